@@ -1,0 +1,93 @@
+/**
+ * The one stream a run reports through. The terminal, `events.jsonl` and every later consumer read these; nothing in
+ * the core prints. Losses are mean negative log-likelihoods per supervised token (nats); seconds are wall time.
+ */
+export type RunEvent =
+  | {
+      readonly type: "run-start";
+      readonly algorithm: string;
+      readonly rounds: number;
+      readonly adapterParameters: number;
+      readonly clients: readonly { readonly name: string; readonly records: number; readonly heldOut: number }[];
+    }
+  /** The run folder already held work: rounds up to and including `afterRound` are kept. */
+  | { readonly type: "run-resume"; readonly afterRound: number }
+  | {
+      readonly type: "round-start";
+      readonly round: number;
+      readonly clients: readonly string[];
+      readonly learningRate: number;
+      /** sha256 of the adapter the round starts from (a blob of the exchange). */
+      readonly adapter: string;
+    }
+  | { readonly type: "client-start"; readonly round: number; readonly client: string; readonly steps: number }
+  /** Enough to replay the step elsewhere: which records in which order, at which learning rate, and what came out. */
+  | {
+      readonly type: "client-step";
+      readonly round: number;
+      readonly client: string;
+      readonly step: number;
+      readonly records: readonly string[];
+      readonly learningRate: number;
+      readonly loss: number;
+      readonly gradientNorm: number;
+      readonly supervisedTokens: number;
+      readonly seconds: number;
+    }
+  | {
+      readonly type: "client-update";
+      readonly round: number;
+      readonly client: string;
+      readonly loss: number;
+      readonly steps: number;
+      readonly examples: number;
+      readonly supervisedTokens: number;
+      readonly bytesDown: number;
+      readonly bytesUp: number;
+      readonly seconds: number;
+      /** sha256 of the update blob. */
+      readonly update: string;
+    }
+  /** The client's update does not enter the round (non-finite loss or values); the round goes on if enough remain. */
+  | { readonly type: "client-refused"; readonly round: number; readonly client: string; readonly reason: string }
+  /** `round` 0 is before any training. `set` is a client's name, or `common` for the shared held-out set. */
+  | {
+      readonly type: "evaluation-end";
+      readonly round: number;
+      readonly set: string;
+      readonly records: number;
+      readonly supervisedTokens: number;
+      readonly loss: number;
+      readonly seconds: number;
+    }
+  | {
+      readonly type: "round-end";
+      readonly round: number;
+      readonly accepted: readonly string[];
+      readonly refused: readonly string[];
+      /** Mean of the accepted clients' training losses, weighted by supervised tokens. */
+      readonly loss: number;
+      /** sha256 of the aggregated adapter. */
+      readonly adapter: string;
+      readonly seconds: number;
+    }
+  | { readonly type: "adapter-saved"; readonly round: number; readonly path: string }
+  /** Records that were cut to the window, or dropped for having nothing to learn from, counted a client. */
+  | {
+      readonly type: "data-report";
+      readonly client: string;
+      readonly records: number;
+      readonly truncated: number;
+      readonly dropped: number;
+      readonly tokens: number;
+      readonly supervisedTokens: number;
+    }
+  | {
+      readonly type: "run-end";
+      readonly rounds: number;
+      /** sha256 of the final adapter's tensors, as stored in the exchange. */
+      readonly adapter: string;
+      readonly seconds: number;
+    };
+
+export type EmitEvent = (event: RunEvent) => void;
