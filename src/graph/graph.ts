@@ -1,0 +1,91 @@
+import { type Dim } from "./dims.ts";
+import { OPS, type OpAttributes, type OpName } from "./ops.ts";
+
+export type DType = "float32" | "int64";
+
+export interface ValueType {
+  readonly dtype: DType;
+  readonly shape: readonly Dim[];
+}
+
+/** One tensor of a graph. Identity is the object; `name` is unique in its graph. */
+export interface Value extends ValueType {
+  readonly name: string;
+}
+
+export interface GraphNode<K extends OpName = OpName> {
+  readonly op: K;
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  readonly attributes: OpAttributes[K];
+}
+
+export interface Constant {
+  readonly value: Value;
+  readonly data: Float32Array;
+}
+
+/** A finished computation: what is fed, what is frozen, what is computed in order, what is fetched. */
+export interface Graph {
+  readonly inputs: readonly Value[];
+  /** Frozen base weights, by Hugging Face name; a runtime binds them from a `Weights`. */
+  readonly parameters: readonly Value[];
+  readonly constants: readonly Constant[];
+  readonly nodes: readonly GraphNode[];
+  readonly outputs: ReadonlyMap<string, Value>;
+}
+
+/** Grows a graph node by node; shapes are inferred and checked as each node is added. */
+export class GraphBuilder {
+  readonly nodes: GraphNode[] = [];
+  readonly #inputs: Value[] = [];
+  readonly #parameters = new Map<string, Value>();
+  readonly #constants: Constant[] = [];
+  readonly #outputs = new Map<string, Value>();
+  #counter = 0;
+
+  input(name: string, dtype: DType, shape: readonly Dim[]): Value {
+    const value: Value = { name, dtype, shape };
+    this.#inputs.push(value);
+    return value;
+  }
+
+  /** A frozen weight; asking twice gives the same value. */
+  parameter(name: string, shape: readonly number[]): Value {
+    let value = this.#parameters.get(name);
+    if (value === undefined) this.#parameters.set(name, (value = { name, dtype: "float32", shape }));
+    return value;
+  }
+
+  constant(name: string, data: Float32Array, shape: readonly number[]): Value {
+    const value: Value = { name, dtype: "float32", shape };
+    this.#constants.push({ value, data });
+    return value;
+  }
+
+  /** Adds one operation and returns all its outputs. */
+  apply<K extends OpName>(op: K, inputs: readonly Value[], attributes: OpAttributes[K]): readonly Value[] {
+    const outputs = OPS[op].infer(inputs, attributes).map((type): Value => ({ name: `${op}.${this.#counter++}`, ...type }));
+    this.nodes.push({ op, inputs, outputs, attributes });
+    return outputs;
+  }
+
+  /** Adds one operation and returns its first output. */
+  op<K extends OpName>(op: K, inputs: readonly Value[], attributes: OpAttributes[K]): Value {
+    return this.apply(op, inputs, attributes)[0]!;
+  }
+
+  output(name: string, value: Value): void {
+    this.#outputs.set(name, value);
+  }
+
+  build(): Graph {
+    return {
+      inputs: this.#inputs,
+      parameters: [...this.#parameters.values()],
+      constants: this.#constants,
+      nodes: this.nodes,
+      outputs: this.#outputs,
+    };
+  }
+}

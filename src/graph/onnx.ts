@@ -1,0 +1,165 @@
+import { resolveDim, type Dim } from "./dims.ts";
+import type { Emitter, EmitOptions, OnnxAttribute } from "./emitter.ts";
+import type { Graph, Value } from "./graph.ts";
+import { modelProto, ONNX_TYPES } from "./onnx-schema.ts";
+import { OPS } from "./ops.ts";
+import type { OpRow } from "./op-row.ts";
+
+/** Where the frozen weights lie: a file beside the model, each parameter at its byte offset. */
+export interface ExternalWeights {
+  /** File name, relative to the folder the model file is in. */
+  readonly location: string;
+  offset(name: string): number;
+}
+
+/** AttributeProto.AttributeType */
+const FLOAT = 1;
+const INT = 2;
+const STRING = 3;
+const INTS = 7;
+
+const OPSET = 21;
+const IR_VERSION = 10;
+
+/** Lowers a graph to the bytes of an ONNX model. Same graph, same bytes. */
+export function encodeOnnx(graph: Graph, weights: ExternalWeights): Uint8Array {
+  const lowering = new Lowering(graph);
+  const model = {
+    irVersion: IR_VERSION,
+    producerName: "openfedllm",
+    opsetImport: [
+      { domain: "", version: OPSET },
+      { domain: "com.microsoft", version: 1 },
+    ],
+    graph: {
+      name: "graph",
+      node: lowering.onnxNodes,
+      initializer: [
+        ...lowering.initializers,
+        ...graph.constants.map(({ value, data }) => initializer(value.name, ONNX_TYPES.float32, value.shape as number[], bytesOf(data))),
+        ...graph.parameters.map((parameter) => external(parameter, weights)),
+      ],
+      input: graph.inputs.map((value) => valueInfo(value.name, value)),
+      output: [...graph.outputs].map(([name, value]) => valueInfo(name, value)),
+    },
+  };
+  return modelProto.encode(modelProto.fromObject(model)).finish();
+}
+
+class Lowering implements Emitter {
+  readonly onnxNodes: object[] = [];
+  readonly initializers: object[] = [];
+  readonly #made = new Map<string, string>();
+  /** Where each free dimension can be read: an input and an axis. */
+  readonly #sources = new Map<string, { input: string; axis: number }>();
+  #counter = 0;
+
+  constructor(graph: Graph) {
+    for (const { name, shape } of graph.inputs) {
+      shape.forEach((dim, axis) => {
+        if (typeof dim === "string" && !this.#sources.has(dim)) this.#sources.set(dim, { input: name, axis });
+      });
+    }
+    const names = new Map<Value, string>();
+    for (const value of [...graph.inputs, ...graph.parameters, ...graph.constants.map((c) => c.value)]) names.set(value, value.name);
+    for (const node of graph.nodes) {
+      const row = OPS[node.op] as OpRow<unknown>;
+      const inputs = node.inputs.map((input) => names.get(input)!);
+      const outputs = row.lower(this, inputs, node.attributes, node.inputs);
+      node.outputs.forEach((output, i) => names.set(output, outputs[i]!));
+    }
+    for (const [name, value] of graph.outputs) {
+      this.onnxNodes.push({ input: [names.get(value)!], output: [name], opType: "Identity" });
+    }
+  }
+
+  nodes(op: string, inputs: readonly string[], attributes: Record<string, OnnxAttribute>, options: EmitOptions): readonly string[] {
+    const outputs = Array.from({ length: options.outputs ?? 1 }, () => `v${this.#counter++}`);
+    this.onnxNodes.push({
+      name: `n${this.#counter++}`,
+      opType: op,
+      domain: options.domain ?? "",
+      input: inputs,
+      output: outputs,
+      attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)),
+    });
+    return outputs;
+  }
+
+  node(op: string, inputs: readonly string[], attributes: Record<string, OnnxAttribute> = {}, options: EmitOptions = {}): string {
+    return this.nodes(op, inputs, attributes, options)[0]!;
+  }
+
+  #constant(key: string, type: number, shape: number[], data: ArrayBufferView): string {
+    return this.once(key, () => {
+      const name = `c${this.#counter++}`;
+      this.initializers.push(initializer(name, type, shape, bytesOf(data)));
+      return name;
+    });
+  }
+
+  ints(values: readonly number[]): string {
+    return this.#constant(`ints:${values.join(",")}`, ONNX_TYPES.int64, [values.length], BigInt64Array.from(values, BigInt));
+  }
+
+  int(value: number): string {
+    return this.#constant(`int:${value}`, ONNX_TYPES.int64, [], BigInt64Array.of(BigInt(value)));
+  }
+
+  float(value: number): string {
+    return this.#constant(`float:${value}`, ONNX_TYPES.float32, [], Float32Array.of(value));
+  }
+
+  dim(dim: Dim): string {
+    if (typeof dim === "number") return this.ints([dim]);
+    return this.once(`dim:${dim}`, () =>
+      dim
+        .split("*")
+        .map((factor) => {
+          const source = this.#sources.get(factor);
+          if (source === undefined) return this.ints([resolveDim(factor, new Map())]);
+          const shape = this.once(`shape-of:${source.input}`, () => this.node("Shape", [source.input]));
+          return this.once(`axis:${factor}`, () => this.node("Gather", [shape, this.ints([source.axis])], { axis: 0 }));
+        })
+        .reduce((a, b) => this.node("Mul", [a, b])),
+    );
+  }
+
+  once(key: string, make: () => string): string {
+    let name = this.#made.get(key);
+    if (name === undefined) this.#made.set(key, (name = make()));
+    return name;
+  }
+}
+
+function bytesOf(data: ArrayBufferView): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+function attribute(name: string, value: OnnxAttribute): object {
+  if (typeof value === "number") return { name, type: INT, i: value };
+  if (typeof value === "string") return { name, type: STRING, s: new TextEncoder().encode(value) };
+  if ("float" in value) return { name, type: FLOAT, f: value.float };
+  return { name, type: INTS, ints: value };
+}
+
+function initializer(name: string, dataType: number, dims: readonly number[], rawData: Uint8Array): object {
+  return { name, dataType, dims, rawData };
+}
+
+function external({ name, shape }: Value, weights: ExternalWeights): object {
+  const length = 4 * (shape as number[]).reduce((a, b) => a * b, 1);
+  const entries = { location: weights.location, offset: String(weights.offset(name)), length: String(length) };
+  return {
+    name,
+    dataType: ONNX_TYPES.float32,
+    dims: shape,
+    dataLocation: 1,
+    externalData: Object.entries(entries).map(([key, value]) => ({ key, value })),
+  };
+}
+
+function valueInfo(name: string, { dtype, shape }: Value): object {
+  const dim = shape.map((d) => (typeof d === "number" ? { dimValue: d } : { dimParam: d }));
+  return { name, type: { tensorType: { elemType: ONNX_TYPES[dtype], shape: { dim } } } };
+}

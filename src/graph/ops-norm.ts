@@ -1,0 +1,125 @@
+import { showShape, type Dim } from "./dims.ts";
+import { MICROSOFT, type Emitter } from "./emitter.ts";
+import { plus, type NdArray, type OpRow } from "./op-row.ts";
+
+export interface RmsNormAttributes {
+  readonly epsilon: number;
+}
+
+/**
+ * RMSNorm (Zhang & Sennrich 2019) of each row: x [N, D], weight [D] → y = weight·x/σ [N, D] and 1/σ [N, 1], where
+ * σ² = mean(x²) + ε. The weight is frozen.
+ */
+export const rmsNorm: OpRow<RmsNormAttributes> = {
+  infer([x, weight]) {
+    if (x!.shape.length !== 2 || weight!.shape[0] !== x!.shape[1]) {
+      throw new Error(`rmsNorm: weight ${showShape(weight!.shape)} does not fit rows of ${showShape(x!.shape)}`);
+    }
+    return [{ dtype: "float32", shape: x!.shape }, { dtype: "float32", shape: [x!.shape[0]!, 1] }];
+  },
+  evaluate([x, weight], { epsilon }) {
+    const [rows, width] = x!.shape as [number, number];
+    const y = new Float64Array(rows * width);
+    const inverse = new Float64Array(rows);
+    for (let i = 0; i < rows; i++) {
+      const row = x!.data.subarray(i * width, (i + 1) * width);
+      inverse[i] = 1 / Math.sqrt(row.reduce((sum, v) => sum + v * v, 0) / width + epsilon);
+      row.forEach((v, j) => (y[i * width + j] = v * inverse[i]! * weight!.data[j]!));
+    }
+    return [{ shape: x!.shape, data: y }, { shape: [rows, 1], data: inverse }];
+  },
+  gradient({ builder, inputs, outputs, upstream, needs, contribute }) {
+    if (needs(1)) throw new Error("rmsNorm: the weight is frozen; no gradient is defined for it");
+    if (needs(0)) {
+      contribute(0, (sum) =>
+        plus(builder, sum, builder.op("rmsNormGrad", [upstream, inputs[0]!, inputs[1]!, outputs[1]!], {})),
+      );
+    }
+  },
+  lower: (emit, inputs, { epsilon }) =>
+    emit.nodes("SimplifiedLayerNormalization", inputs, { axis: -1, epsilon: { float: epsilon } }, { outputs: 2 }),
+};
+
+/** dx = g/σ − x·mean(g·x)/σ³ with g = dy·weight. Inputs dy, x, weight, 1/σ. */
+export const rmsNormGrad: OpRow<Record<string, never>> = {
+  infer: ([, x]) => [{ dtype: "float32", shape: x!.shape }],
+  evaluate([dy, x, weight, inverse]) {
+    const [rows, width] = x!.shape as [number, number];
+    const dx = new Float64Array(rows * width);
+    for (let i = 0; i < rows; i++) {
+      const s = inverse!.data[i]!;
+      let mean = 0;
+      for (let j = 0; j < width; j++) mean += (dy!.data[i * width + j]! * weight!.data[j]! * x!.data[i * width + j]!) / width;
+      for (let j = 0; j < width; j++) {
+        const at = i * width + j;
+        dx[at] = dy!.data[at]! * weight!.data[j]! * s - x!.data[at]! * mean * s ** 3;
+      }
+    }
+    return [{ shape: x!.shape, data: dx }];
+  },
+  gradient: null,
+  lower(emit, [dy, x, weight, inverse]) {
+    const g = emit.node("Mul", [dy!, weight!]);
+    const normalized = emit.node("Mul", [x!, inverse!]);
+    const mean = emit.node("ReduceMean", [emit.node("Mul", [g, normalized]), emit.ints([-1])], { keepdims: 1 });
+    return [emit.node("Mul", [emit.node("Sub", [g, emit.node("Mul", [normalized, mean])]), inverse!])];
+  },
+};
+
+export interface RotaryAttributes {
+  readonly heads: number;
+}
+
+/**
+ * Rotary position embedding (Su et al. 2021), Hugging Face's half-split pairing, positions 0…length−1:
+ * x [batch, length, heads·d], cos and sin [positions, d/2]. Its gradient is the rotation the other way.
+ */
+export const rotary: OpRow<RotaryAttributes> = {
+  infer([x, cos], { heads }) {
+    const width: Dim = 2 * (cos!.shape[1] as number) * heads;
+    if (x!.shape.length !== 3 || x!.shape[2] !== width) {
+      throw new Error(`rotary: expected [batch, length, ${width}], got ${showShape(x!.shape)}`);
+    }
+    return [{ dtype: "float32", shape: x!.shape }];
+  },
+  evaluate: ([x, cos, sin], { heads }) => [rotateReference(x!, cos!, sin!, heads, 1)],
+  gradient({ builder, inputs, upstream, needs, contribute }, attributes) {
+    if (needs(0)) {
+      contribute(0, (sum) => plus(builder, sum, builder.op("rotaryGrad", [upstream, inputs[1]!, inputs[2]!], attributes)));
+    }
+  },
+  lower: (emit, [x, cos, sin], { heads }) => [rotate(emit, x!, cos!, sin!, heads)],
+};
+
+/** The rotation by minus the angle. Inputs dy, cos, sin. */
+export const rotaryGrad: OpRow<RotaryAttributes> = {
+  infer: ([dy]) => [{ dtype: "float32", shape: dy!.shape }],
+  evaluate: ([dy, cos, sin], { heads }) => [rotateReference(dy!, cos!, sin!, heads, -1)],
+  gradient: null,
+  lower: (emit, [dy, cos, sin], { heads }) => [
+    rotate(emit, dy!, cos!, emit.once(`negative:${sin}`, () => emit.node("Neg", [sin!])), heads),
+  ],
+};
+
+function rotate(emit: Emitter, x: string, cos: string, sin: string, heads: number): string {
+  // A position tensor of one element is the first position; the rest follow.
+  return emit.node("RotaryEmbedding", [x, emit.ints([0]), cos, sin], { num_heads: heads }, { domain: MICROSOFT });
+}
+
+function rotateReference(x: NdArray, cos: NdArray, sin: NdArray, heads: number, direction: 1 | -1): NdArray {
+  const [batch, length, width] = x.shape as [number, number, number];
+  const half = width / heads / 2;
+  const data = new Float64Array(x.data.length);
+  for (let row = 0; row < batch * length; row++) {
+    for (let h = 0; h < heads; h++) {
+      for (let i = 0; i < half; i++) {
+        const at = row * width + h * 2 * half + i;
+        const c = cos.data[(row % length) * half + i]!;
+        const s = direction * sin.data[(row % length) * half + i]!;
+        data[at] = x.data[at]! * c - x.data[at + half]! * s;
+        data[at + half] = x.data[at + half]! * c + x.data[at]! * s;
+      }
+    }
+  }
+  return { shape: x.shape, data };
+}

@@ -1,0 +1,56 @@
+import { attention, attentionGrad, type AttentionAttributes } from "./ops-attention.ts";
+import { add, dot, multiply, reshape, scaleBy, sumRows, type ReshapeAttributes } from "./ops-elementwise.ts";
+import { gatherRows, gemm, scatterRows, type GemmAttributes } from "./ops-linear.ts";
+import { logProbabilities, logProbabilitiesGrad } from "./ops-loss.ts";
+import { rmsNorm, rmsNormGrad, rotary, rotaryGrad, type RmsNormAttributes, type RotaryAttributes } from "./ops-norm.ts";
+import type { OpRow } from "./op-row.ts";
+import { swiglu, swigluGrad } from "./ops-swiglu.ts";
+
+type None = Record<string, never>;
+
+/** Every operation and its attributes. The table below is total over these names: a missing rule does not compile. */
+export interface OpAttributes {
+  readonly add: None;
+  readonly attention: AttentionAttributes;
+  readonly attentionGrad: AttentionAttributes;
+  readonly dot: None;
+  readonly gatherRows: None;
+  readonly gemm: GemmAttributes;
+  readonly logProbabilities: None;
+  readonly logProbabilitiesGrad: None;
+  readonly multiply: None;
+  readonly reshape: ReshapeAttributes;
+  readonly rmsNorm: RmsNormAttributes;
+  readonly rmsNormGrad: None;
+  readonly rotary: RotaryAttributes;
+  readonly rotaryGrad: RotaryAttributes;
+  readonly scaleBy: None;
+  readonly scatterRows: None;
+  readonly sumRows: None;
+  readonly swiglu: None;
+  readonly swigluGrad: None;
+}
+
+export type OpName = keyof OpAttributes;
+
+export const OPS: { readonly [K in OpName]: OpRow<OpAttributes[K]> } = {
+  add,
+  attention,
+  attentionGrad,
+  dot,
+  gatherRows,
+  gemm,
+  logProbabilities,
+  logProbabilitiesGrad,
+  multiply,
+  reshape,
+  rmsNorm,
+  rmsNormGrad,
+  rotary,
+  rotaryGrad,
+  scaleBy,
+  scatterRows,
+  sumRows,
+  swiglu,
+  swigluGrad,
+};

@@ -1,0 +1,57 @@
+import type { Example } from "./example.ts";
+import type { RuntimeTensor } from "./runtime.ts";
+
+/**
+ * Splits the examples of one step into groups that run together. Examples of like length meet, and a group's padded size
+ * (count × longest) stays within `tokenBudget` unless it is a single longer example. Gradients are summed over the groups,
+ * so the split changes memory and speed, never the result; small groups keep the working set in cache.
+ */
+export function microBatches(examples: readonly Example[], tokenBudget: number): Example[][] {
+  const byLength = examples.toSorted((a, b) => b.tokens.length - a.tokens.length);
+  const groups: Example[][] = [];
+  for (const example of byLength) {
+    const group = groups.at(-1);
+    if (group !== undefined && group[0]!.tokens.length * (group.length + 1) <= tokenBudget) group.push(example);
+    else groups.push([example]);
+  }
+  return groups;
+}
+
+/** A group of examples as tensors, padded on the right. */
+export interface PaddedBatch {
+  /** int64 [batch, length] */
+  readonly ids: RuntimeTensor;
+  /** int64 [rows]: flattened positions before each supervised token, example by example. */
+  readonly rows: RuntimeTensor;
+  /** int64 [rows]: the supervised tokens. */
+  readonly labels: RuntimeTensor;
+  /** Supervised tokens of each example, in order. */
+  readonly counts: readonly number[];
+}
+
+export function padBatch(examples: readonly Example[], minimumLength: number): PaddedBatch {
+  const length = Math.max(minimumLength, ...examples.map((example) => example.tokens.length));
+  const ids = new BigInt64Array(examples.length * length);
+  const rows: bigint[] = [];
+  const labels: bigint[] = [];
+  const counts = examples.map((example, b) => {
+    const before = rows.length;
+    example.tokens.forEach((token, i) => {
+      ids[b * length + i] = BigInt(token);
+      if (i > 0 && example.supervised[i] === 1) {
+        rows.push(BigInt(b * length + i - 1));
+        labels.push(BigInt(token));
+      }
+    });
+    return rows.length - before;
+  });
+  const vector = (values: bigint[]): RuntimeTensor => ({ shape: [values.length], data: BigInt64Array.from(values) });
+  return { ids: { shape: [examples.length, length], data: ids }, rows: vector(rows), labels: vector(labels), counts };
+}
+
+/** How many tokens of an example count in a loss. */
+export function supervisedTokens(example: Example): number {
+  let count = 0;
+  for (let i = 1; i < example.supervised.length; i++) count += example.supervised[i]!;
+  return count;
+}

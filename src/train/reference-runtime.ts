@@ -1,0 +1,29 @@
+import { interpret } from "../graph/interpreter.ts";
+import type { NdArray } from "../graph/op-row.ts";
+import type { Runtime, RuntimeTensor } from "./runtime.ts";
+
+/** The slow twin of every real runtime: float64, one operation at a time, nothing clever. For tests and tiny models. */
+export const referenceRuntime: Runtime = {
+  async load(graph, weights) {
+    const held = new Map<string, NdArray>();
+    for (const { name, shape } of graph.parameters) {
+      held.set(name, { shape: shape as number[], data: Float64Array.from(await weights.read(name)) });
+    }
+    return {
+      async run(feeds, outputs) {
+        const values = new Map(held);
+        for (const [name, { shape, data }] of feeds) values.set(name, { shape, data: Float64Array.from(data, Number) });
+        const results = interpret(graph, values);
+        return new Map(
+          outputs.map((name): [string, RuntimeTensor] => {
+            const { shape, data } = results.get(name)!;
+            return [name, { shape, data: Float32Array.from(data) }];
+          }),
+        );
+      },
+      async dispose() {
+        held.clear();
+      },
+    };
+  },
+};

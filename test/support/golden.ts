@@ -1,0 +1,52 @@
+import { mkdtempSync, openSync, readFileSync, writeSync, closeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import type { Weights } from "../../src/model/weights.ts";
+import { decodeSafetensors } from "../../src/tensor/safetensors.ts";
+import type { Params } from "../../src/tensor/params.ts";
+
+export const GOLDEN_FAMILIES = ["llama", "llama-tied", "llama3-rope", "mistral", "qwen2", "qwen3"] as const;
+
+const folder = path.join(import.meta.dirname, "..", "golden");
+
+export const goldenPath = (...parts: string[]): string => path.join(folder, ...parts);
+
+// oxlint-disable-next-line typescript/no-explicit-any -- golden files are checked by the numbers in them
+export const goldenJson = (...parts: string[]): any => JSON.parse(readFileSync(goldenPath(...parts), "utf8"));
+
+export const goldenTensors = (...parts: string[]): Params => decodeSafetensors(readFileSync(goldenPath(...parts)));
+
+/** Weights in a file of a fresh temporary folder, as a runtime wants them. */
+export function weightsFromParams(params: Params): Weights {
+  const file = path.join(mkdtempSync(path.join(tmpdir(), "openfedllm-golden-")), "weights.bin");
+  const handle = openSync(file, "w");
+  const offsets = new Map<string, number>();
+  let offset = 0;
+  for (const [name, { data }] of params) {
+    offsets.set(name, offset);
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    writeSync(handle, bytes, 0, bytes.length, offset);
+    offset = Math.ceil((offset + bytes.length) / 4096) * 4096;
+  }
+  closeSync(handle);
+  return {
+    fingerprint: file,
+    shapes: new Map([...params].map(([name, { shape }]) => [name, shape])),
+    async read(name) {
+      return params.get(name)!.data as Float32Array;
+    },
+    file: { path: file, offsets },
+  };
+}
+
+/** Largest difference, relative to the largest entry of the expected tensor. */
+export function relativeError(got: ArrayLike<number>, expected: ArrayLike<number>): number {
+  if (got.length !== expected.length) return Infinity;
+  let error = 0;
+  let largest = 0;
+  for (let i = 0; i < expected.length; i++) {
+    error = Math.max(error, Math.abs(got[i]! - expected[i]!));
+    largest = Math.max(largest, Math.abs(expected[i]!));
+  }
+  return error / largest;
+}
