@@ -1,0 +1,70 @@
+import { MINIMUM_LENGTH } from "../graph/ops-attention.ts";
+import type { ModelConfig } from "../model/config.ts";
+import { FEEDS, FETCHES, scoringGraph, type LoraShape } from "../model/language-model.ts";
+import type { Weights } from "../model/weights.ts";
+import type { Params } from "../tensor/params.ts";
+import type { Example } from "./example.ts";
+import { microBatches, padBatch } from "./micro-batches.ts";
+import type { Runtime, RuntimeTensor } from "./runtime.ts";
+
+export interface ScorerOptions {
+  readonly runtime: Runtime;
+  readonly config: ModelConfig;
+  readonly weights: Weights;
+  /** Shape of the adapters that will be given; undefined: the bare base. */
+  readonly lora: LoraShape | undefined;
+  readonly maxLength: number;
+  readonly microBatchTokens: number;
+}
+
+export interface Score {
+  /** Sum of the log-probabilities of the supervised tokens, nats. */
+  readonly logProbability: number;
+  readonly tokens: number;
+}
+
+/** The forward half of a model, for evaluation and generation, with any adapter of one shape. */
+export interface Scorer {
+  /** One score an example, in order. */
+  score(adapter: Params, examples: readonly Example[], signal?: AbortSignal): Promise<Score[]>;
+  /** Logits [vocabulary] of the token after the last. */
+  nextLogits(adapter: Params, tokens: Int32Array): Promise<Float32Array>;
+  dispose(): Promise<void>;
+}
+
+export async function openScorer({ runtime, config, weights, lora, maxLength, microBatchTokens }: ScorerOptions): Promise<Scorer> {
+  const session = await runtime.load(scoringGraph(config, lora, { maxLength: Math.max(maxLength, MINIMUM_LENGTH) }), weights);
+  const run = async (adapter: Params, examples: readonly Example[], fetch: string): Promise<{ counts: readonly number[]; data: Float32Array }> => {
+    const { ids, rows, labels, counts } = padBatch(examples, MINIMUM_LENGTH);
+    const feeds = new Map<string, RuntimeTensor>(adapter as ReadonlyMap<string, RuntimeTensor>);
+    feeds.set(FEEDS.ids, ids).set(FEEDS.rows, rows).set(FEEDS.labels, labels);
+    const results = await session.run(feeds, [fetch]);
+    return { counts, data: results.get(fetch)!.data as Float32Array };
+  };
+
+  return {
+    async score(adapter, examples, signal) {
+      const scores = new Map<Example, Score>();
+      for (const group of microBatches(examples, microBatchTokens)) {
+        signal?.throwIfAborted();
+        const { counts, data } = await run(adapter, group, FETCHES.logProbabilities);
+        let at = 0;
+        counts.forEach((tokens, i) => {
+          let logProbability = 0;
+          for (const end = at + tokens; at < end; at++) logProbability += data[at]!;
+          scores.set(group[i]!, { logProbability, tokens });
+        });
+      }
+      return examples.map((example) => scores.get(example)!);
+    },
+    async nextLogits(adapter, tokens) {
+      // The row before a token that is not there yet: one placeholder stands in for it, and causality keeps it out.
+      const extended = new Int32Array(tokens.length + 1);
+      extended.set(tokens);
+      const supervised = new Uint8Array(extended.length);
+      supervised[tokens.length] = 1;
+      return (await run(adapter, [{ id: "", tokens: extended, supervised }], FETCHES.logits)).data;
+    },
+    dispose: () => session.dispose(),
+  };
+}

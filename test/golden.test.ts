@@ -1,0 +1,145 @@
+import { describe, expect, test } from "vitest";
+import { adapterScale, targetModules } from "../src/model/adapter.ts";
+import { parseModelConfig } from "../src/model/config.ts";
+import type { LoraShape } from "../src/model/language-model.ts";
+import { parsePeftConfig } from "../src/model/peft-config.ts";
+import { onnxRuntime } from "../src/node/onnx-runtime.ts";
+import { clipByGlobalNorm } from "../src/optim/clip.ts";
+import { adamW } from "../src/optim/optimizer.ts";
+import type { Params } from "../src/tensor/params.ts";
+import { stream } from "../src/tensor/random.ts";
+import type { Example } from "../src/train/example.ts";
+import { openGradientEngine } from "../src/train/gradient-engine.ts";
+import { trainLocally } from "../src/train/local-training.ts";
+import { referenceRuntime } from "../src/train/reference-runtime.ts";
+import type { Runtime } from "../src/train/runtime.ts";
+import { openScorer } from "../src/train/scorer.ts";
+import { GOLDEN_FAMILIES, goldenJson, goldenTensors, relativeError, weightsFromParams } from "./support/golden.ts";
+
+function examplesOf(batch: { input_ids: number[][]; attention_mask: number[][]; labels: number[][] }): Example[] {
+  return batch.input_ids.map((ids, i) => {
+    const length = batch.attention_mask[i]!.reduce((a, b) => a + b, 0);
+    return {
+      id: String(i),
+      tokens: Int32Array.from(ids.slice(0, length)),
+      supervised: Uint8Array.from(batch.labels[i]!.slice(0, length), (label) => (label === -100 ? 0 : 1)),
+    };
+  });
+}
+
+function open(family: string) {
+  const config = parseModelConfig(goldenJson(family, "model", "config.json"), family);
+  const adapterConfig = parsePeftConfig(goldenJson(family, "adapter", "adapter_config.json"));
+  const lora: LoraShape = {
+    rank: adapterConfig.rank,
+    scale: adapterScale(adapterConfig),
+    modules: new Set(targetModules(config, adapterConfig.targets).map(({ name }) => name)),
+  };
+  return {
+    config,
+    lora,
+    weights: weightsFromParams(goldenTensors(family, "model", "model.safetensors")),
+    adapter: goldenTensors(family, "adapter", "adapter_model.safetensors"),
+    examples: examplesOf(goldenJson(family, "batch.json")),
+    expected: goldenJson(family, "expected.json"),
+  };
+}
+
+const noDropout = () => stream(0);
+
+/** PyTorch, transformers and peft made these numbers: scripts/golden/make_golden.py. */
+describe.each(GOLDEN_FAMILIES)("%s against PyTorch", (family) => {
+  const golden = open(family);
+  const { examples, adapter, expected } = golden;
+  const maxLength = 32;
+
+  test.each([
+    ["all sequences together", 1000],
+    ["one sequence at a time", 1],
+  ])("loss and every gradient, %s", async (_title, microBatchTokens) => {
+    const engine = await openGradientEngine({ ...golden, runtime: onnxRuntime(), dropout: 0, maxLength, microBatchTokens });
+    const step = await engine.step(adapter, examples, noDropout);
+    expect(step.supervisedTokens).toBe(expected.sft.supervised_tokens);
+    expect(Math.abs(step.loss - expected.sft.loss)).toBeLessThan(1e-5);
+    const gradients = goldenTensors(family, "sft_grads.safetensors");
+    expect([...step.gradients.keys()].sort()).toEqual([...gradients.keys()].sort());
+    for (const [name, { data }] of gradients) {
+      expect(relativeError(step.gradients.get(name)!.data, data), name).toBeLessThan(1e-4);
+    }
+    await engine.dispose();
+  });
+
+  test("logits of every real position", async () => {
+    const scorer = await openScorer({ ...golden, runtime: onnxRuntime(), maxLength, microBatchTokens: 1000 });
+    const { shape, data } = goldenTensors(family, "logits.safetensors").get("logits")!;
+    const [, length, vocabulary] = shape as [number, number, number];
+    for (const [b, { tokens }] of examples.entries()) {
+      for (let i = 0; i < tokens.length; i++) {
+        const got = await scorer.nextLogits(adapter, tokens.subarray(0, i + 1));
+        const want = data.subarray((b * length + i) * vocabulary, (b * length + i + 1) * vocabulary);
+        expect(Math.max(...got.map((v, j) => Math.abs(v - want[j]!)))).toBeLessThan(1e-4);
+      }
+    }
+    await scorer.dispose();
+  });
+
+  test("ten AdamW steps: losses, gradient norm and final tensors", async () => {
+    const engine = await openGradientEngine({ ...golden, runtime: onnxRuntime(), dropout: 0, maxLength, microBatchTokens: 1000 });
+    const losses: number[] = [];
+    const norms: number[] = [];
+    const { after } = await trainLocally({
+      engine,
+      adapter,
+      steps: 10,
+      batch: () => examples,
+      optimizer: adamW({ beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 }),
+      learningRate: 1e-2,
+      maxGradNorm: 1,
+      localTerm: {},
+      random: noDropout,
+      onStep({ loss, gradientNorm }) {
+        losses.push(loss);
+        norms.push(gradientNorm);
+      },
+    });
+    losses.forEach((loss, i) => expect(Math.abs(loss - expected.sft.adamw_losses[i])).toBeLessThan(1e-4));
+    expect(Math.abs(norms[0]! / expected.sft.grad_norm - 1)).toBeLessThan(1e-5);
+    for (const [name, { data }] of goldenTensors(family, "after10.safetensors")) {
+      const got = after.get(name)!.data;
+      expect(Math.max(...got.map((v, i) => Math.abs(v - data[i]!))), name).toBeLessThan(1e-4);
+    }
+    await engine.dispose();
+  });
+
+  test("log-probabilities of chosen and rejected answers, adapter on and off", async () => {
+    const pair = goldenJson(family, "pair.json");
+    const scorer = await openScorer({ ...golden, runtime: onnxRuntime(), maxLength, microBatchTokens: 64 });
+    const answer = (prompt: number[], response: number[]): Example => ({
+      id: "",
+      tokens: Int32Array.from([...prompt, ...response]),
+      supervised: Uint8Array.from([...prompt.map(() => 0), ...response.map(() => 1)]),
+    });
+    const off: Params = new Map([...adapter].map(([name, { shape, data }]) => [name, { shape, data: new Float32Array(data.length) }]));
+    for (const side of ["chosen", "rejected"] as const) {
+      const sequences = pair.prompt.map((prompt: number[], i: number) => answer(prompt, pair[side][i]));
+      const on = await scorer.score(adapter, sequences);
+      const base = await scorer.score(off, sequences);
+      expected.dpo.pairs.forEach((row: Record<string, number>, i: number) => {
+        expect(Math.abs(on[i]!.logProbability - row[`${side}_logp`]!)).toBeLessThan(1e-4);
+        expect(Math.abs(base[i]!.logProbability - row[`ref_${side}_logp`]!)).toBeLessThan(1e-4);
+      });
+    }
+    await scorer.dispose();
+  });
+});
+
+test("the reference interpreter agrees with PyTorch too, on llama", async () => {
+  const golden = open("llama");
+  const runtime: Runtime = referenceRuntime;
+  const engine = await openGradientEngine({ ...golden, runtime, dropout: 0, maxLength: 32, microBatchTokens: 1000 });
+  const step = await engine.step(golden.adapter, golden.examples, noDropout);
+  expect(Math.abs(step.loss - golden.expected.sft.loss)).toBeLessThan(1e-6);
+  for (const [name, { data }] of goldenTensors("llama", "sft_grads.safetensors")) {
+    expect(relativeError(step.gradients.get(name)!.data, data), name).toBeLessThan(1e-5);
+  }
+});
