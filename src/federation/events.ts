@@ -91,3 +91,23 @@ export type RunEvent =
     };
 
 export type EmitEvent = (event: RunEvent) => void;
+
+/** Where a run's events go. */
+export interface EventSink {
+  readonly emit: EmitEvent;
+  /** Resolves once everything emitted so far is durable; the run waits for it before each step it cannot take back. */
+  flush(): Promise<void>;
+}
+
+/** The fields that, with the type, say what an event is about; the others are what came out. */
+const ABOUT: readonly string[] = ["round", "client", "step", "set", "path"];
+
+/**
+ * What one event is about: a run has at most one event of each identity, so a resumed run that reports a thing again
+ * does not double it. Undefined for `run-resume`, of which each is news.
+ */
+export function eventIdentity(event: RunEvent): string | undefined {
+  if (event.type === "run-resume") return undefined;
+  const fields: Readonly<Record<string, unknown>> = { ...event };
+  return JSON.stringify([event.type, ...ABOUT.map((field) => fields[field])]);
+}

@@ -82,3 +82,9 @@ export function sgd({ momentum, weightDecay }: SgdSettings): Optimizer {
 function zeros(params: Params): Params {
   return new Map([...params].map(([name, { shape, data }]) => [name, { shape, data: new Float32Array(data.length) }]));
 }
+
+/** Every local optimizer, by the name a configuration gives it. */
+export const OPTIMIZERS: { readonly [K in "adamw" | "sgd"]: (settings: AdamWSettings & SgdSettings) => Optimizer } = {
+  adamw: adamW,
+  sgd,
+};

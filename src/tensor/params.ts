@@ -12,3 +12,116 @@ export interface Tensor {
  * (`base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight`). Never changed in place by library code.
  */
 export type Params = ReadonlyMap<string, Tensor>;
+
+function emptyLike(data: Floats): Floats {
+  return data instanceof Float64Array ? new Float64Array(data.length) : new Float32Array(data.length);
+}
+
+/** `[2, 3]`, as error messages print a shape. */
+export function formatShape(shape: readonly number[]): string {
+  return `[${shape.join(", ")}]`;
+}
+
+export function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((size, i) => size === b[i]);
+}
+
+/** `f` of every element. Shapes and element types are kept. */
+export function mapParams(a: Params, f: (x: number) => number): Params {
+  const result = new Map<string, Tensor>();
+  for (const [name, { shape, data }] of a) {
+    const out = emptyLike(data);
+    for (let i = 0; i < data.length; i++) out[i] = f(data[i]!);
+    result.set(name, { shape, data: out });
+  }
+  return result;
+}
+
+/**
+ * `f` of every pair of elements of the same name and place. Order, shapes and element types are those of `a`; the
+ * order of `b` does not matter. Throws an Error naming the tensor and both shapes where the two do not have the same
+ * names and shapes.
+ */
+export function zipParams(a: Params, b: Params, f: (x: number, y: number) => number): Params {
+  for (const [name, { shape }] of b) {
+    if (!a.has(name)) throw new Error(`tensor ${name}: missing on the left, ${formatShape(shape)} on the right`);
+  }
+  const result = new Map<string, Tensor>();
+  for (const [name, { shape, data }] of a) {
+    const other = b.get(name);
+    if (other === undefined) throw new Error(`tensor ${name}: ${formatShape(shape)} on the left, missing on the right`);
+    if (!sameShape(shape, other.shape)) {
+      throw new Error(`tensor ${name}: ${formatShape(shape)} on the left, ${formatShape(other.shape)} on the right`);
+    }
+    const out = emptyLike(data);
+    for (let i = 0; i < data.length; i++) out[i] = f(data[i]!, other.data[i]!);
+    result.set(name, { shape, data: out });
+  }
+  return result;
+}
+
+/** `a + s·b`, each element rounded once. */
+export function addScaled(a: Params, s: number, b: Params): Params {
+  return zipParams(a, b, (x, y) => x + s * y);
+}
+
+/** `a − b`. */
+export function subtract(a: Params, b: Params): Params {
+  return zipParams(a, b, (x, y) => x - y);
+}
+
+/** `s·a`. */
+export function scale(a: Params, s: number): Params {
+  return mapParams(a, (x) => s * x);
+}
+
+export function zerosLike(a: Params): Params {
+  const result = new Map<string, Tensor>();
+  for (const [name, { shape, data }] of a) result.set(name, { shape, data: emptyLike(data) });
+  return result;
+}
+
+/** Euclidean norm of all elements together, summed in float64. Does not depend on the map's order. */
+export function globalNorm(a: Params): number {
+  let total = 0;
+  for (const name of [...a.keys()].sort()) {
+    const { data } = a.get(name)!;
+    let sum = 0;
+    for (let i = 0; i < data.length; i++) sum += data[i]! * data[i]!;
+    total += sum;
+  }
+  return Math.sqrt(total);
+}
+
+/** Name of the first tensor with a NaN or infinite element; undefined: all is finite. */
+export function firstNonFinite(a: Params): string | undefined {
+  for (const [name, { data }] of a) {
+    for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) return name;
+  }
+  return undefined;
+}
+
+export function parameterCount(a: Params): number {
+  let count = 0;
+  for (const { data } of a.values()) count += data.length;
+  return count;
+}
+
+/** Bytes of all elements, names and shapes not counted. */
+export function byteLength(a: Params): number {
+  let bytes = 0;
+  for (const { data } of a.values()) bytes += data.byteLength;
+  return bytes;
+}
+
+/** The same values as float32. Tensors that are float32 already are shared, not copied. */
+export function toFloat32(a: Params): Params {
+  const result = new Map<string, Tensor>();
+  for (const [name, tensor] of a) {
+    result.set(
+      name,
+      tensor.data instanceof Float32Array ? tensor : { shape: tensor.shape, data: Float32Array.from(tensor.data) },
+    );
+  }
+  return result;
+}

@@ -1,0 +1,24 @@
+import { toFloat32 } from "../tensor/params.ts";
+import type { Algorithm } from "./algorithm.ts";
+import { addGroups, mean } from "./weighted-sum.ts";
+
+/**
+ * Federated averaging (McMahan et al. 2017, "Communication-efficient learning of deep networks from decentralized
+ * data", alg. 1): w ← Σ n_k·y_k / Σ n_k over the round's clients, n_k the client's records, y_k its adapter after
+ * local training.
+ *
+ * The update is y_k, not y_k − w: w + (y_k − w) is not y_k in float32, and so a client alone would not train as it
+ * does at home. Rules that need the delta subtract w from the mean, in float64.
+ */
+export function fedavg(): Algorithm {
+  return {
+    name: "fedavg",
+    init: () => ({}),
+    broadcast: () => ({}),
+    localTerm: () => ({}),
+    report: ({ after }) => ({ update: { adapter: after }, memory: {} }),
+    start: (round) => ({ ...round, sums: {} }),
+    absorb: (sum, update, weight) => ({ ...sum, sums: addGroups(sum.sums, update, weight) }),
+    finish: ({ sums, state }) => ({ global: toFloat32(mean(sums["adapter"])), state }),
+  };
+}

@@ -1,0 +1,45 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { clientsOfRound, earlierRounds } from "./sampling.ts";
+
+const sampling = fc.record({
+  seed: fc.integer(),
+  population: fc.integer({ min: 1, max: 50 }),
+  perRound: fc.integer({ min: 1, max: 60 }),
+});
+
+describe("the clients of a round", () => {
+  it("are distinct, ascending, inside the population, and as many as asked for", () => {
+    fc.assert(
+      fc.property(sampling, fc.integer({ min: 1, max: 1000 }), (s, round) => {
+        const clients = clientsOfRound(s, round);
+        expect(clients).toEqual([...new Set(clients)].sort((a, b) => a - b));
+        expect(clients).toHaveLength(Math.min(s.perRound, s.population));
+        for (const client of clients) expect(client).toBeLessThan(s.population);
+        expect(clientsOfRound(s, round)).toEqual(clients);
+      }),
+    );
+  });
+
+  it("change with the round and with the seed", () => {
+    const [one, two] = [1, 2].map((seed) =>
+      Array.from({ length: 10 }, (_, r) => clientsOfRound({ seed, population: 20, perRound: 2 }, r + 1).join()),
+    );
+    expect(one).not.toEqual(two);
+    expect(new Set(one).size).toBeGreaterThan(1);
+  });
+
+  it("come up about equally often", () => {
+    const counts = earlierRounds({ seed: 7, population: 10, perRound: 3 }, 1001);
+    expect(counts.reduce((a, b) => a + b)).toBe(3000);
+    // 300 ± 5 standard deviations of a binomial(1000, 0.3).
+    for (const count of counts) expect(Math.abs(count - 300)).toBeLessThan(73);
+  });
+});
+
+it("earlier rounds count the draws before, not the round itself", () => {
+  const s = { seed: 3, population: 4, perRound: 2 };
+  expect(earlierRounds(s, 1)).toEqual([0, 0, 0, 0]);
+  const first = clientsOfRound(s, 1);
+  expect(earlierRounds(s, 2)).toEqual([0, 1, 2, 3].map((client) => (first.includes(client) ? 1 : 0)));
+});

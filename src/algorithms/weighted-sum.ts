@@ -1,0 +1,52 @@
+import { formatShape, mapParams, sameShape, type Params } from "../tensor/params.ts";
+import type { Groups } from "./groups.ts";
+
+/** Σ weight·tensor in float64, and Σ weight. `addWeighted` changes the tensors in place. */
+export interface WeightedSum {
+  readonly weight: number;
+  readonly tensors: Params;
+}
+
+/** A running sum for each group of an update, by the group's name. */
+export type GroupSums = Readonly<Record<string, WeightedSum>>;
+
+/**
+ * Adds weight·params to a running sum, or starts one. The same tensors and weights in the same order give the same
+ * bits. With whole-number weights that total less than 2²⁹, every product and sum of equal float32 values is exact:
+ * equal clients average to themselves bit for bit.
+ *
+ * Throws an Error that names the tensor where one is missing, new, or of another shape.
+ */
+export function addWeighted(sum: WeightedSum | undefined, params: Params, weight: number): WeightedSum {
+  const tensors = sum?.tensors ?? negativeZeros(params);
+  for (const name of tensors.keys()) if (!params.has(name)) throw new Error(`tensor ${name}: missing in an update`);
+  for (const [name, { shape, data }] of params) {
+    const into = tensors.get(name);
+    if (into === undefined) throw new Error(`tensor ${name}: in one update, missing in another`);
+    if (!sameShape(shape, into.shape)) {
+      throw new Error(`tensor ${name}: ${formatShape(shape)} in one update, ${formatShape(into.shape)} in another`);
+    }
+    for (let i = 0; i < data.length; i++) into.data[i]! += weight * data[i]!;
+  }
+  return { weight: (sum?.weight ?? 0) + weight, tensors };
+}
+
+/** Adds every group of an update to the sum of that name, all with one weight. */
+export function addGroups(sums: GroupSums, update: Groups, weight: number): GroupSums {
+  const next: Record<string, WeightedSum> = { ...sums };
+  for (const [group, params] of Object.entries(update)) next[group] = addWeighted(sums[group], params, weight);
+  return next;
+}
+
+/** The weighted mean, in float64. Throws an Error where nothing was added. */
+export function mean(sum: WeightedSum | undefined): Params {
+  if (sum === undefined || !(sum.weight > 0)) throw new Error("a mean needs at least one update of positive weight");
+  return mapParams(sum.tensors, (x) => x / sum.weight);
+}
+
+/** −0 leaves every addend as it is; 0 + −0 is 0, and a client alone would lose the sign of its zeros. */
+function negativeZeros(like: Params): Params {
+  return new Map(
+    Array.from(like, ([name, { shape, data }]) => [name, { shape, data: new Float64Array(data.length).fill(-0) }]),
+  );
+}

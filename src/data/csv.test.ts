@@ -1,0 +1,42 @@
+import { parse } from "csv-parse/sync";
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { readDelimited, splitCells } from "./csv.ts";
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+it("reads quoted delimiters, doubled quotes, line breaks, CRLF, a byte order mark and blank lines, with exact lines", () => {
+  const text = '\uFEFFquestion,answer\r\n"a ""b"", c","x\r\ny"\r\n\r\nplain,\n';
+  expect(readDelimited(bytes(text), "f.csv", ",")).toEqual([
+    { source: { file: "f.csv", line: 2, record: 1 }, fields: { question: 'a "b", c', answer: "x\r\ny" } },
+    { source: { file: "f.csv", line: 5, record: 2 }, fields: { question: "plain", answer: "" } },
+  ]);
+});
+
+it("reads tab-separated values without a line break at the end", () => {
+  expect(readDelimited(bytes("a\tb\n1,5\t2"), "f.tsv", "\t").map(({ fields }) => fields)).toEqual([{ a: "1,5", b: "2" }]);
+});
+
+it.each([
+  ["a,b\n1,2\n3\n", "f.csv line 3: 1 cells, expected 2 (a, b)"],
+  ['a,b\n1,"2\n3,4\n', "f.csv line 2: a quoted cell begins and never ends"],
+  ['a,b\n1,x"2"\n', "f.csv line 2: a quote inside a cell that does not begin with one"],
+  ['a,b\n"1"x,2\n', "f.csv line 2: text after the closing quote of a cell"],
+  ["a,a\n1,2\n", 'f.csv line 1: two columns are named "a"'],
+])("refuses %j", (text, message) => {
+  expect(() => readDelimited(bytes(text), "f.csv", ",")).toThrow(expect.objectContaining({ kind: "data", message }));
+});
+
+it("agrees with csv-parse on any table", () => {
+  const cell = fc.string({ unit: fc.constantFrom("a", "é", "🙂", " ", ",", '"', "\n", "\r\n", "\t", "'") });
+  const table = fc.integer({ min: 2, max: 4 }).chain((columns) => fc.array(fc.array(cell, { minLength: columns, maxLength: columns }), { minLength: 1 }));
+  const write = (value: string, quoted: boolean): string => (quoted || /[",\n\r\t]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
+  fc.assert(
+    fc.property(table, fc.boolean(), fc.constantFrom("\n", "\r\n"), fc.constantFrom(",", "\t"), (rows, quoted, newline, delimiter) => {
+      const text = rows.map((row) => row.map((value) => write(value, quoted)).join(delimiter)).join(newline);
+      const ours = splitCells(text, "f", delimiter).map(({ cells }) => cells);
+      expect(ours).toEqual(parse(text, { delimiter, record_delimiter: newline }));
+      expect(ours).toEqual(rows);
+    }),
+  );
+});

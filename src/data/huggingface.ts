@@ -1,0 +1,22 @@
+import { Tokenizer } from "@huggingface/tokenizers";
+
+/**
+ * What we use of `@huggingface/tokenizers`. Written here because the package's own declarations import without file
+ * extensions, which NodeNext resolves to `any`.
+ */
+export interface LibraryTokenizer {
+  /** Null where `tokenizer.json` has none. */
+  readonly normalizer: { normalize(text: string): string } | null;
+  encode(text: string, options: { readonly add_special_tokens: boolean }): { ids: number[]; tokens: string[] };
+  /** Throws on an empty list. */
+  decode(ids: number[], options: { readonly skip_special_tokens: boolean; readonly clean_up_tokenization_spaces: boolean }): string;
+  token_to_id(token: string): number | undefined;
+  id_to_token(id: number): string | undefined;
+  get_vocab(): Map<string, number>;
+  get_added_tokens_decoder(): Map<number, { readonly content: string; readonly normalized: boolean }>;
+}
+
+/** @throws whatever the library throws for a tokenizer.json it does not know. */
+export function openLibraryTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown): LibraryTokenizer {
+  return new Tokenizer(tokenizerJson, tokenizerConfig) as LibraryTokenizer;
+}

@@ -1,0 +1,75 @@
+import { nearest } from "../diagnostics/nearest.ts";
+import { isRow, typeName } from "./row.ts";
+
+export type Role = "system" | "user" | "assistant" | "tool";
+
+export interface Message {
+  readonly role: Role;
+  readonly content: string;
+}
+
+/** Role names in use, OpenAI's and ShareGPT's, with what they mean here. */
+const ROLES: Readonly<Record<string, Role>> = {
+  system: "system",
+  user: "user",
+  human: "user",
+  prompter: "user",
+  assistant: "assistant",
+  gpt: "assistant",
+  model: "assistant",
+  bot: "assistant",
+  tool: "tool",
+  function: "tool",
+  observation: "tool",
+};
+
+/**
+ * A conversation from `[{ role, content }]`, ShareGPT's `[{ from, value }]`, or either as JSON text (tables hold it so).
+ * Returns what is wrong, in words, where it is no conversation with something to learn.
+ */
+export function parseMessages(value: unknown): Message[] | string {
+  const list = typeof value === "string" ? parseJson(value) : value;
+  if (!Array.isArray(list)) return `the messages are ${typeName(list)}, expected an array of {role, content}`;
+  const messages: Message[] = [];
+  for (const [i, item] of list.entries()) {
+    const message = parseMessage(item);
+    if (typeof message === "string") return `message ${i + 1} ${message}`;
+    messages.push(message);
+  }
+  if (!messages.some(({ role }) => role === "assistant")) {
+    return `no assistant message among ${messages.length}, so there is nothing to learn`;
+  }
+  const blank = messages.findIndex(({ role, content }) => role === "assistant" && content.trim() === "");
+  return blank === -1 ? messages : `message ${blank + 1}, by the assistant, is empty`;
+}
+
+function parseMessage(item: unknown): Message | string {
+  if (!isRow(item)) return `is ${typeName(item)}, expected {role, content}`;
+  const name = item["role"] ?? item["from"];
+  if (typeof name !== "string") return `has no role (role, or from), expected one of ${Object.keys(ROLES).join(", ")}`;
+  const role = Object.hasOwn(ROLES, name) ? ROLES[name] : undefined;
+  if (role === undefined) {
+    const near = nearest(name, Object.keys(ROLES));
+    const guess = near === undefined ? `expected one of ${Object.keys(ROLES).join(", ")}` : `did you mean "${near}"`;
+    return `has the role "${name}": ${guess}`;
+  }
+  const given = "content" in item ? item["content"] : item["value"];
+  const content = textOf(given);
+  return content === undefined ? `has ${typeName(given)} for content, expected a string` : { role, content };
+}
+
+/** A string, or OpenAI's list of text parts joined; undefined for anything else (an image, a tool call). */
+function textOf(content: unknown): string | undefined {
+  if (typeof content === "string") return content;
+  if (!Array.isArray(content) || content.length === 0) return undefined;
+  const parts = content.map((part) => (isRow(part) && part["type"] === "text" ? part["text"] : undefined));
+  return parts.every((part) => typeof part === "string") ? parts.join("") : undefined;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

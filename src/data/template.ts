@@ -1,0 +1,148 @@
+import { UserError } from "../diagnostics/user-error.ts";
+import { renderChat, renderChatPrompt } from "./chat-template.ts";
+import type { Message } from "./messages.ts";
+import type { Content, DataRecord } from "./record.ts";
+import type { RenderedRecord, TemplateContext, TemplateOptions } from "./rendered-record.ts";
+import type { Span } from "./token-spans.ts";
+
+/**
+ * A way to write a record as text. A record's generation prompt is always a prefix of its text, and the last span begins
+ * where it ends: the model is trained to go on exactly where it is asked to.
+ */
+export interface Template {
+  /**
+   * Whether the tokenizer's BOS goes before the text and EOS, supervised, after it, both as ids. A chat template writes
+   * what it wants of either itself.
+   */
+  readonly addsSpecialTokens: boolean;
+  /** @throws UserError("data") for a record this template cannot hold. */
+  render(record: DataRecord, context: TemplateContext): RenderedRecord;
+  /** The text before the last answer of a conversation (which need not have that answer yet). */
+  prompt(messages: readonly Message[], context: TemplateContext): string;
+}
+
+export type TemplateName = "alpaca" | "vicuna" | "chat" | "none";
+
+const ALPACA = "Below is an instruction that describes a task. Write a response that appropriately completes the request.";
+const ALPACA_INPUT =
+  "Below is an instruction that describes a task, paired with an input that provides further context. Write a response that appropriately completes the request.";
+const VICUNA =
+  "A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, detailed, and polite answers to the user's questions.";
+
+/**
+ * The spaces are OpenFedLLM's: one after the instruction and one before the response. Alpaca's own wording is kept for a
+ * record with an input, which OpenFedLLM joins to the instruction.
+ */
+const alpaca: Template = {
+  addsSpecialTokens: true,
+  render: (record, context) => {
+    if (record.content.kind === "instruction" && record.content.input !== undefined && context.inputs !== "joined") {
+      const { instruction, input, response } = record.content;
+      const prompt = `${ALPACA_INPUT}\n\n### Instruction:\n${instruction}\n\n### Input:\n${input}\n\n### Response:`;
+      return answered(prompt, ` ${response}`);
+    }
+    const messages = messagesOf(record.content, context);
+    return answered(alpaca.prompt(messages, context), ` ${onlyExchange(messages, `alpaca (record ${record.id})`).answer}`);
+  },
+  prompt: (messages) => `${ALPACA}\n\n### Instruction:\n${onlyExchange(messages, "alpaca").question} \n\n### Response:`,
+};
+
+const vicuna: Template = {
+  addsSpecialTokens: true,
+  render: (record, context) => {
+    const messages = messagesOf(record.content, context);
+    // What follows the last answer would be prompt without an answer.
+    const kept = messages.slice(0, messages.findLastIndex(({ role }) => role === "assistant") + 1);
+    return writeVicuna(kept, context, `vicuna (record ${record.id})`);
+  },
+  prompt: (messages, context) => {
+    const last = messages.findLastIndex(({ role }) => role === "user");
+    return `${writeVicuna(messages.slice(0, last + 1), context, "vicuna").text} ASSISTANT:`;
+  },
+};
+
+/** Prompt and response as they are, with nothing between them. */
+const none: Template = {
+  addsSpecialTokens: true,
+  render: (record, context) => {
+    const { question, answer } = onlyExchange(messagesOf(record.content, context), `none (record ${record.id})`);
+    return answered(question, answer);
+  },
+  prompt: (messages) => onlyExchange(messages, "none").question,
+};
+
+/** The model's own template. */
+const chat: Template = {
+  addsSpecialTokens: false,
+  render: (record, context) => renderChat(withSystem(messagesOf(record.content, context), context), context, record.id),
+  prompt: (messages, context) => renderChatPrompt(withSystem(messages, context), context),
+};
+
+/** Templates by their legal names. */
+export const TEMPLATES: Readonly<Record<TemplateName, Template>> = { alpaca, vicuna, chat, none };
+
+/** Any content as a conversation. */
+export function messagesOf(content: Content, { inputs }: TemplateOptions = {}): readonly Message[] {
+  if (content.kind === "messages") return content.messages;
+  if (content.kind === "completion") {
+    return [
+      { role: "user", content: content.prompt },
+      { role: "assistant", content: content.completion },
+    ];
+  }
+  const { instruction, input, response } = content;
+  const separator = inputs === "joined" ? " " : "\n\n";
+  return [
+    { role: "user", content: input === undefined ? instruction : `${instruction}${separator}${input}` },
+    { role: "assistant", content: response },
+  ];
+}
+
+function answered(prompt: string, answer: string): RenderedRecord {
+  return { text: prompt + answer, spans: [{ start: prompt.length, end: prompt.length + answer.length }] };
+}
+
+function withSystem(messages: readonly Message[], { system }: TemplateOptions): readonly Message[] {
+  return system === undefined || messages[0]?.role === "system" ? messages : [{ role: "system", content: system }, ...messages];
+}
+
+/** A user's message and the answer to it (empty where there is none yet). */
+function onlyExchange(messages: readonly Message[], template: string): { question: string; answer: string } {
+  const [question, answer] = messages;
+  if (question?.role === "user" && messages.length <= 2 && (answer === undefined || answer.role === "assistant")) {
+    return { question: question.content, answer: answer?.content ?? "" };
+  }
+  throw new UserError(
+    "data",
+    `the template ${template} holds one question and its answer, got the turns ${messages.map(({ role }) => role).join(", ")}`,
+    { hint: "Use the template `chat` (or `vicuna`) for conversations." },
+  );
+}
+
+/** FastChat's vicuna_v1.1: `system USER: u ASSISTANT: a</s>USER: u ASSISTANT: a`. The last EOS is an id, added later. */
+function writeVicuna(messages: readonly Message[], { system, eosToken }: TemplateContext, template: string): RenderedRecord {
+  const [first, ...rest] = messages;
+  const turns = first?.role === "system" ? rest : messages;
+  let text = first?.role === "system" ? first.content : (system ?? VICUNA);
+  const spans: Span[] = [];
+  for (const [i, { role, content }] of turns.entries()) {
+    if (role !== (i % 2 === 0 ? "user" : "assistant")) {
+      throw new UserError("data", `the template ${template} takes user and assistant in turn, got the ${role} as turn ${i + 1}`, {
+        hint: "Use the template `chat`.",
+      });
+    }
+    if (role === "user") {
+      text += `${i === 0 ? " " : ""}USER: ${content}`;
+      continue;
+    }
+    text += " ASSISTANT:";
+    const start = text.length;
+    text += ` ${content}`;
+    if (i < turns.length - 1) {
+      if (eosToken === undefined) throw new UserError("model", `the template ${template} needs the tokenizer's EOS between turns, and it has none`);
+      text += eosToken;
+    }
+    spans.push({ start, end: text.length });
+  }
+  return { text, spans };
+}

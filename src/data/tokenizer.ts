@@ -1,0 +1,116 @@
+import { UserError } from "../diagnostics/user-error.ts";
+import { openLibraryTokenizer, type LibraryTokenizer } from "./huggingface.ts";
+import { isRow } from "./row.ts";
+import { supervisedByPrefix, supervisedBySurface, surfaceReader, type Span } from "./token-spans.ts";
+
+export interface SpecialToken {
+  readonly id: number;
+  readonly text: string;
+}
+
+/** Text to token ids and back, for one model. */
+export interface Tokenizer {
+  /** The largest id + 1: what an embedding must have rows for. */
+  readonly vocabularySize: number;
+  readonly bos: SpecialToken | undefined;
+  readonly eos: SpecialToken | undefined;
+  readonly pad: SpecialToken | undefined;
+  /** What the tokenizer itself puts before a text: BOS, or nothing. */
+  readonly prefix: readonly number[];
+  /** The chat template (Jinja) of `tokenizer_config.json`. */
+  readonly chatTemplate: string | undefined;
+  /** Token ids; text that spells a special token becomes that token. Neither `prefix` nor EOS is added. */
+  encode(text: string): number[];
+  /** Token ids with, for each, whether it holds any character of `spans` (ascending, apart). */
+  encodeSupervised(text: string, spans: readonly Span[]): { ids: number[]; supervised: boolean[] };
+  decode(ids: Iterable<number>, options?: { readonly skipSpecial?: boolean }): string;
+  idOf(token: string): number | undefined;
+}
+
+/** A model folder's files, parsed. */
+export interface TokenizerFiles {
+  /** `tokenizer.json` */
+  readonly tokenizer: unknown;
+  /** `tokenizer_config.json`, which names BOS, EOS, PAD and may hold the chat template. */
+  readonly config?: unknown;
+  /** `config.json` of the model: its `eos_token_id` and the like stand in where the above is missing. */
+  readonly model?: unknown;
+  /** `chat_template.jinja`; it wins over the template in `config`. */
+  readonly chatTemplate?: string | undefined;
+}
+
+/** @throws UserError("model") for a tokenizer.json this library does not know. */
+export function createTokenizer(files: TokenizerFiles): Tokenizer {
+  const config = isRow(files.config) ? files.config : {};
+  const model = isRow(files.model) ? files.model : {};
+  let inner: LibraryTokenizer;
+  try {
+    inner = openLibraryTokenizer(files.tokenizer, config);
+  } catch (cause) {
+    throw new UserError("model", `the tokenizer cannot be used (${(cause as Error).message})`, { cause });
+  }
+  const plain = (text: string): { ids: number[]; tokens: string[] } => inner.encode(text, { add_special_tokens: false });
+  const readSurfaces = surfaceReader(files.tokenizer, inner);
+  const special = (name: "bos" | "eos" | "pad"): SpecialToken | undefined => {
+    const named = config[`${name}_token`];
+    const text = isRow(named) ? named["content"] : named;
+    if (typeof text === "string") {
+      const id = inner.token_to_id(text);
+      if (id !== undefined) return { id, text };
+    }
+    // An explicit null in tokenizer_config.json says that there is none.
+    if (named === null) return undefined;
+    const ids = model[`${name}_token_id`];
+    const id = Array.isArray(ids) ? ids[0] : ids;
+    const token = typeof id === "number" ? inner.id_to_token(id) : undefined;
+    return token === undefined ? undefined : { id: id as number, text: token };
+  };
+
+  return {
+    vocabularySize: [...inner.get_vocab().values()].reduce((largest, id) => Math.max(largest, id), -1) + 1,
+    bos: special("bos"),
+    eos: special("eos"),
+    pad: special("pad"),
+    prefix: prefixOf(inner),
+    chatTemplate: files.chatTemplate ?? templateOf(config["chat_template"]),
+    encode: (text) => plain(text).ids,
+    encodeSupervised(text, spans) {
+      const { ids, tokens } = plain(text);
+      const supervised = supervisedBySurface(text, spans, readSurfaces(text, tokens));
+      return { ids, supervised: supervised ?? supervisedByPrefix(text, spans, ids, (prefix) => plain(prefix).ids) };
+    },
+    decode(ids, { skipSpecial = false } = {}) {
+      const list = [...ids];
+      if (list.length === 0) return "";
+      return inner.decode(list, { skip_special_tokens: skipSpecial, clean_up_tokenization_spaces: false });
+    },
+    idOf: (token) => inner.token_to_id(token),
+  };
+}
+
+/** @throws UserError("model") where the tokenizer can give ids the embedding has no row for. */
+export function checkVocabulary(tokenizer: Tokenizer, vocabularySize: number): void {
+  if (tokenizer.vocabularySize <= vocabularySize) return;
+  throw new UserError(
+    "model",
+    `the tokenizer gives ids up to ${tokenizer.vocabularySize - 1}, but the model's embedding ends at ${vocabularySize - 1} (vocab_size ${vocabularySize})`,
+    { hint: "Take the tokenizer and the weights from the same model folder." },
+  );
+}
+
+function prefixOf(inner: LibraryTokenizer): number[] {
+  const without = inner.encode("a", { add_special_tokens: false }).ids;
+  const full = inner.encode("a", { add_special_tokens: true }).ids;
+  for (let start = 0; start + without.length <= full.length; start++) {
+    if (without.every((id, i) => full[start + i] === id)) return full.slice(0, start);
+  }
+  return [];
+}
+
+/** A template by itself, or the one named "default" of a list. */
+function templateOf(value: unknown): string | undefined {
+  if (typeof value === "string") return value;
+  if (!Array.isArray(value)) return undefined;
+  const entry: unknown = value.find((item) => isRow(item) && item["name"] === "default") ?? value[0];
+  return isRow(entry) && typeof entry["template"] === "string" ? entry["template"] : undefined;
+}

@@ -1,0 +1,72 @@
+import { UserError } from "../diagnostics/user-error.ts";
+import type { FileReader } from "../data/file-reader.ts";
+import { PARTITIONERS } from "../data/partition.ts";
+import type { DataRecord } from "../data/record.ts";
+import { loadRecords } from "../data/source.ts";
+import { stream } from "../tensor/random.ts";
+import type { ExperimentConfig } from "./schema.ts";
+
+/** A client's records before they become tokens, in the order of its files. */
+export interface ClientRecords {
+  readonly name: string;
+  readonly train: readonly DataRecord[];
+  readonly heldOut: readonly DataRecord[];
+}
+
+/**
+ * Reads every file of a configuration and gives each client its records: its own files, or a share of the pooled ones;
+ * then what it holds out, then the limit. A pure function of the files and the configuration.
+ *
+ * @throws UserError of kind `data` for unusable files, and for a client left without records.
+ */
+export async function loadClientRecords({ data, federation, seed }: ExperimentConfig, files: FileReader): Promise<ClientRecords[]> {
+  const load = (paths: string | readonly string[]): Promise<DataRecord[]> => loadAll(files, paths, data);
+  const given =
+    data.clients === undefined
+      ? await dealt(await load(data.train!), data.partition, federation.clients, seed)
+      : await Promise.all(
+          data.clients.map(async ({ name, train, heldOut }) => ({
+            name,
+            train: await load(train),
+            heldOut: heldOut === undefined ? undefined : await load(heldOut),
+          })),
+        );
+  return given.map(({ name, train, heldOut }) => {
+    const split = heldOut === undefined ? holdOut(name, train, data.heldOutRecords, seed) : { train, heldOut };
+    return { name, train: limited(name, split.train, data.limit, seed), heldOut: split.heldOut };
+  });
+}
+
+/** The records of the common held-out set; empty where none is configured. */
+export async function loadCommonRecords({ data }: ExperimentConfig, files: FileReader): Promise<DataRecord[]> {
+  return data.heldOut === undefined ? [] : loadAll(files, data.heldOut, data);
+}
+
+async function loadAll(files: FileReader, paths: string | readonly string[], data: ExperimentConfig["data"]): Promise<DataRecord[]> {
+  const loaded = await Promise.all([paths].flat().map((path) => loadRecords(files, path, { format: data.format, fields: data.fields })));
+  return loaded.flatMap(({ records }) => records);
+}
+
+function dealt(records: readonly DataRecord[], { by, ...options }: ExperimentConfig["data"]["partition"], clients: number | undefined, seed: number) {
+  const shards = PARTITIONERS[by](records, { ...options, clients }, (...key) => stream(seed, ...key));
+  return shards.map(({ client, records: indices }) => ({
+    name: client,
+    train: Array.from(indices, (i) => records[i]!),
+    heldOut: undefined,
+  }));
+}
+
+function holdOut(client: string, records: readonly DataRecord[], count: number, seed: number) {
+  if (count >= records.length) {
+    throw new UserError("data", `client ${client} has ${records.length} records, so data.heldOutRecords ${count} would leave it none to train on`, {
+      hint: "Lower data.heldOutRecords, or give the client more records.",
+    });
+  }
+  const chosen = new Set(stream(seed, "held-out", client).sample(records.length, count));
+  return { train: records.filter((_, i) => !chosen.has(i)), heldOut: records.filter((_, i) => chosen.has(i)) };
+}
+
+function limited(client: string, records: readonly DataRecord[], limit: number | undefined, seed: number): readonly DataRecord[] {
+  if (limit === undefined || limit >= records.length) return records;
+  return stream(seed, "limit", client).sample(records.length, limit).map((i) => records[i]!);
+}

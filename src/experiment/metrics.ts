@@ -1,0 +1,76 @@
+import type { RunEvent } from "../federation/events.ts";
+
+type EventOf<T extends RunEvent["type"]> = Extract<RunEvent, { type: T }>;
+type ClientMetrics = Omit<EventOf<"client-update">, "type" | "round" | "client" | "update">;
+
+export interface RoundMetrics {
+  readonly round: number;
+  learningRate: number;
+  /** Mean training loss of the accepted clients, weighted by supervised tokens. */
+  loss: number | undefined;
+  seconds: number;
+  readonly clients: Record<string, ClientMetrics>;
+  readonly refused: Record<string, string>;
+  /** Held-out losses after this round, by set. */
+  readonly heldOut: Record<string, { loss: number; records: number; supervisedTokens: number; seconds: number }>;
+}
+
+/** Everything a run measured, folded from its events. Folding an event twice changes nothing. */
+export class Metrics {
+  readonly #rounds = new Map<number, RoundMetrics>();
+
+  fold(event: RunEvent): void {
+    if (!("round" in event)) return;
+    const round = this.#round(event.round);
+    switch (event.type) {
+      case "round-start":
+        round.learningRate = event.learningRate;
+        break;
+      case "client-update": {
+        const { type: _type, round: _round, client, update: _update, ...metrics } = event;
+        round.clients[client] = metrics;
+        break;
+      }
+      case "client-refused":
+        round.refused[event.client] = event.reason;
+        break;
+      case "evaluation-end": {
+        const { set, loss, records, supervisedTokens, seconds } = event;
+        round.heldOut[set] = { loss, records, supervisedTokens, seconds };
+        break;
+      }
+      case "round-end":
+        round.loss = event.loss;
+        round.seconds = event.seconds;
+        break;
+      default:
+    }
+  }
+
+  /** In round order; round 0 holds the evaluation before training. */
+  rounds(): RoundMetrics[] {
+    return [...this.#rounds.values()].sort((a, b) => a.round - b.round);
+  }
+
+  totals(): { supervisedTokens: number; bytesUp: number; bytesDown: number; seconds: number } {
+    const totals = { supervisedTokens: 0, bytesUp: 0, bytesDown: 0, seconds: 0 };
+    for (const round of this.#rounds.values()) {
+      for (const client of Object.values(round.clients)) {
+        totals.supervisedTokens += client.supervisedTokens;
+        totals.bytesUp += client.bytesUp;
+        totals.bytesDown += client.bytesDown;
+      }
+      totals.seconds += round.seconds + Object.values(round.heldOut).reduce((sum, { seconds }) => sum + seconds, 0);
+    }
+    return totals;
+  }
+
+  #round(round: number): RoundMetrics {
+    let metrics = this.#rounds.get(round);
+    if (metrics === undefined) {
+      metrics = { round, learningRate: 0, loss: undefined, seconds: 0, clients: {}, refused: {}, heldOut: {} };
+      this.#rounds.set(round, metrics);
+    }
+    return metrics;
+  }
+}

@@ -1,0 +1,29 @@
+import type { FileReader } from "../data/file-reader.ts";
+import type { Exchange } from "../federation/exchange.ts";
+import type { EventSink, RunEvent } from "../federation/events.ts";
+import type { AdapterConfig } from "../model/adapter.ts";
+import type { BaseModel } from "../model/base-model.ts";
+import type { Params } from "../tensor/params.ts";
+import type { Runtime } from "../train/runtime.ts";
+
+/** What an experiment needs from the machine it runs on. */
+export interface Platform {
+  readonly files: FileReader;
+  readonly runtime: Runtime;
+  /** Opens a base model by reference. Throws a `UserError` of kind `model`. */
+  openModel(ref: string): Promise<BaseModel>;
+}
+
+/** Where one run keeps its work; everything in it survives a crash. */
+export interface RunStore {
+  readonly exchange: Exchange;
+  /** The clients' own store, apart from the exchange: what they keep never travels. */
+  readonly clientStore: Exchange;
+  /** Opens the durable event log, leaving in it what `holds` says still holds. */
+  openEvents(holds: (event: RunEvent) => boolean): Promise<EventSink & { close(): void }>;
+  /** Writes an adapter under a name (`adapter`, `adapters/round-0003`), whole or not at all; returns where. */
+  saveAdapter(name: string, config: AdapterConfig, adapter: Params, base: string): Promise<string>;
+  /** Writes a JSON document (`config.json`, `metrics.json`), whole or not at all. */
+  saveJson(name: string, value: unknown): Promise<void>;
+  readJson(name: string): Promise<unknown>;
+}

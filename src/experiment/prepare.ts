@@ -1,0 +1,110 @@
+import { UserError } from "../diagnostics/user-error.ts";
+import { describePartition } from "../data/partition.ts";
+import type { DataRecord } from "../data/record.ts";
+import { TEMPLATES, type Template } from "../data/template.ts";
+import { encodeRecords, type EncodeReport } from "../data/tokens.ts";
+import { checkVocabulary, createTokenizer, type Tokenizer } from "../data/tokenizer.ts";
+import { adapterScale, targetModules, type AdapterConfig } from "../model/adapter.ts";
+import type { BaseModel } from "../model/base-model.ts";
+import type { ModelConfig } from "../model/config.ts";
+import type { LoraShape } from "../model/language-model.ts";
+import type { Example } from "../train/example.ts";
+import { loadClientRecords, loadCommonRecords } from "./client-records.ts";
+import type { Platform } from "./ports.ts";
+import type { ExperimentConfig } from "./schema.ts";
+
+export interface PreparedClient {
+  readonly name: string;
+  readonly train: readonly Example[];
+  readonly heldOut: readonly Example[];
+  /** What became of the training records. */
+  readonly report: EncodeReport;
+}
+
+/** A configuration with everything it names opened, read and tokenised. */
+export interface Prepared {
+  readonly config: ExperimentConfig;
+  readonly model: BaseModel;
+  readonly tokenizer: Tokenizer;
+  readonly template: Template;
+  readonly lora: LoraShape;
+  readonly clients: readonly PreparedClient[];
+  /** The common held-out set; empty where none is configured. */
+  readonly common: readonly Example[];
+}
+
+export interface PrepareOptions {
+  /** One line about what is being done, before it is done. */
+  readonly onProgress?: (message: string) => void;
+}
+
+/** @throws UserError of kind `config`, `model` or `data` for anything a run could not work with. */
+export async function prepareExperiment(config: ExperimentConfig, platform: Platform, { onProgress }: PrepareOptions = {}): Promise<Prepared> {
+  onProgress?.(`opening ${config.model.base}`);
+  const model = await platform.openModel(config.model.base);
+  const { maxLength } = config.data;
+  if (maxLength > model.config.maxPositions) {
+    throw new UserError("config", `data.maxLength is ${maxLength}, but ${model.ref} has ${model.config.maxPositions} positions`);
+  }
+  const tokenizer = openTokenizer(model);
+  const lora = loraShape(config.adapter, model.config);
+  onProgress?.("reading data");
+  const records = await loadClientRecords(config, platform.files);
+  const template = TEMPLATES[config.data.template];
+  const encode = (list: readonly DataRecord[]) => encodeRecords(list, template, tokenizer, config.data);
+  onProgress?.("tokenising");
+  const clients = records.map(({ name, train, heldOut }): PreparedClient => {
+    const { examples, report } = encode(train);
+    if (examples.length === 0) {
+      const why = train.length === 0 ? "has no records" : `has ${train.length} records, none with an answer within data.maxLength (${maxLength} tokens)`;
+      throw new UserError("data", `client ${name} ${why}`, { hint: "Give it records, raise data.maxLength, or leave the client out." });
+    }
+    return { name, train: examples, heldOut: encode(heldOut).examples, report };
+  });
+  const common = encode(await loadCommonRecords(config, platform.files)).examples;
+  return { config, model, tokenizer, template, lora, clients, common };
+}
+
+/** The tokenizer of a base model, checked against its embedding. */
+export function openTokenizer({ config, tokenizerFiles }: BaseModel): Tokenizer {
+  const tokenizer = createTokenizer({ ...tokenizerFiles, model: { bos_token_id: config.bosTokenId, eos_token_id: config.eosTokenIds } });
+  checkVocabulary(tokenizer, config.vocabSize);
+  return tokenizer;
+}
+
+/** What a graph needs to know of an adapter. @throws UserError for a target that no module matches. */
+export function loraShape(adapter: AdapterConfig, model: ModelConfig): LoraShape {
+  const modules = new Set(targetModules(model, adapter.targets).map(({ name }) => name));
+  return { rank: adapter.rank, scale: adapterScale(adapter), modules };
+}
+
+export interface ClientDescription {
+  readonly name: string;
+  readonly records: number;
+  readonly heldOut: number;
+  /** Training records by the field's value; empty without a field. */
+  readonly labels: Readonly<Record<string, number>>;
+}
+
+/** Columns that usually hold what kind of record a row is, tried in order. */
+const LABEL_COLUMNS = ["category", "topic", "label", "type", "subject", "domain", "source"];
+
+/** Sizes and label mix of every client, without opening the model. */
+export async function describeData(config: ExperimentConfig, { files }: Pick<Platform, "files">): Promise<{ clients: ClientDescription[]; field: string | undefined }> {
+  const clients = await loadClientRecords(config, files);
+  const all = clients.flatMap(({ train }) => train);
+  const labelled = (column: string): boolean => all.every(({ fields }) => ["string", "number", "boolean"].includes(typeof fields[column]) && fields[column] !== "");
+  const field = config.data.partition.field ?? LABEL_COLUMNS.find(labelled);
+  let start = 0;
+  const shards = clients.map(({ name, train }) => ({ client: name, records: Int32Array.from(train, () => start++) }));
+  const { labels, clients: counted } = describePartition(shards, all, field);
+  return {
+    field,
+    clients: counted.map(({ client, records, counts }, i) => ({
+      name: client,
+      records,
+      heldOut: clients[i]!.heldOut.length,
+      labels: Object.fromEntries(labels.map((label, j) => [label, counts[j]!])),
+    })),
+  };
+}

@@ -1,0 +1,164 @@
+import { ALGORITHMS } from "../algorithms/registry.ts";
+import { UserError } from "../diagnostics/user-error.ts";
+import type { EmitEvent, RunEvent } from "../federation/events.ts";
+import { clientMemory } from "../federation/client-memory.ts";
+import { eventsThatHold } from "../federation/resume.ts";
+import { type FederationOutcome, runFederation } from "../federation/run.ts";
+import { SCHEDULES } from "../optim/schedule.ts";
+import { initAdapter } from "../model/adapter.ts";
+import type { Params } from "../tensor/params.ts";
+import { stream } from "../tensor/random.ts";
+import type { Example } from "../train/example.ts";
+import { openGradientEngine } from "../train/gradient-engine.ts";
+import { openScorer, type Scorer } from "../train/scorer.ts";
+import { answerPrompts } from "./answers.ts";
+import { localTrainer } from "./local-trainer.ts";
+import { Metrics } from "./metrics.ts";
+import type { Platform, RunStore } from "./ports.ts";
+import type { Prepared } from "./prepare.ts";
+import { bindRun } from "./run-identity.ts";
+import type { HeldOutResult, PromptAnswer, RunSummary } from "./summary.ts";
+
+export interface RunOptions {
+  /** Every event as it happens, also those of a resumed part. */
+  readonly emit?: EmitEvent;
+  readonly signal?: AbortSignal;
+}
+
+/** The name the common held-out set is reported under. */
+export const COMMON_SET = "common";
+
+/**
+ * Runs a prepared experiment in a run store, or goes on with the run that is in it. Killed anywhere and called again,
+ * it ends with the same adapter, byte for byte.
+ *
+ * @throws UserError: `config` for a store with another run in it, and whatever `runFederation` throws.
+ */
+export async function runExperiment(prepared: Prepared, platform: Platform, store: RunStore, options: RunOptions = {}): Promise<RunSummary> {
+  const { config, model, lora, clients } = prepared;
+  const identity = await bindRun(prepared, store);
+  const metrics = new Metrics();
+  const holds = await eventsThatHold(store.exchange);
+  const log = await store.openEvents((event) => {
+    const kept = holds(event);
+    if (kept) metrics.fold(event);
+    return kept;
+  });
+  const emit = (event: RunEvent): void => {
+    log.emit(event);
+    metrics.fold(event);
+    options.emit?.(event);
+  };
+  const shared = { runtime: platform.runtime, config: model.config, weights: model.weights, lora, maxLength: config.data.maxLength };
+  const { microBatchTokens } = config.training;
+  const engine = await openGradientEngine({ ...shared, dropout: config.adapter.dropout, microBatchTokens });
+  const scorer = await openScorer({ ...shared, microBatchTokens });
+  try {
+    const initialAdapter = initAdapter(config.adapter, model.config, config.seed);
+    const saveAdapter = async (round: number, adapter: Params): Promise<void> => {
+      const path = await store.saveAdapter(`adapters/round-${String(round).padStart(4, "0")}`, config.adapter, adapter, model.ref);
+      emit({ type: "adapter-saved", round, path });
+    };
+    for (const { name, report } of clients) emit({ type: "data-report", client: name, ...report });
+    await saveAdapter(0, initialAdapter);
+    const byName = new Map(clients.map((client) => [client.name, client]));
+    const { rounds } = config.federation;
+    const outcome = await runFederation({
+      exchange: store.exchange,
+      algorithm: ALGORITHMS[config.federation.algorithm](),
+      trainer: localTrainer(engine, config, (client) => byName.get(client)!.train),
+      memory: clientMemory(store.clientStore, store.exchange),
+      initialAdapter,
+      config: identity,
+      seed: config.seed,
+      rounds,
+      clients: clients.map(({ name, train, heldOut }) => ({ name, records: train.length, heldOut: heldOut.length })),
+      clientsPerRound: config.federation.clientsPerRound ?? clients.length,
+      minClients: config.federation.minClients,
+      learningRate: (round) => SCHEDULES[config.training.schedule](config.training, round, rounds),
+      evaluate: (_round, adapter, signal) => evaluate(prepared, scorer, adapter, signal),
+      evaluateEvery: config.evaluation.every,
+      async onRound(round, adapter) {
+        const { saveEvery } = config.output;
+        if (round === rounds || (saveEvery > 0 && round % saveEvery === 0)) await saveAdapter(round, adapter);
+        await store.saveJson("metrics.json", { rounds: metrics.rounds(), totals: metrics.totals() });
+      },
+      events: { emit, flush: () => log.flush() },
+      ...(options.signal && { signal: options.signal }),
+    });
+    await store.saveAdapter("adapter", config.adapter, outcome.adapter, model.ref);
+    const answers = await answerOnce(prepared, scorer, store, initialAdapter, outcome, options.signal);
+    const { supervisedTokens, bytesUp, bytesDown, seconds } = metrics.totals();
+    const summary: RunSummary = {
+      rounds,
+      adapter: outcome.head.adapter,
+      heldOut: heldOutResults(outcome),
+      answers,
+      supervisedTokens,
+      bytesUp,
+      bytesDown,
+      seconds,
+    };
+    await store.saveJson("metrics.json", { rounds: metrics.rounds(), totals: metrics.totals(), summary });
+    return summary;
+  } finally {
+    log.close();
+    await engine.dispose();
+    await scorer.dispose();
+  }
+}
+
+async function evaluate({ clients, common, config }: Prepared, scorer: Scorer, adapter: Params, signal?: AbortSignal) {
+  const sets = [...clients.map(({ name, heldOut }) => ({ set: name, examples: heldOut })), { set: COMMON_SET, examples: common }];
+  const scores = [];
+  for (const { set, examples } of sets) {
+    if (examples.length === 0) continue;
+    const started = performance.now();
+    const chosen = sampleOf(examples, config.evaluation.limit, set, config.seed);
+    const results = await scorer.score(adapter, chosen, signal);
+    const supervisedTokens = results.reduce((sum, { tokens }) => sum + tokens, 0);
+    const loss = -results.reduce((sum, { logProbability }) => sum + logProbability, 0) / supervisedTokens;
+    scores.push({ set, records: chosen.length, supervisedTokens, loss, seconds: (performance.now() - started) / 1000 });
+  }
+  return scores;
+}
+
+/** The same records every time. */
+function sampleOf(examples: readonly Example[], limit: number | undefined, set: string, seed: number): readonly Example[] {
+  if (limit === undefined || limit >= examples.length) return examples;
+  return stream(seed, "evaluation", set).sample(examples.length, limit).map((i) => examples[i]!);
+}
+
+function heldOutResults({ evaluations }: FederationOutcome): HeldOutResult[] {
+  const before = new Map(evaluations[0]?.scores.map((score) => [score.set, score.loss]));
+  return (evaluations.at(-1)?.scores ?? []).map(({ set, records, supervisedTokens, loss }) => ({
+    set,
+    records,
+    supervisedTokens,
+    before: before.get(set) ?? Number.NaN,
+    after: loss,
+  }));
+}
+
+/** Answers take as long as a round on a small machine, so those of an earlier end of the same run are kept. */
+async function answerOnce(
+  prepared: Prepared,
+  scorer: Scorer,
+  store: RunStore,
+  initialAdapter: Params,
+  { head, adapter }: FederationOutcome,
+  signal: AbortSignal | undefined,
+): Promise<readonly PromptAnswer[]> {
+  if (prepared.config.evaluation.prompts.length === 0) return [];
+  const earlier = (await store.readJson("metrics.json")) as { summary?: RunSummary } | undefined;
+  if (earlier?.summary?.adapter === head.adapter && earlier.summary.answers.length > 0) return earlier.summary.answers;
+  try {
+    return await answerPrompts(prepared, scorer, { before: initialAdapter, after: adapter }, signal);
+  } catch (error) {
+    if (!signal?.aborted) throw error;
+    throw new UserError("interrupted", `Stopped while answering prompts; all ${head.round} rounds are safe.`, {
+      hint: "Run the same command again to continue.",
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,24 @@
+import type { Groups } from "../algorithms/groups.ts";
+import { firstNonFinite, formatShape, type Params, sameShape } from "../tensor/params.ts";
+
+function difference(group: string, params: Params, expected: Params): string | undefined {
+  for (const name of params.keys()) if (!expected.has(name)) return `${group} has an unknown tensor ${name}`;
+  for (const [name, { shape }] of expected) {
+    const got = params.get(name)?.shape;
+    if (got === undefined) return `${group} lacks the tensor ${name}`;
+    if (!sameShape(got, shape)) return `${group}: ${name} is ${formatShape(got)}, expected ${formatShape(shape)}`;
+  }
+  const name = firstNonFinite(params);
+  return name === undefined ? undefined : `${group}: ${name} has a value that is not finite`;
+}
+
+/** Why an update cannot enter a round, or undefined. `expected` is any update of the right groups, names and shapes. */
+export function problemWith(update: Groups, expected: Groups): string | undefined {
+  for (const group of Object.keys(update)) if (!Object.hasOwn(expected, group)) return `an unknown group ${group}`;
+  for (const [group, params] of Object.entries(expected)) {
+    const got = update[group];
+    const problem = got === undefined ? `the group ${group} is missing` : difference(group, got, params);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}

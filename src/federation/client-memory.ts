@@ -1,0 +1,49 @@
+import type { Groups } from "../algorithms/groups.ts";
+import { decodeGroups, encodeGroups } from "./codec.ts";
+import { type Exchange, keySegment } from "./exchange.ts";
+import { cells, createMessage, readMessage, type RoundClose } from "./messages.ts";
+
+/** PORT. What a stateful algorithm's client keeps for itself between rounds (SCAFFOLD's cᵢ). It never travels. */
+export interface ClientMemory {
+  /**
+   * What the client saved with its latest update before round `round` that entered a round; `{}` where none did.
+   * Memory of an update that was refused or came too late does not count: the server never learned of it.
+   */
+  load(client: string, round: number): Promise<Groups>;
+  /** Keeps `memory` with the update (its sha256) it belongs to. Saving the same again changes nothing. */
+  save(client: string, round: number, update: string, memory: Groups): Promise<void>;
+}
+
+/**
+ * Client memory in a store of the client's own, `own`; `commits` is the exchange whose rounds decide which counts.
+ * Cells `memory/<client>/<round>/<update>` name blobs, so a crash leaves none half written.
+ */
+export function clientMemory(own: Exchange, commits: Exchange): ClientMemory {
+  return {
+    async load(client, round) {
+      const saved = (await own.list(prefix(client)))
+        .map((key) => {
+          const [at, update] = key.slice(prefix(client).length).split("/");
+          return { key, round: Number(at), update };
+        })
+        .filter((memory) => memory.round < round)
+        .sort((a, b) => b.round - a.round);
+      for (const memory of saved) {
+        const close = (await readMessage(commits, cells.close(memory.round))) as RoundClose | undefined;
+        if (!close?.accepted.some((entry) => entry.client === client && entry.update === memory.update)) continue;
+        const hash = (await readMessage(own, memory.key)) as string;
+        return decodeGroups(await own.blob(hash), `the memory of client ${client}`);
+      }
+      return {};
+    },
+    async save(client, round, update, memory) {
+      if (Object.keys(memory).length === 0) return;
+      const hash = await own.putBlob(encodeGroups(memory, { kind: "memory" }));
+      await createMessage(own, `${prefix(client)}${round}/${update}`, hash);
+    },
+  };
+}
+
+function prefix(client: string): string {
+  return `memory/${keySegment(client)}/`;
+}

@@ -1,0 +1,39 @@
+import type { Params } from "../tensor/params.ts";
+import type { EventSink } from "./events.ts";
+import type { Exchange } from "./exchange.ts";
+import { cells, createMessage, type EvaluationScore, readMessage, type RoundEvaluation } from "./messages.ts";
+
+/** Scores an adapter on the held-out sets; `round` 0 is the adapter before any training. */
+export type Evaluate = (
+  round: number,
+  adapter: Params,
+  signal?: AbortSignal,
+) => Promise<readonly (EvaluationScore & { readonly seconds: number })[]>;
+
+/** Before training, every `every` rounds, and after the last. `every` 0: only before and after. */
+export function evaluationDue(round: number, rounds: number, every: number): boolean {
+  return round === 0 || round === rounds || (every > 0 && round % every === 0);
+}
+
+/** The scores of a round, or undefined where it was not evaluated. */
+export async function readEvaluation(exchange: Exchange, round: number): Promise<RoundEvaluation | undefined> {
+  return (await readMessage(exchange, cells.evaluation(round))) as RoundEvaluation | undefined;
+}
+
+/** Evaluates once: a round that has scores keeps them. */
+export async function evaluateOnce(
+  exchange: Exchange,
+  events: EventSink,
+  round: number,
+  evaluate: () => ReturnType<Evaluate>,
+): Promise<RoundEvaluation> {
+  const earlier = await readEvaluation(exchange, round);
+  if (earlier !== undefined) return earlier;
+  const scores: EvaluationScore[] = [];
+  for (const { seconds, set, records, supervisedTokens, loss } of await evaluate()) {
+    events.emit({ type: "evaluation-end", round, set, records, supervisedTokens, loss, seconds });
+    scores.push({ set, records, supervisedTokens, loss });
+  }
+  await events.flush();
+  return createMessage(exchange, cells.evaluation(round), { round, scores });
+}

@@ -1,0 +1,24 @@
+import type { RunEvent } from "./events.ts";
+import type { Exchange } from "./exchange.ts";
+import { cells, readHead } from "./messages.ts";
+
+/**
+ * Which events of an interrupted run still hold, so that its log, continued, is that of an undisturbed run (but for
+ * `run-resume` and seconds). Those that do not are of work the exchange does not have, which is done and reported
+ * again: a client's training without a submission, an evaluation without its cell, the end of a round not committed.
+ */
+export async function eventsThatHold(exchange: Exchange): Promise<(event: RunEvent) => boolean> {
+  const finished = (await readHead(exchange))?.head.round ?? 0;
+  const submitted = new Set(await exchange.list(cells.updates(finished + 1)));
+  const evaluated = (await exchange.read(cells.evaluation(finished))) !== undefined;
+
+  return (event) => {
+    if (!("round" in event)) return true;
+    if ("client" in event) {
+      return event.round <= finished || submitted.has(cells.update(event.round, event.client));
+    }
+    if (event.type === "evaluation-end") return event.round < finished || evaluated;
+    if (event.type === "round-start") return event.round <= finished + 1;
+    return event.round <= finished;
+  };
+}

@@ -1,0 +1,36 @@
+import { UserError } from "../diagnostics/user-error.ts";
+import { checkKey, keySegment } from "./exchange.ts";
+
+/** A member of the federation. */
+export interface FederationClient {
+  readonly name: string;
+  /** Records it trains on: its weight in an average. */
+  readonly records: number;
+  /** Records it keeps for evaluation. */
+  readonly heldOut: number;
+}
+
+function isKeySegment(name: string): boolean {
+  try {
+    checkKey(keySegment(name));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Throws a `UserError` of kind `data` for no clients, two of one name, an unusable name, or a client without records. */
+export function checkRoster(clients: readonly FederationClient[]): void {
+  if (clients.length === 0) throw new UserError("data", "There are no clients to train with.");
+  const seen = new Set<string>();
+  for (const { name, records } of clients) {
+    if (seen.has(name)) throw new UserError("data", `Two clients are called "${name}".`);
+    seen.add(name);
+    if (!isKeySegment(name)) {
+      throw new UserError("data", `A client cannot be called "${name}": names have 1 to about 60 characters.`);
+    }
+    if (!Number.isInteger(records) || records < 1) {
+      throw new UserError("data", `Client "${name}" has ${records} records to train on; it needs at least 1.`);
+    }
+  }
+}

@@ -1,0 +1,566 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import * as fc from "fast-check";
+import { afterAll, describe, expect, it } from "vitest";
+import type { Algorithm } from "../algorithms/algorithm.ts";
+import { fedavg } from "../algorithms/fedavg.ts";
+import { addWeighted, mean } from "../algorithms/weighted-sum.ts";
+import { directoryExchange } from "../node/directory-exchange.ts";
+import { openEventLog } from "../node/event-log.ts";
+import { addScaled, mapParams, type Params, subtract, toFloat32, zerosLike, zipParams } from "../tensor/params.ts";
+import { encodeSafetensors } from "../tensor/safetensors.ts";
+import { type LocalTask, type LocalTrainer, takePart, type TrainedClient } from "./client.ts";
+import { clientMemory } from "./client-memory.ts";
+import { decodeGroups, encodeGroups } from "./codec.ts";
+import { aggregate, closeRound, judgeRound, openRound, openRun, readAdapter, receive } from "./coordinator.ts";
+import type { EventSink, RunEvent } from "./events.ts";
+import type { Exchange } from "./exchange.ts";
+import { memoryExchange } from "./memory-exchange.ts";
+import { cells, createMessage, readMessage, type SubmittedUpdate } from "./messages.ts";
+import { eventsThatHold } from "./resume.ts";
+import { type FederationOptions, runFederation } from "./run.ts";
+
+const temporary = mkdtempSync(path.join(tmpdir(), "federation-"));
+afterAll(() => rmSync(temporary, { recursive: true }));
+let folders = 0;
+const newPath = (name: string): string => path.join(temporary, String(++folders), name);
+
+const initialAdapter: Params = new Map([
+  ["lora_A.weight", { shape: [2, 3], data: Float32Array.of(0.1, -0.2, 0.3, 0.4, -0.5, 0.6) }],
+  ["lora_B.weight", { shape: [3], data: new Float32Array(3) }],
+]);
+
+/** Each client pulls the adapter to a value of its own: loss ½‖w − target‖², plain gradient descent. */
+class QuadraticTrainer implements LocalTrainer {
+  readonly trained: string[] = [];
+  readonly targets: Readonly<Record<string, number>>;
+  readonly steps: number;
+
+  constructor(targets: Readonly<Record<string, number>>, steps = 3) {
+    this.targets = targets;
+    this.steps = steps;
+  }
+
+  async train({ adapter, round, client, learningRate, localTerm, onStart, onStep }: LocalTask): Promise<TrainedClient> {
+    this.trained.push(`${round}/${client}`);
+    const target = this.targets[client]!;
+    let after = adapter;
+    let loss = 0;
+    onStart(this.steps);
+    for (let step = 1; step <= this.steps; step++) {
+      const gradient = mapParams(after, (w) => w - target);
+      after = addScaled(after, -learningRate, gradient);
+      if (localTerm.correction) after = addScaled(after, -learningRate, localTerm.correction);
+      loss = [...gradient.values()].flatMap(({ data }) => [...data]).reduce((sum, g) => sum + 0.5 * g * g, 0);
+      const records = [`${client}-${round}-${step}`];
+      onStep({
+        step,
+        records,
+        learningRate,
+        loss,
+        gradientNorm: Math.sqrt(2 * loss),
+        supervisedTokens: 5,
+        seconds: Math.random(),
+      });
+      await Promise.resolve();
+    }
+    return {
+      before: adapter,
+      after,
+      steps: this.steps,
+      learningRateSum: this.steps * learningRate,
+      loss,
+      examples: this.steps,
+      supervisedTokens: 5 * this.steps,
+      seconds: Math.random(),
+    };
+  }
+}
+
+/** SCAFFOLD (Karimireddy et al. 2020) as the contract has it: server state, client memory, two payloads. */
+const stateful: Algorithm = {
+  ...fedavg(),
+  name: "stateful",
+  init: (global) => ({ control: zerosLike(global) }),
+  broadcast: (state) => state,
+  localTerm: ({ extra }, memory) => ({
+    correction: memory["control"] ? subtract(extra["control"]!, memory["control"]) : extra["control"]!,
+  }),
+  report: ({ before, after, learningRateSum }, { extra, adapter }, memory) => {
+    const own = memory["control"] ?? zerosLike(adapter);
+    const pulled = mapParams(subtract(before, after), (x) => x / learningRateSum);
+    const next = zipParams(subtract(own, extra["control"]!), pulled, (x, y) => x + y);
+    return { update: { adapter: after, control: subtract(next, own) }, memory: { control: next } };
+  },
+  absorb: (sum, { adapter, control }, weight) => ({
+    ...sum,
+    sums: {
+      adapter: addWeighted(sum.sums["adapter"], adapter!, weight),
+      control: addWeighted(sum.sums["control"], control!, 1),
+    },
+  }),
+  finish: ({ sums, state, population }) => ({
+    global: toFloat32(mean(sums["adapter"])),
+    state: { control: addScaled(state["control"]!, 1 / population, sums["control"]!.tensors) },
+  }),
+};
+
+const quiet: EventSink = { emit: () => undefined, flush: async () => undefined };
+const targets = { ann: 1, bob: -2, cy: 0.5, dee: 3 };
+const roster = Object.keys(targets).map((name, i) => ({ name, records: 10 * (i + 1), heldOut: 2 }));
+
+function options(exchange: Exchange, changes: Partial<FederationOptions> = {}): FederationOptions {
+  return {
+    exchange,
+    algorithm: fedavg(),
+    trainer: new QuadraticTrainer(targets),
+    memory: clientMemory(memoryExchange(), exchange),
+    initialAdapter,
+    config: "settings",
+    seed: 7,
+    rounds: 4,
+    clients: roster,
+    clientsPerRound: 2,
+    minClients: 1,
+    learningRate: (round) => 0.1 / round,
+    evaluateEvery: 2,
+    events: quiet,
+    ...changes,
+  };
+}
+
+async function finalAdapter(changes: Partial<FederationOptions>): Promise<string> {
+  return (await runFederation(options(memoryExchange(), changes))).head.adapter;
+}
+
+const scored: FederationOptions["evaluate"] = async (round) => [
+  { set: "common", records: 3, supervisedTokens: 9, loss: round + 0.5, seconds: Math.random() },
+  { set: "ann", records: 3, supervisedTokens: 9, loss: round + 0.25, seconds: Math.random() },
+];
+
+describe("a run", () => {
+  it("tells in events what it did", async () => {
+    const exchange = memoryExchange();
+    const events: RunEvent[] = [];
+    const sink = { ...quiet, emit: (event: RunEvent) => events.push(event) };
+    const { head, adapter, evaluations } = await runFederation(
+      options(exchange, { events: sink, evaluate: scored, rounds: 2 }),
+    );
+    const training = ["client-start", "client-step", "client-step", "client-step", "client-update"];
+    const round = ["round-start", ...training, ...training, "round-end"];
+    const evaluation = ["evaluation-end", "evaluation-end"];
+    const all = ["run-start", ...evaluation, ...round, ...round, ...evaluation, "run-end"];
+    expect(events.map(({ type }) => type)).toEqual(all);
+    expect(head.round).toBe(2);
+    expect(evaluations.map(({ round, scores }) => [round, scores[0]!.loss])).toEqual([
+      [0, 0.5],
+      [2, 2.5],
+    ]);
+    expect(await exchange.putBlob(encodeSafetensors(adapter, { format: "pt" }))).toBe(head.adapter);
+    for (const event of events) {
+      if (event.type === "client-update") expect(event.bytesUp).toBe((await exchange.blob(event.update)).length);
+      if (event.type === "client-update") expect(event.bytesDown).toBe((await exchange.blob(head.adapter)).length);
+    }
+    expect(events.at(-2)).toMatchObject({ round: 2 });
+    expect(events.at(-1)).toMatchObject({ type: "run-end", rounds: 2, adapter: head.adapter });
+  });
+
+  it("of one client is that client's local training, bit for bit", async () => {
+    const clients = [roster[1]!];
+    const trainer = new QuadraticTrainer(targets);
+    let alone = initialAdapter;
+    for (let round = 1; round <= 4; round++) {
+      const task = { round, client: "bob", adapter: alone, learningRate: 0.1 / round, localTerm: {}, earlierRounds: 0 };
+      alone = (await trainer.train({ ...task, onStart: () => undefined, onStep: () => undefined })).after;
+    }
+    const { adapter } = await runFederation(options(memoryExchange(), { clients }));
+    expect(encodeSafetensors(adapter)).toEqual(encodeSafetensors(alone));
+  });
+
+  it("of equal clients is the run of one of them, bit for bit", async () => {
+    const same = new QuadraticTrainer({ ann: 1, bob: 1, cy: 1, dee: 1 });
+    const all = await finalAdapter({ trainer: same, clientsPerRound: 4 });
+    expect(await finalAdapter({ trainer: same, clients: [roster[0]!] })).toBe(all);
+  });
+
+  it("does not depend on the order of the clients, but on the seed", async () => {
+    const ordered = await finalAdapter({});
+    await fc.assert(
+      fc.asyncProperty(fc.shuffledSubarray(roster, { minLength: 4 }), async (clients) => {
+        expect(await finalAdapter({ clients })).toBe(ordered);
+      }),
+      { numRuns: 24 },
+    );
+    expect(await finalAdapter({ seed: 8 })).not.toBe(ordered);
+  });
+
+  it("that is finished does nothing again, and one with other settings is refused", async () => {
+    const exchange = memoryExchange();
+    const first = await runFederation(options(exchange));
+    const trainer = new QuadraticTrainer(targets);
+    expect((await runFederation(options(exchange, { trainer }))).head).toEqual(first.head);
+    expect(trainer.trained).toEqual([]);
+    await expect(runFederation(options(exchange, { config: "other" }))).rejects.toMatchObject({
+      kind: "config",
+      message: "The run folder holds a run with other settings, 4 rounds of it done.",
+    });
+  });
+
+  it.each([
+    [[], "There are no clients to train with."],
+    [[roster[0]!, roster[0]!], 'Two clients are called "ann".'],
+    [[{ name: "", records: 1, heldOut: 0 }], 'A client cannot be called ""'],
+    [[{ name: "eve", records: 0, heldOut: 0 }], 'Client "eve" has 0 records to train on'],
+  ])("refuses an unusable list of clients %#", async (clients, message) => {
+    await expect(finalAdapter({ clients })).rejects.toThrow(message);
+  });
+});
+
+/** A process that dies at its n-th operation on disk, before it or after it was done. */
+class Life {
+  operations = 0;
+  readonly #last: number;
+  readonly #afterwards: boolean;
+
+  constructor(last = Number.POSITIVE_INFINITY, afterwards = false) {
+    this.#last = last;
+    this.#afterwards = afterwards;
+  }
+
+  async operation<T>(action: () => Promise<T>): Promise<T> {
+    this.operations++;
+    if (this.operations > this.#last || (this.operations === this.#last && !this.#afterwards))
+      throw new Error("killed");
+    const result = await action();
+    if (this.operations >= this.#last) throw new Error("killed");
+    return result;
+  }
+
+  wrap(exchange: Exchange): Exchange {
+    return new Proxy(exchange, {
+      get:
+        (inner, name: keyof Exchange) =>
+        (...args: unknown[]) =>
+          this.operation(() => (inner[name] as (...args: unknown[]) => Promise<unknown>)(...args)),
+    });
+  }
+}
+
+/** The log as a multiset of lines, without what a restart may change. */
+function lines(log: string): string[] {
+  return readFileSync(log, "utf8")
+    .trimEnd()
+    .split("\n")
+    .filter((line) => !line.includes('"run-resume"'))
+    .map((line) => line.replace(/"seconds":[^,}]*/, ""))
+    .sort();
+}
+
+interface Workplace {
+  readonly exchange: Exchange;
+  readonly own: Exchange;
+  readonly log: string;
+}
+
+/** Runs as one process would: opens the log, goes on with the run, and dying leaves half of what was not flushed. */
+async function live(place: Workplace, life: Life, changes: Partial<FederationOptions> = {}): Promise<string> {
+  const log = await openEventLog(place.log, await eventsThatHold(place.exchange));
+  let durable = statSync(place.log).size;
+  const events: EventSink = {
+    emit: log.emit,
+    flush: () =>
+      life.operation(async () => {
+        await log.flush();
+        durable = statSync(place.log).size;
+      }),
+  };
+  const exchange = life.wrap(place.exchange);
+  const memory = clientMemory(life.wrap(place.own), exchange);
+  try {
+    return JSON.stringify((await runFederation(options(exchange, { memory, events, ...changes }))).head);
+  } catch (error) {
+    truncateSync(place.log, durable + Math.ceil((statSync(place.log).size - durable) / 2));
+    throw error;
+  } finally {
+    log.close();
+  }
+}
+
+function memoryPlace(): Workplace {
+  return { exchange: memoryExchange(), own: memoryExchange(), log: newPath("events.jsonl") };
+}
+
+describe("after a crash", () => {
+  const fragile = { ...targets, dee: Number.NaN };
+
+  it.each([fedavg(), stateful])(
+    "at any operation the same call ends with the same bytes and events: $name",
+    async (algorithm) => {
+      const changes = { algorithm, evaluate: scored, rounds: 3, clientsPerRound: 3, seed: 0 };
+      const undisturbed = memoryPlace();
+      const counting = new Life();
+      const expected = await live(undisturbed, counting, { ...changes, trainer: new QuadraticTrainer(fragile) });
+      const expectedLines = lines(undisturbed.log);
+      expect(expectedLines.some((line) => line.includes("client-refused"))).toBe(true);
+
+      for (let at = 1; at <= counting.operations; at++) {
+        for (const afterwards of [false, true]) {
+          const place = memoryPlace();
+          await expect(
+            live(place, new Life(at, afterwards), { ...changes, trainer: new QuadraticTrainer(fragile) }),
+          ).rejects.toThrow("killed");
+          const next = new QuadraticTrainer(fragile);
+          const submitted = new Set((await place.exchange.list("")).filter((key) => key.includes("/update/")));
+          expect(await live(place, new Life(), { ...changes, trainer: next })).toBe(expected);
+          expect(lines(place.log), `operation ${at}, ${afterwards ? "after" : "before"}`).toEqual(expectedLines);
+          for (const trained of next.trained) {
+            const [round, client] = trained.split("/");
+            expect(submitted).not.toContain(cells.update(Number(round), client!));
+          }
+        }
+      }
+    },
+  );
+
+  it("and another, and another, in a folder", async () => {
+    const expected = await live(memoryPlace(), new Life());
+    const folder = newPath("run");
+    const open = (): Workplace => ({
+      exchange: directoryExchange(path.join(folder, "exchange")),
+      own: directoryExchange(path.join(folder, "clients")),
+      log: path.join(folder, "events.jsonl"),
+    });
+    let head: string | undefined;
+    let lives = 0;
+    while (head === undefined) {
+      lives++;
+      head = await live(open(), new Life(15 + lives, lives % 2 === 0)).catch(() => undefined);
+    }
+    expect(head).toBe(expected);
+    expect(lives).toBeGreaterThan(4);
+  });
+
+  it("an evaluation that is stored is not made again", async () => {
+    const place = memoryPlace();
+    const evaluated: number[] = [];
+    const evaluate: FederationOptions["evaluate"] = async (round, adapter, signal) => {
+      evaluated.push(round);
+      return scored(round, adapter, signal);
+    };
+    for (const at of [30, 60, 90, Number.POSITIVE_INFINITY]) {
+      await live(place, new Life(at, true), { evaluate }).catch(() => undefined);
+    }
+    expect(evaluated).toEqual([0, 2, 4]);
+  });
+});
+
+describe("a client whose training is not finite", () => {
+  it("is refused, and the round goes on with the others", async () => {
+    const events: RunEvent[] = [];
+    const sink = { ...quiet, emit: (event: RunEvent) => events.push(event) };
+    const trainer = new QuadraticTrainer({ ...targets, bob: Number.POSITIVE_INFINITY });
+    const changes = { trainer, clientsPerRound: 4, rounds: 1, events: sink };
+    const adapter = await finalAdapter(changes);
+    expect(events.find(({ type }) => type === "client-refused")).toEqual({
+      type: "client-refused",
+      round: 1,
+      client: "bob",
+      reason: "the loss of step 1 is Infinity",
+    });
+    const others = roster.filter(({ name }) => name !== "bob");
+    expect(await finalAdapter({ clients: others, clientsPerRound: 3, rounds: 1 })).toBe(adapter);
+    expect(events.find(({ type }) => type === "round-end")).toMatchObject({
+      accepted: ["ann", "cy", "dee"],
+      refused: ["bob"],
+    });
+  });
+
+  it("stops the run where too few are left; what is done stays, and the same call says the same", async () => {
+    const exchange = memoryExchange();
+    await runFederation(options(exchange, { clientsPerRound: 4, rounds: 1 }));
+    const trainer = new QuadraticTrainer({ ann: Number.NaN, bob: Number.NaN, cy: Number.NaN, dee: 1 });
+    const again = (): Promise<unknown> =>
+      runFederation(options(exchange, { trainer, clientsPerRound: 4, minClients: 2 }));
+    const message =
+      /^Round 2 has 1 usable updates and needs 2 \(ann: the loss of step 1 is NaN; bob: .*\); 1 round is safe\.$/;
+    await expect(again()).rejects.toMatchObject({
+      kind: "training",
+      message: expect.stringMatching(message) as string,
+    });
+    await expect(again()).rejects.toThrow(message);
+    expect(trainer.trained).toHaveLength(4);
+    expect((await exchange.head())?.revision).toBe(2);
+  });
+});
+
+it("Ctrl-C stops after the step; the same call goes on to the same end", async () => {
+  const undisturbed = await finalAdapter({});
+  const place = memoryPlace();
+  const stop = new AbortController();
+  const trainer = new QuadraticTrainer(targets);
+  const impatient: LocalTrainer = {
+    train: (task) =>
+      trainer.train({
+        ...task,
+        onStep(report) {
+          if (task.round === 3 && report.step === 2) stop.abort();
+          task.onStep(report);
+        },
+      }),
+  };
+  await expect(live(place, new Life(), { trainer: impatient, signal: stop.signal })).rejects.toMatchObject({
+    kind: "interrupted",
+    message: "Stopped in round 3; 2 rounds are safe.",
+    hint: "Run the same command again to continue.",
+  });
+  expect(trainer.trained).toHaveLength(5);
+  expect(JSON.parse(await live(place, new Life()))).toMatchObject({ round: 4, adapter: undisturbed });
+});
+
+/** A round opened by hand. */
+async function opened(exchange: Exchange, clients: readonly string[]) {
+  const algorithm = fedavg();
+  const { head } = await openRun(exchange, algorithm, initialAdapter, "settings");
+  const opening = await openRound(exchange, algorithm, head, clients, 0.1);
+  return { algorithm, head, opening, delivery: await receive(exchange, opening) };
+}
+
+describe("a round", () => {
+  it("is what its close names: a late update does not count, nor does a second one", async () => {
+    const exchange = memoryExchange();
+    const { algorithm, head, opening, delivery } = await opened(exchange, ["ann", "bob"]);
+    const memory = clientMemory(memoryExchange(), exchange);
+    const participant = (t: Record<string, number>) => ({
+      exchange,
+      algorithm,
+      memory,
+      events: quiet,
+      trainer: new QuadraticTrainer(t),
+    });
+    await takePart(participant(targets), { name: "ann", records: 10, earlierRounds: 0 }, opening, delivery);
+    const decision = await judgeRound(exchange, algorithm, opening, delivery);
+    const close = await closeRound(exchange, decision);
+    await takePart(participant(targets), { name: "bob", records: 10, earlierRounds: 0 }, opening, delivery);
+    await takePart(participant({ ann: 99 }), { name: "ann", records: 10, earlierRounds: 0 }, opening, delivery);
+
+    const late = await judgeRound(exchange, algorithm, opening, delivery);
+    expect(late).toEqual(close);
+    expect(await closeRound(exchange, { ...close, accepted: [] })).toEqual(close);
+    const next = await aggregate(exchange, algorithm, head, late, 2);
+    expect(next.adapter).toBe(await finalAdapter({ clients: [roster[0]!], rounds: 1 }));
+  });
+
+  it("refuses an update of other shapes, of another adapter, or that is no update", async () => {
+    const exchange = memoryExchange();
+    const clients = ["foreign", "group", "hole", "junk", "name", "nan", "shape"];
+    const { algorithm, opening, delivery } = await opened(exchange, clients);
+    const good = delivery.received.adapter;
+    const submit = async (client: string, bytes: Uint8Array, base: string = opening.adapter): Promise<void> => {
+      const update = await exchange.putBlob(bytes);
+      const submission: SubmittedUpdate = { client, base, update, records: 1, loss: 1, supervisedTokens: 1 };
+      await createMessage(exchange, cells.update(1, client), submission);
+    };
+    const replaced = (data: Float32Array, shape = [data.length]): Params =>
+      new Map([...good, ["lora_B.weight", { shape, data }]]);
+    await submit("foreign", encodeGroups({ adapter: good }, {}), "other");
+    await submit("group", encodeGroups({ adapter: good, extra: good }, {}));
+    await submit("hole", encodeGroups({ adapter: new Map([...good].slice(1)) }, {}));
+    await submit("junk", new Uint8Array(5));
+    await submit("name", encodeGroups({ adapter: new Map([...good, ["x", good.get("lora_B.weight")!]]) }, {}));
+    await submit("nan", encodeGroups({ adapter: replaced(Float32Array.of(0, Number.NaN, 0)) }, {}));
+    await submit("shape", encodeGroups({ adapter: replaced(new Float32Array(2)) }, {}));
+    const { accepted, refused } = await judgeRound(exchange, algorithm, opening, delivery);
+    expect(accepted).toEqual([]);
+    expect(refused.map(({ client, refused: reason }) => `${client}: ${reason}`)).toEqual([
+      "foreign: it was trained from another adapter (other)",
+      "group: an unknown group extra",
+      "hole: adapter lacks the tensor lora_A.weight",
+      expect.stringContaining("junk: the update is not a safetensors file"),
+      "name: adapter has an unknown tensor x",
+      "nan: adapter: lora_B.weight has a value that is not finite",
+      "shape: adapter: lora_B.weight is [2], expected [3]",
+    ]);
+  });
+
+  it("of 1000 clients is aggregated one update at a time, in sorted order", async () => {
+    const inner = memoryExchange();
+    const names = Array.from({ length: 1000 }, (_, i) => `c${i}`);
+    const { algorithm, head, opening, delivery } = await opened(inner, names);
+    for (const [i, client] of names.entries()) {
+      const adapter = mapParams(delivery.received.adapter, (x) => x + i);
+      const update = await inner.putBlob(encodeGroups({ adapter }, { client }));
+      const submission = { client, base: opening.adapter, update, records: i + 1, loss: 1, supervisedTokens: 1 };
+      await createMessage<SubmittedUpdate>(inner, cells.update(1, client), submission);
+    }
+    const close = await closeRound(inner, await judgeRound(inner, algorithm, opening, delivery));
+    expect(close.accepted.map(({ client }) => client)).toEqual([...names].sort());
+
+    const trace: string[] = [];
+    const traced: Exchange = {
+      ...inner,
+      async blob(hash) {
+        const owner = close.accepted.find(({ update }) => update === hash)?.client;
+        if (owner !== undefined) trace.push(`fetch ${owner}`);
+        return inner.blob(hash);
+      },
+    };
+    const watched: Algorithm = {
+      ...algorithm,
+      absorb(sum, update, weight) {
+        trace.push(`absorb c${weight - 1}`);
+        return algorithm.absorb(sum, update, weight);
+      },
+    };
+    const next = await aggregate(traced, watched, head, close, names.length);
+    expect(trace).toEqual([...names].sort().flatMap((name) => [`fetch ${name}`, `absorb ${name}`]));
+    // Σ n·(x + n − 1) / Σ n over n = 1 … 1000 is x + 666.
+    const result = (await readAdapter(inner, next.adapter)).get("lora_B.weight")!.data;
+    expect([...result]).toEqual([666, 666, 666]);
+  });
+});
+
+function value(x: number): Params {
+  return new Map([["w", { shape: [1], data: Float32Array.of(x) }]]);
+}
+
+describe("a client's memory", () => {
+  it("is that of its latest update that entered a round", async () => {
+    const [exchange, own] = [memoryExchange(), memoryExchange()];
+    const memory = clientMemory(own, exchange);
+    const close = (round: number, update: string): Promise<unknown> => {
+      const entry = { client: "ann", base: "b", update, records: 1, loss: 1, supervisedTokens: 1 };
+      return closeRound(exchange, { round, accepted: [entry], refused: [] });
+    };
+    expect(await memory.load("ann", 1)).toEqual({});
+    await memory.save("ann", 1, "u1", { control: value(1) });
+    expect(await memory.load("ann", 2)).toEqual({});
+    await close(1, "u1");
+    await memory.save("ann", 1, "u1", { control: value(1) });
+    await memory.save("ann", 2, "u2", { control: value(2) });
+    await close(2, "another");
+    await memory.save("ann", 10, "u10", { control: value(10) });
+    expect(await memory.load("ann", 10)).toEqual({ control: value(1) });
+    await close(10, "u10");
+    expect(await memory.load("ann", 10)).toEqual({ control: value(1) });
+    expect(await memory.load("ann", 11)).toEqual({ control: value(10) });
+    expect(await memory.load("bob", 11)).toEqual({});
+  });
+
+  it("keeps the mean of SCAFFOLD's cᵢ equal to the server's c where everyone takes part", async () => {
+    const exchange = memoryExchange();
+    const own = memoryExchange();
+    const memory = clientMemory(own, exchange);
+    const { head } = await runFederation(options(exchange, { algorithm: stateful, clientsPerRound: 4, memory }));
+    const controls = await Promise.all(roster.map(async ({ name }) => (await memory.load(name, 5))["control"]!));
+    const server = await exchange.blob(head.state);
+    const { control } = decodeGroups(server, "state");
+    for (const [name, { data }] of control!) {
+      for (let i = 0; i < data.length; i++) {
+        const average = controls.reduce((sum, c) => sum + c.get(name)!.data[i]!, 0) / 4;
+        expect(data[i]).toBeCloseTo(average, 5);
+      }
+    }
+    expect(await readMessage(own, (await own.list("memory/ann/"))[0]!)).toMatch(/^[0-9a-f]{64}$/);
+  });
+});

@@ -1,0 +1,174 @@
+import type { Algorithm } from "../algorithms/algorithm.ts";
+import { clientsOfRound, earlierRounds } from "../algorithms/sampling.ts";
+import { UserError } from "../diagnostics/user-error.ts";
+import { parameterCount, type Params } from "../tensor/params.ts";
+import { type LocalTrainer, takePart } from "./client.ts";
+import type { ClientMemory } from "./client-memory.ts";
+import { aggregate, closeRound, commit, judgeRound, openRound, openRun, readAdapter, receive } from "./coordinator.ts";
+import { type Evaluate, evaluateOnce, evaluationDue, readEvaluation } from "./evaluation.ts";
+import type { EventSink } from "./events.ts";
+import type { Exchange } from "./exchange.ts";
+import { checkRoster, type FederationClient } from "./roster.ts";
+import { readHead, type RoundClose, type RoundEvaluation, type RunHead } from "./messages.ts";
+
+export interface FederationOptions {
+  readonly exchange: Exchange;
+  readonly algorithm: Algorithm;
+  readonly trainer: LocalTrainer;
+  readonly memory: ClientMemory;
+  /** The adapter of round 0. A run that goes on does not look at it. */
+  readonly initialAdapter: Params;
+  /** Stands for everything the outcome depends on: settings, data, base model. A run goes on only under its own. */
+  readonly config: string;
+  readonly seed: number;
+  readonly rounds: number;
+  /** Every client; their order does not matter. */
+  readonly clients: readonly FederationClient[];
+  readonly clientsPerRound: number;
+  /** Fewest usable updates a round can go on with; at least 1. */
+  readonly minClients: number;
+  /** The learning rate of round 1, 2, … */
+  readonly learningRate: (round: number) => number;
+  readonly evaluate?: Evaluate;
+  /** Evaluate after every so many rounds besides before the first and after the last; 0: only then. */
+  readonly evaluateEvery: number;
+  /** Called for the adapter of every finished round, again where a run goes on after that round. */
+  readonly onRound?: (round: number, adapter: Params) => Promise<void>;
+  readonly events: EventSink;
+  /** Stops the run after the step that is being taken. */
+  readonly signal?: AbortSignal;
+}
+
+export interface FederationOutcome {
+  readonly head: RunHead;
+  readonly adapter: Params;
+  /** In round order, those of before a restart too. */
+  readonly evaluations: readonly RoundEvaluation[];
+}
+
+/**
+ * Runs every round of a federation whose clients are simulated in this process, or goes on with one: after a crash
+ * anywhere, the same call ends with the same head.
+ *
+ * Throws `UserError`s: `config` for a run with other settings, `data` for an unusable list of clients, `training`
+ * where a round has too few usable updates, `storage`, and `interrupted` once `signal` stops the run. What was
+ * submitted and committed before is kept in each case.
+ */
+export async function runFederation(options: FederationOptions): Promise<FederationOutcome> {
+  const { exchange, algorithm, rounds, events, signal } = options;
+  const started = performance.now();
+  checkRoster(options.clients);
+  const { head: first, resumed } = await openRun(exchange, algorithm, options.initialAdapter, options.config);
+  events.emit({
+    type: "run-start",
+    algorithm: algorithm.name,
+    rounds,
+    adapterParameters: parameterCount(options.initialAdapter),
+    clients: options.clients,
+  });
+  if (resumed && first.round < rounds) events.emit({ type: "run-resume", afterRound: first.round });
+
+  for (;;) {
+    const { head, revision } = (await readHead(exchange))!;
+    try {
+      const adapter = await readAdapter(exchange, head.adapter);
+      if (options.evaluate && evaluationDue(head.round, rounds, options.evaluateEvery)) {
+        signal?.throwIfAborted();
+        await evaluateOnce(exchange, events, head.round, () => options.evaluate!(head.round, adapter, signal));
+      }
+      if (head.round > 0) await options.onRound?.(head.round, adapter);
+      if (head.round >= rounds) {
+        events.emit({ type: "run-end", rounds, adapter: head.adapter, seconds: secondsSince(started) });
+        await events.flush();
+        return { head, adapter, evaluations: await evaluations(exchange, options) };
+      }
+      await playRound(options, head, revision);
+    } catch (error) {
+      if (!signal?.aborted || error instanceof UserError) throw error;
+      await events.flush();
+      throw interrupted(head.round, rounds, error);
+    }
+  }
+}
+
+async function playRound(options: FederationOptions, head: RunHead, revision: number): Promise<void> {
+  const { exchange, algorithm, events, signal } = options;
+  const started = performance.now();
+  const round = head.round + 1;
+  const roster = [...options.clients].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const sampling = { seed: options.seed, population: roster.length, perRound: options.clientsPerRound };
+  const drawn = clientsOfRound(sampling, round);
+  const earlier = earlierRounds(sampling, round);
+
+  const names = drawn.map((index) => roster[index]!.name);
+  const opening = await openRound(exchange, algorithm, head, names, options.learningRate(round));
+  const { clients, learningRate, adapter } = opening;
+  events.emit({ type: "round-start", round, clients, learningRate, adapter });
+  const delivery = await receive(exchange, opening);
+  for (const index of drawn) {
+    signal?.throwIfAborted();
+    const { name, records } = roster[index]!;
+    await takePart(options, { name, records, earlierRounds: earlier[index]! }, opening, delivery);
+  }
+
+  const decision = await judgeRound(exchange, algorithm, opening, delivery);
+  for (const { client, refused: reason } of decision.refused) {
+    events.emit({ type: "client-refused", round, client, reason });
+  }
+  await events.flush();
+  if (decision.accepted.length < Math.max(1, options.minClients)) throw tooFew(options.minClients, decision);
+  const close = await closeRound(exchange, decision);
+  const next = await aggregate(exchange, algorithm, head, close, roster.length);
+  events.emit({
+    type: "round-end",
+    round,
+    accepted: close.accepted.map(({ client }) => client),
+    refused: close.refused.map(({ client }) => client),
+    loss: meanLoss(close),
+    adapter: next.adapter,
+    seconds: secondsSince(started),
+  });
+  await events.flush();
+  await commit(exchange, revision, next);
+}
+
+async function evaluations(exchange: Exchange, options: FederationOptions): Promise<RoundEvaluation[]> {
+  const found: RoundEvaluation[] = [];
+  for (let round = 0; round <= options.rounds; round++) {
+    if (!evaluationDue(round, options.rounds, options.evaluateEvery)) continue;
+    const evaluation = await readEvaluation(exchange, round);
+    if (evaluation !== undefined) found.push(evaluation);
+  }
+  return found;
+}
+
+function meanLoss({ accepted }: RoundClose): number {
+  const tokens = accepted.reduce((sum, { supervisedTokens }) => sum + supervisedTokens, 0);
+  return accepted.reduce((sum, { loss, supervisedTokens }) => sum + loss * supervisedTokens, 0) / tokens;
+}
+
+function secondsSince(start: number): number {
+  return (performance.now() - start) / 1000;
+}
+
+function roundsAreSafe(rounds: number): string {
+  return rounds === 1 ? "1 round is safe" : `${rounds} rounds are safe`;
+}
+
+function interrupted(finished: number, rounds: number, cause: unknown): UserError {
+  const where = finished < rounds ? `in round ${finished + 1}` : "after the last round";
+  return new UserError("interrupted", `Stopped ${where}; ${roundsAreSafe(finished)}.`, {
+    hint: "Run the same command again to continue.",
+    cause,
+  });
+}
+
+function tooFew(minClients: number, { round, accepted, refused }: RoundClose): UserError {
+  const reasons =
+    refused.map(({ client, refused: reason }) => `${client}: ${reason}`).join("; ") || "none was submitted";
+  return new UserError(
+    "training",
+    `Round ${round} has ${accepted.length} usable updates and needs ${Math.max(1, minClients)} (${reasons}); ${roundsAreSafe(round - 1)}.`,
+    { hint: "A lower learning rate is the usual cure for a loss that is not finite; it makes a new run." },
+  );
+}

@@ -1,0 +1,25 @@
+import type { ModelConfig } from "./config.ts";
+import type { Weights } from "./weights.ts";
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+/** A base model, ready to be trained on. */
+export interface BaseModel {
+  /** The reference as it was given. */
+  readonly ref: string;
+  readonly config: ModelConfig;
+  readonly weights: Weights;
+  readonly tokenizerFiles: TokenizerFiles;
+}
+
+/** What a tokenizer and a chat template are made from. */
+export interface TokenizerFiles {
+  /** `tokenizer.json` */
+  readonly tokenizer: JsonObject;
+  /** `tokenizer_config.json`; empty where there is none. */
+  readonly config: JsonObject;
+  /** The model's Jinja chat template, from `chat_template.jinja` or `tokenizer_config.json`. */
+  readonly chatTemplate?: string;
+  /** `generation_config.json` */
+  readonly generationConfig?: JsonObject;
+}

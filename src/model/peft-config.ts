@@ -1,0 +1,131 @@
+import { UserError } from "../diagnostics/user-error.ts";
+import type { AdapterConfig } from "./adapter.ts";
+
+/** What PEFT expands `all-linear` to in every supported family. Other readers of the format know lists only. */
+const ALL_LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+
+/** Starting points that leave the base weights alone. The others (PiSSA, OLoRA, LoftQ, CorDA, …) train against changed ones. */
+const NEUTRAL_INITS = new Set<unknown>([true, false, null, undefined, "gaussian", "eva", "orthogonal"]);
+
+/** Keys that do not change what a saved adapter computes. */
+const INFORMATIVE = new Set([
+  "auto_mapping",
+  "base_model_name_or_path",
+  "eva_config",
+  "inference_mode",
+  "megatron_config",
+  "megatron_core",
+  "peft_version",
+  "qalora_group_size",
+  "revision",
+  "runtime_config",
+]);
+
+/** Keys that are read or judged below. */
+const HANDLED = new Set([
+  "peft_type",
+  "task_type",
+  "r",
+  "lora_alpha",
+  "lora_dropout",
+  "target_modules",
+  "use_rslora",
+  "bias",
+  "init_lora_weights",
+]);
+
+/** Why a key that is set makes an adapter unreadable here. */
+const REFUSED: Readonly<Record<string, string>> = {
+  fan_in_fan_out: "the adapter is for a model with [in, out] weights (GPT-2's Conv1D), which is not supported",
+  use_dora: "DoRA adapters have a magnitude vector, which is not supported",
+  rank_pattern: "a rank for each module is not supported; all share r",
+  alpha_pattern: "an alpha for each module is not supported; all share lora_alpha",
+  modules_to_save: "whole modules trained beside the adapter are not supported",
+  lora_bias: "biases in the adapter are not supported",
+  layers_to_transform: "adapting chosen layers is not supported; name the modules in target_modules instead",
+  exclude_modules: "exclude_modules is not supported; name the modules in target_modules instead",
+  layer_replication: "replicated layers are not supported",
+  trainable_token_indices: "trained token embeddings are not supported",
+  target_parameters: "adapters of bare parameters are not supported",
+};
+
+function isSet(value: unknown): boolean {
+  if (value === undefined || value === null || value === false) return false;
+  return typeof value !== "object" || Object.keys(value).length > 0;
+}
+
+function parseTargets(value: unknown, fail: (problem: string) => UserError): AdapterConfig["targets"] {
+  if (value === "all-linear") return value;
+  if (typeof value === "string") {
+    if (!/^[\w.]+$/.test(value)) {
+      throw fail(`target_modules is the pattern '${value}'; a list of module names or all-linear is supported`);
+    }
+    return [value];
+  }
+  if (Array.isArray(value) && value.length > 0 && value.every((name) => typeof name === "string")) {
+    return [...value].sort();
+  }
+  throw fail(`target_modules is ${JSON.stringify(value)}, expected a list of module names`);
+}
+
+/**
+ * Reads PEFT's `adapter_config.json`; keys that are absent mean what PEFT takes them to mean. Throws a `UserError` of
+ * kind `model` naming `where` for anything that would make the adapter compute something else here than in PEFT.
+ */
+export function parsePeftConfig(json: unknown, where = "adapter_config.json"): AdapterConfig {
+  const fail = (problem: string): UserError => new UserError("model", `${where}: ${problem}`);
+  if (typeof json !== "object" || json === null || Array.isArray(json)) throw fail("expected a JSON object");
+  const config = json as Readonly<Record<string, unknown>>;
+  if (config["peft_type"] !== "LORA") {
+    throw fail(`peft_type is ${JSON.stringify(config["peft_type"])}; LORA is supported`);
+  }
+  for (const [key, reason] of Object.entries(REFUSED)) {
+    if (isSet(config[key])) throw fail(`${key} is set: ${reason}`);
+  }
+  const bias = config["bias"] ?? "none";
+  if (bias !== "none") throw fail(`bias is ${JSON.stringify(bias)}: trained biases are not supported`);
+  const task = config["task_type"] ?? "CAUSAL_LM";
+  if (task !== "CAUSAL_LM") throw fail(`task_type is ${JSON.stringify(task)}; CAUSAL_LM is supported`);
+  const init = config["init_lora_weights"];
+  if (!NEUTRAL_INITS.has(init)) {
+    throw fail(`init_lora_weights is ${JSON.stringify(init)}: it changes the base weights, which is not supported`);
+  }
+  for (const [key, value] of Object.entries(config)) {
+    const known = HANDLED.has(key) || INFORMATIVE.has(key) || Object.hasOwn(REFUSED, key);
+    if (!known && isSet(value)) throw fail(`${key} is set, and this program does not know what it does`);
+  }
+  const rank = config["r"] ?? 8;
+  if (typeof rank !== "number" || !Number.isInteger(rank) || rank < 1) {
+    throw fail(`r is ${JSON.stringify(rank)}, expected a whole number above 0`);
+  }
+  const alpha = config["lora_alpha"] ?? 8;
+  if (typeof alpha !== "number" || !(alpha > 0)) {
+    throw fail(`lora_alpha is ${JSON.stringify(alpha)}, expected a number above 0`);
+  }
+  const dropout = config["lora_dropout"] ?? 0;
+  if (typeof dropout !== "number" || !(dropout >= 0 && dropout < 1)) {
+    throw fail(`lora_dropout is ${JSON.stringify(dropout)}, expected a number in [0, 1)`);
+  }
+  const targets = parseTargets(config["target_modules"], fail);
+  return { rank, alpha, dropout, targets, rsLora: isSet(config["use_rslora"]) };
+}
+
+/** PEFT's `adapter_config.json` of an adapter trained on the base model `baseName`. Deterministic. */
+export function toPeftConfig(adapter: AdapterConfig, baseName: string): Record<string, unknown> {
+  return {
+    base_model_name_or_path: baseName,
+    bias: "none",
+    fan_in_fan_out: false,
+    inference_mode: true,
+    init_lora_weights: true,
+    lora_alpha: adapter.alpha,
+    lora_dropout: adapter.dropout,
+    modules_to_save: null,
+    peft_type: "LORA",
+    r: adapter.rank,
+    target_modules: adapter.targets === "all-linear" ? ALL_LINEAR : [...adapter.targets].sort(),
+    task_type: "CAUSAL_LM",
+    use_dora: false,
+    use_rslora: adapter.rsLora,
+  };
+}

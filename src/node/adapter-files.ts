@@ -1,0 +1,71 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import path from "node:path";
+import { UserError } from "../diagnostics/user-error.ts";
+import type { AdapterConfig } from "../model/adapter.ts";
+import { parsePeftConfig, toPeftConfig } from "../model/peft-config.ts";
+import { type Params, toFloat32 } from "../tensor/params.ts";
+import { decodeSafetensors, encodeSafetensors } from "../tensor/safetensors.ts";
+import { syncFolder } from "./directory-exchange.ts";
+import { exists, readJson } from "./model-files.ts";
+
+const CONFIG = "adapter_config.json";
+const TENSORS = "adapter_model.safetensors";
+const PICKLED = "adapter_model.bin";
+
+/**
+ * Reads an adapter as PEFT saves it; tensors as float32, under PEFT's names. Whether they fit a model is for
+ * `checkAdapter` to say. Throws a `UserError` of kind `model` for a missing or damaged file, or an adapter of a kind that
+ * is not supported.
+ */
+export async function loadAdapter(dir: string): Promise<{ config: AdapterConfig; params: Params }> {
+  const file = path.join(dir, CONFIG);
+  if (!(await exists(file))) throw new UserError("model", `no adapter in ${dir}: looked for ${CONFIG}`);
+  const config = parsePeftConfig(await readJson(file), file);
+  const tensors = path.join(dir, TENSORS);
+  if (!(await exists(tensors))) {
+    if (await exists(path.join(dir, PICKLED))) {
+      throw new UserError(
+        "model",
+        `${path.join(dir, PICKLED)} is a Python pickle, which can run code and is not read`,
+        {
+          hint: "Load it with a recent PEFT and save it again: that writes adapter_model.safetensors.",
+        },
+      );
+    }
+    throw new UserError("model", `no tensors in ${dir}: looked for ${TENSORS}`);
+  }
+  return { config, params: toFloat32(decodeSafetensors(await readFile(tensors), tensors)) };
+}
+
+export async function writeAtomically(file: string, content: Uint8Array | string): Promise<void> {
+  const temporary = `${file}.${randomUUID()}.tmp`;
+  try {
+    const handle = await open(temporary, "w");
+    try {
+      await handle.writeFile(content);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+    await syncFolder(path.dirname(file));
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+/**
+ * Writes an adapter that PEFT loads: `adapter_config.json` and `adapter_model.safetensors`. Each file is replaced whole or
+ * not at all, the tensors first, so that a new folder with a configuration is a whole adapter. The same adapter
+ * gives the same bytes. Throws a `UserError` of kind `storage` where the folder cannot be written.
+ */
+export async function saveAdapter(dir: string, config: AdapterConfig, params: Params, baseName: string): Promise<void> {
+  try {
+    await mkdir(dir, { recursive: true });
+    await writeAtomically(path.join(dir, TENSORS), encodeSafetensors(toFloat32(params), { format: "pt" }));
+    await writeAtomically(path.join(dir, CONFIG), `${JSON.stringify(toPeftConfig(config, baseName), null, 2)}\n`);
+  } catch (cause) {
+    throw new UserError("storage", `the adapter cannot be written to ${dir}: ${(cause as Error).message}`, { cause });
+  }
+}

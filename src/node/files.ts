@@ -1,0 +1,38 @@
+import { readFile, readdir } from "node:fs/promises";
+import path from "node:path";
+import type { FileReader } from "../data/file-reader.ts";
+import { nearest } from "../diagnostics/nearest.ts";
+import { UserError } from "../diagnostics/user-error.ts";
+
+/** Data files on disk; relative paths are taken from `folder`. */
+export function fileReader(folder: string = process.cwd()): FileReader {
+  return {
+    async read(file) {
+      const absolute = path.resolve(folder, file);
+      try {
+        return await readFile(absolute);
+      } catch (cause) {
+        const { code } = cause as NodeJS.ErrnoException;
+        if (code === "ENOENT" || code === "ENOTDIR") throw await notFound(file, absolute, cause);
+        const what = code === "EISDIR" ? "is a folder, expected a file" : `cannot be read (${(cause as Error).message})`;
+        throw new UserError("data", `${file} ${what}`, { cause });
+      }
+    },
+  };
+}
+
+async function notFound(file: string, absolute: string, cause: unknown): Promise<UserError> {
+  const parent = path.dirname(absolute);
+  const names = await readdir(parent).catch(() => undefined);
+  if (names === undefined) return new UserError("data", `no file ${file}: there is no folder ${parent}`, { cause });
+  const near = nearest(path.basename(file), names);
+  return new UserError("data", `no file ${file}`, {
+    cause,
+    hint:
+      near !== undefined
+        ? `Did you mean ${path.join(path.dirname(file), near)}?`
+        : names.length === 0
+          ? `The folder ${parent} is empty.`
+          : `The folder ${parent} holds ${names.toSorted().slice(0, 8).join(", ")}${names.length > 8 ? ", …" : ""}.`,
+  });
+}

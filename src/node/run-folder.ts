@@ -1,0 +1,69 @@
+import { existsSync } from "node:fs";
+import { mkdir, readFile } from "node:fs/promises";
+import path from "node:path";
+import { UserError } from "../diagnostics/user-error.ts";
+import type { RunStore } from "../experiment/ports.ts";
+import { saveAdapter, writeAtomically } from "./adapter-files.ts";
+import { directoryExchange, storageError } from "./directory-exchange.ts";
+import { openEventLog } from "./event-log.ts";
+import { lockFolder } from "./folder-lock.ts";
+
+export interface RunFolder extends RunStore {
+  /** Lets another process have the folder. */
+  close(): void;
+}
+
+/**
+ * A run in a folder, made where it is missing. One process at a time works in it.
+ *
+ * ```
+ * config.json      the resolved configuration the folder is bound to
+ * events.jsonl     everything that happened, a line each
+ * metrics.json     losses, held-out losses, bytes, seconds, tokens by round and client
+ * adapters/        the adapter before round 1 and after saved rounds, in PEFT's layout
+ * adapter/         the final adapter
+ * exchange/        blobs and cells the rounds are committed in
+ * clients/         what stateful algorithms' clients keep to themselves
+ * ```
+ *
+ * @throws UserError of kind `storage` where it cannot be written or another process works in it.
+ */
+export async function openRunFolder(folder: string): Promise<RunFolder> {
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (error) {
+    throw storageError(folder, "write", error);
+  }
+  const unlock = lockFolder(folder);
+  return {
+    exchange: directoryExchange(path.join(folder, "exchange")),
+    clientStore: directoryExchange(path.join(folder, "clients")),
+    openEvents: (holds) => openEventLog(path.join(folder, "events.jsonl"), holds),
+    async saveAdapter(name, config, adapter, base) {
+      const target = path.join(folder, name);
+      await saveAdapter(target, config, adapter, base);
+      return name;
+    },
+    async saveJson(name, value) {
+      const file = path.join(folder, name);
+      try {
+        await writeAtomically(file, `${JSON.stringify(value, null, 1)}\n`);
+      } catch (error) {
+        throw storageError(file, "write", error);
+      }
+    },
+    async readJson(name) {
+      const file = path.join(folder, name);
+      if (!existsSync(file)) return undefined;
+      try {
+        return JSON.parse(await readFile(file, "utf8")) as unknown;
+      } catch (cause) {
+        throw new UserError("storage", `${file} is damaged: it is not JSON`, {
+          hint: "Put the file back from a copy, or start the run in a new folder.",
+          cause,
+        });
+      }
+    },
+    close: unlock,
+  };
+}

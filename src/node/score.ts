@@ -1,0 +1,73 @@
+import { UserError } from "../diagnostics/user-error.ts";
+import type { FieldMap } from "../data/record.ts";
+import { loadRecords, type FormatName } from "../data/source.ts";
+import { TEMPLATES, type TemplateName } from "../data/template.ts";
+import { encodeRecord } from "../data/tokens.ts";
+import type { Platform } from "../experiment/ports.ts";
+import { openAdaptedModel } from "./adapted-model.ts";
+
+export interface ScoreOptions {
+  readonly model: string;
+  /** Folder of a PEFT adapter. */
+  readonly adapter?: string | undefined;
+  readonly data: string;
+  readonly format?: FormatName | undefined;
+  readonly fields?: FieldMap | undefined;
+  readonly template?: TemplateName | undefined;
+  readonly inputs?: "section" | "joined" | undefined;
+  /** Tokens; longer records are cut on the right. Default 512. */
+  readonly maxLength?: number | undefined;
+}
+
+export interface RecordScore {
+  /** 0 is the file's first record. */
+  readonly index: number;
+  /** Summed log-probability of the response's tokens, nats. */
+  readonly logprob: number;
+  readonly tokens: number;
+}
+
+export interface FileScore {
+  readonly records: number;
+  readonly tokens: number;
+  /** Mean negative log-likelihood a token, nats. */
+  readonly loss: number;
+  readonly perplexity: number;
+}
+
+/** Records a call of the engine takes together, so that progress shows on long files. */
+const CHUNK = 64;
+
+/** Scores every record of a file, in order. A record without a token to score within `maxLength` scores 0 of 0 tokens. */
+export async function scoreFile(
+  options: ScoreOptions,
+  platform: Platform,
+  onRecord: (row: RecordScore) => void,
+  signal?: AbortSignal,
+): Promise<FileScore> {
+  const { maxLength = 512 } = options;
+  const { records } = await loadRecords(platform.files, options.data, { format: options.format, fields: options.fields });
+  const { tokenizer, scorer, adapter } = await openAdaptedModel({ ...options, maxLength }, platform);
+  try {
+    const template = TEMPLATES[options.template ?? "chat"];
+    const encoded = records.map((record) => encodeRecord(record, template, tokenizer, { maxLength, inputs: options.inputs }).example);
+    let total = 0;
+    let tokens = 0;
+    for (let start = 0; start < encoded.length; start += CHUNK) {
+      const chunk = encoded.slice(start, start + CHUNK);
+      const scores = await scorer.score(adapter, chunk.filter((example) => example !== undefined), signal);
+      let at = 0;
+      for (const [i, example] of chunk.entries()) {
+        const score = example === undefined ? { logProbability: 0, tokens: 0 } : scores[at++]!;
+        total += score.logProbability;
+        tokens += score.tokens;
+        onRecord({ index: start + i, logprob: score.logProbability, tokens: score.tokens });
+      }
+    }
+    if (tokens === 0) throw new UserError("data", `${options.data}: no record has an answer within ${maxLength} tokens`);
+    const loss = -total / tokens;
+    return { records: records.length, tokens, loss, perplexity: Math.exp(loss) };
+  } finally {
+    await scorer.dispose();
+  }
+}
