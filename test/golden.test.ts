@@ -4,7 +4,6 @@ import { parseModelConfig } from "../src/model/config.ts";
 import type { LoraShape } from "../src/model/language-model.ts";
 import { parsePeftConfig } from "../src/model/peft-config.ts";
 import { onnxRuntime } from "../src/node/onnx-runtime.ts";
-import { clipByGlobalNorm } from "../src/optim/clip.ts";
 import { adamW } from "../src/optim/optimizer.ts";
 import type { Params } from "../src/tensor/params.ts";
 import { stream } from "../src/tensor/random.ts";

@@ -17,15 +17,22 @@ export function renderChat(messages: readonly Message[], context: TemplateContex
   for (const [i, { role, content }] of messages.entries()) {
     if (role !== "assistant") continue;
     if (i === 0) {
-      throw new UserError("data", `record ${id} begins with the assistant's turn: the chat template has nothing to answer to`, {
-        hint: "Remove that turn, or put the user's before it.",
-      });
+      throw new UserError(
+        "data",
+        `record ${id} begins with the assistant's turn: the chat template has nothing to answer to`,
+        {
+          hint: "Remove that turn, or put the user's before it.",
+        },
+      );
     }
     const before = render(messages.slice(0, i), true, context);
     const after = i === messages.length - 1 ? text : render(messages.slice(0, i + 1), false, context);
     if (!after.startsWith(before)) throw unstable(id, i, "the prompt for it is not how the turn itself begins");
     if (!text.startsWith(after)) throw unstable(id, i, "it is written differently once other turns follow");
-    spans.push({ start: before.length, end: before.length + turnLength(after.slice(before.length), content, context.eosToken) });
+    spans.push({
+      start: before.length,
+      end: before.length + turnLength(after.slice(before.length), content, context.eosToken),
+    });
   }
   return { text, spans };
 }
@@ -49,11 +56,19 @@ function turnLength(added: string, content: string, eosToken: string | undefined
 /** Parsing takes longer than rendering, and every record renders. */
 const parsed = new Map<string, JinjaTemplate>();
 
-function render(messages: readonly Message[], addGenerationPrompt: boolean, { chatTemplate, bosToken, eosToken }: TemplateContext): string {
+function render(
+  messages: readonly Message[],
+  addGenerationPrompt: boolean,
+  { chatTemplate, bosToken, eosToken }: TemplateContext,
+): string {
   if (chatTemplate === undefined) {
-    throw new UserError("model", "the model has no chat template (chat_template in tokenizer_config.json, or chat_template.jinja)", {
-      hint: "Use the template alpaca, vicuna or none.",
-    });
+    throw new UserError(
+      "model",
+      "the model has no chat template (chat_template in tokenizer_config.json, or chat_template.jinja)",
+      {
+        hint: "Use the template alpaca, vicuna or none.",
+      },
+    );
   }
   try {
     let template = parsed.get(chatTemplate);
@@ -66,14 +81,22 @@ function render(messages: readonly Message[], addGenerationPrompt: boolean, { ch
       ...(eosToken === undefined ? {} : { eos_token: eosToken }),
     });
   } catch (cause) {
-    throw new UserError("model", `the chat template refuses the turns ${messages.map(({ role }) => role).join(", ")} (${(cause as Error).message})`, {
-      cause,
-    });
+    throw new UserError(
+      "model",
+      `the chat template refuses the turns ${messages.map(({ role }) => role).join(", ")} (${(cause as Error).message})`,
+      {
+        cause,
+      },
+    );
   }
 }
 
 function unstable(id: string, turn: number, how: string): UserError {
-  return new UserError("model", `the chat template gives no fixed text for turn ${turn + 1} (by the assistant) of record ${id}: ${how}`, {
-    hint: "Keep one assistant turn a record, or use the template vicuna or alpaca.",
-  });
+  return new UserError(
+    "model",
+    `the chat template gives no fixed text for turn ${turn + 1} (by the assistant) of record ${id}: ${how}`,
+    {
+      hint: "Keep one assistant turn a record, or use the template vicuna or alpaca.",
+    },
+  );
 }

@@ -22,9 +22,13 @@ export function readDelimited(bytes: Uint8Array, file: string, delimiter: "," | 
   if (twice !== undefined) throw new UserError("data", `${file} line ${header.line}: two columns are named "${twice}"`);
   return lines.map(({ line, cells }, i) => {
     if (cells.length !== header.cells.length) {
-      throw new UserError("data", `${file} line ${line}: ${cells.length} cells, expected ${header.cells.length} (${header.cells.join(", ")})`, {
-        hint: 'Put "quotes" around a cell that holds the delimiter or a line break.',
-      });
+      throw new UserError(
+        "data",
+        `${file} line ${line}: ${cells.length} cells, expected ${header.cells.length} (${header.cells.join(", ")})`,
+        {
+          hint: 'Put "quotes" around a cell that holds the delimiter or a line break.',
+        },
+      );
     }
     return {
       source: { file, line, record: i + 1 },

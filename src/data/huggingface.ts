@@ -9,7 +9,10 @@ export interface LibraryTokenizer {
   readonly normalizer: { normalize(text: string): string } | null;
   encode(text: string, options: { readonly add_special_tokens: boolean }): { ids: number[]; tokens: string[] };
   /** Throws on an empty list. */
-  decode(ids: number[], options: { readonly skip_special_tokens: boolean; readonly clean_up_tokenization_spaces: boolean }): string;
+  decode(
+    ids: number[],
+    options: { readonly skip_special_tokens: boolean; readonly clean_up_tokenization_spaces: boolean },
+  ): string;
   token_to_id(token: string): number | undefined;
   id_to_token(id: number): string | undefined;
   get_vocab(): Map<string, number>;

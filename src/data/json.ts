@@ -6,7 +6,10 @@ export function decodeUtf8(bytes: Uint8Array, where: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new UserError("data", `${where}: not UTF-8 text`, { cause, hint: "Save the file again with the encoding UTF-8." });
+    throw new UserError("data", `${where}: not UTF-8 text`, {
+      cause,
+      hint: "Save the file again with the encoding UTF-8.",
+    });
   }
 }
 
@@ -15,7 +18,7 @@ export function decodeUtf8(bytes: Uint8Array, where: string): string {
 export function readJsonLines(bytes: Uint8Array, file: string): SourcedRow[] {
   const rows: SourcedRow[] = [];
   let line = 0;
-  for (let start = 0; start < bytes.length; ) {
+  for (let start = 0; start < bytes.length;) {
     const newline = bytes.indexOf(0x0a, start);
     const end = newline === -1 ? bytes.length : newline;
     line++;
@@ -51,12 +54,16 @@ export function readJson(bytes: Uint8Array, file: string): SourcedRow[] {
   if (isRow(value)) {
     const arrays = Object.keys(value).filter((key) => Array.isArray(value[key]));
     const shape = arrays.length > 1 ? "an object of columns" : "an object";
-    throw new UserError("data", `${file}: ${shape} (${Object.keys(value).slice(0, 8).join(", ")}), expected an array of records`, {
-      hint:
-        arrays.length === 1
-          ? `Save the array under "${arrays[0]}" as the file.`
-          : 'Write one object a record: [{"instruction": …, "response": …}, …].',
-    });
+    throw new UserError(
+      "data",
+      `${file}: ${shape} (${Object.keys(value).slice(0, 8).join(", ")}), expected an array of records`,
+      {
+        hint:
+          arrays.length === 1
+            ? `Save the array under "${arrays[0]}" as the file.`
+            : 'Write one object a record: [{"instruction": …, "response": …}, …].',
+      },
+    );
   }
   if (!Array.isArray(value)) throw new UserError("data", `${file}: ${typeName(value)}, expected an array of records`);
   return value.map((fields: unknown, i) => {

@@ -4,8 +4,11 @@ import { readParquet } from "./parquet.ts";
 type Field = [id: number, value: Value];
 type Value = { i32: number } | { i64: number } | { text: string } | { list: Value[] } | { struct: Field[] };
 
+const MAGIC = new TextEncoder().encode("PAR1");
+const little = (n: number): number[] => [...new Uint8Array(Uint32Array.of(n).buffer)];
 const varint = (n: number): number[] => (n < 128 ? [n] : [(n % 128) + 128, ...varint(Math.floor(n / 128))]);
-const codeOf = (value: Value): number => ("i32" in value ? 5 : "i64" in value ? 6 : "text" in value ? 8 : "list" in value ? 9 : 12);
+const codeOf = (value: Value): number =>
+  "i32" in value ? 5 : "i64" in value ? 6 : "text" in value ? 8 : "list" in value ? 9 : 12;
 
 /** Thrift's compact protocol, as much of it as a Parquet footer needs. */
 function thrift(value: Value): number[] {
@@ -27,13 +30,12 @@ function thrift(value: Value): number[] {
 
 /** One row group, two required columns (`question`: UTF-8, `count`: int64), one page each. */
 function writeParquet(rows: { question: string; count: bigint }[], codec: "snappy" | "lzo"): Uint8Array {
-  const little = (n: number): number[] => [...new Uint8Array(Uint32Array.of(n).buffer)];
   const texts = rows.flatMap(({ question }) => {
     const bytes = [...new TextEncoder().encode(question)];
     return [...little(bytes.length), ...bytes];
   });
   const counts = rows.flatMap(({ count }) => [...new Uint8Array(BigInt64Array.of(count).buffer)]);
-  const file = [..."PAR1"].map((c) => c.charCodeAt(0));
+  const file = [...MAGIC];
   const codecId = codec === "snappy" ? 1 : 3;
   const chunks = [texts, counts].map((plain, column): Value => {
     // Snappy with a single literal: its length, then the tag of a literal of up to 256 bytes.
@@ -43,7 +45,17 @@ function writeParquet(rows: { question: string; count: bigint }[], codec: "snapp
         [1, { i32: 0 }],
         [2, { i32: plain.length }],
         [3, { i32: packed.length }],
-        [5, { struct: [[1, { i32: rows.length }], [2, { i32: 0 }], [3, { i32: 3 }], [4, { i32: 3 }]] }],
+        [
+          5,
+          {
+            struct: [
+              [1, { i32: rows.length }],
+              [2, { i32: 0 }],
+              [3, { i32: 3 }],
+              [4, { i32: 3 }],
+            ],
+          },
+        ],
       ],
     });
     const offset = file.length;
@@ -58,7 +70,12 @@ function writeParquet(rows: { question: string; count: bigint }[], codec: "snapp
       [7, { i64: page.length + packed.length }],
       [9, { i64: offset }],
     ];
-    return { struct: [[2, { i64: offset }], [3, { struct: meta }]] };
+    return {
+      struct: [
+        [2, { i64: offset }],
+        [3, { struct: meta }],
+      ],
+    };
   });
   const footer = thrift({
     struct: [
@@ -67,21 +84,58 @@ function writeParquet(rows: { question: string; count: bigint }[], codec: "snapp
         2,
         {
           list: [
-            { struct: [[4, { text: "schema" }], [5, { i32: 2 }]] },
-            { struct: [[1, { i32: 6 }], [3, { i32: 0 }], [4, { text: "question" }], [6, { i32: 0 }]] },
-            { struct: [[1, { i32: 2 }], [3, { i32: 0 }], [4, { text: "count" }]] },
+            {
+              struct: [
+                [4, { text: "schema" }],
+                [5, { i32: 2 }],
+              ],
+            },
+            {
+              struct: [
+                [1, { i32: 6 }],
+                [3, { i32: 0 }],
+                [4, { text: "question" }],
+                [6, { i32: 0 }],
+              ],
+            },
+            {
+              struct: [
+                [1, { i32: 2 }],
+                [3, { i32: 0 }],
+                [4, { text: "count" }],
+              ],
+            },
           ],
         },
       ],
       [3, { i64: rows.length }],
-      [4, { list: [{ struct: [[1, { list: chunks }], [2, { i64: file.length }], [3, { i64: rows.length }]] }] }],
+      [
+        4,
+        {
+          list: [
+            {
+              struct: [
+                [1, { list: chunks }],
+                [2, { i64: file.length }],
+                [3, { i64: rows.length }],
+              ],
+            },
+          ],
+        },
+      ],
     ],
   });
-  return Uint8Array.from([...file, ...footer, ...little(footer.length), ...[..."PAR1"].map((c) => c.charCodeAt(0))]);
+  return Uint8Array.from([...file, ...footer, ...little(footer.length), ...MAGIC]);
 }
 
 it("reads text and 64-bit integers, Snappy-compressed, from bytes in the middle of a buffer", async () => {
-  const bytes = writeParquet([{ question: "天空?", count: 7n }, { question: "why", count: 2n ** 60n }], "snappy");
+  const bytes = writeParquet(
+    [
+      { question: "天空?", count: 7n },
+      { question: "why", count: 2n ** 60n },
+    ],
+    "snappy",
+  );
   const shifted = new Uint8Array(bytes.length + 3);
   shifted.set(bytes, 3);
   expect(await readParquet(shifted.subarray(3), "a.parquet")).toEqual([

@@ -1,13 +1,27 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { stream } from "../tensor/random.ts";
-import { describePartition, PARTITIONERS, type Partitionable, type PartitionName, type PartitionStreams, type Shard } from "./partition.ts";
+import {
+  describePartition,
+  PARTITIONERS,
+  type Partitionable,
+  type PartitionName,
+  type PartitionStreams,
+  type Shard,
+} from "./partition.ts";
 
-const seeded = (seed: number): PartitionStreams => (...key) => stream(seed, ...key);
+const seeded =
+  (seed: number): PartitionStreams =>
+  (...key) =>
+    stream(seed, ...key);
 
 /** Records with the given topic each. */
 function topics(values: readonly unknown[]): Partitionable[] {
-  return values.map((topic, i) => ({ id: `f#${i + 1}`, source: { file: "f.jsonl", line: i + 1, record: i + 1 }, fields: { meta: { topic }, text: "x" } }));
+  return values.map((topic, i) => ({
+    id: `f#${i + 1}`,
+    source: { file: "f.jsonl", line: i + 1, record: i + 1 },
+    fields: { meta: { topic }, text: "x" },
+  }));
 }
 const sizes = (shards: readonly Shard[]): number[] => shards.map(({ records }) => records.length);
 
@@ -15,16 +29,24 @@ describe.each(Object.keys(PARTITIONERS) as PartitionName[])("%s", (name) => {
   it("gives every record to exactly one client, ascending, and the same for the same seed", () => {
     const labels = fc.array(fc.constantFrom("a", "b", "c", "d", "e"), { minLength: 40, maxLength: 80 });
     fc.assert(
-      fc.property(labels, fc.integer({ min: 1, max: 4 }), fc.constantFrom(0.3, 1, 100), fc.integer(), (values, clients, alpha, seed) => {
-        fc.pre(new Set(values).size >= clients);
-        const options = { clients, alpha, field: "meta.topic" };
-        const shards = PARTITIONERS[name](topics(values), options, seeded(seed));
-        expect(shards).toHaveLength(clients);
-        expect(new Set(shards.map(({ client }) => client)).size).toBe(clients);
-        for (const { records } of shards) expect([...records]).toEqual([...records].toSorted((a, b) => a - b));
-        expect(shards.flatMap(({ records }) => [...records]).toSorted((a, b) => a - b)).toEqual(values.map((_, i) => i));
-        expect(PARTITIONERS[name](topics(values), options, seeded(seed))).toEqual(shards);
-      }),
+      fc.property(
+        labels,
+        fc.integer({ min: 1, max: 4 }),
+        fc.constantFrom(0.3, 1, 100),
+        fc.integer(),
+        (values, clients, alpha, seed) => {
+          fc.pre(new Set(values).size >= clients);
+          const options = { clients, alpha, field: "meta.topic" };
+          const shards = PARTITIONERS[name](topics(values), options, seeded(seed));
+          expect(shards).toHaveLength(clients);
+          expect(new Set(shards.map(({ client }) => client)).size).toBe(clients);
+          for (const { records } of shards) expect([...records]).toEqual([...records].toSorted((a, b) => a - b));
+          expect(shards.flatMap(({ records }) => [...records]).toSorted((a, b) => a - b)).toEqual(
+            values.map((_, i) => i),
+          );
+          expect(PARTITIONERS[name](topics(values), options, seeded(seed))).toEqual(shards);
+        },
+      ),
       { numRuns: 50 },
     );
   });
@@ -39,7 +61,10 @@ describe("iid", () => {
 
   it("refuses more clients than records, by the name of the one left out", () => {
     expect(() => PARTITIONERS.iid(topics(["a", "b"]), { clients: 3 }, seeded(1))).toThrow(
-      expect.objectContaining({ kind: "data", message: "the partition iid leaves client client-3 with no data, expected at least 1" }),
+      expect.objectContaining({
+        kind: "data",
+        message: "the partition iid leaves client client-3 with no data, expected at least 1",
+      }),
     );
   });
 });
@@ -61,24 +86,36 @@ describe("dirichlet", () => {
   });
 
   it("draws again until every client has minRecords", () => {
-    const first = PARTITIONERS.dirichlet(topics(values), { clients: 10, alpha: 0.1, field: "meta.topic", minRecords: 0 }, seeded(3));
+    const first = PARTITIONERS.dirichlet(
+      topics(values),
+      { clients: 10, alpha: 0.1, field: "meta.topic", minRecords: 0 },
+      seeded(3),
+    );
     expect(Math.min(...sizes(first))).toBeLessThan(50);
-    const again = PARTITIONERS.dirichlet(topics(values), { clients: 10, alpha: 0.1, field: "meta.topic", minRecords: 50 }, seeded(3));
+    const again = PARTITIONERS.dirichlet(
+      topics(values),
+      { clients: 10, alpha: 0.1, field: "meta.topic", minRecords: 50 },
+      seeded(3),
+    );
     expect(Math.min(...sizes(again))).toBeGreaterThanOrEqual(50);
   });
 
   it("gives up with the name of a client left with nothing, and what to do", () => {
     const records = topics([...Array<string>(6).fill("a"), "b"]);
-    expect(() => PARTITIONERS.dirichlet(records, { clients: 6, alpha: 1e-3, field: "meta.topic", maxTries: 5 }, seeded(1))).toThrow(
+    expect(() =>
+      PARTITIONERS.dirichlet(records, { clients: 6, alpha: 1e-3, field: "meta.topic", maxTries: 5 }, seeded(1)),
+    ).toThrow(
       expect.objectContaining({
         kind: "data",
-        message: expect.stringMatching(/^the partition dirichlet \(alpha 0\.001, 5 draws\) leaves client client-\d with no data, expected at least 1$/) as string,
+        message: expect.stringMatching(
+          /^the partition dirichlet \(alpha 0\.001, 5 draws\) leaves client client-\d with no data, expected at least 1$/,
+        ) as string,
         hint: "Raise alpha, ask for fewer clients, or lower minRecords.",
       }),
     );
-    expect(() => PARTITIONERS.dirichlet(records, { clients: 6, alpha: 1, field: "meta.topic", minRecords: 2 }, seeded(1))).toThrow(
-      "7 records cannot give 6 clients at least 2 each",
-    );
+    expect(() =>
+      PARTITIONERS.dirichlet(records, { clients: 6, alpha: 1, field: "meta.topic", minRecords: 2 }, seeded(1)),
+    ).toThrow("7 records cannot give 6 clients at least 2 each");
   });
 });
 
@@ -122,7 +159,10 @@ describe("quantity", () => {
     const clients = 4;
     for (const alpha of [0.5, 5]) {
       const options = { clients, alpha, minRecords: 0 };
-      const shares = Array.from({ length: 400 }, (_, seed) => PARTITIONERS.quantity(records, options, seeded(seed))[0]!.records.length / 1000);
+      const shares = Array.from(
+        { length: 400 },
+        (_, seed) => PARTITIONERS.quantity(records, options, seeded(seed))[0]!.records.length / 1000,
+      );
       const variance = shares.reduce((sum, share) => sum + (share - 1 / clients) ** 2, 0) / shares.length;
       expect(variance / ((clients - 1) / (clients ** 2 * (clients * alpha + 1)))).toBeGreaterThan(0.75);
       expect(variance / ((clients - 1) / (clients ** 2 * (clients * alpha + 1)))).toBeLessThan(1.3);
@@ -148,7 +188,9 @@ it("describes a partition by counts that add up", () => {
 
 it("names a partition's missing settings", () => {
   const records = topics(["x", "y"]);
-  expect(() => PARTITIONERS.dirichlet(records, { clients: 2, field: "meta.topic" }, seeded(1))).toThrow(/needs alpha, a number above 0, got none/);
+  expect(() => PARTITIONERS.dirichlet(records, { clients: 2, field: "meta.topic" }, seeded(1))).toThrow(
+    /needs alpha, a number above 0, got none/,
+  );
   expect(() => PARTITIONERS.field(records, {}, seeded(1))).toThrow(/needs a field/);
   expect(() => PARTITIONERS.iid(records, { clients: 1.5 }, seeded(1))).toThrow(/needs a number of clients, got 1.5/);
 });

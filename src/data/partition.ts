@@ -27,14 +27,20 @@ export interface Shard {
   readonly records: Int32Array;
 }
 
-export type PartitionStreams = (...key: (string | number)[]) => Pick<RandomStream, "permutation" | "uniform" | "normal">;
+export type PartitionStreams = (
+  ...key: (string | number)[]
+) => Pick<RandomStream, "permutation" | "uniform" | "normal">;
 
 /**
  * Deals records to clients: every record to exactly one. A pure function of its arguments.
  *
  * @throws UserError("config") for options it cannot work with, UserError("data") where a client is left with too little.
  */
-export type Partitioner = (records: readonly Partitionable[], options: PartitionOptions, random: PartitionStreams) => Shard[];
+export type Partitioner = (
+  records: readonly Partitionable[],
+  options: PartitionOptions,
+  random: PartitionStreams,
+) => Shard[];
 
 export type PartitionName = "iid" | "dirichlet" | "field" | "quantity";
 
@@ -77,7 +83,9 @@ const field: Partitioner = (records, options) => {
   const clients = options.clients ?? byLabel.size;
   const hint = `Ask for at most ${byLabel.size} clients, or use the partitioner dirichlet.`;
   if (clients > byLabel.size) {
-    throw new UserError("data", `${clients} clients cannot each have a value of "${path}": it has ${byLabel.size}`, { hint });
+    throw new UserError("data", `${clients} clients cannot each have a value of "${path}": it has ${byLabel.size}`, {
+      hint,
+    });
   }
   if (clients === byLabel.size) {
     const shards = [...byLabel].map(([client, members]) => ({ client, records: Int32Array.from(members) }));
@@ -109,14 +117,24 @@ export interface PartitionDescription {
   /** Values of the field, sorted; empty without one. */
   readonly labels: readonly string[];
   /** `counts[i]`: the client's records of `labels[i]`. */
-  readonly clients: readonly { readonly client: string; readonly records: number; readonly counts: readonly number[] }[];
+  readonly clients: readonly {
+    readonly client: string;
+    readonly records: number;
+    readonly counts: readonly number[];
+  }[];
 }
 
 /** How many records of which label each client has. */
-export function describePartition(shards: readonly Shard[], records: readonly Partitionable[], path?: string): PartitionDescription {
+export function describePartition(
+  shards: readonly Shard[],
+  records: readonly Partitionable[],
+  path?: string,
+): PartitionDescription {
   const byLabel = path === undefined ? new Map<string, number[]>() : groupByLabel(records, path);
   const labels = [...byLabel.keys()];
-  const labelOf = new Map([...byLabel.values()].flatMap((members, label) => members.map((index) => [index, label] as const)));
+  const labelOf = new Map(
+    [...byLabel.values()].flatMap((members, label) => members.map((index) => [index, label] as const)),
+  );
   const clients = shards.map(({ client, records: indices }) => {
     const counts = labels.map(() => 0);
     if (path !== undefined) for (const index of indices) counts[labelOf.get(index)!]!++;
@@ -153,12 +171,21 @@ function groupByLabel(records: readonly Partitionable[], path: string): Map<stri
 }
 
 /** Draws until every client has `minRecords`. */
-function drawn(records: number, options: PartitionOptions, name: PartitionName, draw: (attempt: number) => number[][]): Shard[] {
+function drawn(
+  records: number,
+  options: PartitionOptions,
+  name: PartitionName,
+  draw: (attempt: number) => number[][],
+): Shard[] {
   const { minRecords = 1, maxTries = 1000 } = options;
   if (records < clientCount(options) * minRecords) {
-    throw new UserError("data", `${records} records cannot give ${options.clients} clients at least ${minRecords} each`, {
-      hint: "Ask for fewer clients or bring more records.",
-    });
+    throw new UserError(
+      "data",
+      `${records} records cannot give ${options.clients} clients at least ${minRecords} each`,
+      {
+        hint: "Ask for fewer clients or bring more records.",
+      },
+    );
   }
   for (let attempt = 0; ; attempt++) {
     const shards = named(draw(attempt));
@@ -173,7 +200,11 @@ function requireRecords(shards: Shard[], { minRecords = 1 }: PartitionOptions, h
   const least = shards.reduce((a, b) => (b.records.length < a.records.length ? b : a));
   if (least.records.length >= minRecords) return shards;
   const left = least.records.length === 0 ? "no data" : `${least.records.length} records`;
-  throw new UserError("data", `the partition ${how} leaves client ${least.client} with ${left}, expected at least ${minRecords}`, { hint });
+  throw new UserError(
+    "data",
+    `the partition ${how} leaves client ${least.client} with ${left}, expected at least ${minRecords}`,
+    { hint },
+  );
 }
 
 /** Without the limit that `push(...items)` has on how many. */

@@ -64,7 +64,8 @@ export function parseRows(rows: readonly SourcedRow[], fields: FieldMap = {}): P
 /** One sentence for any number of bad records: the first, and how many more. */
 export function recordError(problems: readonly RecordProblem[]): UserError {
   const [first, ...more] = problems;
-  const others = more.length === 0 ? "" : ` (and ${more.length} more ${more.length === 1 ? "record" : "records"} like it)`;
+  const others =
+    more.length === 0 ? "" : ` (${more.length} more ${more.length === 1 ? "record" : "records"} cannot be used either)`;
   return new UserError("data", `${place(first!.source)}: ${first!.problem}${others}`, {
     hint: "Correct or remove these records, or say which columns hold what with `fields`.",
   });
@@ -137,7 +138,9 @@ function find(row: Row, name: FieldName, fields: FieldMap): unknown {
 function text(row: Row, name: FieldName, fields: FieldMap): { text: string } | { problem: string } {
   const value = find(row, name, fields);
   if (typeof value === "string" && !isBlank(value)) return { text: value };
-  const expected = `expected text under ${namesOf(name, fields).map((path) => `"${path}"`).join(" or ")}`;
+  const expected = `expected text under ${namesOf(name, fields)
+    .map((path) => `"${path}"`)
+    .join(" or ")}`;
   if (value === undefined) return { problem: `no ${name}: ${expected}` };
   if (isBlank(value)) return { problem: `the ${name} is empty: ${expected}` };
   return { problem: `the ${name} is ${typeName(value)}: ${expected}` };

@@ -12,7 +12,11 @@ function files(contents: Record<string, string | Uint8Array>): FileReader {
   };
 }
 
-async function load(path: string, content: string | Uint8Array, options?: SourceOptions): Promise<{ id: string; line: number | undefined; content: unknown }[]> {
+async function load(
+  path: string,
+  content: string | Uint8Array,
+  options?: SourceOptions,
+): Promise<{ id: string; line: number | undefined; content: unknown }[]> {
   const { records } = await loadRecords(files({ [path]: content }), path, options);
   return records.map(({ id, source, content }) => ({ id, line: source.line, content }));
 }
@@ -30,7 +34,9 @@ describe("formats", () => {
   });
 
   it("packed JSON Lines", async () => {
-    expect(await load("a/b.jsonl.gz", gzipSync(qa("Why?", "Because.")))).toEqual([{ id: "b.jsonl.gz#1", line: 1, content: sky }]);
+    expect(await load("a/b.jsonl.gz", gzipSync(qa("Why?", "Because.")))).toEqual([
+      { id: "b.jsonl.gz#1", line: 1, content: sky },
+    ]);
     await expect(load("b.jsonl.gz", gzipSync(qa("Why?", "Because.")).subarray(0, 20))).rejects.toMatchObject({
       kind: "data",
       message: expect.stringMatching(/^b\.jsonl\.gz: damaged gzip data/) as string,
@@ -55,7 +61,9 @@ describe("formats", () => {
 
 describe("errors name the place", () => {
   it("a bad line", async () => {
-    await expect(load("clients/bank.jsonl", `${qa("a", "b")}\n`.repeat(16) + '{"question": "a",}\n')).rejects.toMatchObject({
+    await expect(
+      load("clients/bank.jsonl", `${qa("a", "b")}\n`.repeat(16) + '{"question": "a",}\n'),
+    ).rejects.toMatchObject({
       kind: "data",
       message: expect.stringMatching(/^clients\/bank\.jsonl line 17: not valid JSON \(.+\)$/) as string,
     });
@@ -67,21 +75,31 @@ describe("errors name the place", () => {
     await expect(load("a.json", '{"question": ["a", "b"], "answer": ["c", "d"]}')).rejects.toMatchObject({
       message: "a.json: an object of columns (question, answer), expected an array of records",
     });
-    await expect(load("a.json", '{"data": []}')).rejects.toMatchObject({ hint: 'Save the array under "data" as the file.' });
+    await expect(load("a.json", '{"data": []}')).rejects.toMatchObject({
+      hint: 'Save the array under "data" as the file.',
+    });
     await expect(load("a.json", `${qa("a", "b")}\n${qa("c", "d")}`)).rejects.toMatchObject({
       hint: "This looks like JSON Lines: name the file .jsonl or set `format: jsonl`.",
     });
-    await expect(load("a.jsonl", `[\n${qa("a", "b")}\n]`)).rejects.toMatchObject({ hint: "Name the file .json or set `format: json`." });
+    await expect(load("a.jsonl", `[\n${qa("a", "b")}\n]`)).rejects.toMatchObject({
+      hint: "Name the file .json or set `format: json`.",
+    });
     await expect(load("a.json", "[1]")).rejects.toThrow("a.json record 1: a number, expected an object");
     await expect(load("a.json", "[]")).rejects.toThrow("a.json: no records");
   });
 
   it("counts every bad record and reports the first, or leaves them out when asked", async () => {
-    const text = [qa("a", "b"), qa("c", " \n"), qa("d", "e"), '{"question": "f"}', '{"question": "g", "answer": 4}'].join("\n");
+    const text = [
+      qa("a", "b"),
+      qa("c", " \n"),
+      qa("d", "e"),
+      '{"question": "f"}',
+      '{"question": "g", "answer": 4}',
+    ].join("\n");
     await expect(load("a.jsonl", text)).rejects.toMatchObject({
       kind: "data",
       message:
-        'a.jsonl line 2: the response is empty: expected text under "response" or "output" or "answer" or "completion" or "solution" (and 2 more records like it)',
+        'a.jsonl line 2: the response is empty: expected text under "response" or "output" or "answer" or "completion" or "solution" (2 more records cannot be used either)',
     });
     const { records, skipped } = await loadRecords(files({ "a.jsonl": text }), "a.jsonl", { invalid: "skip" });
     expect(records.map(({ id }) => id)).toEqual(["a.jsonl#1", "a.jsonl#3"]);

@@ -8,7 +8,9 @@ import { parseRows, recordError, type DataRecord, type FieldMap, type RecordProb
 import type { SourcedRow } from "./row.ts";
 
 /** File formats by their legal names, which are also their extensions. */
-export const FORMATS: Readonly<Record<FormatName, (bytes: Uint8Array, file: string) => SourcedRow[] | Promise<SourcedRow[]>>> = {
+export const FORMATS: Readonly<
+  Record<FormatName, (bytes: Uint8Array, file: string) => SourcedRow[] | Promise<SourcedRow[]>>
+> = {
   jsonl: readJsonLines,
   json: readJson,
   csv: (bytes, file) => readDelimited(bytes, file, ","),
@@ -37,7 +39,11 @@ export interface LoadedRecords {
  *
  * @throws UserError("data") for a file that cannot be read or parsed, a bad record, or no record at all.
  */
-export async function loadRecords(reader: FileReader, path: string, options: SourceOptions = {}): Promise<LoadedRecords> {
+export async function loadRecords(
+  reader: FileReader,
+  path: string,
+  options: SourceOptions = {},
+): Promise<LoadedRecords> {
   const format = options.format ?? formatOf(path);
   const stored = await reader.read(path);
   // By content too: a browser unpacks some downloads on its own, and names lie.

@@ -19,14 +19,19 @@ const conversation = record({
 /** Text with what is supervised in «». */
 function marked(name: TemplateName, given: DataRecord, context: TemplateContext = { eosToken: "</s>" }): string {
   const { text, spans } = TEMPLATES[name].render(given, context);
-  return spans.toReversed().reduce((out, { start, end }) => `${out.slice(0, start)}«${out.slice(start, end)}»${out.slice(end)}`, text);
+  return spans
+    .toReversed()
+    .reduce((out, { start, end }) => `${out.slice(0, start)}«${out.slice(start, end)}»${out.slice(end)}`, text);
 }
 
 describe("the original's templates, odd spaces and all", () => {
   it("alpaca", () => {
-    const intro = "Below is an instruction that describes a task. Write a response that appropriately completes the request.";
+    const intro =
+      "Below is an instruction that describes a task. Write a response that appropriately completes the request.";
     expect(marked("alpaca", plain)).toBe(`${intro}\n\n### Instruction:\nSay hi. \n\n### Response:« Hi!»`);
-    expect(marked("alpaca", withInput, { inputs: "joined" })).toBe(`${intro}\n\n### Instruction:\nAdd. 2 3 \n\n### Response:« 5»`);
+    expect(marked("alpaca", withInput, { inputs: "joined" })).toBe(
+      `${intro}\n\n### Instruction:\nAdd. 2 3 \n\n### Response:« 5»`,
+    );
   });
 
   it("alpaca's own wording where there is an input", () => {
@@ -40,8 +45,14 @@ describe("the original's templates, odd spaces and all", () => {
   it("vicuna, with FastChat's v1.1 for more turns", () => {
     expect(marked("vicuna", plain)).toBe(`${system} USER: Say hi. ASSISTANT:« Hi!»`);
     expect(marked("vicuna", conversation)).toBe(`${system} USER: u1 ASSISTANT:« a1</s>»USER: u2 ASSISTANT:« a2»`);
-    const longer = [{ role: "system" as const, content: "Be brief." }, ...messagesOf(conversation.content), { role: "user" as const, content: "u3" }];
-    expect(marked("vicuna", record({ kind: "messages", messages: longer }))).toBe("Be brief. USER: u1 ASSISTANT:« a1</s>»USER: u2 ASSISTANT:« a2»");
+    const longer = [
+      { role: "system" as const, content: "Be brief." },
+      ...messagesOf(conversation.content),
+      { role: "user" as const, content: "u3" },
+    ];
+    expect(marked("vicuna", record({ kind: "messages", messages: longer }))).toBe(
+      "Be brief. USER: u1 ASSISTANT:« a1</s>»USER: u2 ASSISTANT:« a2»",
+    );
     expect(TEMPLATES.vicuna.prompt(longer, { eosToken: "</s>" })).toBe(
       "Be brief. USER: u1 ASSISTANT: a1</s>USER: u2 ASSISTANT: a2</s>USER: u3 ASSISTANT:",
     );
@@ -49,15 +60,26 @@ describe("the original's templates, odd spaces and all", () => {
 });
 
 it("none leaves prompt and response as they are", () => {
-  expect(marked("none", record({ kind: "completion", prompt: "Once upon", completion: " a time" }))).toBe("Once upon« a time»");
+  expect(marked("none", record({ kind: "completion", prompt: "Once upon", completion: " a time" }))).toBe(
+    "Once upon« a time»",
+  );
 });
 
 it("a record a template cannot hold is refused by name", () => {
   expect(() => TEMPLATES.alpaca.render(conversation, {})).toThrow(
     "the template alpaca (record f#1) holds one question and its answer, got the turns user, assistant, user, assistant",
   );
-  const twice = record({ kind: "messages", messages: [{ role: "user", content: "a" }, { role: "user", content: "b" }, { role: "assistant", content: "c" }] });
-  expect(() => TEMPLATES.vicuna.render(twice, { eosToken: "</s>" })).toThrow("takes user and assistant in turn, got the user as turn 2");
+  const twice = record({
+    kind: "messages",
+    messages: [
+      { role: "user", content: "a" },
+      { role: "user", content: "b" },
+      { role: "assistant", content: "c" },
+    ],
+  });
+  expect(() => TEMPLATES.vicuna.render(twice, { eosToken: "</s>" })).toThrow(
+    "takes user and assistant in turn, got the user as turn 2",
+  );
 });
 
 describe("chat", () => {
@@ -87,27 +109,39 @@ describe("chat", () => {
   it("supervises the end of the turn also where it is not EOS, and where the template trims", () => {
     expect(marked("chat", plain, { ...context, eosToken: "<|endoftext|>" })).toContain("assistant\n«Hi!<|im_end|>»\n");
     const trimming = { chatTemplate: chatML.replace("m.content", "m.content | trim"), eosToken: "<|im_end|>" };
-    expect(marked("chat", record({ kind: "completion", prompt: "a", completion: " e \n" }), trimming)).toContain("assistant\n«e<|im_end|>»\n");
+    expect(marked("chat", record({ kind: "completion", prompt: "a", completion: " e \n" }), trimming)).toContain(
+      "assistant\n«e<|im_end|>»\n",
+    );
   });
 
   it("passes BOS and EOS, and puts a system message first where there is none", () => {
-    const llama = "{{ bos_token }}{% for m in messages %}[{{ m.role }}]{{ m.content }}{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}";
+    const llama =
+      "{{ bos_token }}{% for m in messages %}[{{ m.role }}]{{ m.content }}{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}";
     expect(marked("chat", plain, { chatTemplate: llama, bosToken: "<s>", eosToken: "</s>", system: "Be brief." })).toBe(
       "<s>[system]Be brief.[user]Say hi.[assistant]«Hi!</s>»",
     );
   });
 
   it("refuses a template that writes a turn differently once others follow, or whose prompt is not how the turn begins", () => {
-    const lastOnly = "{% for m in messages %}{{ m.role }}:{% if loop.last %}!{% endif %}{{ m.content }};{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}";
-    expect(() => TEMPLATES.chat.render(conversation, { chatTemplate: lastOnly })).toThrow(/no fixed text for turn 2 \(by the assistant\) of record f#1/);
+    const lastOnly =
+      "{% for m in messages %}{{ m.role }}:{% if loop.last %}!{% endif %}{{ m.content }};{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}";
+    expect(() => TEMPLATES.chat.render(conversation, { chatTemplate: lastOnly })).toThrow(
+      /no fixed text for turn 2 \(by the assistant\) of record f#1/,
+    );
     const otherPrompt = chatML.replace("assistant\n{% endif", "ASSISTANT\n{% endif");
-    expect(() => TEMPLATES.chat.render(plain, { chatTemplate: otherPrompt })).toThrow(/the prompt for it is not how the turn itself begins/);
+    expect(() => TEMPLATES.chat.render(plain, { chatTemplate: otherPrompt })).toThrow(
+      /the prompt for it is not how the turn itself begins/,
+    );
   });
 
   it("says so where there is no template, where it refuses, and where the assistant speaks first", () => {
-    expect(() => TEMPLATES.chat.render(plain, {})).toThrow(expect.objectContaining({ kind: "model", hint: "Use the template alpaca, vicuna or none." }));
+    expect(() => TEMPLATES.chat.render(plain, {})).toThrow(
+      expect.objectContaining({ kind: "model", hint: "Use the template alpaca, vicuna or none." }),
+    );
     const refusing = "{{ raise_exception('no system role') }}";
-    expect(() => TEMPLATES.chat.render(plain, { chatTemplate: refusing })).toThrow("the chat template refuses the turns user, assistant (no system role)");
+    expect(() => TEMPLATES.chat.render(plain, { chatTemplate: refusing })).toThrow(
+      "the chat template refuses the turns user, assistant (no system role)",
+    );
     const first = record({ kind: "messages", messages: [{ role: "assistant", content: "Hello" }] });
     expect(() => TEMPLATES.chat.render(first, context)).toThrow("record f#1 begins with the assistant's turn");
   });

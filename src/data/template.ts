@@ -23,7 +23,8 @@ export interface Template {
 
 export type TemplateName = "alpaca" | "vicuna" | "chat" | "none";
 
-const ALPACA = "Below is an instruction that describes a task. Write a response that appropriately completes the request.";
+const ALPACA =
+  "Below is an instruction that describes a task. Write a response that appropriately completes the request.";
 const ALPACA_INPUT =
   "Below is an instruction that describes a task, paired with an input that provides further context. Write a response that appropriately completes the request.";
 const VICUNA =
@@ -42,7 +43,8 @@ const alpaca: Template = {
       return answered(prompt, ` ${response}`);
     }
     const messages = messagesOf(record.content, context);
-    return answered(alpaca.prompt(messages, context), ` ${onlyExchange(messages, `alpaca (record ${record.id})`).answer}`);
+    const { answer } = onlyExchange(messages, `alpaca (record ${record.id})`);
+    return answered(alpaca.prompt(messages, context), ` ${answer}`);
   },
   prompt: (messages) => `${ALPACA}\n\n### Instruction:\n${onlyExchange(messages, "alpaca").question} \n\n### Response:`,
 };
@@ -103,7 +105,9 @@ function answered(prompt: string, answer: string): RenderedRecord {
 }
 
 function withSystem(messages: readonly Message[], { system }: TemplateOptions): readonly Message[] {
-  return system === undefined || messages[0]?.role === "system" ? messages : [{ role: "system", content: system }, ...messages];
+  return system === undefined || messages[0]?.role === "system"
+    ? messages
+    : [{ role: "system", content: system }, ...messages];
 }
 
 /** A user's message and the answer to it (empty where there is none yet). */
@@ -120,16 +124,24 @@ function onlyExchange(messages: readonly Message[], template: string): { questio
 }
 
 /** FastChat's vicuna_v1.1: `system USER: u ASSISTANT: a</s>USER: u ASSISTANT: a`. The last EOS is an id, added later. */
-function writeVicuna(messages: readonly Message[], { system, eosToken }: TemplateContext, template: string): RenderedRecord {
+function writeVicuna(
+  messages: readonly Message[],
+  { system, eosToken }: TemplateContext,
+  template: string,
+): RenderedRecord {
   const [first, ...rest] = messages;
   const turns = first?.role === "system" ? rest : messages;
   let text = first?.role === "system" ? first.content : (system ?? VICUNA);
   const spans: Span[] = [];
   for (const [i, { role, content }] of turns.entries()) {
     if (role !== (i % 2 === 0 ? "user" : "assistant")) {
-      throw new UserError("data", `the template ${template} takes user and assistant in turn, got the ${role} as turn ${i + 1}`, {
-        hint: "Use the template `chat`.",
-      });
+      throw new UserError(
+        "data",
+        `the template ${template} takes user and assistant in turn, got the ${role} as turn ${i + 1}`,
+        {
+          hint: "Use the template `chat`.",
+        },
+      );
     }
     if (role === "user") {
       text += `${i === 0 ? " " : ""}USER: ${content}`;
@@ -139,7 +151,11 @@ function writeVicuna(messages: readonly Message[], { system, eosToken }: Templat
     const start = text.length;
     text += ` ${content}`;
     if (i < turns.length - 1) {
-      if (eosToken === undefined) throw new UserError("model", `the template ${template} needs the tokenizer's EOS between turns, and it has none`);
+      if (eosToken === undefined)
+        throw new UserError(
+          "model",
+          `the template ${template} needs the tokenizer's EOS between turns, and it has none`,
+        );
       text += eosToken;
     }
     spans.push({ start, end: text.length });

@@ -27,7 +27,10 @@ const encoder = new TextEncoder();
  * tokens' surface forms: the byte alphabet of byte-level BPE, the mark ▁ for a space, `<0x0A>` for a byte, added tokens
  * as they are written. It returns undefined where the surfaces do not add up to the text, byte for byte.
  */
-export function surfaceReader(tokenizerJson: unknown, inner: LibraryTokenizer): (text: string, tokens: readonly string[]) => Section[] | undefined {
+export function surfaceReader(
+  tokenizerJson: unknown,
+  inner: LibraryTokenizer,
+): (text: string, tokens: readonly string[]) => Section[] | undefined {
   const json = isRow(tokenizerJson) ? tokenizerJson : {};
   const preTokenizers = parts(json["pre_tokenizer"], "pretokenizers");
   const byteLevel = preTokenizers.some(({ type }) => type === "ByteLevel");
@@ -36,7 +39,9 @@ export function surfaceReader(tokenizerJson: unknown, inner: LibraryTokenizer): 
   const normalizer = inner.normalizer;
   const normalize = normalizer === null ? undefined : (text: string): string => normalizer.normalize(text);
   const added = new Map([...inner.get_added_tokens_decoder().values()].map((token) => [token.content, token]));
-  const literals = [...added.values()].filter((token) => normalize === undefined || !token.normalized).map(({ content }) => content);
+  const literals = [...added.values()]
+    .filter((token) => normalize === undefined || !token.normalized)
+    .map(({ content }) => content);
   const split = literalSplitter(literals);
 
   const surface = (token: string): Uint8Array => {
@@ -54,7 +59,14 @@ export function surfaceReader(tokenizerJson: unknown, inner: LibraryTokenizer): 
       const written = text.slice(start, end);
       if (literal) {
         if (tokens[next++] !== written) return undefined;
-        sections.push({ start, end, normalize: undefined, normalized: written, leadBytes: 0, ends: [byteLength(written)] });
+        sections.push({
+          start,
+          end,
+          normalize: undefined,
+          normalized: written,
+          leadBytes: 0,
+          ends: [byteLength(written)],
+        });
         continue;
       }
       let normalized = normalize === undefined ? written : normalize(written);
@@ -75,7 +87,8 @@ export function surfaceReader(tokenizerJson: unknown, inner: LibraryTokenizer): 
         ends.push(at);
       }
       if (at !== bytes.length) return undefined;
-      const compose = marked === undefined ? normalize : (s: string): string => marked(normalize === undefined ? s : normalize(s));
+      const compose =
+        marked === undefined ? normalize : (s: string): string => marked(normalize === undefined ? s : normalize(s));
       sections.push({ start, end, normalize: compose, normalized, leadBytes, ends });
     }
     return next === tokens.length ? sections : undefined;
@@ -87,7 +100,11 @@ export function surfaceReader(tokenizerJson: unknown, inner: LibraryTokenizer): 
  * belongs to the span that begins there: the model has to say it first. Exact, also where a normaliser rewrote the text:
  * a boundary is carried over by normalising what stands before it.
  */
-export function supervisedBySurface(text: string, spans: readonly Span[], sections: readonly Section[] | undefined): boolean[] | undefined {
+export function supervisedBySurface(
+  text: string,
+  spans: readonly Span[],
+  sections: readonly Section[] | undefined,
+): boolean[] | undefined {
   if (sections === undefined) return undefined;
   const supervised: boolean[] = [];
   for (const section of sections) {
@@ -107,7 +124,12 @@ export function supervisedBySurface(text: string, spans: readonly Span[], sectio
  * The fallback where surfaces do not add up (an unknown token, a tokenizer that drops spaces): a span begins at the first
  * token in which the text up to it and the whole text differ. A token that straddles a boundary is supervised.
  */
-export function supervisedByPrefix(text: string, spans: readonly Span[], ids: readonly number[], encode: (text: string) => number[]): boolean[] {
+export function supervisedByPrefix(
+  text: string,
+  spans: readonly Span[],
+  ids: readonly number[],
+  encode: (text: string) => number[],
+): boolean[] {
   const supervised = Array<boolean>(ids.length).fill(false);
   for (const { start, end } of spans) {
     if (start === end) continue;
@@ -133,7 +155,11 @@ function lastByte(text: string, section: Section, boundary: number): number {
 }
 
 /** Where a boundary of the text lies in the normalised section, in bytes; `clean` where no character crosses it. */
-function carried(text: string, { start, normalize, normalized }: Section, boundary: number): { byte: number; clean: boolean } {
+function carried(
+  text: string,
+  { start, normalize, normalized }: Section,
+  boundary: number,
+): { byte: number; clean: boolean } {
   const written = text.slice(start, boundary);
   const prefix = normalize === undefined ? written : normalize(written);
   if (normalized.startsWith(prefix)) return { byte: byteLength(prefix), clean: true };
@@ -159,7 +185,7 @@ function literalSplitter(literals: readonly string[]): (text: string) => (Span &
   return (text) => {
     const pieces: (Span & { literal: boolean })[] = [];
     let start = 0;
-    for (let at = 0; at < text.length; ) {
+    for (let at = 0; at < text.length;) {
       const match = byFirst.get(text[at]!)?.find((literal) => text.startsWith(literal, at));
       if (match === undefined) {
         at++;

@@ -49,7 +49,8 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
   } catch (cause) {
     throw new UserError("model", `the tokenizer cannot be used (${(cause as Error).message})`, { cause });
   }
-  const plain = (text: string): { ids: number[]; tokens: string[] } => inner.encode(text, { add_special_tokens: false });
+  const plain = (text: string): { ids: number[]; tokens: string[] } =>
+    inner.encode(text, { add_special_tokens: false });
   const readSurfaces = surfaceReader(files.tokenizer, inner);
   const special = (name: "bos" | "eos" | "pad"): SpecialToken | undefined => {
     const named = config[`${name}_token`];

@@ -32,7 +32,12 @@ export interface EncodeReport {
  * A record as tokens, tokenised once and whole. A token is supervised if it holds any character the template wants
  * learnt, and EOS always is: by its place, not its id, so a tokenizer that pads with EOS loses nothing.
  */
-export function encodeRecord(record: DataRecord, template: Template, tokenizer: Tokenizer, options: EncodeOptions): EncodedRecord {
+export function encodeRecord(
+  record: DataRecord,
+  template: Template,
+  tokenizer: Tokenizer,
+  options: EncodeOptions,
+): EncodedRecord {
   const { text, spans } = template.render(record, contextOf(tokenizer, options));
   const { ids, supervised } = tokenizer.encodeSupervised(text, spans);
   if (template.addsSpecialTokens) {
@@ -80,7 +85,12 @@ export function encodeRecords(
 }
 
 /** What the model is given to answer: the tokens of a record before its last answer, BOS included where it belongs. */
-export function encodePrompt(record: DataRecord, template: Template, tokenizer: Tokenizer, options: TemplateOptions = {}): Int32Array {
+export function encodePrompt(
+  record: DataRecord,
+  template: Template,
+  tokenizer: Tokenizer,
+  options: TemplateOptions = {},
+): Int32Array {
   const context = contextOf(tokenizer, options);
   const { text, spans } = template.render(record, context);
   const ids = tokenizer.encode(text.slice(0, spans.at(-1)!.start));

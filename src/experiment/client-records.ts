@@ -23,7 +23,7 @@ export async function loadClientRecords({ data, federation, seed }: ExperimentCo
   const load = (paths: string | readonly string[]): Promise<DataRecord[]> => loadAll(files, paths, data);
   const given =
     data.clients === undefined
-      ? await dealt(await load(data.train!), data.partition, federation.clients, seed)
+      ? dealt(await load(data.train!), data.partition, federation.clients, seed)
       : await Promise.all(
           data.clients.map(async ({ name, train, heldOut }) => ({
             name,

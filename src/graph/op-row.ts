@@ -16,12 +16,12 @@ export interface GradientContext {
   /** d loss / d first output. Ops have one differentiable output, the first; the others are kept for the gradient. */
   readonly upstream: Value;
   /** Whether anything trainable lies behind this input; nothing is computed for the frozen rest. */
-  needs(input: number): boolean;
+  readonly needs: (input: number) => boolean;
   /**
    * Adds to the gradient of an input. `make` gets what has been collected so far, so that an op which can accumulate
    * (gemm's third operand) saves a pass over memory.
    */
-  contribute(input: number, make: (sum: Value | undefined) => Value): void;
+  readonly contribute: (input: number, make: (sum: Value | undefined) => Value) => void;
 }
 
 /**

@@ -34,18 +34,19 @@ export const attention: OpRow<AttentionAttributes> = {
       }
     }
     const group = heads / kvHeads;
-    const of = (...shape: ValueType["shape"]): ValueType => ({ dtype: "float32", shape });
-    return [
-      of(...q!.shape),
-      of(batch!, kvHeads, product([length!, group]), headDim),
-      of(batch!, kvHeads, length!, headDim),
-      of(batch!, kvHeads, length!, headDim),
-      ...Array.from({ length: BLOCKS }, (_, j) => of(batch!, kvHeads, `queries${j}`, `keys${j}`)),
+    const shapes = [
+      q!.shape,
+      [batch!, kvHeads, product([length!, group]), headDim],
+      [batch!, kvHeads, length!, headDim],
+      [batch!, kvHeads, length!, headDim],
+      ...Array.from({ length: BLOCKS }, (_, j) => [batch!, kvHeads, `queries${j}`, `keys${j}`]),
     ];
+    return shapes.map((shape) => ({ dtype: "float32", shape }));
   },
   evaluate([q, k, v], attributes) {
-    const kept = { shape: [0], data: new Float64Array(0) };
-    return [attend(q!, k!, v!, attributes), ...Array<NdArray>(3 + BLOCKS).fill(kept)];
+    // The gradient's reference starts from q, k and v and needs nothing kept.
+    const kept = Array.from({ length: 3 + BLOCKS }, () => ({ shape: [0], data: new Float64Array(0) }));
+    return [attend(q!, k!, v!, attributes), ...kept];
   },
   gradient({ builder, inputs, outputs, upstream, needs, contribute }, attributes) {
     const gradients = builder.apply("attentionGrad", [upstream, ...outputs, ...inputs], attributes);

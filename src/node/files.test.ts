@@ -21,7 +21,9 @@ it.each([
   ["clients/x", "no file clients/x", "The folder FOLDER holds bank.jsonl."],
   ["clients", "clients is a folder, expected a file", undefined],
 ])("says what is the matter with %s", async (file, message, hint) => {
-  const error = await fileReader(folder).read(file).catch((cause: unknown) => cause);
+  const error = await fileReader(folder)
+    .read(file)
+    .catch((cause: unknown) => cause);
   expect(error).toMatchObject({ kind: "data", message, hint: hint?.replace("FOLDER", path.join(folder, "clients")) });
 });
 

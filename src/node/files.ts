@@ -14,7 +14,8 @@ export function fileReader(folder: string = process.cwd()): FileReader {
       } catch (cause) {
         const { code } = cause as NodeJS.ErrnoException;
         if (code === "ENOENT" || code === "ENOTDIR") throw await notFound(file, absolute, cause);
-        const what = code === "EISDIR" ? "is a folder, expected a file" : `cannot be read (${(cause as Error).message})`;
+        const what =
+          code === "EISDIR" ? "is a folder, expected a file" : `cannot be read (${(cause as Error).message})`;
         throw new UserError("data", `${file} ${what}`, { cause });
       }
     },

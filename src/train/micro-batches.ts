@@ -45,8 +45,11 @@ export function padBatch(examples: readonly Example[], minimumLength: number): P
     });
     return rows.length - before;
   });
-  const vector = (values: bigint[]): RuntimeTensor => ({ shape: [values.length], data: BigInt64Array.from(values) });
   return { ids: { shape: [examples.length, length], data: ids }, rows: vector(rows), labels: vector(labels), counts };
+}
+
+function vector(values: bigint[]): RuntimeTensor {
+  return { shape: [values.length], data: BigInt64Array.from(values) };
 }
 
 /** How many tokens of an example count in a loss. */

@@ -10,7 +10,7 @@ interface Case {
   readonly name: OpName;
   readonly title?: string;
   /** Builds the op; `x(...)` makes a differentiable input, `index(...)` an integer one below `limit`. */
-  build(b: GraphBuilder, x: (...shape: Dim[]) => Value, index: (limit: number, ...shape: Dim[]) => Value): Value;
+  readonly build: (b: GraphBuilder, x: (...shape: Dim[]) => Value, index: (limit: number, ...shape: Dim[]) => Value) => Value;
 }
 
 export const OP_CASES: Case[] = [

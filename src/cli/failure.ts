@@ -1,0 +1,42 @@
+import { inspect } from "node:util";
+import { EXIT_CODES, UserError } from "../diagnostics/user-error.ts";
+import type { Style } from "./output.ts";
+import { printable } from "./text-width.ts";
+
+export interface Failure {
+  readonly lines: readonly string[];
+  readonly exitCode: number;
+}
+
+/** Shapes of credentials that could end up in a message: access tokens, bearer headers, passwords in addresses. */
+const SECRETS: readonly (readonly [RegExp, string])[] = [
+  [/\b(hf_|sk-|gh[pousr]_|glpat-)[\w-]{8,}/g, "$1…"],
+  [/\b(bearer\s+)[\w.~+/=-]{8,}/gi, "$1…"],
+  [/:\/\/[^\s/:@]+:[^\s/@]+@/g, "://…@"],
+];
+
+export function withoutSecrets(text: string): string {
+  return SECRETS.reduce((left, [shape, replacement]) => left.replaceAll(shape, replacement), text);
+}
+
+/** What a person reads about a failed command on stderr, and the exit code that goes with it. */
+export function describeFailure(thrown: unknown, { style, debug }: { style: Style; debug: boolean }): Failure {
+  const error = asUserError(thrown);
+  const trace = debug ? [withoutSecrets(inspect(thrown))] : [];
+  const label = style(["bold", "red"], "error:");
+  if (!(error instanceof UserError)) {
+    const { name, message } = thrown instanceof Error ? thrown : { name: "thrown", message: String(thrown) };
+    const what = `${name}: ${printable(withoutSecrets(message)).split("\n")[0]}`;
+    const hint = `${style("cyan", "hint:")} This is a defect in openfedllm. The same command with --debug shows where it happened.`;
+    return { lines: [`${label} ${what}`, ...(debug ? trace : [hint])], exitCode: EXIT_CODES.internal };
+  }
+  const sentence = printable(withoutSecrets(error.message));
+  const hint = error.hint === undefined ? [] : [`${style("cyan", "hint:")} ${printable(withoutSecrets(error.hint))}`];
+  const first = error.kind === "interrupted" ? sentence : `${label} ${sentence}`;
+  return { lines: [first, ...hint, ...trace], exitCode: EXIT_CODES[error.kind] };
+}
+
+function asUserError(thrown: unknown): unknown {
+  const aborted = thrown instanceof Error && thrown.name === "AbortError";
+  return aborted ? new UserError("interrupted", "Stopped.", { cause: thrown }) : thrown;
+}

@@ -1,0 +1,55 @@
+import type { RunEvent } from "../federation/events.ts";
+import type { LiveArea } from "./live-area.ts";
+import type { Output } from "./output.ts";
+import { roundHeading, roundRow } from "./round-row.ts";
+import { dataNote, type RunFacts } from "./run-facts.ts";
+import { type Frame, liveLines, runHeading } from "./run-frame.ts";
+import { type FinishedRound, RunProgress } from "./run-progress.ts";
+import type { RunView } from "./run-view.ts";
+import { clip, oneLine } from "./text-width.ts";
+
+/** A run on a terminal: finished rounds scroll up, what is going on is redrawn below them. */
+export function liveView(output: Output, area: LiveArea): RunView {
+  let facts: RunFacts | undefined;
+  let progress: RunProgress | undefined;
+  let phaseStarted = performance.now();
+  const reports: Extract<RunEvent, { type: "data-report" }>[] = [];
+  const frame = (): Frame => {
+    // The last column stays free: some terminals wrap when it is written.
+    return { columns: (output.columns() ?? 80) - 1, style: output.style, elapsedMs: performance.now() - phaseStarted };
+  };
+  const row = (round: FinishedRound | undefined): void => {
+    if (round !== undefined) area.print([clip(roundRow(round, progress!.start!.rounds, output.style), frame().columns)]);
+  };
+  const warn = (text: string): void => area.print([clip(`  ${output.style("yellow", text)}`, frame().columns)]);
+  const heading = (): void => {
+    const note = dataNote(reports, facts!.maxLength);
+    area.print(runHeading(facts!, progress!, frame()));
+    if (note !== undefined) warn(note);
+    area.print([clip(roundHeading(output.style), frame().columns)]);
+  };
+
+  return {
+    begin(given) {
+      facts = given;
+      progress = new RunProgress(given);
+    },
+    event(event) {
+      if (facts === undefined || progress === undefined) return;
+      if (event.type !== "client-step") phaseStarted = performance.now();
+      row(progress.apply(event));
+      if (event.type === "data-report") reports.push(event);
+      if (event.type === "run-start") {
+        heading();
+        area.show(() => liveLines(progress!, facts!, frame()));
+      }
+      if (event.type === "run-resume") warn(`going on after round ${event.afterRound}`);
+      if (event.type === "client-refused") warn(`round ${event.round} goes on without ${oneLine(event.client)}: ${oneLine(event.reason)}`);
+    },
+    note: warn,
+    close() {
+      row(progress?.takePending());
+      area.clear();
+    },
+  };
+}

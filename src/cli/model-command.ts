@@ -1,0 +1,36 @@
+import type { Platform } from "../experiment/ports.ts";
+import { nodePlatform } from "../node/platform.ts";
+import type { CommandContext } from "./command-context.ts";
+import { type Interruption, watchInterruption } from "./interruption.ts";
+import { LiveArea } from "./live-area.ts";
+import { liveStatus, plainStatus, type Status } from "./status.ts";
+
+export interface ModelWork {
+  readonly platform: Platform;
+  readonly status: Status;
+  readonly signal: AbortSignal;
+  /** Takes the status line away, before results are written. */
+  clearStatus(): void;
+}
+
+/** Runs work on a model from the command line: paths from the working directory, a status line, Ctrl-C. */
+export async function withModel<T>({ stderr }: CommandContext, threads: number | undefined, work: (tools: ModelWork) => Promise<T>): Promise<T> {
+  const area = new LiveArea(stderr);
+  const status = stderr.live ? liveStatus(stderr, area) : quietStatus(plainStatus(stderr));
+  const interruption: Interruption = watchInterruption(() => {});
+  const options = { threads, onConvert: status.converting };
+  try {
+    const platform = nodePlatform(options);
+    const { signal } = interruption;
+    // Opening a model takes no signal, and nothing is lost by leaving it.
+    return await interruption.before(work({ platform, status, signal, clearStatus: () => area.clear() }));
+  } finally {
+    area.clear();
+    interruption.dispose();
+  }
+}
+
+/** A log of these commands says only what takes long: converting a model. */
+function quietStatus({ converting }: Status): Status {
+  return { say: () => {}, converting };
+}

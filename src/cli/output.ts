@@ -1,0 +1,43 @@
+import { styleText } from "node:util";
+
+type Format = Parameters<typeof styleText>[0];
+
+/** Colours text, or leaves it alone where colours are not wanted. */
+export type Style = (format: Format, text: string) => string;
+
+export const plainStyle: Style = (_format, text) => text;
+
+// The caller has looked at the stream it writes to; newer Nodes would look at stdout instead.
+const colourStyle: Style = (format, text) => styleText(format, text, { validateStream: false });
+
+/** One of the two streams a command writes to. */
+export interface Output {
+  write(text: string): void;
+  readonly style: Style;
+  /** A terminal that lines can be redrawn on. */
+  readonly live: boolean;
+  /** Columns now; undefined where the stream is no terminal. */
+  columns(): number | undefined;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Whether to colour: a terminal, unless NO_COLOR (no-color.org) or FORCE_COLOR say otherwise. */
+export function wantsColour(isTerminal: boolean, env: Environment): boolean {
+  if (env["NO_COLOR"]) return false;
+  const force = env["FORCE_COLOR"];
+  if (force !== undefined) return force !== "0" && force !== "false";
+  return isTerminal && env["TERM"] !== "dumb";
+}
+
+export function outputTo(stream: NodeJS.WriteStream, env: Environment = process.env): Output {
+  const isTerminal = stream.isTTY === true;
+  return {
+    write(text) {
+      stream.write(text);
+    },
+    style: wantsColour(isTerminal, env) ? colourStyle : plainStyle,
+    live: isTerminal && env["TERM"] !== "dumb",
+    columns: () => (isTerminal ? stream.columns || 80 : undefined),
+  };
+}

@@ -1,0 +1,20 @@
+import path from "node:path";
+import { describeData } from "../experiment/prepare.ts";
+import { readConfigFile } from "../node/config-file.ts";
+import { fileReader } from "../node/files.ts";
+import { DEFAULT_COLUMNS, type CommandContext } from "./command-context.ts";
+import { partitionLines } from "./partition-picture.ts";
+
+export interface PartitionFlags {
+  readonly set: readonly string[];
+  readonly json?: boolean;
+}
+
+export async function partitionCommand(configFile: string, { set, json }: PartitionFlags, { stdout }: CommandContext): Promise<void> {
+  const config = readConfigFile(configFile, set);
+  const description = await describeData(config, { files: fileReader(path.dirname(configFile)) });
+  const text = json
+    ? JSON.stringify(description)
+    : partitionLines(description, { columns: stdout.columns() ?? DEFAULT_COLUMNS, style: stdout.style }).join("\n");
+  stdout.write(`${text}\n`);
+}

@@ -1,0 +1,104 @@
+import type { RunEvent } from "../federation/events.ts";
+import type { Output } from "./output.ts";
+import { counted, formatChange, formatCount, formatDuration, formatLearningRate, formatLoss } from "./quantities.ts";
+import { dataNote, someNames, type RunFacts } from "./run-facts.ts";
+import { heldOutLoss } from "./run-progress.ts";
+import type { RunView } from "./run-view.ts";
+import { oneLine } from "./text-width.ts";
+
+type EventOf<T extends RunEvent["type"]> = Extract<RunEvent, { type: T }>;
+
+/** Lines for a log: one for the start, each evaluation, each round's end and the end. No control characters. */
+export class PlainLines {
+  readonly #facts: RunFacts;
+  readonly #reports: EventOf<"data-report">[] = [];
+  #rounds = 0;
+  #learningRate = Number.NaN;
+  #scores: EventOf<"evaluation-end">[] = [];
+  #heldOut: number | undefined;
+
+  constructor(facts: RunFacts) {
+    this.#facts = facts;
+  }
+
+  apply(event: RunEvent): string[] {
+    if (event.type === "evaluation-end") {
+      this.#scores.push(event);
+      return [];
+    }
+    return [...this.takeEvaluation(), ...this.#lines(event)];
+  }
+
+  /** The scores of one evaluation come one by one; any other event, or the end, says that they are complete. */
+  takeEvaluation(): string[] {
+    const [first] = this.#scores;
+    if (first === undefined) return [];
+    const { loss } = heldOutLoss(this.#scores);
+    const before = this.#heldOut;
+    const change = before === undefined ? "" : ` (${formatChange(before, loss)})`;
+    const sets = this.#scores.map((score) => `${oneLine(score.set)} ${formatLoss(score.loss)}`);
+    const shown = sets.length === 1 ? "" : `: ${sets.length <= 8 ? sets.join(", ") : `${sets.slice(0, 7).join(", ")} and ${formatCount(sets.length - 7)} more`}`;
+    const when = first.round === 0 ? "before training" : `after round ${first.round}`;
+    this.#heldOut = loss;
+    this.#scores = [];
+    return [`evaluation ${when}: held-out loss ${formatLoss(loss)}${change}${shown}`];
+  }
+
+  #lines(event: RunEvent): string[] {
+    switch (event.type) {
+      case "data-report":
+        this.#reports.push(event);
+        return [];
+      case "run-start": {
+        this.#rounds = event.rounds;
+        const names = someNames(event.clients.map(({ name }) => name), 4);
+        const start = `start: ${oneLine(this.#facts.model)}, ${counted(event.clients.length, "client")} (${names}), ${counted(event.rounds, "round")} of ${event.algorithm}, ${this.#facts.adapter}, in ${oneLine(this.#facts.folder)}`;
+        const note = dataNote(this.#reports, this.#facts.maxLength);
+        return note === undefined ? [start] : [start, `data: ${note}`];
+      }
+      case "run-resume":
+        return [`going on after round ${event.afterRound}`];
+      case "round-start":
+        this.#learningRate = event.learningRate;
+        return [];
+      case "client-refused":
+        return [`round ${event.round} goes on without ${oneLine(event.client)}: ${oneLine(event.reason)}`];
+      case "round-end":
+        return [
+          `round ${event.round}/${this.#rounds}: train loss ${formatLoss(event.loss)}, ${counted(event.accepted.length, "client")}, lr ${formatLearningRate(this.#learningRate)}, ${formatDuration(event.seconds)}`,
+        ];
+      case "run-end":
+        return [`end: ${counted(event.rounds, "round")} in ${formatDuration(event.seconds)}`];
+      default:
+        return [];
+    }
+  }
+}
+
+/** A run in a log file or a pipe. */
+export function plainView(output: Output): RunView {
+  let lines: PlainLines | undefined;
+  const write = (texts: readonly string[]): void => texts.forEach((text) => output.write(`${text}\n`));
+  return {
+    begin(facts) {
+      lines = new PlainLines(facts);
+    },
+    event(event) {
+      if (lines !== undefined) write(lines.apply(event));
+    },
+    note: (text) => write([text]),
+    close() {
+      if (lines !== undefined) write(lines.takeEvaluation());
+    },
+  };
+}
+
+/** Each event as a line of JSON on `output`; notes are for people and go to `notes`. */
+export function jsonView(output: Output, notes: Output): RunView {
+  return {
+    begin() {},
+    event: (event) => output.write(`${JSON.stringify(event)}\n`),
+    note: (text) => notes.write(`${text}\n`),
+    close() {},
+  };
+}

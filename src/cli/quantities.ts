@@ -1,0 +1,51 @@
+const MISSING = "–";
+
+/** `4.1s`, `41s`, `12m 05s`, `3h 07m`, `2d 03h`. */
+export function formatDuration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return MISSING;
+  if (seconds < 9.95) return `${seconds.toFixed(1)}s`;
+  const whole = Math.round(seconds);
+  const two = (value: number): string => String(Math.floor(value)).padStart(2, "0");
+  if (whole < 60) return `${whole}s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)}m ${two(whole % 60)}s`;
+  if (whole < 86_400) return `${Math.floor(whole / 3600)}h ${two((whole % 3600) / 60)}m`;
+  return `${Math.floor(whole / 86_400)}d ${two((whole % 86_400) / 3600)}h`;
+}
+
+/** Nats per token, three decimals. JSON has no NaN, so a loss read back can be null. */
+export function formatLoss(loss: number | null | undefined): string {
+  if (loss === null || loss === undefined || Number.isNaN(loss)) return MISSING;
+  return Math.abs(loss) < 1000 ? loss.toFixed(3) : loss.toExponential(2);
+}
+
+/** How far `after` lies from `before`: `-19.0%`, `+0.4%`. */
+export function formatChange(before: number, after: number): string {
+  const change = (after - before) / before;
+  if (!Number.isFinite(change)) return MISSING;
+  const percent = (change * 100).toFixed(1);
+  return `${percent.startsWith("-") || percent === "0.0" ? "" : "+"}${percent === "-0.0" ? "0.0" : percent}%`;
+}
+
+export function formatCount(count: number): string {
+  return Math.round(count).toLocaleString("en-US");
+}
+
+/** A noun in the number its count asks for: `1 client`, `4 clients`. */
+export function counted(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+export function formatLearningRate(rate: number): string {
+  return rate.toExponential(1);
+}
+
+export function formatBytes(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${unit === 0 || value >= 99.5 ? value.toFixed(0) : value.toFixed(1)} ${units[unit]}`;
+}

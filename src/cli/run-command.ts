@@ -1,0 +1,71 @@
+import path from "node:path";
+import { UserError } from "../diagnostics/user-error.ts";
+import { prepareExperiment } from "../experiment/prepare.ts";
+import { runExperiment } from "../experiment/run.ts";
+import { readConfigFile } from "../node/config-file.ts";
+import { nodePlatform } from "../node/platform.ts";
+import { openRunFolder } from "../node/run-folder.ts";
+import { DEFAULT_COLUMNS, type CommandContext } from "./command-context.ts";
+import { watchInterruption } from "./interruption.ts";
+import { LiveArea } from "./live-area.ts";
+import { liveView } from "./live-view.ts";
+import { jsonView, plainView } from "./plain-view.ts";
+import { reportLines } from "./report.ts";
+import { runFacts } from "./run-facts.ts";
+import { liveStatus, plainStatus } from "./status.ts";
+
+export interface RunFlags {
+  readonly set: readonly string[];
+  readonly out?: string;
+  readonly json?: boolean;
+  readonly threads?: number;
+}
+
+/** `runs/quickstart` for `examples/quickstart.yaml`. */
+export function defaultRunFolder(configFile: string): string {
+  return path.join("runs", path.basename(configFile).replace(/\.(ya?ml|json)$/i, ""));
+}
+
+export async function runCommand(configFile: string, flags: RunFlags, { stdout, stderr }: CommandContext): Promise<void> {
+  const config = readConfigFile(configFile, withThreads(flags));
+  const baseDir = path.dirname(configFile);
+  const folder = flags.out ?? defaultRunFolder(configFile);
+  const area = new LiveArea(stderr);
+  const live = stderr.live && !flags.json;
+  const status = live ? liveStatus(stderr, area) : plainStatus(stderr);
+  const view = flags.json ? jsonView(stdout, stderr) : live ? liveView(stderr, area) : plainView(stderr);
+  const interruption = watchInterruption(() => view.note("stopping after this step… (Ctrl-C again stops at once)"));
+  try {
+    const options = { baseDir, threads: config.runtime.threads, onConvert: status.converting };
+    const platform = nodePlatform(options);
+    const prepared = await interruption
+      .before(prepareExperiment(config, platform, { onProgress: status.say }))
+      .catch((error: unknown) => {
+        if (!interruption.signal.aborted) throw error;
+        throw new UserError("interrupted", "Stopped before training began.", { hint: "Run the same command again to start.", cause: error });
+      });
+    const store = await openRunFolder(folder);
+    try {
+      view.begin(runFacts(prepared, folder));
+      if (live) status.say("preparing the engine");
+      const summary = await runExperiment(prepared, platform, store, { emit: (event) => view.event(event), signal: interruption.signal });
+      view.close();
+      if (flags.json) {
+        stdout.write(`${JSON.stringify({ type: "summary", ...summary })}\n`);
+      } else {
+        const columns = stdout.columns() ?? DEFAULT_COLUMNS;
+        const lines = reportLines(summary, { config, baseDir, folder, columns, style: stdout.style });
+        stdout.write(`\n${lines.join("\n")}\n`);
+      }
+    } finally {
+      store.close();
+    }
+  } finally {
+    view.close();
+    interruption.dispose();
+  }
+}
+
+function withThreads({ set, threads }: RunFlags): readonly string[] {
+  return threads === undefined ? set : [...set, `runtime.threads=${threads}`];
+}

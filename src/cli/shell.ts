@@ -1,0 +1,34 @@
+import path from "node:path";
+
+/** An argument as a POSIX shell reads it back: quoted only where it must be. */
+export function shellQuote(argument: string): string {
+  if (/^[\w@%+=:,./-]+$/.test(argument)) return argument;
+  return `'${argument.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+/** A command over lines that a shell joins, each at most `width` columns where the arguments allow. */
+export function commandLines(parts: readonly string[], width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const part of parts) {
+    if (line !== "" && line.length + part.length + 3 > width) {
+      lines.push(`${line} \\`);
+      line = `  ${part}`;
+    } else {
+      line = line === "" ? part : `${line} ${part}`;
+    }
+  }
+  return [...lines, line];
+}
+
+/** A path of a configuration (relative to its folder) as it is typed in the working directory. */
+export function typedPath(baseDir: string, given: string, cwd: string = process.cwd()): string {
+  if (path.isAbsolute(given)) return given;
+  const relative = path.relative(cwd, path.resolve(cwd, baseDir, given));
+  return relative === "" ? "." : relative;
+}
+
+/** The same for a model reference, which need not be a path. */
+export function typedModel(baseDir: string, ref: string, cwd: string = process.cwd()): string {
+  return ref.startsWith("npm:") ? ref : typedPath(baseDir, ref, cwd);
+}

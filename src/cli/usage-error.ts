@@ -1,0 +1,45 @@
+import type { Command, CommanderError } from "commander";
+import { nearest } from "../diagnostics/nearest.ts";
+import { UserError } from "../diagnostics/user-error.ts";
+
+/** A mistake on the command line as an error like any other, with the nearest name there is. */
+export function usageError(error: CommanderError, command: Command): UserError {
+  const message = error.message.replace(/^error: /, "");
+  return new UserError("config", message, { hint: hintFor(error.code, message, command), cause: error });
+}
+
+function hintFor(code: string, message: string, command: Command): string {
+  const quoted = /'([^']*)'/.exec(message)?.[1] ?? "";
+  const help = `See ${fullName(command)} --help.`;
+  if (code === "commander.unknownOption") {
+    const flags = [command, ...ancestors(command)].flatMap(({ options }) => options.flatMap(({ long, short }) => [long, short])).filter((flag) => typeof flag === "string");
+    return didYouMean(nearest(quoted.split("=")[0]!, [...flags, "--help"])) ?? help;
+  }
+  if (code === "commander.unknownCommand") {
+    return didYouMean(nearest(quoted, [...command.commands.map((child) => child.name()), "help"])) ?? help;
+  }
+  if (code === "commander.excessArguments") return `Give one configuration file, and a --set before each key=value. ${help}`;
+  const { choices, given } = allowedChoices(message);
+  if (choices !== undefined) return didYouMean(nearest(given, choices)) ?? help;
+  return help;
+}
+
+function didYouMean(name: string | undefined): string | undefined {
+  return name === undefined ? undefined : `Did you mean '${name}'?`;
+}
+
+function allowedChoices(message: string): { choices: string[] | undefined; given: string } {
+  const match = /argument '([^']*)' is invalid\. Allowed choices are (.+)\.$/.exec(message);
+  return { choices: match?.[2]!.split(", "), given: match?.[1] ?? "" };
+}
+
+function ancestors({ parent }: Command): Command[] {
+  return parent === null ? [] : [parent, ...ancestors(parent)];
+}
+
+export function fullName(command: Command): string {
+  return [command, ...ancestors(command)]
+    .reverse()
+    .map((each) => each.name())
+    .join(" ");
+}
