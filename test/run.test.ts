@@ -36,12 +36,18 @@ function write(name: string, value: unknown): string {
 }
 
 function cli(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], { cwd: folder, env, encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], {
+    cwd: folder,
+    env,
+    encoding: "utf8",
+  });
   return { status, stdout, stderr };
 }
 
 const adapterHash = (run: string): string =>
-  createHash("sha256").update(readFileSync(path.join(folder, run, "adapter", "adapter_model.safetensors"))).digest("hex");
+  createHash("sha256")
+    .update(readFileSync(path.join(folder, run, "adapter", "adapter_model.safetensors")))
+    .digest("hex");
 
 /** Events without what may differ from run to run. */
 function events(run: string): string[] {
@@ -81,7 +87,9 @@ describe("openfedllm run", () => {
     expect(metrics.summary.adapter).toBe(adapterHash("first"));
     for (const { before, after } of metrics.summary.heldOut) expect(after).toBeLessThan(before);
     expect(metrics.summary.answers).toHaveLength(1);
-    const saved = JSON.parse(readFileSync(path.join(folder, "first", "adapters", "round-0000", "adapter_config.json"), "utf8"));
+    const saved = JSON.parse(
+      readFileSync(path.join(folder, "first", "adapters", "round-0000", "adapter_config.json"), "utf8"),
+    );
     expect(saved).toMatchObject({ peft_type: "LORA", r: 4, lora_alpha: 8 });
   });
 
@@ -101,7 +109,9 @@ describe("openfedllm run", () => {
   });
 
   test.each(["1", "2"])("gives the same adapter again, with %s threads", (threads) => {
-    expect(cli("run", "experiment.yaml", "--out", `threads-${threads}`, "--set", `runtime.threads=${threads}`).status).toBe(0);
+    expect(
+      cli("run", "experiment.yaml", "--out", `threads-${threads}`, "--set", `runtime.threads=${threads}`).status,
+    ).toBe(0);
     expect(adapterHash(`threads-${threads}`)).toBe(adapterHash("first"));
   });
 
@@ -120,7 +130,9 @@ describe("openfedllm run", () => {
     const { status, stderr } = cli("run", "experiment.yaml", "--out", "first", "--set", "training.learningRate=1e-4");
     expect(status).toBe(2);
     expect(stderr).toContain("training.learningRate was 0.005, is 0.0001");
-    expect(adapterHash("first")).toBe(JSON.parse(readFileSync(path.join(folder, "first", "metrics.json"), "utf8")).summary.adapter);
+    expect(adapterHash("first")).toBe(
+      JSON.parse(readFileSync(path.join(folder, "first", "metrics.json"), "utf8")).summary.adapter,
+    );
   });
 
   test("killed ten times at random, it ends with the same adapter and the same events", async () => {
@@ -129,7 +141,11 @@ describe("openfedllm run", () => {
     expect(cli("run", "long.yaml", "--out", "undisturbed").status).toBe(0);
     let kills = 0;
     for (let seed = 1; kills < 10 && seed < 60; seed++) {
-      const child = spawn(process.execPath, [CLI, "run", "long.yaml", "--out", "killed", "--json"], { cwd: folder, env, stdio: ["ignore", "pipe", "ignore"] });
+      const child = spawn(process.execPath, [CLI, "run", "long.yaml", "--out", "killed", "--json"], {
+        cwd: folder,
+        env,
+        stdio: ["ignore", "pipe", "ignore"],
+      });
       if (await killedAfterEvents(child, (seed * 7919) % 17)) kills++;
       else break;
     }
@@ -140,7 +156,11 @@ describe("openfedllm run", () => {
   }, 180_000);
 
   test("Ctrl-C stops after the step with exit code 130; the same command goes on", async () => {
-    const child = spawn(process.execPath, [CLI, "run", "long.yaml", "--out", "interrupted", "--json"], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [CLI, "run", "long.yaml", "--out", "interrupted", "--json"], {
+      cwd: folder,
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     let stderr = "";
     child.stderr!.on("data", (chunk: Buffer) => (stderr += String(chunk)));
     await afterEvents(child, 12);
@@ -168,6 +188,8 @@ function afterEvents(child: ChildProcess, count: number): Promise<boolean> {
 async function killedAfterEvents(child: ChildProcess, count: number): Promise<boolean> {
   const alive = await afterEvents(child, 8 + count);
   child.kill("SIGKILL");
-  await new Promise((resolve) => (child.exitCode === null && child.signalCode === null ? child.on("exit", resolve) : resolve(undefined)));
+  await new Promise((resolve) =>
+    child.exitCode === null && child.signalCode === null ? child.on("exit", resolve) : resolve(undefined),
+  );
   return alive;
 }

@@ -16,14 +16,19 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
         const feeds = new Map<string, RuntimeTensor>();
         for (const input of graph.inputs) {
           const { shape, data } = values.get(input.name)!;
-          feeds.set(input.name, { shape, data: input.dtype === "int64" ? BigInt64Array.from(data, BigInt) : Float32Array.from(data) });
+          feeds.set(input.name, {
+            shape,
+            data: input.dtype === "int64" ? BigInt64Array.from(data, BigInt) : Float32Array.from(data),
+          });
         }
         const outputs = [...graph.outputs.keys()];
         const results = await session.run(feeds, outputs);
         const expected = interpret(graph, values);
         for (const output of outputs) {
           expect([...results.get(output)!.shape]).toEqual([...expected.get(output)!.shape]);
-          expect(relativeError(results.get(output)!.data as Float32Array, expected.get(output)!.data)).toBeLessThan(2e-5);
+          expect(relativeError(results.get(output)!.data as Float32Array, expected.get(output)!.data)).toBeLessThan(
+            2e-5,
+          );
         }
         await session.dispose();
       });

@@ -12,6 +12,7 @@ import { clip, oneLine } from "./text-width.ts";
 export function liveView(output: Output, area: LiveArea): RunView {
   let facts: RunFacts | undefined;
   let progress: RunProgress | undefined;
+  let trained = false;
   let phaseStarted = performance.now();
   const reports: Extract<RunEvent, { type: "data-report" }>[] = [];
   const frame = (): Frame => {
@@ -19,7 +20,8 @@ export function liveView(output: Output, area: LiveArea): RunView {
     return { columns: (output.columns() ?? 80) - 1, style: output.style, elapsedMs: performance.now() - phaseStarted };
   };
   const row = (round: FinishedRound | undefined): void => {
-    if (round !== undefined) area.print([clip(roundRow(round, progress!.start!.rounds, output.style), frame().columns)]);
+    if (round !== undefined)
+      area.print([clip(roundRow(round, progress!.start!.rounds, output.style), frame().columns)]);
   };
   const warn = (text: string): void => area.print([clip(`  ${output.style("yellow", text)}`, frame().columns)]);
   const heading = (): void => {
@@ -37,14 +39,17 @@ export function liveView(output: Output, area: LiveArea): RunView {
     event(event) {
       if (facts === undefined || progress === undefined) return;
       if (event.type !== "client-step") phaseStarted = performance.now();
+      trained ||= event.type === "round-start";
       row(progress.apply(event));
       if (event.type === "data-report") reports.push(event);
       if (event.type === "run-start") {
         heading();
         area.show(() => liveLines(progress!, facts!, frame()));
       }
-      if (event.type === "run-resume") warn(`going on after round ${event.afterRound}`);
-      if (event.type === "client-refused") warn(`round ${event.round} goes on without ${oneLine(event.client)}: ${oneLine(event.reason)}`);
+      if (event.type === "run-end" && !trained) warn(`all ${event.rounds} rounds were done before`);
+      if (event.type === "run-resume") warn(`going on with round ${event.afterRound + 1}`);
+      if (event.type === "client-refused")
+        warn(`round ${event.round} goes on without ${oneLine(event.client)}: ${oneLine(event.reason)}`);
     },
     note: warn,
     close() {

@@ -33,7 +33,9 @@ process.on("uncaughtException", (error) => {
   process.exit();
 });
 
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
 const helpAll = flags.includes("--help-all");
 const given = flags.length === 0 ? ["--help"] : flags.map((flag) => (flag === "--help-all" ? "--help" : flag));
 

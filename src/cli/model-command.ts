@@ -10,11 +10,15 @@ export interface ModelWork {
   readonly status: Status;
   readonly signal: AbortSignal;
   /** Takes the status line away, before results are written. */
-  clearStatus(): void;
+  readonly clearStatus: () => void;
 }
 
 /** Runs work on a model from the command line: paths from the working directory, a status line, Ctrl-C. */
-export async function withModel<T>({ stderr }: CommandContext, threads: number | undefined, work: (tools: ModelWork) => Promise<T>): Promise<T> {
+export async function withModel<T>(
+  { stderr }: CommandContext,
+  threads: number | undefined,
+  work: (tools: ModelWork) => Promise<T>,
+): Promise<T> {
   const area = new LiveArea(stderr);
   const status = stderr.live ? liveStatus(stderr, area) : quietStatus(plainStatus(stderr));
   const interruption: Interruption = watchInterruption(() => {});

@@ -31,13 +31,13 @@ export function wantsColour(isTerminal: boolean, env: Environment): boolean {
 }
 
 export function outputTo(stream: NodeJS.WriteStream, env: Environment = process.env): Output {
-  const isTerminal = stream.isTTY === true;
+  const { isTTY } = stream;
   return {
     write(text) {
       stream.write(text);
     },
-    style: wantsColour(isTerminal, env) ? colourStyle : plainStyle,
-    live: isTerminal && env["TERM"] !== "dumb",
-    columns: () => (isTerminal ? stream.columns || 80 : undefined),
+    style: wantsColour(isTTY, env) ? colourStyle : plainStyle,
+    live: isTTY ? env["TERM"] !== "dumb" : false,
+    columns: () => (isTTY ? stream.columns || 80 : undefined),
   };
 }

@@ -10,7 +10,11 @@ export interface PartitionFlags {
   readonly json?: boolean;
 }
 
-export async function partitionCommand(configFile: string, { set, json }: PartitionFlags, { stdout }: CommandContext): Promise<void> {
+export async function partitionCommand(
+  configFile: string,
+  { set, json }: PartitionFlags,
+  { stdout }: CommandContext,
+): Promise<void> {
   const config = readConfigFile(configFile, set);
   const description = await describeData(config, { files: fileReader(path.dirname(configFile)) });
   const text = json

@@ -5,10 +5,13 @@ import { counted, formatCount } from "./quantities.ts";
 import { tableLines, type Column } from "./table.ts";
 import { clip, oneLine, padEnd, textWidth } from "./text-width.ts";
 
-const HUES = ["cyan", "magenta", "yellow", "blue", "green", "red", "white", "gray"] as const;
-const LETTERS = "abcdefgh";
+const HUES = ["cyan", "magenta", "yellow", "blue", "green", "red", "white"] as const;
+const SHADES = ["█", "▓", "▒"] as const;
+const LETTERS = "abcdefghijklmnopqrstu";
+const OTHERS = "·";
 /** Labels that are told apart; the rest of them count as one. */
-const MOST_LABELS = HUES.length;
+const MOST_LABELS = LETTERS.length;
+const LEGEND_GAP = 3;
 const BAR = { least: 10, most: 50 } as const;
 
 export interface PartitionPicture {
@@ -30,14 +33,30 @@ export function partitionLines({ clients, field }: PartitionPicture, { columns, 
   const groups = field === undefined ? [] : labelGroups(clients);
 
   const right = { align: "right" } as const;
-  const sizes: Column[] = [{ header: "client" }, { header: "records", ...right }, ...(heldOut === 0 ? [] : [{ header: "held out", ...right }])];
-  const cells = clients.map((client) => [clip(oneLine(client.name), 24), formatCount(client.records), ...(heldOut === 0 ? [] : [formatCount(client.heldOut)])]);
+  const sizes: Column[] = [
+    { header: "client" },
+    { header: "records", ...right },
+    ...(heldOut === 0 ? [] : [{ header: "held out", ...right }]),
+  ];
+  const cells = clients.map((client) => [
+    clip(oneLine(client.name), 24),
+    formatCount(client.records),
+    ...(heldOut === 0 ? [] : [formatCount(client.heldOut)]),
+  ]);
   const table = tableLines(sizes, cells);
   const indent = table.reduce((width, line) => Math.max(width, textWidth(line)), 0) + 2;
   const barWidth = Math.max(BAR.least, Math.min(BAR.most, columns - 1 - indent));
   const largest = clients.reduce((most, { records }) => Math.max(most, records), 0);
-  const lines = clients.map((client, i) => padEnd(table[i + 1]!, indent) + mixBar(client, groups, { largest, barWidth, style }));
-  return [title, "", style("bold", table[0]!), ...lines, ...(field === undefined ? [] : ["", ...legend(field, groups, clients, style)])];
+  const lines = clients.map(
+    (client, i) => padEnd(table[i + 1]!, indent) + mixBar(client, groups, { largest, barWidth, style }),
+  );
+  return [
+    title,
+    "",
+    style("bold", table[0]!),
+    ...lines,
+    ...(field === undefined ? [] : ["", ...legend(field, groups, clients, { columns, style })]),
+  ];
 }
 
 interface LabelGroup {
@@ -52,7 +71,7 @@ function labelGroups(clients: readonly ClientDescription[]): LabelGroup[] {
     for (const [label, count] of Object.entries(labels)) totals.set(label, (totals.get(label) ?? 0) + count);
   }
   const byCount = [...totals.keys()].sort((a, b) => totals.get(b)! - totals.get(a)! || (a < b ? -1 : 1));
-  const alone = byCount.length <= MOST_LABELS ? byCount : byCount.slice(0, MOST_LABELS - 1);
+  const alone = byCount.slice(0, MOST_LABELS);
   const rest = byCount.slice(alone.length);
   const groups = alone.map((label) => ({ name: clip(oneLine(label), 24), labels: [label] }));
   return rest.length === 0 ? groups : [...groups, { name: `${rest.length} others`, labels: rest }];
@@ -78,15 +97,33 @@ function mixBar(
 }
 
 function segment(group: number, columns: number, style: Style): string {
-  return style === plainStyle ? LETTERS[group]!.repeat(columns) : style(HUES[group]!, "█".repeat(columns));
+  const letter = LETTERS[group] ?? OTHERS;
+  if (style === plainStyle || letter === OTHERS) return style("dim", letter.repeat(columns));
+  return style(HUES[group % HUES.length]!, SHADES[Math.floor(group / HUES.length)]!.repeat(columns));
 }
 
-function legend(field: string, groups: readonly LabelGroup[], clients: readonly ClientDescription[], style: Style): string[] {
-  const rows = groups.map((group, i) => {
-    const counts = clients.map((client) => countOf(client, group));
-    const holders = counts.filter((count) => count > 0).length;
-    return [segment(i, 1, style), group.name, formatCount(counts.reduce((sum, count) => sum + count, 0)), `at ${counted(holders, "client")}`];
+/** What each part of a bar stands for, in as many columns as fit. */
+function legend(
+  field: string,
+  groups: readonly LabelGroup[],
+  clients: readonly ClientDescription[],
+  { columns, style }: PictureOptions,
+): string[] {
+  const rows = groups.map((group, i) => [
+    segment(i, 1, style),
+    group.name,
+    formatCount(clients.reduce((sum, client) => sum + countOf(client, group), 0)),
+  ]);
+  const entries = tableLines([{}, {}, { align: "right" }], rows);
+  const width = entries.reduce((most, entry) => Math.max(most, textWidth(entry)), 0) + LEGEND_GAP;
+  const across = Math.max(1, Math.floor((columns - 1 + LEGEND_GAP) / width));
+  const down = Math.ceil(entries.length / across);
+  const lines = Array.from({ length: down }, (_, line) => {
+    const inLine = entries.filter((_, i) => i % down === line);
+    return inLine
+      .map((entry) => padEnd(entry, width))
+      .join("")
+      .trimEnd();
   });
-  const lines = tableLines([{}, { header: oneLine(field) }, { header: "records", align: "right" }, {}], rows);
-  return [style("bold", lines[0]!), ...lines.slice(1)];
+  return [style("bold", `records by ${oneLine(field)}`), ...lines];
 }

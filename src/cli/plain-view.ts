@@ -13,6 +13,7 @@ export class PlainLines {
   readonly #facts: RunFacts;
   readonly #reports: EventOf<"data-report">[] = [];
   #rounds = 0;
+  #trained = false;
   #learningRate = Number.NaN;
   #scores: EventOf<"evaluation-end">[] = [];
   #heldOut: number | undefined;
@@ -37,7 +38,10 @@ export class PlainLines {
     const before = this.#heldOut;
     const change = before === undefined ? "" : ` (${formatChange(before, loss)})`;
     const sets = this.#scores.map((score) => `${oneLine(score.set)} ${formatLoss(score.loss)}`);
-    const shown = sets.length === 1 ? "" : `: ${sets.length <= 8 ? sets.join(", ") : `${sets.slice(0, 7).join(", ")} and ${formatCount(sets.length - 7)} more`}`;
+    const shown =
+      sets.length === 1
+        ? ""
+        : `: ${sets.length <= 8 ? sets.join(", ") : `${sets.slice(0, 7).join(", ")} and ${formatCount(sets.length - 7)} more`}`;
     const when = first.round === 0 ? "before training" : `after round ${first.round}`;
     this.#heldOut = loss;
     this.#scores = [];
@@ -51,14 +55,18 @@ export class PlainLines {
         return [];
       case "run-start": {
         this.#rounds = event.rounds;
-        const names = someNames(event.clients.map(({ name }) => name), 4);
+        const names = someNames(
+          event.clients.map(({ name }) => name),
+          4,
+        );
         const start = `start: ${oneLine(this.#facts.model)}, ${counted(event.clients.length, "client")} (${names}), ${counted(event.rounds, "round")} of ${event.algorithm}, ${this.#facts.adapter}, in ${oneLine(this.#facts.folder)}`;
         const note = dataNote(this.#reports, this.#facts.maxLength);
         return note === undefined ? [start] : [start, `data: ${note}`];
       }
       case "run-resume":
-        return [`going on after round ${event.afterRound}`];
+        return [`going on with round ${event.afterRound + 1}`];
       case "round-start":
+        this.#trained = true;
         this.#learningRate = event.learningRate;
         return [];
       case "client-refused":
@@ -68,7 +76,11 @@ export class PlainLines {
           `round ${event.round}/${this.#rounds}: train loss ${formatLoss(event.loss)}, ${counted(event.accepted.length, "client")}, lr ${formatLearningRate(this.#learningRate)}, ${formatDuration(event.seconds)}`,
         ];
       case "run-end":
-        return [`end: ${counted(event.rounds, "round")} in ${formatDuration(event.seconds)}`];
+        return [
+          this.#trained
+            ? `end: ${counted(event.rounds, "round")}, ${formatDuration(event.seconds)}`
+            : `end: all ${event.rounds} rounds were done before`,
+        ];
       default:
         return [];
     }

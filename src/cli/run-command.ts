@@ -26,7 +26,11 @@ export function defaultRunFolder(configFile: string): string {
   return path.join("runs", path.basename(configFile).replace(/\.(ya?ml|json)$/i, ""));
 }
 
-export async function runCommand(configFile: string, flags: RunFlags, { stdout, stderr }: CommandContext): Promise<void> {
+export async function runCommand(
+  configFile: string,
+  flags: RunFlags,
+  { stdout, stderr }: CommandContext,
+): Promise<void> {
   const config = readConfigFile(configFile, withThreads(flags));
   const baseDir = path.dirname(configFile);
   const folder = flags.out ?? defaultRunFolder(configFile);
@@ -42,13 +46,19 @@ export async function runCommand(configFile: string, flags: RunFlags, { stdout, 
       .before(prepareExperiment(config, platform, { onProgress: status.say }))
       .catch((error: unknown) => {
         if (!interruption.signal.aborted) throw error;
-        throw new UserError("interrupted", "Stopped before training began.", { hint: "Run the same command again to start.", cause: error });
+        throw new UserError("interrupted", "Stopped before training began.", {
+          hint: "Run the same command again to start.",
+          cause: error,
+        });
       });
     const store = await openRunFolder(folder);
     try {
       view.begin(runFacts(prepared, folder));
       if (live) status.say("preparing the engine");
-      const summary = await runExperiment(prepared, platform, store, { emit: (event) => view.event(event), signal: interruption.signal });
+      const summary = await runExperiment(prepared, platform, store, {
+        emit: (event) => view.event(event),
+        signal: interruption.signal,
+      });
       view.close();
       if (flags.json) {
         stdout.write(`${JSON.stringify({ type: "summary", ...summary })}\n`);

@@ -44,9 +44,9 @@ export function dataNote(reports: readonly EventOf<"data-report">[], maxLength: 
   const truncated = reports.reduce((sum, report) => sum + report.truncated, 0);
   const dropped = reports.reduce((sum, report) => sum + report.dropped, 0);
   if (truncated + dropped === 0) return undefined;
-  const parts = [];
-  if (truncated > 0) parts.push(`${formatCount(truncated)} cut to ${maxLength} tokens`);
-  if (dropped > 0) parts.push(`${formatCount(dropped)} left out, their answers lie beyond`);
+  const cut = `${formatCount(truncated)} of ${counted(records, "record")} cut to ${maxLength} tokens`;
+  const out = `${truncated > 0 ? formatCount(dropped) : `${formatCount(dropped)} of ${counted(records, "record")}`} left out for an answer beyond ${truncated > 0 ? "them" : `${maxLength} tokens`}`;
+  const parts = [...(truncated > 0 ? [cut] : []), ...(dropped > 0 ? [out] : [])];
   const affected = reports.filter((report) => report.truncated + report.dropped > 0).map(({ client }) => client);
-  return `of ${counted(records, "record")} ${parts.join(", ")} (${someNames(affected, 3)})`;
+  return `${parts.join(", ")} (${someNames(affected, 3)})`;
 }

@@ -82,7 +82,12 @@ export class RunProgress {
         this.#current = { name: event.client, place: this.#placeOf(event.client), step: 0, steps: event.steps };
         return undefined;
       case "client-step":
-        this.#current = { name: event.client, place: this.#placeOf(event.client), step: event.step, steps: this.#steps.get(event.client) ?? event.step };
+        this.#current = {
+          name: event.client,
+          place: this.#placeOf(event.client),
+          step: event.step,
+          steps: this.#steps.get(event.client) ?? event.step,
+        };
         this.#loss = event.loss;
         this.#recent.push(event);
         if (this.#recent.length > RECENT_STEPS) this.#recent.shift();
@@ -94,7 +99,10 @@ export class RunProgress {
       case "round-end": {
         const { round, accepted, refused, loss, seconds } = event;
         const learningRate = this.#round?.learningRate ?? Number.NaN;
-        this.#pending = { round, trained: { learningRate, accepted: accepted.length, refused: refused.length, loss, seconds } };
+        this.#pending = {
+          round,
+          trained: { learningRate, accepted: accepted.length, refused: refused.length, loss, seconds },
+        };
         this.#round = undefined;
         return undefined;
       }
@@ -198,7 +206,10 @@ export class RunProgress {
 }
 
 /** The mean over all sets, each supervised token weighing the same. */
-export function heldOutLoss(scores: readonly { loss: number; supervisedTokens: number }[]): { loss: number; sets: number } {
+export function heldOutLoss(scores: readonly { loss: number; supervisedTokens: number }[]): {
+  loss: number;
+  sets: number;
+} {
   const tokens = scores.reduce((sum, { supervisedTokens }) => sum + supervisedTokens, 0);
   const loss = scores.reduce((sum, { loss, supervisedTokens }) => sum + loss * supervisedTokens, 0) / tokens;
   return { loss, sets: scores.length };

@@ -40,26 +40,36 @@ export function settingSections(): SettingSection[] {
   const loose: Setting[] = [];
   const sections: SettingSection[] = [];
   for (const [name, schema] of Object.entries(root.properties ?? {})) {
-    if (schema.properties === undefined) loose.push(...settingsOf(name, schema, root.required?.includes(name) ?? false));
+    if (schema.properties === undefined)
+      loose.push(...settingsOf(name, schema, root.required?.includes(name) ?? false));
     else sections.push({ name, settings: nested(`${name}.`, schema) });
   }
   return loose.length === 0 ? sections : [...sections, { name: "", settings: loose }];
 }
 
 function nested(prefix: string, { properties = {}, required = [] }: JsonSchema): Setting[] {
-  return Object.entries(properties).flatMap(([key, schema]) => settingsOf(`${prefix}${key}`, schema, required.includes(key)));
+  return Object.entries(properties).flatMap(([key, schema]) =>
+    settingsOf(`${prefix}${key}`, schema, required.includes(key)),
+  );
 }
 
 function settingsOf(key: string, schema: JsonSchema, required: boolean): Setting[] {
   if (schema.properties !== undefined) return nested(`${key}.`, schema);
   const { default: value, description = "" } = schema;
-  const own = { key, type: typeText(schema), fallback: value === undefined ? undefined : JSON.stringify(value), required, description };
+  const own = { key, type: typeText(schema), fallback: fallbackText(value), required, description };
   return schema.items?.properties === undefined ? [own] : [own, ...nested(`${key}[].`, schema.items)];
+}
+
+function fallbackText(value: unknown): string | undefined {
+  if (value === undefined || typeof value === "string") return value;
+  if (typeof value === "number" && value > 0 && value < 1e-3) return value.toExponential();
+  if (Array.isArray(value)) return `[${value.map((item) => fallbackText(item)).join(", ")}]`;
+  return JSON.stringify(value);
 }
 
 function typeText(schema: JsonSchema): string {
   if (schema.enum !== undefined) return schema.enum.map((value) => String(value)).join(", ");
-  if (schema.const !== undefined) return String(schema.const);
+  if (schema.const !== undefined) return fallbackText(schema.const) ?? "any";
   if (schema.anyOf !== undefined) return schema.anyOf.map(typeText).join(" or ");
   switch (schema.type) {
     case "array":
@@ -74,10 +84,13 @@ function typeText(schema: JsonSchema): string {
   }
 }
 
+/** A whole number's schema names the safe integers as bounds, which says nothing. */
+function says(bound: number | undefined): bound is number {
+  return bound !== undefined && Math.abs(bound) < Number.MAX_SAFE_INTEGER;
+}
+
 function range({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: JsonSchema): string {
   const bounds = [];
-  // A whole number's schema names the safe integers as bounds, which says nothing.
-  const says = (bound: number | undefined): bound is number => bound !== undefined && Math.abs(bound) < Number.MAX_SAFE_INTEGER;
   if (says(minimum)) bounds.push(`>= ${minimum}`);
   if (says(exclusiveMinimum)) bounds.push(`> ${exclusiveMinimum}`);
   if (says(maximum)) bounds.push(`<= ${maximum}`);

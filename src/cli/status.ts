@@ -4,11 +4,17 @@ import type { LiveArea } from "./live-area.ts";
 import type { Output } from "./output.ts";
 import { waitingLine } from "./run-frame.ts";
 
+interface ConversionProgress {
+  readonly stage: "hash" | "convert";
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+}
+
 /** What is being done before there is anything to show: opening a model, converting its weights, reading data. */
 export interface Status {
-  say(what: string): void;
+  readonly say: (what: string) => void;
   /** Weights being read (`hash`) or converted to the engine's layout, the first time a model is used. */
-  converting(progress: { readonly stage: "hash" | "convert"; readonly doneBytes: number; readonly totalBytes: number }): void;
+  readonly converting: (progress: ConversionProgress) => void;
 }
 
 const CONVERTING = "converting the weights (only the first time)";
@@ -20,7 +26,11 @@ export function liveStatus(output: Output, area: LiveArea): Status {
   let what = "";
   let started = performance.now();
   const draw = (): readonly string[] => {
-    const frame = { columns: (output.columns() ?? 80) - 1, style: output.style, elapsedMs: performance.now() - started };
+    const frame = {
+      columns: (output.columns() ?? 80) - 1,
+      style: output.style,
+      elapsedMs: performance.now() - started,
+    };
     return [clip(waitingLine(what, frame), frame.columns)];
   };
   return {
@@ -31,7 +41,10 @@ export function liveStatus(output: Output, area: LiveArea): Status {
     },
     converting({ stage, doneBytes, totalBytes }) {
       const percent = totalBytes === 0 ? 100 : Math.floor((100 * doneBytes) / totalBytes);
-      what = stage === "hash" ? `reading the weights ${percent}%` : `${CONVERTING} ${percent}% of ${formatBytes(totalBytes)}`;
+      what =
+        stage === "hash"
+          ? `reading the weights ${percent}%`
+          : `${CONVERTING} ${percent}% of ${formatBytes(totalBytes)}`;
       area.show(draw);
     },
   };

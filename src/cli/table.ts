@@ -12,7 +12,9 @@ export function tableLines(columns: readonly Column[], rows: readonly (readonly 
   const widths = columns.map((_, i) => all.reduce((width, row) => Math.max(width, textWidth(row[i] ?? "")), 0));
   return all.map((row) =>
     columns
-      .map(({ align }, i) => (align === "right" ? padStart(row[i] ?? "", widths[i]!) : padEnd(row[i] ?? "", widths[i]!)))
+      .map(({ align }, i) =>
+        align === "right" ? padStart(row[i] ?? "", widths[i]!) : padEnd(row[i] ?? "", widths[i]!),
+      )
       .join("  ")
       .trimEnd(),
   );

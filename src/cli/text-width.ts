@@ -38,6 +38,7 @@ const WIDE: readonly (readonly [number, number])[] = [
 const INVISIBLE = /^[\p{Mn}\p{Me}\p{Cf}]+$/u;
 const EMOJI_STYLE = "\u{fe0f}";
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+// oxlint-disable-next-line no-control-regex
 const ESCAPE = /\u001b\[[\d;]*m/y;
 
 function graphemeWidth(grapheme: string): number {
@@ -68,7 +69,7 @@ export function clip(text: string, width: number): string {
   let clipped = "";
   let used = 0;
   let styled = false;
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     ESCAPE.lastIndex = at;
     const escape = ESCAPE.exec(text)?.[0];
     if (escape !== undefined) {

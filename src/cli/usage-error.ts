@@ -12,13 +12,16 @@ function hintFor(code: string, message: string, command: Command): string {
   const quoted = /'([^']*)'/.exec(message)?.[1] ?? "";
   const help = `See ${fullName(command)} --help.`;
   if (code === "commander.unknownOption") {
-    const flags = [command, ...ancestors(command)].flatMap(({ options }) => options.flatMap(({ long, short }) => [long, short])).filter((flag) => typeof flag === "string");
+    const flags = [command, ...ancestors(command)]
+      .flatMap(({ options }) => options.flatMap(({ long, short }) => [long, short]))
+      .filter((flag) => typeof flag === "string");
     return didYouMean(nearest(quoted.split("=")[0]!, [...flags, "--help"])) ?? help;
   }
   if (code === "commander.unknownCommand") {
     return didYouMean(nearest(quoted, [...command.commands.map((child) => child.name()), "help"])) ?? help;
   }
-  if (code === "commander.excessArguments") return `Give one configuration file, and a --set before each key=value. ${help}`;
+  if (code === "commander.excessArguments")
+    return `Give one configuration file, and a --set before each key=value. ${help}`;
   const { choices, given } = allowedChoices(message);
   if (choices !== undefined) return didYouMean(nearest(given, choices)) ?? help;
   return help;
@@ -37,7 +40,7 @@ function ancestors({ parent }: Command): Command[] {
   return parent === null ? [] : [parent, ...ancestors(parent)];
 }
 
-export function fullName(command: Command): string {
+function fullName(command: Command): string {
   return [command, ...ancestors(command)]
     .reverse()
     .map((each) => each.name())

@@ -19,13 +19,26 @@ export async function answerPrompts(
   const answer = async (prompt: string, adapter: Params): Promise<string> => {
     const tokens = encodeMessages([{ role: "user", content: prompt }], template, tokenizer, config.data);
     const pieces: number[] = [];
-    const options = { maxNewTokens, temperature: 0, topK: 0, topP: 1, stopTokens, maxLength: config.data.maxLength, signal };
-    for await (const token of generate(scorer, adapter, tokens, { ...options, random: stream(config.seed, "answers") })) pieces.push(token);
+    const options = {
+      maxNewTokens,
+      temperature: 0,
+      topK: 0,
+      topP: 1,
+      stopTokens,
+      maxLength: config.data.maxLength,
+      signal,
+    };
+    for await (const token of generate(scorer, adapter, tokens, { ...options, random: stream(config.seed, "answers") }))
+      pieces.push(token);
     return tokenizer.decode(pieces, { skipSpecial: true }).trim();
   };
   const answers: PromptAnswer[] = [];
   for (const prompt of prompts) {
-    answers.push({ prompt, before: await answer(prompt, adapters.before), after: await answer(prompt, adapters.after) });
+    answers.push({
+      prompt,
+      before: await answer(prompt, adapters.before),
+      after: await answer(prompt, adapters.after),
+    });
   }
   return answers;
 }

@@ -19,7 +19,10 @@ export interface ClientRecords {
  *
  * @throws UserError of kind `data` for unusable files, and for a client left without records.
  */
-export async function loadClientRecords({ data, federation, seed }: ExperimentConfig, files: FileReader): Promise<ClientRecords[]> {
+export async function loadClientRecords(
+  { data, federation, seed }: ExperimentConfig,
+  files: FileReader,
+): Promise<ClientRecords[]> {
   const load = (paths: string | readonly string[]): Promise<DataRecord[]> => loadAll(files, paths, data);
   const given =
     data.clients === undefined
@@ -42,12 +45,23 @@ export async function loadCommonRecords({ data }: ExperimentConfig, files: FileR
   return data.heldOut === undefined ? [] : loadAll(files, data.heldOut, data);
 }
 
-async function loadAll(files: FileReader, paths: string | readonly string[], data: ExperimentConfig["data"]): Promise<DataRecord[]> {
-  const loaded = await Promise.all([paths].flat().map((path) => loadRecords(files, path, { format: data.format, fields: data.fields })));
+async function loadAll(
+  files: FileReader,
+  paths: string | readonly string[],
+  data: ExperimentConfig["data"],
+): Promise<DataRecord[]> {
+  const loaded = await Promise.all(
+    [paths].flat().map((path) => loadRecords(files, path, { format: data.format, fields: data.fields })),
+  );
   return loaded.flatMap(({ records }) => records);
 }
 
-function dealt(records: readonly DataRecord[], { by, ...options }: ExperimentConfig["data"]["partition"], clients: number | undefined, seed: number) {
+function dealt(
+  records: readonly DataRecord[],
+  { by, ...options }: ExperimentConfig["data"]["partition"],
+  clients: number | undefined,
+  seed: number,
+) {
   const shards = PARTITIONERS[by](records, { ...options, clients }, (...key) => stream(seed, ...key));
   return shards.map(({ client, records: indices }) => ({
     name: client,
@@ -58,15 +72,26 @@ function dealt(records: readonly DataRecord[], { by, ...options }: ExperimentCon
 
 function holdOut(client: string, records: readonly DataRecord[], count: number, seed: number) {
   if (count >= records.length) {
-    throw new UserError("data", `client ${client} has ${records.length} records, so data.heldOutRecords ${count} would leave it none to train on`, {
-      hint: "Lower data.heldOutRecords, or give the client more records.",
-    });
+    throw new UserError(
+      "data",
+      `client ${client} has ${records.length} records, so data.heldOutRecords ${count} would leave it none to train on`,
+      {
+        hint: "Lower data.heldOutRecords, or give the client more records.",
+      },
+    );
   }
   const chosen = new Set(stream(seed, "held-out", client).sample(records.length, count));
   return { train: records.filter((_, i) => !chosen.has(i)), heldOut: records.filter((_, i) => chosen.has(i)) };
 }
 
-function limited(client: string, records: readonly DataRecord[], limit: number | undefined, seed: number): readonly DataRecord[] {
+function limited(
+  client: string,
+  records: readonly DataRecord[],
+  limit: number | undefined,
+  seed: number,
+): readonly DataRecord[] {
   if (limit === undefined || limit >= records.length) return records;
-  return stream(seed, "limit", client).sample(records.length, limit).map((i) => records[i]!);
+  return stream(seed, "limit", client)
+    .sample(records.length, limit)
+    .map((i) => records[i]!);
 }

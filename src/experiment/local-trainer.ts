@@ -30,7 +30,11 @@ export function localTrainer(
         adapter: task.adapter,
         steps,
         batch: (step) =>
-          batchAt({ client: task.client, examples, random: (...key) => stream(seed, ...key) }, first + step * perStep, perStep),
+          batchAt(
+            { client: task.client, examples, random: (...key) => stream(seed, ...key) },
+            first + step * perStep,
+            perStep,
+          ),
         optimizer,
         learningRate: task.learningRate,
         maxGradNorm: training.maxGradNorm,
@@ -45,7 +49,10 @@ export function localTrainer(
 }
 
 /** Optimizer steps of a client-round on this many records. */
-export function localSteps(training: ExperimentConfig["training"], records: number): number {
+function localSteps(training: ExperimentConfig["training"], records: number): number {
   if (training.localEpochs === undefined) return training.localSteps;
-  return Math.max(1, Math.ceil((training.localEpochs * records) / (training.batchSize * training.gradientAccumulation)));
+  return Math.max(
+    1,
+    Math.ceil((training.localEpochs * records) / (training.batchSize * training.gradientAccumulation)),
+  );
 }

@@ -20,27 +20,44 @@ export function parseExperiment(value: unknown, where: string): ExperimentConfig
   const config = parsed.data;
   const { clients, train } = config.data;
   if ((clients === undefined) === (train === undefined)) {
-    throw new UserError("config", `${where}: give either data.clients or data.train, got ${clients === undefined ? "neither" : "both"}`, {
-      hint: "data.clients lists one entry a client with its own files; data.train pools files and deals them to federation.clients.",
-    });
+    throw new UserError(
+      "config",
+      `${where}: give either data.clients or data.train, got ${clients === undefined ? "neither" : "both"}`,
+      {
+        hint: "data.clients lists one entry a client with its own files; data.train pools files and deals them to federation.clients.",
+      },
+    );
   }
   if (train !== undefined && config.federation.clients === undefined && config.data.partition.by !== "field") {
     throw new UserError("config", `${where}: federation.clients is missing: how many clients data.train is dealt to`);
   }
-  if (clients !== undefined && config.federation.clients !== undefined && config.federation.clients !== clients.length) {
-    throw new UserError("config", `${where}: federation.clients is ${config.federation.clients}, but data.clients lists ${clients.length}`, {
-      hint: "Leave federation.clients out: it follows from data.clients.",
-    });
+  if (
+    clients !== undefined &&
+    config.federation.clients !== undefined &&
+    config.federation.clients !== clients.length
+  ) {
+    throw new UserError(
+      "config",
+      `${where}: federation.clients is ${config.federation.clients}, but data.clients lists ${clients.length}`,
+      {
+        hint: "Leave federation.clients out: it follows from data.clients.",
+      },
+    );
   }
   const { learningRate, minLearningRate } = config.training;
   if (minLearningRate > learningRate) {
-    throw new UserError("config", `${where}: training.minLearningRate (${minLearningRate}) is above training.learningRate (${learningRate})`);
+    throw new UserError(
+      "config",
+      `${where}: training.minLearningRate (${minLearningRate}) is above training.learningRate (${learningRate})`,
+    );
   }
   return config;
 }
 
 function explain(issue: z.core.$ZodIssue, root: unknown): { message: string; hint?: string } {
-  const path = issue.path.map((part, i) => (typeof part === "number" ? `[${part}]` : i === 0 ? String(part) : `.${String(part)}`)).join("");
+  const path = issue.path
+    .map((part, i) => (typeof part === "number" ? `[${part}]` : i === 0 ? String(part) : `.${String(part)}`))
+    .join("");
   if (issue.code === "unrecognized_keys") {
     const key = issue.keys[0]!;
     const legal = legalKeys(issue.path);
@@ -53,7 +70,9 @@ function explain(issue: z.core.$ZodIssue, root: unknown): { message: string; hin
       hint: guess === undefined ? `Legal here: ${legal.join(", ")}.` : `Did you mean '${guess}'?`,
     };
   }
-  const got = JSON.stringify(issue.path.reduce<unknown>((at, part) => (at as Record<PropertyKey, unknown> | undefined)?.[part], root));
+  const got = JSON.stringify(
+    issue.path.reduce<unknown>((at, part) => (at as Record<PropertyKey, unknown> | undefined)?.[part], root),
+  );
   if (got === undefined) return { message: `'${path}' is missing` };
   if (issue.code === "invalid_value") {
     const values = issue.values.map(String);
@@ -85,7 +104,7 @@ function legalKeys(path: readonly PropertyKey[]): string[] {
 }
 
 /** Every key of the schema, dotted. */
-export function legalPaths(schema: ObjectLike = experimentSchema, prefix = ""): string[] {
+function legalPaths(schema: ObjectLike = experimentSchema, prefix = ""): string[] {
   return Object.entries(schema.shape).flatMap(([key, inner]) => {
     const object = objectBehind(inner);
     const own = `${prefix}${key}`;
@@ -100,12 +119,14 @@ export function legalPaths(schema: ObjectLike = experimentSchema, prefix = ""): 
  */
 export function applySetting(config: Record<string, unknown>, setting: string, parse: (text: string) => unknown): void {
   const at = setting.indexOf("=");
-  if (at < 1) throw new UserError("config", `--set ${setting}: expected key=value, for example --set training.learningRate=1e-4`);
+  if (at < 1)
+    throw new UserError("config", `--set ${setting}: expected key=value, for example --set training.learningRate=1e-4`);
   const keys = setting.slice(0, at).split(".");
   let object = config;
   for (const key of keys.slice(0, -1)) {
     const next = (object[key] ??= {});
-    if (typeof next !== "object" || next === null) throw new UserError("config", `--set ${setting}: '${key}' is not a section`);
+    if (typeof next !== "object" || next === null)
+      throw new UserError("config", `--set ${setting}: '${key}' is not a section`);
     object = next as Record<string, unknown>;
   }
   object[keys.at(-1)!] = parse(setting.slice(at + 1));

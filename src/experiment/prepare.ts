@@ -39,12 +39,19 @@ export interface PrepareOptions {
 }
 
 /** @throws UserError of kind `config`, `model` or `data` for anything a run could not work with. */
-export async function prepareExperiment(config: ExperimentConfig, platform: Platform, { onProgress }: PrepareOptions = {}): Promise<Prepared> {
+export async function prepareExperiment(
+  config: ExperimentConfig,
+  platform: Platform,
+  { onProgress }: PrepareOptions = {},
+): Promise<Prepared> {
   onProgress?.(`opening ${config.model.base}`);
   const model = await platform.openModel(config.model.base);
   const { maxLength } = config.data;
   if (maxLength > model.config.maxPositions) {
-    throw new UserError("config", `data.maxLength is ${maxLength}, but ${model.ref} has ${model.config.maxPositions} positions`);
+    throw new UserError(
+      "config",
+      `data.maxLength is ${maxLength}, but ${model.ref} has ${model.config.maxPositions} positions`,
+    );
   }
   const tokenizer = openTokenizer(model);
   const lora = loraShape(config.adapter, model.config);
@@ -56,8 +63,13 @@ export async function prepareExperiment(config: ExperimentConfig, platform: Plat
   const clients = records.map(({ name, train, heldOut }): PreparedClient => {
     const { examples, report } = encode(train);
     if (examples.length === 0) {
-      const why = train.length === 0 ? "has no records" : `has ${train.length} records, none with an answer within data.maxLength (${maxLength} tokens)`;
-      throw new UserError("data", `client ${name} ${why}`, { hint: "Give it records, raise data.maxLength, or leave the client out." });
+      const why =
+        train.length === 0
+          ? "has no records"
+          : `has ${train.length} records, none with an answer within data.maxLength (${maxLength} tokens)`;
+      throw new UserError("data", `client ${name} ${why}`, {
+        hint: "Give it records, raise data.maxLength, or leave the client out.",
+      });
     }
     return { name, train: examples, heldOut: encode(heldOut).examples, report };
   });
@@ -67,7 +79,10 @@ export async function prepareExperiment(config: ExperimentConfig, platform: Plat
 
 /** The tokenizer of a base model, checked against its embedding. */
 export function openTokenizer({ config, tokenizerFiles }: BaseModel): Tokenizer {
-  const tokenizer = createTokenizer({ ...tokenizerFiles, model: { bos_token_id: config.bosTokenId, eos_token_id: config.eosTokenIds } });
+  const tokenizer = createTokenizer({
+    ...tokenizerFiles,
+    model: { bos_token_id: config.bosTokenId, eos_token_id: config.eosTokenIds },
+  });
   checkVocabulary(tokenizer, config.vocabSize);
   return tokenizer;
 }
@@ -90,10 +105,14 @@ export interface ClientDescription {
 const LABEL_COLUMNS = ["category", "topic", "label", "type", "subject", "domain", "source"];
 
 /** Sizes and label mix of every client, without opening the model. */
-export async function describeData(config: ExperimentConfig, { files }: Pick<Platform, "files">): Promise<{ clients: ClientDescription[]; field: string | undefined }> {
+export async function describeData(
+  config: ExperimentConfig,
+  { files }: Pick<Platform, "files">,
+): Promise<{ clients: ClientDescription[]; field: string | undefined }> {
   const clients = await loadClientRecords(config, files);
   const all = clients.flatMap(({ train }) => train);
-  const labelled = (column: string): boolean => all.every(({ fields }) => ["string", "number", "boolean"].includes(typeof fields[column]) && fields[column] !== "");
+  const labelled = (column: string): boolean =>
+    all.every(({ fields }) => ["string", "number", "boolean"].includes(typeof fields[column]) && fields[column] !== "");
   const field = config.data.partition.field ?? LABEL_COLUMNS.find(labelled);
   let start = 0;
   const shards = clients.map(({ name, train }) => ({ client: name, records: Int32Array.from(train, () => start++) }));

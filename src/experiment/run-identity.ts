@@ -1,5 +1,6 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import { sha256 } from "../federation/sha256.ts";
+import type { Example } from "../train/example.ts";
 import type { RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
 import type { ExperimentConfig } from "./schema.ts";
@@ -33,13 +34,19 @@ export async function bindRun(prepared: Prepared, store: RunStore): Promise<stri
 
 function refuseOther(stored: StoredRun, run: StoredRun): void {
   const differences = differing(withoutIndifferent(stored.config), withoutIndifferent(run.config));
-  if (differences.length === 0 && stored.data !== run.data) differences.push("the data (the files' records have changed)");
-  if (differences.length === 0 && stored.model !== run.model) differences.push("the base model (its weights have changed)");
+  if (differences.length === 0 && stored.data !== run.data)
+    differences.push("the data (the files' records have changed)");
+  if (differences.length === 0 && stored.model !== run.model)
+    differences.push("the base model (its weights have changed)");
   if (differences.length === 0) return;
   const shown = differences.slice(0, 3).join("; ");
-  throw new UserError("config", `the run folder holds a run with other settings: ${shown}${differences.length > 3 ? "; …" : ""}`, {
-    hint: "Choose another folder with --out, or go back to the settings it was started with (its config.json).",
-  });
+  throw new UserError(
+    "config",
+    `the run folder holds a run with other settings: ${shown}${differences.length > 3 ? "; …" : ""}`,
+    {
+      hint: "Choose another folder with --out, or go back to the settings it was started with (its config.json).",
+    },
+  );
 }
 
 function withoutIndifferent({ runtime: _runtime, output: _output, ...config }: ExperimentConfig): object {
@@ -51,7 +58,11 @@ function differing(before: unknown, now: unknown, path = ""): string[] {
   if (typeof before === "object" && typeof now === "object" && before !== null && now !== null) {
     const keys = new Set([...Object.keys(before), ...Object.keys(now)]);
     return [...keys].flatMap((key) =>
-      differing((before as Record<string, unknown>)[key], (now as Record<string, unknown>)[key], path === "" ? key : `${path}.${key}`),
+      differing(
+        (before as Record<string, unknown>)[key],
+        (now as Record<string, unknown>)[key],
+        path === "" ? key : `${path}.${key}`,
+      ),
     );
   }
   return before === now ? [] : [`${path} was ${JSON.stringify(before)}, is ${JSON.stringify(now)}`];
@@ -59,11 +70,21 @@ function differing(before: unknown, now: unknown, path = ""): string[] {
 
 async function examplesHash({ clients, common }: Prepared): Promise<string> {
   const sets = [...clients.flatMap(({ train, heldOut }) => [train, heldOut]), common];
-  const hashes = await Promise.all(
-    sets.map(async (examples) => {
-      const parts = examples.flatMap(({ id, tokens, supervised }) => [new TextEncoder().encode(`${id}\n`), tokens, supervised]);
-      return sha256(new Uint8Array(await new Blob(parts as BlobPart[]).arrayBuffer()));
-    }),
-  );
+  const hashes = await Promise.all(sets.map(async (examples) => sha256(bytesOf(examples))));
   return sha256(new TextEncoder().encode(hashes.join("\n")));
+}
+
+function bytesOf(examples: readonly Example[]): Uint8Array {
+  const parts = examples.flatMap(({ id, tokens, supervised }) => [
+    new TextEncoder().encode(`${id}\n`),
+    new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength),
+    supervised,
+  ]);
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }

@@ -26,7 +26,7 @@ export interface RunOptions {
 }
 
 /** The name the common held-out set is reported under. */
-export const COMMON_SET = "common";
+const COMMON_SET = "common";
 
 /**
  * Runs a prepared experiment in a run store, or goes on with the run that is in it. Killed anywhere and called again,
@@ -34,14 +34,21 @@ export const COMMON_SET = "common";
  *
  * @throws UserError: `config` for a store with another run in it, and whatever `runFederation` throws.
  */
-export async function runExperiment(prepared: Prepared, platform: Platform, store: RunStore, options: RunOptions = {}): Promise<RunSummary> {
+export async function runExperiment(
+  prepared: Prepared,
+  platform: Platform,
+  store: RunStore,
+  options: RunOptions = {},
+): Promise<RunSummary> {
   const { config, model, lora, clients } = prepared;
   const identity = await bindRun(prepared, store);
   const metrics = new Metrics();
   const holds = await eventsThatHold(store.exchange);
+  let saved = -1;
   const log = await store.openEvents((event) => {
     const kept = holds(event);
     if (kept) metrics.fold(event);
+    if (kept && event.type === "adapter-saved") saved = Math.max(saved, event.round);
     return kept;
   });
   const emit = (event: RunEvent): void => {
@@ -49,14 +56,26 @@ export async function runExperiment(prepared: Prepared, platform: Platform, stor
     metrics.fold(event);
     options.emit?.(event);
   };
-  const shared = { runtime: platform.runtime, config: model.config, weights: model.weights, lora, maxLength: config.data.maxLength };
+  const shared = {
+    runtime: platform.runtime,
+    config: model.config,
+    weights: model.weights,
+    lora,
+    maxLength: config.data.maxLength,
+  };
   const { microBatchTokens } = config.training;
   const engine = await openGradientEngine({ ...shared, dropout: config.adapter.dropout, microBatchTokens });
   const scorer = await openScorer({ ...shared, microBatchTokens });
   try {
     const initialAdapter = initAdapter(config.adapter, model.config, config.seed);
     const saveAdapter = async (round: number, adapter: Params): Promise<void> => {
-      const path = await store.saveAdapter(`adapters/round-${String(round).padStart(4, "0")}`, config.adapter, adapter, model.ref);
+      if (round <= saved) return;
+      const path = await store.saveAdapter(
+        `adapters/round-${String(round).padStart(4, "0")}`,
+        config.adapter,
+        adapter,
+        model.ref,
+      );
       emit({ type: "adapter-saved", round, path });
     };
     for (const { name, report } of clients) emit({ type: "data-report", client: name, ...report });
@@ -109,7 +128,10 @@ export async function runExperiment(prepared: Prepared, platform: Platform, stor
 }
 
 async function evaluate({ clients, common, config }: Prepared, scorer: Scorer, adapter: Params, signal?: AbortSignal) {
-  const sets = [...clients.map(({ name, heldOut }) => ({ set: name, examples: heldOut })), { set: COMMON_SET, examples: common }];
+  const sets = [
+    ...clients.map(({ name, heldOut }) => ({ set: name, examples: heldOut })),
+    { set: COMMON_SET, examples: common },
+  ];
   const scores = [];
   for (const { set, examples } of sets) {
     if (examples.length === 0) continue;
@@ -124,9 +146,16 @@ async function evaluate({ clients, common, config }: Prepared, scorer: Scorer, a
 }
 
 /** The same records every time. */
-function sampleOf(examples: readonly Example[], limit: number | undefined, set: string, seed: number): readonly Example[] {
+function sampleOf(
+  examples: readonly Example[],
+  limit: number | undefined,
+  set: string,
+  seed: number,
+): readonly Example[] {
   if (limit === undefined || limit >= examples.length) return examples;
-  return stream(seed, "evaluation", set).sample(examples.length, limit).map((i) => examples[i]!);
+  return stream(seed, "evaluation", set)
+    .sample(examples.length, limit)
+    .map((i) => examples[i]!);
 }
 
 function heldOutResults({ evaluations }: FederationOutcome): HeldOutResult[] {

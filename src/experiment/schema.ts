@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { ALGORITHMS } from "../algorithms/registry.ts";
 import { PARTITIONERS } from "../data/partition.ts";
+import { ALIASES } from "../data/record.ts";
+import { FORMATS } from "../data/source.ts";
 import { TEMPLATES } from "../data/template.ts";
 import { SCHEDULES } from "../optim/schedule.ts";
 import { OPTIMIZERS } from "../optim/optimizer.ts";
@@ -30,7 +32,9 @@ export const experimentSchema = z.strictObject({
   model: z.strictObject({
     base: z
       .string()
-      .describe("Base model: a local folder in Hugging Face layout, or npm:package. LLaMA, Mistral, Qwen2, Qwen3 architectures."),
+      .describe(
+        "Base model: a local folder in Hugging Face layout, or npm:package. LLaMA, Mistral, Qwen2, Qwen3 architectures.",
+      ),
   }),
 
   adapter: z
@@ -47,39 +51,59 @@ export const experimentSchema = z.strictObject({
     .prefault({}),
 
   data: z.strictObject({
-    clients: z.array(clientFiles).min(1).optional().describe("One entry a client, each with files of its own. Instead of `train`."),
-    train: files.optional().describe("File or files that are pooled and dealt to `federation.clients` clients by `partition`."),
+    clients: z
+      .array(clientFiles)
+      .min(1)
+      .optional()
+      .describe("One entry a client, each with files of its own. Instead of `train`."),
+    train: files
+      .optional()
+      .describe("File or files that are pooled and dealt to `federation.clients` clients by `partition`."),
     partition: z
       .strictObject({
         by: names(PARTITIONERS).default("iid").describe("How pooled records are dealt to clients."),
         field: z.string().optional().describe("Column whose values make clients differ (dirichlet, field)."),
-        alpha: positive.default(0.5).describe("Concentration of the Dirichlet draw; smaller is more uneven (dirichlet, quantity)."),
+        alpha: positive
+          .default(0.5)
+          .describe("Concentration of the Dirichlet draw; smaller is more uneven (dirichlet, quantity)."),
         minRecords: count.default(1).describe("Fewest records a client may end with (dirichlet, quantity)."),
       })
       .prefault({}),
     heldOut: files.optional().describe("File or files of the common held-out set, reported as `common`."),
-    heldOutRecords: natural.default(0).describe("Records each client without a heldOut file keeps apart for evaluation."),
+    heldOutRecords: natural
+      .default(0)
+      .describe("Records each client without a heldOut file keeps apart for evaluation."),
     limit: count.optional().describe("Use at most this many records a client, drawn by the seed."),
     fields: z
-      .record(z.string(), z.string())
+      .partialRecord(names(ALIASES), z.string())
       .default({})
       .describe("Where a record's parts lie, e.g. { instruction: question, response: answer }."),
-    format: z.enum(["jsonl", "json", "csv", "tsv", "parquet"]).optional().describe("File format, where the extension does not tell."),
-    template: names(TEMPLATES).default("chat").describe("How a record becomes text; `chat` is the model's own chat template."),
+    format: names(FORMATS).optional().describe("File format, where the extension does not tell."),
+    template: names(TEMPLATES)
+      .default("chat")
+      .describe("How a record becomes text; `chat` is the model's own chat template."),
     inputs: z
       .enum(["section", "joined"])
       .default("section")
       .describe("Whether an instruction's input has a section of its own, or is joined to it as OpenFedLLM does."),
     system: z.string().optional().describe("System message put before conversations that have none (template chat)."),
-    maxLength: z.int().min(8).default(512).describe("Longest sequence in tokens; longer ones are cut on the right and counted."),
+    maxLength: z
+      .int()
+      .min(8)
+      .default(512)
+      .describe("Longest sequence in tokens; longer ones are cut on the right and counted."),
   }),
 
   training: z
     .strictObject({
       batchSize: count.default(16).describe("Records of one micro-step."),
-      gradientAccumulation: count.default(1).describe("Micro-steps that make one optimizer step; tokens weigh alike over all of them."),
+      gradientAccumulation: count
+        .default(1)
+        .describe("Micro-steps that make one optimizer step; tokens weigh alike over all of them."),
       localSteps: count.default(10).describe("Optimizer steps a client takes in a round."),
-      localEpochs: positive.optional().describe("Passes over its own records a client makes in a round, instead of localSteps."),
+      localEpochs: positive
+        .optional()
+        .describe("Passes over its own records a client makes in a round, instead of localSteps."),
       learningRate: positive.default(3e-4).describe("Learning rate of round 1."),
       minLearningRate: z.number().min(0).default(1e-6).describe("Floor of the cosine schedule over rounds."),
       schedule: names(SCHEDULES).default("cosine").describe("Learning rate over rounds; constant inside a round."),
@@ -92,7 +116,9 @@ export const experimentSchema = z.strictObject({
       maxGradNorm: z.number().min(0).default(1).describe("Gradients are scaled to at most this global norm; 0: never."),
       microBatchTokens: count
         .default(1024)
-        .describe("Padded tokens that run through the model at once. Changes memory and speed, not the result beyond rounding."),
+        .describe(
+          "Padded tokens that run through the model at once. Changes memory and speed, not the result beyond rounding.",
+        ),
     })
     .prefault({}),
 
@@ -100,7 +126,9 @@ export const experimentSchema = z.strictObject({
     .strictObject({
       algorithm: names(ALGORITHMS).default("fedavg").describe("Federated algorithm."),
       rounds: count.default(10).describe("Communication rounds."),
-      clients: count.optional().describe("Number of clients that pooled data is dealt to; with data.clients it follows from there."),
+      clients: count
+        .optional()
+        .describe("Number of clients that pooled data is dealt to; with data.clients it follows from there."),
       clientsPerRound: count.optional().describe("Clients drawn for each round; default: all."),
       minClients: count.default(1).describe("Fewest usable updates a round can go on with."),
     })
@@ -108,22 +136,31 @@ export const experimentSchema = z.strictObject({
 
   evaluation: z
     .strictObject({
-      every: natural.default(0).describe("Held-out loss after every so many rounds; 0: only before the first and after the last."),
+      every: natural
+        .default(0)
+        .describe("Held-out loss after every so many rounds; 0: only before the first and after the last."),
       limit: count.optional().describe("At most this many records of each held-out set."),
-      prompts: z.array(z.string()).default([]).describe("Prompts answered by the base and by the final adapter, greedily."),
+      prompts: z
+        .array(z.string())
+        .default([])
+        .describe("Prompts answered by the base and by the final adapter, greedily."),
       maxNewTokens: count.default(96).describe("Longest answer to a prompt, in tokens."),
     })
     .prefault({}),
 
   output: z
     .strictObject({
-      saveEvery: natural.default(0).describe("Keep the adapter after every so many rounds; the first and the last are always kept."),
+      saveEvery: natural
+        .default(0)
+        .describe("Keep the adapter after every so many rounds; the first and the last are always kept."),
     })
     .prefault({}),
 
   runtime: z
     .strictObject({
-      threads: count.optional().describe("Threads of the engine; default: all cores. The result does not depend on it."),
+      threads: count
+        .optional()
+        .describe("Threads of the engine; default: all cores. The result does not depend on it."),
     })
     .prefault({}),
 

@@ -10,7 +10,12 @@ export interface EmitOptions {
 /** What lowering rules write ONNX nodes through. Names are ONNX value names. */
 export interface Emitter {
   /** One node; returns its first output. */
-  node(op: string, inputs: readonly string[], attributes?: Record<string, OnnxAttribute>, options?: EmitOptions): string;
+  node(
+    op: string,
+    inputs: readonly string[],
+    attributes?: Record<string, OnnxAttribute>,
+    options?: EmitOptions,
+  ): string;
   /** One node with several outputs. */
   nodes(
     op: string,

@@ -65,7 +65,9 @@ export class GraphBuilder {
 
   /** Adds one operation and returns all its outputs. */
   apply<K extends OpName>(op: K, inputs: readonly Value[], attributes: OpAttributes[K]): readonly Value[] {
-    const outputs = OPS[op].infer(inputs, attributes).map((type): Value => ({ name: `${op}.${this.#counter++}`, ...type }));
+    const outputs = OPS[op]
+      .infer(inputs, attributes)
+      .map((type): Value => ({ name: `${op}.${this.#counter++}`, ...type }));
     this.nodes.push({ op, inputs, outputs, attributes });
     return outputs;
   }

@@ -36,7 +36,9 @@ export function encodeOnnx(graph: Graph, weights: ExternalWeights): Uint8Array {
       node: lowering.onnxNodes,
       initializer: [
         ...lowering.initializers,
-        ...graph.constants.map(({ value, data }) => initializer(value.name, ONNX_TYPES.float32, value.shape as number[], bytesOf(data))),
+        ...graph.constants.map(({ value, data }) =>
+          initializer(value.name, ONNX_TYPES.float32, value.shape as number[], bytesOf(data)),
+        ),
         ...graph.parameters.map((parameter) => external(parameter, weights)),
       ],
       input: graph.inputs.map((value) => valueInfo(value.name, value)),
@@ -61,7 +63,8 @@ class Lowering implements Emitter {
       });
     }
     const names = new Map<Value, string>();
-    for (const value of [...graph.inputs, ...graph.parameters, ...graph.constants.map((c) => c.value)]) names.set(value, value.name);
+    for (const value of [...graph.inputs, ...graph.parameters, ...graph.constants.map((c) => c.value)])
+      names.set(value, value.name);
     for (const node of graph.nodes) {
       const row = OPS[node.op] as OpRow<unknown>;
       const inputs = node.inputs.map((input) => names.get(input)!);
@@ -73,7 +76,12 @@ class Lowering implements Emitter {
     }
   }
 
-  nodes(op: string, inputs: readonly string[], attributes: Record<string, OnnxAttribute>, options: EmitOptions): readonly string[] {
+  nodes(
+    op: string,
+    inputs: readonly string[],
+    attributes: Record<string, OnnxAttribute>,
+    options: EmitOptions,
+  ): readonly string[] {
     const outputs = Array.from({ length: options.outputs ?? 1 }, () => `v${this.#counter++}`);
     this.onnxNodes.push({
       name: `n${this.#counter++}`,
@@ -86,7 +94,12 @@ class Lowering implements Emitter {
     return outputs;
   }
 
-  node(op: string, inputs: readonly string[], attributes: Record<string, OnnxAttribute> = {}, options: EmitOptions = {}): string {
+  node(
+    op: string,
+    inputs: readonly string[],
+    attributes: Record<string, OnnxAttribute> = {},
+    options: EmitOptions = {},
+  ): string {
     return this.nodes(op, inputs, attributes, options)[0]!;
   }
 
@@ -99,7 +112,12 @@ class Lowering implements Emitter {
   }
 
   ints(values: readonly number[]): string {
-    return this.#constant(`ints:${values.join(",")}`, ONNX_TYPES.int64, [values.length], BigInt64Array.from(values, BigInt));
+    return this.#constant(
+      `ints:${values.join(",")}`,
+      ONNX_TYPES.int64,
+      [values.length],
+      BigInt64Array.from(values, BigInt),
+    );
   }
 
   int(value: number): string {

@@ -30,7 +30,9 @@ export const attention: OpRow<AttentionAttributes> = {
     const headDim = (width as number) / heads;
     for (const x of [k!, v!]) {
       if (x.shape.length !== 3 || x.shape[1] !== length || x.shape[2] !== kvHeads * headDim) {
-        throw new Error(`attention: expected [batch, length, ${kvHeads * headDim}] beside ${showShape(q!.shape)}, got ${showShape(x.shape)}`);
+        throw new Error(
+          `attention: expected [batch, length, ${kvHeads * headDim}] beside ${showShape(q!.shape)}, got ${showShape(x.shape)}`,
+        );
       }
     }
     const group = heads / kvHeads;
@@ -62,7 +64,12 @@ export const attention: OpRow<AttentionAttributes> = {
     const probabilities: string[] = [];
     for (let j = 0; j < BLOCKS; j++) {
       const run = runOf(emit, j, layout);
-      const scores = emit.node("FusedMatMul", [run.queriesOf(queries), run.keysOf(keys)], { transB: 1, alpha }, { domain: MICROSOFT });
+      const scores = emit.node(
+        "FusedMatMul",
+        [run.queriesOf(queries), run.keysOf(keys)],
+        { transB: 1, alpha },
+        { domain: MICROSOFT },
+      );
       probabilities.push(emit.node("Softmax", [emit.node("Add", [scores, run.mask(attributes.window)])], { axis: -1 }));
       outputs.push(emit.node("MatMul", [probabilities[j]!, run.keysOf(values)]));
     }
@@ -77,7 +84,8 @@ export const attention: OpRow<AttentionAttributes> = {
  */
 export const attentionGrad: OpRow<AttentionAttributes> = {
   infer: (inputs) => inputs.slice(-3).map(({ dtype, shape }) => ({ dtype, shape })),
-  evaluate: (inputs, attributes) => attendBackward(inputs[0]!, ...(inputs.slice(-3) as [NdArray, NdArray, NdArray]), attributes),
+  evaluate: (inputs, attributes) =>
+    attendBackward(inputs[0]!, ...(inputs.slice(-3) as [NdArray, NdArray, NdArray]), attributes),
   gradient: null,
   lower(emit, [dOut, out, queries, keys, values, ...rest], attributes, types) {
     const layout = layoutOf(attributes, types.slice(-3));
@@ -86,11 +94,19 @@ export const attentionGrad: OpRow<AttentionAttributes> = {
     // −rowsum(do∘o) rides along as one more column of do against a column of ones in v: no pass over the square.
     const perHead = emit.node("Reshape", [emit.node("Mul", [dOut!, out!]), emit.ints([0, 0, kvHeads, group, headDim])]);
     const rowSums = emit.node("Neg", [emit.node("ReduceSum", [perHead, emit.ints([-1])], { keepdims: 1 })]);
-    const column = emit.node("Reshape", [emit.node("Transpose", [rowSums], { perm: [0, 2, 1, 3, 4] }), emit.ints([0, kvHeads, -1, 1])]);
+    const column = emit.node("Reshape", [
+      emit.node("Transpose", [rowSums], { perm: [0, 2, 1, 3, 4] }),
+      emit.ints([0, kvHeads, -1, 1]),
+    ]);
     const augmented = emit.node("Concat", [upstream, column], { axis: -1 });
     const one = emit.once("one", () => emit.node("Cast", [emit.ints([1])], { to: 1 }));
     const ones = emit.once(`ones:${kvHeads}`, () =>
-      emit.node("Expand", [one, emit.node("Concat", [emit.dim(layout.batch), emit.ints([kvHeads]), emit.dim(layout.length), emit.ints([1])], { axis: 0 })]),
+      emit.node("Expand", [
+        one,
+        emit.node("Concat", [emit.dim(layout.batch), emit.ints([kvHeads]), emit.dim(layout.length), emit.ints([1])], {
+          axis: 0,
+        }),
+      ]),
     );
     const valuesAndOnes = emit.node("Concat", [values!, ones], { axis: -1 });
     const alpha = { float: 1 / Math.sqrt(headDim) };
@@ -134,7 +150,10 @@ function layoutOf({ heads, kvHeads }: AttentionAttributes, [q]: readonly ValueTy
 // and values are never repeated.
 function groupQueries(emit: Emitter, x: string, { kvHeads, group, headDim }: Layout): string {
   const split = emit.node("Reshape", [x, emit.ints([0, 0, kvHeads, group * headDim])]);
-  return emit.node("Reshape", [emit.node("Transpose", [split], { perm: [0, 2, 1, 3] }), emit.ints([0, kvHeads, -1, headDim])]);
+  return emit.node("Reshape", [
+    emit.node("Transpose", [split], { perm: [0, 2, 1, 3] }),
+    emit.ints([0, kvHeads, -1, headDim]),
+  ]);
 }
 
 function ungroupQueries(emit: Emitter, x: string, { kvHeads, group, headDim, length }: Layout): string {
@@ -142,15 +161,23 @@ function ungroupQueries(emit: Emitter, x: string, { kvHeads, group, headDim, len
     emit.node("Concat", [emit.ints([0, kvHeads]), emit.dim(length), emit.ints([group * headDim])], { axis: 0 }),
   );
   const split = emit.node("Reshape", [x, shape]);
-  return emit.node("Reshape", [emit.node("Transpose", [split], { perm: [0, 2, 1, 3] }), emit.ints([0, 0, kvHeads * group * headDim])]);
+  return emit.node("Reshape", [
+    emit.node("Transpose", [split], { perm: [0, 2, 1, 3] }),
+    emit.ints([0, 0, kvHeads * group * headDim]),
+  ]);
 }
 
 function groupKeys(emit: Emitter, x: string, { kvHeads, headDim }: Layout): string {
-  return emit.node("Transpose", [emit.node("Reshape", [x, emit.ints([0, 0, kvHeads, headDim])])], { perm: [0, 2, 1, 3] });
+  return emit.node("Transpose", [emit.node("Reshape", [x, emit.ints([0, 0, kvHeads, headDim])])], {
+    perm: [0, 2, 1, 3],
+  });
 }
 
 function ungroupKeys(emit: Emitter, x: string, { kvHeads, headDim }: Layout): string {
-  return emit.node("Reshape", [emit.node("Transpose", [x], { perm: [0, 2, 1, 3] }), emit.ints([0, 0, kvHeads * headDim])]);
+  return emit.node("Reshape", [
+    emit.node("Transpose", [x], { perm: [0, 2, 1, 3] }),
+    emit.ints([0, 0, kvHeads * headDim]),
+  ]);
 }
 
 interface Run {
@@ -167,13 +194,17 @@ function runOf(emit: Emitter, j: number, { length, group }: Layout): Run {
   const step = emit.once("run-length", () => emit.node("Div", [total, emit.ints([BLOCKS])]));
   const bound = (i: number): string =>
     i === BLOCKS ? total : emit.once(`run-start:${i}`, () => emit.node("Mul", [step, emit.ints([i])]));
-  const rowBound = (i: number): string => emit.once(`run-row:${i},${group}`, () => emit.node("Mul", [bound(i), emit.ints([group])]));
+  const rowBound = (i: number): string =>
+    emit.once(`run-row:${i},${group}`, () => emit.node("Mul", [bound(i), emit.ints([group])]));
   const axis = emit.ints([2]);
   const scalar = (x: string): string => emit.node("Squeeze", [x]);
   const range = (start: string, end: string): string => emit.node("Range", [start, scalar(end), emit.int(1)]);
   return {
     queriesOf: (x) => emit.node("Slice", [x, rowBound(j), rowBound(j + 1), axis]),
-    keysOf: (x) => (j === BLOCKS - 1 ? x : emit.once(`keys:${x},${j}`, () => emit.node("Slice", [x, emit.ints([0]), bound(j + 1), axis]))),
+    keysOf: (x) =>
+      j === BLOCKS - 1
+        ? x
+        : emit.once(`keys:${x},${j}`, () => emit.node("Slice", [x, emit.ints([0]), bound(j + 1), axis])),
     mask: (window) =>
       emit.once(`mask:${j},${group},${window}`, () => {
         const position = emit.node("Div", [range(scalar(rowBound(j)), rowBound(j + 1)), emit.int(group)]);
@@ -193,7 +224,9 @@ function runOf(emit: Emitter, j: number, { length, group }: Layout): Run {
 /** sum + x, where x covers only the front of axis 2. */
 function addFront(emit: Emitter, sum: string | undefined, x: string, padding: string): string {
   if (sum === undefined) return x;
-  const pads = emit.once(`pads:${padding}`, () => emit.node("Concat", [emit.ints([0, 0, 0, 0, 0, 0]), padding, emit.ints([0])], { axis: 0 }));
+  const pads = emit.once(`pads:${padding}`, () =>
+    emit.node("Concat", [emit.ints([0, 0, 0, 0, 0, 0]), padding, emit.ints([0])], { axis: 0 }),
+  );
   return emit.node("Add", [sum, emit.node("Pad", [x, pads])]);
 }
 
@@ -214,7 +247,9 @@ function forEachPair(
         const scores = Array.from({ length: i - first + 1 }, (_, j) => {
           let sum = 0;
           for (let c = 0; c < d; c++) {
-            sum += q.data[(b * length + i) * width + h * d + c]! * k.data[(b * length + first + j) * kvHeads * d + kv * d + c]!;
+            sum +=
+              q.data[(b * length + i) * width + h * d + c]! *
+              k.data[(b * length + first + j) * kvHeads * d + kv * d + c]!;
           }
           return sum / Math.sqrt(d);
         });
@@ -235,7 +270,8 @@ function attend(q: NdArray, k: NdArray, v: NdArray, attributes: AttentionAttribu
   forEachPair(q, k, attributes, ({ b, h, kv, i, first, p }) => {
     p.forEach((weight, j) => {
       for (let c = 0; c < d; c++) {
-        data[(b * length + i) * width + h * d + c]! += weight * v.data[(b * length + first + j) * kvHeads * d + kv * d + c]!;
+        data[(b * length + i) * width + h * d + c]! +=
+          weight * v.data[(b * length + first + j) * kvHeads * d + kv * d + c]!;
       }
     });
   });

@@ -5,7 +5,8 @@ import { plus, type NdArray, type OpRow } from "./op-row.ts";
 type None = Record<string, never>;
 
 export function requireSame(op: string, a: ValueType, b: ValueType): void {
-  if (!sameShape(a.shape, b.shape)) throw new Error(`${op}: shapes differ, ${showShape(a.shape)} and ${showShape(b.shape)}`);
+  if (!sameShape(a.shape, b.shape))
+    throw new Error(`${op}: shapes differ, ${showShape(a.shape)} and ${showShape(b.shape)}`);
 }
 
 function elementwise(a: NdArray, b: NdArray, f: (x: number, y: number) => number): NdArray {
@@ -33,7 +34,10 @@ export const multiply: OpRow<None> = {
   },
   evaluate: ([a, b]) => [elementwise(a!, b!, (x, y) => x * y)],
   gradient({ builder, inputs, upstream, needs, contribute }) {
-    for (const [i, other] of [[0, inputs[1]!], [1, inputs[0]!]] as const) {
+    for (const [i, other] of [
+      [0, inputs[1]!],
+      [1, inputs[0]!],
+    ] as const) {
       if (needs(i)) contribute(i, (sum) => plus(builder, sum, builder.op("multiply", [upstream, other], {})));
     }
   },
@@ -48,7 +52,10 @@ export const dot: OpRow<None> = {
   },
   evaluate: ([x, w]) => [{ shape: [], data: Float64Array.of(x!.data.reduce((sum, v, i) => sum + v * w!.data[i]!, 0)) }],
   gradient({ builder, inputs, upstream, needs, contribute }) {
-    for (const [i, other] of [[0, inputs[1]!], [1, inputs[0]!]] as const) {
+    for (const [i, other] of [
+      [0, inputs[1]!],
+      [1, inputs[0]!],
+    ] as const) {
       if (needs(i)) contribute(i, (sum) => plus(builder, sum, builder.op("scaleBy", [other, upstream], {})));
     }
   },
@@ -89,7 +96,8 @@ export interface ReshapeAttributes {
 /** The same elements in another shape; no copy. */
 export const reshape: OpRow<ReshapeAttributes> = {
   infer([x], { shape }) {
-    if (product(x!.shape) !== product(shape)) throw new Error(`reshape: ${showShape(x!.shape)} cannot become ${showShape(shape)}`);
+    if (product(x!.shape) !== product(shape))
+      throw new Error(`reshape: ${showShape(x!.shape)} cannot become ${showShape(shape)}`);
     return [{ dtype: x!.dtype, shape }];
   },
   evaluate: ([x], { shape }, resolve) => [{ shape: shape.map(resolve), data: x!.data }],
@@ -100,8 +108,15 @@ export const reshape: OpRow<ReshapeAttributes> = {
   },
   lower(emit, [x], { shape }) {
     const symbolic = shape.filter((dim) => typeof dim === "string").length;
-    if (symbolic <= 1) return [emit.node("Reshape", [x!, emit.ints(shape.map((dim) => (typeof dim === "string" ? -1 : dim)))])];
-    const target = emit.once(`shape:${shape.join(",")}`, () => emit.node("Concat", shape.map((dim) => emit.dim(dim)), { axis: 0 }));
+    if (symbolic <= 1)
+      return [emit.node("Reshape", [x!, emit.ints(shape.map((dim) => (typeof dim === "string" ? -1 : dim)))])];
+    const target = emit.once(`shape:${shape.join(",")}`, () =>
+      emit.node(
+        "Concat",
+        shape.map((dim) => emit.dim(dim)),
+        { axis: 0 },
+      ),
+    );
     return [emit.node("Reshape", [x!, target])];
   },
 };

@@ -52,13 +52,25 @@ export const gemm: OpRow<GemmAttributes> = {
       builder.op("gemm", sum === undefined ? [x, y] : [x, y, sum], { ...attributes, alpha });
     // d op(A) = dy·op(B)ᵀ and d op(B) = op(A)ᵀ·dy, written so that a transposed operand gets a transposed gradient.
     if (needs(0)) {
-      contribute(0, transA ? accumulate(b!, upstream, { transA: transB, transB: true }) : accumulate(upstream, b!, { transB: !transB }));
+      contribute(
+        0,
+        transA
+          ? accumulate(b!, upstream, { transA: transB, transB: true })
+          : accumulate(upstream, b!, { transB: !transB }),
+      );
     }
     if (needs(1)) {
-      contribute(1, transB ? accumulate(upstream, a!, { transA: true, transB: transA }) : accumulate(a!, upstream, { transA: !transA }));
+      contribute(
+        1,
+        transB
+          ? accumulate(upstream, a!, { transA: true, transB: transA })
+          : accumulate(a!, upstream, { transA: !transA }),
+      );
     }
     if (c !== undefined && needs(2)) {
-      contribute(2, (sum) => plus(builder, sum, c.shape.length === 2 ? upstream : builder.op("sumRows", [upstream], {})));
+      contribute(2, (sum) =>
+        plus(builder, sum, c.shape.length === 2 ? upstream : builder.op("sumRows", [upstream], {})),
+      );
     }
   },
   lower: (emit, inputs, { transA, transB, alpha = 1 }) => [
@@ -82,7 +94,9 @@ export const gatherRows: OpRow<None> = {
   },
   lower(emit, inputs, _attributes, [x, rows]) {
     const gathered = emit.node("Gather", inputs, { axis: 0 });
-    return [rows!.shape.length === 1 ? gathered : emit.node("Reshape", [gathered, emit.ints([-1, x!.shape[1] as number])])];
+    return [
+      rows!.shape.length === 1 ? gathered : emit.node("Reshape", [gathered, emit.ints([-1, x!.shape[1] as number])]),
+    ];
   },
 };
 
@@ -107,4 +121,3 @@ export const scatterRows: OpRow<None> = {
     return [emit.node("ScatterND", [zeros, emit.node("Unsqueeze", [flat, emit.ints([1])]), dy!], { reduction: "add" })];
   },
 };
-

@@ -8,9 +8,14 @@ import { plus, type OpRow } from "./op-row.ts";
 export const logProbabilities: OpRow<Record<string, never>> = {
   infer([logits, labels]) {
     if (labels!.shape.length !== 1 || labels!.shape[0] !== logits!.shape[0]) {
-      throw new Error(`logProbabilities: labels ${showShape(labels!.shape)} do not fit logits ${showShape(logits!.shape)}`);
+      throw new Error(
+        `logProbabilities: labels ${showShape(labels!.shape)} do not fit logits ${showShape(logits!.shape)}`,
+      );
     }
-    return [{ dtype: "float32", shape: labels!.shape }, { dtype: "float32", shape: logits!.shape }];
+    return [
+      { dtype: "float32", shape: labels!.shape },
+      { dtype: "float32", shape: logits!.shape },
+    ];
   },
   evaluate([logits, labels]) {
     const [rows, vocabulary] = logits!.shape as [number, number];

@@ -92,7 +92,9 @@ export const rotary: OpRow<RotaryAttributes> = {
   evaluate: ([x, cos, sin], { heads }) => [rotateReference(x!, cos!, sin!, heads, 1)],
   gradient({ builder, inputs, upstream, needs, contribute }, attributes) {
     if (needs(0)) {
-      contribute(0, (sum) => plus(builder, sum, builder.op("rotaryGrad", [upstream, inputs[1]!, inputs[2]!], attributes)));
+      contribute(0, (sum) =>
+        plus(builder, sum, builder.op("rotaryGrad", [upstream, inputs[1]!, inputs[2]!], attributes)),
+      );
     }
   },
   lower: (emit, [x, cos, sin], { heads }) => [rotate(emit, x!, cos!, sin!, heads)],
@@ -104,7 +106,13 @@ export const rotaryGrad: OpRow<RotaryAttributes> = {
   evaluate: ([dy, cos, sin], { heads }) => [rotateReference(dy!, cos!, sin!, heads, -1)],
   gradient: null,
   lower: (emit, [dy, cos, sin], { heads }) => [
-    rotate(emit, dy!, cos!, emit.once(`negative:${sin}`, () => emit.node("Neg", [sin!])), heads),
+    rotate(
+      emit,
+      dy!,
+      cos!,
+      emit.once(`negative:${sin}`, () => emit.node("Neg", [sin!])),
+      heads,
+    ),
   ],
 };
 

@@ -12,10 +12,13 @@ export const swiglu: OpRow<Record<string, never>> = {
   },
   evaluate([gate, up]) {
     const silu = gate!.data.map((a) => a * sigmoid(a));
-    return [{ shape: gate!.shape, data: silu.map((h, i) => h * up!.data[i]!) }, { shape: gate!.shape, data: silu }];
+    return [
+      { shape: gate!.shape, data: silu.map((h, i) => h * up!.data[i]!) },
+      { shape: gate!.shape, data: silu },
+    ];
   },
   gradient({ builder, inputs, outputs, upstream, needs, contribute }) {
-    const [dGate, dUp] = builder.apply("swigluGrad", [upstream, inputs[0]!, inputs[1]!, outputs[1]!], {});
+    const [dGate, dUp] = builder.apply("swigluGrad", [upstream, inputs[0]!, inputs[1]!, ...outputs], {});
     if (needs(0)) contribute(0, (sum) => plus(builder, sum, dGate!));
     if (needs(1)) contribute(1, (sum) => plus(builder, sum, dUp!));
   },
@@ -26,20 +29,25 @@ export const swiglu: OpRow<Record<string, never>> = {
   },
 };
 
-/** Inputs dy, gate, up, silu(gate); outputs d gate = dy·up·(s + h·(1 − s)) with s = σ(gate), h = silu, and d up = dy·h. */
+/**
+ * Inputs dy, gate, up, y, h = silu(gate); outputs d gate and d up = dy·h. With s = σ(gate), silu′ = s + h·(1 − s), so
+ * d gate = dy·up·silu′ = dy·(y + s·(up − y)): the forward product is reused and a pass over memory saved.
+ */
 export const swigluGrad: OpRow<Record<string, never>> = {
   infer: ([, gate, up]) => [gate!, up!].map(({ dtype, shape }) => ({ dtype, shape })),
-  evaluate([dy, gate, up, silu]) {
+  evaluate([dy, gate, up, , silu]) {
     const dGate = gate!.data.map((a, i) => {
       const s = sigmoid(a);
       return dy!.data[i]! * up!.data[i]! * (s + silu!.data[i]! * (1 - s));
     });
-    return [{ shape: gate!.shape, data: dGate }, { shape: up!.shape, data: dy!.data.map((d, i) => d * silu!.data[i]!) }];
+    return [
+      { shape: gate!.shape, data: dGate },
+      { shape: up!.shape, data: dy!.data.map((d, i) => d * silu!.data[i]!) },
+    ];
   },
   gradient: null,
-  lower(emit, [dy, gate, up, silu]) {
-    const s = emit.node("Sigmoid", [gate!]);
-    const slope = emit.node("Add", [emit.node("Mul", [emit.node("Sub", [emit.float(1), silu!]), s]), silu!]);
-    return [emit.node("Mul", [emit.node("Mul", [dy!, up!]), slope]), emit.node("Mul", [dy!, silu!])];
+  lower(emit, [dy, gate, up, y, silu]) {
+    const tilted = emit.node("Mul", [emit.node("Sub", [up!, y!]), emit.node("Sigmoid", [gate!])]);
+    return [emit.node("Mul", [emit.node("Add", [tilted, y!]), dy!]), emit.node("Mul", [dy!, silu!])];
   },
 };

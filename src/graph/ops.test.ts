@@ -6,7 +6,9 @@ import { OPS, type OpName } from "./ops.ts";
 describe("gradients against central differences of the reference interpreter", () => {
   test("every differentiable op has a case", () => {
     const covered = new Set(OP_CASES.map(({ name }) => name));
-    expect(Object.entries(OPS).filter(([name, row]) => row.gradient !== null && !covered.has(name as OpName))).toEqual([]);
+    expect(Object.entries(OPS).filter(([name, row]) => row.gradient !== null && !covered.has(name as OpName))).toEqual(
+      [],
+    );
   });
 
   for (const { title, graph, values, differentiable } of builtCases()) {

@@ -53,7 +53,7 @@ const DEFAULTS: Readonly<Record<ModelConfig["family"], FamilyDefaults>> = {
 };
 
 /** Values of `model_type` that can be opened. */
-export const FAMILIES = Object.keys(DEFAULTS) as readonly ModelConfig["family"][];
+const FAMILIES = Object.keys(DEFAULTS) as readonly ModelConfig["family"][];
 
 /** Typed reads of one config.json. An absent key is the default; where that is undefined, an error. */
 class Fields {

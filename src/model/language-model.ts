@@ -48,7 +48,11 @@ interface TrainingGraphOptions {
 }
 
 /** Loss and the gradient of every LoRA tensor. Fetch `FETCHES.loss`, `gradientFetch(name)`. */
-export function trainingGraph(config: ModelConfig, lora: LoraShape, { maxLength, dropout }: TrainingGraphOptions): Graph {
+export function trainingGraph(
+  config: ModelConfig,
+  lora: LoraShape,
+  { maxLength, dropout }: TrainingGraphOptions,
+): Graph {
   const model = new LanguageModel(config, lora, maxLength, dropout);
   const { logProbabilities } = model.forward();
   const { builder } = model;
@@ -63,7 +67,11 @@ export function trainingGraph(config: ModelConfig, lora: LoraShape, { maxLength,
 }
 
 /** Logits and label log-probabilities of chosen rows; with `lora`, of the adapted model. For scoring and generation. */
-export function scoringGraph(config: ModelConfig, lora: LoraShape | undefined, { maxLength }: { readonly maxLength: number }): Graph {
+export function scoringGraph(
+  config: ModelConfig,
+  lora: LoraShape | undefined,
+  { maxLength }: { readonly maxLength: number },
+): Graph {
   const model = new LanguageModel(config, lora, maxLength, false);
   const { logits, logProbabilities } = model.forward();
   model.builder.output(FETCHES.logits, logits);
@@ -129,7 +137,11 @@ class LanguageModel {
     const window = slidingWindow[layer];
     const mixed = this.builder.op(
       "attention",
-      [this.#rotate(q, `${attention}.q_norm`, heads), this.#rotate(k, `${attention}.k_norm`, kvHeads), this.#sequence(v, kvHeads * headDim)],
+      [
+        this.#rotate(q, `${attention}.q_norm`, heads),
+        this.#rotate(k, `${attention}.k_norm`, kvHeads),
+        this.#sequence(v, kvHeads * headDim),
+      ],
       { heads, kvHeads, ...(window === undefined ? {} : { window }) },
     );
     let o = this.#tokens(mixed, heads * headDim);
@@ -171,7 +183,10 @@ class LanguageModel {
     const { builder } = this;
     const width = x.shape[1] as number;
     const weight = builder.parameter(`${module}.weight`, [out, width]);
-    const addends = [...(bias ? [builder.parameter(`${module}.bias`, [out])] : []), ...(residual === undefined ? [] : [residual])];
+    const addends = [
+      ...(bias ? [builder.parameter(`${module}.bias`, [out])] : []),
+      ...(residual === undefined ? [] : [residual]),
+    ];
     let y = builder.op("gemm", [x, weight, ...addends.slice(0, 1)], { transB: true });
     if (addends.length === 2) y = builder.op("add", [y, residual!], {});
     const lora = this.#lora;

@@ -18,7 +18,11 @@ export interface AdaptedModel {
 
 /** @throws UserError of kind `model`, among others for an adapter of another base or rank. */
 export async function openAdaptedModel(
-  { model: ref, adapter: folder, maxLength }: { readonly model: string; readonly adapter?: string | undefined; readonly maxLength: number },
+  {
+    model: ref,
+    adapter: folder,
+    maxLength,
+  }: { readonly model: string; readonly adapter?: string | undefined; readonly maxLength: number },
   platform: Platform,
 ): Promise<AdaptedModel> {
   const model = await platform.openModel(ref);

@@ -17,7 +17,8 @@ export function readConfigFile(file: string, settings: readonly string[] = []): 
     text = readFileSync(file, "utf8");
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    const what = code === "ENOENT" ? "there is no such file" : code === "EISDIR" ? "it is a folder" : (cause as Error).message;
+    const what =
+      code === "ENOENT" ? "there is no such file" : code === "EISDIR" ? "it is a folder" : (cause as Error).message;
     throw new UserError("config", `cannot read the configuration ${file}: ${what}`, {
       hint: "See examples/quickstart.yaml for a configuration to start from.",
       cause,

@@ -21,22 +21,38 @@ export interface GenerateOptions {
 }
 
 /** Answers one prompt; `onText` gets the answer piece by piece, as it grows. */
-export async function generateText(options: GenerateOptions, platform: Platform, onText: (piece: string) => void, signal?: AbortSignal): Promise<void> {
+export async function generateText(
+  options: GenerateOptions,
+  platform: Platform,
+  onText: (piece: string) => void,
+  signal?: AbortSignal,
+): Promise<void> {
   const window = 2048;
   const { model, tokenizer, scorer, adapter } = await openAdaptedModel({ ...options, maxLength: window }, platform);
   try {
     const messages = [{ role: "user" as const, content: options.prompt }];
-    const tokens = encodeMessages(messages, TEMPLATES[options.template ?? "chat"], tokenizer, { system: options.system });
+    const tokens = encodeMessages(messages, TEMPLATES[options.template ?? "chat"], tokenizer, {
+      system: options.system,
+    });
     const maxLength = Math.min(window, model.config.maxPositions);
     if (tokens.length >= maxLength) {
-      throw new UserError("config", `the prompt is ${tokens.length} tokens long, and there is room for ${maxLength - 1}`);
+      throw new UserError(
+        "config",
+        `the prompt is ${tokens.length} tokens long, and there is room for ${maxLength - 1}`,
+      );
     }
     const stopTokens = new Set(model.config.eosTokenIds);
     if (tokenizer.eos !== undefined) stopTokens.add(tokenizer.eos.id);
     const answer: number[] = [];
     let shown = "";
     const random = stream(options.seed, "generation");
-    for await (const token of generate(scorer, adapter, tokens, { ...options, stopTokens, maxLength, random, signal })) {
+    for await (const token of generate(scorer, adapter, tokens, {
+      ...options,
+      stopTokens,
+      maxLength,
+      random,
+      signal,
+    })) {
       answer.push(token);
       const text = tokenizer.decode(answer, { skipSpecial: true });
       // A character of several tokens is not there until its last one is.

@@ -46,16 +46,25 @@ export async function scoreFile(
   signal?: AbortSignal,
 ): Promise<FileScore> {
   const { maxLength = 512 } = options;
-  const { records } = await loadRecords(platform.files, options.data, { format: options.format, fields: options.fields });
+  const { records } = await loadRecords(platform.files, options.data, {
+    format: options.format,
+    fields: options.fields,
+  });
   const { tokenizer, scorer, adapter } = await openAdaptedModel({ ...options, maxLength }, platform);
   try {
     const template = TEMPLATES[options.template ?? "chat"];
-    const encoded = records.map((record) => encodeRecord(record, template, tokenizer, { maxLength, inputs: options.inputs }).example);
+    const encoded = records.map(
+      (record) => encodeRecord(record, template, tokenizer, { maxLength, inputs: options.inputs }).example,
+    );
     let total = 0;
     let tokens = 0;
     for (let start = 0; start < encoded.length; start += CHUNK) {
       const chunk = encoded.slice(start, start + CHUNK);
-      const scores = await scorer.score(adapter, chunk.filter((example) => example !== undefined), signal);
+      const scores = await scorer.score(
+        adapter,
+        chunk.filter((example) => example !== undefined),
+        signal,
+      );
       let at = 0;
       for (const [i, example] of chunk.entries()) {
         const score = example === undefined ? { logProbability: 0, tokens: 0 } : scores[at++]!;
@@ -64,7 +73,8 @@ export async function scoreFile(
         onRecord({ index: start + i, logprob: score.logProbability, tokens: score.tokens });
       }
     }
-    if (tokens === 0) throw new UserError("data", `${options.data}: no record has an answer within ${maxLength} tokens`);
+    if (tokens === 0)
+      throw new UserError("data", `${options.data}: no record has an answer within ${maxLength} tokens`);
     const loss = -total / tokens;
     return { records: records.length, tokens, loss, perplexity: Math.exp(loss) };
   } finally {

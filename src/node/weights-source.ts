@@ -124,11 +124,11 @@ async function openSafetensors(dir: string, files: readonly string[]): Promise<O
 async function openOnnx(file: string): Promise<OpenWeights> {
   const { size } = await stat(file);
   if (size >= 2 ** 31) throw new UserError("model", `${file} has ${size} bytes; an ONNX file holds at most 2^31`);
-  const { shapes, tensor } = decodeOnnxWeights(await readFile(file), file);
+  const weights = decodeOnnxWeights(await readFile(file), file);
   return {
-    shapes,
+    shapes: weights.shapes,
     async *pieces(name) {
-      yield tensor(name).data as Float32Array;
+      yield weights.tensor(name).data as Float32Array;
     },
     close: async () => {},
   };

@@ -10,7 +10,12 @@ export interface OptimizerState {
 export interface Optimizer {
   init(params: Params): OptimizerState;
   /** New parameters and state after one step at this learning rate. */
-  update(state: OptimizerState, params: Params, gradients: Params, learningRate: number): { params: Params; state: OptimizerState };
+  update(
+    state: OptimizerState,
+    params: Params,
+    gradients: Params,
+    learningRate: number,
+  ): { params: Params; state: OptimizerState };
 }
 
 export interface AdamWSettings {
@@ -39,7 +44,8 @@ export function adamW({ beta1, beta2, epsilon, weightDecay }: AdamWSettings): Op
         for (let i = 0; i < w.length; i++) {
           m[i]! += (1 - beta1) * (g[i]! - m[i]!);
           v[i] = beta2 * v[i]! + (1 - beta2) * g[i]! * g[i]!;
-          w[i] = w[i]! * (1 - learningRate * weightDecay) - (rate * m[i]!) / (Math.sqrt(v[i]!) / rootCorrection + epsilon);
+          w[i] =
+            w[i]! * (1 - learningRate * weightDecay) - (rate * m[i]!) / (Math.sqrt(v[i]!) / rootCorrection + epsilon);
         }
         first.set(name, { shape, data: m });
         second.set(name, { shape, data: v });

@@ -18,7 +18,12 @@ export interface GenerationOptions {
 }
 
 /** Continues a prompt token by token, the stop token not included. Each token is yielded as it is chosen. */
-export async function* generate(scorer: Scorer, adapter: Params, prompt: Int32Array, options: GenerationOptions): AsyncGenerator<number, void, undefined> {
+export async function* generate(
+  scorer: Scorer,
+  adapter: Params,
+  prompt: Int32Array,
+  options: GenerationOptions,
+): AsyncGenerator<number, void, undefined> {
   let tokens = prompt;
   // The scorer keeps one place for the token being predicted.
   const limit = Math.min(prompt.length + options.maxNewTokens, options.maxLength - 1);
@@ -35,7 +40,10 @@ export async function* generate(scorer: Scorer, adapter: Params, prompt: Int32Ar
 }
 
 /** The next token from its logits [vocabulary]: temperature, then top-k, then top-p, as transformers orders them. */
-export function chooseToken(logits: Float32Array, { temperature, topK, topP, random }: Pick<GenerationOptions, "temperature" | "topK" | "topP" | "random">): number {
+export function chooseToken(
+  logits: Float32Array,
+  { temperature, topK, topP, random }: Pick<GenerationOptions, "temperature" | "topK" | "topP" | "random">,
+): number {
   if (temperature === 0) return logits.reduce((best, value, i) => (value > logits[best]! ? i : best), 0);
   const max = logits.reduce((a, b) => Math.max(a, b), -Infinity);
   let candidates = Array.from(logits, (value, token) => ({ token, weight: Math.exp((value - max) / temperature) }));

@@ -34,7 +34,11 @@ export interface GradientEngine {
   /**
    * @param dropout where this step's dropout masks come from, one stream a purpose; unused when the dropout is 0.
    */
-  step(adapter: Params, examples: readonly Example[], dropout: (...key: (string | number)[]) => RandomStream): Promise<StepGradients>;
+  step(
+    adapter: Params,
+    examples: readonly Example[],
+    dropout: (...key: (string | number)[]) => RandomStream,
+  ): Promise<StepGradients>;
   dispose(): Promise<void>;
 }
 
@@ -64,7 +68,10 @@ export async function openGradientEngine(options: GradientEngineOptions): Promis
         for (const { name, shape } of masks) {
           const height = shape[0] === "rows" ? rows : tokens;
           const width = shape[1] as number;
-          feeds.set(name, { shape: [height, width], data: dropoutStream(index, name).dropoutMask(height * width, dropout) });
+          feeds.set(name, {
+            shape: [height, width],
+            data: dropoutStream(index, name).dropoutMask(height * width, dropout),
+          });
         }
         const results = await session.run(feeds, fetches);
         loss += Number(results.get(FETCHES.loss)!.data[0]);

@@ -60,7 +60,10 @@ export async function trainLocally(options: LocalTrainingOptions): Promise<Local
     const started = performance.now();
     const examples = options.batch(taken);
     const step = await engine.step(params, examples, (...key) => options.random(taken, ...key));
-    const { gradients, norm } = clipByGlobalNorm(withProximalPull(step.gradients, params, localTerm), options.maxGradNorm);
+    const { gradients, norm } = clipByGlobalNorm(
+      withProximalPull(step.gradients, params, localTerm),
+      options.maxGradNorm,
+    );
     lossSum += step.loss * step.supervisedTokens;
     tokens += step.supervisedTokens;
     options.onStep?.({

@@ -32,9 +32,23 @@ export interface Scorer {
   dispose(): Promise<void>;
 }
 
-export async function openScorer({ runtime, config, weights, lora, maxLength, microBatchTokens }: ScorerOptions): Promise<Scorer> {
-  const session = await runtime.load(scoringGraph(config, lora, { maxLength: Math.max(maxLength, MINIMUM_LENGTH) }), weights);
-  const run = async (adapter: Params, examples: readonly Example[], fetch: string): Promise<{ counts: readonly number[]; data: Float32Array }> => {
+export async function openScorer({
+  runtime,
+  config,
+  weights,
+  lora,
+  maxLength,
+  microBatchTokens,
+}: ScorerOptions): Promise<Scorer> {
+  const session = await runtime.load(
+    scoringGraph(config, lora, { maxLength: Math.max(maxLength, MINIMUM_LENGTH) }),
+    weights,
+  );
+  const run = async (
+    adapter: Params,
+    examples: readonly Example[],
+    fetch: string,
+  ): Promise<{ counts: readonly number[]; data: Float32Array }> => {
     const { ids, rows, labels, counts } = padBatch(examples, MINIMUM_LENGTH);
     const feeds = new Map<string, RuntimeTensor>(adapter as ReadonlyMap<string, RuntimeTensor>);
     feeds.set(FEEDS.ids, ids).set(FEEDS.rows, rows).set(FEEDS.labels, labels);

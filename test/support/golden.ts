@@ -9,7 +9,7 @@ export const GOLDEN_FAMILIES = ["llama", "llama-tied", "llama3-rope", "mistral",
 
 const folder = path.join(import.meta.dirname, "..", "golden");
 
-export const goldenPath = (...parts: string[]): string => path.join(folder, ...parts);
+const goldenPath = (...parts: string[]): string => path.join(folder, ...parts);
 
 // oxlint-disable-next-line typescript/no-explicit-any -- golden files are checked by the numbers in them
 export const goldenJson = (...parts: string[]): any => JSON.parse(readFileSync(goldenPath(...parts), "utf8"));

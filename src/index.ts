@@ -1,0 +1,46 @@
+/** The library's public face. The command line is a shim over the same functions. */
+export { UserError, EXIT_CODES } from "./diagnostics/user-error.ts";
+
+export type { Params, Tensor } from "./tensor/params.ts";
+export { stream, type RandomStream } from "./tensor/random.ts";
+export { decodeSafetensors, encodeSafetensors } from "./tensor/safetensors.ts";
+
+export { initAdapter, type AdapterConfig } from "./model/adapter.ts";
+export type { BaseModel } from "./model/base-model.ts";
+export type { ModelConfig } from "./model/config.ts";
+
+export type { LocalResult, LocalTerm } from "./optim/local.ts";
+export { OPTIMIZERS, type Optimizer, type OptimizerState } from "./optim/optimizer.ts";
+export { SCHEDULES, type Schedule } from "./optim/schedule.ts";
+
+export type { Example } from "./train/example.ts";
+export { openGradientEngine, type GradientEngine, type StepGradients } from "./train/gradient-engine.ts";
+export { trainLocally, type LocalStep, type LocalTrainingResult } from "./train/local-training.ts";
+export { referenceRuntime } from "./train/reference-runtime.ts";
+export type { Runtime, RuntimeSession, RuntimeTensor } from "./train/runtime.ts";
+export { openScorer, type Score, type Scorer } from "./train/scorer.ts";
+
+export type { DataRecord } from "./data/record.ts";
+export { loadRecords } from "./data/source.ts";
+export { TEMPLATES } from "./data/template.ts";
+
+export type { Algorithm } from "./algorithms/algorithm.ts";
+export { ALGORITHMS } from "./algorithms/registry.ts";
+export type { EmitEvent, RunEvent } from "./federation/events.ts";
+export type { Exchange } from "./federation/exchange.ts";
+export { memoryExchange } from "./federation/memory-exchange.ts";
+export { sha256 } from "./federation/sha256.ts";
+
+export { parseExperiment } from "./experiment/parse.ts";
+export type { Platform, RunStore } from "./experiment/ports.ts";
+export { prepareExperiment, type Prepared } from "./experiment/prepare.ts";
+export { runExperiment } from "./experiment/run.ts";
+export { experimentJsonSchema, type ExperimentConfig } from "./experiment/schema.ts";
+export type { RunSummary } from "./experiment/summary.ts";
+
+export { loadAdapter, saveAdapter } from "./node/adapter-files.ts";
+export { readConfigFile } from "./node/config-file.ts";
+export { openModel } from "./node/model-source.ts";
+export { onnxRuntime } from "./node/onnx-runtime.ts";
+export { nodePlatform } from "./node/platform.ts";
+export { openRunFolder } from "./node/run-folder.ts";
