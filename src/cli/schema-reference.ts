@@ -1,3 +1,4 @@
+import { type JsonSchema, typeText } from "../experiment/json-schema.ts";
 import { experimentJsonSchema } from "../experiment/schema.ts";
 
 /** One setting, as a person reads about it. */
@@ -15,23 +16,6 @@ export interface SettingSection {
   /** A top-level key, or "" for the settings that are in no section. */
   readonly name: string;
   readonly settings: readonly Setting[];
-}
-
-interface JsonSchema {
-  readonly type?: string;
-  readonly description?: string;
-  readonly default?: unknown;
-  readonly enum?: readonly unknown[];
-  readonly const?: unknown;
-  readonly anyOf?: readonly JsonSchema[];
-  readonly items?: JsonSchema;
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly required?: readonly string[];
-  readonly additionalProperties?: JsonSchema | boolean;
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly exclusiveMinimum?: number;
-  readonly exclusiveMaximum?: number;
 }
 
 /** Every setting of a configuration file, by section, in the schema's order. */
@@ -65,35 +49,4 @@ function fallbackText(value: unknown): string | undefined {
   if (typeof value === "number" && value > 0 && value < 1e-3) return value.toExponential();
   if (Array.isArray(value)) return `[${value.map((item) => fallbackText(item)).join(", ")}]`;
   return JSON.stringify(value);
-}
-
-function typeText(schema: JsonSchema): string {
-  if (schema.enum !== undefined) return schema.enum.map((value) => String(value)).join(", ");
-  if (schema.const !== undefined) return fallbackText(schema.const) ?? "any";
-  if (schema.anyOf !== undefined) return schema.anyOf.map(typeText).join(" or ");
-  switch (schema.type) {
-    case "array":
-      return `list of ${schema.items?.properties === undefined ? `${typeText(schema.items ?? {})}s` : "entries"}`;
-    case "object":
-      return "mapping";
-    case "integer":
-    case "number":
-      return schema.type + range(schema);
-    default:
-      return schema.type ?? "any";
-  }
-}
-
-/** A whole number's schema names the safe integers as bounds, which says nothing. */
-function says(bound: number | undefined): bound is number {
-  return bound !== undefined && Math.abs(bound) < Number.MAX_SAFE_INTEGER;
-}
-
-function range({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: JsonSchema): string {
-  const bounds = [];
-  if (says(minimum)) bounds.push(`>= ${minimum}`);
-  if (says(exclusiveMinimum)) bounds.push(`> ${exclusiveMinimum}`);
-  if (says(maximum)) bounds.push(`<= ${maximum}`);
-  if (says(exclusiveMaximum)) bounds.push(`< ${exclusiveMaximum}`);
-  return bounds.length === 0 ? "" : ` ${bounds.join(", ")}`;
 }

@@ -17,7 +17,8 @@ function editDistance(a: string, b: string): number {
 /** The legal name a misspelt one most likely meant, or undefined where none is near. Case does not count. */
 export function nearest(got: string, legal: Iterable<string>): string | undefined {
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(got.length * 0.4)) + 1;
+  // Changing most of a short name would make it any other.
+  let bestDistance = Math.min(Math.max(2, Math.floor(got.length * 0.4)), Math.floor(got.length / 2)) + 1;
   for (const name of legal) {
     const distance = editDistance(got.toLowerCase(), name.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [name, distance];

@@ -3,6 +3,7 @@ import type { FileReader } from "../data/file-reader.ts";
 import { PARTITIONERS } from "../data/partition.ts";
 import type { DataRecord } from "../data/record.ts";
 import { loadRecords } from "../data/source.ts";
+import { checkRoster } from "../federation/roster.ts";
 import { stream } from "../tensor/random.ts";
 import type { ExperimentConfig } from "./schema.ts";
 
@@ -17,7 +18,7 @@ export interface ClientRecords {
  * Reads every file of a configuration and gives each client its records: its own files, or a share of the pooled ones;
  * then what it holds out, then the limit. A pure function of the files and the configuration.
  *
- * @throws UserError of kind `data` for unusable files, and for a client left without records.
+ * @throws UserError of kind `data` for unusable files, names, and a client left without records.
  */
 export async function loadClientRecords(
   { data, federation, seed }: ExperimentConfig,
@@ -34,10 +35,12 @@ export async function loadClientRecords(
             heldOut: heldOut === undefined ? undefined : await load(heldOut),
           })),
         );
-  return given.map(({ name, train, heldOut }) => {
+  const clients = given.map(({ name, train, heldOut }) => {
     const split = heldOut === undefined ? holdOut(name, train, data.heldOutRecords, seed) : { train, heldOut };
     return { name, train: limited(name, split.train, data.limit, seed), heldOut: split.heldOut };
   });
+  checkRoster(clients.map(({ name, train, heldOut }) => ({ name, records: train.length, heldOut: heldOut.length })));
+  return clients;
 }
 
 /** The records of the common held-out set; empty where none is configured. */

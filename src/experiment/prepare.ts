@@ -10,6 +10,7 @@ import type { ModelConfig } from "../model/config.ts";
 import type { LoraShape } from "../model/language-model.ts";
 import type { Example } from "../train/example.ts";
 import { loadClientRecords, loadCommonRecords } from "./client-records.ts";
+import { participation } from "./parse.ts";
 import type { Platform } from "./ports.ts";
 import type { ExperimentConfig } from "./schema.ts";
 
@@ -44,6 +45,12 @@ export async function prepareExperiment(
   platform: Platform,
   { onProgress }: PrepareOptions = {},
 ): Promise<Prepared> {
+  // Opening a base may take minutes; a mistake in the data shows before.
+  onProgress?.("reading data");
+  const records = await loadClientRecords(config, platform.files);
+  const commonRecords = await loadCommonRecords(config, platform.files);
+  const problem = participation(config.federation, records.length);
+  if (problem !== undefined) throw new UserError("config", problem.message, { hint: problem.hint });
   onProgress?.(`opening ${config.model.base}`);
   const model = await platform.openModel(config.model.base);
   const { maxLength } = config.data;
@@ -51,29 +58,24 @@ export async function prepareExperiment(
     throw new UserError(
       "config",
       `data.maxLength is ${maxLength}, but ${model.ref} has ${model.config.maxPositions} positions`,
+      { hint: `Lower data.maxLength to ${model.config.maxPositions} or less.` },
     );
   }
   const tokenizer = openTokenizer(model);
   const lora = loraShape(config.adapter, model.config);
-  onProgress?.("reading data");
-  const records = await loadClientRecords(config, platform.files);
   const template = TEMPLATES[config.data.template];
-  const encode = (list: readonly DataRecord[]) => encodeRecords(list, template, tokenizer, config.data);
+  const encode = (list: readonly DataRecord[], whose: string) => {
+    const encoded = encodeRecords(list, template, tokenizer, config.data);
+    if (encoded.examples.length > 0 || list.length === 0) return encoded;
+    const what = `${whose}: none of ${list.length} records has an answer within data.maxLength (${maxLength} tokens)`;
+    throw new UserError("data", what, { hint: "Raise data.maxLength, or leave these records out." });
+  };
   onProgress?.("tokenising");
   const clients = records.map(({ name, train, heldOut }): PreparedClient => {
-    const { examples, report } = encode(train);
-    if (examples.length === 0) {
-      const why =
-        train.length === 0
-          ? "has no records"
-          : `has ${train.length} records, none with an answer within data.maxLength (${maxLength} tokens)`;
-      throw new UserError("data", `client ${name} ${why}`, {
-        hint: "Give it records, raise data.maxLength, or leave the client out.",
-      });
-    }
-    return { name, train: examples, heldOut: encode(heldOut).examples, report };
+    const { examples, report } = encode(train, `client ${name}`);
+    return { name, train: examples, heldOut: encode(heldOut, `client ${name}, held out`).examples, report };
   });
-  const common = encode(await loadCommonRecords(config, platform.files)).examples;
+  const common = encode(commonRecords, "data.heldOut").examples;
   return { config, model, tokenizer, template, lora, clients, common };
 }
 

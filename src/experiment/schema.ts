@@ -16,10 +16,11 @@ const count = z.int().min(1);
 const natural = z.int().min(0);
 const positive = z.number().positive();
 const fraction = z.number().min(0).lt(1);
-const files = z.union([z.string(), z.array(z.string()).min(1)]);
+const text = z.string().min(1);
+const files = z.union([text, z.array(text).min(1)]);
 
 const clientFiles = z.strictObject({
-  name: z.string().describe("Name of the client, in tables, events and the run folder."),
+  name: text.describe("Name of the client, in tables, events and the run folder."),
   train: files.describe("File or files it trains on."),
   heldOut: files.optional().describe("File or files it is evaluated on and never trains on."),
 });
@@ -30,11 +31,9 @@ const clientFiles = z.strictObject({
  */
 export const experimentSchema = z.strictObject({
   model: z.strictObject({
-    base: z
-      .string()
-      .describe(
-        "Base model: a local folder in Hugging Face layout, or npm:package. LLaMA, Mistral, Qwen2, Qwen3 architectures.",
-      ),
+    base: text.describe(
+      "Base model: a local folder in Hugging Face layout, or npm:package. LLaMA, Mistral, Qwen2, Qwen3 architectures.",
+    ),
   }),
 
   adapter: z
@@ -62,7 +61,7 @@ export const experimentSchema = z.strictObject({
     partition: z
       .strictObject({
         by: names(PARTITIONERS).default("iid").describe("How pooled records are dealt to clients."),
-        field: z.string().optional().describe("Column whose values make clients differ (dirichlet, field)."),
+        field: text.optional().describe("Column whose values make clients differ (dirichlet, field)."),
         alpha: positive
           .default(0.5)
           .describe("Concentration of the Dirichlet draw; smaller is more uneven (dirichlet, quantity)."),
@@ -75,7 +74,7 @@ export const experimentSchema = z.strictObject({
       .describe("Records each client without a heldOut file keeps apart for evaluation."),
     limit: count.optional().describe("Use at most this many records a client, drawn by the seed."),
     fields: z
-      .partialRecord(names(ALIASES), z.string())
+      .partialRecord(names(ALIASES), text)
       .default({})
       .describe("Where a record's parts lie, e.g. { instruction: question, response: answer }."),
     format: names(FORMATS).optional().describe("File format, where the extension does not tell."),
@@ -141,7 +140,7 @@ export const experimentSchema = z.strictObject({
         .describe("Held-out loss after every so many rounds; 0: only before the first and after the last."),
       limit: count.optional().describe("At most this many records of each held-out set."),
       prompts: z
-        .array(z.string())
+        .array(text)
         .default([])
         .describe("Prompts answered by the base and by the final adapter, greedily."),
       maxNewTokens: count.default(96).describe("Longest answer to a prompt, in tokens."),

@@ -19,18 +19,30 @@ function isKeySegment(name: string): boolean {
   }
 }
 
+function shortened(name: string): string {
+  return name.length <= 40 ? name : `${name.slice(0, 40)}…`;
+}
+
 /** Throws a `UserError` of kind `data` for no clients, two of one name, an unusable name, or a client without records. */
 export function checkRoster(clients: readonly FederationClient[]): void {
   if (clients.length === 0) throw new UserError("data", "There are no clients to train with.");
   const seen = new Set<string>();
   for (const { name, records } of clients) {
-    if (seen.has(name)) throw new UserError("data", `Two clients are called "${name}".`);
-    seen.add(name);
     if (!isKeySegment(name)) {
-      throw new UserError("data", `A client cannot be called "${name}": names have 1 to about 60 characters.`);
+      throw new UserError(
+        "data",
+        `A client cannot be called "${shortened(name)}": the name has ${[...name].length} characters, expected 1 to about 60.`,
+        { hint: "Give the client another name." },
+      );
     }
+    if (seen.has(name)) {
+      throw new UserError("data", `Two clients are called "${name}".`, { hint: "Give every client a name of its own." });
+    }
+    seen.add(name);
     if (!Number.isInteger(records) || records < 1) {
-      throw new UserError("data", `Client "${name}" has ${records} records to train on; it needs at least 1.`);
+      throw new UserError("data", `Client "${name}" has ${records} records to train on; it needs at least 1.`, {
+        hint: "Give it records, or leave the client out.",
+      });
     }
   }
 }

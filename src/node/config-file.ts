@@ -1,9 +1,12 @@
 import { readFileSync } from "node:fs";
-import path from "node:path";
 import { LineCounter, parseDocument, parse as parseYaml } from "yaml";
 import { UserError } from "../diagnostics/user-error.ts";
-import { applySetting, parseExperiment } from "../experiment/parse.ts";
+import { applySetting } from "../experiment/apply-setting.ts";
+import { parseExperiment } from "../experiment/parse.ts";
 import type { ExperimentConfig } from "../experiment/schema.ts";
+import { nearFile } from "./files.ts";
+
+const EXAMPLE = "See examples/quickstart.yaml for one to start from.";
 
 /**
  * Reads a configuration file (YAML, of which JSON is a part), replaces `${NAME}` by environment variables, applies
@@ -12,31 +15,57 @@ import type { ExperimentConfig } from "../experiment/schema.ts";
  * @throws UserError of kind `config`.
  */
 export function readConfigFile(file: string, settings: readonly string[] = []): ExperimentConfig {
-  let text: string;
+  const value = expand(parseText(readText(file), file), file);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    const got = Array.isArray(value) ? "a list" : value === null ? "nothing" : `a ${typeof value}`;
+    throw new UserError("config", `${file} holds ${got}, expected a mapping of settings`, { hint: EXAMPLE });
+  }
+  const config = value as Record<string, unknown>;
+  for (const setting of settings) applySetting(config, setting, (raw) => expand(parseYaml(raw), "--set"));
+  return parseExperiment(config, file);
+}
+
+function readText(file: string): string {
+  let bytes: Uint8Array;
   try {
-    text = readFileSync(file, "utf8");
+    bytes = readFileSync(file);
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    const what =
-      code === "ENOENT" ? "there is no such file" : code === "EISDIR" ? "it is a folder" : (cause as Error).message;
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const absent = code === "ENOENT" || code === "ENOTDIR";
+    const what = absent ? "there is no such file" : code === "EISDIR" ? "it is a folder" : message;
+    const near = absent ? nearFile(file) : undefined;
     throw new UserError("config", `cannot read the configuration ${file}: ${what}`, {
-      hint: "See examples/quickstart.yaml for a configuration to start from.",
+      hint: near === undefined ? EXAMPLE : `Did you mean ${near}?`,
       cause,
     });
   }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new UserError("config", `${file} is not UTF-8 text, expected YAML or JSON`, { hint: EXAMPLE, cause });
+  }
+}
+
+function parseText(text: string, file: string): unknown {
   const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  const document = parseDocument(text, { lineCounter, prettyErrors: false, logLevel: "error" });
   const [problem] = document.errors;
   if (problem !== undefined) {
     const { line, col } = lineCounter.linePos(problem.pos[0]);
-    throw new UserError("config", `${file}, line ${line}, column ${col}: ${problem.message}`);
+    const what = problem.code === "MULTIPLE_DOCS" ? "a second document, expected one" : problem.message;
+    throw new UserError("config", `${file}, line ${line}, column ${col}: ${what}`, {
+      hint: "Correct the YAML there, or in the lines before; indentation counts.",
+    });
   }
-  const value = expand(document.toJS(), file) as Record<string, unknown> | null;
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new UserError("config", `${file} holds no mapping of settings`, { hint: "See examples/quickstart.yaml." });
+  try {
+    return document.toJS();
+  } catch (cause) {
+    // Aliases (*name) are followed only now.
+    throw new UserError("config", `${file}: ${(cause as Error).message}`, {
+      hint: "Write the value out in place of the alias.",
+      cause,
+    });
   }
-  for (const setting of settings) applySetting(value, setting, (raw) => expand(parseYaml(raw), "--set"));
-  return parseExperiment(value, path.basename(file));
 }
 
 function expand(value: unknown, where: string): unknown {

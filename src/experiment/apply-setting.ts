@@ -1,0 +1,42 @@
+import { UserError } from "../diagnostics/user-error.ts";
+
+/**
+ * Applies `--set a.b=value` to a configuration before it is checked. The value is what YAML makes of it (`parse`); null
+ * takes a setting away, so that its default holds. `a.0.b` reaches into the first entry of a list.
+ *
+ * @throws UserError of kind `config` for a setting without `=` or without a value, and for one that reaches into
+ * something that is neither section nor list, or beyond the end of a list.
+ */
+export function applySetting(config: Record<string, unknown>, setting: string, parse: (text: string) => unknown): void {
+  const fail = (problem: string, hint?: string): UserError =>
+    new UserError("config", `--set ${setting}: ${problem}`, { hint });
+  const at = setting.indexOf("=");
+  if (at < 1) throw fail("expected key=value", "For example: --set training.learningRate=1e-4");
+  const keys = setting.slice(0, at).split(".");
+  const text = setting.slice(at + 1).trim();
+  if (text === "") throw fail("there is no value after =", "The value null takes a setting away, so that its default holds.");
+  let value: unknown;
+  try {
+    value = parse(text) ?? undefined;
+  } catch (cause) {
+    if (cause instanceof UserError) throw cause;
+    const [problem] = (cause as Error).message.split(/ at line |\n/);
+    throw fail(`the value is not YAML: ${problem}`, "Quote a text with : # { or [ in it: --set 'key=\"a: b\"'.");
+  }
+  let object: object = config;
+  for (const [depth, key] of keys.entries()) {
+    const path = keys.slice(0, depth).join(".");
+    if (Array.isArray(object) && !(Number(key) <= object.length && String(Number(key)) === key)) {
+      throw fail(`${path} is a list of ${object.length}, expected a number from 0 to ${object.length} after it, got '${key}'`);
+    }
+    const last = depth === keys.length - 1;
+    const found = Object.hasOwn(object, key) ? (object as Record<string, unknown>)[key] : undefined;
+    const next = last ? value : (found ?? {});
+    if (!last && typeof next !== "object") {
+      throw fail(`${[path, key].filter(Boolean).join(".")} is ${JSON.stringify(next)}, which has nothing inside to set`);
+    }
+    // As an assignment would not, this makes a key of any name the object's own.
+    Object.defineProperty(object, key, { value: next, writable: true, enumerable: true, configurable: true });
+    object = next as object;
+  }
+}

@@ -1,0 +1,67 @@
+import { experimentJsonSchema } from "./schema.ts";
+
+/** As much of JSON Schema as the schema of configurations uses. */
+export interface JsonSchema {
+  readonly type?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly items?: JsonSchema;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly required?: readonly string[];
+  readonly propertyNames?: JsonSchema;
+  readonly additionalProperties?: JsonSchema | boolean;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly exclusiveMaximum?: number;
+}
+
+/** The part of the schema of configurations that a path leads to; undefined for a key that is not in it. */
+export function schemaAt(path: readonly PropertyKey[]): JsonSchema | undefined {
+  return path.reduce<JsonSchema | undefined>((at, part) => {
+    if (typeof part === "number") return at?.items;
+    const own = at?.properties;
+    if (own !== undefined) return Object.hasOwn(own, part) ? own[String(part)] : undefined;
+    return typeof at?.additionalProperties === "object" ? at.additionalProperties : undefined;
+  }, experimentJsonSchema() as JsonSchema);
+}
+
+/** The keys a mapping may have. */
+export function keysOf(schema: JsonSchema | undefined): string[] {
+  return Object.keys(schema?.properties ?? {}).concat((schema?.propertyNames?.enum ?? []).map(String));
+}
+
+/** What a setting takes, as documentation and errors call it: `integer >= 1`, `list of strings`, `cosine, constant`. */
+export function typeText(schema: JsonSchema): string {
+  if (schema.enum !== undefined) return schema.enum.map(String).join(", ");
+  if (schema.const !== undefined) return String(schema.const);
+  if (schema.anyOf !== undefined) return schema.anyOf.map(typeText).join(" or ");
+  switch (schema.type) {
+    case "array":
+      return `list of ${schema.items?.properties === undefined ? `${typeText(schema.items ?? {})}s` : "entries"}`;
+    case "object":
+      return "mapping";
+    case "integer":
+    case "number":
+      return schema.type + range(schema);
+    default:
+      return schema.type ?? "any";
+  }
+}
+
+/** A whole number's schema names the safe integers as bounds, which says nothing. */
+function says(bound: number | undefined): bound is number {
+  return bound !== undefined && Math.abs(bound) < Number.MAX_SAFE_INTEGER;
+}
+
+function range({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: JsonSchema): string {
+  const bounds = [];
+  if (says(minimum)) bounds.push(`>= ${minimum}`);
+  if (says(exclusiveMinimum)) bounds.push(`> ${exclusiveMinimum}`);
+  if (says(maximum)) bounds.push(`<= ${maximum}`);
+  if (says(exclusiveMaximum)) bounds.push(`< ${exclusiveMaximum}`);
+  return bounds.length === 0 ? "" : ` ${bounds.join(", ")}`;
+}
