@@ -74,6 +74,24 @@ describe.each(GOLDEN_FAMILIES)("%s against PyTorch", (family) => {
     await engine.dispose();
   });
 
+  test("dropout masks belong to the example, whatever it runs together with", async () => {
+    const losses: number[] = [];
+    for (const microBatchTokens of [1, 1000]) {
+      const engine = await openGradientEngine({
+        ...golden,
+        runtime: onnxRuntime(),
+        dropout: 0.5,
+        maxLength,
+        microBatchTokens,
+      });
+      const { loss } = await engine.step(adapter, examples, (...key) => stream(3, ...key));
+      losses.push(loss);
+      await engine.dispose();
+    }
+    expect(Math.abs(losses[0]! - losses[1]!)).toBeLessThan(1e-5);
+    expect(Math.abs(losses[0]! - expected.sft.loss)).toBeGreaterThan(1e-3);
+  });
+
   test("logits of every real position", async () => {
     const scorer = await openScorer({ ...golden, runtime: onnxRuntime(), maxLength, microBatchTokens: 1000 });
     const { shape, data } = goldenTensors(family, "logits.safetensors").get("logits")!;

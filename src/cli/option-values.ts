@@ -5,6 +5,12 @@ export function collect(value: string, earlier: readonly string[] = []): readonl
   return [...earlier, value];
 }
 
+/** A parser for a flag that takes a text: an empty one comes from a variable of the shell that is not set. */
+export function textFlag(value: string): string {
+  if (value.trim() === "") throw new InvalidArgumentError("Expected a text that is not empty.");
+  return value;
+}
+
 /** A parser for a flag that takes a number in a range. */
 export function numberFlag({
   integer = false,
@@ -17,7 +23,7 @@ export function numberFlag({
 }): (text: string) => number {
   return (text) => {
     const value = text.trim() === "" ? Number.NaN : Number(text);
-    if (Number.isNaN(value) || value < min || value > max || (integer && !Number.isSafeInteger(value))) {
+    if (!Number.isFinite(value) || value < min || value > max || (integer && !Number.isSafeInteger(value))) {
       const kind = integer ? "a whole number" : "a number";
       throw new InvalidArgumentError(
         `Expected ${kind}${max === Infinity ? `, ${min} or more` : ` from ${min} to ${max}`}.`,

@@ -2,7 +2,7 @@ import { Command, CommanderError, Help, Option } from "commander";
 import { TEMPLATES } from "../data/template.ts";
 import type { CommandContext } from "./command-context.ts";
 import { allSettingsHelp, commonSettingsHelp, examplesHelp } from "./help-text.ts";
-import { collect, numberFlag } from "./option-values.ts";
+import { collect, numberFlag, textFlag } from "./option-values.ts";
 import type { ConfigFlags } from "./config-command.ts";
 import type { GenerateFlags } from "./generate-command.ts";
 import type { PartitionFlags } from "./partition-command.ts";
@@ -33,14 +33,14 @@ const setOption = (): Option =>
     .argParser(collect)
     .default([], "none");
 const modelOption = (): Option =>
-  new Option("--model <ref>", "base model: a local folder, or npm:package").makeOptionMandatory();
+  new Option("--model <ref>", "base model: a local folder, or npm:package").argParser(textFlag).makeOptionMandatory();
 const adapterOption = (): Option =>
-  new Option("--adapter <folder>", "adapter to apply to it (PEFT layout); default: the bare base");
+  new Option("--adapter <folder>", "adapter to apply to it (PEFT layout); default: the bare base").argParser(textFlag);
 const templateOption = (): Option =>
   new Option("--template <name>", "how text is put to the model").choices(Object.keys(TEMPLATES)).default("chat");
 const threadsOption = (): Option =>
   advanced(
-    new Option("--threads <n>", "threads of the engine; default: all cores").argParser(
+    new Option("--threads <n>", "threads of the engine; default: one a physical core").argParser(
       numberFlag({ integer: true, min: 1 }),
     ),
   );
@@ -64,7 +64,7 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     )
     .argument("<config>", "configuration file (YAML or JSON); paths in it start at its folder")
     .addOption(setOption())
-    .option("--out <folder>", "run folder (default: runs/<name of the configuration>)")
+    .option("--out <folder>", "run folder (default: runs/<name of the configuration>)", textFlag)
     .option("--json", "write every event as a line of JSON to stdout, the summary last")
     .addOption(threadsOption())
     .addHelpText("after", () =>
@@ -80,7 +80,7 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .description("Sums the log-probabilities of the answers in a data file, record by record.")
     .addOption(modelOption())
     .addOption(adapterOption())
-    .requiredOption("--data <file>", "records to score (jsonl, json, csv, tsv, parquet)")
+    .requiredOption("--data <file>", "records to score (jsonl, json, csv, tsv, parquet)", textFlag)
     .addOption(templateOption())
     .option("--json", "write a line of JSON for each record, the totals last")
     .addOption(
@@ -99,7 +99,7 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .description("Answers one prompt; the text appears as it is written.")
     .addOption(modelOption())
     .addOption(adapterOption())
-    .requiredOption("--prompt <text>", "what to answer")
+    .requiredOption("--prompt <text>", "what to answer", textFlag)
     .option("--system <text>", "system message before the prompt")
     .addOption(
       new Option("--max-new-tokens <n>", "longest answer")

@@ -137,6 +137,7 @@ function nextCommands({ config, baseDir, folder }: ReportOptions): string[][] {
       "npx openfedllm score",
       ...adapted,
       ...template,
+      `--max-length ${data.maxLength}`,
       `--data ${shellQuote(typedPath(baseDir, heldOut))}`,
     ]);
   }

@@ -88,6 +88,9 @@ function parse(text: string, where: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
-    throw new UserError("data", `${where}: not valid JSON (${(cause as Error).message})`, { cause });
+    throw new UserError("data", `${where}: not valid JSON (${(cause as Error).message})`, {
+      hint: "Correct or remove it.",
+      cause,
+    });
   }
 }

@@ -51,7 +51,8 @@ export async function loadRecords(
   const rows = await FORMATS[format](packed ? await gunzip(stored, path) : stored, path);
   const { records, problems } = parseRows(rows, options.fields);
   if (problems.length > 0 && (options.invalid !== "skip" || records.length === 0)) throw recordError(problems);
-  if (records.length === 0) throw new UserError("data", `${path}: no records`);
+  if (records.length === 0)
+    throw new UserError("data", `${path}: no records`, { hint: "Put records in it, or leave it out." });
   return { records, skipped: problems };
 }
 

@@ -47,7 +47,10 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
   try {
     inner = openLibraryTokenizer(files.tokenizer, config);
   } catch (cause) {
-    throw new UserError("model", `the tokenizer cannot be used (${(cause as Error).message})`, { cause });
+    throw new UserError("model", `the tokenizer cannot be used (${(cause as Error).message})`, {
+      hint: "Copy tokenizer.json and tokenizer_config.json of the model again.",
+      cause,
+    });
   }
   const plain = (text: string): { ids: number[]; tokens: string[] } =>
     inner.encode(text, { add_special_tokens: false });

@@ -14,7 +14,8 @@ export function applySetting(config: Record<string, unknown>, setting: string, p
   if (at < 1) throw fail("expected key=value", "For example: --set training.learningRate=1e-4");
   const keys = setting.slice(0, at).split(".");
   const text = setting.slice(at + 1).trim();
-  if (text === "") throw fail("there is no value after =", "The value null takes a setting away, so that its default holds.");
+  if (text === "")
+    throw fail("there is no value after =", "The value null takes a setting away, so that its default holds.");
   let value: unknown;
   try {
     value = parse(text) ?? undefined;
@@ -27,13 +28,17 @@ export function applySetting(config: Record<string, unknown>, setting: string, p
   for (const [depth, key] of keys.entries()) {
     const path = keys.slice(0, depth).join(".");
     if (Array.isArray(object) && !(Number(key) <= object.length && String(Number(key)) === key)) {
-      throw fail(`${path} is a list of ${object.length}, expected a number from 0 to ${object.length} after it, got '${key}'`);
+      throw fail(
+        `${path} is a list of ${object.length}, expected a number from 0 to ${object.length} after it, got '${key}'`,
+      );
     }
     const last = depth === keys.length - 1;
     const found = Object.hasOwn(object, key) ? (object as Record<string, unknown>)[key] : undefined;
     const next = last ? value : (found ?? {});
     if (!last && typeof next !== "object") {
-      throw fail(`${[path, key].filter(Boolean).join(".")} is ${JSON.stringify(next)}, which has nothing inside to set`);
+      throw fail(
+        `${[path, key].filter(Boolean).join(".")} is ${JSON.stringify(next)}, which has nothing inside to set`,
+      );
     }
     // As an assignment would not, this makes a key of any name the object's own.
     Object.defineProperty(object, key, { value: next, writable: true, enumerable: true, configurable: true });

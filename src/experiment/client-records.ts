@@ -7,6 +7,9 @@ import { checkRoster } from "../federation/roster.ts";
 import { stream } from "../tensor/random.ts";
 import type { ExperimentConfig } from "./schema.ts";
 
+/** The name the common held-out set is reported under. */
+export const COMMON_SET = "common";
+
 /** A client's records before they become tokens, in the order of its files. */
 export interface ClientRecords {
   readonly name: string;
@@ -35,6 +38,11 @@ export async function loadClientRecords(
             heldOut: heldOut === undefined ? undefined : await load(heldOut),
           })),
         );
+  if (data.heldOut !== undefined && given.some(({ name }) => name === COMMON_SET)) {
+    throw new UserError("data", `a client is called "${COMMON_SET}", which is what data.heldOut is reported as`, {
+      hint: "Give the client another name.",
+    });
+  }
   const clients = given.map(({ name, train, heldOut }) => {
     const split = heldOut === undefined ? holdOut(name, train, data.heldOutRecords, seed) : { train, heldOut };
     return { name, train: limited(name, split.train, data.limit, seed), heldOut: split.heldOut };
@@ -53,10 +61,14 @@ async function loadAll(
   paths: string | readonly string[],
   data: ExperimentConfig["data"],
 ): Promise<DataRecord[]> {
+  const list = [paths].flat();
   const loaded = await Promise.all(
-    [paths].flat().map((path) => loadRecords(files, path, { format: data.format, fields: data.fields })),
+    list.map((path) => loadRecords(files, path, { format: data.format, fields: data.fields })),
   );
-  return loaded.flatMap(({ records }) => records);
+  const all = loaded.flatMap(({ records }) => records);
+  if (new Set(all.map(({ id }) => id)).size === all.length) return all;
+  // Two files of one name in different folders: their whole paths tell their records apart.
+  return all.map((record) => ({ ...record, id: `${record.source.file}#${record.source.record}` }));
 }
 
 function dealt(

@@ -12,7 +12,7 @@ import type { ExperimentConfig } from "./schema.ts";
  * own shuffled order where its last round left off.
  */
 export function localTrainer(
-  engine: GradientEngine,
+  engine: () => Promise<GradientEngine>,
   { training, seed }: Pick<ExperimentConfig, "training" | "seed">,
   examplesOf: (client: string) => readonly Example[],
 ): LocalTrainer {
@@ -26,7 +26,7 @@ export function localTrainer(
       const first = task.earlierRounds * steps * perStep;
       task.onStart(steps);
       const result = await trainLocally({
-        engine,
+        engine: await engine(),
         adapter: task.adapter,
         steps,
         batch: (step) =>

@@ -18,7 +18,9 @@ interface Problem {
  */
 export function parseExperiment(value: unknown, where: string): ExperimentConfig {
   const parsed = experimentSchema.safeParse(value);
-  const { message, hint } = parsed.success ? (contradiction(parsed.data) ?? {}) : explainAll(parsed.error.issues, value);
+  const { message, hint } = parsed.success
+    ? (contradiction(parsed.data) ?? {})
+    : explainAll(parsed.error.issues, value);
   if (message !== undefined) throw new UserError("config", `${where}: ${message}`, { hint });
   return parsed.data!;
 }
@@ -85,7 +87,10 @@ export function participation(
 function explainAll(issues: readonly z.core.$ZodIssue[], root: unknown): Problem {
   const { message, hint } = explain(issues[0]!, root);
   const more = issues.length - 1;
-  return { message: more === 0 ? message : `${message} (and ${more} more ${more === 1 ? "mistake" : "mistakes"})`, hint };
+  return {
+    message: more === 0 ? message : `${message} (and ${more} more ${more === 1 ? "mistake" : "mistakes"})`,
+    hint,
+  };
 }
 
 function explain(issue: z.core.$ZodIssue, root: unknown): Problem {

@@ -2,7 +2,7 @@ import { UserError } from "../diagnostics/user-error.ts";
 import { describePartition } from "../data/partition.ts";
 import type { DataRecord } from "../data/record.ts";
 import { TEMPLATES, type Template } from "../data/template.ts";
-import { encodeRecords, type EncodeReport } from "../data/tokens.ts";
+import { encodeMessages, encodeRecords, type EncodeReport } from "../data/tokens.ts";
 import { checkVocabulary, createTokenizer, type Tokenizer } from "../data/tokenizer.ts";
 import { adapterScale, targetModules, type AdapterConfig } from "../model/adapter.ts";
 import type { BaseModel } from "../model/base-model.ts";
@@ -76,6 +76,17 @@ export async function prepareExperiment(
     return { name, train: examples, heldOut: encode(heldOut, `client ${name}, held out`).examples, report };
   });
   const common = encode(commonRecords, "data.heldOut").examples;
+  for (const prompt of config.evaluation.prompts) {
+    const { length } = encodeMessages([{ role: "user", content: prompt }], template, tokenizer, config.data);
+    if (length < config.data.maxLength - 1) continue;
+    throw new UserError(
+      "config",
+      `a prompt of evaluation.prompts is ${length} tokens long, and with data.maxLength ${config.data.maxLength} no room is left for an answer`,
+      {
+        hint: "Shorten the prompt or raise data.maxLength.",
+      },
+    );
+  }
   return { config, model, tokenizer, template, lora, clients, common };
 }
 

@@ -8,8 +8,9 @@ import type { ExperimentConfig } from "./schema.ts";
 /** What `config.json` of a run folder holds. */
 interface StoredRun {
   readonly config: ExperimentConfig;
-  /** sha256 of all training and held-out examples, and of the base's weights. */
+  /** sha256 of all training and held-out examples. */
   readonly data: string;
+  /** sha256 of the base's weights and architecture. */
   readonly model: string;
 }
 
@@ -18,17 +19,24 @@ interface StoredRun {
  * configuration; one that holds another run is refused. Settings that change nothing in the adapter (threads, which
  * adapters are kept) may differ. Returns the identity.
  *
- * @throws UserError of kind `config` naming the first settings that differ.
+ * @throws UserError of kind `config` naming the first settings that differ, `storage` for a damaged `config.json`.
  */
 export async function bindRun(prepared: Prepared, store: RunStore): Promise<string> {
   const run: StoredRun = {
     config: prepared.config,
     data: await examplesHash(prepared),
-    model: prepared.model.weights.fingerprint,
+    model: await sha256(
+      new TextEncoder().encode(JSON.stringify([prepared.model.weights.fingerprint, prepared.model.config])),
+    ),
   };
   const stored = (await store.readJson("config.json")) as StoredRun | undefined;
   if (stored === undefined) await store.saveJson("config.json", run);
-  else refuseOther(stored, run);
+  else if (typeof stored?.config === "object" && stored.config !== null) refuseOther(stored, run);
+  else {
+    throw new UserError("storage", "config.json of the run folder is damaged: it holds no configuration", {
+      hint: "Put the file back from a copy, or start the run in a new folder.",
+    });
+  }
   return sha256(new TextEncoder().encode(JSON.stringify([withoutIndifferent(run.config), run.data, run.model])));
 }
 
@@ -37,7 +45,7 @@ function refuseOther(stored: StoredRun, run: StoredRun): void {
   if (differences.length === 0 && stored.data !== run.data)
     differences.push("the data (the files' records have changed)");
   if (differences.length === 0 && stored.model !== run.model)
-    differences.push("the base model (its weights have changed)");
+    differences.push("the base model (its weights or its config.json have changed)");
   if (differences.length === 0) return;
   const shown = differences.slice(0, 3).join("; ");
   throw new UserError(

@@ -12,6 +12,7 @@ import type { Example } from "../train/example.ts";
 import { openGradientEngine } from "../train/gradient-engine.ts";
 import { openScorer, type Scorer } from "../train/scorer.ts";
 import { answerPrompts } from "./answers.ts";
+import { COMMON_SET } from "./client-records.ts";
 import { localTrainer } from "./local-trainer.ts";
 import { Metrics } from "./metrics.ts";
 import type { Platform, RunStore } from "./ports.ts";
@@ -24,9 +25,6 @@ export interface RunOptions {
   readonly emit?: EmitEvent;
   readonly signal?: AbortSignal;
 }
-
-/** The name the common held-out set is reported under. */
-const COMMON_SET = "common";
 
 /**
  * Runs a prepared experiment in a run store, or goes on with the run that is in it. Killed anywhere and called again,
@@ -42,6 +40,7 @@ export async function runExperiment(
 ): Promise<RunSummary> {
   const { config, model, lora, clients } = prepared;
   const identity = await bindRun(prepared, store);
+  const earlier = (await store.readJson("metrics.json")) as { summary?: RunSummary } | undefined;
   const metrics = new Metrics();
   const holds = await eventsThatHold(store.exchange);
   let saved = -1;
@@ -64,8 +63,9 @@ export async function runExperiment(
     maxLength: config.data.maxLength,
   };
   const { microBatchTokens } = config.training;
-  const engine = await openGradientEngine({ ...shared, dropout: config.adapter.dropout, microBatchTokens });
-  const scorer = await openScorer({ ...shared, microBatchTokens });
+  // A finished run that is asked for again needs neither.
+  const engine = opened(() => openGradientEngine({ ...shared, dropout: config.adapter.dropout, microBatchTokens }));
+  const scorer = opened(() => openScorer({ ...shared, microBatchTokens }));
   try {
     const initialAdapter = initAdapter(config.adapter, model.config, config.seed);
     const saveAdapter = async (round: number, adapter: Params): Promise<void> => {
@@ -85,7 +85,7 @@ export async function runExperiment(
     const outcome = await runFederation({
       exchange: store.exchange,
       algorithm: ALGORITHMS[config.federation.algorithm](),
-      trainer: localTrainer(engine, config, (client) => byName.get(client)!.train),
+      trainer: localTrainer(engine.get, config, (client) => byName.get(client)!.train),
       memory: clientMemory(store.clientStore, store.exchange),
       initialAdapter,
       config: identity,
@@ -95,7 +95,7 @@ export async function runExperiment(
       clientsPerRound: config.federation.clientsPerRound ?? clients.length,
       minClients: config.federation.minClients,
       learningRate: (round) => SCHEDULES[config.training.schedule](config.training, round, rounds),
-      evaluate: (_round, adapter, signal) => evaluate(prepared, scorer, adapter, signal),
+      evaluate: async (_round, adapter, signal) => evaluate(prepared, await scorer.get(), adapter, signal),
       evaluateEvery: config.evaluation.every,
       async onRound(round, adapter) {
         const { saveEvery } = config.output;
@@ -106,7 +106,9 @@ export async function runExperiment(
       ...(options.signal && { signal: options.signal }),
     });
     await store.saveAdapter("adapter", config.adapter, outcome.adapter, model.ref);
-    const answers = await answerOnce(prepared, scorer, store, initialAdapter, outcome, options.signal);
+    // Answers take as long as a round on a small machine, so those of an earlier end of the same run are kept.
+    const kept = earlier?.summary?.adapter === outcome.head.adapter ? earlier.summary.answers : undefined;
+    const answers = kept ?? (await answer(prepared, scorer.get, initialAdapter, outcome, options.signal));
     const { supervisedTokens, bytesUp, bytesDown, seconds } = metrics.totals();
     const summary: RunSummary = {
       rounds,
@@ -125,6 +127,15 @@ export async function runExperiment(
     await engine.dispose();
     await scorer.dispose();
   }
+}
+
+/** Opens something on first use, and disposes of it if it was. */
+function opened<T extends { dispose(): Promise<void> }>(open: () => Promise<T>) {
+  let instance: Promise<T> | undefined;
+  return {
+    get: (): Promise<T> => (instance ??= open()),
+    dispose: async (): Promise<void> => (await instance)?.dispose(),
+  };
 }
 
 async function evaluate({ clients, common, config }: Prepared, scorer: Scorer, adapter: Params, signal?: AbortSignal) {
@@ -169,22 +180,18 @@ function heldOutResults({ evaluations }: FederationOutcome): HeldOutResult[] {
   }));
 }
 
-/** Answers take as long as a round on a small machine, so those of an earlier end of the same run are kept. */
-async function answerOnce(
+async function answer(
   prepared: Prepared,
-  scorer: Scorer,
-  store: RunStore,
+  scorer: () => Promise<Scorer>,
   initialAdapter: Params,
   { head, adapter }: FederationOutcome,
   signal: AbortSignal | undefined,
 ): Promise<readonly PromptAnswer[]> {
   if (prepared.config.evaluation.prompts.length === 0) return [];
-  const earlier = (await store.readJson("metrics.json")) as { summary?: RunSummary } | undefined;
-  if (earlier?.summary?.adapter === head.adapter && earlier.summary.answers.length > 0) return earlier.summary.answers;
   try {
-    return await answerPrompts(prepared, scorer, { before: initialAdapter, after: adapter }, signal);
+    return await answerPrompts(prepared, await scorer(), { before: initialAdapter, after: adapter }, signal);
   } catch (error) {
-    if (!signal?.aborted) throw error;
+    if (error !== signal?.reason) throw error;
     throw new UserError("interrupted", `Stopped while answering prompts; all ${head.round} rounds are safe.`, {
       hint: "Run the same command again to continue.",
       cause: error,

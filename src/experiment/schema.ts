@@ -65,7 +65,7 @@ export const experimentSchema = z.strictObject({
         alpha: positive
           .default(0.5)
           .describe("Concentration of the Dirichlet draw; smaller is more uneven (dirichlet, quantity)."),
-        minRecords: count.default(1).describe("Fewest records a client may end with (dirichlet, quantity)."),
+        minRecords: count.default(1).describe("Fewest records a client may end with."),
       })
       .prefault({}),
     heldOut: files.optional().describe("File or files of the common held-out set, reported as `common`."),
@@ -85,7 +85,10 @@ export const experimentSchema = z.strictObject({
       .enum(["section", "joined"])
       .default("section")
       .describe("Whether an instruction's input has a section of its own, or is joined to it as OpenFedLLM does."),
-    system: z.string().optional().describe("System message put before conversations that have none (template chat)."),
+    system: z
+      .string()
+      .optional()
+      .describe("System message put before conversations that have none (templates chat and vicuna)."),
     maxLength: z
       .int()
       .min(8)
@@ -116,7 +119,7 @@ export const experimentSchema = z.strictObject({
       microBatchTokens: count
         .default(1024)
         .describe(
-          "Padded tokens that run through the model at once. Changes memory and speed, not the result beyond rounding.",
+          "Padded tokens that run through the model at once. Changes memory and speed; the result only by rounding.",
         ),
     })
     .prefault({}),
@@ -139,10 +142,7 @@ export const experimentSchema = z.strictObject({
         .default(0)
         .describe("Held-out loss after every so many rounds; 0: only before the first and after the last."),
       limit: count.optional().describe("At most this many records of each held-out set."),
-      prompts: z
-        .array(text)
-        .default([])
-        .describe("Prompts answered by the base and by the final adapter, greedily."),
+      prompts: z.array(text).default([]).describe("Prompts answered by the base and by the final adapter, greedily."),
       maxNewTokens: count.default(96).describe("Longest answer to a prompt, in tokens."),
     })
     .prefault({}),
@@ -159,7 +159,7 @@ export const experimentSchema = z.strictObject({
     .strictObject({
       threads: count
         .optional()
-        .describe("Threads of the engine; default: all cores. The result does not depend on it."),
+        .describe("Threads of the engine; default: one a physical core. The result does not depend on it."),
     })
     .prefault({}),
 

@@ -21,10 +21,10 @@ export interface RunSummary {
   readonly adapter: string;
   readonly heldOut: readonly HeldOutResult[];
   readonly answers: readonly PromptAnswer[];
-  /** Over all accepted updates. */
+  /** Over all updates that clients sent. */
   readonly supervisedTokens: number;
   readonly bytesUp: number;
   readonly bytesDown: number;
-  /** Wall time spent training and evaluating, restarts added up. */
+  /** Wall time of the rounds and evaluations; of a round that was interrupted, only the part after the restart. */
   readonly seconds: number;
 }

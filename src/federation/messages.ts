@@ -79,11 +79,15 @@ function parse(bytes: Uint8Array, where: string): unknown {
   try {
     return decodeJson(bytes);
   } catch (cause) {
-    throw new UserError("storage", `The cell ${where} of the run is damaged: it is not JSON.`, {
-      hint: "Put the run folder back from a copy, or start the run in a new folder.",
-      cause,
-    });
+    throw damaged(`The cell ${where}`, "it is not JSON", cause);
   }
+}
+
+function damaged(what: string, how: string, cause?: unknown): UserError {
+  return new UserError("storage", `${what} of the run is damaged: ${how}.`, {
+    hint: "Put the run folder back from a copy, or start the run in a new folder.",
+    cause,
+  });
 }
 
 /** A cell's message, or undefined where it was not written. Throws a `UserError` of kind `storage` for a damaged one. */
@@ -100,5 +104,8 @@ export async function createMessage<T>(exchange: Exchange, key: string, message:
 /** The head and its revision; undefined where no run was started. */
 export async function readHead(exchange: Exchange): Promise<{ revision: number; head: RunHead } | undefined> {
   const found = await exchange.head();
-  return found && { revision: found.revision, head: parse(found.bytes, "head") as RunHead };
+  if (found === undefined) return undefined;
+  const head = parse(found.bytes, "head") as RunHead | null;
+  if (!Number.isInteger(head?.round)) throw damaged("The cell head", "it names no round");
+  return { revision: found.revision, head: head! };
 }

@@ -36,7 +36,9 @@ export function checkRoster(clients: readonly FederationClient[]): void {
       );
     }
     if (seen.has(name)) {
-      throw new UserError("data", `Two clients are called "${name}".`, { hint: "Give every client a name of its own." });
+      throw new UserError("data", `Two clients are called "${name}".`, {
+        hint: "Give every client a name of its own.",
+      });
     }
     seen.add(name);
     if (!Number.isInteger(records) || records < 1) {

@@ -84,7 +84,7 @@ export async function runFederation(options: FederationOptions): Promise<Federat
       }
       await playRound(options, head, revision);
     } catch (error) {
-      if (!signal?.aborted || error instanceof UserError) throw error;
+      if (!signal?.aborted || error !== signal.reason) throw error;
       await events.flush();
       throw interrupted(head.round, rounds, error);
     }

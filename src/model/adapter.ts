@@ -98,23 +98,18 @@ export function initAdapter(adapter: AdapterConfig, model: ModelConfig, seed: nu
  */
 export function checkAdapter(params: Params, adapter: AdapterConfig, model: ModelConfig, where = "adapter"): void {
   const expected = adapterShapes(adapter, model);
+  const fail = (problem: string): UserError =>
+    new UserError("model", `${where}: tensor ${problem}`, {
+      hint: "An adapter fits the base model it was trained on, with the adapter_config.json saved beside it.",
+    });
   for (const [name, shape] of expected) {
     const got = params.get(name)?.shape;
-    if (got === undefined) {
-      throw new UserError("model", `${where}: tensor ${name} is missing, expected ${formatShape(shape)}`);
-    }
-    if (!sameShape(got, shape)) {
-      throw new UserError("model", `${where}: tensor ${name} is ${formatShape(got)}, expected ${formatShape(shape)}`);
-    }
+    if (got === undefined) throw fail(`${name} is missing, expected ${formatShape(shape)}`);
+    if (!sameShape(got, shape)) throw fail(`${name} is ${formatShape(got)}, expected ${formatShape(shape)}`);
   }
   for (const [name, { shape }] of params) {
-    if (!expected.has(name)) {
-      throw new UserError(
-        "model",
-        `${where}: tensor ${name} ${formatShape(shape)} belongs to no target of the adapter`,
-      );
-    }
+    if (!expected.has(name)) throw fail(`${name} ${formatShape(shape)} belongs to no target of the adapter`);
   }
   const bad = firstNonFinite(params);
-  if (bad !== undefined) throw new UserError("model", `${where}: tensor ${bad} has values that are not finite`);
+  if (bad !== undefined) throw fail(`${bad} has values that are not finite`);
 }

@@ -74,6 +74,7 @@ class Fields {
     return new UserError(
       "model",
       `${this.#where}: ${key} ${value === undefined ? "is missing" : `is ${JSON.stringify(value)}`}, expected ${expected}`,
+      { hint: "Take a base model that is supported (docs/own-model.md), with its config.json as it was published." },
     );
   }
 

@@ -63,19 +63,15 @@ export function expectedTensors(config: ModelConfig): ReadonlyMap<string, readon
  * configuration implies is missing or misshapen. Tensors beyond those are allowed: checkpoints carry unused buffers.
  */
 export function checkShapes(shapes: ReadonlyMap<string, readonly number[]>, config: ModelConfig, where: string): void {
+  const fail = (problem: string): UserError =>
+    new UserError("model", `${where}: tensor ${problem}`, {
+      hint: "Take config.json and the weights from the same model, all of its files.",
+    });
   for (const [name, expected] of expectedTensors(config)) {
     const got = shapes.get(name);
-    if (got === undefined) {
-      throw new UserError(
-        "model",
-        `${where}: tensor ${name} is missing; config.json implies it, ${formatShape(expected)}`,
-      );
-    }
+    if (got === undefined) throw fail(`${name} is missing; config.json implies it, ${formatShape(expected)}`);
     if (!sameShape(got, expected)) {
-      throw new UserError(
-        "model",
-        `${where}: tensor ${name} is ${formatShape(got)}, but config.json implies ${formatShape(expected)}`,
-      );
+      throw fail(`${name} is ${formatShape(got)}, but config.json implies ${formatShape(expected)}`);
     }
   }
 }

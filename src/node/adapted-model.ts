@@ -14,6 +14,8 @@ export interface AdaptedModel {
   readonly scorer: Scorer;
   /** Empty without an adapter. */
   readonly adapter: Params;
+  /** Longest sequence the scorer takes: what was asked for, or all the positions the model has. */
+  readonly maxLength: number;
 }
 
 /** @throws UserError of kind `model`, among others for an adapter of another base or rank. */
@@ -21,7 +23,7 @@ export async function openAdaptedModel(
   {
     model: ref,
     adapter: folder,
-    maxLength,
+    maxLength: wanted,
   }: { readonly model: string; readonly adapter?: string | undefined; readonly maxLength: number },
   platform: Platform,
 ): Promise<AdaptedModel> {
@@ -32,13 +34,14 @@ export async function openAdaptedModel(
     loaded = await loadAdapter(folder);
     checkAdapter(loaded.params, loaded.config, model.config, folder);
   }
+  const maxLength = Math.min(wanted, model.config.maxPositions);
   const scorer = await openScorer({
     runtime: platform.runtime,
     config: model.config,
     weights: model.weights,
     lora: loaded && loraShape(loaded.config, model.config),
-    maxLength: Math.min(maxLength, model.config.maxPositions),
+    maxLength,
     microBatchTokens: 1024,
   });
-  return { model, tokenizer, scorer, adapter: loaded?.params ?? new Map() };
+  return { model, tokenizer, scorer, adapter: loaded?.params ?? new Map(), maxLength };
 }

@@ -6,7 +6,8 @@ import type { AdapterConfig } from "../model/adapter.ts";
 import { parsePeftConfig, toPeftConfig } from "../model/peft-config.ts";
 import { type Params, toFloat32 } from "../tensor/params.ts";
 import { decodeSafetensors, encodeSafetensors } from "../tensor/safetensors.ts";
-import { syncFolder } from "./directory-exchange.ts";
+import { storageError, syncFolder } from "./directory-exchange.ts";
+import { nearFile } from "./files.ts";
 import { exists, readJson } from "./model-files.ts";
 
 const CONFIG = "adapter_config.json";
@@ -20,7 +21,7 @@ const PICKLED = "adapter_model.bin";
  */
 export async function loadAdapter(dir: string): Promise<{ config: AdapterConfig; params: Params }> {
   const file = path.join(dir, CONFIG);
-  if (!(await exists(file))) throw new UserError("model", `no adapter in ${dir}: looked for ${CONFIG}`);
+  if (!(await exists(file))) throw await noAdapter(dir);
   const config = parsePeftConfig(await readJson(file), file);
   const tensors = path.join(dir, TENSORS);
   if (!(await exists(tensors))) {
@@ -33,9 +34,26 @@ export async function loadAdapter(dir: string): Promise<{ config: AdapterConfig;
         },
       );
     }
-    throw new UserError("model", `no tensors in ${dir}: looked for ${TENSORS}`);
+    throw new UserError("model", `no tensors in ${dir}: looked for ${TENSORS}`, {
+      hint: "Copy the whole folder of the adapter.",
+    });
   }
-  return { config, params: toFloat32(decodeSafetensors(await readFile(tensors), tensors)) };
+  const bytes = await readFile(tensors).catch((cause: unknown) => {
+    throw new UserError("model", `${tensors} cannot be read: ${(cause as Error).message}`, {
+      hint: "Copy the whole folder of the adapter.",
+      cause,
+    });
+  });
+  return { config, params: toFloat32(decodeSafetensors(bytes, tensors)) };
+}
+
+async function noAdapter(dir: string): Promise<UserError> {
+  const near = (await exists(dir)) ? undefined : nearFile(dir);
+  // The folder of a run holds its adapter in one of that name.
+  const inside = (await exists(path.join(dir, "adapter", CONFIG))) ? path.join(dir, "adapter") : near;
+  return new UserError("model", `no adapter in ${dir}: looked for ${CONFIG}`, {
+    hint: inside === undefined ? "Give a folder that a run or PEFT saved an adapter to." : `Did you mean ${inside}?`,
+  });
 }
 
 export async function writeAtomically(file: string, content: Uint8Array | string): Promise<void> {
@@ -66,6 +84,6 @@ export async function saveAdapter(dir: string, config: AdapterConfig, params: Pa
     await writeAtomically(path.join(dir, TENSORS), encodeSafetensors(toFloat32(params), { format: "pt" }));
     await writeAtomically(path.join(dir, CONFIG), `${JSON.stringify(toPeftConfig(config, baseName), null, 2)}\n`);
   } catch (cause) {
-    throw new UserError("storage", `the adapter cannot be written to ${dir}: ${(cause as Error).message}`, { cause });
+    throw storageError(dir, "write", cause);
   }
 }

@@ -4,6 +4,7 @@ import { access, constants, mkdir, readFile, realpath, rename, stat, writeFile }
 import os from "node:os";
 import path from "node:path";
 import { UserError } from "../diagnostics/user-error.ts";
+import { storageReason } from "./directory-exchange.ts";
 
 /**
  * The folder for what can be made again: `cacheDir`, or $OPENFEDLLM_CACHE, or `openfedllm` under $XDG_CACHE_HOME or
@@ -23,7 +24,7 @@ export async function cacheFolder(cacheDir?: string): Promise<string> {
       cause ??= error;
     }
   }
-  throw new UserError("storage", `neither ${wanted} nor ${fallback} can be written: ${(cause as Error).message}`, {
+  throw new UserError("storage", `neither ${wanted} nor ${fallback} can be written: ${storageReason(cause)}`, {
     hint: "Set OPENFEDLLM_CACHE to a folder that can.",
     cause,
   });

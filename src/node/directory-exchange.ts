@@ -14,6 +14,9 @@ const WORDS: Readonly<Record<string, string>> = {
   EPERM: "the file system does not allow it",
   EROFS: "the file system is read-only",
   ENOTDIR: "a part of the path is a file, not a folder",
+  EEXIST: "a file is in the place of the folder",
+  EISDIR: "a folder is in the place of the file",
+  ENOENT: "a folder of the path is missing and cannot be made",
   EIO: "the disk reports an error",
   EMFILE: "too many files are open",
 };
@@ -22,16 +25,25 @@ function code(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
+/** Why a file operation failed, in words. */
+export function storageReason(error: unknown): string {
+  const errno = code(error);
+  if (errno === undefined) return error instanceof Error ? error.message : String(error);
+  const words = WORDS[errno];
+  return words === undefined ? errno : `${words} (${errno})`;
+}
+
 /** The `UserError` of kind `storage` for a failed file operation at `file`; any other error is returned unchanged. */
 export function storageError(file: string, verb: "read" | "write", error: unknown): unknown {
-  const errno = code(error);
-  if (errno === undefined) return error;
-  const words = WORDS[errno];
-  const why = words === undefined ? errno : `${words} (${errno})`;
-  return new UserError("storage", `Cannot ${verb} ${file}: ${why}; the rounds and updates stored before are safe.`, {
-    hint: "Once that is put right, run the same command again: it goes on from where it stopped.",
-    cause: error,
-  });
+  if (code(error) === undefined) return error;
+  return new UserError(
+    "storage",
+    `Cannot ${verb} ${file}: ${storageReason(error)}; the rounds and updates stored before are safe.`,
+    {
+      hint: "Once that is put right, run the same command again: it goes on from where it stopped.",
+      cause: error,
+    },
+  );
 }
 
 async function guarded<T>(file: string, verb: "read" | "write", action: () => Promise<T>): Promise<T> {
@@ -152,7 +164,8 @@ export function directoryExchange(root: string): Exchange {
   async function revision(): Promise<number> {
     const folder = path.join(root, "heads");
     const names = await guarded(folder, "read", () => absentAs<string[]>([], () => readdir(folder)));
-    return Math.max(0, ...names.map((name) => Number.parseInt(name, 10)));
+    // A file manager may have put files of its own there.
+    return Math.max(0, ...names.map((name) => Number(/^(\d{8})\.json$/.exec(name)?.[1] ?? 0)));
   }
 
   return {

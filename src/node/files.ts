@@ -40,7 +40,11 @@ function namesIn(folder: string): string[] | undefined {
 function notFound(file: string, absolute: string, cause: unknown): UserError {
   const parent = path.dirname(absolute);
   const names = namesIn(parent);
-  if (names === undefined) return new UserError("data", `no file ${file}: there is no folder ${parent}`, { cause });
+  if (names === undefined)
+    return new UserError("data", `no file ${file}: there is no folder ${parent}`, {
+      hint: "Correct the path; one that is not absolute starts at the configuration's folder.",
+      cause,
+    });
   const near = nearFile(file, absolute);
   return new UserError("data", `no file ${file}`, {
     cause,

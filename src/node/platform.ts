@@ -1,3 +1,4 @@
+import os from "node:os";
 import type { Platform } from "../experiment/ports.ts";
 import { fileReader } from "./files.ts";
 import { openModel, type ModelOptions } from "./model-source.ts";
@@ -15,7 +16,8 @@ export interface NodePlatformOptions {
 export function nodePlatform({ baseDir = process.cwd(), threads, onConvert }: NodePlatformOptions = {}): Platform {
   return {
     files: fileReader(baseDir),
-    runtime: onnxRuntime(threads === undefined ? {} : { threads }),
+    // More than there are cores only get in each other's way, thousands until nothing moves.
+    runtime: onnxRuntime(threads === undefined ? {} : { threads: Math.min(threads, os.availableParallelism()) }),
     openModel: (ref) => openModel(ref, { baseDir, ...(onConvert && { onProgress: onConvert }) }),
   };
 }

@@ -23,7 +23,8 @@ export interface RunFolder extends RunStore {
  * adapters/        the adapter before round 1 and after saved rounds, in PEFT's layout
  * adapter/         the final adapter
  * exchange/        blobs and cells the rounds are committed in
- * clients/         what stateful algorithms' clients keep to themselves
+ * clients/         what stateful algorithms' clients keep to themselves; made when there is something
+ * lock             the process that works here
  * ```
  *
  * @throws UserError of kind `storage` where it cannot be written or another process works in it.

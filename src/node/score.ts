@@ -45,17 +45,22 @@ export async function scoreFile(
   onRecord: (row: RecordScore) => void,
   signal?: AbortSignal,
 ): Promise<FileScore> {
-  const { maxLength = 512 } = options;
   const { records } = await loadRecords(platform.files, options.data, {
     format: options.format,
     fields: options.fields,
   });
-  const { tokenizer, scorer, adapter } = await openAdaptedModel({ ...options, maxLength }, platform);
+  const wanted = options.maxLength ?? 512;
+  const { tokenizer, scorer, adapter, maxLength } = await openAdaptedModel({ ...options, maxLength: wanted }, platform);
   try {
     const template = TEMPLATES[options.template ?? "chat"];
     const encoded = records.map(
       (record) => encodeRecord(record, template, tokenizer, { maxLength, inputs: options.inputs }).example,
     );
+    if (encoded.every((example) => example === undefined)) {
+      throw new UserError("data", `${options.data}: no record has an answer within ${maxLength} tokens`, {
+        hint: "Allow longer records, as far as the model has positions for them.",
+      });
+    }
     let total = 0;
     let tokens = 0;
     for (let start = 0; start < encoded.length; start += CHUNK) {
@@ -73,8 +78,6 @@ export async function scoreFile(
         onRecord({ index: start + i, logprob: score.logProbability, tokens: score.tokens });
       }
     }
-    if (tokens === 0)
-      throw new UserError("data", `${options.data}: no record has an answer within ${maxLength} tokens`);
     const loss = -total / tokens;
     return { records: records.length, tokens, loss, perplexity: Math.exp(loss) };
   } finally {

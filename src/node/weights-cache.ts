@@ -6,7 +6,9 @@ import { UserError } from "../diagnostics/user-error.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { checkShapes, expectedTensors } from "../model/names.ts";
 import type { Weights } from "../model/weights.ts";
+import { firstNonFinite } from "../tensor/params.ts";
 import { cacheFolder, contentHash } from "./cache-folder.ts";
+import { storageReason } from "./directory-exchange.ts";
 import { findWeights, type OpenWeights, type WeightsSource } from "./weights-source.ts";
 
 /** Bytes of the sources read (`hash`) or of float32 written (`convert`). */
@@ -144,14 +146,10 @@ async function convert(
     await place(temporary, folder, fingerprint);
   } catch (cause) {
     if (cause instanceof UserError) throw cause;
-    throw new UserError(
-      "storage",
-      `the weights of ${dir} cannot be written to ${folder}: ${(cause as Error).message}`,
-      {
-        hint: "Set OPENFEDLLM_CACHE to a folder on a disk with room for the model as float32.",
-        cause,
-      },
-    );
+    throw new UserError("storage", `the weights of ${dir} cannot be written to ${folder}: ${storageReason(cause)}`, {
+      hint: "Set OPENFEDLLM_CACHE to a folder on a disk with room for the model as float32.",
+      cause,
+    });
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
@@ -171,10 +169,11 @@ async function writeCache(
 ): Promise<void> {
   const weights = await source.open();
   try {
-    checkShapes(weights.shapes, config, path.join(dir, source.files[0]!));
+    const where = path.join(dir, source.files[0]!);
+    checkShapes(weights.shapes, config, where);
     const data = await open(path.join(folder, DATA), "w");
     try {
-      const index = await writeTensors(weights, config, data, options);
+      const index = await writeTensors(weights, config, where, data, options);
       await data.sync();
       await writeFile(path.join(folder, INDEX), JSON.stringify({ format: FORMAT, fingerprint, ...index }), {
         flush: true,
@@ -190,6 +189,7 @@ async function writeCache(
 async function writeTensors(
   weights: OpenWeights,
   config: ModelConfig,
+  where: string,
   data: FileHandle,
   { onProgress }: WeightsOptions,
 ): Promise<Pick<CacheIndex, "bytes" | "tensors">> {
@@ -202,6 +202,11 @@ async function writeTensors(
     const offset = Math.ceil(position / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
     position = offset;
     for await (const piece of weights.pieces(name)) {
+      if (firstNonFinite(new Map([[name, { shape, data: piece }]])) !== undefined) {
+        throw new UserError("model", `${where}: tensor ${name} has values that are not finite`, {
+          hint: "Download or copy the file again.",
+        });
+      }
       const bytes = new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength);
       for (let written = 0; written < bytes.length;) {
         written += (await data.write(bytes, written, bytes.length - written, position + written)).bytesWritten;

@@ -55,7 +55,7 @@ export function chooseToken(
     candidates = candidates.filter(({ weight }) => {
       const before = reached;
       reached += weight;
-      return before < topP * total;
+      return before === 0 || before < topP * total;
     });
   }
   let left = random.uniform() * candidates.reduce((sum, { weight }) => sum + weight, 0);

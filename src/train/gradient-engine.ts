@@ -55,23 +55,22 @@ export async function openGradientEngine(options: GradientEngineOptions): Promis
       let loss = 0;
       const sums = new Map<string, Tensor>();
       const fetches = [FETCHES.loss, ...[...adapter.keys()].map(gradientFetch)];
-      for (const [index, group] of microBatches(examples, microBatchTokens).entries()) {
-        const batch = padBatch(group, MINIMUM_LENGTH);
+      for (const group of microBatches(examples, microBatchTokens)) {
+        const members = group.map((i) => examples[i]!);
+        const batch = padBatch(members, MINIMUM_LENGTH);
         const rows = batch.labels.data.length;
         if (rows === 0) continue;
-        const tokens = batch.ids.data.length;
         const feeds = new Map<string, RuntimeTensor>(adapter as ReadonlyMap<string, RuntimeTensor>);
         feeds.set(FEEDS.ids, batch.ids);
         feeds.set(FEEDS.rows, batch.rows);
         feeds.set(FEEDS.labels, batch.labels);
         feeds.set(FEEDS.coefficients, { shape: [rows], data: new Float32Array(rows).fill(-1 / total) });
         for (const { name, shape } of masks) {
-          const height = shape[0] === "rows" ? rows : tokens;
+          const heights = shape[0] === "rows" ? batch.counts : members.map(() => batch.ids.shape[1]!);
           const width = shape[1] as number;
-          feeds.set(name, {
-            shape: [height, width],
-            data: dropoutStream(index, name).dropoutMask(height * width, dropout),
-          });
+          // A stream an example: what runs together with what does not change what is dropped.
+          const parts = group.map((i, b) => dropoutStream(i, name).dropoutMask(heights[b]! * width, dropout));
+          feeds.set(name, { shape: [heights.reduce((x, y) => x + y, 0), width], data: concatenated(parts) });
         }
         const results = await session.run(feeds, fetches);
         loss += Number(results.get(FETCHES.loss)!.data[0]);
@@ -86,4 +85,14 @@ export async function openGradientEngine(options: GradientEngineOptions): Promis
     },
     dispose: () => session.dispose(),
   };
+}
+
+function concatenated(parts: readonly Float32Array[]): Float32Array {
+  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

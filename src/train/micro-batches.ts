@@ -2,17 +2,18 @@ import type { Example } from "./example.ts";
 import type { RuntimeTensor } from "./runtime.ts";
 
 /**
- * Splits the examples of one step into groups that run together. Examples of like length meet, and a group's padded size
- * (count × longest) stays within `tokenBudget` unless it is a single longer example. Gradients are summed over the groups,
- * so the split changes memory and speed, never the result; small groups keep the working set in cache.
+ * Splits the examples of one step into groups that run together, given as their indices. Examples of like length meet,
+ * and a group's padded size (count × longest) stays within `tokenBudget` unless it is a single longer example. Gradients
+ * are summed over the groups, so the split changes memory and speed, and the result only by rounding; small groups keep
+ * the working set in cache.
  */
-export function microBatches(examples: readonly Example[], tokenBudget: number): Example[][] {
-  const byLength = examples.toSorted((a, b) => b.tokens.length - a.tokens.length);
-  const groups: Example[][] = [];
-  for (const example of byLength) {
+export function microBatches(examples: readonly Example[], tokenBudget: number): number[][] {
+  const length = (i: number): number => examples[i]!.tokens.length;
+  const groups: number[][] = [];
+  for (const i of examples.map((_, index) => index).sort((a, b) => length(b) - length(a))) {
     const group = groups.at(-1);
-    if (group !== undefined && group[0]!.tokens.length * (group.length + 1) <= tokenBudget) group.push(example);
-    else groups.push([example]);
+    if (group !== undefined && length(group[0]!) * (group.length + 1) <= tokenBudget) group.push(i);
+    else groups.push([i]);
   }
   return groups;
 }

@@ -58,18 +58,19 @@ export async function openScorer({
 
   return {
     async score(adapter, examples, signal) {
-      const scores = new Map<Example, Score>();
+      const scores: Score[] = examples.map(() => ({ logProbability: 0, tokens: 0 }));
       for (const group of microBatches(examples, microBatchTokens)) {
         signal?.throwIfAborted();
-        const { counts, data } = await run(adapter, group, FETCHES.logProbabilities);
+        const members = group.map((i) => examples[i]!);
+        const { counts, data } = await run(adapter, members, FETCHES.logProbabilities);
         let at = 0;
-        counts.forEach((tokens, i) => {
+        for (const [b, tokens] of counts.entries()) {
           let logProbability = 0;
           for (const end = at + tokens; at < end; at++) logProbability += data[at]!;
-          scores.set(group[i]!, { logProbability, tokens });
-        });
+          scores[group[b]!] = { logProbability, tokens };
+        }
       }
-      return examples.map((example) => scores.get(example)!);
+      return scores;
     },
     async nextLogits(adapter, tokens) {
       // The row before a token that is not there yet: one placeholder stands in for it, and causality keeps it out.
