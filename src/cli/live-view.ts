@@ -49,7 +49,7 @@ export function liveView(output: Output, area: LiveArea): RunView {
       if (event.type === "run-end" && !trained) warn(`all ${event.rounds} rounds were done before`);
       if (event.type === "run-resume") warn(`going on with round ${event.afterRound + 1}`);
       if (event.type === "client-refused")
-        warn(`round ${event.round} goes on without ${oneLine(event.client)}: ${oneLine(event.reason)}`);
+        warn(`round ${event.round} leaves out ${oneLine(event.client)}: ${oneLine(event.reason)}`);
     },
     note: warn,
     close() {

@@ -1,21 +1,14 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { CommanderError } from "commander";
-import { EXIT_CODES } from "../diagnostics/user-error.ts";
+import { EXIT_CODES, UserError } from "../diagnostics/user-error.ts";
+import { storageReason } from "../node/directory-exchange.ts";
 import { describeFailure } from "./failure.ts";
 import { outputTo } from "./output.ts";
 import { createProgram } from "./program.ts";
 
 const stdout = outputTo(process.stdout);
 const stderr = outputTo(process.stderr);
-
-// A reader that has seen enough (`| head`) is no error; a run that is cut off so goes on when typed again.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(0);
-});
-// Nobody left to tell.
-process.stderr.on("error", () => {});
 
 const flags = process.argv.slice(2);
 const debug = flags.includes("--debug");
@@ -27,6 +20,20 @@ function fail(error: unknown): void {
   // Work that takes no signal may still be under way.
   if (exitCode === EXIT_CODES.interrupted) process.stderr.write("", () => process.exit());
 }
+
+// A reader that has seen enough (`| head`) is no error; a run that is cut off so goes on when typed again.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  fail(
+    new UserError("storage", `the results cannot be written to stdout: ${storageReason(error)}`, {
+      hint: "Make room where stdout goes, or send it elsewhere. A run goes on when its command is typed again.",
+      cause: error,
+    }),
+  );
+  process.exit();
+});
+// Nobody left to tell.
+process.stderr.on("error", () => {});
 
 process.on("uncaughtException", (error) => {
   fail(error);

@@ -70,7 +70,7 @@ export class PlainLines {
         this.#learningRate = event.learningRate;
         return [];
       case "client-refused":
-        return [`round ${event.round} goes on without ${oneLine(event.client)}: ${oneLine(event.reason)}`];
+        return [`round ${event.round} leaves out ${oneLine(event.client)}: ${oneLine(event.reason)}`];
       case "round-end":
         return [
           `round ${event.round}/${this.#rounds}: train loss ${formatLoss(event.loss)}, ${counted(event.accepted.length, "client")}, lr ${formatLearningRate(this.#learningRate)}, ${formatDuration(event.seconds)}`,

@@ -40,7 +40,7 @@ const templateOption = (): Option =>
   new Option("--template <name>", "how text is put to the model").choices(Object.keys(TEMPLATES)).default("chat");
 const threadsOption = (): Option =>
   advanced(
-    new Option("--threads <n>", "threads of the engine; default: one a physical core").argParser(
+    new Option("--threads <n>", "threads of the engine; default: one a processor").argParser(
       numberFlag({ integer: true, min: 1 }),
     ),
   );

@@ -132,7 +132,9 @@ function nextCommands({ config, baseDir, folder }: ReportOptions): string[][] {
   const [heldOut] = [data.heldOut, ...(data.clients ?? []).map((client) => client.heldOut)]
     .filter((files) => files !== undefined)
     .flat();
-  if (heldOut !== undefined) {
+  // What `score` has no flag for would make it measure something else than the table above.
+  const plain = data.system === undefined && data.inputs === "section" && Object.keys(data.fields).length === 0;
+  if (heldOut !== undefined && plain && data.format === undefined) {
     commands.push([
       "npx openfedllm score",
       ...adapted,

@@ -53,6 +53,13 @@ function turnLength(added: string, content: string, eosToken: string | undefined
   return Math.max(contentEnd, added.trimEnd().length);
 }
 
+/**
+ * A template that writes today's date would make another run of every day; without a clock it writes its fixed one. The
+ * library's own `strftime_now` cannot be shadowed from outside. The empty expression keeps a newline that begins the
+ * template, which would be trimmed behind a block.
+ */
+const NO_CLOCK = "{% set strftime_now = undefined %}{{ '' }}";
+
 /** Parsing takes longer than rendering, and every record renders. */
 const parsed = new Map<string, JinjaTemplate>();
 
@@ -72,7 +79,7 @@ function render(
   }
   try {
     let template = parsed.get(chatTemplate);
-    if (template === undefined) parsed.set(chatTemplate, (template = new JinjaTemplate(chatTemplate)));
+    if (template === undefined) parsed.set(chatTemplate, (template = new JinjaTemplate(NO_CLOCK + chatTemplate)));
     return template.render({
       messages,
       add_generation_prompt: addGenerationPrompt,
@@ -85,6 +92,7 @@ function render(
       "model",
       `the chat template refuses the turns ${messages.map(({ role }) => role).join(", ")} (${(cause as Error).message})`,
       {
+        hint: "Take records whose turns the model knows, or the template alpaca, vicuna or none.",
         cause,
       },
     );

@@ -47,6 +47,7 @@ export type PartitionName = "iid" | "dirichlet" | "field" | "quantity";
 /** Shuffled and dealt in turn: sizes differ by one at most. */
 const iid: Partitioner = (records, options, random) => {
   const clients = clientCount(options);
+  requireEnough(records.length, options);
   const order = random("partition", "iid").permutation(records.length);
   const groups: number[][] = Array.from({ length: clients }, () => []);
   order.forEach((index, i) => groups[i % clients]!.push(index));
@@ -178,15 +179,7 @@ function drawn(
   draw: (attempt: number) => number[][],
 ): Shard[] {
   const { minRecords = 1, maxTries = 1000 } = options;
-  if (records < clientCount(options) * minRecords) {
-    throw new UserError(
-      "data",
-      `${records} records cannot give ${options.clients} clients at least ${minRecords} each`,
-      {
-        hint: "Ask for fewer clients or bring more records.",
-      },
-    );
-  }
+  requireEnough(records, options);
   for (let attempt = 0; ; attempt++) {
     const shards = named(draw(attempt));
     const enough = shards.every(({ records }) => records.length >= minRecords);
@@ -194,6 +187,13 @@ function drawn(
     const how = `${name} (alpha ${options.alpha}, ${maxTries} draws)`;
     return requireRecords(shards, options, how, "Raise alpha, ask for fewer clients, or lower minRecords.");
   }
+}
+
+function requireEnough(records: number, options: PartitionOptions): void {
+  const { minRecords = 1 } = options;
+  if (records >= clientCount(options) * minRecords) return;
+  const what = `${records} records cannot give ${options.clients} clients at least ${minRecords} each`;
+  throw new UserError("data", what, { hint: "Ask for fewer clients or bring more records." });
 }
 
 function requireRecords(shards: Shard[], { minRecords = 1 }: PartitionOptions, how: string, hint: string): Shard[] {

@@ -84,14 +84,19 @@ function checkMapping(rows: readonly SourcedRow[], fields: FieldMap): void {
     throw new UserError(
       "data",
       `${rows[0]!.source.file} has no column "${path}" (fields.${name}); its columns are ${columns.join(", ")}`,
-      near === undefined ? {} : { hint: `The nearest column is "${near}".` },
+      {
+        hint:
+          near === undefined
+            ? "Name one of its columns, or leave the mapping out."
+            : `The nearest column is "${near}".`,
+      },
     );
   }
 }
 
 /** The content of a row, or what is wrong with it. */
 function parseContent(row: Row, fields: FieldMap): Content | string {
-  const has = (name: FieldName): boolean => namesOf(name, fields).some((path) => valueAt(row, path) !== undefined);
+  const has = (name: FieldName): boolean => !isBlank(find(row, name, fields));
   const kind = kindOf(fields) ?? (["messages", "instruction", "prompt"] as const).find(has);
   if (kind === "messages") {
     const messages = parseMessages(find(row, "messages", fields));

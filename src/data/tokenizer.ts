@@ -24,7 +24,6 @@ export interface Tokenizer {
   /** Token ids with, for each, whether it holds any character of `spans` (ascending, apart). */
   encodeSupervised(text: string, spans: readonly Span[]): { ids: number[]; supervised: boolean[] };
   decode(ids: Iterable<number>, options?: { readonly skipSpecial?: boolean }): string;
-  idOf(token: string): number | undefined;
 }
 
 /** A model folder's files, parsed. */
@@ -88,7 +87,6 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
       if (list.length === 0) return "";
       return inner.decode(list, { skip_special_tokens: skipSpecial, clean_up_tokenization_spaces: false });
     },
-    idOf: (token) => inner.token_to_id(token),
   };
 }
 
@@ -115,6 +113,8 @@ function prefixOf(inner: LibraryTokenizer): number[] {
 function templateOf(value: unknown): string | undefined {
   if (typeof value === "string") return value;
   if (!Array.isArray(value)) return undefined;
-  const entry: unknown = value.find((item) => isRow(item) && item["name"] === "default") ?? value[0];
+  // Of several without a default, none is the one to chat with: the first may be for tools.
+  const only: unknown = value.length === 1 ? value[0] : undefined;
+  const entry: unknown = value.find((item) => isRow(item) && item["name"] === "default") ?? only;
   return isRow(entry) && typeof entry["template"] === "string" ? entry["template"] : undefined;
 }

@@ -3,7 +3,7 @@ import type { Params } from "../tensor/params.ts";
 import { stream } from "../tensor/random.ts";
 import { generate } from "../train/generation.ts";
 import type { Scorer } from "../train/scorer.ts";
-import type { Prepared } from "./prepare.ts";
+import { type Prepared, stopTokens } from "./prepare.ts";
 import type { PromptAnswer } from "./summary.ts";
 
 /** Answers the configured prompts greedily, with two adapters side by side. */
@@ -14,8 +14,6 @@ export async function answerPrompts(
   signal: AbortSignal | undefined,
 ): Promise<PromptAnswer[]> {
   const { prompts, maxNewTokens } = config.evaluation;
-  const stopTokens = new Set(model.config.eosTokenIds);
-  if (tokenizer.eos !== undefined) stopTokens.add(tokenizer.eos.id);
   const answer = async (prompt: string, adapter: Params): Promise<string> => {
     const tokens = encodeMessages([{ role: "user", content: prompt }], template, tokenizer, config.data);
     const pieces: number[] = [];
@@ -24,7 +22,7 @@ export async function answerPrompts(
       temperature: 0,
       topK: 0,
       topP: 1,
-      stopTokens,
+      stopTokens: stopTokens(model, tokenizer),
       maxLength: config.data.maxLength,
       signal,
     };

@@ -28,16 +28,20 @@ export function applySetting(config: Record<string, unknown>, setting: string, p
   for (const [depth, key] of keys.entries()) {
     const path = keys.slice(0, depth).join(".");
     if (Array.isArray(object) && !(Number(key) <= object.length && String(Number(key)) === key)) {
+      const entries = `${path} is a list of ${object.length}`;
       throw fail(
-        `${path} is a list of ${object.length}, expected a number from 0 to ${object.length} after it, got '${key}'`,
+        `${entries}, expected a number from 0 to ${object.length} after it, got '${key}'`,
+        "0 is the first entry.",
       );
     }
     const last = depth === keys.length - 1;
     const found = Object.hasOwn(object, key) ? (object as Record<string, unknown>)[key] : undefined;
     const next = last ? value : (found ?? {});
     if (!last && typeof next !== "object") {
+      const reached = [...keys.slice(0, depth), key].join(".");
       throw fail(
-        `${[path, key].filter(Boolean).join(".")} is ${JSON.stringify(next)}, which has nothing inside to set`,
+        `${reached} is ${JSON.stringify(next)}, which has nothing inside to set`,
+        "All settings there are: openfedllm run --help-all",
       );
     }
     // As an assignment would not, this makes a key of any name the object's own.

@@ -2,9 +2,11 @@ import { UserError } from "../diagnostics/user-error.ts";
 import type { FileReader } from "../data/file-reader.ts";
 import { PARTITIONERS } from "../data/partition.ts";
 import type { DataRecord } from "../data/record.ts";
+import { place } from "../data/row.ts";
 import { loadRecords } from "../data/source.ts";
 import { checkRoster } from "../federation/roster.ts";
 import { stream } from "../tensor/random.ts";
+import { participation } from "./parse.ts";
 import type { ExperimentConfig } from "./schema.ts";
 
 /** The name the common held-out set is reported under. */
@@ -21,7 +23,8 @@ export interface ClientRecords {
  * Reads every file of a configuration and gives each client its records: its own files, or a share of the pooled ones;
  * then what it holds out, then the limit. A pure function of the files and the configuration.
  *
- * @throws UserError of kind `data` for unusable files, names, and a client left without records.
+ * @throws UserError of kind `data` for unusable files, names, and a client left without records; `config` where too few are
+ * left for a round.
  */
 export async function loadClientRecords(
   { data, federation, seed }: ExperimentConfig,
@@ -47,13 +50,39 @@ export async function loadClientRecords(
     const split = heldOut === undefined ? holdOut(name, train, data.heldOutRecords, seed) : { train, heldOut };
     return { name, train: limited(name, split.train, data.limit, seed), heldOut: split.heldOut };
   });
+  for (const { name, heldOut } of clients) refuseTrainedOn(heldOut, `client ${name}`, clients);
   checkRoster(clients.map(({ name, train, heldOut }) => ({ name, records: train.length, heldOut: heldOut.length })));
+  const problem = participation(federation, clients.length);
+  if (problem !== undefined) throw new UserError("config", problem.message, { hint: problem.hint });
   return clients;
 }
 
-/** The records of the common held-out set; empty where none is configured. */
-export async function loadCommonRecords({ data }: ExperimentConfig, files: FileReader): Promise<DataRecord[]> {
-  return data.heldOut === undefined ? [] : loadAll(files, data.heldOut, data);
+/**
+ * The records of the common held-out set; empty where none is configured.
+ *
+ * @throws UserError of kind `data` for unusable files, and for a record that one of `clients` trains on.
+ */
+export async function loadCommonRecords(
+  { data }: ExperimentConfig,
+  files: FileReader,
+  clients: readonly ClientRecords[],
+): Promise<DataRecord[]> {
+  const records = data.heldOut === undefined ? [] : await loadAll(files, data.heldOut, data);
+  refuseTrainedOn(records, "data.heldOut", clients);
+  return records;
+}
+
+/** A loss on records somebody trained on would say nothing about new ones. */
+function refuseTrainedOn(heldOut: readonly DataRecord[], whose: string, clients: readonly ClientRecords[]): void {
+  const key = ({ source }: DataRecord): string => `${source.file.replace(/^(\.\/)+/, "")}\n${source.record}`;
+  const kept = new Map(heldOut.map((record) => [key(record), record]));
+  for (const { name, train } of clients) {
+    const both = train.find((record) => kept.has(key(record)));
+    if (both === undefined) continue;
+    throw new UserError("data", `${place(both.source)} is held out by ${whose} and trained on by client ${name}`, {
+      hint: "Give held-out records files of their own, or let data.heldOutRecords keep some of each client's apart.",
+    });
+  }
 }
 
 async function loadAll(

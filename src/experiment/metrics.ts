@@ -68,9 +68,22 @@ export class Metrics {
   #round(round: number): RoundMetrics {
     let metrics = this.#rounds.get(round);
     if (metrics === undefined) {
-      metrics = { round, learningRate: 0, loss: undefined, seconds: 0, clients: {}, refused: {}, heldOut: {} };
+      metrics = {
+        round,
+        learningRate: 0,
+        loss: undefined,
+        seconds: 0,
+        clients: byName(),
+        refused: byName(),
+        heldOut: byName(),
+      };
       this.#rounds.set(round, metrics);
     }
     return metrics;
   }
+}
+
+/** A client may be called `__proto__`. */
+function byName<T>(): Record<string, T> {
+  return Object.create(null) as Record<string, T>;
 }

@@ -25,6 +25,9 @@ export function parseExperiment(value: unknown, where: string): ExperimentConfig
   return parsed.data!;
 }
 
+/** The records of a step are listed in memory. */
+const MOST_STEP_RECORDS = 1_000_000;
+
 /** What no setting alone says: that two of them do not go together. */
 function contradiction({ data, federation, training }: ExperimentConfig): Problem | undefined {
   const { clients, train } = data;
@@ -61,8 +64,15 @@ function contradiction({ data, federation, training }: ExperimentConfig): Proble
       hint: "Give every client a name of its own.",
     };
   }
-  const { learningRate, minLearningRate } = training;
-  if (minLearningRate > learningRate) {
+  const stepRecords = training.batchSize * training.gradientAccumulation;
+  if (stepRecords > MOST_STEP_RECORDS) {
+    return {
+      message: `training.batchSize times training.gradientAccumulation is ${stepRecords}, expected at most ${MOST_STEP_RECORDS} records in a step`,
+      hint: "Lower one of them; training.localSteps is how many steps there are.",
+    };
+  }
+  const { schedule, learningRate, minLearningRate } = training;
+  if (schedule === "cosine" && minLearningRate > learningRate) {
     return {
       message: `training.minLearningRate (${minLearningRate}) is above training.learningRate (${learningRate})`,
       hint: "Lower the one or raise the other.",

@@ -10,6 +10,8 @@ import type { Runtime } from "../train/runtime.ts";
 export interface Platform {
   readonly files: FileReader;
   readonly runtime: Runtime;
+  /** Threads the runtime works with: sums are split among them, so a run is continued with as many as it began with. */
+  readonly threads: number;
   /** Opens a base model by reference. Throws a `UserError` of kind `model`. */
   openModel(ref: string): Promise<BaseModel>;
 }

@@ -10,7 +10,6 @@ import type { ModelConfig } from "../model/config.ts";
 import type { LoraShape } from "../model/language-model.ts";
 import type { Example } from "../train/example.ts";
 import { loadClientRecords, loadCommonRecords } from "./client-records.ts";
-import { participation } from "./parse.ts";
 import type { Platform } from "./ports.ts";
 import type { ExperimentConfig } from "./schema.ts";
 
@@ -48,9 +47,7 @@ export async function prepareExperiment(
   // Opening a base may take minutes; a mistake in the data shows before.
   onProgress?.("reading data");
   const records = await loadClientRecords(config, platform.files);
-  const commonRecords = await loadCommonRecords(config, platform.files);
-  const problem = participation(config.federation, records.length);
-  if (problem !== undefined) throw new UserError("config", problem.message, { hint: problem.hint });
+  const commonRecords = await loadCommonRecords(config, platform.files, records);
   onProgress?.(`opening ${config.model.base}`);
   const model = await platform.openModel(config.model.base);
   const { maxLength } = config.data;
@@ -63,6 +60,16 @@ export async function prepareExperiment(
   }
   const tokenizer = openTokenizer(model);
   const lora = loraShape(config.adapter, model.config);
+  const widest = Math.max(model.config.hiddenSize, model.config.intermediateSize);
+  if (lora.rank > widest) {
+    throw new UserError(
+      "config",
+      `adapter.rank is ${lora.rank}, expected at most ${widest}, the model's widest layer`,
+      {
+        hint: "The usual ranks are 4 to 64.",
+      },
+    );
+  }
   const template = TEMPLATES[config.data.template];
   const encode = (list: readonly DataRecord[], whose: string) => {
     const encoded = encodeRecords(list, template, tokenizer, config.data);
@@ -98,6 +105,12 @@ export function openTokenizer({ config, tokenizerFiles }: BaseModel): Tokenizer 
   });
   checkVocabulary(tokenizer, config.vocabSize);
   return tokenizer;
+}
+
+/** The tokens that end an answer: those of config.json, generation_config.json and the tokenizer. */
+export function stopTokens({ config, tokenizerFiles }: BaseModel, tokenizer: Tokenizer): ReadonlySet<number> {
+  const listed = [tokenizerFiles.generationConfig?.["eos_token_id"]].flat().filter((id) => typeof id === "number");
+  return new Set([...config.eosTokenIds, ...listed, ...(tokenizer.eos === undefined ? [] : [tokenizer.eos.id])]);
 }
 
 /** What a graph needs to know of an adapter. @throws UserError for a target that no module matches. */

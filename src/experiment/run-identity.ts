@@ -12,22 +12,26 @@ interface StoredRun {
   readonly data: string;
   /** sha256 of the base's weights and architecture. */
   readonly model: string;
+  /** Threads of the engine. */
+  readonly threads: number;
 }
+
+/** Raise it with any change that makes the same settings, data and base give another adapter. */
+const ARITHMETIC = 1;
 
 /**
  * Ties a run store to everything its outcome depends on: settings, data and base model. A new store is given the resolved
- * configuration; one that holds another run is refused. Settings that change nothing in the adapter (threads, which
- * adapters are kept) may differ. Returns the identity.
+ * configuration; one that holds another run is refused. Settings that change nothing in the adapter (which adapters
+ * are kept) may differ. Returns the identity.
  *
  * @throws UserError of kind `config` naming the first settings that differ, `storage` for a damaged `config.json`.
  */
-export async function bindRun(prepared: Prepared, store: RunStore): Promise<string> {
+export async function bindRun(prepared: Prepared, store: RunStore, threads: number): Promise<string> {
   const run: StoredRun = {
     config: prepared.config,
     data: await examplesHash(prepared),
-    model: await sha256(
-      new TextEncoder().encode(JSON.stringify([prepared.model.weights.fingerprint, prepared.model.config])),
-    ),
+    model: await hashOf([prepared.model.weights.fingerprint, prepared.model.config]),
+    threads,
   };
   const stored = (await store.readJson("config.json")) as StoredRun | undefined;
   if (stored === undefined) await store.saveJson("config.json", run);
@@ -37,7 +41,16 @@ export async function bindRun(prepared: Prepared, store: RunStore): Promise<stri
       hint: "Put the file back from a copy, or start the run in a new folder.",
     });
   }
-  return sha256(new TextEncoder().encode(JSON.stringify([withoutIndifferent(run.config), run.data, run.model])));
+  return hashOf([ARITHMETIC, withoutIndifferent(run.config), run.data, run.model]);
+}
+
+/** sha256 of a JSON value, whatever the order of its keys. */
+function hashOf(value: unknown): Promise<string> {
+  const sorted = (_key: string, item: unknown): unknown =>
+    typeof item === "object" && item !== null && !Array.isArray(item)
+      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : item;
+  return sha256(new TextEncoder().encode(JSON.stringify(value, sorted)));
 }
 
 function refuseOther(stored: StoredRun, run: StoredRun): void {
@@ -46,6 +59,13 @@ function refuseOther(stored: StoredRun, run: StoredRun): void {
     differences.push("the data (the files' records have changed)");
   if (differences.length === 0 && stored.model !== run.model)
     differences.push("the base model (its weights or its config.json have changed)");
+  if (differences.length === 0 && stored.threads !== run.threads) {
+    throw new UserError(
+      "config",
+      `the run was begun with ${stored.threads} threads, and this is ${run.threads}: the engine may round differently`,
+      { hint: `Go on with as many: add --threads ${stored.threads}.` },
+    );
+  }
   if (differences.length === 0) return;
   const shown = differences.slice(0, 3).join("; ");
   throw new UserError(
@@ -77,14 +97,17 @@ function differing(before: unknown, now: unknown, path = ""): string[] {
 }
 
 async function examplesHash({ clients, common }: Prepared): Promise<string> {
-  const sets = [...clients.flatMap(({ train, heldOut }) => [train, heldOut]), common];
-  const hashes = await Promise.all(sets.map(async (examples) => sha256(bytesOf(examples))));
-  return sha256(new TextEncoder().encode(hashes.join("\n")));
+  const of = async (examples: readonly Example[]): Promise<string> => sha256(bytesOf(examples));
+  const hashes = await Promise.all(
+    clients.map(async ({ name, train, heldOut }) => [name, await of(train), await of(heldOut)]),
+  );
+  return hashOf([hashes, await of(common)]);
 }
 
+/** Every example with its length before it, so that no two lists give the same bytes. */
 function bytesOf(examples: readonly Example[]): Uint8Array {
   const parts = examples.flatMap(({ id, tokens, supervised }) => [
-    new TextEncoder().encode(`${id}\n`),
+    new TextEncoder().encode(`${id}\n${tokens.length}\n`),
     new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength),
     supervised,
   ]);

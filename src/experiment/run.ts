@@ -39,7 +39,7 @@ export async function runExperiment(
   options: RunOptions = {},
 ): Promise<RunSummary> {
   const { config, model, lora, clients } = prepared;
-  const identity = await bindRun(prepared, store);
+  const identity = await bindRun(prepared, store, platform.threads);
   const earlier = (await store.readJson("metrics.json")) as { summary?: RunSummary } | undefined;
   const metrics = new Metrics();
   const holds = await eventsThatHold(store.exchange);
@@ -134,7 +134,8 @@ function opened<T extends { dispose(): Promise<void> }>(open: () => Promise<T>) 
   let instance: Promise<T> | undefined;
   return {
     get: (): Promise<T> => (instance ??= open()),
-    dispose: async (): Promise<void> => (await instance)?.dispose(),
+    // One that failed to open has said so already.
+    dispose: async (): Promise<void> => (await instance?.catch(() => undefined))?.dispose(),
   };
 }
 

@@ -158,8 +158,9 @@ export const experimentSchema = z.strictObject({
   runtime: z
     .strictObject({
       threads: count
+        .max(256)
         .optional()
-        .describe("Threads of the engine; default: one a physical core. The result does not depend on it."),
+        .describe("Threads of the engine; default: one a processor. A run goes on with as many as it began with."),
     })
     .prefault({}),
 

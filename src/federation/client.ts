@@ -90,6 +90,9 @@ export async function takePart(
       signal?.throwIfAborted();
       events.emit({ type: "client-step", round, client: name, ...report });
       if (!Number.isFinite(report.loss)) badStep ??= `the loss of step ${report.step} is ${report.loss}`;
+      if (!Number.isFinite(report.gradientNorm)) {
+        badStep ??= `the gradient norm of step ${report.step} is ${report.gradientNorm}`;
+      }
     },
   });
 

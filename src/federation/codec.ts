@@ -15,7 +15,8 @@ export function encodeGroups(groups: Groups, metadata: Readonly<Record<string, s
 
 /** Throws a `UserError` of kind `model` that names `where` for bytes that are not safetensors. */
 export function decodeGroups(bytes: Uint8Array, where: string): Groups {
-  const groups: Record<string, Map<string, Tensor>> = {};
+  // No prototype: a foreign update may call a group `constructor`.
+  const groups = Object.create(null) as Record<string, Map<string, Tensor>>;
   for (const [name, tensor] of decodeSafetensors(bytes, where)) {
     const slash = name.indexOf("/");
     (groups[name.slice(0, Math.max(0, slash))] ??= new Map()).set(name.slice(slash + 1), tensor);

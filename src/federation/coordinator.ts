@@ -166,7 +166,7 @@ export async function aggregate(
   const bad = firstNonFinite(global);
   if (bad !== undefined) {
     throw new UserError("training", `The aggregate of round ${close.round} is not finite, in tensor ${bad}.`, {
-      hint: `Rounds up to ${head.round} are safe. A lower server learning rate helps most often.`,
+      hint: `Rounds up to ${head.round} are safe. A lower learning rate helps most often.`,
     });
   }
   const adapter = await storeAdapter(exchange, global);

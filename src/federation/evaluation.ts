@@ -17,7 +17,13 @@ export function evaluationDue(round: number, rounds: number, every: number): boo
 
 /** The scores of a round, or undefined where it was not evaluated. */
 export async function readEvaluation(exchange: Exchange, round: number): Promise<RoundEvaluation | undefined> {
-  return (await readMessage(exchange, cells.evaluation(round))) as RoundEvaluation | undefined;
+  const found = (await readMessage(exchange, cells.evaluation(round))) as RoundEvaluation | undefined;
+  return found && withNumbers(found);
+}
+
+/** JSON has no NaN: a loss that is not finite was written as null, which would count as 0. */
+function withNumbers({ round, scores }: RoundEvaluation): RoundEvaluation {
+  return { round, scores: scores.map((score) => ({ ...score, loss: (score.loss as number | null) ?? Number.NaN })) };
 }
 
 /** Evaluates once: a round that has scores keeps them. */
@@ -35,5 +41,5 @@ export async function evaluateOnce(
     scores.push({ set, records, supervisedTokens, loss });
   }
   await events.flush();
-  return createMessage(exchange, cells.evaluation(round), { round, scores });
+  return withNumbers(await createMessage(exchange, cells.evaluation(round), { round, scores }));
 }

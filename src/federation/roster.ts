@@ -31,8 +31,10 @@ export function checkRoster(clients: readonly FederationClient[]): void {
     if (!isKeySegment(name)) {
       throw new UserError(
         "data",
-        `A client cannot be called "${shortened(name)}": the name has ${[...name].length} characters, expected 1 to about 60.`,
-        { hint: "Give the client another name." },
+        `A client cannot be called "${shortened(name)}": as part of a file name that is ${keySegment(name).length} characters, expected 1 to 200.`,
+        {
+          hint: "Give the client a shorter name; each byte of a character beyond a-z, 0-9, _ and - counts three times.",
+        },
       );
     }
     if (seen.has(name)) {

@@ -18,7 +18,7 @@ export interface TokenizerFiles {
   readonly tokenizer: JsonObject;
   /** `tokenizer_config.json`; empty where there is none. */
   readonly config: JsonObject;
-  /** The model's Jinja chat template, from `chat_template.jinja` or `tokenizer_config.json`. */
+  /** `chat_template.jinja`; `tokenizer_config.json` may hold a chat template too. */
   readonly chatTemplate?: string;
   /** `generation_config.json` */
   readonly generationConfig?: JsonObject;

@@ -17,6 +17,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EEXIST: "a file is in the place of the folder",
   EISDIR: "a folder is in the place of the file",
   ENOENT: "a folder of the path is missing and cannot be made",
+  ENAMETOOLONG: "a name in it is too long",
   EIO: "the disk reports an error",
   EMFILE: "too many files are open",
 };

@@ -4,6 +4,9 @@ import path from "node:path";
 import { UserError } from "../diagnostics/user-error.ts";
 import { storageError } from "./directory-exchange.ts";
 
+/** Locks this very process has. */
+const held = new Set<string>();
+
 /**
  * Takes a folder for this process; returns what gives it back. The lock of a process that died is taken over. It holds
  * among the processes of one machine.
@@ -11,7 +14,8 @@ import { storageError } from "./directory-exchange.ts";
  * @throws UserError of kind `storage` naming the process that has it.
  */
 export function lockFolder(folder: string): () => void {
-  const file = path.join(folder, "lock");
+  const file = path.resolve(folder, "lock");
+  if (held.has(file)) throw inUse(file, folder, process.pid);
   const mine = `${file}.${randomUUID()}`;
   try {
     // Linked whole, so that nobody reads a lock without its owner.
@@ -19,7 +23,11 @@ export function lockFolder(folder: string): () => void {
     for (;;) {
       try {
         linkSync(mine, file);
-        return () => rmSync(file, { force: true });
+        held.add(file);
+        return () => {
+          held.delete(file);
+          rmSync(file, { force: true });
+        };
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
       }

@@ -2,6 +2,7 @@ import { UserError } from "../diagnostics/user-error.ts";
 import { TEMPLATES, type TemplateName } from "../data/template.ts";
 import { encodeMessages } from "../data/tokens.ts";
 import type { Platform } from "../experiment/ports.ts";
+import { stopTokens } from "../experiment/prepare.ts";
 import { stream } from "../tensor/random.ts";
 import { generate } from "../train/generation.ts";
 import { openAdaptedModel } from "./adapted-model.ts";
@@ -47,14 +48,12 @@ export async function generateText(
         { hint: "Shorten the prompt or the system message." },
       );
     }
-    const stopTokens = new Set(model.config.eosTokenIds);
-    if (tokenizer.eos !== undefined) stopTokens.add(tokenizer.eos.id);
     const answer: number[] = [];
     let shown = "";
     const random = stream(options.seed, "generation");
     for await (const token of generate(scorer, adapter, tokens, {
       ...options,
-      stopTokens,
+      stopTokens: stopTokens(model, tokenizer),
       maxLength,
       random,
       signal,
@@ -66,6 +65,7 @@ export async function generateText(
       onText(text.slice(shown.length));
       shown = text;
     }
+    onText(tokenizer.decode(answer, { skipSpecial: true }).slice(shown.length));
   } finally {
     await scorer.dispose();
   }

@@ -71,15 +71,6 @@ export async function resolveModel(ref: string, baseDir: string = process.cwd())
   });
 }
 
-/** The template named `default` of a list, or the one there is (tokenizer_config.json has either form). */
-function templateOf(value: unknown): string | undefined {
-  if (typeof value === "string") return value;
-  if (!Array.isArray(value)) return undefined;
-  const named = value as { name?: unknown; template?: unknown }[];
-  const chosen = named.find(({ name }) => name === "default") ?? (named.length === 1 ? named[0] : undefined);
-  return typeof chosen?.template === "string" ? chosen.template : undefined;
-}
-
 /** Reads what a tokenizer is made from. Throws a `UserError` of kind `model` where `tokenizer.json` is missing. */
 export async function readTokenizerFiles(dir: string): Promise<TokenizerFiles> {
   const file = (name: string): string => path.join(dir, name);
@@ -92,13 +83,12 @@ export async function readTokenizerFiles(dir: string): Promise<TokenizerFiles> {
     });
   }
   const config = (await exists(file("tokenizer_config.json"))) ? await readJson(file("tokenizer_config.json")) : {};
-  const chatTemplate = (await exists(file("chat_template.jinja")))
-    ? await readFile(file("chat_template.jinja"), "utf8")
-    : templateOf(config["chat_template"]);
   return {
     tokenizer: await readJson(file("tokenizer.json")),
     config,
-    ...(chatTemplate === undefined ? {} : { chatTemplate }),
+    ...((await exists(file("chat_template.jinja")))
+      ? { chatTemplate: await readFile(file("chat_template.jinja"), "utf8") }
+      : {}),
     ...((await exists(file("generation_config.json")))
       ? { generationConfig: await readJson(file("generation_config.json")) }
       : {}),

@@ -8,7 +8,10 @@ import type { Runtime, RuntimeTensor } from "../train/runtime.ts";
 import { storageError } from "./directory-exchange.ts";
 
 export interface OnnxRuntimeOptions {
-  /** Threads of one operation. Results do not depend on it, bit for bit. Default: one a physical core. */
+  /**
+   * Threads of one operation; default: the engine's choice. Most shapes give the same bits with any number, but where a
+   * product has more columns than rows the engine may split its sums by the number of threads.
+   */
   readonly threads?: number;
   /** File to write a profile of the engine's operations to (a chrome://tracing JSON), for benchmarks. */
   readonly profile?: string;

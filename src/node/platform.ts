@@ -7,17 +7,22 @@ import { onnxRuntime } from "./onnx-runtime.ts";
 export interface NodePlatformOptions {
   /** What relative paths in a configuration are relative to. Default: the working directory. */
   readonly baseDir?: string;
+  /** Default: one a processor. */
   readonly threads?: number | undefined;
   /** Told how far the first conversion of a base's weights is. */
   readonly onConvert?: ModelOptions["onProgress"];
 }
 
 /** Node's side of every port an experiment needs. */
-export function nodePlatform({ baseDir = process.cwd(), threads, onConvert }: NodePlatformOptions = {}): Platform {
+export function nodePlatform({
+  baseDir = process.cwd(),
+  threads = os.availableParallelism(),
+  onConvert,
+}: NodePlatformOptions = {}): Platform {
   return {
     files: fileReader(baseDir),
-    // More than there are cores only get in each other's way, thousands until nothing moves.
-    runtime: onnxRuntime(threads === undefined ? {} : { threads: Math.min(threads, os.availableParallelism()) }),
+    runtime: onnxRuntime({ threads }),
+    threads,
     openModel: (ref) => openModel(ref, { baseDir, ...(onConvert && { onProgress: onConvert }) }),
   };
 }

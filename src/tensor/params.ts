@@ -107,13 +107,6 @@ export function parameterCount(a: Params): number {
   return count;
 }
 
-/** Bytes of all elements, names and shapes not counted. */
-export function byteLength(a: Params): number {
-  let bytes = 0;
-  for (const { data } of a.values()) bytes += data.byteLength;
-  return bytes;
-}
-
 /** The same values as float32. Tensors that are float32 already are shared, not copied. */
 export function toFloat32(a: Params): Params {
   const result = new Map<string, Tensor>();

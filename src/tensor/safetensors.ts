@@ -23,6 +23,8 @@ const ELEMENT_BYTES: Readonly<Record<string, number>> = {
 
 const DECODABLE = "F32, F16, BF16 and F64";
 
+const AGAIN = "Download or copy the file again.";
+
 /** The format's own limit, against a nonsense length that would allocate gigabytes. */
 const HEADER_LIMIT_BYTES = 100_000_000;
 
@@ -51,6 +53,7 @@ export function headerByteLength(bytes: Uint8Array, where: string, fileLength: n
     throw new UserError(
       "model",
       `${where} is not a safetensors file: ${fileLength} bytes, and its header alone needs 8`,
+      { hint: AGAIN },
     );
   }
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
@@ -58,13 +61,14 @@ export function headerByteLength(bytes: Uint8Array, where: string, fileLength: n
     throw new UserError(
       "model",
       `${where} is not a safetensors file: its first 8 bytes claim a header of ${length} bytes`,
+      { hint: AGAIN },
     );
   }
   if (8 + length > fileLength) {
     throw new UserError(
       "model",
       `${where} is cut short: it has ${fileLength} bytes, and its header needs ${8 + length}`,
-      { hint: "Download or copy the file again." },
+      { hint: AGAIN },
     );
   }
   return 8 + length;
@@ -117,7 +121,7 @@ export function parseHeader(
   try {
     json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, dataStart)));
   } catch (cause) {
-    throw new UserError("model", `${where} is not a safetensors file: its header is not JSON`, { cause });
+    throw new UserError("model", `${where} is not a safetensors file: its header is not JSON`, { hint: AGAIN, cause });
   }
   if (typeof json !== "object" || json === null || Array.isArray(json)) {
     throw new UserError("model", `${where} is not a safetensors file: its header is not a JSON object`);
@@ -138,9 +142,7 @@ export function parseHeader(
     throw new UserError(
       "model",
       `${where} is cut short: it has ${fileLength} bytes, and its tensors need ${position}`,
-      {
-        hint: "Download or copy the file again.",
-      },
+      { hint: AGAIN },
     );
   }
   if (position < fileLength) {

@@ -1,0 +1,258 @@
+import { describe, expect, test } from "vitest";
+import type { FileReader } from "../data/file-reader.ts";
+import type { DataRecord } from "../data/record.ts";
+import { loadClientRecords, loadCommonRecords, type ClientRecords } from "./client-records.ts";
+import { parseExperiment } from "./parse.ts";
+
+/** Files of so many records each. */
+function filesOf(counts: Readonly<Record<string, number>>): FileReader {
+  return {
+    async read(path) {
+      const rows = Array.from({ length: counts[path]! }, (_, i) => ({
+        instruction: `${path} asks ${i}`,
+        response: `${i}`,
+        topic: `topic ${i % 3}`,
+      }));
+      return new TextEncoder().encode(rows.map((row) => JSON.stringify(row)).join("\n"));
+    },
+  };
+}
+
+const FILES = filesOf({
+  "a.jsonl": 20,
+  "b.jsonl": 30,
+  "bank/data.jsonl": 2,
+  "shop/data.jsonl": 3,
+  "one.jsonl": 1,
+  "test.jsonl": 4,
+});
+
+interface Settings {
+  readonly data: object;
+  readonly federation?: object;
+  readonly seed?: number;
+}
+const configOf = (settings: Settings) => parseExperiment({ model: { base: "m" }, ...settings }, "test");
+const load = async (settings: Settings): Promise<ClientRecords[]> => loadClientRecords(configOf(settings), FILES);
+const common = async (settings: Settings): Promise<DataRecord[]> =>
+  loadCommonRecords(configOf(settings), FILES, await load(settings));
+const ids = (records: readonly DataRecord[]): string[] => records.map(({ id }) => id);
+const numbered = (file: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${file}#${i + 1}`);
+const sorted = (list: readonly string[]): string[] => [...list].sort();
+
+const OWN = {
+  clients: [
+    { name: "a", train: "a.jsonl" },
+    { name: "b", train: "b.jsonl" },
+  ],
+};
+
+describe("own files", () => {
+  test("each client has its own, in the order of its files", async () => {
+    const clients = [
+      { name: "both", train: ["b.jsonl", "one.jsonl"] },
+      { name: "other", train: "a.jsonl", heldOut: "test.jsonl" },
+    ];
+    const loaded = await load({ data: { clients } });
+    expect(loaded.map(({ name, train, heldOut }) => ({ name, train: ids(train), heldOut: ids(heldOut) }))).toEqual([
+      { name: "both", train: [...numbered("b.jsonl", 30), "one.jsonl#1"], heldOut: [] },
+      { name: "other", train: numbered("a.jsonl", 20), heldOut: numbered("test.jsonl", 4) },
+    ]);
+  });
+
+  test("two files of one base name in different folders: their records keep apart", async () => {
+    const [client] = await load({
+      data: { clients: [{ name: "a", train: ["bank/data.jsonl", "shop/data.jsonl"] }] },
+    });
+    expect(ids(client!.train)).toEqual([...numbered("bank/data.jsonl", 2), ...numbered("shop/data.jsonl", 3)]);
+  });
+});
+
+describe("pooled files", () => {
+  test("every record goes to one client, to train on or to hold out", async () => {
+    const loaded = await load({
+      data: { train: ["a.jsonl", "b.jsonl"], heldOutRecords: 3 },
+      federation: { clients: 4 },
+    });
+    expect(loaded.map(({ name }) => name)).toEqual(["client-1", "client-2", "client-3", "client-4"]);
+    // 50 records dealt in turn to 4 clients.
+    expect(loaded.map(({ train, heldOut }) => [train.length, heldOut.length])).toEqual([
+      [10, 3],
+      [10, 3],
+      [9, 3],
+      [9, 3],
+    ]);
+    const all = loaded.flatMap(({ train, heldOut }) => [...ids(train), ...ids(heldOut)]);
+    expect(sorted(all)).toEqual(sorted([...numbered("a.jsonl", 20), ...numbered("b.jsonl", 30)]));
+  });
+
+  test("the partition deals them: by a field, a client is called after its value and has only that", async () => {
+    const loaded = await load({ data: { train: "a.jsonl", partition: { by: "field", field: "topic" } } });
+    expect(loaded.map(({ name, train }) => [name, train.length])).toEqual([
+      ["topic 0", 7],
+      ["topic 1", 7],
+      ["topic 2", 6],
+    ]);
+    for (const { name, train } of loaded)
+      expect(new Set(train.map(({ fields }) => fields["topic"]))).toEqual(new Set([name]));
+  });
+});
+
+describe("heldOutRecords", () => {
+  test("parts a client's records in two, each in their order", async () => {
+    const loaded = await load({ data: { ...OWN, heldOutRecords: 8 } });
+    for (const [i, { train, heldOut }] of loaded.entries()) {
+      const all = numbered(["a.jsonl", "b.jsonl"][i]!, [20, 30][i]!);
+      expect(heldOut).toHaveLength(8);
+      const kept = new Set(ids(heldOut));
+      expect(ids(heldOut)).toEqual(all.filter((id) => kept.has(id)));
+      expect(ids(train)).toEqual(all.filter((id) => !kept.has(id)));
+    }
+  });
+
+  test("are drawn by the seed, and for each client apart", async () => {
+    const heldOut = async (seed: number, data: object = OWN): Promise<string[][]> =>
+      (await load({ data: { ...data, heldOutRecords: 8 }, seed })).map((client) => ids(client.heldOut));
+    const first = await heldOut(1);
+    expect(await heldOut(1)).toEqual(first);
+    const second = await heldOut(2);
+    expect(second[0]).not.toEqual(first[0]);
+    expect(second[1]).not.toEqual(first[1]);
+    const [called] = await heldOut(1, { clients: [{ name: "c", train: "a.jsonl" }] });
+    expect(called).not.toEqual(first[0]);
+    // Who else is there changes nothing.
+    expect(await heldOut(1, { clients: OWN.clients.slice(0, 1) })).toEqual([first[0]]);
+  });
+
+  test("are not taken where a client has a heldOut file", async () => {
+    const clients = [{ name: "a", train: "a.jsonl", heldOut: "test.jsonl" }];
+    const [client] = await load({ data: { clients, heldOutRecords: 5 } });
+    expect(ids(client!.heldOut)).toEqual(numbered("test.jsonl", 4));
+    expect(client!.train).toHaveLength(20);
+  });
+
+  test("one record is enough to train on, none is refused", async () => {
+    const data = { clients: [{ name: "bank", train: "a.jsonl" }] };
+    const [client] = await load({ data: { ...data, heldOutRecords: 19 } });
+    expect([client!.train.length, client!.heldOut.length]).toEqual([1, 19]);
+    for (const heldOutRecords of [20, 21]) {
+      await expect(load({ data: { ...data, heldOutRecords } })).rejects.toMatchObject({
+        kind: "data",
+        message: `client bank has 20 records, so data.heldOutRecords ${heldOutRecords} would leave it none to train on`,
+      });
+    }
+  });
+});
+
+describe("limit", () => {
+  test("is drawn from what is left after holding out, by the seed", async () => {
+    const [[whole], [limited], [again], [other]] = await Promise.all([
+      load({ data: { ...OWN, heldOutRecords: 8 } }),
+      load({ data: { ...OWN, heldOutRecords: 8, limit: 10 } }),
+      load({ data: { ...OWN, heldOutRecords: 8, limit: 10 } }),
+      load({ data: { ...OWN, limit: 10 }, seed: 43 }),
+    ]);
+    // Drawn first, 10 would leave 2.
+    expect([limited!.train.length, limited!.heldOut.length]).toEqual([10, 8]);
+    expect(ids(limited!.heldOut)).toEqual(ids(whole!.heldOut));
+    const drawn = new Set(ids(limited!.train));
+    expect(ids(whole!.train).filter((id) => drawn.has(id))).toEqual(ids(limited!.train));
+    expect(ids(again!.train)).toEqual(ids(limited!.train));
+    const [unseeded] = await load({ data: { ...OWN, limit: 10 } });
+    expect(ids(other!.train)).not.toEqual(ids(unseeded!.train));
+  });
+
+  test("does not shorten what is evaluated, and one above the number of records changes nothing", async () => {
+    const clients = [{ name: "a", train: "a.jsonl", heldOut: "test.jsonl" }];
+    const [few] = await load({ data: { clients, limit: 2 } });
+    expect([few!.train.length, few!.heldOut.length]).toEqual([2, 4]);
+    const [all] = await load({ data: { clients, limit: 21 } });
+    expect(ids(all!.train)).toEqual(numbered("a.jsonl", 20));
+  });
+});
+
+describe("the common set", () => {
+  const named = (name: string, heldOut?: string) => ({
+    data: { clients: [{ name, train: "a.jsonl" }], ...(heldOut !== undefined && { heldOut }) },
+  });
+
+  test("is read from data.heldOut; without it there is none", async () => {
+    expect(ids(await common(named("a", "test.jsonl")))).toEqual(numbered("test.jsonl", 4));
+    expect(await common(named("a"))).toEqual([]);
+  });
+
+  test("takes the name common from the clients, where there is one", async () => {
+    await expect(load(named("common", "test.jsonl"))).rejects.toMatchObject({
+      kind: "data",
+      message: expect.stringContaining('a client is called "common"') as string,
+    });
+    expect((await load(named("common")))[0]!.name).toBe("common");
+  });
+});
+
+describe("a record that is held out is trained on by nobody", () => {
+  test.each<[string, Settings, RegExp]>([
+    [
+      "a client's own heldOut file",
+      { data: { clients: [{ name: "a", train: ["a.jsonl", "one.jsonl"], heldOut: "one.jsonl" }] } },
+      /one\.jsonl.*\b1\b/,
+    ],
+    [
+      "another client's heldOut file",
+      {
+        data: {
+          clients: [
+            { name: "a", train: "a.jsonl", heldOut: "one.jsonl" },
+            { name: "b", train: ["b.jsonl", "one.jsonl"] },
+          ],
+        },
+      },
+      /one\.jsonl.*\b1\b/,
+    ],
+    [
+      "the common set",
+      { data: { clients: [{ name: "a", train: ["a.jsonl", "one.jsonl"] }], heldOut: "one.jsonl" } },
+      /one\.jsonl.*\b1\b/,
+    ],
+    [
+      "the common set, of pooled data",
+      { data: { train: ["a.jsonl", "one.jsonl"], heldOut: ["test.jsonl", "one.jsonl"] }, federation: { clients: 2 } },
+      /one\.jsonl.*\b1\b/,
+    ],
+    [
+      "a file that two clients share, each holding out its own draw",
+      {
+        data: {
+          clients: [
+            { name: "a", train: "a.jsonl" },
+            { name: "b", train: "a.jsonl" },
+          ],
+          heldOutRecords: 5,
+        },
+      },
+      /a\.jsonl.*\b\d+\b/,
+    ],
+    [
+      "a file that is listed twice",
+      { data: { clients: [{ name: "a", train: ["a.jsonl", "a.jsonl"] }], heldOutRecords: 5 } },
+      /a\.jsonl.*\b\d+\b/,
+    ],
+  ])("refused: %s", async (_name, settings, message) => {
+    await expect(common(settings)).rejects.toMatchObject({
+      kind: "data",
+      message: expect.stringMatching(message) as string,
+    });
+  });
+
+  test("trained on by two, or held out by two, is no leak; nor is one number in two files of one base name", async () => {
+    const clients = [
+      { name: "a", train: ["a.jsonl", "bank/data.jsonl"], heldOut: ["test.jsonl", "shop/data.jsonl"] },
+      { name: "b", train: ["a.jsonl", "bank/data.jsonl"], heldOut: ["test.jsonl", "shop/data.jsonl"] },
+    ];
+    const loaded = await load({ data: { clients, heldOut: "test.jsonl" } });
+    expect(loaded.map(({ train, heldOut }) => [train.length, heldOut.length])).toEqual([
+      [22, 7],
+      [22, 7],
+    ]);
+  });
+});

@@ -1,0 +1,181 @@
+import { describe, expect, test } from "vitest";
+import type { Example } from "../train/example.ts";
+import { parseExperiment } from "./parse.ts";
+import type { RunStore } from "./ports.ts";
+import type { Prepared } from "./prepare.ts";
+import { bindRun } from "./run-identity.ts";
+
+/** As a run folder keeps documents: through JSON. */
+function memoryStore(documents = new Map<string, string>()): RunStore {
+  const store: Pick<RunStore, "saveJson" | "readJson"> = {
+    async saveJson(name, value) {
+      documents.set(name, JSON.stringify(value));
+    },
+    async readJson(name) {
+      const text = documents.get(name);
+      return text === undefined ? undefined : (JSON.parse(text) as unknown);
+    },
+  };
+  return store as RunStore;
+}
+
+const example = (id: string, tokens = [1, 2, 3], supervised = [0, 1, 1]): Example => ({
+  id,
+  tokens: Int32Array.from(tokens),
+  supervised: Uint8Array.from(supervised),
+});
+
+const CLIENTS = [
+  { name: "a", train: [example("a#1"), example("a#2")], heldOut: [example("a#3")] },
+  { name: "b", train: [example("b#1")], heldOut: [] as Example[] },
+];
+const MODEL = { weights: { fingerprint: "w1" }, config: { hiddenSize: 32, normEpsilon: 1e-5 } };
+
+const SETTINGS = {
+  model: { base: "m" },
+  data: { train: "f.jsonl", partition: { by: "field", field: "topic" }, fields: { instruction: "q", response: "a" } },
+  federation: { rounds: 3 },
+};
+
+interface Parts {
+  readonly settings?: object;
+  readonly clients?: typeof CLIENTS;
+  readonly common?: readonly Example[];
+  readonly model?: typeof MODEL;
+  readonly threads?: number;
+}
+
+/** As much of a prepared experiment as its identity is made of. */
+function prepared({ settings, clients = CLIENTS, common = [], model = MODEL }: Parts): Prepared {
+  const config = parseExperiment({ ...SETTINGS, ...settings }, "test");
+  const parts: object = { config, clients, common, model };
+  return parts as Prepared;
+}
+
+const bind = (parts: Parts, store: RunStore = memoryStore()): Promise<string> =>
+  bindRun(prepared(parts), store, parts.threads ?? 2);
+
+/** The identities of a run and of what comes to its folder next. */
+async function bindTwice(next: Parts): Promise<[string, string]> {
+  const store = memoryStore();
+  return [await bind({}, store), await bind(next, store)];
+}
+
+describe("goes on", () => {
+  test("the same run, with the identity it had", async () => {
+    const [first, second] = await bindTwice({});
+    expect(first).toMatch(/^[0-9a-f]{64}$/);
+    expect(second).toBe(first);
+    expect(await bind({})).toBe(first);
+  });
+
+  test.each<[string, Parts]>([
+    ["with the threads it had anyway written out", { settings: { runtime: { threads: 2 } } }],
+    ["keeping other adapters", { settings: { output: { saveEvery: 1 } } }],
+    ["with defaults written out", { settings: { seed: 42, training: { batchSize: 16 } } }],
+    [
+      "with its sections in another order",
+      { settings: { data: Object.fromEntries(Object.entries(SETTINGS.data).reverse()) } },
+    ],
+    [
+      "with data.fields in another order",
+      { settings: { data: { ...SETTINGS.data, fields: { response: "a", instruction: "q" } } } },
+    ],
+  ])("%s", async (_name, next) => {
+    const [first, second] = await bindTwice(next);
+    expect(second).toBe(first);
+  });
+});
+
+describe("is refused", () => {
+  const [a, b] = CLIENTS as [(typeof CLIENTS)[0], (typeof CLIENTS)[0]];
+
+  test.each<[string, Parts, RegExp]>([
+    ["another setting", { settings: { federation: { rounds: 4 } } }, /: federation\.rounds was 3, is 4$/],
+    [
+      "a setting that was not there",
+      { settings: { evaluation: { limit: 5 } } },
+      /: evaluation\.limit was undefined, is 5$/,
+    ],
+    ["another seed", { settings: { seed: 7 } }, /: seed was 42, is 7$/],
+    [
+      "an entry more in a list",
+      { settings: { adapter: { targets: ["q_proj", "v_proj", "o_proj"] } } },
+      /: adapter\.targets\.2 was undefined, is "o_proj"$/,
+    ],
+    [
+      "more than three settings: three are named",
+      { settings: { adapter: { rank: 4, alpha: 4, dropout: 0.5, rsLora: true } } },
+      /: adapter\.rank was 8, is 4; adapter\.alpha was 16, is 4; adapter\.dropout was 0, is 0\.5; …$/,
+    ],
+    ["other tokens", { clients: [{ ...a, train: [example("a#1", [1, 2, 4]), example("a#2")] }, b] }, /the data/],
+    [
+      "another mask",
+      { clients: [{ ...a, train: [example("a#1", [1, 2, 3], [0, 0, 1]), example("a#2")] }, b] },
+      /the data/,
+    ],
+    [
+      "another record of the same tokens",
+      { clients: [{ ...a, train: [example("a#1"), example("a#4")] }, b] },
+      /the data/,
+    ],
+    ["records in another order", { clients: [{ ...a, train: a.train.toReversed() }, b] }, /the data/],
+    [
+      "a record held out instead",
+      { clients: [{ ...a, train: a.train.slice(0, 1), heldOut: [...a.train.slice(1), ...a.heldOut] }, b] },
+      /the data/,
+    ],
+    [
+      "a record of another client",
+      {
+        clients: [
+          { ...a, train: a.train.slice(0, 1) },
+          { ...b, train: [...a.train.slice(1), ...b.train] },
+        ],
+      },
+      /the data/,
+    ],
+    ["another common set", { common: [example("c#1")] }, /the data/],
+    // The value that names a client of `partition: { by: field }` is in the records, not in the settings.
+    ["a client of another name with the same data", { clients: [a, { ...b, name: "c" }] }, /the data|client/],
+    ["other weights", { model: { ...MODEL, weights: { fingerprint: "w2" } } }, /the base model/],
+    [
+      "the weights with another config.json",
+      { model: { ...MODEL, config: { ...MODEL.config, normEpsilon: 1e-6 } } },
+      /the base model/,
+    ],
+  ])("%s", async (_name, next, message) => {
+    await expect(bindTwice(next)).rejects.toMatchObject({
+      kind: "config",
+      message: expect.stringMatching(message) as string,
+      hint: expect.stringContaining("--out") as string,
+    });
+    // Not only in words: in a folder of its own it has an identity of its own.
+    expect(await bind(next)).not.toBe(await bind({}));
+  });
+
+  test("another number of threads, which may round differently", async () => {
+    await expect(bindTwice({ threads: 3 })).rejects.toMatchObject({
+      kind: "config",
+      message: expect.stringMatching(/begun with 2 threads, and this is 3/) as string,
+      hint: expect.stringContaining("--threads 2") as string,
+    });
+  });
+
+  test("and the folder still goes on with what it holds", async () => {
+    const store = memoryStore();
+    const identity = await bind({}, store);
+    await expect(bind({ settings: { seed: 7 } }, store)).rejects.toMatchObject({ kind: "config" });
+    expect(await bind({}, store)).toBe(identity);
+  });
+
+  test.each(["null", "[]", '"text"', "{}", '{"config":null}'])(
+    "a config.json that holds %s, as damaged",
+    async (text) => {
+      await expect(bind({}, memoryStore(new Map([["config.json", text]])))).rejects.toMatchObject({
+        kind: "storage",
+        message: expect.stringContaining("config.json of the run folder is damaged") as string,
+      });
+    },
+  );
+});
