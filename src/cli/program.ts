@@ -41,7 +41,7 @@ const templateOption = (): Option =>
 const threadsOption = (): Option =>
   advanced(
     new Option("--threads <n>", "threads of the engine; default: one a processor").argParser(
-      numberFlag({ integer: true, min: 1 }),
+      numberFlag({ integer: true, min: 1, max: 256 }),
     ),
   );
 
