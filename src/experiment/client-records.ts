@@ -91,6 +91,8 @@ async function loadAll(
   data: ExperimentConfig["data"],
 ): Promise<DataRecord[]> {
   const list = [paths].flat();
+  const twice = list.find((path, i) => list.indexOf(path) !== i);
+  if (twice !== undefined) throw new UserError("data", `${twice} is listed twice, so its records would count twice`);
   const loaded = await Promise.all(
     list.map((path) => loadRecords(files, path, { format: data.format, fields: data.fields })),
   );
