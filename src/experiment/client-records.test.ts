@@ -235,7 +235,7 @@ describe("a record that is held out is trained on by nobody", () => {
     [
       "a file that is listed twice",
       { data: { clients: [{ name: "a", train: ["a.jsonl", "a.jsonl"] }], heldOutRecords: 5 } },
-      /a\.jsonl.*\b\d+\b/,
+      /a\.jsonl is listed twice/,
     ],
   ])("refused: %s", async (_name, settings, message) => {
     await expect(common(settings)).rejects.toMatchObject({
