@@ -34,6 +34,7 @@ beforeAll(() => {
     writeFileSync(path.join(dir, "experiments/data", name), `${lines.join("\n")}\n`);
   file("bank.jsonl", [record(1, "loans"), record(2, "loans"), record(3, "loans"), record(4, "cards")]);
   file("clinic.jsonl", [record(5, "triage"), record(6, "triage")]);
+  file("spare.jsonl", [record(7, "triage"), record(8, "triage"), record(9, "triage"), record(10, "triage")]);
   file("broken.jsonl", [record(1, "loans"), '{"instruction":"no answer"}']);
   writeFileSync(
     path.join(dir, "experiments/two.yaml"),
@@ -42,7 +43,7 @@ beforeAll(() => {
       "data:",
       "  clients:",
       "    - { name: bank, train: '${SECRET_DIR}/bank.jsonl' }",
-      "    - { name: clinic, train: data/clinic.jsonl, heldOut: data/bank.jsonl }",
+      "    - { name: clinic, train: data/clinic.jsonl, heldOut: data/spare.jsonl }",
     ].join("\n"),
   );
   writeFileSync(path.join(dir, "experiments/syntax.yaml"), "model:\n  base: [a\ndata: {}\n");
@@ -86,7 +87,7 @@ describe("a mistake on the command line", () => {
     [["run", "a.yaml", "--thread", "1"], /unknown option '--thread'\nhint: Did you mean '--threads'\?/],
     [["run"], /missing required argument 'config'/],
     [["run", "a.yaml", "seed=1"], /too many arguments.*\nhint: .*--set before each/],
-    [["run", "a.yaml", "--threads", "two"], /argument 'two' is invalid\. Expected a whole number, 1 or more/],
+    [["run", "a.yaml", "--threads", "two"], /argument 'two' is invalid\. Expected a whole number from 1 to 256/],
     [["score", "--model", "m"], /required option '--data <file>' not specified/],
     [
       ["score", "--model", "m", "--data", "d", "--template", "alpca"],
