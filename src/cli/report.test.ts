@@ -59,7 +59,7 @@ describe("the end of a run", () => {
       "    --prompt 'What can you help me with?'",
       "  npx openfedllm score --model models/tiny \\",
       "    --adapter 'runs/my run/adapter' --template alpaca \\",
-      "    --data examples/b.jsonl",
+      "    --max-length 512 --data examples/b.jsonl",
     ]);
   });
 
