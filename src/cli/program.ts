@@ -84,11 +84,9 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .addOption(templateOption())
     .option("--json", "write a line of JSON for each record, the totals last")
     .addOption(
-      advanced(
-        new Option("--max-length <tokens>", "cut longer records on the right")
-          .argParser(numberFlag({ integer: true, min: 8 }))
-          .default(512),
-      ),
+      new Option("--max-length <tokens>", "cut longer records on the right; a run's own is data.maxLength")
+        .argParser(numberFlag({ integer: true, min: 8 }))
+        .default(512),
     )
     .addOption(threadsOption())
     .action(async (flags: ScoreFlags) => (await import("./score-command.ts")).scoreCommand(flags, context));

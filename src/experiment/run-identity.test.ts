@@ -95,13 +95,13 @@ describe("is refused", () => {
     [
       "a setting that was not there",
       { settings: { evaluation: { limit: 5 } } },
-      /: evaluation\.limit was undefined, is 5$/,
+      /: evaluation\.limit was not set, is 5$/,
     ],
     ["another seed", { settings: { seed: 7 } }, /: seed was 42, is 7$/],
     [
       "an entry more in a list",
       { settings: { adapter: { targets: ["q_proj", "v_proj", "o_proj"] } } },
-      /: adapter\.targets\.2 was undefined, is "o_proj"$/,
+      /: adapter\.targets\.2 was not set, is "o_proj"$/,
     ],
     [
       "more than three settings: three are named",

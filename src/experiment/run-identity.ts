@@ -67,12 +67,12 @@ function refuseOther(stored: StoredRun, run: StoredRun): void {
     );
   }
   if (differences.length === 0) return;
-  const shown = differences.slice(0, 3).join("; ");
+  const listed = differences.slice(0, 3).join("; ");
   throw new UserError(
     "config",
-    `the run folder holds a run with other settings: ${shown}${differences.length > 3 ? "; …" : ""}`,
+    `the run folder holds a run with other settings: ${listed}${differences.length > 3 ? "; …" : ""}`,
     {
-      hint: "Choose another folder with --out, or go back to the settings it was started with (its config.json).",
+      hint: "Choose another folder with --out, remove this one, or go back to the settings it was started with (its config.json).",
     },
   );
 }
@@ -93,7 +93,11 @@ function differing(before: unknown, now: unknown, path = ""): string[] {
       ),
     );
   }
-  return before === now ? [] : [`${path} was ${JSON.stringify(before)}, is ${JSON.stringify(now)}`];
+  return before === now ? [] : [`${path} was ${shown(before)}, is ${shown(now)}`];
+}
+
+function shown(value: unknown): string {
+  return value === undefined ? "not set" : JSON.stringify(value);
 }
 
 async function examplesHash({ clients, common }: Prepared): Promise<string> {

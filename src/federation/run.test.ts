@@ -411,7 +411,7 @@ it("Ctrl-C stops after the step; the same call goes on to the same end", async (
   };
   await expect(live(place, new Life(), { trainer: impatient, signal: stop.signal })).rejects.toMatchObject({
     kind: "interrupted",
-    message: "Stopped in round 3; 2 rounds are safe.",
+    message: "Stopped in round 3; 2 rounds are safe, and so is what clients have finished since.",
     hint: "Run the same command again to continue.",
   });
   expect(trainer.trained).toHaveLength(5);

@@ -157,10 +157,14 @@ function roundsAreSafe(rounds: number): string {
 
 function interrupted(finished: number, rounds: number, cause: unknown): UserError {
   const where = finished < rounds ? `in round ${finished + 1}` : "after the last round";
-  return new UserError("interrupted", `Stopped ${where}; ${roundsAreSafe(finished)}.`, {
-    hint: "Run the same command again to continue.",
-    cause,
-  });
+  return new UserError(
+    "interrupted",
+    `Stopped ${where}; ${roundsAreSafe(finished)}, and so is what clients have finished since.`,
+    {
+      hint: "Run the same command again to continue.",
+      cause,
+    },
+  );
 }
 
 function tooFew(minClients: number, { round, accepted, refused }: RoundClose): UserError {
