@@ -1,12 +1,11 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../diagnostics/user-error.ts";
 import type { AdapterConfig } from "../model/adapter.ts";
 import { parsePeftConfig, toPeftConfig } from "../model/peft-config.ts";
 import { type Params, toFloat32 } from "../tensor/params.ts";
 import { decodeSafetensors, encodeSafetensors } from "../tensor/safetensors.ts";
-import { storageError, syncFolder } from "./directory-exchange.ts";
+import { storageError, writeAtomically } from "./durable-file.ts";
 import { nearFile } from "./files.ts";
 import { exists, readJson } from "./model-files.ts";
 
@@ -54,23 +53,6 @@ async function noAdapter(dir: string): Promise<UserError> {
   return new UserError("model", `no adapter in ${dir}: looked for ${CONFIG}`, {
     hint: inside === undefined ? "Give a folder that a run or PEFT saved an adapter to." : `Did you mean ${inside}?`,
   });
-}
-
-export async function writeAtomically(file: string, content: Uint8Array | string): Promise<void> {
-  const temporary = `${file}.${randomUUID()}.tmp`;
-  try {
-    const handle = await open(temporary, "w");
-    try {
-      await handle.writeFile(content);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-    await syncFolder(path.dirname(file));
-  } finally {
-    await rm(temporary, { force: true });
-  }
 }
 
 /**

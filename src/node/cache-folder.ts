@@ -4,7 +4,7 @@ import { access, constants, mkdir, readFile, realpath, rename, stat, writeFile }
 import os from "node:os";
 import path from "node:path";
 import { UserError } from "../diagnostics/user-error.ts";
-import { storageReason } from "./directory-exchange.ts";
+import { storageReason } from "./durable-file.ts";
 
 /**
  * The folder for what can be made again: `cacheDir`, or $OPENFEDLLM_CACHE, or `openfedllm` under $XDG_CACHE_HOME or

@@ -4,7 +4,8 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { EXIT_CODES, UserError } from "../diagnostics/user-error.ts";
 import { EXCHANGE_CONFORMANCE } from "../federation/exchange-conformance.ts";
-import { directoryExchange, storageError } from "./directory-exchange.ts";
+import { directoryExchange } from "./directory-exchange.ts";
+import { storageError } from "./durable-file.ts";
 
 let folder: string;
 

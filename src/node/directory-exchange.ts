@@ -3,49 +3,10 @@ import { link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/
 import path from "node:path";
 import { UserError } from "../diagnostics/user-error.ts";
 import { checkKey, type Exchange } from "../federation/exchange.ts";
+import { errorCode, storageError, syncFolder } from "./durable-file.ts";
 
 /** A temporary file older than this belongs to a process that died. */
 const STALE_MS = 3_600_000;
-
-const WORDS: Readonly<Record<string, string>> = {
-  ENOSPC: "the disk is full",
-  EDQUOT: "the disk quota is used up",
-  EACCES: "access is denied",
-  EPERM: "the file system does not allow it",
-  EROFS: "the file system is read-only",
-  ENOTDIR: "a part of the path is a file, not a folder",
-  EEXIST: "a file is in the place of the folder",
-  EISDIR: "a folder is in the place of the file",
-  ENOENT: "a folder of the path is missing and cannot be made",
-  ENAMETOOLONG: "a name in it is too long",
-  EIO: "the disk reports an error",
-  EMFILE: "too many files are open",
-};
-
-function code(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
-}
-
-/** Why a file operation failed, in words. */
-export function storageReason(error: unknown): string {
-  const errno = code(error);
-  if (errno === undefined) return error instanceof Error ? error.message : String(error);
-  const words = WORDS[errno];
-  return words === undefined ? errno : `${words} (${errno})`;
-}
-
-/** The `UserError` of kind `storage` for a failed file operation at `file`; any other error is returned unchanged. */
-export function storageError(file: string, verb: "read" | "write", error: unknown): unknown {
-  if (code(error) === undefined) return error;
-  return new UserError(
-    "storage",
-    `Cannot ${verb} ${file}: ${storageReason(error)}; the rounds and updates stored before are safe.`,
-    {
-      hint: "Once that is put right, run the same command again: it goes on from where it stopped.",
-      cause: error,
-    },
-  );
-}
 
 async function guarded<T>(file: string, verb: "read" | "write", action: () => Promise<T>): Promise<T> {
   try {
@@ -59,19 +20,8 @@ async function absentAs<T>(value: T, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (error) {
-    if (code(error) === "ENOENT") return value;
+    if (errorCode(error) === "ENOENT") return value;
     throw error;
-  }
-}
-
-/** Makes the names inside a folder durable. Windows cannot open folders, and needs no such call. */
-export async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 
@@ -152,7 +102,7 @@ export function directoryExchange(root: string): Exchange {
         await link(temporary, file);
         return true;
       } catch (error) {
-        if (code(error) === "EEXIST") return false;
+        if (errorCode(error) === "EEXIST") return false;
         throw error;
       }
     });

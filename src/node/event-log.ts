@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { UserError } from "../diagnostics/user-error.ts";
 import { eventIdentity, type EventSink, type RunEvent } from "../federation/events.ts";
-import { storageError, syncFolder } from "./directory-exchange.ts";
+import { storageError, syncFolder } from "./durable-file.ts";
 
 export interface EventLog extends EventSink {
   close(): void;

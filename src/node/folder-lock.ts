@@ -2,7 +2,7 @@ import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:
 import { randomUUID } from "node:crypto";
 import path from "node:path";
 import { UserError } from "../diagnostics/user-error.ts";
-import { storageError } from "./directory-exchange.ts";
+import { storageError } from "./durable-file.ts";
 
 /** Locks this very process has. */
 const held = new Set<string>();

@@ -3,8 +3,9 @@ import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../diagnostics/user-error.ts";
 import type { RunStore } from "../experiment/ports.ts";
-import { saveAdapter, writeAtomically } from "./adapter-files.ts";
-import { directoryExchange, storageError } from "./directory-exchange.ts";
+import { saveAdapter } from "./adapter-files.ts";
+import { directoryExchange } from "./directory-exchange.ts";
+import { storageError, writeAtomically } from "./durable-file.ts";
 import { openEventLog } from "./event-log.ts";
 import { lockFolder } from "./folder-lock.ts";
 

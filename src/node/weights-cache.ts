@@ -8,7 +8,7 @@ import { checkShapes, expectedTensors } from "../model/names.ts";
 import type { Weights } from "../model/weights.ts";
 import { firstNonFinite } from "../tensor/params.ts";
 import { cacheFolder, contentHash } from "./cache-folder.ts";
-import { storageReason } from "./directory-exchange.ts";
+import { storageReason } from "./durable-file.ts";
 import { findWeights, type OpenWeights, type WeightsSource } from "./weights-source.ts";
 
 /** Bytes of the sources read (`hash`) or of float32 written (`convert`). */
