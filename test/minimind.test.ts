@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
+import { assets } from "./support/assets.ts";
 import { openModel } from "../src/node/model-source.ts";
 import { onnxRuntime } from "../src/node/onnx-runtime.ts";
 import { openTokenizer } from "../src/experiment/prepare.ts";
@@ -8,7 +9,6 @@ import { stream } from "../src/tensor/random.ts";
 import { generate } from "../src/train/generation.ts";
 import { openScorer } from "../src/train/scorer.ts";
 
-const assets = process.env["OPENFEDLLM_ASSETS"] ?? path.join(import.meta.dirname, "..", "..", "shared", "assets");
 const goldens = path.join(assets, "goldens", "minimind2-small.forward.json");
 const folder = path.join(assets, "minimind2-small");
 

@@ -1,27 +1,10 @@
-import { existsSync, readFileSync } from "node:fs";
-import path from "node:path";
+import { existsSync } from "node:fs";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { assets, assetTokenizer, readAsset } from "../../test/support/assets.ts";
 import { checkVocabulary, createTokenizer, type Tokenizer } from "./tokenizer.ts";
 
-const assets = process.env["OPENFEDLLM_ASSETS"] ?? path.join(import.meta.dirname, "../../../shared/assets");
-const read = (file: string): unknown =>
-  existsSync(path.join(assets, file)) ? JSON.parse(readFileSync(path.join(assets, file), "utf8")) : undefined;
 const names = ["minimind2-small", "tokenizer-llama2-hf", "tokenizer-smollm2", "tokenizer-qwen2.5"] as const;
-type Name = (typeof names)[number];
-
-const opened = new Map<Name, Tokenizer>();
-function open(name: Name): Tokenizer {
-  const known =
-    opened.get(name) ??
-    createTokenizer({
-      tokenizer: read(`${name}/tokenizer.json`),
-      config: read(`${name}/tokenizer_config.json`),
-      model: read(`${name}/config.json`),
-    });
-  opened.set(name, known);
-  return known;
-}
 
 /** The ids that are supervised where only `part` (its first place after `from`) of the text is. */
 function supervisedIds(
@@ -38,20 +21,20 @@ function supervisedIds(
 describe.skipIf(!existsSync(assets))(
   "real tokenizers (skipped where ../shared/assets and $OPENFEDLLM_ASSETS are absent)",
   () => {
-    const goldens = (read("goldens/tokenizers.json") ?? { cases: {} }) as {
+    const goldens = (readAsset("goldens/tokenizers.json") ?? { cases: {} }) as {
       cases: Record<string, { text: string; ids: number[]; decoded: string }[]>;
     };
     const cases = names.flatMap((name) => (goldens.cases[name] ?? []).map((golden) => ({ name, ...golden })));
 
     it.each(cases)("$name encodes and decodes $text as Hugging Face's own library", ({ name, text, ids, decoded }) => {
-      expect(open(name).encode(text)).toEqual(ids);
-      expect(open(name).encodeSupervised(text, []).ids).toEqual(ids);
-      expect(open(name).decode(ids)).toBe(decoded);
+      expect(assetTokenizer(name).encode(text)).toEqual(ids);
+      expect(assetTokenizer(name).encodeSupervised(text, []).ids).toEqual(ids);
+      expect(assetTokenizer(name).decode(ids)).toBe(decoded);
     });
 
     it("knows special tokens, from tokenizer_config.json or else config.json, and what goes before a text", () => {
       const facts = names.map((name) => {
-        const { bos, eos, pad, prefix, vocabularySize } = open(name);
+        const { bos, eos, pad, prefix, vocabularySize } = assetTokenizer(name);
         return [bos?.text, eos, pad?.text, prefix, vocabularySize];
       });
       expect(facts).toEqual([
@@ -63,8 +46,8 @@ describe.skipIf(!existsSync(assets))(
     });
 
     it("refuses an embedding with too few rows", () => {
-      expect(() => checkVocabulary(open("minimind2-small"), 6400)).not.toThrow();
-      expect(() => checkVocabulary(open("minimind2-small"), 6399)).toThrow(
+      expect(() => checkVocabulary(assetTokenizer("minimind2-small"), 6400)).not.toThrow();
+      expect(() => checkVocabulary(assetTokenizer("minimind2-small"), 6399)).toThrow(
         expect.objectContaining({
           kind: "model",
           message: "the tokenizer gives ids up to 6399, but the model's embedding ends at 6398 (vocab_size 6399)",
@@ -76,7 +59,7 @@ describe.skipIf(!existsSync(assets))(
     it.each(names)(
       "%s: a token is supervised exactly if it holds a character of the span (ASCII, against decoding)",
       (name) => {
-        const tokenizer = open(name);
+        const tokenizer = assetTokenizer(name);
         const pieces = [
           "a",
           "Hello",
@@ -115,26 +98,26 @@ describe.skipIf(!existsSync(assets))(
 
     it("a character split among tokens is supervised in all of them", () => {
       // Llama 2 spells 🙂 as four bytes and 🚀 as four more (goldens): 29871 is the space it puts first.
-      expect(supervisedIds(open("tokenizer-llama2-hf"), "🙂🚀", "🚀")).toEqual({
+      expect(supervisedIds(assetTokenizer("tokenizer-llama2-hf"), "🙂🚀", "🚀")).toEqual({
         ids: [29871, 243, 162, 156, 133, 243, 162, 157, 131],
         supervised: [5, 6, 7, 8],
       });
       // What the tokenizer puts before a text belongs to the span that begins there.
-      expect(supervisedIds(open("tokenizer-llama2-hf"), "🙂🚀", "🙂").supervised).toEqual([0, 1, 2, 3, 4]);
+      expect(supervisedIds(assetTokenizer("tokenizer-llama2-hf"), "🙂🚀", "🙂").supervised).toEqual([0, 1, 2, 3, 4]);
       // SmolLM2: "你" is one id, "好" two, "，" two … (goldens); the span "好" begins inside no token.
-      const { ids, supervised } = supervisedIds(open("tokenizer-smollm2"), "你好，世界！", "好");
-      expect(open("tokenizer-smollm2").decode(supervised.map((i) => ids[i]!))).toBe("好");
+      const { ids, supervised } = supervisedIds(assetTokenizer("tokenizer-smollm2"), "你好，世界！", "好");
+      expect(assetTokenizer("tokenizer-smollm2").decode(supervised.map((i) => ids[i]!))).toBe("好");
     });
 
     it("text in the form of byte tokens and marks is not taken for them", () => {
-      const tokenizer = open("tokenizer-llama2-hf");
+      const tokenizer = assetTokenizer("tokenizer-llama2-hf");
       const { ids, supervised } = supervisedIds(tokenizer, "a<0x0A>b\nc\u2581d", "b\nc");
       expect(tokenizer.decode(supervised.map((i) => ids[i]!))).toBe("b\nc");
       expect(supervised).toHaveLength(3);
     });
 
     it("Llama 2's space after a special token, and text spelling one", () => {
-      const tokenizer = open("tokenizer-llama2-hf");
+      const tokenizer = assetTokenizer("tokenizer-llama2-hf");
       const text = "one</s>two</s>";
       const { ids, supervised } = supervisedIds(tokenizer, text, "two</s>");
       expect(ids).toEqual([697, 2, 1023, 2]);
@@ -142,7 +125,7 @@ describe.skipIf(!existsSync(assets))(
     });
 
     it("a span stays in place where the normaliser composes characters (Qwen, NFC)", () => {
-      const tokenizer = open("tokenizer-qwen2.5");
+      const tokenizer = assetTokenizer("tokenizer-qwen2.5");
       const composed = "caf\u00e9 na\u00efve caf\u00e9 ok";
       const expected = supervisedIds(tokenizer, composed, " ok");
       expect(supervisedIds(tokenizer, composed.normalize("NFD"), " ok")).toEqual(expected);

@@ -1,28 +1,13 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { assets, assetTokenizer, readAsset } from "../../test/support/assets.ts";
 import type { Example } from "../train/example.ts";
 import type { Content, DataRecord } from "./record.ts";
 import { loadRecords } from "./source.ts";
 import { messagesOf, TEMPLATES, type TemplateName } from "./template.ts";
 import { createTokenizer, type Tokenizer } from "./tokenizer.ts";
 import { encodeMessages, encodePrompt, encodeRecord, encodeRecords, type EncodeOptions } from "./tokens.ts";
-
-const assets = process.env["OPENFEDLLM_ASSETS"] ?? path.join(import.meta.dirname, "../../../shared/assets");
-const read = (file: string): unknown =>
-  existsSync(path.join(assets, file)) ? JSON.parse(readFileSync(path.join(assets, file), "utf8")) : undefined;
-const opened = new Map<string, Tokenizer>();
-function open(name: string): Tokenizer {
-  const known =
-    opened.get(name) ??
-    createTokenizer({
-      tokenizer: read(`${name}/tokenizer.json`),
-      config: read(`${name}/tokenizer_config.json`),
-      model: read(`${name}/config.json`),
-    });
-  opened.set(name, known);
-  return known;
-}
 
 const record = (content: Content): DataRecord => ({ id: "f#1", source: { file: "f", record: 1 }, content, fields: {} });
 const paris = record({ kind: "instruction", instruction: "What is the capital of France?", response: "Paris." });
@@ -53,7 +38,7 @@ describe.skipIf(!existsSync(assets))(
   "with real tokenizers (skipped where ../shared/assets and $OPENFEDLLM_ASSETS are absent)",
   () => {
     it("alpaca in Llama 2: BOS, the marker's ids as TRL knows them, the answer, EOS once", () => {
-      const llama = open("tokenizer-llama2-hf");
+      const llama = assetTokenizer("tokenizer-llama2-hf");
       const example = encode(paris, "alpaca", llama);
       const marker = [2277, 29937, 13291, 29901];
       expect(example.tokens[0]).toBe(1);
@@ -65,7 +50,7 @@ describe.skipIf(!existsSync(assets))(
     it.each(["minimind2-small", "tokenizer-llama2-hf", "tokenizer-smollm2", "tokenizer-qwen2.5"])(
       "%s: alpaca, vicuna and none supervise the answer and EOS, and nothing else",
       (name) => {
-        const tokenizer = open(name);
+        const tokenizer = assetTokenizer(name);
         for (const template of ["alpaca", "vicuna"] as const) {
           const example = encode(paris, template, tokenizer);
           const learnt = supervisedOf(example);
@@ -87,7 +72,7 @@ describe.skipIf(!existsSync(assets))(
     it.each(["minimind2-small", "tokenizer-llama2-hf", "tokenizer-qwen2.5"])(
       "%s: its own chat template, turn by turn",
       (name) => {
-        const tokenizer = open(name);
+        const tokenizer = assetTokenizer(name);
         const example = encode(conversation, "chat", tokenizer);
         const eos = tokenizer.eos!.text;
         expect(tokenizer.decode(supervisedOf(example)).replaceAll(`${eos} `, eos)).toBe(`Hello!${eos}See you.${eos}`);
@@ -104,7 +89,7 @@ describe.skipIf(!existsSync(assets))(
     );
 
     it("MiniMind's chat, to the id", () => {
-      const tokenizer = open("minimind2-small");
+      const tokenizer = assetTokenizer("minimind2-small");
       const example = encode(record({ kind: "instruction", instruction: "Hi", response: "Yo" }), "chat", tokenizer);
       const text =
         "<|im_start|>system\nYou are a helpful assistant<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nYo<|im_end|>\n";
@@ -114,23 +99,23 @@ describe.skipIf(!existsSync(assets))(
 
     it("a tokenizer that pads with EOS still learns to stop: supervision goes by place, not by id", () => {
       for (const name of ["tokenizer-llama2-hf", "tokenizer-smollm2"]) {
-        const tokenizer = open(name);
+        const tokenizer = assetTokenizer(name);
         expect(tokenizer.pad!.id).toBe(tokenizer.eos!.id);
         expect(encode(paris, "alpaca", tokenizer).supervised.at(-1)).toBe(1);
       }
       // user, assistant, user, assistant: the assistant's ends are learnt, the user's are not.
-      expect(flagsOf(2, encode(conversation, "chat", open("tokenizer-llama2-hf")))).toEqual([0, 1, 0, 1]);
+      expect(flagsOf(2, encode(conversation, "chat", assetTokenizer("tokenizer-llama2-hf")))).toEqual([0, 1, 0, 1]);
     });
 
     it("data that ends its answers with EOS gets no second one", () => {
       const ended = record({ kind: "completion", prompt: "a", completion: " b</s>" });
-      const example = encode(ended, "none", open("tokenizer-llama2-hf"));
+      const example = encode(ended, "none", assetTokenizer("tokenizer-llama2-hf"));
       expect([...example.tokens].filter((id) => id === 2)).toHaveLength(1);
       expect(example.supervised.at(-1)).toBe(1);
     });
 
     it("cuts from the right, and drops a record of which no answer is left", () => {
-      const tokenizer = open("minimind2-small");
+      const tokenizer = assetTokenizer("minimind2-small");
       const whole = encode(paris, "alpaca", tokenizer);
       const first = whole.supervised.indexOf(1);
       const cut = encodeRecord(paris, TEMPLATES.alpaca, tokenizer, { maxLength: first + 1 });
@@ -170,7 +155,7 @@ describe.skipIf(!existsSync(assets))(
           ],
         }),
         "none",
-        open("minimind2-small"),
+        assetTokenizer("minimind2-small"),
       );
       expect(example.supervised[0]).toBe(0);
       expect(example.supervised.subarray(1)).not.toContain(0);
@@ -179,9 +164,9 @@ describe.skipIf(!existsSync(assets))(
     it("all of a Dolly client: each answer's text is what is learnt, whatever is in it", async () => {
       const reader = { read: async (file: string) => new Uint8Array(readFileSync(path.join(assets, file))) };
       const { records } = await loadRecords(reader, "dolly-fed10/local_training_5.json");
-      expect(records).toHaveLength((read("dolly-fed10/local_training_5.json") as unknown[]).length);
+      expect(records).toHaveLength((readAsset("dolly-fed10/local_training_5.json") as unknown[]).length);
       for (const name of ["minimind2-small", "tokenizer-llama2-hf", "tokenizer-qwen2.5"]) {
-        const tokenizer = open(name);
+        const tokenizer = assetTokenizer(name);
         for (const template of ["alpaca", "chat"] as const) {
           for (const given of records.slice(0, 200)) {
             if (given.content.kind !== "instruction") continue;
