@@ -47,6 +47,8 @@ function training(round: number, client: string, { refused = false } = {}): RunE
             round,
             client,
             loss: 2.5,
+            count: 100,
+            metrics: {},
             steps: 2,
             examples: 8,
             supervisedTokens: 100,

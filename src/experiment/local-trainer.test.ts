@@ -57,7 +57,7 @@ async function trained({ training, seed = 1, records = 10, ...task }: Settings) 
   };
   const trainer = localTrainer(
     async () => engine,
-    { training: config.training, seed },
+    { training: config.training, seed, fidelity: config.fidelity },
     () => examplesOf(records),
   );
   const result = await trainer.train(local);

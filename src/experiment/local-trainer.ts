@@ -1,4 +1,4 @@
-import { batchAt } from "../data/batches.ts";
+import { batchAt, originalSample } from "../data/batches.ts";
 import type { LocalTask, LocalTrainer, TrainedClient } from "../federation/client.ts";
 import { OPTIMIZERS } from "../optim/optimizer.ts";
 import { stream } from "../tensor/random.ts";
@@ -13,8 +13,9 @@ import type { ExperimentConfig } from "./schema.ts";
  */
 export function localTrainer(
   engine: () => Promise<GradientEngine>,
-  { training, seed }: Pick<ExperimentConfig, "training" | "seed">,
+  { training, seed, fidelity }: Pick<ExperimentConfig, "training" | "seed" | "fidelity">,
   examplesOf: (client: string) => readonly Example[],
+  stepsFactor = 1,
 ): LocalTrainer {
   const perStep = training.batchSize * training.gradientAccumulation;
   const optimizer = OPTIMIZERS[training.optimizer](training);
@@ -22,19 +23,16 @@ export function localTrainer(
     async train(task: LocalTask): Promise<TrainedClient> {
       const started = performance.now();
       const examples = examplesOf(task.client);
-      const steps = localSteps(training, examples.length);
+      const steps = localSteps(training, examples.length, stepsFactor);
       const first = task.earlierRounds * steps * perStep;
+      const ownOrder = { client: task.client, examples, random: (...key: (string | number)[]) => stream(seed, ...key) };
+      const drawn = fidelity === "original" ? originalSample(examples, task.round, steps * perStep) : undefined;
       task.onStart(steps);
       const result = await trainLocally({
         engine: await engine(),
         adapter: task.adapter,
         steps,
-        batch: (step) =>
-          batchAt(
-            { client: task.client, examples, random: (...key) => stream(seed, ...key) },
-            first + step * perStep,
-            perStep,
-          ),
+        batch: (step) => drawn?.(step * perStep, perStep) ?? batchAt(ownOrder, first + step * perStep, perStep),
         optimizer,
         learningRate: task.learningRate,
         maxGradNorm: training.maxGradNorm,
@@ -43,14 +41,23 @@ export function localTrainer(
         onStep: (step) => task.onStep(step),
         signal: task.signal,
       });
-      return { ...result, examples: result.steps * perStep, seconds: (performance.now() - started) / 1000 };
+      return {
+        ...result,
+        count: result.supervisedTokens,
+        metrics: {},
+        examples: result.steps * perStep,
+        seconds: (performance.now() - started) / 1000,
+      };
     },
   };
 }
 
-/** Optimizer steps of a client-round on this many records. */
-function localSteps(training: ExperimentConfig["training"], records: number): number {
-  if (training.localEpochs === undefined) return training.localSteps;
+/**
+ * Optimizer steps of a client-round on this many records. `factor`: of how many clients' work this is the whole (the
+ * centralized baseline); epochs over the records need no factor.
+ */
+function localSteps(training: ExperimentConfig["training"], records: number, factor: number): number {
+  if (training.localEpochs === undefined) return training.localSteps * factor;
   const steps = (training.localEpochs * records) / (training.batchSize * training.gradientAccumulation);
   // Binary fractions: 0.56 epochs of 50 records by 4 are 7 steps, and a trifle more.
   return Math.max(1, Math.ceil(steps - 1e-9));

@@ -8,6 +8,8 @@ function update(round: number, client: string, tokens: number): RunEvent {
     round,
     client,
     loss: round / 2,
+    count: tokens,
+    metrics: {},
     steps: 3,
     examples: 12,
     supervisedTokens: tokens,

@@ -9,6 +9,8 @@ import type { BaseModel } from "../model/base-model.ts";
 import type { ModelConfig } from "../model/config.ts";
 import type { LoraShape } from "../model/language-model.ts";
 import type { Example } from "../train/example.ts";
+import type { Algorithm } from "../algorithms/algorithm.ts";
+import { ALGORITHMS } from "../algorithms/registry.ts";
 import { loadClientRecords, loadCommonRecords } from "./client-records.ts";
 import type { Platform } from "./ports.ts";
 import type { ExperimentConfig } from "./schema.ts";
@@ -16,9 +18,24 @@ import type { ExperimentConfig } from "./schema.ts";
 export interface PreparedClient {
   readonly name: string;
   readonly train: readonly Example[];
-  readonly heldOut: readonly Example[];
+  readonly heldOut: HeldOut;
   /** What became of the training records. */
   readonly report: EncodeReport;
+}
+
+/** Records nobody trains on. */
+export interface HeldOut {
+  readonly items: readonly Example[];
+  /** Those whose answer is one of `evaluation.labels`, with each label as the answer. */
+  readonly choices: readonly Choice[];
+}
+
+/** One record to classify. */
+export interface Choice {
+  /** Index of the right label. */
+  readonly truth: number;
+  /** The record answered with each label in turn. */
+  readonly options: readonly Example[];
 }
 
 /** A configuration with everything it names opened, read and tokenised. */
@@ -29,8 +46,11 @@ export interface Prepared {
   readonly template: Template;
   readonly lora: LoraShape;
   readonly clients: readonly PreparedClient[];
+  /** Those who train: the clients, or one that holds all their records where the algorithm pools them. */
+  readonly trainers: readonly Pick<PreparedClient, "name" | "train">[];
+  readonly algorithm: Algorithm;
   /** The common held-out set; empty where none is configured. */
-  readonly common: readonly Example[];
+  readonly common: HeldOut;
 }
 
 export interface PrepareOptions {
@@ -78,11 +98,28 @@ export async function prepareExperiment(
     throw new UserError("data", what, { hint: "Raise data.maxLength, or leave these records out." });
   };
   onProgress?.("tokenising");
+  const { labels } = config.evaluation;
+  const heldOutSet = (list: readonly DataRecord[], whose: string): HeldOut => ({
+    items: encode(list, whose).examples,
+    choices: labels === undefined ? [] : choicesOf(list, labels, (each) => encode(each, whose).examples),
+  });
   const clients = records.map(({ name, train, heldOut }): PreparedClient => {
     const { examples, report } = encode(train, `client ${name}`);
-    return { name, train: examples, heldOut: encode(heldOut, `client ${name}, held out`).examples, report };
+    return { name, train: examples, heldOut: heldOutSet(heldOut, `client ${name}, held out`), report };
   });
-  const common = encode(commonRecords, "data.heldOut").examples;
+  const common = heldOutSet(commonRecords, "data.heldOut");
+  if (
+    labels !== undefined &&
+    [common, ...clients.map(({ heldOut }) => heldOut)].every((set) => set.choices.length === 0)
+  ) {
+    throw new UserError(
+      "config",
+      `no held-out record has one of evaluation.labels (${labels.join(", ")}) as its answer`,
+      {
+        hint: "Labels are whole answers, written as in the data. Leave evaluation.labels out where nothing is classified.",
+      },
+    );
+  }
   for (const prompt of config.evaluation.prompts) {
     const { length } = encodeMessages([{ role: "user", content: prompt }], template, tokenizer, config.data);
     if (length < config.data.maxLength - 1) continue;
@@ -94,7 +131,35 @@ export async function prepareExperiment(
       },
     );
   }
-  return { config, model, tokenizer, template, lora, clients, common };
+  const algorithm = ALGORITHMS[config.federation.algorithm]({ ...config.federation, fidelity: config.fidelity });
+  const trainers =
+    algorithm.data === "pooled" ? [{ name: POOLED, train: clients.flatMap(({ train }) => train) }] : clients;
+  return { config, model, tokenizer, template, lora, clients, trainers, algorithm, common };
+}
+
+/** What the client that holds everybody's records is called. */
+const POOLED = "everyone";
+
+/** The records whose answer is one of the labels, each answered with every label. */
+function choicesOf(
+  records: readonly DataRecord[],
+  labels: readonly string[],
+  encode: (records: readonly DataRecord[]) => readonly Example[],
+): Choice[] {
+  return records.flatMap((record) => {
+    const { content } = record;
+    if (content.kind === "messages") return [];
+    const answer = content.kind === "completion" ? content.completion : content.response;
+    const truth = labels.indexOf(answer.trim());
+    if (truth === -1) return [];
+    const answered = labels.map((label) => ({
+      ...record,
+      content: content.kind === "completion" ? { ...content, completion: label } : { ...content, response: label },
+    }));
+    const options = encode(answered);
+    // Cut to the window, some label may have lost its tokens: such a record says nothing.
+    return options.length === labels.length ? [{ truth, options }] : [];
+  });
 }
 
 /** The tokenizer of a base model, checked against its embedding. */

@@ -103,9 +103,9 @@ function shown(value: unknown): string {
 async function examplesHash({ clients, common }: Prepared): Promise<string> {
   const of = async (examples: readonly Example[]): Promise<string> => sha256(bytesOf(examples));
   const hashes = await Promise.all(
-    clients.map(async ({ name, train, heldOut }) => [name, await of(train), await of(heldOut)]),
+    clients.map(async ({ name, train, heldOut }) => [name, await of(train), await of(heldOut.items)]),
   );
-  return hashOf([hashes, await of(common)]);
+  return hashOf([hashes, await of(common.items)]);
 }
 
 /** Every example with its length before it, so that no two lists give the same bytes. */

@@ -3,12 +3,18 @@ import type { EventSink } from "./events.ts";
 import type { Exchange } from "./exchange.ts";
 import { cells, createMessage, type EvaluationScore, readMessage, type RoundEvaluation } from "./messages.ts";
 
-/** Scores an adapter on the held-out sets; `round` 0 is the adapter before any training. */
-export type Evaluate = (
-  round: number,
-  adapter: Params,
-  signal?: AbortSignal,
-) => Promise<readonly (EvaluationScore & { readonly seconds: number })[]>;
+/** What a round left behind, to be scored. */
+export interface ToEvaluate {
+  /** 0 is before any training. */
+  readonly round: number;
+  readonly adapter: Params;
+  /** A client's own adapter, where the algorithm leaves each client one and training has begun. */
+  readonly ownAdapter?: ((client: string) => Promise<Params>) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Scores adapters on the held-out sets. */
+export type Evaluate = (what: ToEvaluate) => Promise<readonly (EvaluationScore & { readonly seconds: number })[]>;
 
 /** Before training, every `every` rounds, and after the last. `every` 0: only before and after. */
 export function evaluationDue(round: number, rounds: number, every: number): boolean {
@@ -36,9 +42,9 @@ export async function evaluateOnce(
   const earlier = await readEvaluation(exchange, round);
   if (earlier !== undefined) return earlier;
   const scores: EvaluationScore[] = [];
-  for (const { seconds, set, records, supervisedTokens, loss } of await evaluate()) {
-    events.emit({ type: "evaluation-end", round, set, records, supervisedTokens, loss, seconds });
-    scores.push({ set, records, supervisedTokens, loss });
+  for (const { seconds, ...score } of await evaluate()) {
+    events.emit({ type: "evaluation-end", round, ...score, seconds });
+    scores.push(score);
   }
   await events.flush();
   return withNumbers(await createMessage(exchange, cells.evaluation(round), { round, scores }));

@@ -7,7 +7,9 @@ import type { Params } from "../tensor/params.ts";
 export interface LocalTerm {
   /** FedProx (Li et al. 2020, eq. 2): μ·(w − anchor) is added to the gradient before clipping. */
   readonly proximal?: { readonly mu: number; readonly anchor: Params };
-  /** SCAFFOLD (Karimireddy et al. 2020, alg. 1): after the optimizer's step, w ← w − lr·correction (c − cᵢ). */
+  /** SCAFFOLD (Karimireddy et al. 2020, alg. 1): c − cᵢ, added to the gradient before clipping and the optimizer. */
+  readonly drift?: Params;
+  /** SCAFFOLD as OpenFedLLM codes it: after the optimizer's step, w ← w − lr·correction (c − cᵢ). */
   readonly correction?: Params;
 }
 
@@ -20,4 +22,6 @@ export interface LocalResult {
   readonly steps: number;
   /** Sum over the steps of the learning rate: SCAFFOLD's K·lr. */
   readonly learningRateSum: number;
+  /** Mean over the steps of the loss's own gradient, without pull, drift and clipping; where a drift was given. */
+  readonly gradientMean?: Params | undefined;
 }

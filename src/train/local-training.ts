@@ -1,7 +1,7 @@
 import { clipByGlobalNorm } from "../optim/clip.ts";
 import type { LocalResult, LocalTerm } from "../optim/local.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
-import { addScaled, type Params } from "../tensor/params.ts";
+import { addScaled, type Params, scale } from "../tensor/params.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import type { Example } from "./example.ts";
 import type { GradientEngine } from "./gradient-engine.ts";
@@ -50,6 +50,8 @@ export interface LocalTrainingResult extends LocalResult {
  */
 export async function trainLocally(options: LocalTrainingOptions): Promise<LocalTrainingResult> {
   const { engine, optimizer, learningRate, localTerm } = options;
+  const { drift } = localTerm;
+  let gradientSum: Params | undefined;
   let params = options.adapter;
   let state = optimizer.init(params);
   let lossSum = 0;
@@ -60,8 +62,10 @@ export async function trainLocally(options: LocalTrainingOptions): Promise<Local
     const started = performance.now();
     const examples = options.batch(taken);
     const step = await engine.step(params, examples, (...key) => options.random(taken, ...key));
+    if (drift !== undefined) gradientSum = gradientSum ? addScaled(gradientSum, 1, step.gradients) : step.gradients;
+    const pulled = withProximalPull(step.gradients, params, localTerm);
     const { gradients, norm } = clipByGlobalNorm(
-      withProximalPull(step.gradients, params, localTerm),
+      drift === undefined ? pulled : addScaled(pulled, 1, drift),
       options.maxGradNorm,
     );
     lossSum += step.loss * step.supervisedTokens;
@@ -87,6 +91,7 @@ export async function trainLocally(options: LocalTrainingOptions): Promise<Local
     after: params,
     steps: taken,
     learningRateSum: taken * learningRate,
+    gradientMean: gradientSum && scale(gradientSum, 1 / taken),
     loss: lossSum / tokens,
     supervisedTokens: tokens,
   };
