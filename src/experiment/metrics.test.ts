@@ -75,10 +75,24 @@ function folded(events: readonly RunEvent[]): Metrics {
 }
 const own = (of: object): unknown => JSON.parse(JSON.stringify(of));
 
+test("scores of a client's own adapter are kept by client and set, apart from the global one's", () => {
+  const metrics = folded([
+    evaluation(0, "a", 5),
+    { ...evaluation(1, "common", 4), client: "a", metrics: { accuracy: 0.5 } } as RunEvent,
+  ]);
+  const [before, after] = metrics.rounds();
+  expect(before).not.toHaveProperty("personal");
+  expect(own(after!)).toMatchObject({
+    heldOut: {},
+    personal: { a: { common: { records: 4, supervisedTokens: 40, loss: 4, metrics: { accuracy: 0.5 }, seconds: 0.5 } } },
+  });
+  expect(metrics.totals().seconds).toBe(1);
+});
+
 describe("a run of two rounds", () => {
-  const client = { steps: 3, examples: 12, seconds: 100 };
-  const a1 = { ...client, loss: 0.5, supervisedTokens: 7, bytesDown: 1000, bytesUp: 10 };
-  const b2 = { ...client, loss: 1, supervisedTokens: 30, bytesDown: 2000, bytesUp: 20 };
+  const client = { steps: 3, examples: 12, seconds: 100, metrics: {} };
+  const a1 = { ...client, loss: 0.5, count: 7, supervisedTokens: 7, bytesDown: 1000, bytesUp: 10 };
+  const b2 = { ...client, loss: 1, count: 30, supervisedTokens: 30, bytesDown: 2000, bytesUp: 20 };
   const score = { records: 4, supervisedTokens: 40, seconds: 0.5 };
 
   test("is kept round by round", () => {
@@ -89,7 +103,7 @@ describe("a run of two rounds", () => {
         learningRate: 0.1,
         loss: 3,
         seconds: 2,
-        clients: { a: a1, b: { ...a1, supervisedTokens: 5 } },
+        clients: { a: a1, b: { ...a1, count: 5, supervisedTokens: 5 } },
         refused: {},
         heldOut: {},
       },
