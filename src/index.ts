@@ -13,7 +13,7 @@ export type { LocalResult, LocalTerm } from "./optim/local.ts";
 export { OPTIMIZERS, type Optimizer, type OptimizerState } from "./optim/optimizer.ts";
 export { SCHEDULES, type Schedule } from "./optim/schedule.ts";
 
-export type { Example } from "./train/example.ts";
+export type { Example, PairExample, RatedExample, TrainingItem } from "./train/example.ts";
 export { openGradientEngine, type GradientEngine, type StepGradients } from "./train/gradient-engine.ts";
 export { trainLocally, type LocalStep, type LocalTrainingResult } from "./train/local-training.ts";
 export { referenceRuntime } from "./train/reference-runtime.ts";

@@ -57,6 +57,7 @@ export async function runCommand(
       if (live) status.say("preparing the engine");
       const summary = await runExperiment(prepared, platform, store, {
         emit: (event) => view.event(event),
+        onProgress: (text) => view.waiting(text),
         signal: interruption.signal,
       });
       view.close();

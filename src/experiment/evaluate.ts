@@ -3,9 +3,14 @@ import type { ToEvaluate } from "../federation/evaluation.ts";
 import type { EvaluationScore } from "../federation/messages.ts";
 import type { Params } from "../tensor/params.ts";
 import { stream } from "../tensor/random.ts";
+import type { TrainingItem } from "../train/example.ts";
+import { measure } from "../train/measure.ts";
+import { OBJECTIVES } from "../train/objective-registry.ts";
 import type { Scorer } from "../train/scorer.ts";
+import { meansOf } from "../train/tally.ts";
 import { COMMON_SET } from "./client-records.ts";
 import type { Choice, HeldOut, Prepared } from "./prepare.ts";
+import type { ReferenceCache, ReferencedItem, ReferenceSet } from "./reference-cache.ts";
 
 type TimedScore = EvaluationScore & { readonly seconds: number };
 
@@ -16,6 +21,7 @@ type TimedScore = EvaluationScore & { readonly seconds: number };
 export async function evaluate(
   prepared: Prepared,
   scorer: Scorer,
+  references: ReferenceCache,
   { adapter, ownAdapter, signal }: ToEvaluate,
 ): Promise<TimedScore[]> {
   const { clients, common, config } = prepared;
@@ -24,7 +30,17 @@ export async function evaluate(
     .map(({ set, heldOut }) => ({ set, heldOut: sampled(heldOut, prepared, set) }));
   const scores: TimedScore[] = [];
   const score = async (params: Params, { set, heldOut }: (typeof sets)[number], client?: string): Promise<void> => {
-    const result = await scoreSet(scorer, params, heldOut, signal);
+    const started = performance.now();
+    const measured = await measureSet(scorer, prepared, references, params, set, heldOut, signal);
+    const chosen = heldOut.choices.length === 0 ? {} : await classified(scorer, params, heldOut.choices, signal);
+    const result = {
+      records: heldOut.items.length,
+      supervisedTokens: measured.supervisedTokens,
+      loss: measured.loss,
+      count: measured.count,
+      metrics: { ...measured.metrics, ...chosen },
+      seconds: (performance.now() - started) / 1000,
+    };
     scores.push({ set, ...(client === undefined ? {} : { client }), ...result });
   };
   if (ownAdapter === undefined) {
@@ -40,24 +56,28 @@ export async function evaluate(
   return scores;
 }
 
-async function scoreSet(
+async function measureSet(
   scorer: Scorer,
+  { objective, config }: Prepared,
+  references: ReferenceCache,
   adapter: Params,
-  { items, choices }: HeldOut,
+  set: string,
+  { items, pairs }: HeldOut,
   signal: AbortSignal | undefined,
-): Promise<Omit<TimedScore, "set">> {
-  const started = performance.now();
-  const results = await scorer.score(adapter, items, signal);
-  const supervisedTokens = results.reduce((sum, { tokens }) => sum + tokens, 0);
-  const loss = -results.reduce((sum, { logProbability }) => sum + logProbability, 0) / supervisedTokens;
-  const metrics = choices.length === 0 ? {} : { ...(await classified(scorer, adapter, choices, signal)) };
-  return {
-    records: items.length,
-    supervisedTokens,
-    loss,
-    metrics,
-    seconds: (performance.now() - started) / 1000,
-  };
+) {
+  const known = async (all: readonly TrainingItem[], which: ReferenceSet["set"]): Promise<readonly TrainingItem[]> =>
+    objective.reference ? references.of({ client: set, set: which }, all as readonly ReferencedItem[]) : all;
+  const own = await measure(scorer, objective, adapter, await known(items, "heldOut"), signal);
+  if (pairs.length === 0) return { ...own, metrics: meansOf(own.metrics) };
+  // KTO does not compare two answers to one prompt; its reward is DPO's.
+  const compared = await measure(
+    scorer,
+    OBJECTIVES.dpo(config.objective),
+    adapter,
+    await known(pairs, "heldOutPairs"),
+    signal,
+  );
+  return { ...own, metrics: { ...meansOf(own.metrics), ...meansOf(compared.metrics) } };
 }
 
 /** Takes the label whose tokens are likeliest together, its end of turn included. */
@@ -84,7 +104,7 @@ async function classified(
 }
 
 /** At most `evaluation.limit` of a set, the same records every time. */
-function sampled({ items, choices }: HeldOut, { config }: Prepared, set: string): HeldOut {
+function sampled({ items, pairs, choices }: HeldOut, { config }: Prepared, set: string): HeldOut {
   const { limit } = config.evaluation;
   const some = <T>(all: readonly T[]): readonly T[] =>
     limit === undefined || limit >= all.length
@@ -92,5 +112,5 @@ function sampled({ items, choices }: HeldOut, { config }: Prepared, set: string)
       : stream(config.seed, "evaluation", set)
           .sample(all.length, limit)
           .map((i) => all[i]!);
-  return { items: some(items), choices: some(choices) };
+  return { items: some(items), pairs: some(pairs), choices: some(choices) };
 }

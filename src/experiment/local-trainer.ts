@@ -2,9 +2,10 @@ import { batchAt, originalSample } from "../data/batches.ts";
 import type { LocalTask, LocalTrainer, TrainedClient } from "../federation/client.ts";
 import { OPTIMIZERS } from "../optim/optimizer.ts";
 import { stream } from "../tensor/random.ts";
-import type { Example } from "../train/example.ts";
+import type { TrainingItem } from "../train/example.ts";
 import type { GradientEngine } from "../train/gradient-engine.ts";
 import { trainLocally } from "../train/local-training.ts";
+import { meansOf } from "../train/tally.ts";
 import type { ExperimentConfig } from "./schema.ts";
 
 /**
@@ -14,7 +15,7 @@ import type { ExperimentConfig } from "./schema.ts";
 export function localTrainer(
   engine: () => Promise<GradientEngine>,
   { training, seed, fidelity }: Pick<ExperimentConfig, "training" | "seed" | "fidelity">,
-  examplesOf: (client: string) => readonly Example[],
+  itemsOf: (client: string) => readonly TrainingItem[] | Promise<readonly TrainingItem[]>,
   stepsFactor = 1,
 ): LocalTrainer {
   const perStep = training.batchSize * training.gradientAccumulation;
@@ -22,7 +23,7 @@ export function localTrainer(
   return {
     async train(task: LocalTask): Promise<TrainedClient> {
       const started = performance.now();
-      const examples = examplesOf(task.client);
+      const examples = await itemsOf(task.client);
       const steps = localSteps(training, examples.length, stepsFactor);
       const first = task.earlierRounds * steps * perStep;
       const ownOrder = { client: task.client, examples, random: (...key: (string | number)[]) => stream(seed, ...key) };
@@ -38,16 +39,11 @@ export function localTrainer(
         maxGradNorm: training.maxGradNorm,
         localTerm: task.localTerm,
         random: (step, ...key) => stream(seed, "dropout", task.round, task.client, step, ...key),
-        onStep: (step) => task.onStep(step),
+        onStep: (step) => task.onStep({ ...step, metrics: meansOf(step.metrics) }),
         signal: task.signal,
       });
-      return {
-        ...result,
-        count: result.supervisedTokens,
-        metrics: {},
-        examples: result.steps * perStep,
-        seconds: (performance.now() - started) / 1000,
-      };
+      const metrics = meansOf(result.metrics);
+      return { ...result, metrics, examples: result.steps * perStep, seconds: (performance.now() - started) / 1000 };
     },
   };
 }

@@ -26,6 +26,7 @@ const evaluation = (round: number, set: string, loss: number): RunEvent => ({
   set,
   records: 4,
   supervisedTokens: 40,
+  count: 40,
   loss,
   seconds: 0.5,
 });
@@ -84,7 +85,9 @@ test("scores of a client's own adapter are kept by client and set, apart from th
   expect(before).not.toHaveProperty("personal");
   expect(own(after!)).toMatchObject({
     heldOut: {},
-    personal: { a: { common: { records: 4, supervisedTokens: 40, loss: 4, metrics: { accuracy: 0.5 }, seconds: 0.5 } } },
+    personal: {
+      a: { common: { records: 4, supervisedTokens: 40, count: 40, loss: 4, metrics: { accuracy: 0.5 }, seconds: 0.5 } },
+    },
   });
   expect(metrics.totals().seconds).toBe(1);
 });
@@ -93,7 +96,7 @@ describe("a run of two rounds", () => {
   const client = { steps: 3, examples: 12, seconds: 100, metrics: {} };
   const a1 = { ...client, loss: 0.5, count: 7, supervisedTokens: 7, bytesDown: 1000, bytesUp: 10 };
   const b2 = { ...client, loss: 1, count: 30, supervisedTokens: 30, bytesDown: 2000, bytesUp: 20 };
-  const score = { records: 4, supervisedTokens: 40, seconds: 0.5 };
+  const score = { count: 40, records: 4, supervisedTokens: 40, seconds: 0.5 };
 
   test("is kept round by round", () => {
     expect(own(folded(RUN).rounds())).toEqual([
@@ -158,6 +161,8 @@ describe.each(["__proto__", "constructor", "10"])("a client called %s", (name) =
     const entries = (of: object): [string, unknown][] => Object.entries(own(of) as object);
     expect(entries(first!.clients).find(([client]) => client === name)?.[1]).toMatchObject({ supervisedTokens: 7 });
     expect(entries(second!.refused)).toEqual([[name, "no"]]);
-    expect(entries(second!.heldOut)).toEqual([[name, { loss: 3, records: 4, supervisedTokens: 40, seconds: 0.5 }]]);
+    expect(entries(second!.heldOut)).toEqual([
+      [name, { loss: 3, records: 4, supervisedTokens: 40, count: 40, seconds: 0.5 }],
+    ]);
   });
 });

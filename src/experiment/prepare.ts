@@ -1,23 +1,26 @@
-import { UserError } from "../diagnostics/user-error.ts";
+import type { Algorithm } from "../algorithms/algorithm.ts";
+import { ALGORITHMS } from "../algorithms/registry.ts";
 import { describePartition } from "../data/partition.ts";
-import type { DataRecord } from "../data/record.ts";
+import { encodePairs, encodeRated } from "../data/preference-tokens.ts";
+import type { AnswerContent, DataRecord } from "../data/record.ts";
 import { TEMPLATES, type Template } from "../data/template.ts";
 import { encodeMessages, encodeRecords, type EncodeReport } from "../data/tokens.ts";
 import { checkVocabulary, createTokenizer, type Tokenizer } from "../data/tokenizer.ts";
 import { adapterScale, targetModules, type AdapterConfig } from "../model/adapter.ts";
+import { UserError } from "../diagnostics/user-error.ts";
 import type { BaseModel } from "../model/base-model.ts";
 import type { ModelConfig } from "../model/config.ts";
 import type { LoraShape } from "../model/language-model.ts";
-import type { Example } from "../train/example.ts";
-import type { Algorithm } from "../algorithms/algorithm.ts";
-import { ALGORITHMS } from "../algorithms/registry.ts";
+import type { Example, PairExample, TrainingItem } from "../train/example.ts";
+import type { Objective } from "../train/objective.ts";
+import { OBJECTIVES } from "../train/objective-registry.ts";
 import { loadClientRecords, loadCommonRecords } from "./client-records.ts";
 import type { Platform } from "./ports.ts";
 import type { ExperimentConfig } from "./schema.ts";
 
 export interface PreparedClient {
   readonly name: string;
-  readonly train: readonly Example[];
+  readonly train: readonly TrainingItem[];
   readonly heldOut: HeldOut;
   /** What became of the training records. */
   readonly report: EncodeReport;
@@ -25,7 +28,9 @@ export interface PreparedClient {
 
 /** Records nobody trains on. */
 export interface HeldOut {
-  readonly items: readonly Example[];
+  readonly items: readonly TrainingItem[];
+  /** KTO's records as the pairs they came as, if they did: preference accuracy is a matter of pairs. */
+  readonly pairs: readonly PairExample[];
   /** Those whose answer is one of `evaluation.labels`, with each label as the answer. */
   readonly choices: readonly Choice[];
 }
@@ -45,10 +50,13 @@ export interface Prepared {
   readonly tokenizer: Tokenizer;
   readonly template: Template;
   readonly lora: LoraShape;
+  readonly objective: Objective;
   readonly clients: readonly PreparedClient[];
   /** Those who train: the clients, or one that holds all their records where the algorithm pools them. */
   readonly trainers: readonly Pick<PreparedClient, "name" | "train">[];
   readonly algorithm: Algorithm;
+  /** What a person should know of the data: rows that were left out. */
+  readonly notes: readonly string[];
   /** The common held-out set; empty where none is configured. */
   readonly common: HeldOut;
 }
@@ -66,8 +74,9 @@ export async function prepareExperiment(
 ): Promise<Prepared> {
   // Opening a base may take minutes; a mistake in the data shows before.
   onProgress?.("reading data");
-  const records = await loadClientRecords(config, platform.files);
-  const commonRecords = await loadCommonRecords(config, platform.files, records);
+  const notes: string[] = [];
+  const records = await loadClientRecords(config, platform.files, (note) => notes.push(note));
+  const commonRecords = await loadCommonRecords(config, platform.files, records, (note) => notes.push(note));
   onProgress?.(`opening ${config.model.base}`);
   const model = await platform.openModel(config.model.base);
   const { maxLength } = config.data;
@@ -91,20 +100,38 @@ export async function prepareExperiment(
     );
   }
   const template = TEMPLATES[config.data.template];
-  const encode = (list: readonly DataRecord[], whose: string) => {
-    const encoded = encodeRecords(list, template, tokenizer, config.data);
+  const objective = OBJECTIVES[config.objective.name](config.objective);
+  const encode = <T>(
+    encoder: (list: readonly DataRecord[]) => { examples: T[]; report: EncodeReport },
+    list: readonly DataRecord[],
+    whose: string,
+  ) => {
+    const encoded = encoder(list);
     if (encoded.examples.length > 0 || list.length === 0) return encoded;
-    const what = `${whose}: none of ${list.length} records has an answer within data.maxLength (${maxLength} tokens)`;
+    const what = `${whose}: none of ${list.length} records can be learnt from within data.maxLength (${maxLength} tokens)`;
     throw new UserError("data", what, { hint: "Raise data.maxLength, or leave these records out." });
+  };
+  const answers = (list: readonly DataRecord[]) => encodeRecords(list, template, tokenizer, config.data);
+  const pairs = (list: readonly DataRecord[]) =>
+    encodePairs(list, template, tokenizer, {
+      ...config.data,
+      ...(config.fidelity === "original" ? { fidelity: "original" as const } : {}),
+    });
+  const rated = (list: readonly DataRecord[]) => encodeRated(list, template, tokenizer, config.data);
+  const items = { example: answers, pair: pairs, rated }[objective.items] as (list: readonly DataRecord[]) => {
+    examples: TrainingItem[];
+    report: EncodeReport;
   };
   onProgress?.("tokenising");
   const { labels } = config.evaluation;
   const heldOutSet = (list: readonly DataRecord[], whose: string): HeldOut => ({
-    items: encode(list, whose).examples,
-    choices: labels === undefined ? [] : choicesOf(list, labels, (each) => encode(each, whose).examples),
+    items: encode(items, list, whose).examples,
+    pairs:
+      objective.items === "rated" ? pairs(list.filter(({ content }) => content.kind === "preference")).examples : [],
+    choices: labels === undefined ? [] : choicesOf(list, labels, (each) => answers(each).examples),
   });
   const clients = records.map(({ name, train, heldOut }): PreparedClient => {
-    const { examples, report } = encode(train, `client ${name}`);
+    const { examples, report } = encode(items, train, `client ${name}`);
     return { name, train: examples, heldOut: heldOutSet(heldOut, `client ${name}, held out`), report };
   });
   const common = heldOutSet(commonRecords, "data.heldOut");
@@ -134,7 +161,7 @@ export async function prepareExperiment(
   const algorithm = ALGORITHMS[config.federation.algorithm]({ ...config.federation, fidelity: config.fidelity });
   const trainers =
     algorithm.data === "pooled" ? [{ name: POOLED, train: clients.flatMap(({ train }) => train) }] : clients;
-  return { config, model, tokenizer, template, lora, clients, trainers, algorithm, common };
+  return { config, model, tokenizer, template, lora, objective, clients, trainers, algorithm, common, notes };
 }
 
 /** What the client that holds everybody's records is called. */
@@ -148,14 +175,12 @@ function choicesOf(
 ): Choice[] {
   return records.flatMap((record) => {
     const { content } = record;
-    if (content.kind === "messages") return [];
-    const answer = content.kind === "completion" ? content.completion : content.response;
-    const truth = labels.indexOf(answer.trim());
+    if (content.kind !== "completion" && content.kind !== "instruction") return [];
+    const withAnswer = (label: string): AnswerContent =>
+      content.kind === "completion" ? { ...content, completion: label } : { ...content, response: label };
+    const truth = labels.indexOf((content.kind === "completion" ? content.completion : content.response).trim());
     if (truth === -1) return [];
-    const answered = labels.map((label) => ({
-      ...record,
-      content: content.kind === "completion" ? { ...content, completion: label } : { ...content, response: label },
-    }));
+    const answered = labels.map((label) => ({ ...record, content: withAnswer(label) }));
     const options = encode(answered);
     // Cut to the window, some label may have lost its tokens: such a record says nothing.
     return options.length === labels.length ? [{ truth, options }] : [];

@@ -2,12 +2,15 @@ import { UserError } from "../diagnostics/user-error.ts";
 import type { EmitEvent, RunEvent } from "../federation/events.ts";
 import { clientMemory } from "../federation/client-memory.ts";
 import { eventsThatHold } from "../federation/resume.ts";
+import { scoresBySet } from "../federation/evaluation.ts";
 import { keySegment } from "../federation/exchange.ts";
 import { type FederationOutcome, runFederation } from "../federation/run.ts";
 import { SCHEDULES } from "../optim/schedule.ts";
 import { initAdapter } from "../model/adapter.ts";
 import type { Params } from "../tensor/params.ts";
+import type { TrainingItem } from "../train/example.ts";
 import { openGradientEngine } from "../train/gradient-engine.ts";
+import { referenceOf } from "../train/reference.ts";
 import { openScorer, type Scorer } from "../train/scorer.ts";
 import { answerPrompts } from "./answers.ts";
 import { evaluate } from "./evaluate.ts";
@@ -15,12 +18,15 @@ import { localTrainer } from "./local-trainer.ts";
 import { Metrics } from "./metrics.ts";
 import type { Platform, RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
+import { referenceCache, type ReferencedItem } from "./reference-cache.ts";
 import { bindRun } from "./run-identity.ts";
 import type { HeldOutResult, PromptAnswer, RunSummary } from "./summary.ts";
 
 export interface RunOptions {
   /** Every event as it happens, also those of a resumed part. */
   readonly emit?: EmitEvent;
+  /** One line about long work between events. */
+  readonly onProgress?: (message: string) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -36,7 +42,7 @@ export async function runExperiment(
   store: RunStore,
   options: RunOptions = {},
 ): Promise<RunSummary> {
-  const { config, model, lora, clients, trainers, algorithm } = prepared;
+  const { config, model, lora, objective, clients, trainers, algorithm } = prepared;
   const identity = await bindRun(prepared, store, platform.threads);
   const earlier = (await store.readJson("metrics.json")) as { summary?: RunSummary } | undefined;
   const metrics = new Metrics();
@@ -62,10 +68,30 @@ export async function runExperiment(
   };
   const { microBatchTokens } = config.training;
   // A finished run that is asked for again needs neither.
-  const engine = opened(() => openGradientEngine({ ...shared, dropout: config.adapter.dropout, microBatchTokens }));
+  const engine = opened(() =>
+    openGradientEngine({
+      ...shared,
+      objective,
+      // Preferences are compared at one adapter: both answers, and the base, without noise.
+      dropout: objective.items === "example" ? config.adapter.dropout : 0,
+      microBatchTokens,
+      score: async (...what) => (await scorer.get()).score(...what),
+    }),
+  );
   const scorer = opened(() => openScorer({ ...shared, microBatchTokens }));
   try {
     const initialAdapter = initAdapter(config.adapter, model.config, config.seed);
+    const references = referenceCache({
+      store: store.clientStore,
+      measure: async (items) => referenceOf(await scorer.get(), initialAdapter, items, options.signal),
+      onProgress: ({ client }, done, of) =>
+        options.onProgress?.(`what the base makes of the records of ${client}: ${done} of ${of}`),
+      onDone: ({ client, set }, records, seconds) => emit({ type: "reference-end", client, set, records, seconds }),
+    });
+    const trainingItems = async (client: string): Promise<readonly TrainingItem[]> => {
+      const { train } = byName.get(client)!;
+      return objective.reference ? references.of({ client, set: "train" }, train as readonly ReferencedItem[]) : train;
+    };
     const saveAdapter = async (round: number, adapter: Params): Promise<void> => {
       if (round <= saved) return;
       const path = await store.saveAdapter(
@@ -86,7 +112,7 @@ export async function runExperiment(
       exchange: store.exchange,
       algorithm,
       fidelity: config.fidelity,
-      trainer: localTrainer(engine.get, config, (client) => byName.get(client)!.train, pooled ? perRound : 1),
+      trainer: localTrainer(engine.get, config, trainingItems, pooled ? perRound : 1),
       memory: clientMemory(store.clientStore, store.exchange),
       initialAdapter,
       config: identity,
@@ -100,7 +126,7 @@ export async function runExperiment(
       clientsPerRound: pooled ? 1 : perRound,
       minClients: config.federation.minClients,
       learningRate: (round) => SCHEDULES[config.training.schedule](config.training, round, rounds),
-      evaluate: async (what) => evaluate(prepared, await scorer.get(), what),
+      evaluate: async (what) => evaluate(prepared, await scorer.get(), references, what),
       evaluateEvery: config.evaluation.every,
       async onRound(round, adapter) {
         const { saveEvery } = config.output;
@@ -111,11 +137,14 @@ export async function runExperiment(
       ...(options.signal && { signal: options.signal }),
     });
     const { ownAdapter } = outcome;
+    let clientAdapters: Record<string, string> | undefined;
     if (ownAdapter === undefined) {
       await store.saveAdapter("adapter", config.adapter, outcome.adapter, model.ref);
     } else {
+      clientAdapters = {};
       for (const { name } of trainers) {
-        await store.saveAdapter(clientAdapterPath(name), config.adapter, await ownAdapter(name), model.ref);
+        const place = `clients/${keySegment(name)}/adapter`;
+        clientAdapters[name] = await store.saveAdapter(place, config.adapter, await ownAdapter(name), model.ref);
       }
     }
     // Answers take as long as a round on a small machine, so those of an earlier end of the same run are kept.
@@ -125,6 +154,7 @@ export async function runExperiment(
     const summary: RunSummary = {
       rounds,
       adapter: outcome.head.adapter,
+      clientAdapters,
       heldOut: heldOutResults(outcome),
       answers,
       supervisedTokens,
@@ -139,11 +169,6 @@ export async function runExperiment(
     await engine.dispose();
     await scorer.dispose();
   }
-}
-
-/** Where a client's own adapter lies in the run folder. */
-export function clientAdapterPath(client: string): string {
-  return `clients/${keySegment(client)}/adapter`;
 }
 
 /** Opens something on first use, and disposes of it if it was. */
@@ -161,21 +186,24 @@ function heldOutCount({ clients }: Prepared, trainer: string): number {
   return (own.length > 0 ? own : clients).reduce((sum, { heldOut }) => sum + heldOut.items.length, 0);
 }
 
-/** Where clients keep their own adapters: each set with its client's, the common set with the mean over all of them. */
 function heldOutResults({ evaluations }: FederationOutcome): HeldOutResult[] {
-  const after = evaluations.at(-1)?.scores ?? [];
-  return (evaluations[0]?.scores ?? []).map(({ set, records, supervisedTokens, loss }) => {
-    const all = after.filter((score) => score.set === set);
-    const own = all.filter(({ client }) => client === undefined || client === set);
-    const counted = own.length > 0 ? own : all;
-    return {
+  const after = new Map(scoresBySet(evaluations.at(-1)?.scores ?? []).map((score) => [score.set, score]));
+  return scoresBySet(evaluations[0]?.scores ?? []).map(
+    ({ set, records, supervisedTokens, count, loss, metrics = {} }) => ({
       set,
       records,
       supervisedTokens,
+      count,
       before: loss,
-      after: counted.reduce((sum, score) => sum + score.loss, 0) / counted.length,
-    };
-  });
+      after: after.get(set)?.loss ?? Number.NaN,
+      metrics: Object.fromEntries(
+        Object.entries(metrics).map(([name, before]) => [
+          name,
+          { before, after: after.get(set)?.metrics?.[name] ?? Number.NaN },
+        ]),
+      ),
+    }),
+  );
 }
 
 async function answer(

@@ -7,6 +7,7 @@ import { FORMATS } from "../data/source.ts";
 import { TEMPLATES } from "../data/template.ts";
 import { SCHEDULES } from "../optim/schedule.ts";
 import { OPTIMIZERS } from "../optim/optimizer.ts";
+import { OBJECTIVES } from "../train/objective-registry.ts";
 
 /** The legal names of a registry, as an enumeration. */
 function names<T extends object>(registry: T): z.ZodEnum<{ [K in Extract<keyof T, string>]: K }> {
@@ -95,7 +96,38 @@ export const experimentSchema = z.strictObject({
       .min(8)
       .default(512)
       .describe("Longest sequence in tokens; longer ones are cut on the right and counted."),
+    maxPromptLength: count
+      .optional()
+      .describe(
+        "Preference data: longest prompt in tokens; a longer one keeps its end. Default: what the longer answer leaves, half of maxLength at least.",
+      ),
+    invalid: z
+      .enum(["refuse", "skip"])
+      .optional()
+      .describe(
+        "Rows that are no usable records: refuse the file, or leave them out and count them. Default: refuse, but skip in data sets known by name.",
+      ),
   }),
+
+  objective: z
+    .strictObject({
+      name: names(OBJECTIVES)
+        .default("sft")
+        .describe(
+          "What training makes small: sft learns answers; dpo, ipo, hinge, orpo, simpo learn from pairs of answers, kto from rated ones or pairs.",
+        ),
+      beta: positive.optional().describe("Strength of a preference; ORPO's lambda. Default 0.1, for simpo 2."),
+      labelSmoothing: z
+        .number()
+        .min(0)
+        .lt(0.5)
+        .default(0)
+        .describe("DPO: share of pairs whose preference is taken to be the wrong way round."),
+      gamma: z.number().min(0).default(0.5).describe("SimPO's target margin."),
+      desirableWeight: positive.default(1).describe("KTO's weight of wanted answers."),
+      undesirableWeight: positive.default(1).describe("KTO's weight of unwanted answers."),
+    })
+    .prefault({}),
 
   training: z
     .strictObject({

@@ -21,6 +21,43 @@ export function evaluationDue(round: number, rounds: number, every: number): boo
   return round === 0 || round === rounds || (every > 0 && round % every === 0);
 }
 
+/**
+ * One score a set, to sum a round up: the global adapter's; where clients keep their own, of a client's set that client's,
+ * and of a set that is nobody's (or that only others were scored on) the mean over the adapters.
+ */
+export function scoresBySet<S extends EvaluationScore>(scores: readonly S[]): S[] {
+  return [...new Set(scores.map(({ set }) => set))].map((set) => {
+    const all = scores.filter((score) => score.set === set);
+    const own = all.find(({ client }) => client === undefined || client === set);
+    if (own !== undefined) return own;
+    const mean = (value: (score: S) => number): number =>
+      all.reduce((sum, score) => sum + value(score), 0) / all.length;
+    const names = Object.keys(all[0]!.metrics ?? {});
+    const metrics = Object.fromEntries(
+      names.map((name) => [name, mean((score) => score.metrics?.[name] ?? Number.NaN)]),
+    );
+    return { ...all[0]!, loss: mean(({ loss }) => loss), metrics };
+  });
+}
+
+/** The mean over all sets, by what each loss is a mean over; metrics by records. */
+export function overallScore(scores: readonly EvaluationScore[]): {
+  readonly loss: number;
+  readonly metrics: Readonly<Record<string, number>>;
+} {
+  const total = (of: readonly EvaluationScore[], value: (score: EvaluationScore) => number): number =>
+    of.reduce((sum, score) => sum + value(score), 0);
+  const names = [...new Set(scores.flatMap(({ metrics = {} }) => Object.keys(metrics)))];
+  const metric = (name: string): number => {
+    const having = scores.filter(({ metrics = {} }) => name in metrics);
+    return total(having, ({ metrics, records }) => metrics![name]! * records) / total(having, ({ records }) => records);
+  };
+  return {
+    loss: total(scores, ({ loss, count }) => loss * count) / total(scores, ({ count }) => count),
+    metrics: Object.fromEntries(names.map((name) => [name, metric(name)])),
+  };
+}
+
 /** The scores of a round, or undefined where it was not evaluated. */
 export async function readEvaluation(exchange: Exchange, round: number): Promise<RoundEvaluation | undefined> {
   const found = (await readMessage(exchange, cells.evaluation(round))) as RoundEvaluation | undefined;

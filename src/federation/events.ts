@@ -33,6 +33,9 @@ export type RunEvent =
       readonly records: readonly string[];
       readonly learningRate: number;
       readonly loss: number;
+      /** What `loss` is a mean over: supervised tokens (SFT) or records (preference objectives). */
+      readonly count: number;
+      readonly metrics: Readonly<Record<string, number>>;
       readonly gradientNorm: number;
       readonly supervisedTokens: number;
       readonly seconds: number;
@@ -80,6 +83,8 @@ export type RunEvent =
   | {
       readonly type: "reference-end";
       readonly client: string;
+      /** `train`, `heldOut`, or `heldOutPairs` (KTO's held-out records as pairs). */
+      readonly set: string;
       readonly records: number;
       readonly seconds: number;
     }

@@ -62,6 +62,8 @@ export interface EvaluationScore {
   readonly records: number;
   readonly supervisedTokens: number;
   readonly loss: number;
+  /** What `loss` is a mean over: supervised tokens (SFT) or records (preference objectives). */
+  readonly count: number;
   /** Further means by name: what the objective measures, what `evaluation.labels` asks for. */
   readonly metrics?: Readonly<Record<string, number>> | undefined;
 }

@@ -69,6 +69,8 @@ class QuadraticTrainer implements LocalTrainer {
         records,
         learningRate,
         loss,
+        count: 5,
+        metrics: {},
         gradientNorm: Math.sqrt(2 * loss),
         supervisedTokens: 5,
         seconds: Math.random(),
@@ -130,8 +132,8 @@ async function finalAdapter(changes: Partial<FederationOptions>): Promise<string
 }
 
 const scored: FederationOptions["evaluate"] = async ({ round }) => [
-  { set: "common", records: 3, supervisedTokens: 9, loss: round + 0.5, seconds: Math.random() },
-  { set: "ann", records: 3, supervisedTokens: 9, loss: round + 0.25, seconds: Math.random() },
+  { set: "common", records: 3, supervisedTokens: 9, count: 9, loss: round + 0.5, seconds: Math.random() },
+  { set: "ann", records: 3, supervisedTokens: 9, count: 9, loss: round + 0.25, seconds: Math.random() },
 ];
 
 describe("a run", () => {
