@@ -34,7 +34,8 @@ async function trained({ training, seed = 1, records = 10, ...task }: Settings) 
       draws.push(dropout(0, "mask").uint32());
       const [x, y] = params.get("w")!.data;
       const data = Float32Array.of(x! + Number(examples[0]!.id), y! - Number(examples.at(-1)!.id));
-      return { loss: 1, supervisedTokens: examples.length, gradients: new Map([["w", { shape: [2], data }]]) };
+      const gradients: Params = new Map([["w", { shape: [2], data }]]);
+      return { loss: 1, count: examples.length, supervisedTokens: examples.length, gradients, metrics: {} };
     },
     dispose: async () => {},
   };

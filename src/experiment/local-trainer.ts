@@ -40,7 +40,7 @@ export function localTrainer(
         maxGradNorm: training.maxGradNorm,
         localTerm: task.localTerm,
         random: (step, ...key) => stream(seed, "dropout", task.round, task.client, step, ...key),
-        onStep: (step) => task.onStep(step),
+        onStep: ({ count: _count, metrics: _metrics, ...report }) => task.onStep(report),
         signal: task.signal,
       });
       return { ...result, examples: result.steps * perStep, seconds: (performance.now() - started) / 1000 };
