@@ -12,6 +12,7 @@ import { stream } from "../dist/tensor/random.js";
 import { openGradientEngine } from "../dist/train/gradient-engine.js";
 import { padBatch } from "../dist/train/micro-batches.js";
 import { trainLocally } from "../dist/train/local-training.js";
+import { sft } from "../dist/train/sft.js";
 
 const { model: ref, batch, length, rank, supervised, threads, microBatchTokens, profile } = JSON.parse(process.argv[2]);
 
@@ -49,7 +50,7 @@ async function step() {
 
 /** Floating-point operations of one step's matrix products, as executed: causal runs count 10/16 of the square. */
 function stepFlops() {
-  const graph = trainingGraph(model.config, lora, { maxLength: length, dropout: false });
+  const graph = trainingGraph(model.config, lora, { maxLength: length, dropout: false, loss: sft.loss });
   const rows = padBatch(examples, 4).labels.data.length;
   const sizes = { batch, length, rows };
   const size = (dim) =>

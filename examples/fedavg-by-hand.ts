@@ -5,7 +5,7 @@
  *   npm run build && npm run example:by-hand
  */
 import {
-  type Example,
+  type TrainingItem,
   type ExperimentConfig,
   type Params,
   type Platform,
@@ -63,11 +63,11 @@ export async function fedavgByHand(config: ExperimentConfig, platform: Platform)
 }
 
 function recordsAt(
-  { name, train }: { name: string; train: readonly Example[] },
+  { name, train }: { name: string; train: readonly TrainingItem[] },
   start: number,
   count: number,
   seed: number,
-): Example[] {
+): TrainingItem[] {
   return Array.from({ length: count }, (_, i) => {
     const epoch = Math.floor((start + i) / train.length);
     return train[stream(seed, "order", name, epoch).permutation(train.length)[(start + i) % train.length]!]!;

@@ -13,12 +13,17 @@ export type { LocalResult, LocalTerm } from "./optim/local.ts";
 export { OPTIMIZERS, type Optimizer, type OptimizerState } from "./optim/optimizer.ts";
 export { SCHEDULES, type Schedule } from "./optim/schedule.ts";
 
-export type { Example } from "./train/example.ts";
+export type { Example, PairExample, RatedExample, TrainingItem } from "./train/example.ts";
 export { openGradientEngine, type GradientEngine, type StepGradients } from "./train/gradient-engine.ts";
 export { trainLocally, type LocalStep, type LocalTrainingResult } from "./train/local-training.ts";
+export { measure, type Measured } from "./train/measure.ts";
+export type { Objective, ObjectiveSettings } from "./train/objective.ts";
+export { OBJECTIVES } from "./train/objective-registry.ts";
+export { referenceOf } from "./train/reference.ts";
 export { referenceRuntime } from "./train/reference-runtime.ts";
 export type { Runtime, RuntimeSession, RuntimeTensor } from "./train/runtime.ts";
 export { openScorer, type Score, type Scorer } from "./train/scorer.ts";
+export { addTallies, meansOf, type Tally } from "./train/tally.ts";
 
 export type { DataRecord } from "./data/record.ts";
 export { loadRecords } from "./data/source.ts";

@@ -1,8 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { adapterScale, targetModules } from "../src/model/adapter.ts";
-import { parseModelConfig } from "../src/model/config.ts";
-import type { LoraShape } from "../src/model/language-model.ts";
-import { parsePeftConfig } from "../src/model/peft-config.ts";
 import { onnxRuntime } from "../src/node/onnx-runtime.ts";
 import { adamW } from "../src/optim/optimizer.ts";
 import type { Params } from "../src/tensor/params.ts";
@@ -13,7 +9,7 @@ import { trainLocally } from "../src/train/local-training.ts";
 import { referenceRuntime } from "../src/train/reference-runtime.ts";
 import type { Runtime } from "../src/train/runtime.ts";
 import { openScorer } from "../src/train/scorer.ts";
-import { GOLDEN_FAMILIES, goldenJson, goldenTensors, relativeError, weightsFromParams } from "./support/golden.ts";
+import { answerTo, GOLDEN_FAMILIES, goldenJson, goldenTensors, openGolden, relativeError } from "./support/golden.ts";
 
 function examplesOf(batch: { input_ids: number[][]; attention_mask: number[][]; labels: number[][] }): Example[] {
   return batch.input_ids.map((ids, i) => {
@@ -27,21 +23,8 @@ function examplesOf(batch: { input_ids: number[][]; attention_mask: number[][]; 
 }
 
 function open(family: string) {
-  const config = parseModelConfig(goldenJson(family, "model", "config.json"), family);
-  const adapterConfig = parsePeftConfig(goldenJson(family, "adapter", "adapter_config.json"));
-  const lora: LoraShape = {
-    rank: adapterConfig.rank,
-    scale: adapterScale(adapterConfig),
-    modules: new Set(targetModules(config, adapterConfig.targets).map(({ name }) => name)),
-  };
-  return {
-    config,
-    lora,
-    weights: weightsFromParams(goldenTensors(family, "model", "model.safetensors")),
-    adapter: goldenTensors(family, "adapter", "adapter_model.safetensors"),
-    examples: examplesOf(goldenJson(family, "batch.json")),
-    expected: goldenJson(family, "expected.json"),
-  };
+  const examples = examplesOf(goldenJson(family, "batch.json"));
+  return { ...openGolden(family), examples, expected: goldenJson(family, "expected.json") };
 }
 
 const noDropout = () => stream(0);
@@ -143,16 +126,11 @@ describe.each(GOLDEN_FAMILIES)("%s against PyTorch", (family) => {
   test("log-probabilities of chosen and rejected answers, adapter on and off", async () => {
     const pair = goldenJson(family, "pair.json");
     const scorer = await openScorer({ ...golden, runtime: onnxRuntime(), maxLength, microBatchTokens: 64 });
-    const answer = (prompt: number[], response: number[]): Example => ({
-      id: "",
-      tokens: Int32Array.from([...prompt, ...response]),
-      supervised: Uint8Array.from([...prompt.map(() => 0), ...response.map(() => 1)]),
-    });
     const off: Params = new Map(
       [...adapter].map(([name, { shape, data }]) => [name, { shape, data: new Float32Array(data.length) }]),
     );
     for (const side of ["chosen", "rejected"] as const) {
-      const sequences = pair.prompt.map((prompt: number[], i: number) => answer(prompt, pair[side][i]));
+      const sequences = pair.prompt.map((prompt: number[], i: number) => answerTo(prompt, pair[side][i]));
       const on = await scorer.score(adapter, sequences);
       const base = await scorer.score(off, sequences);
       expected.dpo.pairs.forEach((row: Record<string, number>, i: number) => {

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { backward } from "../src/graph/backward.ts";
+import { GraphBuilder } from "../src/graph/graph.ts";
 import { interpret } from "../src/graph/interpreter.ts";
 import { onnxRuntime } from "../src/node/onnx-runtime.ts";
 import { referenceRuntime } from "../src/train/reference-runtime.ts";
@@ -33,5 +35,51 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
         await session.dispose();
       });
     }
+
+    // Each number for itself: against the largest of the tensor, a lost tail would not show.
+    test.each([
+      ["softplus", [-15, -1, 0, 1, 15, 100, 1e4]],
+      ["sigmoid", [-15, -1, 0, 1, 15, 100, 1e4]],
+      ["logOdds", [-1e-7, -1e-4, -0.01, -0.5, -0.7, -2, -17, -88, -200, -1e4]],
+    ] as const)("%s keeps its digits at both ends", async (op, xs) => {
+      const builder = new GraphBuilder();
+      const x = builder.input("x", "float32", ["rows"]);
+      const ones = builder.input("ones", "float32", ["rows"]);
+      const y = builder.op(op, [x], {});
+      builder.output("y", y);
+      builder.output("slope", backward(builder, builder.op("dot", [y, ones], {}), [x])[0]!);
+      const graph = builder.build();
+      const session = await runtime.load(graph, weightsFromParams(new Map()));
+      const data = Float32Array.from(xs);
+      const all = { x: data, ones: data.map(() => 1) };
+      const shape = [data.length];
+      const feeds = new Map(Object.entries(all).map(([name, data]) => [name, { shape, data }]));
+      const results = await session.run(feeds, ["y", "slope"]);
+      const expected = interpret(
+        graph,
+        new Map([...feeds].map(([name, { data }]) => [name, { shape, data: Float64Array.from(data) }])),
+      );
+      for (const output of ["y", "slope"]) {
+        expected.get(output)!.data.forEach((value, i) => {
+          const error = Math.abs(Number(results.get(output)!.data[i]) - value);
+          // Where float32 has no digits left beside 1 (a probability of 1 − 1e-7), absolute; elsewhere relative.
+          expect(error, `${output} at ${data[i]}`).toBeLessThan(1e-7 + 1e-5 * Math.abs(value));
+        });
+      }
+      await session.dispose();
+    });
+
+    test("logOdds of a certain answer is large, and its slope finite", async () => {
+      const builder = new GraphBuilder();
+      const x = builder.input("x", "float32", ["rows"]);
+      const y = builder.op("logOdds", [x], {});
+      builder.output("y", y);
+      builder.output("slope", backward(builder, builder.op("dot", [y, x], {}), [x])[0]!);
+      const session = await runtime.load(builder.build(), weightsFromParams(new Map()));
+      const results = await session.run(new Map([["x", { shape: [1], data: Float32Array.of(0) }]]), ["y", "slope"]);
+      expect(Number(results.get("y")!.data[0])).toBeCloseTo(24 * Math.LN2, 4);
+      expect(results.get("slope")!.data[0]).toSatisfy(Number.isFinite);
+      await session.dispose();
+    });
   });
 }

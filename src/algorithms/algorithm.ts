@@ -36,20 +36,27 @@ export interface Accumulator extends ServerRound {
  * algorithm needs (μ, β₁, τ) are arguments of the function that makes the record.
  *
  * Aggregation is a fold, `start` → `absorb` per update → `finish`, so that one update is in memory at a time. The
- * coordinator absorbs in sorted client order; sums are float64.
+ * coordinator absorbs in sorted client order; sums are float64, and results have the element type of what they replace.
  */
 export interface Algorithm {
   readonly name: string;
+  /** `pooled`: a baseline without federation, one client that holds everybody's records. */
+  readonly data: "apart" | "pooled";
   /** The server's state before round 1; `{}` where it has none. */
   readonly init: (global: Params) => Groups;
   /** What goes to the clients besides the adapter. */
   readonly broadcast: (state: Groups) => Groups;
+  /**
+   * The adapter a client begins a round with and is measured by, where each keeps one of its own; without this function
+   * that is the global one.
+   */
+  readonly ownAdapter?: (received: Received, memory: Groups) => Params;
   /** What the algorithm adds to local training. `memory` is `{}` until the client's first accepted round. */
   readonly localTerm: (received: Received, memory: Groups) => LocalTerm;
   /** The shapes of the update follow from the adapter alone: the coordinator refuses one that has others. */
   readonly report: (result: LocalResult, received: Received, memory: Groups) => Report;
   readonly start: (round: ServerRound) => Accumulator;
-  /** `weight` is the client's number of records. Consumes `sum`: use only what it returns. */
-  readonly absorb: (sum: Accumulator, update: Groups, weight: number) => Accumulator;
+  /** `records` is the client's number of records. Consumes `sum`: use only what it returns. */
+  readonly absorb: (sum: Accumulator, update: Groups, records: number) => Accumulator;
   readonly finish: (sum: Accumulator) => { readonly global: Params; readonly state: Groups };
 }

@@ -1,5 +1,6 @@
-import { toFloat32 } from "../tensor/params.ts";
+import { zipParams } from "../tensor/params.ts";
 import type { Algorithm } from "./algorithm.ts";
+import type { AlgorithmSettings } from "./settings.ts";
 import { addGroups, mean } from "./weighted-sum.ts";
 
 /**
@@ -10,15 +11,19 @@ import { addGroups, mean } from "./weighted-sum.ts";
  * The update is y_k, not y_k − w: w + (y_k − w) is not y_k in float32, and so a client alone would not train as it
  * does at home. Rules that need the delta subtract w from the mean, in float64.
  */
-export function fedavg(): Algorithm {
+export function fedavg({ weighting = "records" }: Pick<AlgorithmSettings, "weighting"> = {}): Algorithm {
   return {
     name: "fedavg",
+    data: "apart",
     init: () => ({}),
     broadcast: () => ({}),
     localTerm: () => ({}),
     report: ({ after }) => ({ update: { adapter: after }, memory: {} }),
     start: (round) => ({ ...round, sums: {} }),
-    absorb: (sum, update, weight) => ({ ...sum, sums: addGroups(sum.sums, update, weight) }),
-    finish: ({ sums, state }) => ({ global: toFloat32(mean(sums["adapter"])), state }),
+    absorb: (sum, update, records) => ({
+      ...sum,
+      sums: addGroups(sum.sums, update, weighting === "records" ? records : 1),
+    }),
+    finish: ({ sums, state, global }) => ({ global: zipParams(global, mean(sums["adapter"]), (_, y) => y), state }),
   };
 }

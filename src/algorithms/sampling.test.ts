@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { clientsOfRound, earlierRounds } from "./sampling.ts";
@@ -42,4 +44,17 @@ it("earlier rounds count the draws before, not the round itself", () => {
   expect(earlierRounds(s, 1)).toEqual([0, 0, 0, 0]);
   const first = clientsOfRound(s, 1);
   expect(earlierRounds(s, 2)).toEqual([0, 1, 2, 3].map((client) => (first.includes(client) ? 1 : 0)));
+});
+
+it("fidelity original draws the clients OpenFedLLM draws, whatever the seed", () => {
+  const golden = JSON.parse(
+    readFileSync(path.join(import.meta.dirname, "../../test/golden/openfedllm-server-rules.json"), "utf8"),
+  ) as { get_clients_this_round_20_2: number[][] };
+  for (const seed of [1, 2023]) {
+    const sampling = { seed, population: 20, perRound: 2, fidelity: "original" as const };
+    golden.get_clients_this_round_20_2.forEach((clients, i) =>
+      expect(clientsOfRound(sampling, i + 1)).toEqual(clients),
+    );
+  }
+  expect(clientsOfRound({ seed: 1, population: 3, perRound: 9, fidelity: "original" }, 4)).toEqual([0, 1, 2]);
 });

@@ -3,7 +3,7 @@ import type { LiveArea } from "./live-area.ts";
 import type { Output } from "./output.ts";
 import { roundHeading, roundRow } from "./round-row.ts";
 import { dataNote, type RunFacts } from "./run-facts.ts";
-import { type Frame, liveLines, runHeading } from "./run-frame.ts";
+import { type Frame, liveLines, runHeading, waitingLine } from "./run-frame.ts";
 import { type FinishedRound, RunProgress } from "./run-progress.ts";
 import type { RunView } from "./run-view.ts";
 import { clip, oneLine } from "./text-width.ts";
@@ -13,6 +13,7 @@ export function liveView(output: Output, area: LiveArea): RunView {
   let facts: RunFacts | undefined;
   let progress: RunProgress | undefined;
   let trained = false;
+  let doing: string | undefined;
   let phaseStarted = performance.now();
   const reports: Extract<RunEvent, { type: "data-report" }>[] = [];
   const frame = (): Frame => {
@@ -27,6 +28,7 @@ export function liveView(output: Output, area: LiveArea): RunView {
   const heading = (): void => {
     const note = dataNote(reports, facts!.maxLength);
     area.print(runHeading(facts!, progress!, frame()));
+    for (const each of facts!.notes) warn(oneLine(each));
     if (note !== undefined) warn(note);
     area.print([clip(roundHeading(output.style), frame().columns)]);
   };
@@ -39,12 +41,16 @@ export function liveView(output: Output, area: LiveArea): RunView {
     event(event) {
       if (facts === undefined || progress === undefined) return;
       if (event.type !== "client-step") phaseStarted = performance.now();
+      doing = undefined;
       trained ||= event.type === "round-start";
       row(progress.apply(event));
       if (event.type === "data-report") reports.push(event);
       if (event.type === "run-start") {
         heading();
-        area.show(() => liveLines(progress!, facts!, frame()));
+        area.show(() => {
+          const waiting = doing === undefined ? [] : [waitingLine(oneLine(doing), frame())];
+          return waiting.length > 0 ? waiting : liveLines(progress!, facts!, frame());
+        });
       }
       if (event.type === "run-end" && !trained) warn(`all ${event.rounds} rounds were done before`);
       if (event.type === "run-resume") warn(`going on with round ${event.afterRound + 1}`);
@@ -52,6 +58,9 @@ export function liveView(output: Output, area: LiveArea): RunView {
         warn(`round ${event.round} leaves out ${oneLine(event.client)}: ${oneLine(event.reason)}`);
     },
     note: warn,
+    waiting(text) {
+      doing = text;
+    },
     close() {
       row(progress?.takePending());
       area.clear();

@@ -1,8 +1,17 @@
+import { overallScore, scoresBySet } from "../federation/evaluation.ts";
 import type { RunEvent } from "../federation/events.ts";
 import type { Output } from "./output.ts";
-import { counted, formatChange, formatCount, formatDuration, formatLearningRate, formatLoss } from "./quantities.ts";
+import {
+  counted,
+  formatChange,
+  formatCount,
+  formatDuration,
+  formatLearningRate,
+  formatLoss,
+  formatMetric,
+  metricName,
+} from "./quantities.ts";
 import { dataNote, someNames, type RunFacts } from "./run-facts.ts";
-import { heldOutLoss } from "./run-progress.ts";
 import type { RunView } from "./run-view.ts";
 import { oneLine } from "./text-width.ts";
 
@@ -34,10 +43,12 @@ export class PlainLines {
   takeEvaluation(): string[] {
     const [first] = this.#scores;
     if (first === undefined) return [];
-    const { loss } = heldOutLoss(this.#scores);
+    const scores = scoresBySet(this.#scores);
+    const { loss, metrics } = overallScore(scores);
     const before = this.#heldOut;
     const change = before === undefined ? "" : ` (${formatChange(before, loss)})`;
-    const sets = this.#scores.map((score) => `${oneLine(score.set)} ${formatLoss(score.loss)}`);
+    const more = Object.entries(metrics).map(([name, value]) => `, ${metricName(name)} ${formatMetric(name, value)}`);
+    const sets = scores.map((score) => `${oneLine(score.set)} ${formatLoss(score.loss)}`);
     const shown =
       sets.length === 1
         ? ""
@@ -45,7 +56,7 @@ export class PlainLines {
     const when = first.round === 0 ? "before training" : `after round ${first.round}`;
     this.#heldOut = loss;
     this.#scores = [];
-    return [`evaluation ${when}: held-out loss ${formatLoss(loss)}${change}${shown}`];
+    return [`evaluation ${when}: held-out loss ${formatLoss(loss)}${change}${more.join("")}${shown}`];
   }
 
   #lines(event: RunEvent): string[] {
@@ -61,10 +72,15 @@ export class PlainLines {
         );
         const start = `start: ${oneLine(this.#facts.model)}, ${counted(event.clients.length, "client")} (${names}), ${counted(event.rounds, "round")} of ${event.algorithm}, ${this.#facts.adapter}, in ${oneLine(this.#facts.folder)}`;
         const note = dataNote(this.#reports, this.#facts.maxLength);
-        return note === undefined ? [start] : [start, `data: ${note}`];
+        const notes = [...this.#facts.notes, ...(note === undefined ? [] : [note])];
+        return [start, ...notes.map((each) => `data: ${oneLine(each)}`)];
       }
       case "run-resume":
         return [`going on with round ${event.afterRound + 1}`];
+      case "reference-end":
+        return [
+          `reference: what the base makes of ${counted(event.records, "record")} of ${oneLine(event.client)} (${event.set}), ${formatDuration(event.seconds)}`,
+        ];
       case "round-start":
         this.#trained = true;
         this.#learningRate = event.learningRate;
@@ -99,6 +115,7 @@ export function plainView(output: Output): RunView {
       if (lines !== undefined) write(lines.apply(event));
     },
     note: (text) => write([text]),
+    waiting() {},
     close() {
       if (lines !== undefined) write(lines.takeEvaluation());
     },
@@ -111,6 +128,7 @@ export function jsonView(output: Output, notes: Output): RunView {
     begin() {},
     event: (event) => output.write(`${JSON.stringify(event)}\n`),
     note: (text) => notes.write(`${text}\n`),
+    waiting() {},
     close() {},
   };
 }

@@ -17,8 +17,8 @@ describe("the end of a run", () => {
     rounds: 2,
     adapter: "abc",
     heldOut: [
-      { set: "bank", records: 4, supervisedTokens: 100, before: 4, after: 2 },
-      { set: "市役所", records: 12, supervisedTokens: 300, before: 3, after: 3.3 },
+      { set: "bank", records: 4, supervisedTokens: 100, count: 100, before: 4, after: 2, metrics: {} },
+      { set: "市役所", records: 12, supervisedTokens: 300, count: 300, before: 3, after: 3.3, metrics: {} },
     ],
     answers: [{ prompt: "What's up?", before: "", after: "Not\u001b[2J much." }],
     supervisedTokens: 1234,
@@ -75,8 +75,10 @@ describe("the end of a run", () => {
       set: `c${i}`,
       records: 1,
       supervisedTokens: 1,
+      count: 1,
       before: 100,
       after: i,
+      metrics: {},
     }));
     const lines = heldOutTable(many, plainStyle);
     expect(lines).toHaveLength(1 + 16 + 1 + 1);

@@ -1,9 +1,18 @@
 import path from "node:path";
+import { overallScore } from "../federation/evaluation.ts";
 import type { ExperimentConfig } from "../experiment/schema.ts";
 import type { HeldOutResult, PromptAnswer, RunSummary } from "../experiment/summary.ts";
 import { progressBar } from "./bar.ts";
 import type { Style } from "./output.ts";
-import { counted, formatBytes, formatCount, formatDuration, formatLoss } from "./quantities.ts";
+import {
+  counted,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatLoss,
+  formatMetric,
+  metricName,
+} from "./quantities.ts";
 import { colouredChange } from "./round-row.ts";
 import { commandLines, shellQuote, typedModel, typedPath } from "./shell.ts";
 import { tableLines } from "./table.ts";
@@ -26,22 +35,30 @@ export interface ReportOptions {
 export function reportLines(summary: RunSummary, options: ReportOptions): string[] {
   const { folder, style, columns } = options;
   const { rounds, supervisedTokens, bytesUp, bytesDown, seconds } = summary;
+  // Where every client has an adapter of its own, the commands take the first one's.
+  const own = summary.clientAdapters && Object.values(summary.clientAdapters);
   const totals = `${counted(rounds, "round")}, ${formatCount(supervisedTokens)} tokens learnt from, ${formatBytes(bytesUp)} up and ${formatBytes(bytesDown)} down, ${formatDuration(seconds)}`;
   return [
     ...heldOutTable(summary.heldOut, style),
+    ...metricsTable(summary.heldOut, style),
     ...summary.answers.flatMap((answer) => answerLines(answer, columns, style)),
     "",
     ...tableLines(
       [{}, {}],
       [
         [style("dim", "run folder"), folder],
-        [style("dim", "adapter"), path.join(folder, "adapter")],
+        [
+          style("dim", own === undefined ? "adapter" : "adapters"),
+          path.join(folder, own === undefined ? "adapter" : "clients"),
+        ],
         [style("dim", "in all"), totals],
       ],
     ),
     "",
     style("bold", "Next"),
-    ...nextCommands(options).flatMap((command) => commandLines(command, columns - 2).map((line) => `  ${line}`)),
+    ...nextCommands(options, own?.[0] ?? "adapter").flatMap((command) =>
+      commandLines(command, columns - 2).map((line) => `  ${line}`),
+    ),
   ];
 }
 
@@ -94,16 +111,39 @@ export function heldOutTable(results: readonly HeldOutResult[], style: Style): s
 function overall(results: readonly HeldOutResult[]): HeldOutResult {
   const sum = (value: (result: HeldOutResult) => number): number =>
     results.reduce((total, result) => total + value(result), 0);
-  const supervisedTokens = sum((result) => result.supervisedTokens);
+  const count = sum((result) => result.count);
   const mean = (value: (result: HeldOutResult) => number): number =>
-    sum((result) => value(result) * result.supervisedTokens) / supervisedTokens;
+    sum((result) => value(result) * result.count) / count;
   return {
     set: "all",
     records: sum(({ records }) => records),
-    supervisedTokens,
+    supervisedTokens: sum(({ supervisedTokens }) => supervisedTokens),
+    count,
     before: mean(({ before }) => before),
     after: mean(({ after }) => after),
+    metrics: {},
   };
+}
+
+/** What else was measured, before and after, over all held-out records. */
+function metricsTable(results: readonly HeldOutResult[], style: Style): string[] {
+  const sides = (["before", "after"] as const).map((side) =>
+    overallScore(
+      results.map(({ metrics, ...result }) => ({
+        ...result,
+        loss: result[side],
+        metrics: Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, value[side]])),
+      })),
+    ),
+  );
+  const names = Object.keys(sides[0]!.metrics);
+  if (names.length === 0) return [];
+  const right = { align: "right" } as const;
+  const lines = tableLines(
+    [{ header: "on held-out records" }, { header: "before", ...right }, { header: "after", ...right }],
+    names.map((name) => [metricName(name), ...sides.map(({ metrics }) => formatMetric(name, metrics[name]!))]),
+  );
+  return ["", style("bold", lines[0]!), ...lines.slice(1)];
 }
 
 function answerLines({ prompt, before, after }: PromptAnswer, columns: number, style: Style): string[] {
@@ -119,11 +159,11 @@ function answerLines({ prompt, before, after }: PromptAnswer, columns: number, s
   ];
 }
 
-function nextCommands({ config, baseDir, folder }: ReportOptions): string[][] {
+function nextCommands({ config, baseDir, folder }: ReportOptions, adapter: string): string[][] {
   const { data } = config;
   const adapted = [
     `--model ${shellQuote(typedModel(baseDir, config.model.base))}`,
-    `--adapter ${shellQuote(path.join(folder, "adapter"))}`,
+    `--adapter ${shellQuote(path.join(folder, adapter))}`,
   ];
   const template = data.template === "chat" ? [] : [`--template ${data.template}`];
   const prompt = shellQuote(config.evaluation.prompts[0] ?? "What can you help me with?");

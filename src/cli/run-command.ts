@@ -80,6 +80,7 @@ export async function trainIn(
       if (live) status.say("preparing the engine");
       return await runExperiment(prepared, platform, store, {
         emit: (event) => view.event(event),
+        onProgress: (text) => view.waiting(text),
         signal: interruption.signal,
       });
     } finally {

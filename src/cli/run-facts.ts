@@ -13,19 +13,26 @@ export interface RunFacts {
   readonly maxLength: number;
   readonly evaluateEvery: number;
   readonly prompts: number;
+  /** What else to say of the data before training: rows that were left out. */
+  readonly notes: readonly string[];
 }
 
-export function runFacts({ config, model }: Pick<Prepared, "config" | "model">, folder: string): RunFacts {
+export function runFacts(
+  { config, model, notes }: Pick<Prepared, "config" | "model" | "notes">,
+  folder: string,
+): RunFacts {
   const { family, layers, hiddenSize } = model.config;
   const { rank, targets } = config.adapter;
+  const objective = config.objective.name === "sft" ? "" : `${config.objective.name}, `;
   return {
     model: model.ref,
     architecture: `${family}, ${counted(layers, "layer")} of ${hiddenSize}`,
-    adapter: `LoRA rank ${rank} on ${Array.isArray(targets) ? targets.join(", ") : targets}`,
+    adapter: `${objective}LoRA rank ${rank} on ${Array.isArray(targets) ? targets.join(", ") : targets}`,
     folder,
     maxLength: config.data.maxLength,
     evaluateEvery: config.evaluation.every,
     prompts: config.evaluation.prompts.length,
+    notes,
   };
 }
 

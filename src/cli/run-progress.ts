@@ -1,11 +1,12 @@
-import { evaluationDue } from "../federation/evaluation.ts";
+import { evaluationDue, overallScore, scoresBySet } from "../federation/evaluation.ts";
 import type { RunEvent } from "../federation/events.ts";
 
 /** One evaluation of every held-out set, taken together. */
 export interface HeldOutLoss {
-  /** Mean over all sets' supervised tokens, nats. */
+  /** Mean over all sets. */
   readonly loss: number;
-  readonly sets: number;
+  /** Further means over all sets, by name. */
+  readonly metrics: Readonly<Record<string, number>>;
   /** The same mean at the evaluation before this one, where this process saw it. */
   readonly before: number | undefined;
 }
@@ -197,20 +198,10 @@ export class RunProgress {
   #takeEvaluation(): { round: number; result: HeldOutLoss } | undefined {
     const [first] = this.#scores;
     if (first === undefined) return undefined;
-    const result = { ...heldOutLoss(this.#scores), before: this.#heldOut };
+    const result = { ...overallScore(scoresBySet(this.#scores)), before: this.#heldOut };
     this.#heldOut = result.loss;
     this.#evaluationSeconds = this.#scores.reduce((sum, { seconds }) => sum + seconds, 0);
     this.#scores = [];
     return { round: first.round, result };
   }
-}
-
-/** The mean over all sets, each supervised token weighing the same. */
-export function heldOutLoss(scores: readonly { loss: number; supervisedTokens: number }[]): {
-  loss: number;
-  sets: number;
-} {
-  const tokens = scores.reduce((sum, { supervisedTokens }) => sum + supervisedTokens, 0);
-  const loss = scores.reduce((sum, { loss, supervisedTokens }) => sum + loss * supervisedTokens, 0) / tokens;
-  return { loss, sets: scores.length };
 }

@@ -8,6 +8,8 @@ export interface RunView {
   event(event: RunEvent): void;
   /** A line from outside the stream of events. */
   note(text: string): void;
+  /** What is being done where no event tells, for a line that is redrawn; not for logs. */
+  waiting(text: string): void;
   /** Leaves the terminal as it was found. Nothing else is called afterwards. */
   close(): void;
 }

@@ -18,6 +18,7 @@ const FACTS: RunFacts = {
   maxLength: 64,
   evaluateEvery: 1,
   prompts: 1,
+  notes: [],
 };
 const CLIENTS = ["bank", "市役所"];
 
@@ -28,13 +29,22 @@ function evaluation(round: number, losses: readonly number[]): RunEvent[] {
     set: CLIENTS[i]!,
     records: 4,
     supervisedTokens: 100 * (i + 1),
+    count: 100 * (i + 1),
     loss,
     seconds: 1,
   }));
 }
 
 function training(round: number, client: string, { refused = false } = {}): RunEvent[] {
-  const step = { records: [], learningRate: 1e-3, gradientNorm: 1, supervisedTokens: 50, seconds: 0.5 };
+  const step = {
+    records: [],
+    count: 50,
+    metrics: {},
+    learningRate: 1e-3,
+    gradientNorm: 1,
+    supervisedTokens: 50,
+    seconds: 0.5,
+  };
   return [
     { type: "client-start", round, client, steps: 2 },
     { type: "client-step", round, client, step: 1, loss: 3, ...step },
@@ -47,6 +57,8 @@ function training(round: number, client: string, { refused = false } = {}): RunE
             round,
             client,
             loss: 2.5,
+            count: 100,
+            metrics: {},
             steps: 2,
             examples: 8,
             supervisedTokens: 100,

@@ -2,9 +2,9 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { stream } from "../tensor/random.ts";
 import type { Example } from "../train/example.ts";
-import { batchAt, type ClientExamples } from "./batches.ts";
+import { batchAt, type ClientExamples, originalSample } from "./batches.ts";
 
-function client(name: string, count: number, seed: number): ClientExamples {
+function client(name: string, count: number, seed: number): ClientExamples<Example> {
   const examples = Array.from({ length: count }, (_, i): Example => ({
     id: String(i),
     tokens: Int32Array.of(i),
@@ -44,5 +44,22 @@ describe("a client's order", () => {
     ];
     expect(new Set(orders.map(String)).size).toBe(4);
     expect(ids(batchAt(client("a", 50, 1), 0, 50))).toEqual(orders[0]);
+  });
+});
+
+describe("the original's records of a client-round", () => {
+  const numbers = Array.from({ length: 1000 }, (_, i) => i);
+
+  it("are what Python's random.seed(round); random.sample(range(1000), 160) gives, batch after batch", () => {
+    // Round 4 is the original's round 3.
+    const batch = originalSample(numbers, 4, 160);
+    expect(batch(0, 4)).toEqual([243, 606, 557, 133]);
+    expect(batch(4, 4)).toEqual([378, 937, 618, 485]);
+  });
+
+  it("are all of them, again and again, where a client has fewer", () => {
+    const batch = originalSample(numbers.slice(0, 5), 5, 160);
+    // random.seed(4); random.sample(range(5), 5) is [1, 2, 0, 4, 3].
+    expect(batch(0, 8)).toEqual([1, 2, 0, 4, 3, 1, 2, 0]);
   });
 });

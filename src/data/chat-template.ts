@@ -14,8 +14,10 @@ import type { Span } from "./token-spans.ts";
 export function renderChat(messages: readonly Message[], context: TemplateContext, id: string): RenderedRecord {
   const text = render(messages, false, context);
   const spans: Span[] = [];
+  // Turns that are not learnt may be written as they like: many templates drop the reasoning of earlier ones.
+  const from = context.answers === "last" ? messages.findLastIndex(({ role }) => role === "assistant") : 0;
   for (const [i, { role, content }] of messages.entries()) {
-    if (role !== "assistant") continue;
+    if (role !== "assistant" || i < from) continue;
     if (i === 0) {
       throw new UserError(
         "data",

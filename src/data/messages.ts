@@ -30,17 +30,34 @@ const ROLES: Readonly<Record<string, Role>> = {
 export function parseMessages(value: unknown): Message[] | string {
   const list = typeof value === "string" ? parseJson(value) : value;
   if (!Array.isArray(list)) return `the messages are ${typeName(list)}, expected an array of {role, content}`;
+  const messages = parseTurns(list);
+  if (typeof messages === "string") return messages;
+  if (!messages.some(({ role }) => role === "assistant")) {
+    return `no assistant message among ${messages.length}, so there is nothing to learn`;
+  }
+  const blank = messages.findIndex(({ role, content }) => role === "assistant" && content.trim() === "");
+  return blank === -1 ? messages : `message ${blank + 1}, by the assistant, is empty`;
+}
+
+/** Messages one by one, whoever speaks; or what is wrong with one. */
+export function parseTurns(list: readonly unknown[]): Message[] | string {
   const messages: Message[] = [];
   for (const [i, item] of list.entries()) {
     const message = parseMessage(item);
     if (typeof message === "string") return `message ${i + 1} ${message}`;
     messages.push(message);
   }
-  if (!messages.some(({ role }) => role === "assistant")) {
-    return `no assistant message among ${messages.length}, so there is nothing to learn`;
-  }
-  const blank = messages.findIndex(({ role, content }) => role === "assistant" && content.trim() === "");
-  return blank === -1 ? messages : `message ${blank + 1}, by the assistant, is empty`;
+  return messages;
+}
+
+/** Messages, or one message, that a table holds as JSON text; undefined for any other text, JSON or not. */
+export function turnsFromJson(text: string): object | undefined {
+  if (!/^\s*[[{]/.test(text)) return undefined;
+  const value = parseJson(text);
+  const list = Array.isArray(value) ? value : [value];
+  const isTurn = (item: unknown): boolean =>
+    isRow(item) && ("role" in item || "from" in item) && ("content" in item || "value" in item);
+  return list.length > 0 && list.every(isTurn) ? (value as object) : undefined;
 }
 
 function parseMessage(item: unknown): Message | string {

@@ -1,42 +1,42 @@
 import { nearest } from "../diagnostics/nearest.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { parseMessages, type Message } from "./messages.ts";
-import { place, typeName, valueAt, type Row, type RowSource, type SourcedRow } from "./row.ts";
+import { parsePreference, parseRated, type PreferenceContent, type RatedContent } from "./preference.ts";
+import { ALIASES, columnNames, find, has, inputOf, text, type FieldMap } from "./record-fields.ts";
+import { place, valueAt, type Row, type RowSource, type SourcedRow } from "./row.ts";
 
-/** What there is to learn in a record. No string in it is blank. */
-export type Content =
+export { ALIASES, type FieldMap } from "./record-fields.ts";
+
+/** An answer to learn. No string in it is blank. */
+export type AnswerContent =
   | { readonly kind: "instruction"; readonly instruction: string; readonly input?: string; readonly response: string }
   | { readonly kind: "completion"; readonly prompt: string; readonly completion: string }
   | { readonly kind: "messages"; readonly messages: readonly Message[] };
 
-export interface DataRecord {
+/** What there is to learn in a record. */
+export type Content = AnswerContent | PreferenceContent | RatedContent;
+
+/**
+ * What a job learns from: answers (supervised tuning), pairs of answers of which one is preferred (DPO), or single
+ * answers with a rating (KTO), for which a pair is two.
+ */
+export type LearnFrom = "answers" | "preferences" | "ratings";
+
+export interface DataRecord<C extends Content = Content> {
   /** `<file base name>#<1-based record number>`. */
   readonly id: string;
   readonly source: RowSource;
-  readonly content: Content;
+  readonly content: C;
   /** The row as it was read, for partitioning by any of its columns. */
   readonly fields: Row;
 }
-
-/** Column names each part of a record is looked for under; the first that holds something is taken. */
-export const ALIASES: Readonly<Record<FieldName, readonly string[]>> = {
-  messages: ["messages", "conversations", "conversation"],
-  instruction: ["instruction", "question", "problem"],
-  input: ["input", "context"],
-  prompt: ["prompt"],
-  response: ["response", "output", "answer", "completion", "solution"],
-  completion: ["completion", "response", "output", "answer"],
-};
-
-export type FieldName = "messages" | "instruction" | "input" | "prompt" | "response" | "completion";
-
-/** Own column names (dotted paths reach into nested objects) for parts of a record: `{ instruction: "question" }`. */
-export type FieldMap = Readonly<Partial<Record<FieldName, string>>>;
 
 /** A row that is no record, and what a record would have had there. */
 export interface RecordProblem {
   readonly source: RowSource;
   readonly problem: string;
+  /** What to do, where the row would be a record of another kind of job. */
+  readonly hint?: string;
 }
 
 export interface ParsedRows {
@@ -45,18 +45,24 @@ export interface ParsedRows {
 }
 
 /**
- * Rows of one file as records. A mapping, or else the columns present, decides which kind of content a row holds.
+ * Rows of one file as records. What the job learns from, then a mapping, or else the columns present, decide which kind of
+ * content a row holds.
  *
  * @throws UserError("data") where `fields` names a column that no row has.
  */
-export function parseRows(rows: readonly SourcedRow[], fields: FieldMap = {}): ParsedRows {
+export function parseRows(
+  rows: readonly SourcedRow[],
+  fields: FieldMap = {},
+  learnFrom: LearnFrom = "answers",
+): ParsedRows {
   checkMapping(rows, fields);
   const records: DataRecord[] = [];
   const problems: RecordProblem[] = [];
   for (const { source, fields: row } of rows) {
-    const content = parseContent(row, fields);
-    if (typeof content === "string") problems.push({ source, problem: content });
-    else records.push({ id: `${baseName(source.file)}#${source.record}`, source, content, fields: row });
+    const content = PARSERS[learnFrom](row, fields);
+    if (typeof content === "string") {
+      problems.push({ source, ...(ofAnotherJob(row, fields, learnFrom) ?? { problem: content }) });
+    } else records.push({ id: `${baseName(source.file)}#${source.record}`, source, content, fields: row });
   }
   return { records, problems };
 }
@@ -67,8 +73,15 @@ export function recordError(problems: readonly RecordProblem[]): UserError {
   const others =
     more.length === 0 ? "" : ` (${more.length} more ${more.length === 1 ? "record" : "records"} cannot be used either)`;
   return new UserError("data", `${place(first!.source)}: ${first!.problem}${others}`, {
-    hint: "Correct or remove these records, or say which columns hold what with `fields`.",
+    hint: first!.hint ?? "Correct or remove these records, or say which columns hold what with `fields`.",
   });
+}
+
+/** How many rows have each problem, the most frequent first: what to say of rows that were skipped. */
+export function countProblems(problems: readonly RecordProblem[]): { problem: string; rows: number }[] {
+  const counts = new Map<string, number>();
+  for (const { problem } of problems) counts.set(problem, (counts.get(problem) ?? 0) + 1);
+  return [...counts].map(([problem, rows]) => ({ problem, rows })).sort((a, b) => b.rows - a.rows);
 }
 
 function checkMapping(rows: readonly SourcedRow[], fields: FieldMap): void {
@@ -95,9 +108,49 @@ function checkMapping(rows: readonly SourcedRow[], fields: FieldMap): void {
 }
 
 /** The content of a row, or what is wrong with it. */
-function parseContent(row: Row, fields: FieldMap): Content | string {
-  const has = (name: FieldName): boolean => !isBlank(find(row, name, fields));
-  const kind = kindOf(fields) ?? (["messages", "instruction", "prompt"] as const).find(has);
+const PARSERS: Readonly<Record<LearnFrom, (row: Row, fields: FieldMap) => Content | string>> = {
+  answers: parseAnswer,
+  preferences: parsePreference,
+  ratings: (row, fields) =>
+    fields.label === undefined && has(row, "chosen", fields) && has(row, "rejected", fields)
+      ? parsePreference(row, fields)
+      : parseRated(row, fields),
+};
+
+/** What to say of an unusable row that has nothing of what this job learns from, but something else. */
+function ofAnotherJob(row: Row, fields: FieldMap, learnFrom: LearnFrom): Omit<RecordProblem, "source"> | undefined {
+  const chosen = has(row, "chosen", fields);
+  const rejected = has(row, "rejected", fields);
+  const rated = has(row, "label", fields);
+  if (learnFrom === "answers") {
+    if (!chosen || !rejected) return undefined;
+    return {
+      problem: "two answers (chosen, rejected) and none to learn: this is preference data",
+      hint: "Tune on preferences (DPO or a relative). To learn the better answer alone, name it in `fields`: { messages: chosen } where it is a list of messages, { prompt: …, completion: chosen } where it is text.",
+    };
+  }
+  if (chosen || rejected) return undefined;
+  if (learnFrom === "ratings") {
+    if (rated) return undefined;
+    return {
+      problem: `no label, and no chosen and rejected (${columnNames(row)})`,
+      hint: "KTO takes answers with a label (true or false), or pairs. For rows with an answer alone use supervised tuning, or say which columns hold what with `fields`.",
+    };
+  }
+  return rated
+    ? {
+        problem: `a label but no chosen and rejected (${columnNames(row)})`,
+        hint: "Single rated answers are for KTO; DPO and its relatives need two answers to each prompt.",
+      }
+    : {
+        problem: `no chosen and rejected (${columnNames(row)})`,
+        hint: "Preference tuning takes two answers to each prompt. For rows with one answer use supervised tuning, or say which columns hold what with `fields`.",
+      };
+}
+
+function parseAnswer(row: Row, fields: FieldMap): AnswerContent | string {
+  const kind =
+    kindOf(fields) ?? (["messages", "instruction", "prompt"] as const).find((name) => has(row, name, fields));
   if (kind === "messages") {
     const messages = parseMessages(find(row, "messages", fields));
     return typeof messages === "string" ? messages : { kind, messages };
@@ -114,45 +167,18 @@ function parseContent(row: Row, fields: FieldMap): Content | string {
     if ("problem" in instruction) return instruction.problem;
     const response = text(row, "response", fields);
     if ("problem" in response) return response.problem;
-    const given = find(row, "input", fields);
-    if (isBlank(given)) return { kind, instruction: instruction.text, response: response.text };
-    if (typeof given !== "string") return `the input is ${typeName(given)}, expected a string`;
-    return { kind, instruction: instruction.text, input: given, response: response.text };
+    const input = inputOf(row, fields);
+    if ("problem" in input) return input.problem;
+    if (input.text === undefined) return { kind, instruction: instruction.text, response: response.text };
+    return { kind, instruction: instruction.text, input: input.text, response: response.text };
   }
-  const columns = Object.keys(row);
-  return `no instruction, prompt or messages (columns: ${columns.length === 0 ? "none" : columns.join(", ")})`;
+  return `no instruction, prompt or messages (${columnNames(row)})`;
 }
 
 function kindOf(fields: FieldMap): "messages" | "prompt" | "instruction" | undefined {
   if (fields.messages !== undefined) return "messages";
   if (fields.prompt !== undefined || fields.completion !== undefined) return "prompt";
   return fields.instruction === undefined ? undefined : "instruction";
-}
-
-function namesOf(name: FieldName, fields: FieldMap): readonly string[] {
-  const mapped = fields[name];
-  return mapped === undefined ? ALIASES[name] : [mapped];
-}
-
-/** The first value that is not blank under any of the field's names, else a blank one that is there. */
-function find(row: Row, name: FieldName, fields: FieldMap): unknown {
-  const values = namesOf(name, fields).map((path) => valueAt(row, path));
-  return values.find((value) => !isBlank(value)) ?? values.find((value) => value !== undefined);
-}
-
-function text(row: Row, name: FieldName, fields: FieldMap): { text: string } | { problem: string } {
-  const value = find(row, name, fields);
-  if (typeof value === "string" && !isBlank(value)) return { text: value };
-  const expected = `expected text under ${namesOf(name, fields)
-    .map((path) => `"${path}"`)
-    .join(" or ")}`;
-  if (value === undefined) return { problem: `no ${name}: ${expected}` };
-  if (isBlank(value)) return { problem: `the ${name} is empty: ${expected}` };
-  return { problem: `the ${name} is ${typeName(value)}: ${expected}` };
-}
-
-function isBlank(value: unknown): boolean {
-  return value === undefined || value === null || (typeof value === "string" && value.trim() === "");
 }
 
 function baseName(path: string): string {

@@ -16,11 +16,13 @@ export interface TemplateContext extends TemplateOptions {
   readonly eosToken?: string | undefined;
   /** Jinja source, for `chat`. */
   readonly chatTemplate?: string | undefined;
+  /** Which of the assistant's turns are learnt: `every` (default), or only the `last`. */
+  readonly answers?: "every" | "last" | undefined;
 }
 
 /** A record as the model will see it. */
 export interface RenderedRecord {
   readonly text: string;
-  /** What is to be learnt, ascending: each turn of the assistant from where the generation prompt ends. */
+  /** What is to be learnt, ascending: each turn of the assistant (or the last) from where the generation prompt ends. */
   readonly spans: readonly Span[];
 }

@@ -4,7 +4,14 @@ import { readDelimited } from "./csv.ts";
 import type { FileReader } from "./file-reader.ts";
 import { readJson, readJsonLines } from "./json.ts";
 import { readParquet } from "./parquet.ts";
-import { parseRows, recordError, type DataRecord, type FieldMap, type RecordProblem } from "./record.ts";
+import {
+  parseRows,
+  recordError,
+  type DataRecord,
+  type FieldMap,
+  type LearnFrom,
+  type RecordProblem,
+} from "./record.ts";
 import type { SourcedRow } from "./row.ts";
 
 /** File formats by their legal names, which are also their extensions. */
@@ -24,6 +31,8 @@ export interface SourceOptions {
   /** Default: by extension. `.gz` after it is unpacked either way. */
   readonly format?: FormatName | undefined;
   readonly fields?: FieldMap | undefined;
+  /** What the job learns from (default `answers`): the same row may hold an answer and a preference. */
+  readonly learnFrom?: LearnFrom | undefined;
   /** What to do with a row that is no record (default `refuse`: an error that counts them all). */
   readonly invalid?: "refuse" | "skip" | undefined;
 }
@@ -49,7 +58,7 @@ export async function loadRecords(
   // By content too: a browser unpacks some downloads on its own, and names lie.
   const packed = stored[0] === 0x1f && stored[1] === 0x8b;
   const rows = await FORMATS[format](packed ? await gunzip(stored, path) : stored, path);
-  const { records, problems } = parseRows(rows, options.fields);
+  const { records, problems } = parseRows(rows, options.fields, options.learnFrom);
   if (problems.length > 0 && (options.invalid !== "skip" || records.length === 0)) throw recordError(problems);
   if (records.length === 0)
     throw new UserError("data", `${path}: no records`, { hint: "Put records in it, or leave it out." });

@@ -1,9 +1,14 @@
 import { expect, describe, it } from "vitest";
-import type { Content, DataRecord } from "./record.ts";
+import type { AnswerContent, DataRecord } from "./record.ts";
 import type { TemplateContext } from "./rendered-record.ts";
 import { messagesOf, TEMPLATES, type TemplateName } from "./template.ts";
 
-const record = (content: Content): DataRecord => ({ id: "f#1", source: { file: "f", record: 1 }, content, fields: {} });
+const record = (content: AnswerContent): DataRecord<AnswerContent> => ({
+  id: "f#1",
+  source: { file: "f", record: 1 },
+  content,
+  fields: {},
+});
 const plain = record({ kind: "instruction", instruction: "Say hi.", response: "Hi!" });
 const withInput = record({ kind: "instruction", instruction: "Add.", input: "2 3", response: "5" });
 const conversation = record({
@@ -17,7 +22,11 @@ const conversation = record({
 });
 
 /** Text with what is supervised in «». */
-function marked(name: TemplateName, given: DataRecord, context: TemplateContext = { eosToken: "</s>" }): string {
+function marked(
+  name: TemplateName,
+  given: DataRecord<AnswerContent>,
+  context: TemplateContext = { eosToken: "</s>" },
+): string {
   const { text, spans } = TEMPLATES[name].render(given, context);
   return spans
     .toReversed()

@@ -1,9 +1,11 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import { renderChat, renderChatPrompt } from "./chat-template.ts";
 import type { Message } from "./messages.ts";
-import type { Content, DataRecord } from "./record.ts";
+import type { AnswerContent, DataRecord } from "./record.ts";
 import type { RenderedRecord, TemplateContext, TemplateOptions } from "./rendered-record.ts";
 import type { Span } from "./token-spans.ts";
+
+export type RenderableRecord = Pick<DataRecord<AnswerContent>, "id" | "content">;
 
 /**
  * A way to write a record as text. A record's generation prompt is always a prefix of its text, and the last span begins
@@ -16,7 +18,7 @@ export interface Template {
    */
   readonly addsSpecialTokens: boolean;
   /** @throws UserError("data") for a record this template cannot hold. */
-  render(record: DataRecord, context: TemplateContext): RenderedRecord;
+  render(record: RenderableRecord, context: TemplateContext): RenderedRecord;
   /** The text before the last answer of a conversation (which need not have that answer yet). */
   prompt(messages: readonly Message[], context: TemplateContext): string;
 }
@@ -55,7 +57,8 @@ const vicuna: Template = {
     const messages = messagesOf(record.content, context);
     // What follows the last answer would be prompt without an answer.
     const kept = messages.slice(0, messages.findLastIndex(({ role }) => role === "assistant") + 1);
-    return writeVicuna(kept, context, `vicuna (record ${record.id})`);
+    const { text, spans } = writeVicuna(kept, context, `vicuna (record ${record.id})`);
+    return { text, spans: context.answers === "last" ? spans.slice(-1) : spans };
   },
   prompt: (messages, context) => {
     const last = messages.findLastIndex(({ role }) => role === "user");
@@ -83,8 +86,8 @@ const chat: Template = {
 /** Templates by their legal names. */
 export const TEMPLATES: Readonly<Record<TemplateName, Template>> = { alpaca, vicuna, chat, none };
 
-/** Any content as a conversation. */
-export function messagesOf(content: Content, { inputs }: TemplateOptions = {}): readonly Message[] {
+/** Anything with an answer as a conversation. */
+export function messagesOf(content: AnswerContent, { inputs }: TemplateOptions = {}): readonly Message[] {
   if (content.kind === "messages") return content.messages;
   if (content.kind === "completion") {
     return [

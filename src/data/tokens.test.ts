@@ -3,13 +3,18 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { assets, assetTokenizer, readAsset } from "../../test/support/assets.ts";
 import type { Example } from "../train/example.ts";
-import type { Content, DataRecord } from "./record.ts";
+import type { AnswerContent, DataRecord } from "./record.ts";
 import { loadRecords } from "./source.ts";
 import { messagesOf, TEMPLATES, type TemplateName } from "./template.ts";
 import { createTokenizer, type Tokenizer } from "./tokenizer.ts";
 import { encodeMessages, encodePrompt, encodeRecord, encodeRecords, type EncodeOptions } from "./tokens.ts";
 
-const record = (content: Content): DataRecord => ({ id: "f#1", source: { file: "f", record: 1 }, content, fields: {} });
+const record = (content: AnswerContent): DataRecord<AnswerContent> => ({
+  id: "f#1",
+  source: { file: "f", record: 1 },
+  content,
+  fields: {},
+});
 const paris = record({ kind: "instruction", instruction: "What is the capital of France?", response: "Paris." });
 const conversation = record({
   kind: "messages",

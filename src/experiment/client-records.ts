@@ -1,12 +1,13 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import type { FileReader } from "../data/file-reader.ts";
 import { PARTITIONERS } from "../data/partition.ts";
-import type { DataRecord } from "../data/record.ts";
+import { countProblems, type DataRecord, type RecordProblem } from "../data/record.ts";
 import { place } from "../data/row.ts";
 import { loadRecords } from "../data/source.ts";
 import { checkRoster } from "../federation/roster.ts";
 import { stream } from "../tensor/random.ts";
 import { participation } from "./parse.ts";
+import { OBJECTIVES } from "../train/objective-registry.ts";
 import type { ExperimentConfig } from "./schema.ts";
 
 /** The name the common held-out set is reported under. */
@@ -27,10 +28,12 @@ export interface ClientRecords {
  * left for a round.
  */
 export async function loadClientRecords(
-  { data, federation, seed }: ExperimentConfig,
+  config: ExperimentConfig,
   files: FileReader,
+  onNote?: (note: string) => void,
 ): Promise<ClientRecords[]> {
-  const load = (paths: string | readonly string[]): Promise<DataRecord[]> => loadAll(files, paths, data);
+  const { data, federation, seed } = config;
+  const load = (paths: string | readonly string[]): Promise<DataRecord[]> => loadAll(files, paths, config, onNote);
   const given =
     data.clients === undefined
       ? dealt(await load(data.train!), data.partition, federation.clients, seed)
@@ -63,11 +66,13 @@ export async function loadClientRecords(
  * @throws UserError of kind `data` for unusable files, and for a record that one of `clients` trains on.
  */
 export async function loadCommonRecords(
-  { data }: ExperimentConfig,
+  config: ExperimentConfig,
   files: FileReader,
   clients: readonly ClientRecords[],
+  onNote?: (note: string) => void,
 ): Promise<DataRecord[]> {
-  const records = data.heldOut === undefined ? [] : await loadAll(files, data.heldOut, data);
+  const { heldOut } = config.data;
+  const records = heldOut === undefined ? [] : await loadAll(files, heldOut, config, onNote);
   refuseTrainedOn(records, "data.heldOut", clients);
   return records;
 }
@@ -85,21 +90,40 @@ function refuseTrainedOn(heldOut: readonly DataRecord[], whose: string, clients:
   }
 }
 
+/** What kind of record an objective's items are made from. */
+const LEARNT_FROM = { example: "answers", pair: "preferences", rated: "ratings" } as const;
+
 async function loadAll(
   files: FileReader,
   paths: string | readonly string[],
-  data: ExperimentConfig["data"],
+  { data, objective }: Pick<ExperimentConfig, "data" | "objective">,
+  onNote: ((note: string) => void) | undefined,
 ): Promise<DataRecord[]> {
   const list = [paths].flat();
   const twice = list.find((path, i) => list.indexOf(path) !== i);
   if (twice !== undefined) throw new UserError("data", `${twice} is listed twice, so its records would count twice`);
   const loaded = await Promise.all(
-    list.map((path) => loadRecords(files, path, { format: data.format, fields: data.fields })),
+    list.map((path) =>
+      loadRecords(files, path, {
+        format: data.format,
+        fields: data.fields,
+        learnFrom: LEARNT_FROM[OBJECTIVES[objective.name](objective).items],
+        invalid: data.invalid,
+      }),
+    ),
   );
+  for (const [i, { skipped }] of loaded.entries()) if (skipped.length > 0) onNote?.(skippedNote(list[i]!, skipped));
   const all = loaded.flatMap(({ records }) => records);
   if (new Set(all.map(({ id }) => id)).size === all.length) return all;
   // Two files of one name in different folders: their whole paths tell their records apart.
   return all.map((record) => ({ ...record, id: `${record.source.file}#${record.source.record}` }));
+}
+
+/** `a.jsonl: 36 rows left out (the two answers are equal: 32, the rejected answer is empty: 4)` */
+function skippedNote(file: string, skipped: readonly RecordProblem[]): string {
+  const reasons = countProblems(skipped).map(({ problem, rows }) => `${problem}: ${rows}`);
+  const shown = reasons.length <= 3 ? reasons : [...reasons.slice(0, 3), "…"];
+  return `${file}: ${skipped.length} ${skipped.length === 1 ? "row" : "rows"} left out (${shown.join(", ")})`;
 }
 
 function dealt(

@@ -34,7 +34,8 @@ async function trained({ training, seed = 1, records = 10, ...task }: Settings) 
       draws.push(dropout(0, "mask").uint32());
       const [x, y] = params.get("w")!.data;
       const data = Float32Array.of(x! + Number(examples[0]!.id), y! - Number(examples.at(-1)!.id));
-      return { loss: 1, supervisedTokens: examples.length, gradients: new Map([["w", { shape: [2], data }]]) };
+      const gradients = new Map([["w", { shape: [2], data }]]);
+      return { loss: 1, count: examples.length, supervisedTokens: examples.length, metrics: {}, gradients };
     },
     dispose: async () => {},
   };
@@ -57,7 +58,7 @@ async function trained({ training, seed = 1, records = 10, ...task }: Settings) 
   };
   const trainer = localTrainer(
     async () => engine,
-    { training: config.training, seed },
+    { training: config.training, seed, fidelity: config.fidelity },
     () => examplesOf(records),
   );
   const result = await trainer.train(local);

@@ -1,10 +1,11 @@
-import { batchAt } from "../data/batches.ts";
+import { batchAt, originalSample } from "../data/batches.ts";
 import type { LocalTask, LocalTrainer, TrainedClient } from "../federation/client.ts";
 import { OPTIMIZERS } from "../optim/optimizer.ts";
 import { stream } from "../tensor/random.ts";
-import type { Example } from "../train/example.ts";
+import type { TrainingItem } from "../train/example.ts";
 import type { GradientEngine } from "../train/gradient-engine.ts";
 import { trainLocally } from "../train/local-training.ts";
+import { meansOf } from "../train/tally.ts";
 import type { ExperimentConfig } from "./schema.ts";
 
 /**
@@ -13,44 +14,46 @@ import type { ExperimentConfig } from "./schema.ts";
  */
 export function localTrainer(
   engine: () => Promise<GradientEngine>,
-  { training, seed }: Pick<ExperimentConfig, "training" | "seed">,
-  examplesOf: (client: string) => readonly Example[],
+  { training, seed, fidelity }: Pick<ExperimentConfig, "training" | "seed" | "fidelity">,
+  itemsOf: (client: string) => readonly TrainingItem[] | Promise<readonly TrainingItem[]>,
+  stepsFactor = 1,
 ): LocalTrainer {
   const perStep = training.batchSize * training.gradientAccumulation;
   const optimizer = OPTIMIZERS[training.optimizer](training);
   return {
     async train(task: LocalTask): Promise<TrainedClient> {
       const started = performance.now();
-      const examples = examplesOf(task.client);
-      const steps = localSteps(training, examples.length);
+      const examples = await itemsOf(task.client);
+      const steps = localSteps(training, examples.length, stepsFactor);
       const first = task.earlierRounds * steps * perStep;
+      const ownOrder = { client: task.client, examples, random: (...key: (string | number)[]) => stream(seed, ...key) };
+      const drawn = fidelity === "original" ? originalSample(examples, task.round, steps * perStep) : undefined;
       task.onStart(steps);
       const result = await trainLocally({
         engine: await engine(),
         adapter: task.adapter,
         steps,
-        batch: (step) =>
-          batchAt(
-            { client: task.client, examples, random: (...key) => stream(seed, ...key) },
-            first + step * perStep,
-            perStep,
-          ),
+        batch: (step) => drawn?.(step * perStep, perStep) ?? batchAt(ownOrder, first + step * perStep, perStep),
         optimizer,
         learningRate: task.learningRate,
         maxGradNorm: training.maxGradNorm,
         localTerm: task.localTerm,
         random: (step, ...key) => stream(seed, "dropout", task.round, task.client, step, ...key),
-        onStep: (step) => task.onStep(step),
+        onStep: (step) => task.onStep({ ...step, metrics: meansOf(step.metrics) }),
         signal: task.signal,
       });
-      return { ...result, examples: result.steps * perStep, seconds: (performance.now() - started) / 1000 };
+      const metrics = meansOf(result.metrics);
+      return { ...result, metrics, examples: result.steps * perStep, seconds: (performance.now() - started) / 1000 };
     },
   };
 }
 
-/** Optimizer steps of a client-round on this many records. */
-function localSteps(training: ExperimentConfig["training"], records: number): number {
-  if (training.localEpochs === undefined) return training.localSteps;
+/**
+ * Optimizer steps of a client-round on this many records. `factor`: of how many clients' work this is the whole (the
+ * centralized baseline); epochs over the records need no factor.
+ */
+function localSteps(training: ExperimentConfig["training"], records: number, factor: number): number {
+  if (training.localEpochs === undefined) return training.localSteps * factor;
   const steps = (training.localEpochs * records) / (training.batchSize * training.gradientAccumulation);
   // Binary fractions: 0.56 epochs of 50 records by 4 are 7 steps, and a trifle more.
   return Math.max(1, Math.ceil(steps - 1e-9));

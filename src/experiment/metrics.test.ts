@@ -8,6 +8,8 @@ function update(round: number, client: string, tokens: number): RunEvent {
     round,
     client,
     loss: round / 2,
+    count: tokens,
+    metrics: {},
     steps: 3,
     examples: 12,
     supervisedTokens: tokens,
@@ -24,6 +26,7 @@ const evaluation = (round: number, set: string, loss: number): RunEvent => ({
   set,
   records: 4,
   supervisedTokens: 40,
+  count: 40,
   loss,
   seconds: 0.5,
 });
@@ -73,11 +76,27 @@ function folded(events: readonly RunEvent[]): Metrics {
 }
 const own = (of: object): unknown => JSON.parse(JSON.stringify(of));
 
+test("scores of a client's own adapter are kept by client and set, apart from the global one's", () => {
+  const metrics = folded([
+    evaluation(0, "a", 5),
+    { ...evaluation(1, "common", 4), client: "a", metrics: { accuracy: 0.5 } } as RunEvent,
+  ]);
+  const [before, after] = metrics.rounds();
+  expect(before).not.toHaveProperty("personal");
+  expect(own(after!)).toMatchObject({
+    heldOut: {},
+    personal: {
+      a: { common: { records: 4, supervisedTokens: 40, count: 40, loss: 4, metrics: { accuracy: 0.5 }, seconds: 0.5 } },
+    },
+  });
+  expect(metrics.totals().seconds).toBe(1);
+});
+
 describe("a run of two rounds", () => {
-  const client = { steps: 3, examples: 12, seconds: 100 };
-  const a1 = { ...client, loss: 0.5, supervisedTokens: 7, bytesDown: 1000, bytesUp: 10 };
-  const b2 = { ...client, loss: 1, supervisedTokens: 30, bytesDown: 2000, bytesUp: 20 };
-  const score = { records: 4, supervisedTokens: 40, seconds: 0.5 };
+  const client = { steps: 3, examples: 12, seconds: 100, metrics: {} };
+  const a1 = { ...client, loss: 0.5, count: 7, supervisedTokens: 7, bytesDown: 1000, bytesUp: 10 };
+  const b2 = { ...client, loss: 1, count: 30, supervisedTokens: 30, bytesDown: 2000, bytesUp: 20 };
+  const score = { count: 40, records: 4, supervisedTokens: 40, seconds: 0.5 };
 
   test("is kept round by round", () => {
     expect(own(folded(RUN).rounds())).toEqual([
@@ -87,7 +106,7 @@ describe("a run of two rounds", () => {
         learningRate: 0.1,
         loss: 3,
         seconds: 2,
-        clients: { a: a1, b: { ...a1, supervisedTokens: 5 } },
+        clients: { a: a1, b: { ...a1, count: 5, supervisedTokens: 5 } },
         refused: {},
         heldOut: {},
       },
@@ -142,6 +161,8 @@ describe.each(["__proto__", "constructor", "10"])("a client called %s", (name) =
     const entries = (of: object): [string, unknown][] => Object.entries(own(of) as object);
     expect(entries(first!.clients).find(([client]) => client === name)?.[1]).toMatchObject({ supervisedTokens: 7 });
     expect(entries(second!.refused)).toEqual([[name, "no"]]);
-    expect(entries(second!.heldOut)).toEqual([[name, { loss: 3, records: 4, supervisedTokens: 40, seconds: 0.5 }]]);
+    expect(entries(second!.heldOut)).toEqual([
+      [name, { loss: 3, records: 4, supervisedTokens: 40, count: 40, seconds: 0.5 }],
+    ]);
   });
 });

@@ -6,14 +6,18 @@ type ClientMetrics = Omit<EventOf<"client-update">, "type" | "round" | "client" 
 export interface RoundMetrics {
   readonly round: number;
   learningRate: number;
-  /** Mean training loss of the accepted clients, weighted by supervised tokens. */
+  /** Mean training loss of the accepted clients, weighted by what each is a mean over. */
   loss: number | undefined;
   seconds: number;
   readonly clients: Record<string, ClientMetrics>;
   readonly refused: Record<string, string>;
-  /** Held-out losses after this round, by set. */
-  readonly heldOut: Record<string, { loss: number; records: number; supervisedTokens: number; seconds: number }>;
+  /** Scores of the global adapter after this round, by set. */
+  readonly heldOut: Record<string, SetScore>;
+  /** Scores of the clients' own adapters, by client and set; only where clients keep their own. */
+  personal?: Record<string, Record<string, SetScore>>;
 }
+
+type SetScore = Omit<EventOf<"evaluation-end">, "type" | "round" | "set" | "client">;
 
 /** Everything a run measured, folded from its events. Folding an event twice changes nothing. */
 export class Metrics {
@@ -35,8 +39,9 @@ export class Metrics {
         round.refused[event.client] = event.reason;
         break;
       case "evaluation-end": {
-        const { set, loss, records, supervisedTokens, seconds } = event;
-        round.heldOut[set] = { loss, records, supervisedTokens, seconds };
+        const { type: _type, round: _round, set, client, ...score } = event;
+        if (client === undefined) round.heldOut[set] = score;
+        else ((round.personal ??= byName())[client] ??= byName())[set] = score;
         break;
       }
       case "round-end":
@@ -60,7 +65,8 @@ export class Metrics {
         totals.bytesUp += client.bytesUp;
         totals.bytesDown += client.bytesDown;
       }
-      totals.seconds += round.seconds + Object.values(round.heldOut).reduce((sum, { seconds }) => sum + seconds, 0);
+      const scores = [round.heldOut, ...Object.values(round.personal ?? {})].flatMap((sets) => Object.values(sets));
+      totals.seconds += round.seconds + scores.reduce((sum, { seconds }) => sum + seconds, 0);
     }
     return totals;
   }

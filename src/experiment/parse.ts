@@ -10,11 +10,16 @@ import { experimentSchema, type ExperimentConfig } from "./schema.ts";
  */
 export function parseExperiment(value: unknown, where: string): ExperimentConfig {
   const parsed = experimentSchema.safeParse(value);
-  const { message, hint } = parsed.success
-    ? (contradiction(parsed.data) ?? {})
-    : explainAll(parsed.error.issues, value);
-  if (message !== undefined) throw new UserError("config", `${where}: ${message}`, { hint });
-  return parsed.data!;
+  const config = parsed.success ? completed(parsed.data) : undefined;
+  const problem = config === undefined ? explainAll(parsed.error!.issues, value) : contradiction(config);
+  if (problem !== undefined) throw new UserError("config", `${where}: ${problem.message}`, { hint: problem.hint });
+  return config!;
+}
+
+/** The defaults that depend on other settings. */
+function completed(config: z.output<typeof experimentSchema>): ExperimentConfig {
+  const { training } = config;
+  return { ...config, training: { ...training, minLearningRate: training.minLearningRate ?? 1e-6 } };
 }
 
 /** The records of a step are listed in memory. */

@@ -1,24 +1,46 @@
-import { UserError } from "../diagnostics/user-error.ts";
+import type { Algorithm } from "../algorithms/algorithm.ts";
+import { ALGORITHMS } from "../algorithms/registry.ts";
 import { describePartition } from "../data/partition.ts";
-import type { DataRecord } from "../data/record.ts";
+import { encodePairs, encodeRated } from "../data/preference-tokens.ts";
+import type { AnswerContent, DataRecord } from "../data/record.ts";
 import { TEMPLATES, type Template } from "../data/template.ts";
 import { encodeMessages, encodeRecords, type EncodeReport } from "../data/tokens.ts";
 import { checkVocabulary, createTokenizer, type Tokenizer } from "../data/tokenizer.ts";
 import { adapterScale, targetModules, type AdapterConfig } from "../model/adapter.ts";
+import { UserError } from "../diagnostics/user-error.ts";
 import type { BaseModel } from "../model/base-model.ts";
 import type { ModelConfig } from "../model/config.ts";
 import type { LoraShape } from "../model/language-model.ts";
-import type { Example } from "../train/example.ts";
+import type { Example, PairExample, TrainingItem } from "../train/example.ts";
+import type { Objective } from "../train/objective.ts";
+import { OBJECTIVES } from "../train/objective-registry.ts";
 import { loadClientRecords, loadCommonRecords } from "./client-records.ts";
 import type { Platform } from "./ports.ts";
 import type { ExperimentConfig } from "./schema.ts";
 
 export interface PreparedClient {
   readonly name: string;
-  readonly train: readonly Example[];
-  readonly heldOut: readonly Example[];
+  readonly train: readonly TrainingItem[];
+  readonly heldOut: HeldOut;
   /** What became of the training records. */
   readonly report: EncodeReport;
+}
+
+/** Records nobody trains on. */
+export interface HeldOut {
+  readonly items: readonly TrainingItem[];
+  /** KTO's records as the pairs they came as, if they did: preference accuracy is a matter of pairs. */
+  readonly pairs: readonly PairExample[];
+  /** Those whose answer is one of `evaluation.labels`, with each label as the answer. */
+  readonly choices: readonly Choice[];
+}
+
+/** One record to classify. */
+export interface Choice {
+  /** Index of the right label. */
+  readonly truth: number;
+  /** The record answered with each label in turn. */
+  readonly options: readonly Example[];
 }
 
 /** A configuration with everything it names opened, read and tokenised. */
@@ -28,9 +50,15 @@ export interface Prepared {
   readonly tokenizer: Tokenizer;
   readonly template: Template;
   readonly lora: LoraShape;
+  readonly objective: Objective;
   readonly clients: readonly PreparedClient[];
+  /** Those who train: the clients, or one that holds all their records where the algorithm pools them. */
+  readonly trainers: readonly Pick<PreparedClient, "name" | "train">[];
+  readonly algorithm: Algorithm;
+  /** What a person should know of the data: rows that were left out. */
+  readonly notes: readonly string[];
   /** The common held-out set; empty where none is configured. */
-  readonly common: readonly Example[];
+  readonly common: HeldOut;
 }
 
 export interface PrepareOptions {
@@ -46,8 +74,9 @@ export async function prepareExperiment(
 ): Promise<Prepared> {
   // Opening a base may take minutes; a mistake in the data shows before.
   onProgress?.("reading data");
-  const records = await loadClientRecords(config, platform.files);
-  const commonRecords = await loadCommonRecords(config, platform.files, records);
+  const notes: string[] = [];
+  const records = await loadClientRecords(config, platform.files, (note) => notes.push(note));
+  const commonRecords = await loadCommonRecords(config, platform.files, records, (note) => notes.push(note));
   onProgress?.(`opening ${config.model.base}`);
   const model = await platform.openModel(config.model.base);
   const { maxLength } = config.data;
@@ -71,18 +100,53 @@ export async function prepareExperiment(
     );
   }
   const template = TEMPLATES[config.data.template];
-  const encode = (list: readonly DataRecord[], whose: string) => {
-    const encoded = encodeRecords(list, template, tokenizer, config.data);
+  const objective = OBJECTIVES[config.objective.name](config.objective);
+  const encode = <T>(
+    encoder: (list: readonly DataRecord[]) => { examples: T[]; report: EncodeReport },
+    list: readonly DataRecord[],
+    whose: string,
+  ) => {
+    const encoded = encoder(list);
     if (encoded.examples.length > 0 || list.length === 0) return encoded;
-    const what = `${whose}: none of ${list.length} records has an answer within data.maxLength (${maxLength} tokens)`;
+    const what = `${whose}: none of ${list.length} records can be learnt from within data.maxLength (${maxLength} tokens)`;
     throw new UserError("data", what, { hint: "Raise data.maxLength, or leave these records out." });
   };
+  const answers = (list: readonly DataRecord[]) => encodeRecords(list, template, tokenizer, config.data);
+  const pairs = (list: readonly DataRecord[]) =>
+    encodePairs(list, template, tokenizer, {
+      ...config.data,
+      ...(config.fidelity === "original" ? { fidelity: "original" as const } : {}),
+    });
+  const rated = (list: readonly DataRecord[]) => encodeRated(list, template, tokenizer, config.data);
+  const items = { example: answers, pair: pairs, rated }[objective.items] as (list: readonly DataRecord[]) => {
+    examples: TrainingItem[];
+    report: EncodeReport;
+  };
   onProgress?.("tokenising");
-  const clients = records.map(({ name, train, heldOut }): PreparedClient => {
-    const { examples, report } = encode(train, `client ${name}`);
-    return { name, train: examples, heldOut: encode(heldOut, `client ${name}, held out`).examples, report };
+  const { labels } = config.evaluation;
+  const heldOutSet = (list: readonly DataRecord[], whose: string): HeldOut => ({
+    items: encode(items, list, whose).examples,
+    pairs:
+      objective.items === "rated" ? pairs(list.filter(({ content }) => content.kind === "preference")).examples : [],
+    choices: labels === undefined ? [] : choicesOf(list, labels, (each) => answers(each).examples),
   });
-  const common = encode(commonRecords, "data.heldOut").examples;
+  const clients = records.map(({ name, train, heldOut }): PreparedClient => {
+    const { examples, report } = encode(items, train, `client ${name}`);
+    return { name, train: examples, heldOut: heldOutSet(heldOut, `client ${name}, held out`), report };
+  });
+  const common = heldOutSet(commonRecords, "data.heldOut");
+  if (
+    labels !== undefined &&
+    [common, ...clients.map(({ heldOut }) => heldOut)].every((set) => set.choices.length === 0)
+  ) {
+    throw new UserError(
+      "config",
+      `no held-out record has one of evaluation.labels (${labels.join(", ")}) as its answer`,
+      {
+        hint: "Labels are whole answers, written as in the data. Leave evaluation.labels out where nothing is classified.",
+      },
+    );
+  }
   for (const prompt of config.evaluation.prompts) {
     const { length } = encodeMessages([{ role: "user", content: prompt }], template, tokenizer, config.data);
     if (length < config.data.maxLength - 1) continue;
@@ -94,7 +158,33 @@ export async function prepareExperiment(
       },
     );
   }
-  return { config, model, tokenizer, template, lora, clients, common };
+  const algorithm = ALGORITHMS[config.federation.algorithm]({ ...config.federation, fidelity: config.fidelity });
+  const trainers =
+    algorithm.data === "pooled" ? [{ name: POOLED, train: clients.flatMap(({ train }) => train) }] : clients;
+  return { config, model, tokenizer, template, lora, objective, clients, trainers, algorithm, common, notes };
+}
+
+/** What the client that holds everybody's records is called. */
+const POOLED = "everyone";
+
+/** The records whose answer is one of the labels, each answered with every label. */
+function choicesOf(
+  records: readonly DataRecord[],
+  labels: readonly string[],
+  encode: (records: readonly DataRecord[]) => readonly Example[],
+): Choice[] {
+  return records.flatMap((record) => {
+    const { content } = record;
+    if (content.kind !== "completion" && content.kind !== "instruction") return [];
+    const withAnswer = (label: string): AnswerContent =>
+      content.kind === "completion" ? { ...content, completion: label } : { ...content, response: label };
+    const truth = labels.indexOf((content.kind === "completion" ? content.completion : content.response).trim());
+    if (truth === -1) return [];
+    const answered = labels.map((label) => ({ ...record, content: withAnswer(label) }));
+    const options = encode(answered);
+    // Cut to the window, some label may have lost its tokens: such a record says nothing.
+    return options.length === labels.length ? [{ truth, options }] : [];
+  });
 }
 
 /** The tokenizer of a base model, checked against its embedding. */

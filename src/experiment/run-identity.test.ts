@@ -48,7 +48,13 @@ interface Parts {
 /** As much of a prepared experiment as its identity is made of. */
 function prepared({ settings, clients = CLIENTS, common = [], model = MODEL }: Parts): Prepared {
   const config = parseExperiment({ ...SETTINGS, ...settings }, "test");
-  const parts: object = { config, clients, common, model };
+  const heldOut = (items: readonly Example[]): object => ({ items, choices: [] });
+  const parts: object = {
+    config,
+    clients: clients.map((client) => ({ ...client, heldOut: heldOut(client.heldOut) })),
+    common: heldOut(common),
+    model,
+  };
   return parts as Prepared;
 }
 

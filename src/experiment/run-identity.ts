@@ -1,6 +1,6 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import { sha256 } from "../federation/sha256.ts";
-import type { Example } from "../train/example.ts";
+import type { Example, TrainingItem } from "../train/example.ts";
 import type { RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
 import type { ExperimentConfig } from "./schema.ts";
@@ -106,20 +106,26 @@ function shown(value: unknown): string {
 }
 
 async function examplesHash({ clients, common }: Prepared): Promise<string> {
-  const of = async (examples: readonly Example[]): Promise<string> => sha256(bytesOf(examples));
+  const of = async (items: readonly TrainingItem[]): Promise<string> => sha256(bytesOf(items));
   const hashes = await Promise.all(
-    clients.map(async ({ name, train, heldOut }) => [name, await of(train), await of(heldOut)]),
+    clients.map(async ({ name, train, heldOut }) => [name, await of(train), await of(heldOut.items)]),
   );
-  return hashOf([hashes, await of(common)]);
+  return hashOf([hashes, await of(common.items)]);
 }
 
-/** Every example with its length before it, so that no two lists give the same bytes. */
-function bytesOf(examples: readonly Example[]): Uint8Array {
-  const parts = examples.flatMap(({ id, tokens, supervised }) => [
-    new TextEncoder().encode(`${id}\n${tokens.length}\n`),
-    new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength),
-    supervised,
-  ]);
+/** What a record is beyond its sequences goes before them. */
+function sequencesOf(item: TrainingItem): readonly (Example | string)[] {
+  if ("chosen" in item) return ["pair", item.chosen, item.rejected];
+  if ("answer" in item) return [item.desirable ? "desirable" : "undesirable", item.answer, item.mismatched];
+  return [item];
+}
+
+/** Every sequence with its length before it, so that no two lists give the same bytes. */
+function bytesOf(items: readonly TrainingItem[]): Uint8Array {
+  const encoder = new TextEncoder();
+  const parts = items
+    .flatMap(sequencesOf)
+    .flatMap((part) => (typeof part === "string" ? [encoder.encode(part)] : exampleParts(part)));
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
@@ -127,4 +133,12 @@ function bytesOf(examples: readonly Example[]): Uint8Array {
     at += part.length;
   }
   return bytes;
+}
+
+function exampleParts({ id, tokens, supervised }: Example): Uint8Array[] {
+  return [
+    new TextEncoder().encode(`${id}\n${tokens.length}\n`),
+    new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength),
+    supervised,
+  ];
 }

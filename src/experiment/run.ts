@@ -1,28 +1,32 @@
-import { ALGORITHMS } from "../algorithms/registry.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import type { EmitEvent, RunEvent } from "../federation/events.ts";
 import { clientMemory } from "../federation/client-memory.ts";
 import { eventsThatHold } from "../federation/resume.ts";
+import { scoresBySet } from "../federation/evaluation.ts";
+import { keySegment } from "../federation/exchange.ts";
 import { type FederationOutcome, runFederation } from "../federation/run.ts";
 import { SCHEDULES } from "../optim/schedule.ts";
 import { initAdapter } from "../model/adapter.ts";
 import type { Params } from "../tensor/params.ts";
-import { stream } from "../tensor/random.ts";
-import type { Example } from "../train/example.ts";
+import type { TrainingItem } from "../train/example.ts";
 import { openGradientEngine } from "../train/gradient-engine.ts";
+import { referenceOf } from "../train/reference.ts";
 import { openScorer, type Scorer } from "../train/scorer.ts";
 import { answerPrompts } from "./answers.ts";
-import { COMMON_SET } from "./client-records.ts";
+import { evaluate } from "./evaluate.ts";
 import { localTrainer } from "./local-trainer.ts";
 import { Metrics } from "./metrics.ts";
 import type { Platform, RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
+import { referenceCache, type ReferencedItem } from "./reference-cache.ts";
 import { bindRun } from "./run-identity.ts";
 import type { HeldOutResult, PromptAnswer, RunSummary } from "./summary.ts";
 
 export interface RunOptions {
   /** Every event as it happens, also those of a resumed part. */
   readonly emit?: EmitEvent;
+  /** One line about long work between events. */
+  readonly onProgress?: (message: string) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -38,7 +42,7 @@ export async function runExperiment(
   store: RunStore,
   options: RunOptions = {},
 ): Promise<RunSummary> {
-  const { config, model, lora, clients } = prepared;
+  const { config, model, lora, objective, clients, trainers, algorithm } = prepared;
   const identity = await bindRun(prepared, store, platform.threads);
   const earlier = (await store.readJson("metrics.json")) as { summary?: RunSummary } | undefined;
   const metrics = new Metrics();
@@ -64,10 +68,30 @@ export async function runExperiment(
   };
   const { microBatchTokens } = config.training;
   // A finished run that is asked for again needs neither.
-  const engine = opened(() => openGradientEngine({ ...shared, dropout: config.adapter.dropout, microBatchTokens }));
+  const engine = opened(() =>
+    openGradientEngine({
+      ...shared,
+      objective,
+      // Preferences are compared at one adapter: both answers, and the base, without noise.
+      dropout: objective.items === "example" ? config.adapter.dropout : 0,
+      microBatchTokens,
+      score: async (...what) => (await scorer.get()).score(...what),
+    }),
+  );
   const scorer = opened(() => openScorer({ ...shared, microBatchTokens }));
   try {
     const initialAdapter = initAdapter(config.adapter, model.config, config.seed);
+    const references = referenceCache({
+      store: store.clientStore,
+      measure: async (items) => referenceOf(await scorer.get(), initialAdapter, items, options.signal),
+      onProgress: ({ client }, done, of) =>
+        options.onProgress?.(`what the base makes of the records of ${client}: ${done} of ${of}`),
+      onDone: ({ client, set }, records, seconds) => emit({ type: "reference-end", client, set, records, seconds }),
+    });
+    const trainingItems = async (client: string): Promise<readonly TrainingItem[]> => {
+      const { train } = byName.get(client)!;
+      return objective.reference ? references.of({ client, set: "train" }, train as readonly ReferencedItem[]) : train;
+    };
     const saveAdapter = async (round: number, adapter: Params): Promise<void> => {
       if (round <= saved) return;
       const path = await store.saveAdapter(
@@ -80,22 +104,29 @@ export async function runExperiment(
     };
     for (const { name, report } of clients) emit({ type: "data-report", client: name, ...report });
     await saveAdapter(0, initialAdapter);
-    const byName = new Map(clients.map((client) => [client.name, client]));
+    const byName = new Map(trainers.map((trainer) => [trainer.name, trainer]));
     const { rounds } = config.federation;
+    const perRound = Math.min(config.federation.clientsPerRound ?? clients.length, clients.length);
+    const pooled = algorithm.data === "pooled";
     const outcome = await runFederation({
       exchange: store.exchange,
-      algorithm: ALGORITHMS[config.federation.algorithm](),
-      trainer: localTrainer(engine.get, config, (client) => byName.get(client)!.train),
+      algorithm,
+      fidelity: config.fidelity,
+      trainer: localTrainer(engine.get, config, trainingItems, pooled ? perRound : 1),
       memory: clientMemory(store.clientStore, store.exchange),
       initialAdapter,
       config: identity,
       seed: config.seed,
       rounds,
-      clients: clients.map(({ name, train, heldOut }) => ({ name, records: train.length, heldOut: heldOut.length })),
-      clientsPerRound: config.federation.clientsPerRound ?? clients.length,
+      clients: trainers.map(({ name, train }) => ({
+        name,
+        records: train.length,
+        heldOut: heldOutCount(prepared, name),
+      })),
+      clientsPerRound: pooled ? 1 : perRound,
       minClients: config.federation.minClients,
       learningRate: (round) => SCHEDULES[config.training.schedule](config.training, round, rounds),
-      evaluate: async (_round, adapter, signal) => evaluate(prepared, await scorer.get(), adapter, signal),
+      evaluate: async (what) => evaluate(prepared, await scorer.get(), references, what),
       evaluateEvery: config.evaluation.every,
       async onRound(round, adapter) {
         const { saveEvery } = config.output;
@@ -105,7 +136,17 @@ export async function runExperiment(
       events: { emit, flush: () => log.flush() },
       ...(options.signal && { signal: options.signal }),
     });
-    await store.saveAdapter("adapter", config.adapter, outcome.adapter, model.ref);
+    const { ownAdapter } = outcome;
+    let clientAdapters: Record<string, string> | undefined;
+    if (ownAdapter === undefined) {
+      await store.saveAdapter("adapter", config.adapter, outcome.adapter, model.ref);
+    } else {
+      clientAdapters = {};
+      for (const { name } of trainers) {
+        const place = `clients/${keySegment(name)}/adapter`;
+        clientAdapters[name] = await store.saveAdapter(place, config.adapter, await ownAdapter(name), model.ref);
+      }
+    }
     // Answers take as long as a round on a small machine, so those of an earlier end of the same run are kept.
     const kept = earlier?.summary?.adapter === outcome.head.adapter ? earlier.summary.answers : undefined;
     const answers = kept ?? (await answer(prepared, scorer.get, initialAdapter, outcome, options.signal));
@@ -113,6 +154,7 @@ export async function runExperiment(
     const summary: RunSummary = {
       rounds,
       adapter: outcome.head.adapter,
+      clientAdapters,
       heldOut: heldOutResults(outcome),
       answers,
       supervisedTokens,
@@ -139,56 +181,40 @@ function opened<T extends { dispose(): Promise<void> }>(open: () => Promise<T>) 
   };
 }
 
-async function evaluate({ clients, common, config }: Prepared, scorer: Scorer, adapter: Params, signal?: AbortSignal) {
-  const sets = [
-    ...clients.map(({ name, heldOut }) => ({ set: name, examples: heldOut })),
-    { set: COMMON_SET, examples: common },
-  ];
-  const scores = [];
-  for (const { set, examples } of sets) {
-    if (examples.length === 0) continue;
-    const started = performance.now();
-    const chosen = sampleOf(examples, config.evaluation.limit, set, config.seed);
-    const results = await scorer.score(adapter, chosen, signal);
-    const supervisedTokens = results.reduce((sum, { tokens }) => sum + tokens, 0);
-    const loss = -results.reduce((sum, { logProbability }) => sum + logProbability, 0) / supervisedTokens;
-    scores.push({ set, records: chosen.length, supervisedTokens, loss, seconds: (performance.now() - started) / 1000 });
-  }
-  return scores;
-}
-
-/** The same records every time. */
-function sampleOf(
-  examples: readonly Example[],
-  limit: number | undefined,
-  set: string,
-  seed: number,
-): readonly Example[] {
-  if (limit === undefined || limit >= examples.length) return examples;
-  return stream(seed, "evaluation", set)
-    .sample(examples.length, limit)
-    .map((i) => examples[i]!);
+function heldOutCount({ clients }: Prepared, trainer: string): number {
+  const own = clients.filter(({ name }) => name === trainer);
+  return (own.length > 0 ? own : clients).reduce((sum, { heldOut }) => sum + heldOut.items.length, 0);
 }
 
 function heldOutResults({ evaluations }: FederationOutcome): HeldOutResult[] {
-  const before = new Map(evaluations[0]?.scores.map((score) => [score.set, score.loss]));
-  return (evaluations.at(-1)?.scores ?? []).map(({ set, records, supervisedTokens, loss }) => ({
-    set,
-    records,
-    supervisedTokens,
-    before: before.get(set) ?? Number.NaN,
-    after: loss,
-  }));
+  const after = new Map(scoresBySet(evaluations.at(-1)?.scores ?? []).map((score) => [score.set, score]));
+  return scoresBySet(evaluations[0]?.scores ?? []).map(
+    ({ set, records, supervisedTokens, count, loss, metrics = {} }) => ({
+      set,
+      records,
+      supervisedTokens,
+      count,
+      before: loss,
+      after: after.get(set)?.loss ?? Number.NaN,
+      metrics: Object.fromEntries(
+        Object.entries(metrics).map(([name, before]) => [
+          name,
+          { before, after: after.get(set)?.metrics?.[name] ?? Number.NaN },
+        ]),
+      ),
+    }),
+  );
 }
 
 async function answer(
   prepared: Prepared,
   scorer: () => Promise<Scorer>,
   initialAdapter: Params,
-  { head, adapter }: FederationOutcome,
+  { head, adapter, ownAdapter }: FederationOutcome,
   signal: AbortSignal | undefined,
 ): Promise<readonly PromptAnswer[]> {
-  if (prepared.config.evaluation.prompts.length === 0) return [];
+  // Where every client has an adapter of its own there is none to answer with.
+  if (prepared.config.evaluation.prompts.length === 0 || ownAdapter !== undefined) return [];
   try {
     return await answerPrompts(prepared, await scorer(), { before: initialAdapter, after: adapter }, signal);
   } catch (error) {

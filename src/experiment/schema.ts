@@ -1,11 +1,13 @@
 import { z } from "zod";
 import { ALGORITHMS } from "../algorithms/registry.ts";
+import { FIDELITIES, WEIGHTINGS } from "../algorithms/settings.ts";
 import { PARTITIONERS } from "../data/partition.ts";
 import { ALIASES } from "../data/record.ts";
 import { FORMATS } from "../data/source.ts";
 import { TEMPLATES } from "../data/template.ts";
 import { SCHEDULES } from "../optim/schedule.ts";
 import { OPTIMIZERS } from "../optim/optimizer.ts";
+import { OBJECTIVES } from "../train/objective-registry.ts";
 
 /** The legal names of a registry, as an enumeration. */
 function names<T extends object>(registry: T): z.ZodEnum<{ [K in Extract<keyof T, string>]: K }> {
@@ -94,7 +96,38 @@ export const experimentSchema = z.strictObject({
       .min(8)
       .default(512)
       .describe("Longest sequence in tokens; longer ones are cut on the right and counted."),
+    maxPromptLength: count
+      .optional()
+      .describe(
+        "Preference data: longest prompt in tokens; a longer one keeps its end. Default: what the longer answer leaves, half of maxLength at least.",
+      ),
+    invalid: z
+      .enum(["refuse", "skip"])
+      .optional()
+      .describe(
+        "Rows that are no usable records: refuse the file, or leave them out and count them. Default: refuse, but skip in data sets known by name.",
+      ),
   }),
+
+  objective: z
+    .strictObject({
+      name: names(OBJECTIVES)
+        .default("sft")
+        .describe(
+          "What training makes small: sft learns answers; dpo, ipo, hinge, orpo, simpo learn from pairs of answers, kto from rated ones or pairs.",
+        ),
+      beta: positive.optional().describe("Strength of a preference; ORPO's lambda. Default 0.1, for simpo 2."),
+      labelSmoothing: z
+        .number()
+        .min(0)
+        .lt(0.5)
+        .default(0)
+        .describe("DPO: share of pairs whose preference is taken to be the wrong way round."),
+      gamma: z.number().min(0).default(0.5).describe("SimPO's target margin."),
+      desirableWeight: positive.default(1).describe("KTO's weight of wanted answers."),
+      undesirableWeight: positive.default(1).describe("KTO's weight of unwanted answers."),
+    })
+    .prefault({}),
 
   training: z
     .strictObject({
@@ -107,7 +140,11 @@ export const experimentSchema = z.strictObject({
         .optional()
         .describe("Passes over its own records a client makes in a round, instead of localSteps."),
       learningRate: positive.default(3e-4).describe("Learning rate of round 1."),
-      minLearningRate: z.number().min(0).default(1e-6).describe("Floor of the cosine schedule over rounds."),
+      minLearningRate: z
+        .number()
+        .min(0)
+        .optional()
+        .describe("Floor of the cosine schedule over rounds; default 1e-6, for preference objectives 1e-5."),
       schedule: names(SCHEDULES).default("cosine").describe("Learning rate over rounds; constant inside a round."),
       optimizer: names(OPTIMIZERS).default("adamw").describe("Local optimizer, fresh in each client-round."),
       beta1: fraction.default(0.9).describe("AdamW's decay of the first moment."),
@@ -133,6 +170,29 @@ export const experimentSchema = z.strictObject({
         .describe("Number of clients that pooled data is dealt to; with data.clients it follows from there."),
       clientsPerRound: count.optional().describe("Clients drawn for each round; default: all."),
       minClients: count.default(1).describe("Fewest usable updates a round can go on with."),
+      weighting: z
+        .enum(WEIGHTINGS)
+        .optional()
+        .describe(
+          "What a client counts for in the mean; default: records, but uniform for fedadagrad, fedyogi, fedadam, scaffold.",
+        ),
+      proxMu: z.number().min(0).default(0.01).describe("FedProx's mu, the pull back to the global adapter."),
+      server: z
+        .strictObject({
+          learningRate: positive
+            .optional()
+            .describe(
+              "Step size of the server (fedavgm, fedadagrad, fedyogi, fedadam, scaffold); default 1, but for the three adaptive ones the size of the first round's change.",
+            ),
+          beta1: fraction.default(0.9).describe("Server momentum (fedavgm, fedyogi, fedadam)."),
+          beta2: fraction.default(0.99).describe("Decay of the server's second moment (fedyogi, fedadam)."),
+          tau: positive
+            .optional()
+            .describe(
+              "Degree of adaptivity (fedadagrad, fedyogi, fedadam); default a tenth of the size of the first round's change.",
+            ),
+        })
+        .prefault({}),
     })
     .prefault({}),
 
@@ -142,6 +202,17 @@ export const experimentSchema = z.strictObject({
         .default(0)
         .describe("Held-out loss after every so many rounds; 0: only before the first and after the last."),
       limit: count.optional().describe("At most this many records of each held-out set."),
+      crossClients: z
+        .boolean()
+        .default(false)
+        .describe("Score every client's own adapter on every client's held-out set (local), not only on its own."),
+      labels: z
+        .array(text)
+        .min(2)
+        .optional()
+        .describe(
+          "Answers to choose from: held-out records whose answer is one of them are classified by likelihood (accuracy, F1).",
+        ),
       prompts: z.array(text).default([]).describe("Prompts answered by the base and by the final adapter, greedily."),
       maxNewTokens: count.default(96).describe("Longest answer to a prompt, in tokens."),
     })
@@ -164,10 +235,18 @@ export const experimentSchema = z.strictObject({
     })
     .prefault({}),
 
+  fidelity: z
+    .enum(FIDELITIES)
+    .default("paper")
+    .describe("Algorithms as their papers have them, or as the original OpenFedLLM codes them (decision 0013)."),
+
   seed: natural.default(42).describe("All randomness follows from it."),
 });
 
-export type ExperimentConfig = z.output<typeof experimentSchema>;
+type ParsedConfig = z.output<typeof experimentSchema>;
+
+/** A configuration with every default that always holds one filled in. */
+export type ExperimentConfig = ParsedConfig & { training: { minLearningRate: number } };
 
 /** The JSON Schema of a configuration file, for editors. */
 export function experimentJsonSchema(): object {

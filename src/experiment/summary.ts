@@ -1,11 +1,18 @@
-/** A held-out set's loss (nats per supervised token) with the base alone and with the final adapter. */
+/**
+ * A held-out set's loss with the base alone and with the final adapter; where clients keep their own adapters, with the
+ * set's client's, and the mean over all of them for the common set.
+ */
 export interface HeldOutResult {
   /** A client's name, or `common`. */
   readonly set: string;
   readonly records: number;
   readonly supervisedTokens: number;
+  /** What the loss is a mean over: supervised tokens (SFT) or records (preference objectives). */
+  readonly count: number;
   readonly before: number;
   readonly after: number;
+  /** Further means, by name. */
+  readonly metrics: Readonly<Record<string, { readonly before: number; readonly after: number }>>;
 }
 
 export interface PromptAnswer {
@@ -19,6 +26,8 @@ export interface RunSummary {
   readonly rounds: number;
   /** sha256 of the final adapter's tensors. */
   readonly adapter: string;
+  /** Folders of the clients' own adapters by client, in the run folder, where there is no common one. */
+  readonly clientAdapters?: Readonly<Record<string, string>> | undefined;
   readonly heldOut: readonly HeldOutResult[];
   readonly answers: readonly PromptAnswer[];
   /** Over all updates that clients sent. */

@@ -29,8 +29,11 @@ export interface LocalTask {
 }
 
 export interface TrainedClient extends LocalResult {
-  /** Mean training loss, nats per supervised token. */
+  /** Mean training loss over `count` supervised tokens (SFT) or records (preference objectives). */
   readonly loss: number;
+  readonly count: number;
+  /** Further means the objective measures in training, by name; empty for SFT. */
+  readonly metrics: Readonly<Record<string, number>>;
   /** Examples and supervised tokens trained on, repeats counted. */
   readonly examples: number;
   readonly supervisedTokens: number;
@@ -74,11 +77,12 @@ export async function takePart(
   if ((await exchange.read(key)) !== undefined) return;
 
   const kept = await memory.load(name, round);
+  const own = algorithm.ownAdapter?.(received, kept);
   let badStep: string | undefined;
   const result = await trainer.train({
     round,
     client: name,
-    adapter: received.adapter,
+    adapter: own ?? received.adapter,
     learningRate,
     localTerm: algorithm.localTerm(received, kept),
     earlierRounds,
@@ -97,6 +101,7 @@ export async function takePart(
   });
 
   const { update, memory: next } = algorithm.report(result, received, kept);
+  const alone = own !== undefined && own !== received.adapter && Object.keys(update).length === 0;
   const badLoss = Number.isFinite(result.loss) ? undefined : `the training loss is ${result.loss}`;
   const refused = badStep ?? badLoss ?? problemWith(update, update);
   if (refused !== undefined) {
@@ -108,21 +113,24 @@ export async function takePart(
   const bytes = encodeGroups(update, { kind: "update", round: String(round), client: name });
   const hash = await exchange.putBlob(bytes);
   await memory.save(name, round, hash, next);
-  const { loss, steps, examples, supervisedTokens, seconds } = result;
+  const { loss, count, metrics, steps, examples, supervisedTokens, seconds } = result;
   events.emit({
     type: "client-update",
     round,
     client: name,
     loss,
+    count,
+    metrics,
     steps,
     examples,
     supervisedTokens,
-    bytesDown,
+    // Who goes on with an adapter of its own and sends nothing has no need of the global one.
+    bytesDown: alone ? 0 : bytesDown,
     bytesUp: bytes.length,
     seconds,
     update: hash,
   });
   await events.flush();
-  const submission = { client: name, base, update: hash, records, loss, supervisedTokens };
+  const submission = { client: name, base, update: hash, records, loss, count };
   await createMessage<SubmittedUpdate>(exchange, key, submission);
 }

@@ -107,7 +107,9 @@ export async function judgeRound(
 ): Promise<RoundClose> {
   const closed = (await readMessage(exchange, cells.close(round))) as RoundClose | undefined;
   if (closed !== undefined) return closed;
-  const unchanged = { before: received.adapter, after: received.adapter, steps: 1, learningRateSum: 1 };
+  // Any result has the right shapes.
+  const { adapter } = received;
+  const unchanged = { before: adapter, after: adapter, steps: 1, learningRateSum: 1, gradientMean: adapter };
   const expected = algorithm.report(unchanged, received, {}).update;
   const accepted: SubmittedUpdate[] = [];
   const refused: SelfRefusal[] = [];

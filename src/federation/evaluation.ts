@@ -3,16 +3,59 @@ import type { EventSink } from "./events.ts";
 import type { Exchange } from "./exchange.ts";
 import { cells, createMessage, type EvaluationScore, readMessage, type RoundEvaluation } from "./messages.ts";
 
-/** Scores an adapter on the held-out sets; `round` 0 is the adapter before any training. */
-export type Evaluate = (
-  round: number,
-  adapter: Params,
-  signal?: AbortSignal,
-) => Promise<readonly (EvaluationScore & { readonly seconds: number })[]>;
+/** What a round left behind, to be scored. */
+export interface ToEvaluate {
+  /** 0 is before any training. */
+  readonly round: number;
+  readonly adapter: Params;
+  /** A client's own adapter, where the algorithm leaves each client one and training has begun. */
+  readonly ownAdapter?: ((client: string) => Promise<Params>) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Scores adapters on the held-out sets. */
+export type Evaluate = (what: ToEvaluate) => Promise<readonly (EvaluationScore & { readonly seconds: number })[]>;
 
 /** Before training, every `every` rounds, and after the last. `every` 0: only before and after. */
 export function evaluationDue(round: number, rounds: number, every: number): boolean {
   return round === 0 || round === rounds || (every > 0 && round % every === 0);
+}
+
+/**
+ * One score a set, to sum a round up: the global adapter's; where clients keep their own, of a client's set that client's,
+ * and of a set that is nobody's (or that only others were scored on) the mean over the adapters.
+ */
+export function scoresBySet<S extends EvaluationScore>(scores: readonly S[]): S[] {
+  return [...new Set(scores.map(({ set }) => set))].map((set) => {
+    const all = scores.filter((score) => score.set === set);
+    const own = all.find(({ client }) => client === undefined || client === set);
+    if (own !== undefined) return own;
+    const mean = (value: (score: S) => number): number =>
+      all.reduce((sum, score) => sum + value(score), 0) / all.length;
+    const names = Object.keys(all[0]!.metrics ?? {});
+    const metrics = Object.fromEntries(
+      names.map((name) => [name, mean((score) => score.metrics?.[name] ?? Number.NaN)]),
+    );
+    return { ...all[0]!, loss: mean(({ loss }) => loss), metrics };
+  });
+}
+
+/** The mean over all sets, by what each loss is a mean over; metrics by records. */
+export function overallScore(scores: readonly EvaluationScore[]): {
+  readonly loss: number;
+  readonly metrics: Readonly<Record<string, number>>;
+} {
+  const total = (of: readonly EvaluationScore[], value: (score: EvaluationScore) => number): number =>
+    of.reduce((sum, score) => sum + value(score), 0);
+  const names = [...new Set(scores.flatMap(({ metrics = {} }) => Object.keys(metrics)))];
+  const metric = (name: string): number => {
+    const having = scores.filter(({ metrics = {} }) => name in metrics);
+    return total(having, ({ metrics, records }) => metrics![name]! * records) / total(having, ({ records }) => records);
+  };
+  return {
+    loss: total(scores, ({ loss, count }) => loss * count) / total(scores, ({ count }) => count),
+    metrics: Object.fromEntries(names.map((name) => [name, metric(name)])),
+  };
 }
 
 /** The scores of a round, or undefined where it was not evaluated. */
@@ -36,9 +79,9 @@ export async function evaluateOnce(
   const earlier = await readEvaluation(exchange, round);
   if (earlier !== undefined) return earlier;
   const scores: EvaluationScore[] = [];
-  for (const { seconds, set, records, supervisedTokens, loss } of await evaluate()) {
-    events.emit({ type: "evaluation-end", round, set, records, supervisedTokens, loss, seconds });
-    scores.push({ set, records, supervisedTokens, loss });
+  for (const { seconds, ...score } of await evaluate()) {
+    events.emit({ type: "evaluation-end", round, ...score, seconds });
+    scores.push(score);
   }
   await events.flush();
   return withNumbers(await createMessage(exchange, cells.evaluation(round), { round, scores }));

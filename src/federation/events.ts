@@ -1,6 +1,9 @@
+import type { EvaluationScore } from "./messages.ts";
+
 /**
  * The one stream a run reports through. The terminal, `events.jsonl` and every later consumer read these; nothing in
- * the core prints. Losses are mean negative log-likelihoods per supervised token (nats); seconds are wall time.
+ * the core prints. Losses are in nats, a supervised token (SFT) or a record (preference objectives); seconds are wall
+ * time.
  */
 export type RunEvent =
   | {
@@ -30,6 +33,9 @@ export type RunEvent =
       readonly records: readonly string[];
       readonly learningRate: number;
       readonly loss: number;
+      /** What `loss` is a mean over: supervised tokens (SFT) or records (preference objectives). */
+      readonly count: number;
+      readonly metrics: Readonly<Record<string, number>>;
       readonly gradientNorm: number;
       readonly supervisedTokens: number;
       readonly seconds: number;
@@ -39,6 +45,9 @@ export type RunEvent =
       readonly round: number;
       readonly client: string;
       readonly loss: number;
+      /** What `loss` is a mean over: supervised tokens (SFT) or records (preference objectives). */
+      readonly count: number;
+      readonly metrics: Readonly<Record<string, number>>;
       readonly steps: number;
       readonly examples: number;
       readonly supervisedTokens: number;
@@ -50,25 +59,33 @@ export type RunEvent =
     }
   /** The client's update does not enter the round (non-finite loss or values); the round goes on if enough remain. */
   | { readonly type: "client-refused"; readonly round: number; readonly client: string; readonly reason: string }
-  /** `round` 0 is before any training. `set` is a client's name, or `common` for the shared held-out set. */
-  | {
+  /**
+   * `round` 0 is before any training. `set` is a client's name, or `common` for the shared held-out set; `client` whose
+   * own adapter was scored, where clients keep their own.
+   */
+  | ({
       readonly type: "evaluation-end";
       readonly round: number;
-      readonly set: string;
-      readonly records: number;
-      readonly supervisedTokens: number;
-      readonly loss: number;
       readonly seconds: number;
-    }
+    } & EvaluationScore)
   | {
       readonly type: "round-end";
       readonly round: number;
       readonly accepted: readonly string[];
       readonly refused: readonly string[];
-      /** Mean of the accepted clients' training losses, weighted by supervised tokens. */
+      /** Mean of the accepted clients' training losses, weighted by what each is a mean over. */
       readonly loss: number;
       /** sha256 of the aggregated adapter. */
       readonly adapter: string;
+      readonly seconds: number;
+    }
+  /** The frozen base's log-probabilities of a client's answers (or of the set `common`) are in the run folder. */
+  | {
+      readonly type: "reference-end";
+      readonly client: string;
+      /** `train`, `heldOut`, or `heldOutPairs` (KTO's held-out records as pairs). */
+      readonly set: string;
+      readonly records: number;
       readonly seconds: number;
     }
   | { readonly type: "adapter-saved"; readonly round: number; readonly path: string }

@@ -33,9 +33,9 @@ export interface SubmittedUpdate {
   readonly update: string;
   /** The client's number of records, its weight in an average. */
   readonly records: number;
-  /** Mean training loss, nats per supervised token. */
+  /** Mean training loss over `count` supervised tokens (SFT) or records (preference objectives). */
   readonly loss: number;
-  readonly supervisedTokens: number;
+  readonly count: number;
 }
 
 export interface SelfRefusal {
@@ -51,12 +51,21 @@ export interface RoundClose {
   readonly refused: readonly SelfRefusal[];
 }
 
-/** One score of an adapter. `set` is a client's name, or `common`; `loss` in nats per supervised token. */
+/**
+ * One score of an adapter. `set` is a client's name, or `common`; `loss` is in nats per supervised token for SFT, per
+ * record for preference objectives.
+ */
 export interface EvaluationScore {
   readonly set: string;
+  /** Whose own adapter was scored, where clients keep their own; absent: the global one. */
+  readonly client?: string | undefined;
   readonly records: number;
   readonly supervisedTokens: number;
   readonly loss: number;
+  /** What `loss` is a mean over: supervised tokens (SFT) or records (preference objectives). */
+  readonly count: number;
+  /** Further means by name: what the objective measures, what `evaluation.labels` asks for. */
+  readonly metrics?: Readonly<Record<string, number>> | undefined;
 }
 
 /** `round-0003/evaluation`: scores of the adapter after round 3. */

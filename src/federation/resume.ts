@@ -14,10 +14,10 @@ export async function eventsThatHold(exchange: Exchange): Promise<(event: RunEve
 
   return (event) => {
     if (!("round" in event)) return true;
+    if (event.type === "evaluation-end") return event.round < finished || evaluated;
     if ("client" in event) {
       return event.round <= finished || submitted.has(cells.update(event.round, event.client));
     }
-    if (event.type === "evaluation-end") return event.round < finished || evaluated;
     if (event.type === "round-start") return event.round <= finished + 1;
     return event.round <= finished;
   };

@@ -5,10 +5,11 @@ import * as fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import type { Algorithm } from "../algorithms/algorithm.ts";
 import { fedavg } from "../algorithms/fedavg.ts";
-import { addWeighted, mean } from "../algorithms/weighted-sum.ts";
+import { ALGORITHMS } from "../algorithms/registry.ts";
+import type { AlgorithmSettings } from "../algorithms/settings.ts";
 import { directoryExchange } from "../node/directory-exchange.ts";
 import { openEventLog } from "../node/event-log.ts";
-import { addScaled, mapParams, type Params, subtract, toFloat32, zerosLike, zipParams } from "../tensor/params.ts";
+import { addScaled, mapParams, type Params, subtract, zerosLike } from "../tensor/params.ts";
 import { encodeSafetensors } from "../tensor/safetensors.ts";
 import { type LocalTask, type LocalTrainer, takePart, type TrainedClient } from "./client.ts";
 import { clientMemory } from "./client-memory.ts";
@@ -46,12 +47,21 @@ class QuadraticTrainer implements LocalTrainer {
     this.trained.push(`${round}/${client}`);
     const target = this.targets[client]!;
     let after = adapter;
+    let gradientMean = zerosLike(adapter);
     let loss = 0;
     onStart(this.steps);
     for (let step = 1; step <= this.steps; step++) {
       const gradient = mapParams(after, (w) => w - target);
       after = addScaled(after, -learningRate, gradient);
+      if (localTerm.proximal)
+        after = addScaled(
+          after,
+          -learningRate,
+          mapParams(subtract(after, localTerm.proximal.anchor), (x) => x * localTerm.proximal!.mu),
+        );
+      if (localTerm.drift) after = addScaled(after, -learningRate, localTerm.drift);
       if (localTerm.correction) after = addScaled(after, -learningRate, localTerm.correction);
+      gradientMean = addScaled(gradientMean, 1 / this.steps, gradient);
       loss = [...gradient.values()].flatMap(({ data }) => [...data]).reduce((sum, g) => sum + 0.5 * g * g, 0);
       const records = [`${client}-${round}-${step}`];
       onStep({
@@ -59,6 +69,8 @@ class QuadraticTrainer implements LocalTrainer {
         records,
         learningRate,
         loss,
+        count: 5,
+        metrics: {},
         gradientNorm: Math.sqrt(2 * loss),
         supervisedTokens: 5,
         seconds: Math.random(),
@@ -70,7 +82,10 @@ class QuadraticTrainer implements LocalTrainer {
       after,
       steps: this.steps,
       learningRateSum: this.steps * learningRate,
+      gradientMean,
       loss,
+      count: 5 * this.steps,
+      metrics: {},
       examples: this.steps,
       supervisedTokens: 5 * this.steps,
       seconds: Math.random(),
@@ -78,33 +93,15 @@ class QuadraticTrainer implements LocalTrainer {
   }
 }
 
-/** SCAFFOLD (Karimireddy et al. 2020) as the contract has it: server state, client memory, two payloads. */
-const stateful: Algorithm = {
-  ...fedavg(),
-  name: "stateful",
-  init: (global) => ({ control: zerosLike(global) }),
-  broadcast: (state) => state,
-  localTerm: ({ extra }, memory) => ({
-    correction: memory["control"] ? subtract(extra["control"]!, memory["control"]) : extra["control"]!,
-  }),
-  report: ({ before, after, learningRateSum }, { extra, adapter }, memory) => {
-    const own = memory["control"] ?? zerosLike(adapter);
-    const pulled = mapParams(subtract(before, after), (x) => x / learningRateSum);
-    const next = zipParams(subtract(own, extra["control"]!), pulled, (x, y) => x + y);
-    return { update: { adapter: after, control: subtract(next, own) }, memory: { control: next } };
-  },
-  absorb: (sum, { adapter, control }, weight) => ({
-    ...sum,
-    sums: {
-      adapter: addWeighted(sum.sums["adapter"], adapter!, weight),
-      control: addWeighted(sum.sums["control"], control!, 1),
-    },
-  }),
-  finish: ({ sums, state, population }) => ({
-    global: toFloat32(mean(sums["adapter"])),
-    state: { control: addScaled(state["control"]!, 1 / population, sums["control"]!.tensors) },
-  }),
-};
+const settings: AlgorithmSettings = { fidelity: "paper", proxMu: 0.1, server: { beta1: 0.9, beta2: 0.99 } };
+
+/** Without state, with the server's, with both the server's and the clients', and with adapters of the clients' own. */
+const CRASHING: readonly Algorithm[] = [
+  ALGORITHMS.fedavg(settings),
+  ALGORITHMS.fedadam(settings),
+  ALGORITHMS.scaffold(settings),
+  ALGORITHMS.local(settings),
+];
 
 const quiet: EventSink = { emit: () => undefined, flush: async () => undefined };
 const targets = { ann: 1, bob: -2, cy: 0.5, dee: 3 };
@@ -134,9 +131,9 @@ async function finalAdapter(changes: Partial<FederationOptions>): Promise<string
   return (await runFederation(options(memoryExchange(), changes))).head.adapter;
 }
 
-const scored: FederationOptions["evaluate"] = async (round) => [
-  { set: "common", records: 3, supervisedTokens: 9, loss: round + 0.5, seconds: Math.random() },
-  { set: "ann", records: 3, supervisedTokens: 9, loss: round + 0.25, seconds: Math.random() },
+const scored: FederationOptions["evaluate"] = async ({ round }) => [
+  { set: "common", records: 3, supervisedTokens: 9, count: 9, loss: round + 0.5, seconds: Math.random() },
+  { set: "ann", records: 3, supervisedTokens: 9, count: 9, loss: round + 0.25, seconds: Math.random() },
 ];
 
 describe("a run", () => {
@@ -294,34 +291,31 @@ function memoryPlace(): Workplace {
 describe("after a crash", () => {
   const fragile = { ...targets, dee: Number.NaN };
 
-  it.each([fedavg(), stateful])(
-    "at any operation the same call ends with the same bytes and events: $name",
-    async (algorithm) => {
-      const changes = { algorithm, evaluate: scored, rounds: 3, clientsPerRound: 3, seed: 0 };
-      const undisturbed = memoryPlace();
-      const counting = new Life();
-      const expected = await live(undisturbed, counting, { ...changes, trainer: new QuadraticTrainer(fragile) });
-      const expectedLines = lines(undisturbed.log);
-      expect(expectedLines.some((line) => line.includes("client-refused"))).toBe(true);
+  it.each(CRASHING)("at any operation the same call ends with the same bytes and events: $name", async (algorithm) => {
+    const changes = { algorithm, evaluate: scored, rounds: 3, clientsPerRound: 3, seed: 0 };
+    const undisturbed = memoryPlace();
+    const counting = new Life();
+    const expected = await live(undisturbed, counting, { ...changes, trainer: new QuadraticTrainer(fragile) });
+    const expectedLines = lines(undisturbed.log);
+    expect(expectedLines.some((line) => line.includes("client-refused"))).toBe(true);
 
-      for (let at = 1; at <= counting.operations; at++) {
-        for (const afterwards of [false, true]) {
-          const place = memoryPlace();
-          await expect(
-            live(place, new Life(at, afterwards), { ...changes, trainer: new QuadraticTrainer(fragile) }),
-          ).rejects.toThrow("killed");
-          const next = new QuadraticTrainer(fragile);
-          const submitted = new Set((await place.exchange.list("")).filter((key) => key.includes("/update/")));
-          expect(await live(place, new Life(), { ...changes, trainer: next })).toBe(expected);
-          expect(lines(place.log), `operation ${at}, ${afterwards ? "after" : "before"}`).toEqual(expectedLines);
-          for (const trained of next.trained) {
-            const [round, client] = trained.split("/");
-            expect(submitted).not.toContain(cells.update(Number(round), client!));
-          }
+    for (let at = 1; at <= counting.operations; at++) {
+      for (const afterwards of [false, true]) {
+        const place = memoryPlace();
+        await expect(
+          live(place, new Life(at, afterwards), { ...changes, trainer: new QuadraticTrainer(fragile) }),
+        ).rejects.toThrow("killed");
+        const next = new QuadraticTrainer(fragile);
+        const submitted = new Set((await place.exchange.list("")).filter((key) => key.includes("/update/")));
+        expect(await live(place, new Life(), { ...changes, trainer: next })).toBe(expected);
+        expect(lines(place.log), `operation ${at}, ${afterwards ? "after" : "before"}`).toEqual(expectedLines);
+        for (const trained of next.trained) {
+          const [round, client] = trained.split("/");
+          expect(submitted).not.toContain(cells.update(Number(round), client!));
         }
       }
-    },
-  );
+    }
+  });
 
   it("and another, and another, in a folder", async () => {
     const expected = await live(memoryPlace(), new Life());
@@ -344,9 +338,9 @@ describe("after a crash", () => {
   it("an evaluation that is stored is not made again", async () => {
     const place = memoryPlace();
     const evaluated: number[] = [];
-    const evaluate: FederationOptions["evaluate"] = async (round, adapter, signal) => {
-      evaluated.push(round);
-      return scored(round, adapter, signal);
+    const evaluate: FederationOptions["evaluate"] = async (what) => {
+      evaluated.push(what.round);
+      return scored!(what);
     };
     for (const at of [30, 60, 90, Number.POSITIVE_INFINITY]) {
       await live(place, new Life(at, true), { evaluate }).catch(() => undefined);
@@ -458,7 +452,7 @@ describe("a round", () => {
     const good = delivery.received.adapter;
     const submit = async (client: string, bytes: Uint8Array, base: string = opening.adapter): Promise<void> => {
       const update = await exchange.putBlob(bytes);
-      const submission: SubmittedUpdate = { client, base, update, records: 1, loss: 1, supervisedTokens: 1 };
+      const submission: SubmittedUpdate = { client, base, update, records: 1, loss: 1, count: 1 };
       await createMessage(exchange, cells.update(1, client), submission);
     };
     const replaced = (data: Float32Array, shape = [data.length]): Params =>
@@ -490,7 +484,7 @@ describe("a round", () => {
     for (const [i, client] of names.entries()) {
       const adapter = mapParams(delivery.received.adapter, (x) => x + i);
       const update = await inner.putBlob(encodeGroups({ adapter }, { client }));
-      const submission = { client, base: opening.adapter, update, records: i + 1, loss: 1, supervisedTokens: 1 };
+      const submission = { client, base: opening.adapter, update, records: i + 1, loss: 1, count: 1 };
       await createMessage<SubmittedUpdate>(inner, cells.update(1, client), submission);
     }
     const close = await closeRound(inner, await judgeRound(inner, algorithm, opening, delivery));
@@ -529,7 +523,7 @@ describe("a client's memory", () => {
     const [exchange, own] = [memoryExchange(), memoryExchange()];
     const memory = clientMemory(own, exchange);
     const close = (round: number, update: string): Promise<unknown> => {
-      const entry = { client: "ann", base: "b", update, records: 1, loss: 1, supervisedTokens: 1 };
+      const entry = { client: "ann", base: "b", update, records: 1, loss: 1, count: 1 };
       return closeRound(exchange, { round, accepted: [entry], refused: [] });
     };
     expect(await memory.load("ann", 1)).toEqual({});
@@ -551,7 +545,9 @@ describe("a client's memory", () => {
     const exchange = memoryExchange();
     const own = memoryExchange();
     const memory = clientMemory(own, exchange);
-    const { head } = await runFederation(options(exchange, { algorithm: stateful, clientsPerRound: 4, memory }));
+    const { head } = await runFederation(
+      options(exchange, { algorithm: ALGORITHMS.scaffold(settings), clientsPerRound: 4, memory }),
+    );
     const controls = await Promise.all(roster.map(async ({ name }) => (await memory.load(name, 5))["control"]!));
     const server = await exchange.blob(head.state);
     const { control } = decodeGroups(server, "state");

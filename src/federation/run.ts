@@ -1,5 +1,6 @@
 import type { Algorithm } from "../algorithms/algorithm.ts";
 import { clientsOfRound, earlierRounds } from "../algorithms/sampling.ts";
+import type { Fidelity } from "../algorithms/settings.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { parameterCount, type Params } from "../tensor/params.ts";
 import { type LocalTrainer, takePart } from "./client.ts";
@@ -25,6 +26,8 @@ export interface FederationOptions {
   /** Every client; their order does not matter. */
   readonly clients: readonly FederationClient[];
   readonly clientsPerRound: number;
+  /** Whose way of drawing clients. */
+  readonly fidelity?: Fidelity;
   /** Fewest usable updates a round can go on with; at least 1. */
   readonly minClients: number;
   /** The learning rate of round 1, 2, … */
@@ -32,7 +35,7 @@ export interface FederationOptions {
   readonly evaluate?: Evaluate;
   /** Evaluate after every so many rounds besides before the first and after the last; 0: only then. */
   readonly evaluateEvery: number;
-  /** Called for the adapter of every finished round, again where a run goes on after that round. */
+  /** Called for the global adapter of every finished round, again where a run goes on after that round. */
   readonly onRound?: (round: number, adapter: Params) => Promise<void>;
   readonly events: EventSink;
   /** Stops the run after the step that is being taken. */
@@ -42,6 +45,8 @@ export interface FederationOptions {
 export interface FederationOutcome {
   readonly head: RunHead;
   readonly adapter: Params;
+  /** A client's own adapter, where the algorithm leaves each client one. */
+  readonly ownAdapter?: ((client: string) => Promise<Params>) | undefined;
   /** In round order, those of before a restart too. */
   readonly evaluations: readonly RoundEvaluation[];
 }
@@ -74,13 +79,15 @@ export async function runFederation(options: FederationOptions): Promise<Federat
       const adapter = await readAdapter(exchange, head.adapter);
       if (options.evaluate && evaluationDue(head.round, rounds, options.evaluateEvery)) {
         signal?.throwIfAborted();
-        await evaluateOnce(exchange, events, head.round, () => options.evaluate!(head.round, adapter, signal));
+        const what = { round: head.round, adapter, signal, ownAdapter: ownAdapters(options, head.round, adapter) };
+        await evaluateOnce(exchange, events, head.round, () => options.evaluate!(what));
       }
       if (head.round > 0) await options.onRound?.(head.round, adapter);
       if (head.round >= rounds) {
         events.emit({ type: "run-end", rounds, adapter: head.adapter, seconds: secondsSince(started) });
         await events.flush();
-        return { head, adapter, evaluations: await evaluations(exchange, options) };
+        const ownAdapter = ownAdapters(options, rounds, adapter);
+        return { head, adapter, ownAdapter, evaluations: await evaluations(exchange, options) };
       }
       await playRound(options, head, revision);
     } catch (error) {
@@ -91,12 +98,21 @@ export async function runFederation(options: FederationOptions): Promise<Federat
   }
 }
 
+/** The clients' own adapters after `round`, where the algorithm has such and a round was played. */
+function ownAdapters({ algorithm, memory }: FederationOptions, round: number, adapter: Params) {
+  const { ownAdapter } = algorithm;
+  if (ownAdapter === undefined || round === 0) return undefined;
+  return async (client: string): Promise<Params> =>
+    ownAdapter({ adapter, extra: {} }, await memory.load(client, round + 1));
+}
+
 async function playRound(options: FederationOptions, head: RunHead, revision: number): Promise<void> {
   const { exchange, algorithm, events, signal } = options;
   const started = performance.now();
   const round = head.round + 1;
   const roster = [...options.clients].sort((a, b) => (a.name < b.name ? -1 : 1));
-  const sampling = { seed: options.seed, population: roster.length, perRound: options.clientsPerRound };
+  const { seed, fidelity = "paper" } = options;
+  const sampling = { seed, population: roster.length, perRound: options.clientsPerRound, fidelity };
   const drawn = clientsOfRound(sampling, round);
   const earlier = earlierRounds(sampling, round);
 
@@ -143,8 +159,8 @@ async function evaluations(exchange: Exchange, options: FederationOptions): Prom
 }
 
 function meanLoss({ accepted }: RoundClose): number {
-  const tokens = accepted.reduce((sum, { supervisedTokens }) => sum + supervisedTokens, 0);
-  return accepted.reduce((sum, { loss, supervisedTokens }) => sum + loss * supervisedTokens, 0) / tokens;
+  const total = accepted.reduce((sum, { count }) => sum + count, 0);
+  return accepted.reduce((sum, { loss, count }) => sum + loss * count, 0) / total;
 }
 
 function secondsSince(start: number): number {

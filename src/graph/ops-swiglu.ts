@@ -1,8 +1,7 @@
 import { MICROSOFT } from "./emitter.ts";
 import { plus, type OpRow } from "./op-row.ts";
 import { requireSame } from "./ops-elementwise.ts";
-
-const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
+import { sigmoid } from "./pointwise.ts";
 
 /** silu(gate)·up (Shazeer 2020), and silu(gate) kept for the gradient. All [N, F]. */
 export const swiglu: OpRow<Record<string, never>> = {

@@ -2,6 +2,7 @@ import { attention, attentionGrad, type AttentionAttributes } from "./ops-attent
 import { add, dot, multiply, reshape, scaleBy, sumRows, type ReshapeAttributes } from "./ops-elementwise.ts";
 import { gatherRows, gemm, scatterRows, type GemmAttributes } from "./ops-linear.ts";
 import { logProbabilities, logProbabilitiesGrad } from "./ops-loss.ts";
+import { logOdds, logOddsGrad, relu, reluGrad, sigmoid, sigmoidGrad, softplus, softplusGrad } from "./ops-pointwise.ts";
 import { rmsNorm, rmsNormGrad, rotary, rotaryGrad, type RmsNormAttributes, type RotaryAttributes } from "./ops-norm.ts";
 import type { OpRow } from "./op-row.ts";
 import { swiglu, swigluGrad } from "./ops-swiglu.ts";
@@ -16,9 +17,13 @@ export interface OpAttributes {
   readonly dot: None;
   readonly gatherRows: None;
   readonly gemm: GemmAttributes;
+  readonly logOdds: None;
+  readonly logOddsGrad: None;
   readonly logProbabilities: None;
   readonly logProbabilitiesGrad: None;
   readonly multiply: None;
+  readonly relu: None;
+  readonly reluGrad: None;
   readonly reshape: ReshapeAttributes;
   readonly rmsNorm: RmsNormAttributes;
   readonly rmsNormGrad: None;
@@ -26,6 +31,10 @@ export interface OpAttributes {
   readonly rotaryGrad: RotaryAttributes;
   readonly scaleBy: None;
   readonly scatterRows: None;
+  readonly sigmoid: None;
+  readonly sigmoidGrad: None;
+  readonly softplus: None;
+  readonly softplusGrad: None;
   readonly sumRows: None;
   readonly swiglu: None;
   readonly swigluGrad: None;
@@ -40,9 +49,13 @@ export const OPS: { readonly [K in OpName]: OpRow<OpAttributes[K]> } = {
   dot,
   gatherRows,
   gemm,
+  logOdds,
+  logOddsGrad,
   logProbabilities,
   logProbabilitiesGrad,
   multiply,
+  relu,
+  reluGrad,
   reshape,
   rmsNorm,
   rmsNormGrad,
@@ -50,6 +63,10 @@ export const OPS: { readonly [K in OpName]: OpRow<OpAttributes[K]> } = {
   rotaryGrad,
   scaleBy,
   scatterRows,
+  sigmoid,
+  sigmoidGrad,
+  softplus,
+  softplusGrad,
   sumRows,
   swiglu,
   swigluGrad,

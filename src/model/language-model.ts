@@ -11,7 +11,7 @@ export interface LoraShape {
   readonly modules: ReadonlySet<string>;
 }
 
-/** Names under which the graphs below are fed and fetched. */
+/** Names under which the graphs below are fed and fetched. A training graph's loss has inputs of its own besides. */
 export const FEEDS = {
   /** int64 [batch, length], padded on the right with anything. */
   ids: "ids",
@@ -19,12 +19,10 @@ export const FEEDS = {
   rows: "rows",
   /** int64 [rows]: the tokens that came next. */
   labels: "labels",
-  /** float32 [rows]: factor of each row's log-probability in the objective; SFT feeds −1/(supervised tokens of the step). */
-  coefficients: "coefficients",
 } as const;
 
 export const FETCHES = {
-  /** float32 []: Σ coefficient·log-probability. */
+  /** float32 []: what the objective makes of the log-probabilities. */
   loss: "loss",
   /** float32 [rows]: log-probability of each label. */
   logProbabilities: "logProbabilities",
@@ -45,19 +43,20 @@ interface TrainingGraphOptions {
   readonly maxLength: number;
   /** Whether every adapted module gets a dropout mask, fed as `dropoutFeed(module)` [tokens, in]. */
   readonly dropout: boolean;
+  /** Appends the loss, a scalar, of the labels' log-probabilities [rows]. */
+  readonly loss: (builder: GraphBuilder, logProbabilities: Value) => Value;
 }
 
 /** Loss and the gradient of every LoRA tensor. Fetch `FETCHES.loss`, `gradientFetch(name)`. */
 export function trainingGraph(
   config: ModelConfig,
   lora: LoraShape,
-  { maxLength, dropout }: TrainingGraphOptions,
+  { maxLength, dropout, loss: lossOf }: TrainingGraphOptions,
 ): Graph {
   const model = new LanguageModel(config, lora, maxLength, dropout);
   const { logProbabilities } = model.forward();
   const { builder } = model;
-  const coefficients = builder.input(FEEDS.coefficients, "float32", ["rows"]);
-  const loss = builder.op("dot", [logProbabilities, coefficients], {});
+  const loss = lossOf(builder, logProbabilities);
   const trainable = [...model.adapter.values()];
   const gradients = backward(builder, loss, trainable);
   builder.output(FETCHES.loss, loss);

@@ -103,6 +103,7 @@ it("what holds is what the exchange has, and what is not about unfinished work",
     set: "common",
     records: 1,
     supervisedTokens: 1,
+    count: 1,
     loss: 1,
     seconds: 1,
   } as const;

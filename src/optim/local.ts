@@ -7,8 +7,10 @@ import type { Params } from "../tensor/params.ts";
 export interface LocalTerm {
   /** FedProx (Li et al. 2020, eq. 2): μ·(w − anchor) is added to the gradient before clipping. */
   readonly proximal?: { readonly mu: number; readonly anchor: Params };
-  /** SCAFFOLD (Karimireddy et al. 2020, alg. 1): after the optimizer's step, w ← w − lr·correction (c − cᵢ). */
+  /** SCAFFOLD for any optimizer, as OpenFedLLM has it: after the optimizer's step, w ← w − lr·correction (c − cᵢ). */
   readonly correction?: Params;
+  /** SCAFFOLD as its paper has it, y ← y − η·(g + c − cᵢ): c − cᵢ, added to the gradient before clipping and the optimizer. */
+  readonly drift?: Params;
 }
 
 /** What one client-round of local training produced, before the algorithm turns it into an update. */
@@ -20,4 +22,9 @@ export interface LocalResult {
   readonly steps: number;
   /** Sum over the steps of the learning rate: SCAFFOLD's K·lr. */
   readonly learningRateSum: number;
+  /**
+   * Mean over the steps of the gradient by itself, before pull, drift and clipping, float32: SCAFFOLD's cᵢ⁺ (alg. 1,
+   * option II). Only with a `drift`.
+   */
+  readonly gradientMean?: Params | undefined;
 }

@@ -4,9 +4,13 @@ import { dropoutFeed, FEEDS, FETCHES, gradientFetch, trainingGraph, type LoraSha
 import type { Weights } from "../model/weights.ts";
 import type { Params, Tensor } from "../tensor/params.ts";
 import type { RandomStream } from "../tensor/random.ts";
-import type { Example } from "./example.ts";
-import { microBatches, padBatch, supervisedTokens } from "./micro-batches.ts";
+import type { TrainingItem } from "./example.ts";
+import { microBatches, padBatch } from "./micro-batches.ts";
+import type { Objective, ScoreSequences } from "./objective.ts";
 import type { Runtime, RuntimeTensor } from "./runtime.ts";
+import { scoresOf } from "./scorer.ts";
+import { sft } from "./sft.ts";
+import { addTallies, type Tally } from "./tally.ts";
 
 export interface GradientEngineOptions {
   readonly runtime: Runtime;
@@ -19,14 +23,26 @@ export interface GradientEngineOptions {
   readonly maxLength: number;
   /** Padded tokens that run through the model at once (`training.microBatchTokens`). */
   readonly microBatchTokens: number;
+  /** Default: `sft`. */
+  readonly objective?: Objective | undefined;
+  /**
+   * A scorer's `score`. Only an objective with a `divergence` (`kto`) calls it, once before each step; nothing need be open
+   * until then.
+   */
+  readonly score?: ScoreSequences | undefined;
 }
 
 export interface StepGradients {
-  /** Mean negative log-likelihood of the supervised tokens, nats. */
+  /** The objective's mean over the step; for `sft`, nats per supervised token. */
   readonly loss: number;
+  /** What `loss` is a mean over: supervised tokens for `sft`, otherwise items. */
+  readonly count: number;
+  /** Of all sequences that the loss is on. */
   readonly supervisedTokens: number;
   /** Gradient of `loss` for every adapter tensor. */
   readonly gradients: Params;
+  /** Rewards and such of the step's items, at the adapter the step began with; empty for `sft`. */
+  readonly metrics: Tally;
 }
 
 /** Loss and gradients of one frozen base with any adapter of one shape: a thousand clients share one engine. */
@@ -36,44 +52,65 @@ export interface GradientEngine {
    */
   step(
     adapter: Params,
-    examples: readonly Example[],
+    items: readonly TrainingItem[],
     dropout: (...key: (string | number)[]) => RandomStream,
   ): Promise<StepGradients>;
   dispose(): Promise<void>;
 }
 
 export async function openGradientEngine(options: GradientEngineOptions): Promise<GradientEngine> {
-  const { runtime, config, weights, lora, dropout, maxLength, microBatchTokens } = options;
-  const graph = trainingGraph(config, lora, { maxLength: Math.max(maxLength, MINIMUM_LENGTH), dropout: dropout > 0 });
+  const { runtime, config, weights, lora, dropout, maxLength, microBatchTokens, objective = sft, score } = options;
+  if (objective.divergence !== undefined && score === undefined) {
+    throw new Error(`${objective.name} measures the model before each step: give \`score\`, a scorer's`);
+  }
+  const graph = trainingGraph(config, lora, {
+    maxLength: Math.max(maxLength, MINIMUM_LENGTH),
+    dropout: dropout > 0,
+    loss: objective.loss,
+  });
   const session = await runtime.load(graph, weights);
   const masks = graph.inputs.filter(({ name }) => name.startsWith(dropoutFeed("")));
 
   return {
-    async step(adapter, examples, dropoutStream) {
-      const total = examples.reduce((sum, example) => sum + supervisedTokens(example), 0);
+    async step(adapter, items, dropoutStream) {
+      const sequences = items.map((item) => objective.sequences(item));
+      const total = items.reduce((sum, item) => sum + objective.count(item), 0);
       if (total === 0) throw new Error("a step needs at least one supervised token");
+      const divergence = (await objective.divergence?.(items, (others) => score!(adapter, others))) ?? 0;
       let loss = 0;
+      let tokens = 0;
+      let metrics: Tally = {};
       const sums = new Map<string, Tensor>();
-      const fetches = [FETCHES.loss, ...[...adapter.keys()].map(gradientFetch)];
-      for (const group of microBatches(examples, microBatchTokens)) {
-        const members = group.map((i) => examples[i]!);
-        const batch = padBatch(members, MINIMUM_LENGTH);
+      const fetches = [FETCHES.loss, FETCHES.logProbabilities, ...[...adapter.keys()].map(gradientFetch)];
+      for (const group of microBatches(sequences, microBatchTokens)) {
+        const batch = padBatch(
+          group.flatMap((i) => sequences[i]!),
+          MINIMUM_LENGTH,
+        );
         const rows = batch.labels.data.length;
         if (rows === 0) continue;
+        tokens += rows;
+        const members = group.map((i) => items[i]!);
         const feeds = new Map<string, RuntimeTensor>(adapter as ReadonlyMap<string, RuntimeTensor>);
         feeds.set(FEEDS.ids, batch.ids);
         feeds.set(FEEDS.rows, batch.rows);
         feeds.set(FEEDS.labels, batch.labels);
-        feeds.set(FEEDS.coefficients, { shape: [rows], data: new Float32Array(rows).fill(-1 / total) });
+        for (const [name, tensor] of objective.feeds(members, { total, divergence })) feeds.set(name, tensor);
+        // A stream a sequence, by its place in the step: what runs together with what does not change what is dropped.
+        const places = group.flatMap((i) => sequences[i]!.map((_, s) => i * sequences[i]!.length + s));
         for (const { name, shape } of masks) {
-          const heights = shape[0] === "rows" ? batch.counts : members.map(() => batch.ids.shape[1]!);
+          const heights = shape[0] === "rows" ? batch.counts : batch.counts.map(() => batch.ids.shape[1]!);
           const width = shape[1] as number;
-          // A stream an example: what runs together with what does not change what is dropped.
-          const parts = group.map((i, b) => dropoutStream(i, name).dropoutMask(heights[b]! * width, dropout));
+          const parts = places.map((place, b) => dropoutStream(place, name).dropoutMask(heights[b]! * width, dropout));
           feeds.set(name, { shape: [heights.reduce((x, y) => x + y, 0), width], data: concatenated(parts) });
         }
         const results = await session.run(feeds, fetches);
         loss += Number(results.get(FETCHES.loss)!.data[0]);
+        const scores = scoresOf(results.get(FETCHES.logProbabilities)!.data as Float32Array, batch.counts);
+        for (const [m, item] of members.entries()) {
+          const own = scores.splice(0, sequences[group[m]!]!.length);
+          metrics = addTallies(metrics, objective.evaluate(item, own, divergence).metrics);
+        }
         for (const [name, { shape }] of adapter) {
           const gradient = results.get(gradientFetch(name))!.data as Float32Array;
           const sum = sums.get(name);
@@ -81,7 +118,7 @@ export async function openGradientEngine(options: GradientEngineOptions): Promis
           else for (let i = 0; i < gradient.length; i++) sum.data[i]! += gradient[i]!;
         }
       }
-      return { loss, supervisedTokens: total, gradients: sums };
+      return { loss, count: total, supervisedTokens: tokens, gradients: sums, metrics };
     },
     dispose: () => session.dispose(),
   };

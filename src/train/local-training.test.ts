@@ -25,7 +25,7 @@ function engineOf(step: (w: readonly number[], call: number) => Partial<StepGrad
   const engine: GradientEngine = {
     async step(adapter) {
       seen.push(values(adapter));
-      return { loss: 1, supervisedTokens: 1, ...step(values(adapter), seen.length) };
+      return { loss: 1, count: 1, supervisedTokens: 1, metrics: {}, ...step(values(adapter), seen.length) };
     },
     dispose: async () => {},
   };
@@ -164,6 +164,56 @@ describe("SCAFFOLD's correction, w −= lr·(c − cᵢ) after the optimizer", (
   });
 });
 
+describe("SCAFFOLD's drift, g + c − cᵢ before clipping and the optimizer", () => {
+  test.each([1, 3])("%i steps of plain SGD are those of the correction, to rounding", async (steps) => {
+    const run = (localTerm: LocalTrainingOptions["localTerm"]) =>
+      train({ engine: quadratic(1.5, [-1, 2]), adapter: params(3, 0), steps, localTerm });
+    const [inside, after] = [await run({ drift: params(0.6, -2) }), await run({ correction: params(0.6, -2) })];
+    expectClose(inside.after, values(after.after));
+  });
+
+  test("is clipped with the gradient, and is in the norm that is reported", async () => {
+    const norms: number[] = [];
+    const { after } = await train({
+      engine: linear(3, 0),
+      adapter: params(1, 1),
+      maxGradNorm: 1,
+      localTerm: { drift: params(0, 4) },
+      onStep: ({ gradientNorm }) => norms.push(gradientNorm),
+    });
+    expectClose(after, [1 - (0.1 * 3) / 5.000001, 1 - (0.1 * 4) / 5.000001]);
+    expect(norms).toEqual([5]);
+  });
+
+  test("the mean gradient is option II's (x − y)/(K·η) − (c − cᵢ), float32", async () => {
+    const drift = params(0.4, -1.2);
+    const [rate, steps] = [0.2, 7];
+    const { before, after, gradientMean } = await train({
+      engine: quadratic(0.8, [-1, 2]),
+      adapter: params(3, 0),
+      steps,
+      learningRate: rate,
+      localTerm: { drift },
+    });
+    expect(gradientMean!.get("w")!.data).toBeInstanceOf(Float32Array);
+    for (const [i, mean] of values(gradientMean!).entries()) {
+      const moved = (values(before)[i]! - values(after)[i]!) / (steps * rate);
+      expect(mean).toBeCloseTo(moved - values(drift)[i]!, 6);
+    }
+  });
+
+  test("the mean gradient is without pull and clipping, over the steps taken, and only with a drift", async () => {
+    const { engine } = engineOf((_w, call) => ({ gradients: call === 3 ? params(Number.NaN) : params(10 * call) }));
+    const proximal = { mu: 5, anchor: params(9) };
+    const options = { engine, adapter: params(0), steps: 5, maxGradNorm: 1 };
+    const { gradientMean, steps } = await train({ ...options, localTerm: { proximal, drift: params(1) } });
+    expect(steps).toBe(2);
+    expect(values(gradientMean!)).toEqual([15]);
+    const without = await train({ engine: linear(1), adapter: params(0), localTerm: { proximal } });
+    expect(without.gradientMean).toBeUndefined();
+  });
+});
+
 describe("what comes back", () => {
   test("steps, the learning rate summed over them, and where it began", async () => {
     const adapter = params(1);
@@ -173,21 +223,28 @@ describe("what comes back", () => {
     expectClose(result.after, [1 - 5 * 0.25]);
   });
 
-  test("the loss is the mean over tokens, not over steps", async () => {
+  test("the loss is the mean over all that was counted, not over steps; metrics add up", async () => {
     const measured = [
-      { loss: 4, supervisedTokens: 1 },
-      { loss: 1, supervisedTokens: 3 },
-      { loss: 2, supervisedTokens: 6 },
+      { loss: 4, count: 1, supervisedTokens: 50, metrics: { margin: { sum: 1, count: 1 } } },
+      { loss: 1, count: 3, supervisedTokens: 20, metrics: { margin: { sum: -2, count: 3 } } },
+      { loss: 2, count: 6, supervisedTokens: 30, metrics: { margin: { sum: 5, count: 6 } } },
     ];
     const { engine } = engineOf((_w, call) => ({ ...measured[call - 1]!, gradients: params(0) }));
-    const { loss, supervisedTokens } = await train({ engine, adapter: params(0), steps: 3 });
-    expect(loss).toBeCloseTo((4 * 1 + 1 * 3 + 2 * 6) / 10, 12);
-    expect(supervisedTokens).toBe(10);
+    const result = await train({ engine, adapter: params(0), steps: 3 });
+    expect(result.loss).toBeCloseTo((4 * 1 + 1 * 3 + 2 * 6) / 10, 12);
+    expect(result).toMatchObject({ count: 10, supervisedTokens: 100, metrics: { margin: { sum: 4, count: 10 } } });
   });
 
   test("every step reports what it took and what came out", async () => {
     const reports: Omit<LocalStep, "seconds">[] = [];
-    const { engine } = engineOf((_w, call) => ({ loss: 10 - call, supervisedTokens: call, gradients: params(3, 4) }));
+    const metrics = { accuracy: { sum: 1, count: 2 } };
+    const { engine } = engineOf((_w, call) => ({
+      loss: 10 - call,
+      count: 2,
+      supervisedTokens: call,
+      gradients: params(3, 4),
+      metrics,
+    }));
     await train({
       engine,
       adapter: params(0, 0),
@@ -195,7 +252,7 @@ describe("what comes back", () => {
       batch: (step) => [exampleOf(2 * step), exampleOf(2 * step + 1)],
       onStep: ({ seconds: _seconds, ...report }) => reports.push(report),
     });
-    const shared = { learningRate: 0.1, gradientNorm: 5 };
+    const shared = { learningRate: 0.1, gradientNorm: 5, count: 2, metrics };
     expect(reports).toEqual([
       { ...shared, step: 1, records: ["x.jsonl#1", "x.jsonl#2"], loss: 9, supervisedTokens: 1 },
       { ...shared, step: 2, records: ["x.jsonl#3", "x.jsonl#4"], loss: 8, supervisedTokens: 2 },

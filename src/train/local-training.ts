@@ -1,17 +1,18 @@
 import { clipByGlobalNorm } from "../optim/clip.ts";
 import type { LocalResult, LocalTerm } from "../optim/local.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
-import { addScaled, type Params } from "../tensor/params.ts";
+import { addScaled, scale, toFloat32, zipParams, type Params } from "../tensor/params.ts";
 import type { RandomStream } from "../tensor/random.ts";
-import type { Example } from "./example.ts";
+import type { TrainingItem } from "./example.ts";
 import type { GradientEngine } from "./gradient-engine.ts";
+import { addTallies, type Tally } from "./tally.ts";
 
 export interface LocalTrainingOptions {
   readonly engine: GradientEngine;
   readonly adapter: Params;
   readonly steps: number;
-  /** The examples of a step, 0 the first: all that enter one optimizer step, accumulated micro-steps included. */
-  batch(step: number): readonly Example[];
+  /** The items of a step, 0 the first: all that enter one optimizer step, accumulated micro-steps included. */
+  batch(step: number): readonly TrainingItem[];
   readonly optimizer: Optimizer;
   readonly learningRate: number;
   /** 0: no clipping. */
@@ -30,16 +31,23 @@ export interface LocalStep {
   readonly records: readonly string[];
   readonly learningRate: number;
   readonly loss: number;
-  /** Before clipping, the proximal pull included. */
+  /** What `loss` is a mean over: supervised tokens for `sft`, otherwise items. */
+  readonly count: number;
+  /** Before clipping, proximal pull and drift included. */
   readonly gradientNorm: number;
   readonly supervisedTokens: number;
+  readonly metrics: Tally;
   readonly seconds: number;
 }
 
 export interface LocalTrainingResult extends LocalResult {
-  /** Mean over all supervised tokens seen. */
+  /** Mean over all that `count` counts. */
   readonly loss: number;
+  /** Supervised tokens seen for `sft`, otherwise items. */
+  readonly count: number;
   readonly supervisedTokens: number;
+  /** Those of the steps, added up. */
+  readonly metrics: Tally;
 }
 
 /**
@@ -53,32 +61,37 @@ export async function trainLocally(options: LocalTrainingOptions): Promise<Local
   let params = options.adapter;
   let state = optimizer.init(params);
   let lossSum = 0;
+  let count = 0;
   let tokens = 0;
+  let metrics: Tally = {};
+  let gradientSum = localTerm.drift === undefined ? undefined : zeros64(params);
   let taken = 0;
   for (; taken < options.steps; taken++) {
     options.signal?.throwIfAborted();
     const started = performance.now();
-    const examples = options.batch(taken);
-    const step = await engine.step(params, examples, (...key) => options.random(taken, ...key));
-    const { gradients, norm } = clipByGlobalNorm(
-      withProximalPull(step.gradients, params, localTerm),
-      options.maxGradNorm,
-    );
-    lossSum += step.loss * step.supervisedTokens;
+    const items = options.batch(taken);
+    const step = await engine.step(params, items, (...key) => options.random(taken, ...key));
+    const { gradients, norm } = clipByGlobalNorm(withLocalTerm(step.gradients, params, localTerm), options.maxGradNorm);
+    lossSum += step.loss * step.count;
+    count += step.count;
+    metrics = addTallies(metrics, step.metrics);
     tokens += step.supervisedTokens;
     options.onStep?.({
       step: taken + 1,
-      records: examples.map(({ id }) => id),
+      records: items.map(({ id }) => id),
       learningRate,
       loss: step.loss,
+      count: step.count,
       gradientNorm: norm,
       supervisedTokens: step.supervisedTokens,
+      metrics: step.metrics,
       seconds: (performance.now() - started) / 1000,
     });
     if (!Number.isFinite(step.loss) || !Number.isFinite(norm)) {
       lossSum = Number.NaN;
       break;
     }
+    if (gradientSum !== undefined) gradientSum = zipParams(gradientSum, step.gradients, (sum, g) => sum + g);
     ({ params, state } = optimizer.update(state, params, gradients, learningRate));
     if (localTerm.correction !== undefined) params = addScaled(params, -learningRate, localTerm.correction);
   }
@@ -87,12 +100,22 @@ export async function trainLocally(options: LocalTrainingOptions): Promise<Local
     after: params,
     steps: taken,
     learningRateSum: taken * learningRate,
-    loss: lossSum / tokens,
+    gradientMean: gradientSum && toFloat32(scale(gradientSum, 1 / Math.max(taken, 1))),
+    loss: lossSum / count,
+    count,
     supervisedTokens: tokens,
+    metrics,
   };
 }
 
-function withProximalPull(gradients: Params, params: Params, { proximal }: LocalTerm): Params {
-  if (proximal === undefined) return gradients;
-  return addScaled(addScaled(gradients, proximal.mu, params), -proximal.mu, proximal.anchor);
+function withLocalTerm(gradients: Params, params: Params, { proximal, drift }: LocalTerm): Params {
+  const pulled =
+    proximal === undefined
+      ? gradients
+      : addScaled(addScaled(gradients, proximal.mu, params), -proximal.mu, proximal.anchor);
+  return drift === undefined ? pulled : addScaled(pulled, 1, drift);
+}
+
+function zeros64(like: Params): Params {
+  return new Map([...like].map(([name, { shape, data }]) => [name, { shape, data: new Float64Array(data.length) }]));
 }

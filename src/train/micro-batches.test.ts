@@ -10,30 +10,39 @@ const example = (id: number, length: number): Example => ({
 });
 
 describe("microBatches", () => {
-  test("every example in exactly one group, none padded beyond the budget unless alone", () => {
+  test("every item in exactly one group, none padded beyond the budget unless alone", () => {
+    const lengths = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 3 });
     fc.assert(
-      fc.property(
-        fc.array(fc.integer({ min: 1, max: 50 }), { maxLength: 30 }),
-        fc.integer({ min: 1, max: 120 }),
-        (lengths, budget) => {
-          const examples = lengths.map((length, i) => example(i, length));
-          const groups = microBatches(examples, budget);
-          expect(groups.flat().sort((a, b) => a - b)).toEqual(examples.map((_, i) => i));
-          for (const group of groups) {
-            const longest = Math.max(...group.map((i) => lengths[i]!));
-            expect(group.length === 1 || group.length * longest <= budget).toBe(true);
-          }
-        },
-      ),
+      fc.property(fc.array(lengths, { maxLength: 30 }), fc.integer({ min: 1, max: 200 }), (items, budget) => {
+        const groups = microBatches(
+          items.map((sequences, i) => sequences.map((length) => example(i, length))),
+          budget,
+        );
+        expect(groups.flat().sort((a, b) => a - b)).toEqual(items.map((_, i) => i));
+        for (const group of groups) {
+          const all = group.flatMap((i) => items[i]!);
+          expect(group.length === 1 || all.length * Math.max(...all) <= budget).toBe(true);
+        }
+      }),
     );
   });
 
   test("like lengths meet", () => {
-    const groups = microBatches([example(0, 9), example(1, 2), example(2, 10), example(3, 2)], 20);
+    const groups = microBatches([[example(0, 9)], [example(1, 2)], [example(2, 10)], [example(3, 2)]], 20);
     expect(groups).toEqual([
       [2, 0],
       [1, 3],
     ]);
+  });
+
+  test("the two sequences of a pair count twice, and stay together", () => {
+    const pairs = [
+      [example(0, 3), example(1, 10)],
+      [example(2, 8), example(3, 8)],
+      [example(4, 10), example(5, 2)],
+    ];
+    expect(microBatches(pairs, 40)).toEqual([[0, 2], [1]]);
+    expect(microBatches(pairs, 60)).toEqual([[0, 2, 1]]);
   });
 });
 

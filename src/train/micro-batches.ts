@@ -2,18 +2,23 @@ import type { Example } from "./example.ts";
 import type { RuntimeTensor } from "./runtime.ts";
 
 /**
- * Splits the examples of one step into groups that run together, given as their indices. Examples of like length meet,
- * and a group's padded size (count × longest) stays within `tokenBudget` unless it is a single longer example. Gradients
- * are summed over the groups, so the split changes memory and speed, and the result only by rounding; small groups keep
- * the working set in cache.
+ * Splits the items of one step, each the sequences that must run together, into groups, given as their indices. Items of
+ * like length meet, and a group's padded size (sequences × longest) stays within `tokenBudget` unless it is a single larger
+ * item. Gradients are summed over the groups, so the split changes memory and speed, and the result only by rounding;
+ * small groups keep the working set in cache.
  */
-export function microBatches(examples: readonly Example[], tokenBudget: number): number[][] {
-  const length = (i: number): number => examples[i]!.tokens.length;
+export function microBatches(items: readonly (readonly Example[])[], tokenBudget: number): number[][] {
+  const longest = items.map((sequences) => Math.max(...sequences.map(({ tokens }) => tokens.length)));
   const groups: number[][] = [];
-  for (const i of examples.map((_, index) => index).sort((a, b) => length(b) - length(a))) {
+  let sequences = 0;
+  for (const i of items.map((_, index) => index).sort((a, b) => longest[b]! - longest[a]!)) {
     const group = groups.at(-1);
-    if (group !== undefined && length(group[0]!) * (group.length + 1) <= tokenBudget) group.push(i);
-    else groups.push([i]);
+    sequences += items[i]!.length;
+    if (group !== undefined && longest[group[0]!]! * sequences <= tokenBudget) group.push(i);
+    else {
+      groups.push([i]);
+      sequences = items[i]!.length;
+    }
   }
   return groups;
 }

@@ -23,6 +23,16 @@ export interface Score {
   readonly tokens: number;
 }
 
+/** Scores of sequences from the log-probabilities of their supervised tokens, sequence by sequence. */
+export function scoresOf(logProbabilities: Float32Array, counts: readonly number[]): Score[] {
+  let at = 0;
+  return counts.map((tokens) => {
+    let logProbability = 0;
+    for (const end = at + tokens; at < end; at++) logProbability += logProbabilities[at]!;
+    return { logProbability, tokens };
+  });
+}
+
 /** The forward half of a model, for evaluation and generation, with any adapter of one shape. */
 export interface Scorer {
   /** One score an example, in order. */
@@ -59,16 +69,12 @@ export async function openScorer({
   return {
     async score(adapter, examples, signal) {
       const scores: Score[] = examples.map(() => ({ logProbability: 0, tokens: 0 }));
-      for (const group of microBatches(examples, microBatchTokens)) {
+      const alone = examples.map((example) => [example]);
+      for (const group of microBatches(alone, microBatchTokens)) {
         signal?.throwIfAborted();
         const members = group.map((i) => examples[i]!);
         const { counts, data } = await run(adapter, members, FETCHES.logProbabilities);
-        let at = 0;
-        for (const [b, tokens] of counts.entries()) {
-          let logProbability = 0;
-          for (const end = at + tokens; at < end; at++) logProbability += data[at]!;
-          scores[group[b]!] = { logProbability, tokens };
-        }
+        scoresOf(data, counts).forEach((score, b) => (scores[group[b]!] = score));
       }
       return scores;
     },

@@ -1,9 +1,14 @@
 import { mkdtempSync, openSync, readFileSync, writeSync, closeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { adapterScale, targetModules } from "../../src/model/adapter.ts";
+import { parseModelConfig, type ModelConfig } from "../../src/model/config.ts";
+import type { LoraShape } from "../../src/model/language-model.ts";
+import { parsePeftConfig } from "../../src/model/peft-config.ts";
 import type { Weights } from "../../src/model/weights.ts";
 import { decodeSafetensors } from "../../src/tensor/safetensors.ts";
 import type { Params } from "../../src/tensor/params.ts";
+import type { Example } from "../../src/train/example.ts";
 
 export const GOLDEN_FAMILIES = ["llama", "llama-tied", "llama3-rope", "mistral", "qwen2", "qwen3"] as const;
 
@@ -36,6 +41,37 @@ export function weightsFromParams(params: Params): Weights {
       return params.get(name)!.data as Float32Array;
     },
     file: { path: file, offsets },
+  };
+}
+
+export interface GoldenModel {
+  readonly config: ModelConfig;
+  readonly lora: LoraShape;
+  readonly weights: Weights;
+  readonly adapter: Params;
+}
+
+export function openGolden(family: string): GoldenModel {
+  const config = parseModelConfig(goldenJson(family, "model", "config.json"), family);
+  const adapterConfig = parsePeftConfig(goldenJson(family, "adapter", "adapter_config.json"));
+  return {
+    config,
+    lora: {
+      rank: adapterConfig.rank,
+      scale: adapterScale(adapterConfig),
+      modules: new Set(targetModules(config, adapterConfig.targets).map(({ name }) => name)),
+    },
+    weights: weightsFromParams(goldenTensors(family, "model", "model.safetensors")),
+    adapter: goldenTensors(family, "adapter", "adapter_model.safetensors"),
+  };
+}
+
+/** A prompt and its answer, of which the answer is learnt. */
+export function answerTo(prompt: readonly number[], answer: readonly number[]): Example {
+  return {
+    id: "",
+    tokens: Int32Array.from([...prompt, ...answer]),
+    supervised: Uint8Array.from([...prompt.map(() => 0), ...answer.map(() => 1)]),
   };
 }
 

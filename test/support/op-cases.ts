@@ -45,6 +45,23 @@ export const OP_CASES: Case[] = [
   },
   { name: "swiglu", build: (b, x) => b.op("swiglu", [x("rows", 3), x("rows", 3)], {}) },
   { name: "logProbabilities", build: (b, x, index) => b.op("logProbabilities", [x("rows", 6), index(6, "rows")], {}) },
+  { name: "softplus", build: (b, x) => b.op("softplus", [x("rows", 3)], {}) },
+  { name: "sigmoid", build: (b, x) => b.op("sigmoid", [x("rows", 3)], {}) },
+  { name: "relu", build: (b, x) => b.op("relu", [x("rows", 3)], {}) },
+  {
+    name: "logOdds",
+    // Of negative numbers: between −2.3 and −0.3, on both sides of −log 2, where the reference changes its formula.
+    build: (b, x) =>
+      b.op("logOdds", [b.op("add", [x(5), b.constant("down", new Float32Array(5).fill(-1.3), [5])], {})], {}),
+  },
+  {
+    name: "multiply",
+    title: "by itself",
+    build(b, x) {
+      const shared = x("rows", 3);
+      return b.op("multiply", [shared, shared], {});
+    },
+  },
   {
     name: "rotary",
     build(b, x) {

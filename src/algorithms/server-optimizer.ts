@@ -1,0 +1,84 @@
+import { mapParams, type Params, subtract, zipParams } from "../tensor/params.ts";
+import type { Algorithm } from "./algorithm.ts";
+import { fedavg } from "./fedavg.ts";
+import type { Groups } from "./groups.ts";
+import type { AlgorithmSettings, Weighting } from "./settings.ts";
+import { mean } from "./weighted-sum.ts";
+
+/** From the mean delta of a round (float64) and the state: what is added to the weights, and the next state. */
+export type ServerStep = (delta: Params, state: Groups) => { readonly step: Params; readonly state: Groups };
+
+/** FedAvg whose mean delta Δ = Σ p_k·(y_k − w) goes through a server optimizer (Reddi et al. 2021, alg. 1): w ← w + step. */
+export function withServerOptimizer(name: string, weighting: Weighting, serverStep: ServerStep): Algorithm {
+  return {
+    ...fedavg({ weighting }),
+    name,
+    finish: ({ sums, state, global }) => {
+      const next = serverStep(subtract(mean(sums["adapter"]), global), state);
+      return { global: zipParams(global, next.step, (w, step) => w + step), state: next.state };
+    },
+  };
+}
+
+/** The next second moment of one coordinate, from the last and from the square of this round's delta. */
+type SecondMoment = (v: number, square: number) => number;
+
+/** Where η or τ is not set: that many times the root mean square of the first round's delta. */
+const RELATIVE = { learningRate: 1, tau: 0.1 };
+
+/** What OpenFedLLM sets both to. */
+const ORIGINAL = 1e-3;
+
+/**
+ * FedAdagrad, FedYogi and FedAdam (Reddi et al. 2021, "Adaptive federated optimization", alg. 2), which differ in how the
+ * second moment is kept: m ← β₁m + (1 − β₁)Δ, v ← …, w ← w + η·m/(√v + τ), v₋₁ = τ², no bias correction.
+ *
+ * A step size is in the unit of a weight, and what suits a whole network is too large or too small for an adapter. So η
+ * and τ, where they are not set, follow the size of the first delta that is not zero: 1 and 0.1 times its root mean
+ * square, measured once and kept in the state as `scale`.
+ *
+ * `fidelity: original`: both are 10⁻³ where not set; the first round's momentum is Δ itself; and v is built from m², not
+ * from Δ², as an earlier version of the paper had it.
+ */
+export function adaptive(
+  name: string,
+  { fidelity, weighting = "uniform", server }: AlgorithmSettings,
+  beta1: number,
+  secondMoment: SecondMoment,
+): Algorithm {
+  const original = fidelity === "original";
+  return withServerOptimizer(name, weighting, (delta, state) => {
+    const scale = state["scale"]?.get("rms")?.data[0] ?? rootMeanSquare(delta);
+    if (scale === 0) return { step: delta, state };
+    const learningRate = server.learningRate ?? (original ? ORIGINAL : RELATIVE.learningRate * scale);
+    const tau = server.tau ?? (original ? ORIGINAL : RELATIVE.tau * scale);
+    const first = state["momentum"] === undefined;
+    const momentum =
+      first && original
+        ? delta
+        : zipParams(delta, state["momentum"] ?? zeros(delta), (d, m) => beta1 * m + (1 - beta1) * d);
+    const variance = zipParams(
+      state["variance"] ?? mapParams(delta, () => tau * tau),
+      original ? momentum : delta,
+      (v, x) => secondMoment(v, x * x),
+    );
+    return {
+      step: zipParams(momentum, variance, (m, v) => (learningRate * m) / (Math.sqrt(v) + tau)),
+      state: { momentum, variance, scale: new Map([["rms", { shape: [1], data: Float64Array.of(scale) }]]) },
+    };
+  });
+}
+
+function zeros(like: Params): Params {
+  return mapParams(like, () => 0);
+}
+
+function rootMeanSquare(params: Params): number {
+  let sum = 0;
+  let count = 0;
+  for (const { data } of params.values()) {
+    for (let i = 0; i < data.length; i++) sum += data[i]! * data[i]!;
+    count += data.length;
+  }
+  return Math.sqrt(sum / count);
+}

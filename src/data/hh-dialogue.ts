@@ -1,0 +1,32 @@
+import type { Message } from "./messages.ts";
+
+const SPEAKERS: Readonly<Record<string, "user" | "assistant">> = { Human: "user", Assistant: "assistant" };
+
+/**
+ * A dialogue as Anthropic's hh-rlhf writes it, "\n\nHuman: …\n\nAssistant: …", turn by turn, every character kept;
+ * undefined where it does not begin with the Human's turn.
+ */
+export function splitDialogue(text: string): Message[] | undefined {
+  const [before, ...pieces] = text.split(/\n\n(Human|Assistant): /);
+  if (before !== "" || pieces[0] !== "Human") return undefined;
+  return Array.from({ length: pieces.length / 2 }, (_, i) => ({
+    role: SPEAKERS[pieces[2 * i]!]!,
+    content: pieces[2 * i + 1]!,
+  }));
+}
+
+/** Undoes `splitDialogue`. */
+export function joinDialogue(messages: readonly Message[]): string {
+  return messages.map(({ role, content }) => `\n\n${role === "user" ? "Human" : "Assistant"}: ${content}`).join("");
+}
+
+/** Turns of one speaker in a row as one, a blank line between: chat templates want speakers to alternate. */
+export function mergeRepeated(messages: readonly Message[]): Message[] {
+  const merged: Message[] = [];
+  for (const message of messages) {
+    const last = merged.at(-1);
+    if (last?.role !== message.role) merged.push(message);
+    else merged[merged.length - 1] = { role: last.role, content: `${last.content}\n\n${message.content}` };
+  }
+  return merged;
+}

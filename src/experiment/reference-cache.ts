@@ -1,0 +1,95 @@
+import { decodeGroups, encodeGroups } from "../federation/codec.ts";
+import { type Exchange, keySegment } from "../federation/exchange.ts";
+import { createMessage, readMessage } from "../federation/messages.ts";
+import type { PairExample, RatedExample } from "../train/example.ts";
+
+/** Items that the base's log-probabilities belong to. */
+export type ReferencedItem = PairExample | RatedExample;
+
+/** Whose records: a client's for training or held out, or the common set. */
+export interface ReferenceSet {
+  readonly client: string;
+  readonly set: "train" | "heldOut" | "heldOutPairs";
+}
+
+export interface ReferenceCacheOptions {
+  /** The clients' own store: what the base says of a client's records stays with the client. */
+  readonly store: Exchange;
+  /** Asks the base: the same items with their reference filled in. */
+  readonly measure: <T extends ReferencedItem>(items: readonly T[]) => Promise<readonly T[]>;
+  /** Told after every chunk that had to be measured. */
+  readonly onProgress: (whose: ReferenceSet, done: number, of: number) => void;
+  /** Told once a set is whole. */
+  readonly onDone: (whose: ReferenceSet, records: number, seconds: number) => void;
+}
+
+/** Records that are measured and stored together: a crash loses one chunk's work at most. */
+const CHUNK = 64;
+
+/**
+ * The frozen base's log-probabilities, measured once a record and kept in the run's store, so that neither a later round
+ * nor a restart measures them again. A set's records and their order belong to the run's identity, so a chunk is known
+ * by its place.
+ */
+export function referenceCache({ store, measure, onProgress, onDone }: ReferenceCacheOptions) {
+  const filled = new Map<string, Promise<readonly ReferencedItem[]>>();
+
+  const chunkOf = async <T extends ReferencedItem>(key: string, items: readonly T[], measured: () => void) => {
+    const hash = (await readMessage(store, key)) as string | undefined;
+    if (hash !== undefined) {
+      const { data } = decodeGroups(await store.blob(hash), `the reference ${key}`)["reference"]!.get(
+        "logProbabilities",
+      )!;
+      return items.map((item, i) => withReference(item, data[2 * i]!, data[2 * i + 1]!));
+    }
+    const whole = await measure(items);
+    const data = Float64Array.from(whole.flatMap(referenceOf));
+    const tensors = new Map([["logProbabilities", { shape: [items.length, 2], data }]]);
+    await createMessage(store, key, await store.putBlob(encodeGroups({ reference: tensors }, { kind: "reference" })));
+    measured();
+    return whole;
+  };
+
+  const fill = async <T extends ReferencedItem>(whose: ReferenceSet, items: readonly T[]): Promise<readonly T[]> => {
+    const started = performance.now();
+    const result: T[] = [];
+    for (let start = 0; start < items.length; start += CHUNK) {
+      const chunk = items.slice(start, start + CHUNK);
+      const key = `reference/${whose.set.toLowerCase()}/${keySegment(whose.client)}/${start / CHUNK}`;
+      const done = start + chunk.length;
+      result.push(...(await chunkOf(key, chunk, () => onProgress(whose, done, items.length))));
+    }
+    onDone(whose, items.length, (performance.now() - started) / 1000);
+    return result;
+  };
+
+  return {
+    /** The items with their reference; the second call for a set does nothing new. */
+    async of<T extends ReferencedItem>(whose: ReferenceSet, items: readonly T[]): Promise<readonly T[]> {
+      const key = JSON.stringify([whose.set, whose.client]);
+      let found = filled.get(key);
+      if (found === undefined) {
+        found = fill(whose, items);
+        filled.set(key, found);
+        // One that failed, or was interrupted, is begun again.
+        found.catch(() => filled.delete(key));
+      }
+      return (await found) as readonly T[];
+    },
+  };
+}
+
+export type ReferenceCache = ReturnType<typeof referenceCache>;
+
+/** Its two numbers, in the order in which they are kept. */
+function referenceOf(item: ReferencedItem): [number, number] {
+  return "chosen" in item
+    ? [item.reference!.chosen, item.reference!.rejected]
+    : [item.reference!.answer, item.reference!.mismatched];
+}
+
+function withReference<T extends ReferencedItem>(item: T, first: number, second: number): T {
+  return "chosen" in item
+    ? { ...item, reference: { chosen: first, rejected: second } }
+    : { ...item, reference: { answer: first, mismatched: second } };
+}

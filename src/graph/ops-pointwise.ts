@@ -1,0 +1,108 @@
+import type { Emitter } from "./emitter.ts";
+import { plus, type OpRow } from "./op-row.ts";
+import { requireSame } from "./ops-elementwise.ts";
+import {
+  HIGHEST_LOG_PROBABILITY,
+  logOdds as logOddsOf,
+  sigmoid as sigmoidOf,
+  softplus as softplusOf,
+} from "./pointwise.ts";
+
+type None = Record<string, never>;
+
+type PointwiseGrad = "logOddsGrad" | "reluGrad" | "sigmoidGrad" | "softplusGrad";
+
+/** A function of each element, whose gradient is the operation `grad` of (d loss / d y, x). */
+function pointwise(
+  f: (x: number) => number,
+  lower: (emit: Emitter, x: string) => string,
+  grad: PointwiseGrad,
+): OpRow<None> {
+  return {
+    infer: ([x]) => [{ dtype: x!.dtype, shape: x!.shape }],
+    evaluate: ([x]) => [{ shape: x!.shape, data: x!.data.map(f) }],
+    gradient({ builder, inputs, upstream, needs, contribute }) {
+      if (needs(0)) contribute(0, (sum) => plus(builder, sum, builder.op(grad, [upstream, inputs[0]!], {})));
+    },
+    lower: (emit, [x]) => [lower(emit, x!)],
+  };
+}
+
+/** d loss / d x = dy·f′(x), from dy and x. */
+function pointwiseGrad(
+  name: PointwiseGrad,
+  derivative: (x: number) => number,
+  lower: (emit: Emitter, dy: string, x: string) => string,
+): OpRow<None> {
+  return {
+    infer([dy, x]) {
+      requireSame(name, dy!, x!);
+      return [{ dtype: x!.dtype, shape: x!.shape }];
+    },
+    evaluate: ([dy, x]) => [{ shape: x!.shape, data: x!.data.map((v, i) => dy!.data[i]! * derivative(v)) }],
+    gradient: null,
+    lower: (emit, [dy, x]) => [lower(emit, dy!, x!)],
+  };
+}
+
+/** log(1 + eˣ): −log σ of a margin is softplus of its negative. */
+export const softplus: OpRow<None> = pointwise(softplusOf, (emit, x) => emit.node("Softplus", [x]), "softplusGrad");
+
+export const softplusGrad: OpRow<None> = pointwiseGrad("softplusGrad", sigmoidOf, (emit, dy, x) =>
+  emit.node("Mul", [dy, emit.node("Sigmoid", [x])]),
+);
+
+export const sigmoid: OpRow<None> = pointwise(sigmoidOf, (emit, x) => emit.node("Sigmoid", [x]), "sigmoidGrad");
+
+/** σ′ = σ(x)·σ(−x): 1 − σ(x) would lose its digits for large x. */
+export const sigmoidGrad: OpRow<None> = pointwiseGrad(
+  "sigmoidGrad",
+  (x) => sigmoidOf(x) * sigmoidOf(-x),
+  (emit, dy, x) => {
+    const slope = emit.node("Mul", [emit.node("Sigmoid", [x]), emit.node("Sigmoid", [emit.node("Neg", [x])])]);
+    return emit.node("Mul", [dy, slope]);
+  },
+);
+
+export const relu: OpRow<None> = pointwise(
+  (x) => Math.max(x, 0),
+  (emit, x) => emit.node("Relu", [x]),
+  "reluGrad",
+);
+
+/** As PyTorch has it, 0 at 0. */
+export const reluGrad: OpRow<None> = pointwiseGrad(
+  "reluGrad",
+  (x) => (x > 0 ? 1 : 0),
+  (emit, dy, x) => emit.node("Mul", [dy, emit.node("Sign", [emit.node("Relu", [x])])]),
+);
+
+/**
+ * log(p/(1 − p)) of p = eᵘ, u < 0. ONNX has neither expm1 nor log1p; with t = tanh(−u/2), 1 − p = 2t/(1 + t), which keeps
+ * its digits from u near 0 to u very negative. u is held below 0 by as much as float32 can tell p from 1.
+ */
+export const logOdds: OpRow<None> = pointwise(
+  logOddsOf,
+  (emit, u) => {
+    const bounded = belowZero(emit, u);
+    return emit.node("Sub", [bounded, emit.node("Log", [complement(emit, bounded)])]);
+  },
+  "logOddsGrad",
+);
+
+/** 1/(1 − p). */
+export const logOddsGrad: OpRow<None> = pointwiseGrad(
+  "logOddsGrad",
+  (u) => -1 / Math.expm1(Math.min(u, HIGHEST_LOG_PROBABILITY)),
+  (emit, dy, u) => emit.node("Div", [dy, complement(emit, belowZero(emit, u))]),
+);
+
+function belowZero(emit: Emitter, u: string): string {
+  return emit.node("Min", [u, emit.float(HIGHEST_LOG_PROBABILITY)]);
+}
+
+/** 1 − eᵘ. */
+function complement(emit: Emitter, u: string): string {
+  const t = emit.node("Tanh", [emit.node("Mul", [u, emit.float(-0.5)])]);
+  return emit.node("Div", [emit.node("Add", [t, t]), emit.node("Add", [t, emit.float(1)])]);
+}

@@ -1,0 +1,108 @@
+import type { GraphBuilder, Value } from "../graph/graph.ts";
+import type { Params } from "../tensor/params.ts";
+import type { Example, PairExample, RatedExample, TrainingItem } from "./example.ts";
+import { supervisedTokens } from "./micro-batches.ts";
+import type { RuntimeTensor } from "./runtime.ts";
+import type { Score } from "./scorer.ts";
+import type { Tally } from "./tally.ts";
+
+export interface ObjectiveSettings {
+  /** How strongly a reward answers to log-probabilities; ORPO's λ. Default 0.1, SimPO's 2. */
+  readonly beta?: number | undefined;
+  /** DPO: share of the pairs whose preference is taken to be the wrong way round, 0 to ½. */
+  readonly labelSmoothing: number;
+  /** SimPO: the margin of rewards it aims at. */
+  readonly gamma: number;
+  /** KTO: weights λ_D and λ_U of wanted and unwanted answers. */
+  readonly desirableWeight: number;
+  readonly undesirableWeight: number;
+}
+
+/** What neither is an item's nor the objective's own, but the step's. */
+export interface StepFacts {
+  /** What the step's loss is a mean over: the sum of its items' counts. */
+  readonly total: number;
+  /** KTO's z₀, nats; 0 for every other objective. */
+  readonly divergence: number;
+}
+
+/** Log-probabilities of sequences under the model with an adapter: `Scorer.score`. */
+export type ScoreSequences = (
+  adapter: Params,
+  sequences: readonly Example[],
+  signal?: AbortSignal,
+) => Promise<readonly Score[]>;
+
+/**
+ * What training makes small: a function of the log-probabilities that the model gives the supervised tokens of items. It
+ * is written twice: as nodes of the training graph with what they are fed (`loss`, `feeds`), and slowly, in float64, as its
+ * paper has it (`evaluate`).
+ */
+export interface Objective {
+  readonly name: string;
+  readonly items: "example" | "pair" | "rated";
+  /** Whether items need the base's log-probabilities (`referenceOf`). */
+  readonly reference: boolean;
+  /**
+   * The sequences of an item whose log-probabilities the loss is made of; they run through the model together.
+   *
+   * @throws Error for an item of another kind, without its reference, or with an answer that has no supervised token.
+   */
+  readonly sequences: (item: TrainingItem) => readonly Example[];
+  /** What an item adds to the denominator of the mean: its supervised tokens for `sft`, otherwise 1. */
+  readonly count: (item: TrainingItem) => number;
+  /** The graph's scalar loss from the log-probabilities [rows]; makes the inputs that `feeds` fills. */
+  readonly loss: (builder: GraphBuilder, logProbabilities: Value) => Value;
+  /**
+   * For a micro-batch of items: their part of the step's mean, so that the parts add up to it. Rows are the supervised
+   * tokens of their sequences, in order.
+   */
+  readonly feeds: (items: readonly TrainingItem[], step: StepFacts) => readonly (readonly [string, RuntimeTensor])[];
+  /** An item's loss, not yet divided by anything, and what people look at; from one score a sequence. */
+  readonly evaluate: (
+    item: TrainingItem,
+    scores: readonly Score[],
+    divergence: number,
+  ) => { readonly loss: number; readonly metrics: Tally };
+  /** KTO: z₀ of a step, from log-probabilities of other sequences than the loss is on. */
+  readonly divergence?: (
+    items: readonly TrainingItem[],
+    score: (sequences: readonly Example[]) => Promise<readonly Score[]>,
+  ) => Promise<number>;
+}
+
+/** The item as the kind an objective learns from. */
+export function asExample(objective: string, item: TrainingItem): Example {
+  if ("tokens" in item) return item;
+  throw wrongKind(objective, "single examples", item);
+}
+
+export function asPair(objective: string, item: TrainingItem): PairExample {
+  if ("chosen" in item) return item;
+  throw wrongKind(objective, "pairs of a chosen and a rejected answer", item);
+}
+
+export function asRated(objective: string, item: TrainingItem): RatedExample {
+  if ("answer" in item) return item;
+  throw wrongKind(objective, "rated answers", item);
+}
+
+function wrongKind(objective: string, wanted: string, item: TrainingItem): Error {
+  const got = "tokens" in item ? "a single example" : "chosen" in item ? "a pair" : "a rated answer";
+  return new Error(`${objective} learns from ${wanted}, but '${item.id}' is ${got}`);
+}
+
+/** The part of an item that was measured on the base. */
+export function referenceOrThrow<T>(objective: string, item: { readonly id: string; readonly reference?: T }): T {
+  if (item.reference === undefined) {
+    throw new Error(
+      `${objective} needs the base's log-probabilities, but '${item.id}' has none: fill them with referenceOf`,
+    );
+  }
+  return item.reference;
+}
+
+/** An average over no token would be NaN, and a sum over none would say nothing. */
+export function requireAnswer(id: string, which: string, sequence: Example): void {
+  if (supervisedTokens(sequence) === 0) throw new Error(`'${id}': its ${which} answer has no supervised token`);
+}

@@ -1,0 +1,157 @@
+import type { GraphBuilder, Value } from "../graph/graph.ts";
+import { softplus } from "../graph/pointwise.ts";
+import type { Example, TrainingItem } from "./example.ts";
+import { supervisedTokens } from "./micro-batches.ts";
+import { asPair, referenceOrThrow, requireAnswer, type Objective, type ObjectiveSettings } from "./objective.ts";
+import type { Score } from "./scorer.ts";
+import type { Tally } from "./tally.ts";
+import { termFeeds, termValues, weightedSum, weightFeed } from "./terms.ts";
+
+/**
+ * DPO (Rafailov et al. 2023, eq. 7): −log σ(h), h = β·[(log π − log π_base)(chosen) − (…)(rejected)], log-probabilities
+ * summed over the answer. With label smoothing ε: −(1 − ε)·log σ(h) − ε·log σ(−h) (Mitchell 2023, cDPO).
+ */
+export function dpo({ beta = 0.1, labelSmoothing }: ObjectiveSettings): Objective {
+  return ofMargin({
+    name: "dpo",
+    beta,
+    averaged: false,
+    reference: true,
+    loss: (h) => (1 - labelSmoothing) * softplus(-h) + labelSmoothing * softplus(h),
+    link: "softplus",
+    arguments: [
+      { slope: -1, offset: 0, weight: 1 - labelSmoothing },
+      ...(labelSmoothing === 0 ? [] : [{ slope: 1, offset: 0, weight: labelSmoothing }]),
+    ],
+  });
+}
+
+/**
+ * IPO (Azar et al. 2023, eq. 17): (δ − 1/(2β))², δ the difference of log-ratios to the base. Ratios are averaged over an
+ * answer's tokens, as TRL does with the authors' agreement; the paper does not say so. Rewards are of the same means.
+ */
+export function ipo({ beta = 0.1 }: ObjectiveSettings): Objective {
+  return ofMargin({
+    name: "ipo",
+    beta,
+    averaged: true,
+    reference: true,
+    loss: (h) => (h / beta - 1 / (2 * beta)) ** 2,
+    link: "square",
+    arguments: [{ slope: 1 / beta, offset: -1 / (2 * beta), weight: 1 }],
+  });
+}
+
+/** The hinge of SLiC-HF (Zhao et al. 2023) on DPO's margin, as RSO (Liu et al. 2023) has it: max(0, 1 − h). */
+export function hinge({ beta = 0.1 }: ObjectiveSettings): Objective {
+  return ofMargin({
+    name: "hinge",
+    beta,
+    averaged: false,
+    reference: true,
+    loss: (h) => Math.max(0, 1 - h),
+    link: "relu",
+    arguments: [{ slope: -1, offset: 1, weight: 1 }],
+  });
+}
+
+/** SimPO (Meng et al. 2024, eq. 6): −log σ(β·(mean log π(chosen) − mean log π(rejected)) − γ), without a base. */
+export function simpo({ beta = 2, gamma }: ObjectiveSettings): Objective {
+  return ofMargin({
+    name: "simpo",
+    beta,
+    averaged: true,
+    reference: false,
+    loss: (h) => softplus(gamma - h),
+    link: "softplus",
+    arguments: [{ slope: -1, offset: gamma, weight: 1 }],
+  });
+}
+
+interface MarginRule {
+  readonly name: string;
+  readonly beta: number;
+  /** Whether an answer's log-probability is its tokens' mean instead of their sum. */
+  readonly averaged: boolean;
+  readonly reference: boolean;
+  /** The loss of a margin h, the chosen answer's reward less the rejected one's. */
+  readonly loss: (h: number) => number;
+  /** The same for the graph: Σ weight·link(slope·h + offset). */
+  readonly link: keyof typeof LINKS;
+  readonly arguments: readonly { readonly slope: number; readonly offset: number; readonly weight: number }[];
+}
+
+const LINKS = {
+  softplus: (builder: GraphBuilder, z: Value): Value => builder.op("softplus", [z], {}),
+  relu: (builder: GraphBuilder, z: Value): Value => builder.op("relu", [z], {}),
+  square: (builder: GraphBuilder, z: Value): Value => builder.op("multiply", [z, z], {}),
+};
+
+/** An objective that sees a pair only through the margin of two rewards, r = β·(log π − log π_base). */
+function ofMargin(rule: MarginRule): Objective {
+  const { name, beta, averaged, reference } = rule;
+  const base = (item: TrainingItem): { chosen: number; rejected: number } =>
+    reference ? referenceOrThrow(name, asPair(name, item)) : { chosen: 0, rejected: 0 };
+  const factor = (tokens: number): number => (averaged ? beta / tokens : beta);
+  const reward = ({ logProbability, tokens }: Score, base: number): number => factor(tokens) * (logProbability - base);
+
+  return {
+    name,
+    items: "pair",
+    reference,
+    sequences(item) {
+      base(item);
+      return answersOf(name, item);
+    },
+    count: () => 1,
+    loss: (builder, logProbabilities) =>
+      weightedSum(builder, LINKS[rule.link](builder, termValues(builder, logProbabilities, "terms"))),
+    feeds: (items, { total }) => [
+      ...termFeeds(
+        items.map((item) => {
+          const tokens = answersOf(name, item).map(supervisedTokens);
+          const [chosen, rejected] = tokens.map(factor) as [number, number];
+          const { chosen: baseChosen, rejected: baseRejected } = base(item);
+          const baseMargin = chosen * baseChosen - rejected * baseRejected;
+          const terms = rule.arguments.map(({ slope, offset }) => ({
+            slopes: [slope * chosen, -slope * rejected],
+            offset: offset - slope * baseMargin,
+          }));
+          return { tokens, terms };
+        }),
+      ),
+      weightFeed(items.flatMap(() => rule.arguments.map(({ weight }) => weight / total))),
+    ],
+    evaluate(item, [chosen, rejected]) {
+      const { chosen: baseChosen, rejected: baseRejected } = base(item);
+      const rewards = [reward(chosen!, baseChosen), reward(rejected!, baseRejected)] as const;
+      return { loss: rule.loss(rewards[0] - rewards[1]), metrics: pairMetrics(...rewards) };
+    },
+  };
+}
+
+export function answersOf(objective: string, item: TrainingItem): readonly [chosen: Example, rejected: Example] {
+  const { id, chosen, rejected } = asPair(objective, item);
+  requireAnswer(id, "chosen", chosen);
+  requireAnswer(id, "rejected", rejected);
+  return [chosen, rejected];
+}
+
+/**
+ * Smallest margin of rewards that counts as won or lost: the same adapter in another batch or session differs by about
+ * 1e-6 in float32.
+ */
+const SMALLEST_MARGIN = 1e-5;
+
+/** For the accuracy a pair that is won counts 1 and a tie ½, so that an adapter that changes nothing is at chance. */
+export function pairMetrics(chosenReward: number, rejectedReward: number): Tally {
+  const margin = chosenReward - rejectedReward;
+  const accuracy = Math.abs(margin) < SMALLEST_MARGIN ? 0.5 : margin > 0 ? 1 : 0;
+  const one = (sum: number): { sum: number; count: number } => ({ sum, count: 1 });
+  return {
+    chosenReward: one(chosenReward),
+    rejectedReward: one(rejectedReward),
+    margin: one(margin),
+    accuracy: one(accuracy),
+  };
+}

@@ -1,0 +1,22 @@
+import { asExample, type Objective } from "./objective.ts";
+import { supervisedTokens } from "./micro-batches.ts";
+
+const COEFFICIENTS = "coefficients";
+
+/** Supervised fine-tuning: the mean negative log-likelihood of the supervised tokens of the step. */
+export const sft: Objective = {
+  name: "sft",
+  items: "example",
+  reference: false,
+  sequences: (item) => [asExample("sft", item)],
+  count: (item) => supervisedTokens(asExample("sft", item)),
+  loss(builder, logProbabilities) {
+    const coefficients = builder.input(COEFFICIENTS, "float32", logProbabilities.shape);
+    return builder.op("dot", [logProbabilities, coefficients], {});
+  },
+  feeds(items, { total }) {
+    const rows = items.reduce((sum, item) => sum + sft.count(item), 0);
+    return [[COEFFICIENTS, { shape: [rows], data: new Float32Array(rows).fill(-1 / total) }]];
+  },
+  evaluate: (_item, [score]) => ({ loss: -score!.logProbability, metrics: {} }),
+};

@@ -1,0 +1,63 @@
+import type { Dim } from "../graph/dims.ts";
+import type { GraphBuilder, Value } from "../graph/graph.ts";
+import type { RuntimeTensor } from "./runtime.ts";
+
+/** What a micro-batch's item contributes to a loss: numbers that are linear in its tokens' log-probabilities. */
+export interface ItemTerms {
+  /** Supervised tokens of each of its sequences. */
+  readonly tokens: readonly number[];
+  readonly terms: readonly Term[];
+}
+
+export interface Term {
+  /** For each sequence, the factor of every token's log-probability. */
+  readonly slopes: readonly number[];
+  readonly offset: number;
+}
+
+const COMBINATION = "objective.combination";
+const OFFSETS = "objective.offsets";
+const WEIGHTS = "objective.weights";
+
+/** The terms of all items as one product: [rows] → [terms]. Sums, means, signs, β and the reference are all fed. */
+export function termValues(builder: GraphBuilder, logProbabilities: Value, terms: Dim): Value {
+  const combination = builder.input(COMBINATION, "float32", [terms, "rows"]);
+  const offsets = builder.input(OFFSETS, "float32", [terms]);
+  const row = builder.op("reshape", [logProbabilities], { shape: [1, "rows"] });
+  const values = builder.op("gemm", [row, combination, offsets], { transB: true });
+  return builder.op("reshape", [values], { shape: [terms] });
+}
+
+/** What `termValues` is fed. */
+export function termFeeds(items: readonly ItemTerms[]): (readonly [string, RuntimeTensor])[] {
+  const terms = items.flatMap((item) => item.terms);
+  const rows = items.reduce((sum, { tokens }) => tokens.reduce((a, b) => a + b, sum), 0);
+  const combination = new Float32Array(terms.length * rows);
+  let term = 0;
+  let firstRow = 0;
+  for (const { tokens, terms: own } of items) {
+    for (const { slopes } of own) {
+      let at = term++ * rows + firstRow;
+      tokens.forEach((count, i) => combination.fill(slopes[i]!, at, (at += count)));
+    }
+    firstRow += tokens.reduce((a, b) => a + b, 0);
+  }
+  return [
+    [COMBINATION, { shape: [terms.length, rows], data: combination }],
+    [OFFSETS, vector(terms.map(({ offset }) => offset))],
+  ];
+}
+
+/** Σ weight·y, a scalar. */
+export function weightedSum(builder: GraphBuilder, y: Value): Value {
+  return builder.op("dot", [y, builder.input(WEIGHTS, "float32", y.shape)], {});
+}
+
+/** What `weightedSum` is fed. */
+export function weightFeed(weights: readonly number[]): readonly [string, RuntimeTensor] {
+  return [WEIGHTS, vector(weights)];
+}
+
+export function vector(values: readonly number[]): RuntimeTensor {
+  return { shape: [values.length], data: Float32Array.from(values) };
+}

@@ -1,0 +1,44 @@
+import { createHash } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { stringify } from "yaml";
+import { prepareExperiment } from "../../src/experiment/prepare.ts";
+import { runExperiment } from "../../src/experiment/run.ts";
+import type { RunSummary } from "../../src/experiment/summary.ts";
+import type { RunEvent } from "../../src/federation/events.ts";
+import { readConfigFile } from "../../src/node/config-file.ts";
+import { nodePlatform } from "../../src/node/platform.ts";
+import { openRunFolder } from "../../src/node/run-folder.ts";
+
+export interface Ran {
+  readonly folder: string;
+  readonly summary: RunSummary;
+  readonly events: readonly RunEvent[];
+}
+
+let runs = 0;
+
+/** Runs a configuration in this process, into a new folder under `folder`. */
+export async function runIn(folder: string, config: object): Promise<Ran> {
+  const name = `run-${++runs}`;
+  const file = path.join(folder, `${name}.yaml`);
+  writeFileSync(file, stringify(config));
+  const settings = readConfigFile(file);
+  const platform = nodePlatform({ baseDir: folder, threads: 1 });
+  const store = await openRunFolder(path.join(folder, name));
+  const events: RunEvent[] = [];
+  try {
+    const prepared = await prepareExperiment(settings, platform);
+    const summary = await runExperiment(prepared, platform, store, { emit: (event) => events.push(event) });
+    return { folder: path.join(folder, name), summary, events };
+  } finally {
+    store.close();
+  }
+}
+
+/** sha256 of the adapter file in a folder. */
+export function adapterHash(...folder: string[]): string {
+  return createHash("sha256")
+    .update(readFileSync(path.join(...folder, "adapter_model.safetensors")))
+    .digest("hex");
+}
