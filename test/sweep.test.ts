@@ -233,7 +233,7 @@ describe("openfedllm compare", () => {
       "local         1  3.800           -5.0%  3.000           -33.3%  3.500 b",
       "                 3.600–4.000",
     ]);
-    expect(accuracy!.split("\n")[3]).toBe("fedavg        2  0.600 ± 0.141  0.550 ± 0.000   0.450 ± 0.071 b, a");
+    expect(accuracy!.split("\n")[3]).toBe("fedavg        2  60.0% ± 14.1%  55.0% ± 0.0%    45.0% ± 7.1% b, a");
     expect(cost!.split("\n")[2]).toBe("fedavg        2       23s  800 B  400 B");
     expect(matrix!.split("\n").slice(1)).toEqual([
       "adapter        a       b  common",

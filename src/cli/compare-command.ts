@@ -11,6 +11,7 @@ import { LOSS } from "../study/measure.ts";
 import { type CommandContext, DEFAULT_COLUMNS } from "./command-context.ts";
 import { type ComparisonTables, comparisonTables, formatValue } from "./comparison-tables.ts";
 import { comparisonLines, comparisonMarkdown } from "./comparison-text.ts";
+import { metricName } from "./quantities.ts";
 import { oneLine } from "./text-width.ts";
 
 export interface CompareFlags {
@@ -69,7 +70,9 @@ function filesOf(
   comparison: Comparison,
   { tables, warnings, metric }: { tables: ComparisonTables; warnings: readonly string[]; metric: string },
 ): Map<string, string> {
-  const charts = chartsOf(comparison, { metric, format: formatValue }).map((chart) => ({
+  const format = (value: number): string => formatValue(metric, value);
+  const percent = format(1).endsWith("%");
+  const charts = chartsOf(comparison, { metric, name: metricName(metric), percent, format }).map((chart) => ({
     ...chart,
     file: `${chart.name}.svg`,
   }));

@@ -3,7 +3,7 @@ import { type Comparison, type Group, unfinishedText } from "../study/comparison
 import { costOf, type Figure, figure, type Stage, type View, VIEWS } from "../study/figures.ts";
 import { matrixOf } from "../study/matrix.ts";
 import { lessIsBetter, LOSS } from "../study/measure.ts";
-import { formatBytes, formatChange, formatDuration, formatLoss } from "./quantities.ts";
+import { formatBytes, formatChange, formatDuration, formatLoss, formatMetric, metricName } from "./quantities.ts";
 import { oneLine } from "./text-width.ts";
 
 export interface Cell {
@@ -49,12 +49,11 @@ export function comparisonTables(comparison: Comparison, options: TableOptions):
 
 function metricTitle(metric: string): string {
   const better = lessIsBetter(metric) ? "lower is better" : "higher is better";
-  return metric === LOSS ? `held-out loss (nats, ${better})` : `held-out ${metric} (${better})`;
+  return metric === LOSS ? `held-out loss (nats, ${better})` : `held-out ${metricName(metric)} (${better})`;
 }
 
-/** Loss in nats and rates alike: three decimals. */
-export function formatValue(value: number): string {
-  return formatLoss(value);
+export function formatValue(metric: string, value: number): string {
+  return metric === LOSS ? formatLoss(value) : formatMetric(metric, value);
 }
 
 interface Line {
@@ -90,7 +89,7 @@ function metricTable(comparison: Comparison, metric: string): ComparisonTable {
         const found = figure(group, metric, view, stage);
         const change = found?.change;
         return [
-          figureCell(found, stage),
+          figureCell(found, metric, stage),
           ...(withChange(view) ? [{ text: change === undefined ? "" : formatChange(1, 1 + change) }] : []),
         ];
       }),
@@ -122,7 +121,7 @@ function matrixTable(comparison: Comparison, metric: string): ComparisonTable {
     rows: rows.map(({ adapter, values }, row) => [
       { text: oneLine(adapter) },
       ...values.map((value, column) => ({
-        text: value === undefined ? "" : formatValue(value),
+        text: value === undefined ? "" : formatValue(metric, value),
         best: best[column] === row && rows.filter(({ base }) => !base).length > 1,
       })),
     ]),
@@ -139,14 +138,14 @@ function labelCells({ cells, runs, unfinished }: Group, stage: Stage): Cell[] {
   return [marked, ...rest, stage === "base" ? "" : String(runs.length)].map((text) => ({ text }));
 }
 
-function figureCell(found: Figure | undefined, stage: Stage): Cell {
+function figureCell(found: Figure | undefined, metric: string, stage: Stage): Cell {
   if (found === undefined) return { text: "–" };
   const { mean, sd, min, max, clients } = found;
-  const deviation = sd === undefined || (stage === "base" && max === min) ? "" : ` ± ${formatValue(sd)}`;
+  const deviation = sd === undefined || (stage === "base" && max === min) ? "" : ` ± ${formatValue(metric, sd)}`;
   const names = clients.length === 0 ? "" : ` ${clients.map(oneLine).join(", ")}`;
   return {
-    text: `${formatValue(mean)}${deviation}${names}`,
-    ...(max > min && { range: `${formatValue(min)}–${formatValue(max)}` }),
+    text: `${formatValue(metric, mean)}${deviation}${names}`,
+    ...(max > min && { range: `${formatValue(metric, min)}–${formatValue(metric, max)}` }),
   };
 }
 

@@ -197,7 +197,12 @@ describe("a dot chart", () => {
 
 describe("charts of a comparison", () => {
   it("are two for the common set and two for the clients' own", () => {
-    const charts = chartsOf(compareRuns(inventedRuns()), { metric: "loss", format: (value) => value.toFixed(3) });
+    const charts = chartsOf(compareRuns(inventedRuns()), {
+      metric: "loss",
+      name: "loss",
+      percent: false,
+      format: (value) => value.toFixed(3),
+    });
     expect(charts.map(({ name }) => name)).toEqual([
       "loss-common-by-round",
       "loss-common-final",
@@ -212,12 +217,12 @@ describe("charts of a comparison", () => {
   it("are as many as there is something to draw for", () => {
     const format = String;
     const own = compareRuns([inventedRun({ rounds: [{ heldOut: { a: 2 } }, { heldOut: { a: 1 } }] })]);
-    expect(chartsOf(own, { metric: "loss", format }).map(({ name }) => name)).toEqual([
+    expect(chartsOf(own, { metric: "loss", name: "loss", percent: false, format }).map(({ name }) => name)).toEqual([
       "loss-own-by-round",
       "loss-own-final",
     ]);
     const untrained = compareRuns([inventedRun({ rounds: [{ heldOut: { a: 2 } }], finished: false })]);
-    expect(chartsOf(untrained, { metric: "loss", format })).toEqual([]);
+    expect(chartsOf(untrained, { metric: "loss", name: "loss", percent: false, format })).toEqual([]);
   });
 });
 
@@ -242,6 +247,7 @@ describe("scales", () => {
       "0.078",
     ]);
     expect(tickTexts(ticksOf([-1, 1], 4))).toEqual(["-1.0", "-0.5", "0.0", "0.5", "1.0"]);
+    expect(tickTexts(ticksOf([0.41, 0.62], 5), true)).toEqual(["45%", "50%", "55%", "60%"]);
     expect(paddedRange([1, 3, Number.NaN], 0.5)).toEqual([0, 4]);
     expect(paddedRange([])).toEqual([0, 1]);
   });

@@ -14,6 +14,10 @@ export interface NamedChart {
 
 export interface ChartOptions {
   readonly metric: string;
+  /** The metric as people write it. */
+  readonly name: string;
+  /** Whether the axis is in per cent, because `format` writes so. */
+  readonly percent: boolean;
   /** Writes a value of the metric. */
   readonly format: (value: number) => string;
 }
@@ -26,11 +30,11 @@ const VIEW_TEXT: Readonly<Record<Charted, string>> = {
 };
 
 /** Two charts for the common set and two for the clients' own, as far as there is something to draw. */
-export function chartsOf(comparison: Comparison, { metric, format }: ChartOptions): NamedChart[] {
+export function chartsOf(comparison: Comparison, { metric, name, percent, format }: ChartOptions): NamedChart[] {
   return (["common", "own"] as const).flatMap((view) => {
     const groups = comparison.groups.filter((group) => figure(group, metric, view, "final") !== undefined);
     if (groups.length === 0) return [];
-    const what = metric === LOSS ? "Held-out loss" : `Held-out ${metric}`;
+    const what = `Held-out ${name}`;
     const better = lessIsBetter(metric) ? "lower is better" : "higher is better";
     const unit = metric === LOSS ? `nats, ${better}` : better;
     const base = comparison.bases.length === 1 ? figure(comparison.bases[0]!, metric, view, "base")?.mean : undefined;
@@ -48,6 +52,7 @@ export function chartsOf(comparison: Comparison, { metric, format }: ChartOption
           subtitle: seeds ? `${unit}; band: lowest to highest of the seeds` : unit,
           xLabel: "round",
           reference,
+          percent,
           series: groups.map((group) => ({
             label: group.label,
             points: trajectory(group, metric, view).map(({ round, spread: { mean, min, max } }) => ({
@@ -65,6 +70,7 @@ export function chartsOf(comparison: Comparison, { metric, format }: ChartOption
           subtitle: `${unit}; small dots: ${partsText(groups, view)}`,
           nameParts: view === "own",
           reference,
+          percent,
           rows: groups.map((group) => rowOf(group, metric, view, format)),
         }),
       ),

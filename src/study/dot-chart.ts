@@ -14,6 +14,8 @@ export interface DotRow {
 export interface DotChart {
   readonly title: string;
   readonly subtitle: string;
+  /** Writes the axis's values, which are parts of one, in per cent. */
+  readonly percent?: boolean;
   readonly rows: readonly DotRow[];
   readonly reference: { readonly label: string; readonly value: number } | undefined;
   /** Writes the names of the lowest and highest small dot under them. */
@@ -28,7 +30,7 @@ const LABEL = { size: 13, most: 250 } as const;
 const LEAST_PART = 0.3;
 
 /** A row a group: a large dot for its value, small ones for what it is the mean of, a dashed line to compare with. */
-export function dotChart({ title, subtitle, rows, reference, nameParts }: DotChart): string {
+export function dotChart({ title, subtitle, rows, reference, nameParts, percent = false }: DotChart): string {
   const values = rows.flatMap(({ value, parts }) => [value, ...parts.map((part) => part.value)]);
   const own = paddedRange(values);
   const withReference = paddedRange(reference === undefined ? values : [...values, reference.value]);
@@ -42,7 +44,7 @@ export function dotChart({ title, subtitle, rows, reference, nameParts }: DotCha
   const height = bottom + BOTTOM;
   const x = linearScale(range, [left, WIDTH - right]);
   const ticks = ticksOf(range, 7);
-  const texts = tickTexts(ticks);
+  const texts = tickTexts(ticks, percent);
   const grid = ticks.flatMap((tick, i) => [
     element("line", { x1: x(tick), x2: x(tick), y1: TOP - 8, y2: bottom, ...stroke("grid") }),
     text(x(tick), bottom + 18, texts[i]!, { size: 11, ink: "muted", anchor: "middle" }),

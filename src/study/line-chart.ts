@@ -16,6 +16,8 @@ export interface LineSeries {
 export interface LineChart {
   readonly title: string;
   readonly subtitle: string;
+  /** Writes the axis's values, which are parts of one, in per cent. */
+  readonly percent?: boolean;
   readonly xLabel: string;
   readonly series: readonly LineSeries[];
   /** A level to compare with, as a dashed line. */
@@ -29,7 +31,7 @@ const BOTTOM = 44;
 const LABEL = { size: 12, gap: 16, most: 250 } as const;
 
 /** Lines over whole numbers such as rounds, each with its name at its end. */
-export function lineChart({ title, subtitle, xLabel, series, reference }: LineChart): string {
+export function lineChart({ title, subtitle, xLabel, series, reference, percent = false }: LineChart): string {
   const drawn = series.map(({ label, points }) => ({
     label,
     points: points.filter(({ y, min, max }) => [y, min, max].every(Number.isFinite)),
@@ -40,7 +42,7 @@ export function lineChart({ title, subtitle, xLabel, series, reference }: LineCh
   const xs = points.map(({ x }) => x);
   const xRange = [Math.min(...xs, 0), Math.max(...xs, 1)] as const;
   const yTicks = ticksOf(yRange, 6);
-  const yTexts = tickTexts(yTicks);
+  const yTexts = tickTexts(yTicks, percent);
   const left = 24 + Math.max(...yTexts.map((each) => textPixels(each, 11)));
   const labels = drawn.map(({ label }) => fitted(label, LABEL.size, LABEL.most));
   const right = 34 + Math.max(0, ...[...labels, reference?.label ?? ""].map((each) => textPixels(each, LABEL.size)));

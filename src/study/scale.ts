@@ -17,8 +17,9 @@ export function ticksOf([from, to]: readonly [number, number], count: number, le
   return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
 }
 
-/** The ticks as text, all with as many decimals as their step needs. */
-export function tickTexts(ticks: readonly number[]): string[] {
+/** The ticks as text, all with as many decimals as their step needs; parts of one in per cent where that is asked for. */
+export function tickTexts(ticks: readonly number[], percent = false): string[] {
+  if (percent) return tickTexts(ticks.map((tick) => 100 * tick)).map((tick) => `${tick}%`);
   const step = ticks.length < 2 ? 0 : ticks[1]! - ticks[0]!;
   const decimals = step === 0 ? 3 : Math.min(12, Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));
   return ticks.map((tick) => (Math.abs(tick) >= 1e6 ? tick.toExponential(1) : tick.toFixed(decimals)));
@@ -29,7 +30,8 @@ export function paddedRange(values: readonly number[], room = 0.06): readonly [n
   const finite = values.filter(Number.isFinite);
   if (finite.length === 0) return [0, 1];
   const [min, max] = [Math.min(...finite), Math.max(...finite)];
-  const margin = max > min ? (max - min) * room : Math.abs(max) * room || 1;
+  // A range of next to nothing would have no ticks.
+  const margin = Math.max(max > min ? (max - min) * room : Math.abs(max) * room || 1, 1e-6);
   return [min - margin, max + margin];
 }
 
