@@ -96,9 +96,10 @@ function commandsPage() {
     const usage = [
       "openfedllm",
       command.name(),
-      ...command.registeredArguments.map((argument) =>
-        argument.required ? `<${argument.name()}>` : `[${argument.name()}]`,
-      ),
+      ...command.registeredArguments.map((argument) => {
+        const name = `${argument.name()}${argument.variadic ? "..." : ""}`;
+        return argument.required ? `<${name}>` : `[${name}]`;
+      }),
       "[options]",
     ];
     const argumentLines = command.registeredArguments.map(

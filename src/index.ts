@@ -43,9 +43,17 @@ export { runExperiment } from "./experiment/run.ts";
 export { experimentJsonSchema, type ExperimentConfig } from "./experiment/schema.ts";
 export type { RunSummary } from "./experiment/summary.ts";
 
+export { chartsOf } from "./study/charts.ts";
+export { compareRuns, type Comparison } from "./study/comparison.ts";
+export { costOf, figure, trajectory } from "./study/figures.ts";
+export { matrixOf } from "./study/matrix.ts";
+export type { StoredRun } from "./study/stored-run.ts";
+
 export { loadAdapter, saveAdapter } from "./node/adapter-files.ts";
 export { readConfigFile } from "./node/config-file.ts";
 export { openModel } from "./node/model-source.ts";
 export { onnxRuntime } from "./node/onnx-runtime.ts";
 export { nodePlatform } from "./node/platform.ts";
 export { openRunFolder } from "./node/run-folder.ts";
+export { readStoredRuns } from "./node/stored-runs.ts";
+export { readSweepFile } from "./node/sweep-file.ts";

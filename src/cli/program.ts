@@ -3,11 +3,13 @@ import { TEMPLATES } from "../data/template.ts";
 import type { CommandContext } from "./command-context.ts";
 import { allSettingsHelp, commonSettingsHelp, examplesHelp } from "./help-text.ts";
 import { collect, numberFlag, textFlag } from "./option-values.ts";
+import type { CompareFlags } from "./compare-command.ts";
 import type { ConfigFlags } from "./config-command.ts";
 import type { GenerateFlags } from "./generate-command.ts";
 import type { PartitionFlags } from "./partition-command.ts";
 import type { RunFlags } from "./run-command.ts";
 import type { ScoreFlags } from "./score-command.ts";
+import type { SweepFlags } from "./sweep-command.ts";
 import { usageError } from "./usage-error.ts";
 
 export interface ProgramOptions {
@@ -133,6 +135,42 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .addOption(advanced(templateOption()))
     .addOption(threadsOption())
     .action(async (flags: GenerateFlags) => (await import("./generate-command.ts")).generateCommand(flags, context));
+
+  program
+    .command("sweep")
+    .summary("do all runs of a file, one after another, and compare them")
+    .description(
+      "Does every run of a sweep file that is not finished, then compares them all. Stopped and typed again, it goes on.",
+    )
+    .argument("<sweep>", "sweep file (YAML or JSON): an experiment, and what each run changes in it")
+    .option("--out <folder>", "folder of the run folders (default: runs/<name of the sweep file>)", textFlag)
+    .option("--only <name...>", "do these runs only")
+    .option("--list", "show the runs and which are finished; do nothing")
+    .addOption(threadsOption())
+    .action(async (file: string, flags: SweepFlags) =>
+      (await import("./sweep-command.ts")).sweepCommand(file, flags, context),
+    );
+
+  program
+    .command("compare")
+    .summary("put finished runs side by side: tables, charts")
+    .description(
+      "Shows what runs came to, side by side: held-out scores, what they cost. Runs that differ in their seed only are one row.",
+    )
+    .argument("<folder...>", "run folders, or folders that hold run folders")
+    .addOption(
+      new Option(
+        "--by <key>",
+        "setting to label the rows by; give it again for more (default: those that differ)",
+      ).argParser(collect),
+    )
+    .option("--names", "label the rows by the names of the folders")
+    .option("--metric <name>", "what the charts show, such as accuracy (default: loss)", textFlag)
+    .option("--matrix [metric]", "also show every adapter on every held-out set (default: the charts' metric)")
+    .option("--out <folder>", "also write the tables as Markdown and CSV and the charts as SVG", textFlag)
+    .action(async (folders: string[], flags: CompareFlags) =>
+      (await import("./compare-command.ts")).compareCommand(folders, flags, context),
+    );
 
   program
     .command("partition")

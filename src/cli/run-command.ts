@@ -2,6 +2,8 @@ import path from "node:path";
 import { UserError } from "../diagnostics/user-error.ts";
 import { prepareExperiment } from "../experiment/prepare.ts";
 import { runExperiment } from "../experiment/run.ts";
+import type { ExperimentConfig } from "../experiment/schema.ts";
+import type { RunSummary } from "../experiment/summary.ts";
 import { readConfigFile } from "../node/config-file.ts";
 import { nodePlatform } from "../node/platform.ts";
 import { openRunFolder } from "../node/run-folder.ts";
@@ -26,18 +28,39 @@ export function defaultRunFolder(configFile: string): string {
   return path.join("runs", path.basename(configFile).replace(/\.(ya?ml|json)$/i, ""));
 }
 
-export async function runCommand(
-  configFile: string,
-  flags: RunFlags,
-  { stdout, stderr }: CommandContext,
-): Promise<void> {
+export async function runCommand(configFile: string, flags: RunFlags, context: CommandContext): Promise<void> {
+  const { stdout } = context;
   const config = readConfigFile(configFile, withThreads(flags));
   const baseDir = path.dirname(configFile);
   const folder = flags.out ?? defaultRunFolder(configFile);
+  const summary = await trainIn(config, { baseDir, folder, json: flags.json === true }, context);
+  if (flags.json) {
+    stdout.write(`${JSON.stringify({ type: "summary", ...summary })}\n`);
+  } else {
+    const columns = stdout.columns() ?? DEFAULT_COLUMNS;
+    const lines = reportLines(summary, { config, baseDir, folder, columns, style: stdout.style });
+    stdout.write(`\n${lines.join("\n")}\n`);
+  }
+}
+
+export interface RunPlace {
+  /** What relative paths of the configuration are relative to. */
+  readonly baseDir: string;
+  readonly folder: string;
+  /** Events as lines of JSON on stdout instead of progress for people on stderr. */
+  readonly json?: boolean;
+}
+
+/** Trains in a run folder, or goes on there, and shows the progress. */
+export async function trainIn(
+  config: ExperimentConfig,
+  { baseDir, folder, json = false }: RunPlace,
+  { stdout, stderr }: CommandContext,
+): Promise<RunSummary> {
   const area = new LiveArea(stderr);
-  const live = stderr.live && !flags.json;
+  const live = stderr.live && !json;
   const status = live ? liveStatus(stderr, area) : plainStatus(stderr);
-  const view = flags.json ? jsonView(stdout, stderr) : live ? liveView(stderr, area) : plainView(stderr);
+  const view = json ? jsonView(stdout, stderr) : live ? liveView(stderr, area) : plainView(stderr);
   const interruption = watchInterruption(() => view.note("stopping after this step… (Ctrl-C again stops at once)"));
   try {
     const options = { baseDir, threads: config.runtime.threads, onConvert: status.converting };
@@ -55,19 +78,11 @@ export async function runCommand(
     try {
       view.begin(runFacts(prepared, folder));
       if (live) status.say("preparing the engine");
-      const summary = await runExperiment(prepared, platform, store, {
+      return await runExperiment(prepared, platform, store, {
         emit: (event) => view.event(event),
         onProgress: (text) => view.waiting(text),
         signal: interruption.signal,
       });
-      view.close();
-      if (flags.json) {
-        stdout.write(`${JSON.stringify({ type: "summary", ...summary })}\n`);
-      } else {
-        const columns = stdout.columns() ?? DEFAULT_COLUMNS;
-        const lines = reportLines(summary, { config, baseDir, folder, columns, style: stdout.style });
-        stdout.write(`\n${lines.join("\n")}\n`);
-      }
     } finally {
       store.close();
     }

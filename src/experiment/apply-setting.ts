@@ -12,7 +12,6 @@ export function applySetting(config: Record<string, unknown>, setting: string, p
     new UserError("config", `--set ${setting}: ${problem}`, { hint });
   const at = setting.indexOf("=");
   if (at < 1) throw fail("expected key=value", "For example: --set training.learningRate=1e-4");
-  const keys = setting.slice(0, at).split(".");
   const text = setting.slice(at + 1).trim();
   if (text === "")
     throw fail("there is no value after =", "The value null takes a setting away, so that its default holds.");
@@ -24,6 +23,20 @@ export function applySetting(config: Record<string, unknown>, setting: string, p
     const [problem] = (cause as Error).message.split(/ at line |\n/);
     throw fail(`the value is not YAML: ${problem}`, "Quote a text with : # { or [ in it: --set 'key=\"a: b\"'.");
   }
+  setAt(config, setting.slice(0, at), value, fail);
+}
+
+/**
+ * Puts a value under a dotted key; undefined takes the setting away. `fail` makes the error for a key that reaches into
+ * something that is neither section nor list, or beyond the end of a list.
+ */
+export function setAt(
+  config: Record<string, unknown>,
+  dotted: string,
+  value: unknown,
+  fail: (problem: string, hint: string) => UserError,
+): void {
+  const keys = dotted.split(".");
   let object: object = config;
   for (const [depth, key] of keys.entries()) {
     const path = keys.slice(0, depth).join(".");

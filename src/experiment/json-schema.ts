@@ -19,14 +19,17 @@ export interface JsonSchema {
   readonly exclusiveMaximum?: number;
 }
 
-/** The part of the schema of configurations that a path leads to; undefined for a key that is not in it. */
-export function schemaAt(path: readonly PropertyKey[]): JsonSchema | undefined {
+/** The part of a schema, by default that of configurations, that a path leads to; undefined for a key that is not in it. */
+export function schemaAt(
+  path: readonly PropertyKey[],
+  whole: JsonSchema = experimentJsonSchema(),
+): JsonSchema | undefined {
   return path.reduce<JsonSchema | undefined>((at, part) => {
     if (typeof part === "number") return at?.items;
     const own = at?.properties;
     if (own !== undefined) return Object.hasOwn(own, part) ? own[String(part)] : undefined;
     return typeof at?.additionalProperties === "object" ? at.additionalProperties : undefined;
-  }, experimentJsonSchema() as JsonSchema);
+  }, whole);
 }
 
 /** The keys a mapping may have. */

@@ -1,14 +1,6 @@
-import type { z } from "zod";
-import { nearest } from "../diagnostics/nearest.ts";
 import { UserError } from "../diagnostics/user-error.ts";
-import { keysOf, schemaAt, typeText, type JsonSchema } from "./json-schema.ts";
+import { explainAll, type Problem } from "./explain.ts";
 import { experimentSchema, type ExperimentConfig } from "./schema.ts";
-
-/** What is wrong, as a sentence without its subject, and what to do. */
-interface Problem {
-  readonly message: string;
-  readonly hint?: string | undefined;
-}
 
 /**
  * Checks a configuration read from YAML or JSON and fills in the defaults. `where` names the file in errors.
@@ -97,84 +89,4 @@ export function participation(
     message: `federation.minClients is ${minClients}, but a round has ${drawn} ${drawn === 1 ? "client" : "clients"}`,
     hint: "Lower federation.minClients, or have more clients in a round.",
   };
-}
-
-function explainAll(issues: readonly z.core.$ZodIssue[], root: unknown): Problem {
-  const { message, hint } = explain(issues[0]!, root);
-  const more = issues.length - 1;
-  return {
-    message: more === 0 ? message : `${message} (and ${more} more ${more === 1 ? "mistake" : "mistakes"})`,
-    hint,
-  };
-}
-
-function explain(issue: z.core.$ZodIssue, root: unknown): Problem {
-  // A record tells of its unknown key by a path that ends with it.
-  if (issue.code === "unrecognized_keys") return unknownKey(issue.path, issue.keys[0]!);
-  if (issue.code === "invalid_key") return unknownKey(issue.path.slice(0, -1), String(issue.path.at(-1)));
-  const got = issue.path.reduce<unknown>((at, part) => (at as Record<PropertyKey, unknown> | undefined)?.[part], root);
-  if (got === undefined) return missing(issue.path);
-  const schema = schemaAt(issue.path) ?? {};
-  const message = `${dotted(issue.path)} is ${shown(got)}, expected ${expected(issue, schema)}`;
-  if (got === null) return { message, hint: "Give it a value, or remove the key so that its default holds." };
-  const near = typeof got === "string" ? nearest(got, schema.enum?.map(String) ?? []) : undefined;
-  return { message, hint: near === undefined ? whatCanBeSet(schema) : `Did you mean '${near}'?` };
-}
-
-function expected(issue: z.core.$ZodIssue, schema: JsonSchema): string {
-  if (issue.code === "too_small" && issue.origin === "array") return "at least one entry";
-  if (issue.code === "too_small" && issue.origin === "string") return "a text that is not empty";
-  if (issue.code === "too_big" && issue.inclusive) return `at most ${issue.maximum}`;
-  const type = typeText(schema);
-  return (schema.enum?.length ?? 0) > 1 ? `one of ${type}` : type;
-}
-
-function missing(path: readonly PropertyKey[]): Problem {
-  const schema = schemaAt(path) ?? {};
-  const [inside] = schema.required ?? [];
-  if (inside !== undefined) return missing([...path, inside]);
-  return { message: `${dotted(path)} is missing`, hint: schema.description ?? whatCanBeSet(schema) };
-}
-
-function whatCanBeSet(section: JsonSchema): string | undefined {
-  const keys = keysOf(section);
-  return keys.length === 0 ? undefined : `What can be set in it: ${keys.join(", ")}.`;
-}
-
-function unknownKey(path: readonly PropertyKey[], key: string): Problem {
-  const legal = keysOf(schemaAt(path));
-  const here = nearest(key, legal);
-  // Of two settings with one name the outer one is meant.
-  const all = pathsOf(schemaAt([])).sort((a, b) => b.split(".").length - a.split(".").length);
-  const everywhere = new Map(all.map((full) => [full.split(".").at(-1)!, full]));
-  const guess =
-    everywhere.get(key) ??
-    (here === undefined ? everywhere.get(nearest(key, everywhere.keys()) ?? "") : dotted([...path, here]));
-  return {
-    message: `unknown key '${dotted([...path, key])}'`,
-    hint: guess === undefined ? `Legal here: ${legal.join(", ")}.` : `Did you mean '${guess}'?`,
-  };
-}
-
-/** Every key under a part of the schema, as the documentation writes it. */
-function pathsOf(schema: JsonSchema | undefined, prefix = ""): string[] {
-  return Object.entries(schema?.properties ?? {}).flatMap(([key, inner]) => [
-    `${prefix}${key}`,
-    ...pathsOf(inner, `${prefix}${key}.`),
-    ...pathsOf(inner.items, `${prefix}${key}[].`),
-  ]);
-}
-
-function dotted(path: readonly PropertyKey[]): string {
-  return path
-    .map((part, i) => (typeof part === "number" ? `[${part}]` : i === 0 ? String(part) : `.${String(part)}`))
-    .join("");
-}
-
-const LONGEST_SHOWN = 60;
-
-function shown(value: unknown): string {
-  if (value === null) return "empty (null)";
-  const text = typeof value === "number" ? String(value) : JSON.stringify(value);
-  return text.length <= LONGEST_SHOWN ? text : `${text.slice(0, LONGEST_SHOWN)}…`;
 }

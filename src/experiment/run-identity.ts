@@ -53,8 +53,13 @@ function hashOf(value: unknown): Promise<string> {
   return sha256(new TextEncoder().encode(JSON.stringify(value, sorted)));
 }
 
+/** `training.localSteps was 10, is 20` for every setting that keeps a run's folder from being gone on with. */
+export function settingsThatDiffer(stored: ExperimentConfig, config: ExperimentConfig): string[] {
+  return differing(withoutIndifferent(stored), withoutIndifferent(config));
+}
+
 function refuseOther(stored: StoredRun, run: StoredRun): void {
-  const differences = differing(withoutIndifferent(stored.config), withoutIndifferent(run.config));
+  const differences = settingsThatDiffer(stored.config, run.config);
   if (differences.length === 0 && stored.data !== run.data)
     differences.push("the data (the files' records have changed)");
   if (differences.length === 0 && stored.model !== run.model)

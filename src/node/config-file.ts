@@ -15,14 +15,23 @@ const EXAMPLE = "See examples/quickstart.yaml for one to start from.";
  * @throws UserError of kind `config`.
  */
 export function readConfigFile(file: string, settings: readonly string[] = []): ExperimentConfig {
+  const config = readMapping(file);
+  for (const setting of settings) applySetting(config, setting, (raw) => expand(parseYaml(raw), "--set"));
+  return parseExperiment(config, file);
+}
+
+/**
+ * The same before it is checked: what the file says, with `${NAME}` replaced.
+ *
+ * @throws UserError of kind `config`.
+ */
+export function readMapping(file: string): Record<string, unknown> {
   const value = expand(parseText(readText(file), file), file);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     const got = Array.isArray(value) ? "a list" : value === null ? "nothing" : `a ${typeof value}`;
     throw new UserError("config", `${file} holds ${got}, expected a mapping of settings`, { hint: EXAMPLE });
   }
-  const config = value as Record<string, unknown>;
-  for (const setting of settings) applySetting(config, setting, (raw) => expand(parseYaml(raw), "--set"));
-  return parseExperiment(config, file);
+  return value as Record<string, unknown>;
 }
 
 function readText(file: string): string {

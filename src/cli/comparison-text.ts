@@ -1,0 +1,71 @@
+import { plainStyle, type Style } from "./output.ts";
+import type { Cell, ComparisonTable, ComparisonTables } from "./comparison-tables.ts";
+import { tableLines } from "./table.ts";
+import { wrap } from "./text-width.ts";
+
+/** The tables for a terminal; ranges stand below their means. */
+export function comparisonLines(
+  { tables, notes }: ComparisonTables,
+  { style, columns }: { readonly style: Style; readonly columns: number },
+): string[] {
+  return [
+    ...tables.flatMap((table) => [...terminalTable(table, style), ""]),
+    ...notes.flatMap((note) => wrap(note, columns).map((line) => style("dim", line))),
+  ];
+}
+
+function terminalTable({ title, columns, rows }: ComparisonTable, style: Style): string[] {
+  const cell = ({ text, best }: Cell): string =>
+    best === true ? (style === plainStyle ? `*${text}` : style(["bold", "green"], text)) : text;
+  const lines = rows.flatMap((row) => [
+    row.map(cell),
+    ...(row.some(({ range }) => range !== undefined)
+      ? [row.map(({ range = "" }) => (range === "" ? "" : style("dim", range)))]
+      : []),
+  ]);
+  const [header, ...body] = tableLines(
+    columns.map((column) => ({ header: column.header, align: column.right ? "right" : "left" })),
+    lines,
+  );
+  return [style("bold", title), style("dim", header!), ...body];
+}
+
+/** The tables as Markdown; ranges stand in brackets behind their means. */
+export function comparisonMarkdown(
+  { tables, notes }: ComparisonTables,
+  {
+    warnings,
+    charts,
+  }: {
+    readonly warnings: readonly string[];
+    readonly charts: readonly { readonly file: string; readonly title: string }[];
+  },
+): string {
+  const blocks = [
+    "# Comparison",
+    ...warnings.map((warning) => `> **Warning:** ${markdownText(warning)}`),
+    ...tables.flatMap(({ title, columns, rows }) => [
+      `## ${markdownText(title[0]!.toUpperCase() + title.slice(1))}`,
+      [
+        columns.map(({ header }) => markdownText(header)),
+        columns.map(({ right }) => (right ? "---:" : "---")),
+        ...rows.map((row) => row.map(markdownCell)),
+      ]
+        .map((cells) => `| ${cells.join(" | ")} |`)
+        .join("\n"),
+    ]),
+    ...(notes.length === 0 ? [] : [notes.map((note) => `- ${markdownText(note)}`).join("\n")]),
+    ...charts.map(({ file, title }) => `![${markdownText(title)}](${file})`),
+  ];
+  return `${blocks.join("\n\n")}\n`;
+}
+
+function markdownCell({ text, range, best }: Cell): string {
+  const value = markdownText(text);
+  return `${best ? `**${value}**` : value}${range === undefined ? "" : ` (${range})`}`;
+}
+
+/** Names of clients and folders are not markup. */
+function markdownText(text: string): string {
+  return text.replaceAll(/[\\`*_[\]<>|]/g, String.raw`\$&`).replaceAll("\n", " ");
+}

@@ -1,0 +1,52 @@
+import path from "node:path";
+import { UserError } from "../diagnostics/user-error.ts";
+import { settingsThatDiffer } from "../experiment/run-identity.ts";
+import type { ExperimentConfig } from "../experiment/schema.ts";
+import { plannedRounds, type StoredRun } from "../study/stored-run.ts";
+import { planSweep, type Sweep, type SweepRun } from "../study/sweep.ts";
+import { readMapping } from "./config-file.ts";
+import { isRunFolder, readStoredRun } from "./stored-runs.ts";
+
+export interface SweepFile extends Sweep {
+  /** What relative paths in the runs' configurations are relative to. */
+  readonly baseDir: string;
+}
+
+/**
+ * Reads a sweep file, `${NAME}` replaced as in a configuration, and checks all of it.
+ *
+ * @throws UserError of kind `config`.
+ */
+export function readSweepFile(file: string, settings: Readonly<Record<string, unknown>> = {}): SweepFile {
+  let baseDir = path.dirname(file);
+  const readExperiment = (given: string): Record<string, unknown> => {
+    const experiment = path.resolve(path.dirname(file), given);
+    baseDir = path.dirname(experiment);
+    return readMapping(path.relative(process.cwd(), experiment));
+  };
+  const sweep = planSweep(readMapping(file), { where: file, readExperiment, settings });
+  return { ...sweep, baseDir };
+}
+
+export type SweepState =
+  | { readonly state: "finished"; readonly seconds: number }
+  | { readonly state: "begun"; readonly round: number; readonly rounds: number | undefined }
+  | { readonly state: "new" }
+  /** The folder holds something that cannot be gone on with; starting the run says what. */
+  | { readonly state: "refused"; readonly reason: string };
+
+/** How far a run is, by what its folder says; neither model nor data are opened. */
+export function stateOf(run: SweepRun, folder: string): SweepState {
+  if (!isRunFolder(folder)) return { state: "new" };
+  let stored: StoredRun;
+  try {
+    stored = readStoredRun(folder);
+  } catch (error) {
+    if (error instanceof UserError) return { state: "refused", reason: error.message };
+    throw error;
+  }
+  const differences = settingsThatDiffer(stored.config as ExperimentConfig, run.config);
+  if (differences.length > 0) return { state: "refused", reason: `it holds another run: ${differences[0]}` };
+  if (stored.finished) return { state: "finished", seconds: stored.totalSeconds };
+  return { state: "begun", round: stored.rounds.at(-1)?.round ?? 0, rounds: plannedRounds(stored) };
+}

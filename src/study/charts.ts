@@ -1,0 +1,88 @@
+import type { Comparison, Group } from "./comparison.ts";
+import { dotChart } from "./dot-chart.ts";
+import { figure, partsOf, trajectory, type View } from "./figures.ts";
+import { lineChart } from "./line-chart.ts";
+import { lessIsBetter, LOSS } from "./measure.ts";
+
+export interface NamedChart {
+  /** `loss-common-by-round` */
+  readonly name: string;
+  /** What it shows, for those who cannot see it. */
+  readonly title: string;
+  readonly svg: string;
+}
+
+export interface ChartOptions {
+  readonly metric: string;
+  /** Writes a value of the metric. */
+  readonly format: (value: number) => string;
+}
+
+type Charted = Exclude<View, "worst">;
+
+const VIEW_TEXT: Readonly<Record<Charted, string>> = {
+  common: "common held-out set",
+  own: "each client's own held-out set, mean over clients",
+};
+
+/** Two charts for the common set and two for the clients' own, as far as there is something to draw. */
+export function chartsOf(comparison: Comparison, { metric, format }: ChartOptions): NamedChart[] {
+  return (["common", "own"] as const).flatMap((view) => {
+    const groups = comparison.groups.filter((group) => figure(group, metric, view, "final") !== undefined);
+    if (groups.length === 0) return [];
+    const what = metric === LOSS ? "Held-out loss" : `Held-out ${metric}`;
+    const better = lessIsBetter(metric) ? "lower is better" : "higher is better";
+    const unit = metric === LOSS ? `nats, ${better}` : better;
+    const base = comparison.bases.length === 1 ? figure(comparison.bases[0]!, metric, view, "base")?.mean : undefined;
+    const reference = base === undefined ? undefined : { label: `base ${format(base)}`, value: base };
+    const seeds = groups.some(({ runs }) => runs.length > 1);
+    const chart = (kind: string, title: string, draw: (title: string) => string): NamedChart => ({
+      name: `${metric.replaceAll(/[^\w-]/g, "_")}-${view}-${kind}`,
+      title,
+      svg: draw(title),
+    });
+    return [
+      chart("by-round", `${what} by round, ${VIEW_TEXT[view]}`, (title) =>
+        lineChart({
+          title,
+          subtitle: seeds ? `${unit}; band: lowest to highest of the seeds` : unit,
+          xLabel: "round",
+          reference,
+          series: groups.map((group) => ({
+            label: group.label,
+            points: trajectory(group, metric, view).map(({ round, spread: { mean, min, max } }) => ({
+              x: round,
+              y: mean,
+              min,
+              max,
+            })),
+          })),
+        }),
+      ),
+      chart("final", `${what} at the end, ${VIEW_TEXT[view]}`, (title) =>
+        dotChart({
+          title,
+          subtitle: `${unit}; small dots: ${partsText(groups, view)}`,
+          nameParts: view === "own",
+          reference,
+          rows: groups.map((group) => rowOf(group, metric, view, format)),
+        }),
+      ),
+    ];
+  });
+}
+
+function partsText(groups: readonly Group[], view: Charted): string {
+  if (view === "own") return "clients";
+  return groups.some(({ personal }) => personal) ? "seeds, and the clients' adapters where each has its own" : "seeds";
+}
+
+function rowOf(group: Group, metric: string, view: Charted, format: (value: number) => string) {
+  const { mean, sd } = figure(group, metric, view, "final")!;
+  return {
+    label: group.label,
+    value: mean,
+    text: sd === undefined ? format(mean) : `${format(mean)} ± ${format(sd)}`,
+    parts: partsOf(group, metric, view),
+  };
+}

@@ -1,0 +1,282 @@
+import { describe, expect, it } from "vitest";
+import { INVENTED, inventedFiles, inventedRun, inventedRuns } from "../../test/support/invented-runs.ts";
+import { compareRuns } from "./comparison.ts";
+import { comparisonCsv, scoresCsv } from "./csv.ts";
+import { costOf, figure, partsOf, trajectory } from "./figures.ts";
+import { matrixOf } from "./matrix.ts";
+import { spreadOf } from "./spread.ts";
+import { storedRun } from "./stored-run.ts";
+
+describe("a spread", () => {
+  it("is the mean, the sample standard deviation and the ends", () => {
+    // Squares about 5: 9 + 1 + 1 + 1 + 0 + 0 + 4 + 16 = 32; 32 / 7.
+    const spread = spreadOf([2, 4, 4, 4, 5, 5, 7, 9])!;
+    expect(spread).toMatchObject({ n: 8, mean: 5, min: 2, max: 9 });
+    expect(spread.sd).toBeCloseTo(Math.sqrt(32 / 7), 12);
+    expect(spreadOf([3])).toEqual({ n: 1, mean: 3, sd: undefined, min: 3, max: 3 });
+    expect(spreadOf([])).toBeUndefined();
+    expect(spreadOf([1, Number.NaN])!.mean).toBeNaN();
+  });
+});
+
+describe("figures of a group", () => {
+  const { groups, bases } = compareRuns(inventedRuns());
+  const [fedavg, local] = groups as [(typeof groups)[0], (typeof groups)[0]];
+
+  it("on the common set: mean and deviation over seeds, change run by run", () => {
+    const common = figure(fedavg, "loss", "common", "final")!;
+    expect(common).toMatchObject({ n: 2, min: 3, max: 3.2, over: "runs", clients: [] });
+    expect(common.mean).toBeCloseTo(3.1, 12);
+    expect(common.sd).toBeCloseTo(Math.sqrt(0.02), 12);
+    // 3 and 3.2 after 4.
+    expect(common.change).toBeCloseTo(-0.225, 12);
+  });
+
+  it("on the clients' own sets: each client weighs the same", () => {
+    const own = figure(fedavg, "loss", "own", "final")!;
+    // 3.5 and 3.8, after 4.5.
+    expect(own.mean).toBeCloseTo(3.65, 12);
+    expect(own.sd).toBeCloseTo(Math.sqrt(0.045), 12);
+    expect(own.change).toBeCloseTo((-1 / 4.5 - 0.7 / 4.5) / 2, 12);
+  });
+
+  it("of the worst client: the highest loss, but the lowest accuracy", () => {
+    expect(figure(fedavg, "loss", "worst", "final")).toMatchObject({ mean: 4.1, clients: ["b"] });
+    // 0.5 of b with seed 1, 0.4 of a with seed 2.
+    const accuracy = figure(fedavg, "accuracy", "worst", "final")!;
+    expect(accuracy.mean).toBeCloseTo(0.45, 12);
+    expect(accuracy.clients).toEqual(["b", "a"]);
+  });
+
+  it("of local training: the adapters' mean and range on the common set, each on its own set", () => {
+    expect(local.personal).toBe(true);
+    expect(figure(local, "loss", "common", "final")).toMatchObject({
+      n: 1,
+      mean: 3.8,
+      min: 3.6,
+      max: 4,
+      over: "adapters",
+    });
+    expect(figure(local, "loss", "own", "final")).toMatchObject({ mean: 3 });
+    expect(figure(local, "loss", "worst", "final")).toMatchObject({ mean: 3.5, clients: ["b"] });
+    expect(figure(local, "accuracy", "own", "final")).toBeUndefined();
+    expect(figure(local, "loss", "own", "final")!.change).toBeCloseTo(3 / 4.5 - 1, 12);
+    expect(partsOf(local, "loss", "common")).toEqual([
+      { name: "a", value: 3.6 },
+      { name: "b", value: 4 },
+    ]);
+  });
+
+  it("of the base: one row, from round 0", () => {
+    expect(bases).toHaveLength(1);
+    expect(figure(bases[0]!, "loss", "common", "base")).toMatchObject({ n: 2, mean: 4, sd: 0, change: undefined });
+    expect(figure(bases[0]!, "loss", "own", "base")).toMatchObject({ mean: 4.5 });
+  });
+
+  it("by round, and what a run costs", () => {
+    expect(trajectory(fedavg, "loss", "own").map(({ round, spread }) => [round, spread.min, spread.max])).toEqual([
+      [0, 4.5, 4.5],
+      [1, 4, 4.1],
+      [2, 3.5, expect.closeTo(3.8, 12)],
+    ]);
+    // Not every run measured accuracy after round 1.
+    expect(trajectory(fedavg, "accuracy", "common").map(({ round }) => round)).toEqual([0, 2]);
+    // Two rounds of 11 and of 12 seconds; two clients send 200 bytes each in each.
+    expect(costOf(fedavg)).toMatchObject({
+      seconds: { mean: 23, min: 22, max: 24 },
+      bytesUp: { mean: 800, sd: 0 },
+      bytesDown: { mean: 400 },
+    });
+  });
+
+  it("names clients in the order of how often they are the worst", () => {
+    const run = (seed: number, a: number, b: number) => inventedRun({ seed, rounds: [{}, { heldOut: { a, b } }] });
+    const [group] = compareRuns([run(1, 1, 2), run(2, 3, 2), run(3, 3, 2)]).groups;
+    expect(figure(group!, "loss", "worst", "final")!.clients).toEqual(["a", "b"]);
+  });
+
+  it("does not hide a loss that is no number", () => {
+    const { config, metrics } = inventedFiles({ rounds: [{}, { heldOut: { a: 2, b: Number.NaN } }] });
+    // JSON has no NaN: it becomes null.
+    const lost = storedRun("f", "f", config, JSON.parse(JSON.stringify(metrics)));
+    const [group] = compareRuns([lost]).groups;
+    expect(figure(group!, "loss", "own", "final")!.mean).toBeNaN();
+    expect(figure(group!, "loss", "worst", "final")).toMatchObject({ mean: Number.NaN, clients: ["b"] });
+  });
+});
+
+describe("rows", () => {
+  const simple = (seed: number, settings: object, more: object = {}) =>
+    inventedRun({
+      name: `r${seed}`,
+      seed,
+      settings: settings as Record<string, unknown>,
+      rounds: [{ heldOut: { a: 2 } }, { heldOut: { a: 1 } }],
+      ...more,
+    });
+  const other = (seed: number, momentum: number) =>
+    simple(seed, { federation: { algorithm: "other" }, training: { momentum } });
+  const avg = (seed: number) => simple(seed, {});
+
+  it("are runs that differ in the seed, or in what changes no score", () => {
+    const indifferent = { output: { saveEvery: 3 }, runtime: { threads: 2 }, evaluation: { every: 2, prompts: ["x"] } };
+    const { groups, columns } = compareRuns([avg(1), simple(2, indifferent), other(1, 0)]);
+    expect(groups.map(({ runs }) => runs.length)).toEqual([2, 1]);
+    expect(columns).toEqual(["algorithm"]);
+    expect(groups.map(({ label }) => label)).toEqual(["fedavg", "other"]);
+  });
+
+  it("show every setting that differs, the algorithm first, or what `by` says first", () => {
+    const steps = (localSteps: number) => simple(1, { training: { localSteps } });
+    const byDefault = compareRuns([steps(5), other(1, 0.1), other(1, 0.5)]);
+    expect(byDefault.columns).toEqual(["algorithm", "localSteps", "momentum"]);
+    expect(byDefault.groups.map(({ cells }) => cells)).toEqual([
+      ["fedavg", "5", "0"],
+      ["other", "10", "0.1"],
+      ["other", "10", "0.5"],
+    ]);
+    expect(byDefault.groups[1]!.label).toBe("other, localSteps 10, momentum 0.1");
+    const { columns, groups } = compareRuns([avg(1), other(1, 0.1), other(2, 0.1)], { by: ["training.momentum"] });
+    expect(columns).toEqual(["momentum", "algorithm"]);
+    expect(groups.map(({ label }) => label)).toEqual(["momentum 0", "momentum 0.1"]);
+    expect(compareRuns([steps(5), steps(10)]).groups.map(({ label }) => label)).toEqual([
+      "localSteps 5",
+      "localSteps 10",
+    ]);
+    expect(() => compareRuns([avg(1)], { by: ["federation.algoritm"] })).toThrow(/no run has a setting/);
+  });
+
+  it("can be called by their folders", () => {
+    const { columns, groups } = compareRuns(inventedRuns(), { names: true });
+    expect(columns).toEqual(["run"]);
+    expect(groups.map(({ label }) => label)).toEqual(["fedavg", "local"]);
+  });
+
+  it("keep an unfinished run out of the mean, and mark it", () => {
+    const part = simple(3, { federation: { rounds: 8 } }, { finished: false });
+    const whole = [1, 2].map((seed) => simple(seed, { federation: { rounds: 8 } }));
+    const { groups } = compareRuns([...whole, part]);
+    expect(groups.map(({ label, unfinished }) => [label, unfinished])).toEqual([
+      ["fedavg", undefined],
+      ["fedavg (round 1 of 8)", { round: 1, of: 8 }],
+    ]);
+    const nothing = compareRuns([inventedRun({ finished: false, rounds: [], plannedRounds: 4 })]);
+    expect(nothing.groups[0]).toMatchObject({ unfinished: { round: 0, of: 4 } });
+    expect(nothing.metrics).toEqual([]);
+  });
+
+  it("count a seed once", () => {
+    const { groups, warnings } = compareRuns([avg(1), { ...avg(1), folder: "runs/again" }]);
+    expect(groups.map(({ runs }) => runs.length)).toEqual([1]);
+    expect(warnings).toEqual(["runs/again has the settings and the seed of runs/r1 and is left out"]);
+  });
+});
+
+describe("warnings", () => {
+  const run = (name: string, more: object) =>
+    inventedRun({ name, rounds: [{ heldOut: { a: 2 } }, { heldOut: { a: 1 } }], ...more });
+
+  it("name runs with another base, other data or other held-out sets", () => {
+    expect(compareRuns([run("x", {}), run("y", { seed: 2 })]).warnings).toEqual([]);
+    const { warnings, bases } = compareRuns([
+      run("x", {}),
+      run("y", { model: "other", settings: { model: { base: "other" } } }),
+    ]);
+    expect(warnings).toEqual([expect.stringMatching(/^runs\/y: another base model than runs\/x/)]);
+    expect(bases.map(({ label }) => label)).toEqual(["base of model", "base of other"]);
+    expect(compareRuns([run("x", {}), run("y", { data: "other", settings: { data: { limit: 3 } } })]).warnings).toEqual(
+      [expect.stringMatching(/^runs\/y: other data than runs\/x/)],
+    );
+    const others = { rounds: [{ heldOut: { b: 2 } }], settings: { training: { localSteps: 3 } } };
+    expect(compareRuns([run("x", {}), run("y", others)]).warnings).toEqual([
+      expect.stringMatching(/^runs\/y: other held-out sets than runs\/x/),
+    ]);
+  });
+
+  it("are not given where the seed deals the records", () => {
+    const dealt = { settings: { data: { train: "all.jsonl" } } };
+    const runs = [run("x", { ...dealt, data: "one" }), run("y", { ...dealt, seed: 2, data: "two" })];
+    expect(compareRuns(runs).warnings).toEqual([]);
+    const again = run("z", {
+      ...dealt,
+      seed: 2,
+      data: "three",
+      settings: { ...dealt.settings, training: { localSteps: 2 } },
+    });
+    expect(compareRuns([...runs, again]).warnings).toEqual([expect.stringMatching(/^runs\/z: other data/)]);
+  });
+
+  it("are not given, and rows not told apart, where the same records lie elsewhere", () => {
+    const here = run("x", { settings: { data: { train: "a.jsonl" } } });
+    const there = run("y", { seed: 2, settings: { data: { train: "../a.jsonl" } } });
+    const { warnings, groups } = compareRuns([here, there]);
+    expect([warnings, groups.length]).toEqual([[], 1]);
+  });
+});
+
+describe("the matrix", () => {
+  it("has every adapter and every set, and the best of each column", () => {
+    const { sets, rows, best } = matrixOf(compareRuns(inventedRuns()), "loss");
+    expect(sets).toEqual(["a", "b", "common"]);
+    expect(rows.map(({ adapter, values }) => [adapter, ...values])).toEqual([
+      ["base", 4, 5, 4],
+      ["fedavg", expect.closeTo(3.2, 12), expect.closeTo(4.1, 12), expect.closeTo(3.1, 12)],
+      ["local: a", 2.5, 5.5, 3.6],
+      ["local: b", 5, 3.5, 4],
+    ]);
+    expect(best).toEqual([2, 3, 1]);
+  });
+
+  it("leaves out whom nothing was measured of, and lets the base not win", () => {
+    const { rows, best } = matrixOf(compareRuns(inventedRuns()), "accuracy");
+    expect(rows.map(({ adapter }) => adapter)).toEqual(["base", "fedavg"]);
+    expect(best).toEqual([1, 1, 1]);
+    const untrained = compareRuns([inventedRun({ rounds: [{ heldOut: { a: 1 } }], finished: false })]);
+    expect(matrixOf(untrained, "loss").best).toEqual([-1]);
+  });
+});
+
+describe("CSV", () => {
+  it("has a line for each number", () => {
+    const lines = comparisonCsv(compareRuns(inventedRuns())).split("\r\n");
+    expect(lines[0]).toBe("algorithm,state,seeds,quantity,over,n,mean,sd,min,max,change,worstClient");
+    const local = lines.find((line) => line.startsWith("local,finished,1,loss,own"))!.split(",");
+    expect(local.slice(5, 10)).toEqual(["1", "3", "", "3", "3"]);
+    expect(Number(local[10])).toBeCloseTo(-1 / 3, 12);
+    expect(lines).toContain("fedavg,finished,1 2,bytesUp,,2,800,0,800,800,,");
+    expect(lines.find((line) => line.startsWith("base,,1 2,loss,worst"))).toBe("base,,1 2,loss,worst,2,5,0,5,5,,b");
+  });
+
+  it("has a line for each score, and quotes what has to be", () => {
+    const lines = scoresCsv(compareRuns(inventedRuns())).split("\r\n");
+    expect(lines[0]).toBe("run,group,seed,round,adapter,set,records,metric,value");
+    expect(lines).toContain("runs/local-seed1,local,1,2,b,a,8,loss,5");
+    expect(lines).toContain("runs/fedavg-seed2,fedavg,2,2,global,common,8,accuracy,0.5");
+    expect(lines).toContain("runs/fedavg-seed1,fedavg,1,0,base,b,8,loss,5");
+    const odd = inventedRun({ rounds: [{}, { heldOut: { 'a "b", c': 1 } }] });
+    expect(scoresCsv(compareRuns([odd]))).toContain(',"a ""b"", c",');
+  });
+});
+
+describe("what a folder holds", () => {
+  const { config, metrics } = inventedFiles(INVENTED[0]!);
+
+  it("is a run whose rounds may lack what older versions did not measure", () => {
+    expect(storedRun("f", "f", config, { rounds: [{ round: 1, heldOut: { a: { loss: null } } }] }).rounds).toEqual([
+      expect.objectContaining({ round: 1, seconds: 0, bytesUp: 0 }),
+    ]);
+    expect(storedRun("f", "f", config).rounds).toEqual([]);
+    expect(storedRun("f", "f", config, metrics)).toMatchObject({ finished: true, totalSeconds: 60, seed: 1 });
+    const odd = JSON.parse('{"rounds":[{"round":1,"heldOut":{"__proto__":{"loss":2}}}]}') as unknown;
+    expect([...storedRun("f", "f", config, odd).rounds[0]!.heldOut.keys()]).toEqual(["__proto__"]);
+  });
+
+  it.each([
+    ["no configuration", {}, metrics, /config\.json of f is damaged/],
+    ["a list of rounds that is none", config, { rounds: 3 }, /metrics\.json of f is damaged: it holds no list/],
+    ["a document that is none", config, [], /metrics\.json of f is damaged/],
+    ["a round without its number", config, { rounds: [{}] }, /a round has no number/],
+  ])("is refused with %s", (_what, configJson, metricsJson, message) =>
+    expect(() => storedRun("f", "f", configJson, metricsJson)).toThrow(message),
+  );
+});

@@ -1,0 +1,69 @@
+import type { Comparison, Group } from "./comparison.ts";
+import { unfinishedText } from "./comparison.ts";
+import { costOf, figure, type Stage, VIEWS } from "./figures.ts";
+import type { Spread } from "./spread.ts";
+import type { StoredScores } from "./stored-run.ts";
+
+type Cell = string | number | undefined;
+
+/** A line for each number of the tables, as RFC 4180 has it. */
+export function comparisonCsv({ columns, bases, groups, metrics }: Comparison): string {
+  const rowsOf = (group: Group, stage: Stage): Cell[][] => {
+    const { cells, runs, unfinished } = group;
+    const state = unfinished === undefined ? "finished" : unfinishedText(unfinished);
+    const row = (quantity: string, over: string, spread: Spread, change?: number, worst = ""): Cell[] => [
+      ...cells,
+      stage === "base" ? "" : state,
+      runs.map(({ seed }) => seed).join(" "),
+      quantity,
+      over,
+      spread.n,
+      spread.mean,
+      spread.sd,
+      spread.min,
+      spread.max,
+      change,
+      worst,
+    ];
+    const scores = metrics.flatMap((metric) =>
+      VIEWS.flatMap((view) => {
+        const found = figure(group, metric, view, stage);
+        return found === undefined ? [] : [row(metric, view, found, found.change, found.clients.join(" "))];
+      }),
+    );
+    const { seconds, bytesUp, bytesDown } = costOf(group);
+    const costs = [row("seconds", "", seconds), row("bytesUp", "", bytesUp), row("bytesDown", "", bytesDown)];
+    return stage === "base" ? scores : [...scores, ...costs];
+  };
+  return csv(
+    [...columns, "state", "seeds", "quantity", "over", "n", "mean", "sd", "min", "max", "change", "worstClient"],
+    [...bases.flatMap((group) => rowsOf(group, "base")), ...groups.flatMap((group) => rowsOf(group, "final"))],
+  );
+}
+
+/** A line for each score of each run, round, adapter and set: what any other picture can be drawn from. */
+export function scoresCsv({ groups }: Comparison): string {
+  const rows = groups.flatMap(({ label, runs }) =>
+    runs.flatMap(({ folder, seed, rounds }) =>
+      rounds.flatMap(({ round, heldOut, personal }) => {
+        const of = (adapter: string, scores: StoredScores): Cell[][] =>
+          [...scores].flatMap(([set, { records, values }]) =>
+            [...values].map((score) => [folder, label, seed, round, adapter, set, records, ...score]),
+          );
+        const global = of(round === 0 ? "base" : "global", heldOut);
+        return [...global, ...[...personal].flatMap(([client, scores]) => of(client, scores))];
+      }),
+    ),
+  );
+  return csv(["run", "group", "seed", "round", "adapter", "set", "records", "metric", "value"], rows);
+}
+
+function csv(header: readonly string[], rows: readonly (readonly Cell[])[]): string {
+  return [header, ...rows].map((row) => `${row.map(cellText).join(",")}\r\n`).join("");
+}
+
+function cellText(cell: Cell): string {
+  if (cell === undefined || (typeof cell === "number" && !Number.isFinite(cell))) return "";
+  const text = String(cell);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

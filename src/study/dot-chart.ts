@@ -1,0 +1,132 @@
+import { fill, picture, seriesInk, stroke, text } from "./chart-style.ts";
+import { linearScale, paddedRange, ticksOf, tickTexts } from "./scale.ts";
+import { element, escaped, fitted, textPixels } from "./svg.ts";
+
+export interface DotRow {
+  readonly label: string;
+  readonly value: number;
+  /** The value as it is written beside the row. */
+  readonly text: string;
+  /** What the value is the mean of, as small dots. */
+  readonly parts: readonly { readonly name: string; readonly value: number }[];
+}
+
+export interface DotChart {
+  readonly title: string;
+  readonly subtitle: string;
+  readonly rows: readonly DotRow[];
+  readonly reference: { readonly label: string; readonly value: number } | undefined;
+  /** Writes the names of the lowest and highest small dot under them. */
+  readonly nameParts: boolean;
+}
+
+const WIDTH = 760;
+const TOP = 88;
+const BOTTOM = 34;
+const LABEL = { size: 13, most: 250 } as const;
+/** The rows keep at least this part of the axis; a reference that would take more is named at the edge instead. */
+const LEAST_PART = 0.3;
+
+/** A row a group: a large dot for its value, small ones for what it is the mean of, a dashed line to compare with. */
+export function dotChart({ title, subtitle, rows, reference, nameParts }: DotChart): string {
+  const values = rows.flatMap(({ value, parts }) => [value, ...parts.map((part) => part.value)]);
+  const own = paddedRange(values);
+  const withReference = paddedRange(reference === undefined ? values : [...values, reference.value]);
+  const far = (own[1] - own[0]) / (withReference[1] - withReference[0]) < LEAST_PART;
+  const range = far ? own : withReference;
+  const labels = rows.map(({ label }) => fitted(label, LABEL.size, LABEL.most));
+  const left = 28 + Math.max(0, ...labels.map((label) => textPixels(label, LABEL.size)));
+  const right = 28 + Math.max(0, ...rows.map((row) => textPixels(row.text, LABEL.size)));
+  const pitch = nameParts ? 46 : 34;
+  const bottom = TOP + rows.length * pitch;
+  const height = bottom + BOTTOM;
+  const x = linearScale(range, [left, WIDTH - right]);
+  const ticks = ticksOf(range, 7);
+  const texts = tickTexts(ticks);
+  const grid = ticks.flatMap((tick, i) => [
+    element("line", { x1: x(tick), x2: x(tick), y1: TOP - 8, y2: bottom, ...stroke("grid") }),
+    text(x(tick), bottom + 18, texts[i]!, { size: 11, ink: "muted", anchor: "middle" }),
+  ]);
+  const drawn = rows.flatMap((row, i) => {
+    const y = TOP + (i + 0.5) * pitch - (nameParts ? 5 : 0);
+    return [
+      text(left - 12, y + 4, labels[i]!, { size: LABEL.size, anchor: "end" }),
+      ...rowDots(row, y, i),
+      text(WIDTH - right + 14, y + 4, row.text, { size: LABEL.size }),
+    ];
+  });
+  return picture(WIDTH, height, title, [
+    text(16, 26, title, { size: 15, bold: true }),
+    text(16, 45, subtitle, { size: 12, ink: "muted" }),
+    ...grid,
+    ...referenceLine(),
+    ...drawn,
+  ]);
+
+  function rowDots({ value, parts }: DotRow, y: number, i: number): string[] {
+    if (!Number.isFinite(value)) return [];
+    const ink = seriesInk(i);
+    const small = parts.filter((part) => Number.isFinite(part.value)).sort((a, b) => a.value - b.value);
+    const [low, high] = [small[0], small.at(-1)];
+    const line =
+      low === undefined || high === undefined || small.length < 2
+        ? []
+        : [
+            element("line", {
+              x1: x(low.value),
+              x2: x(high.value),
+              y1: y,
+              y2: y,
+              "stroke-width": 1.5,
+              "stroke-opacity": 0.45,
+              ...stroke(ink),
+            }),
+            ...small.map((part) =>
+              element(
+                "circle",
+                { cx: x(part.value), cy: y, r: 3.5, "fill-opacity": 0.5, ...fill(ink) },
+                element("title", {}, escaped(`${part.name} ${part.value.toPrecision(4)}`)),
+              ),
+            ),
+          ];
+    const names =
+      nameParts && low !== undefined && high !== undefined && small.length > 1 ? partNames(low, high, y) : [];
+    return [...line, element("circle", { cx: x(value), cy: y, r: 6, ...fill(ink) }), ...names];
+  }
+
+  function partNames(low: DotRow["parts"][number], high: DotRow["parts"][number], y: number): string[] {
+    const size = 10;
+    const [from, to] = [low, high].map(({ name }) => fitted(name, size, 110)) as [string, string];
+    const room = x(high.value) - x(low.value) - (textPixels(from, size) + textPixels(to, size)) / 2;
+    const name = (at: number, words: string): string => {
+      const half = textPixels(words, size) / 2;
+      const place = Math.min(Math.max(at, left + half - 8), WIDTH - right + 8 - half);
+      return text(place, y + 19, words, { size, ink: "muted", anchor: "middle", halo: true });
+    };
+    return room < 8 ? [] : [name(x(low.value), from), name(x(high.value), to)];
+  }
+
+  function referenceLine(): string[] {
+    if (reference === undefined) return [];
+    if (far) {
+      const toRight = reference.value > range[1];
+      return [
+        text(toRight ? WIDTH - right : left, TOP - 16, toRight ? `${reference.label} →` : `← ${reference.label}`, {
+          size: 11,
+          ink: "muted",
+          anchor: toRight ? "end" : "start",
+        }),
+      ];
+    }
+    const at = x(reference.value);
+    const half = textPixels(reference.label, 11) / 2;
+    return [
+      element("line", { x1: at, x2: at, y1: TOP - 10, y2: bottom, "stroke-dasharray": "4 4", ...stroke("muted") }),
+      text(Math.min(Math.max(at, left + half), WIDTH - 16 - half), TOP - 16, reference.label, {
+        size: 11,
+        ink: "muted",
+        anchor: "middle",
+      }),
+    ];
+  }
+}

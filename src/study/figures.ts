@@ -1,0 +1,120 @@
+import { baseRound, type Group, lastRound } from "./comparison.ts";
+import { commonMean, type Measured, measure, ownMean, worstClient } from "./measure.ts";
+import { meanOf, type Spread, spreadOf } from "./spread.ts";
+import type { StoredRound, StoredRun } from "./stored-run.ts";
+
+/**
+ * What a metric is taken over: the common set; the clients' own sets, each weighing the same; the client that fares
+ * worst on its own.
+ */
+export const VIEWS = ["common", "own", "worst"] as const;
+export type View = (typeof VIEWS)[number];
+
+/** A number of a group: the mean over its runs. */
+export interface Figure extends Spread {
+  /** Mean over the runs of how much of its base's value each has lost or won: −0.12 is 12% less. */
+  readonly change: number | undefined;
+  /** What `min` and `max` lie between: the runs or, for the common set of a group with personal adapters, all of those. */
+  readonly over: "runs" | "adapters";
+  /** For `worst`: which client it was, the most frequent first. */
+  readonly clients: readonly string[];
+}
+
+export type Stage = "base" | "final";
+
+const ROUND: Readonly<Record<Stage, (run: StoredRun) => StoredRound | undefined>> = {
+  base: baseRound,
+  final: lastRound,
+};
+
+/** Undefined where nothing of it was measured. */
+export function figure({ runs, personal }: Group, metric: string, view: View, stage: Stage): Figure | undefined {
+  const measured = runs.flatMap((run) => {
+    const after = measureAt(ROUND[stage](run), metric);
+    return after === undefined ? [] : [{ after, before: measureAt(baseRound(run), metric) }];
+  });
+  const of = measured.flatMap(({ after, before }) => {
+    const value = valueOf(after, metric, view);
+    return value === undefined ? [] : [{ value, before: before && valueOf(before, metric, view) }];
+  });
+  const spread = spreadOf(of.map(({ value }) => value));
+  if (spread === undefined) return undefined;
+  const changes = of.flatMap(({ value, before }) => (before === undefined ? [] : [(value - before) / before]));
+  const adapters = view === "common" && personal && stage === "final";
+  const all = measured.flatMap(({ after }) => [...after.common.values()]);
+  return {
+    ...spread,
+    ...(adapters && { min: Math.min(...all), max: Math.max(...all) }),
+    change: stage === "base" || changes.length === 0 ? undefined : meanOf(changes),
+    over: adapters ? "adapters" : "runs",
+    clients: view === "worst" ? byFrequency(measured.flatMap(({ after }) => worstClient(after, metric) ?? [])) : [],
+  };
+}
+
+/** A view's value of one run. */
+export function valueOf(measured: Measured, metric: string, view: View): number | undefined {
+  if (view === "common") return commonMean(measured);
+  return view === "own" ? ownMean(measured) : worstClient(measured, metric)?.value;
+}
+
+/** By round, where all the group's runs were measured. */
+export function trajectory(
+  { runs }: Group,
+  metric: string,
+  view: View,
+): { readonly round: number; readonly spread: Spread }[] {
+  const [first] = runs;
+  return (first?.rounds ?? []).flatMap(({ round }) => {
+    const values = runs.flatMap((run) => {
+      const measured = measureAt(
+        run.rounds.find((each) => each.round === round),
+        metric,
+      );
+      return (measured && valueOf(measured, metric, view)) ?? [];
+    });
+    const spread = values.length === runs.length ? spreadOf(values) : undefined;
+    return spread === undefined ? [] : [{ round, spread }];
+  });
+}
+
+/**
+ * What a group's final value is the mean of: on their own sets, clients (each the mean over seeds); on the common set,
+ * seeds or, where clients have adapters of their own, those.
+ */
+export function partsOf(
+  { runs, personal }: Group,
+  metric: string,
+  view: "common" | "own",
+): { readonly name: string; readonly value: number }[] {
+  const values = new Map<string, number[]>();
+  for (const run of runs) {
+    for (const [name, value] of measureAt(lastRound(run), metric)?.[view] ?? []) {
+      const part = view === "own" || personal ? name : `seed ${run.seed}`;
+      values.set(part, [...(values.get(part) ?? []), value]);
+    }
+  }
+  return [...values].map(([name, of]) => ({ name, value: meanOf(of) }));
+}
+
+export interface Cost {
+  /** Wall time of the rounds, without evaluations. */
+  readonly seconds: Spread;
+  readonly bytesUp: Spread;
+  readonly bytesDown: Spread;
+}
+
+export function costOf({ runs }: Group): Cost {
+  const over = (key: "seconds" | "bytesUp" | "bytesDown"): Spread =>
+    spreadOf(runs.map(({ rounds }) => rounds.reduce((sum, round) => sum + round[key], 0)))!;
+  return { seconds: over("seconds"), bytesUp: over("bytesUp"), bytesDown: over("bytesDown") };
+}
+
+function measureAt(round: StoredRound | undefined, metric: string): Measured | undefined {
+  return round && measure(round, metric);
+}
+
+function byFrequency(worst: readonly { client: string }[]): string[] {
+  const counts = new Map<string, number>();
+  for (const { client } of worst) counts.set(client, (counts.get(client) ?? 0) + 1);
+  return [...counts.keys()].sort((a, b) => counts.get(b)! - counts.get(a)!);
+}

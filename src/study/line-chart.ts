@@ -1,0 +1,142 @@
+import { fill, picture, seriesDash, seriesInk, stroke, text } from "./chart-style.ts";
+import { linearScale, paddedRange, spreadOut, ticksOf, tickTexts } from "./scale.ts";
+import { element, fitted, pathThrough, textPixels } from "./svg.ts";
+
+export interface LineSeries {
+  readonly label: string;
+  /** `min` and `max` are the band's edges; the line's own value where there is no band. */
+  readonly points: readonly {
+    readonly x: number;
+    readonly y: number;
+    readonly min: number;
+    readonly max: number;
+  }[];
+}
+
+export interface LineChart {
+  readonly title: string;
+  readonly subtitle: string;
+  readonly xLabel: string;
+  readonly series: readonly LineSeries[];
+  /** A level to compare with, as a dashed line. */
+  readonly reference: { readonly label: string; readonly value: number } | undefined;
+}
+
+const WIDTH = 760;
+const HEIGHT = 420;
+const TOP = 66;
+const BOTTOM = 44;
+const LABEL = { size: 12, gap: 16, most: 250 } as const;
+
+/** Lines over whole numbers such as rounds, each with its name at its end. */
+export function lineChart({ title, subtitle, xLabel, series, reference }: LineChart): string {
+  const drawn = series.map(({ label, points }) => ({
+    label,
+    points: points.filter(({ y, min, max }) => [y, min, max].every(Number.isFinite)),
+  }));
+  const points = drawn.flatMap((each) => each.points);
+  const levels = reference === undefined ? [] : [reference.value];
+  const yRange = paddedRange([...points.flatMap(({ min, max }) => [min, max]), ...levels]);
+  const xs = points.map(({ x }) => x);
+  const xRange = [Math.min(...xs, 0), Math.max(...xs, 1)] as const;
+  const yTicks = ticksOf(yRange, 6);
+  const yTexts = tickTexts(yTicks);
+  const left = 24 + Math.max(...yTexts.map((each) => textPixels(each, 11)));
+  const labels = drawn.map(({ label }) => fitted(label, LABEL.size, LABEL.most));
+  const right = 34 + Math.max(0, ...[...labels, reference?.label ?? ""].map((each) => textPixels(each, LABEL.size)));
+  const x = linearScale(xRange, [left, WIDTH - right]);
+  const y = linearScale(yRange, [HEIGHT - BOTTOM, TOP]);
+  const end = x(xRange[1]);
+
+  const grid = yTicks.flatMap((tick, i) => [
+    element("line", { x1: left, x2: end, y1: y(tick), y2: y(tick), ...stroke("grid") }),
+    text(left - 8, y(tick) + 4, yTexts[i]!, { size: 11, ink: "muted", anchor: "end" }),
+  ]);
+  const xTicks = ticksOf(xRange, 10, 1).map((tick) =>
+    text(x(tick), HEIGHT - BOTTOM + 18, String(tick), { size: 11, ink: "muted", anchor: "middle" }),
+  );
+  const bands = drawn.map(({ points: own }, i) =>
+    own.some(({ min, max }) => max > min)
+      ? element("path", {
+          d: `${pathThrough([...own.map((p) => [x(p.x), y(p.max)] as const), ...own.toReversed().map((p) => [x(p.x), y(p.min)] as const)])}Z`,
+          "fill-opacity": 0.16,
+          ...fill(seriesInk(i)),
+        })
+      : "",
+  );
+  const lines = drawn.map(({ points: own }, i) =>
+    element("path", {
+      d: pathThrough(own.map((p) => [x(p.x), y(p.y)])),
+      fill: "none",
+      "stroke-width": 2,
+      "stroke-linejoin": "round",
+      "stroke-dasharray": seriesDash(i),
+      ...stroke(seriesInk(i)),
+    }),
+  );
+  const dots = drawn.flatMap(({ points: own }, i) =>
+    own.map((p) => element("circle", { cx: x(p.x), cy: y(p.y), r: 2.8, ...fill(seriesInk(i)) })),
+  );
+  return picture(WIDTH, HEIGHT, title, [
+    text(16, 26, title, { size: 15, bold: true }),
+    text(16, 45, subtitle, { size: 12, ink: "muted" }),
+    ...grid,
+    ...(reference === undefined
+      ? []
+      : [
+          element("line", {
+            x1: left,
+            x2: end,
+            y1: y(reference.value),
+            y2: y(reference.value),
+            "stroke-dasharray": "4 4",
+            ...stroke("muted"),
+          }),
+        ]),
+    ...xTicks,
+    text((left + end) / 2, HEIGHT - 8, xLabel, { size: 11, ink: "muted", anchor: "middle" }),
+    ...bands.filter((band) => band !== ""),
+    ...lines,
+    ...dots,
+    ...endLabels(),
+  ]);
+
+  /** Names beside the lines' ends, moved apart where they would overlap; a thin line leads to one that was moved. */
+  function endLabels(): string[] {
+    const ends = drawn.flatMap(({ points: own }, i) => {
+      const last = own.at(-1);
+      return last === undefined ? [] : [{ at: [x(last.x), y(last.y)] as const, words: labels[i]!, ink: seriesInk(i) }];
+    });
+    const all =
+      reference === undefined
+        ? ends
+        : [...ends, { at: [end, y(reference.value)] as const, words: reference.label, ink: "muted" as const }];
+    const places = spreadOut(
+      all.map(({ at }) => at[1]),
+      LABEL.gap,
+      [TOP, HEIGHT - BOTTOM],
+    );
+    return all.flatMap(({ at, words, ink }, i) => {
+      const place = places[i]!;
+      const moved = Math.abs(place - at[1]) > 3 || at[0] < end - 1;
+      return [
+        ...(moved
+          ? [
+              element("path", {
+                d: pathThrough([
+                  [at[0] + 5, at[1]],
+                  [end + 14, place],
+                ]),
+                fill: "none",
+                "stroke-opacity": 0.6,
+                // Not to be taken for the line going on.
+                "stroke-dasharray": "1 3",
+                ...stroke(ink),
+              }),
+            ]
+          : []),
+        text(end + 18, place + 4, words, { size: LABEL.size, ink }),
+      ];
+    });
+  }
+}

@@ -1,0 +1,66 @@
+import { COMMON_SET } from "../experiment/client-records.ts";
+import { meanOf } from "./spread.ts";
+import type { StoredRound, StoredScores } from "./stored-run.ts";
+
+export const LOSS = "loss";
+
+/** Which way is better; of what is not listed, more. */
+const LESS_IS_BETTER = new Set([LOSS, "rejectedReward"]);
+
+export function lessIsBetter(metric: string): boolean {
+  return LESS_IS_BETTER.has(metric);
+}
+
+/** One metric after one round of one run. */
+export interface Measured {
+  /** On the common held-out set, by adapter: `global` or, where every client has one of its own, the client. */
+  readonly common: ReadonlyMap<string, number>;
+  /** On each client's own set, with the global adapter or, where clients have their own, with the client's. */
+  readonly own: ReadonlyMap<string, number>;
+}
+
+/** Whether what was measured are the clients' own adapters, as with local training; there is no global one then. */
+export function isPersonal({ heldOut, personal }: StoredRound): boolean {
+  return heldOut.size === 0 && personal.size > 0;
+}
+
+/** Undefined where the round measured no such thing. */
+export function measure(round: StoredRound, metric: string): Measured | undefined {
+  const common = new Map<string, number>();
+  const own = new Map<string, number>();
+  const take = (scores: StoredScores, set: string, into: Map<string, number>, name: string): void => {
+    const value = scores.get(set)?.values.get(metric);
+    if (value !== undefined) into.set(name, value);
+  };
+  if (isPersonal(round)) {
+    for (const [client, scores] of round.personal) {
+      take(scores, COMMON_SET, common, client);
+      take(scores, client, own, client);
+    }
+  } else {
+    take(round.heldOut, COMMON_SET, common, "global");
+    for (const set of round.heldOut.keys()) if (set !== COMMON_SET) take(round.heldOut, set, own, set);
+  }
+  return common.size === 0 && own.size === 0 ? undefined : { common, own };
+}
+
+/** The mean over adapters; undefined where there is no common set. */
+export function commonMean({ common }: Measured): number | undefined {
+  return common.size === 0 ? undefined : meanOf([...common.values()]);
+}
+
+/** The mean over clients, each weighing the same; undefined where no client has a set. */
+export function ownMean({ own }: Measured): number | undefined {
+  return own.size === 0 ? undefined : meanOf([...own.values()]);
+}
+
+export function worstClient({ own }: Measured, metric: string): { client: string; value: number } | undefined {
+  let worst: { client: string; value: number } | undefined;
+  const sign = lessIsBetter(metric) ? 1 : -1;
+  for (const [client, value] of own) {
+    // A value that is no number is worse than any.
+    if (worst === undefined || Number.isNaN(value) || sign * value > sign * worst.value) worst = { client, value };
+    if (Number.isNaN(value)) break;
+  }
+  return worst;
+}

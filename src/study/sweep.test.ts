@@ -1,0 +1,154 @@
+import { describe, expect, it } from "vitest";
+import { UserError } from "../diagnostics/user-error.ts";
+import { planSweep, type Sweep } from "./sweep.ts";
+
+const EXPERIMENT = {
+  model: { base: "model" },
+  data: { clients: [{ name: "a", train: "a.jsonl" }] },
+  federation: { rounds: 7, minClients: 1 },
+};
+
+const plan = (value: unknown, settings: Record<string, unknown> = {}): Sweep =>
+  planSweep(value, { where: "claim.yaml", readExperiment: () => structuredClone(EXPERIMENT), settings });
+const sweep = (runs: unknown, more: object = {}) => ({ experiment: EXPERIMENT, runs, ...more });
+
+describe("a sweep", () => {
+  it("is each run with each of its seeds, the configuration's where it names none", () => {
+    const { runs, compare } = plan(
+      sweep([
+        { name: "few", set: { "training.localSteps": 2 }, seeds: [1, 2] },
+        { name: "many", set: { training: { localSteps: 20 } } },
+      ]),
+    );
+    expect(runs.map(({ folder, seed, config }) => [folder, seed, config.training.localSteps, config.seed])).toEqual([
+      ["few-seed1", 1, 2, 1],
+      ["few-seed2", 2, 2, 2],
+      ["many-seed42", 42, 20, 42],
+    ]);
+    expect(runs[2]!.config.federation.rounds).toBe(7);
+    expect(compare).toEqual({ names: true });
+  });
+
+  it("can have seeds in common, an experiment elsewhere, and settings from the command line", () => {
+    const runs = [
+      { name: "x", seeds: [9] },
+      { name: "y", set: { "federation.rounds": null } },
+    ];
+    const planned = plan({ experiment: "other.yaml", runs, seeds: [1, 2] }, { "runtime.threads": 1 }).runs;
+    expect(planned.map(({ folder }) => folder)).toEqual(["x-seed9", "y-seed1", "y-seed2"]);
+    expect(planned.map(({ config }) => config.federation.rounds)).toEqual([7, 10, 10]);
+    expect(planned.every(({ config }) => config.runtime.threads === 1)).toBe(true);
+  });
+
+  it("changes for all runs, then for each", () => {
+    const runs = [{ name: "x" }, { name: "y", set: { "federation.rounds": 3 } }];
+    const set = { federation: { rounds: 2 }, "training.localSteps": 4 };
+    const planned = plan(sweep(runs, { set })).runs;
+    expect(planned.map(({ config }) => [config.federation.rounds, config.training.localSteps])).toEqual([
+      [2, 4],
+      [3, 4],
+    ]);
+  });
+
+  it("says how to compare", () => {
+    const compare = { by: "training.localSteps", metric: "accuracy", matrix: true };
+    expect(plan(sweep([{ name: "x" }], { compare })).compare).toEqual({
+      by: ["training.localSteps"],
+      metric: "accuracy",
+      matrix: true,
+      names: false,
+    });
+  });
+
+  it("does not let one run change what another begins from", () => {
+    const runs = [{ name: "x", set: { "data.clients.0.name": "z" } }, { name: "y" }];
+    expect(plan(sweep(runs)).runs.map(({ config }) => config.data.clients![0]!.name)).toEqual(["z", "a"]);
+  });
+});
+
+describe("a sweep is refused for", () => {
+  it.each<[string, unknown, string, RegExp]>([
+    ["a misspelt key", { ...sweep([{ name: "x" }]), sedes: [1] }, "claim.yaml: unknown key 'sedes'", /'seeds'/],
+    [
+      "a misspelt key of a run",
+      sweep([{ nam: "x" }]),
+      "claim.yaml: unknown key 'runs[0].nam' (and 1 more mistake)",
+      /'runs\[0\]\.name'/,
+    ],
+    ["no name", sweep([{ set: {} }]), "claim.yaml: runs[0].name is missing", /Name of the run/],
+    [
+      "another misspelt key",
+      sweep([{ name: "x", sets: {} }]),
+      "claim.yaml: unknown key 'runs[0].sets'",
+      /'runs\[0\]\.set'/,
+    ],
+    ["no runs", sweep([]), "claim.yaml: runs is [], expected at least one entry", /name, set, seeds|undefined/],
+    ["no experiment", { runs: [{ name: "x" }] }, "claim.yaml: experiment is missing", /configuration/],
+    [
+      "two runs of a name",
+      sweep([{ name: "x" }, { name: "X" }]),
+      "claim.yaml: runs[0] and runs[1] are both called X (case does not count)",
+      /name of its own/,
+    ],
+    ["a seed twice", sweep([{ name: "x", seeds: [1, 1] }]), "claim.yaml: runs[0].seeds lists 1 twice", /same run/],
+    [
+      "a seed twice in common",
+      sweep([{ name: "x" }], { seeds: [3, 4, 3] }),
+      "claim.yaml: seeds lists 3 twice",
+      /same run/,
+    ],
+    [
+      "a seed and seeds",
+      sweep([{ name: "x", set: { seed: 1 }, seeds: [2] }]),
+      "claim.yaml: runs[0] (x) has seed among its settings, and seeds besides",
+      /one of them/,
+    ],
+    [
+      "a name that is no folder's",
+      sweep([{ name: "../x" }]),
+      'claim.yaml: runs[0].name is "../x", expected letters, digits, ., _ and -, a letter or digit first',
+      /folder/,
+    ],
+    [
+      "a misspelt setting",
+      sweep([{ name: "x", set: { "training.localStep": 1 } }]),
+      "claim.yaml, run x: unknown key 'training.localStep'",
+      /'training\.localSteps'/,
+    ],
+    [
+      "a value that is none",
+      sweep([{ name: "ok" }, { name: "x", set: { "federation.rounds": 0 } }]),
+      "claim.yaml, run x: federation.rounds is 0, expected integer >= 1",
+      /./,
+    ],
+    [
+      "settings at odds",
+      sweep([{ name: "x", set: { "federation.minClients": 5 } }]),
+      "claim.yaml, run x: federation.minClients is 5, but a round has 1 client",
+      /Lower/,
+    ],
+    [
+      "a setting inside a number",
+      sweep([{ name: "x", set: { "federation.rounds.first": 1 } }]),
+      "claim.yaml, run x: set federation.rounds.first: federation.rounds is 7, which has nothing inside to set",
+      /run --help-all/,
+    ],
+    [
+      "a misspelt way to compare",
+      sweep([{ name: "x" }], { compare: { bye: "a" } }),
+      "claim.yaml: unknown key 'compare.bye'",
+      /'compare\.by'/,
+    ],
+  ])("%s", (_what, value, message, hint) => {
+    let error: unknown;
+    try {
+      plan(value);
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toBeInstanceOf(UserError);
+    const { kind, message: got, hint: advice } = error as UserError;
+    expect([kind, got]).toEqual(["config", message]);
+    expect(String(advice)).toMatch(hint);
+  });
+});

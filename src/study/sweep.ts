@@ -1,0 +1,159 @@
+import { z } from "zod";
+import { UserError } from "../diagnostics/user-error.ts";
+import { setAt } from "../experiment/apply-setting.ts";
+import { explainAll, type Problem } from "../experiment/explain.ts";
+import type { JsonSchema } from "../experiment/json-schema.ts";
+import { parseExperiment } from "../experiment/parse.ts";
+import type { ExperimentConfig } from "../experiment/schema.ts";
+
+const text = z.string().min(1);
+const settingsOf = z.record(z.string(), z.unknown());
+const seeds = z.array(z.int().min(0)).min(1);
+
+/** The one place a sweep file's keys are written. */
+const sweepSchema = z.strictObject({
+  experiment: z
+    .union([text, settingsOf])
+    .describe("A configuration, or the path of one: what all runs have in common."),
+  set: settingsOf.default({}).describe("Settings that all runs change in the experiment, by dotted key."),
+  runs: z
+    .array(
+      z.strictObject({
+        name: text.describe("Name of the run, in tables and of its folder."),
+        set: settingsOf.default({}).describe("Settings this run changes besides: { federation.algorithm: fedavg }."),
+        seeds: seeds.optional().describe("Seeds to run it with; default: the sweep's, or else the configuration's."),
+      }),
+    )
+    .min(1)
+    .describe("What is run, one after another."),
+  seeds: seeds.optional().describe("Seeds of every run that names none."),
+  compare: z
+    .strictObject({
+      by: z
+        .union([text, z.array(text).min(1)])
+        .optional()
+        .describe("Setting or settings that label the rows."),
+      names: z.boolean().optional().describe("Label the rows by the runs' names; default: unless `by` is given."),
+      metric: text.optional().describe("What the charts show."),
+      matrix: z
+        .union([z.boolean(), text])
+        .default(false)
+        .describe("Whether, or by which metric, to show every adapter on every held-out set."),
+    })
+    .prefault({})
+    .describe("How the runs are compared in the end."),
+});
+
+export interface SweepRun {
+  readonly name: string;
+  readonly seed: number;
+  /** Of its run folder, in the sweep's. */
+  readonly folder: string;
+  readonly config: ExperimentConfig;
+}
+
+export interface Sweep {
+  readonly runs: readonly SweepRun[];
+  readonly compare: {
+    readonly by?: readonly string[];
+    readonly names?: boolean;
+    readonly metric?: string;
+    readonly matrix?: string | true;
+  };
+}
+
+export interface SweepOptions {
+  /** Names the file in errors. */
+  readonly where: string;
+  /** Reads the configuration a sweep names instead of holding one. */
+  readonly readExperiment: (path: string) => Record<string, unknown>;
+  /** Settings that every run is given last, by dotted key. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Checks a sweep file's content, the configuration of every run included, and lists the runs in order.
+ *
+ * @throws UserError of kind `config` for the first mistake.
+ */
+export function planSweep(value: unknown, { where, readExperiment, settings = {} }: SweepOptions): Sweep {
+  const parsed = sweepSchema.safeParse(value);
+  const problem = parsed.success
+    ? contradiction(parsed.data)
+    : explainAll(parsed.error.issues, value, z.toJSONSchema(sweepSchema, { io: "input" }) as JsonSchema);
+  if (problem !== undefined) throw new UserError("config", `${where}: ${problem.message}`, { hint: problem.hint });
+  const { experiment, runs, compare, ...common } = parsed.data!;
+  const shared = typeof experiment === "string" ? readExperiment(experiment) : experiment;
+  const planned = runs.flatMap(({ name, set, seeds: own }) => {
+    const of = `${where}, run ${name}`;
+    const configs = (own ?? common.seeds ?? [undefined]).map((seed) => {
+      const config = structuredClone(shared);
+      for (const [key, setting] of [common.set, set, settings, seed === undefined ? {} : { seed }].flatMap(leaves))
+        setAt(config, key, setting, (what, hint) => refused(of, key, what, hint));
+      return parseExperiment(config, of);
+    });
+    return configs.map((config) => ({ name, seed: config.seed, folder: `${name}-seed${config.seed}`, config }));
+  });
+  const { by, names = by === undefined, metric, matrix } = compare;
+  return {
+    runs: planned,
+    compare: {
+      ...(by !== undefined && { by: [by].flat() }),
+      ...(metric !== undefined && { metric }),
+      ...(matrix !== false && { matrix }),
+      names,
+    },
+  };
+}
+
+function refused(where: string, key: string, what: string, hint: string): UserError {
+  return new UserError("config", `${where}: set ${key}: ${what}`, { hint });
+}
+
+/** `federation: { rounds: 3 }` sets one setting of its section and leaves the others. Null takes a setting away. */
+function leaves(set: Readonly<Record<string, unknown>>): [string, unknown][] {
+  return Object.entries(set).flatMap(([key, value]): [string, unknown][] =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? leaves(value as Record<string, unknown>).map(([inner, setting]) => [`${key}.${inner}`, setting])
+      : [[key, value ?? undefined]],
+  );
+}
+
+/** A name is part of a folder's. */
+const NAME = /^[\p{L}\p{N}][\p{L}\p{N}._-]*$/u;
+
+function contradiction({ runs, seeds: common, set: shared }: z.output<typeof sweepSchema>): Problem | undefined {
+  const folded = runs.map(({ name }) => name.toLowerCase());
+  for (const [i, { name, set, seeds: own }] of runs.entries()) {
+    if (!NAME.test(name)) {
+      return {
+        message: `runs[${i}].name is ${JSON.stringify(name)}, expected letters, digits, ., _ and -, a letter or digit first`,
+        hint: "The run's folder is called so.",
+      };
+    }
+    const first = folded.indexOf(folded[i]!);
+    if (first < i) {
+      return {
+        message: `runs[${first}] and runs[${i}] are both called ${name}${runs[first]!.name === name ? "" : " (case does not count)"}`,
+        hint: "Give every run a name of its own; `seeds` runs one again with other seeds.",
+      };
+    }
+    if ((Object.hasOwn(set, "seed") || Object.hasOwn(shared, "seed")) && (own ?? common) !== undefined)
+      return {
+        message: `runs[${i}] (${name}) has seed among its settings, and seeds besides`,
+        hint: "Give one of them.",
+      };
+    const twice = firstTwice(own ?? []);
+    if (twice !== undefined) return twiceIn(`runs[${i}].seeds`, twice);
+  }
+  const twice = firstTwice(common ?? []);
+  return twice === undefined ? undefined : twiceIn("seeds", twice);
+}
+
+function firstTwice(values: readonly number[]): number | undefined {
+  return values.find((value, i) => values.indexOf(value) < i);
+}
+
+function twiceIn(where: string, seed: number): Problem {
+  return { message: `${where} lists ${seed} twice`, hint: "The same seed gives the same run." };
+}
