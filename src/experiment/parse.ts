@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import { UserError } from "../diagnostics/user-error.ts";
 import { explainAll, type Problem } from "./explain.ts";
 import { experimentSchema, type ExperimentConfig } from "./schema.ts";
