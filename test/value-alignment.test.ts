@@ -161,7 +161,7 @@ describe("killed again and again, a run with state ends with the same bytes and 
   test.each([
     ["scaffold", "adapter"],
     ["fedyogi", "adapter"],
-    ["local", "clients/guides/adapter"],
+    ["local", "client-adapters/guides"],
   ])(
     "dpo under %s: control variates, server moments, own adapters, reference",
     async (algorithm, adapter) => {

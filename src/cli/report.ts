@@ -49,7 +49,7 @@ export function reportLines(summary: RunSummary, options: ReportOptions): string
         [style("dim", "run folder"), folder],
         [
           style("dim", own === undefined ? "adapter" : "adapters"),
-          path.join(folder, own === undefined ? "adapter" : "clients"),
+          path.join(folder, own === undefined ? "adapter" : "client-adapters"),
         ],
         [style("dim", "in all"), totals],
       ],
