@@ -20,6 +20,7 @@ export { referenceRuntime } from "./train/reference-runtime.ts";
 export type { Runtime, RuntimeSession, RuntimeTensor } from "./train/runtime.ts";
 export { openScorer, type Score, type Scorer } from "./train/scorer.ts";
 
+export { DATASETS, type NamedDataset } from "./data/datasets.ts";
 export type { DataRecord } from "./data/record.ts";
 export { loadRecords } from "./data/source.ts";
 export { TEMPLATES } from "./data/template.ts";
@@ -40,6 +41,7 @@ export type { RunSummary } from "./experiment/summary.ts";
 
 export { loadAdapter, saveAdapter } from "./node/adapter-files.ts";
 export { readConfigFile } from "./node/config-file.ts";
+export { openHub, type Hub, type HubOptions, type Snapshot } from "./node/hub.ts";
 export { openModel } from "./node/model-source.ts";
 export { onnxRuntime } from "./node/onnx-runtime.ts";
 export { nodePlatform } from "./node/platform.ts";

@@ -5,7 +5,7 @@ import { progressBar } from "./bar.ts";
 import type { Style } from "./output.ts";
 import { counted, formatBytes, formatCount, formatDuration, formatLoss } from "./quantities.ts";
 import { colouredChange } from "./round-row.ts";
-import { commandLines, shellQuote, typedModel, typedPath } from "./shell.ts";
+import { commandLines, shellQuote, typedData, typedModel } from "./shell.ts";
 import { tableLines } from "./table.ts";
 import { clip, oneLine, printable, wrap } from "./text-width.ts";
 
@@ -140,7 +140,7 @@ function nextCommands({ config, baseDir, folder }: ReportOptions): string[][] {
       ...adapted,
       ...template,
       `--max-length ${data.maxLength}`,
-      `--data ${shellQuote(typedPath(baseDir, heldOut))}`,
+      `--data ${shellQuote(typedData(baseDir, heldOut))}`,
     ]);
   }
   return commands;

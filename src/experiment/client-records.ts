@@ -1,7 +1,7 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import type { FileReader } from "../data/file-reader.ts";
 import { PARTITIONERS } from "../data/partition.ts";
-import type { DataRecord } from "../data/record.ts";
+import type { DataRecord, RecordProblem } from "../data/record.ts";
 import { place } from "../data/row.ts";
 import { loadRecords } from "../data/source.ts";
 import { checkRoster } from "../federation/roster.ts";
@@ -29,8 +29,9 @@ export interface ClientRecords {
 export async function loadClientRecords(
   { data, federation, seed }: ExperimentConfig,
   files: FileReader,
+  onNote?: (message: string) => void,
 ): Promise<ClientRecords[]> {
-  const load = (paths: string | readonly string[]): Promise<DataRecord[]> => loadAll(files, paths, data);
+  const load = (paths: string | readonly string[]): Promise<DataRecord[]> => loadAll(files, paths, data, onNote);
   const given =
     data.clients === undefined
       ? dealt(await load(data.train!), data.partition, federation.clients, seed)
@@ -66,8 +67,9 @@ export async function loadCommonRecords(
   { data }: ExperimentConfig,
   files: FileReader,
   clients: readonly ClientRecords[],
+  onNote?: (message: string) => void,
 ): Promise<DataRecord[]> {
-  const records = data.heldOut === undefined ? [] : await loadAll(files, data.heldOut, data);
+  const records = data.heldOut === undefined ? [] : await loadAll(files, data.heldOut, data, onNote);
   refuseTrainedOn(records, "data.heldOut", clients);
   return records;
 }
@@ -89,6 +91,7 @@ async function loadAll(
   files: FileReader,
   paths: string | readonly string[],
   data: ExperimentConfig["data"],
+  onNote: (message: string) => void = () => {},
 ): Promise<DataRecord[]> {
   const list = [paths].flat();
   const twice = list.find((path, i) => list.indexOf(path) !== i);
@@ -96,10 +99,20 @@ async function loadAll(
   const loaded = await Promise.all(
     list.map((path) => loadRecords(files, path, { format: data.format, fields: data.fields })),
   );
+  for (const { records, skipped } of loaded) {
+    if (skipped.length > 0) onNote(skippedNote(skipped, records.length));
+  }
   const all = loaded.flatMap(({ records }) => records);
   if (new Set(all.map(({ id }) => id)).size === all.length) return all;
   // Two files of one name in different folders: their whole paths tell their records apart.
   return all.map((record) => ({ ...record, id: `${record.source.file}#${record.source.record}` }));
+}
+
+/** How many rows of a dataset are no records, and what is wrong with the first. */
+function skippedNote(skipped: readonly RecordProblem[], kept: number): string {
+  const [first] = skipped;
+  const count = `${skipped.length} of ${kept + skipped.length} rows of ${first!.source.file}`;
+  return `${count} cannot be used and are left out, the first of them ${first!.source.record}: ${first!.problem}`;
 }
 
 function dealt(

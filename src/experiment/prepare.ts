@@ -36,18 +36,20 @@ export interface Prepared {
 export interface PrepareOptions {
   /** One line about what is being done, before it is done. */
   readonly onProgress?: (message: string) => void;
+  /** A sentence a person should know, such as how many rows of a dataset are left out. */
+  readonly onNote?: (message: string) => void;
 }
 
 /** @throws UserError of kind `config`, `model` or `data` for anything a run could not work with. */
 export async function prepareExperiment(
   config: ExperimentConfig,
   platform: Platform,
-  { onProgress }: PrepareOptions = {},
+  { onProgress, onNote }: PrepareOptions = {},
 ): Promise<Prepared> {
   // Opening a base may take minutes; a mistake in the data shows before.
   onProgress?.("reading data");
-  const records = await loadClientRecords(config, platform.files);
-  const commonRecords = await loadCommonRecords(config, platform.files, records);
+  const records = await loadClientRecords(config, platform.files, onNote);
+  const commonRecords = await loadCommonRecords(config, platform.files, records, onNote);
   onProgress?.(`opening ${config.model.base}`);
   const model = await platform.openModel(config.model.base);
   const { maxLength } = config.data;
