@@ -89,6 +89,9 @@ describe("openfedllm", () => {
     expect(new Set(fetched)).toEqual(
       new Set(["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]),
     );
+    // As PEFT finds the base again.
+    const peft: unknown = JSON.parse(readFileSync(path.join(root, "runs/a/adapter/adapter_config.json"), "utf8"));
+    expect(peft).toMatchObject({ base_model_name_or_path: "acme/tiny", revision: "main" });
     const offline = await cli(["run", "e.yaml", "--out", "runs/b"], { HF_HUB_OFFLINE: "1" });
     expect(offline.status).toBe(0);
     const adapter = (run: string): Buffer =>
