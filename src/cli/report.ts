@@ -14,7 +14,7 @@ import {
   metricName,
 } from "./quantities.ts";
 import { colouredChange } from "./round-row.ts";
-import { commandLines, shellQuote, typedModel, typedPath } from "./shell.ts";
+import { commandLines, shellQuote, typedData, typedModel } from "./shell.ts";
 import { tableLines } from "./table.ts";
 import { clip, oneLine, printable, wrap } from "./text-width.ts";
 
@@ -180,7 +180,7 @@ function nextCommands({ config, baseDir, folder }: ReportOptions, adapter: strin
       ...adapted,
       ...template,
       `--max-length ${data.maxLength}`,
-      `--data ${shellQuote(typedPath(baseDir, heldOut))}`,
+      `--data ${shellQuote(typedData(baseDir, heldOut))}`,
     ]);
   }
   return commands;
