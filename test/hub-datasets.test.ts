@@ -297,6 +297,27 @@ describe("every registered name", () => {
     expect(records.map(({ fields }) => fields["type"])).toEqual(["Algebra", "Geometry"]);
   });
 
+  it("pairs of answers, where a job learns from preferences", async () => {
+    const pairs = async (name: string): Promise<unknown[]> =>
+      (await loadRecords(reader(), name, { learnFrom: "preferences" })).records.map(({ content }) => content);
+    const said = (content: string) => [{ role: "user", content }];
+    expect(await pairs("Anthropic/hh-rlhf")).toEqual(
+      ["harmless?", "helpful?"].map((question) => ({
+        kind: "preference",
+        prompt: said(question),
+        chosen: "Yes.",
+        rejected: "No.",
+      })),
+    );
+    expect(await pairs("HuggingFaceH4/ultrafeedback_binarized")).toEqual([
+      { kind: "preference", prompt: said("Why?"), chosen: "Because.", rejected: "No." },
+    ]);
+    await expect(loadRecords(reader(), "Anthropic/hh-rlhf")).rejects.toMatchObject({
+      kind: "data",
+      message: expect.stringContaining("this is preference data"),
+    });
+  });
+
   it("of a dataset that is gone: the error names what holds the same", async () => {
     server.intercept = (seen, _request, response) => {
       if (!seen.path.includes("/datasets/lighteval/MATH/")) return false;
