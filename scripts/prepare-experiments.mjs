@@ -60,9 +60,9 @@ const fiqa = (split) =>
   );
 for (const split of ["train", "test"]) write(`fiqa.${split}.jsonl`, fiqa(split));
 
-// HH-RLHF: pairs whose longer dialogue is short, so that a run takes minutes.
-const LONGEST = 900;
-for (const domain of ["helpful-base", "helpful-online", "helpful-rejection-sampled", "harmless-base"]) {
+// HH-RLHF: pairs whose longer dialogue is short, so that a run takes minutes; the online part has hardly any as short.
+const LONGEST = { "helpful-base": 600, "helpful-online": 900, "helpful-rejection-sampled": 600, "harmless-base": 600 };
+for (const [domain, longest] of Object.entries(LONGEST)) {
   const pairs = lines(gunzipSync(read("hh-rlhf", `${domain}-test.jsonl.gz`)).toString("utf8")).map((line) =>
     JSON.parse(line),
   );
@@ -71,7 +71,7 @@ for (const domain of ["helpful-base", "helpful-online", "helpful-rejection-sampl
     `hh-${domain}.jsonl`,
     pairs.filter(({ chosen, rejected }) => {
       const [a, b] = [last(chosen), last(rejected)];
-      return Math.max(chosen.length, rejected.length) <= LONGEST && a !== "" && b !== "" && a !== b;
+      return Math.max(chosen.length, rejected.length) <= longest && a !== "" && b !== "" && a !== b;
     }),
   );
 }

@@ -25,6 +25,7 @@ export type { Runtime, RuntimeSession, RuntimeTensor } from "./train/runtime.ts"
 export { openScorer, type Score, type Scorer } from "./train/scorer.ts";
 export { addTallies, meansOf, type Tally } from "./train/tally.ts";
 
+export { DATASETS, type NamedDataset } from "./data/datasets.ts";
 export type { DataRecord } from "./data/record.ts";
 export { loadRecords } from "./data/source.ts";
 export { TEMPLATES } from "./data/template.ts";
@@ -51,6 +52,7 @@ export type { StoredRun } from "./study/stored-run.ts";
 
 export { loadAdapter, saveAdapter } from "./node/adapter-files.ts";
 export { readConfigFile } from "./node/config-file.ts";
+export { openHub, type Hub, type HubOptions, type Snapshot } from "./node/hub.ts";
 export { openModel } from "./node/model-source.ts";
 export { onnxRuntime } from "./node/onnx-runtime.ts";
 export { nodePlatform } from "./node/platform.ts";

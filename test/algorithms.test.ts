@@ -80,10 +80,10 @@ describe("on a model", () => {
     const alone = await run({ clients: ["bolts"] });
     const local = await run({ federation: { algorithm: "local" } });
     expect(local.summary.clientAdapters).toEqual(
-      Object.fromEntries(CLIENTS.map((name) => [name, `clients/${name}/adapter`])),
+      Object.fromEntries(CLIENTS.map((name) => [name, `client-adapters/${name}`])),
     );
-    expect(adapterHash(local.folder, "clients", "bolts", "adapter")).toBe(alone.summary.adapter);
-    expect(new Set(CLIENTS.map((name) => adapterHash(local.folder, "clients", name, "adapter"))).size).toBe(3);
+    expect(adapterHash(local.folder, "client-adapters", "bolts")).toBe(alone.summary.adapter);
+    expect(new Set(CLIENTS.map((name) => adapterHash(local.folder, "client-adapters", name))).size).toBe(3);
   });
 
   test("local sends nothing, has no common adapter, and scores each client's own", async () => {

@@ -21,7 +21,7 @@ import { writeTinyData, writeTinyModel } from "./support/tiny-model.ts";
 const CLI = path.join(import.meta.dirname, "..", "dist", "cli", "main.js");
 const folder = mkdtempSync(path.join(tmpdir(), "openfedllm-bad-"));
 const at = (...names: string[]): string => path.join(folder, ...names);
-const ENV = { ...process.env, OPENFEDLLM_CACHE: at("cache"), NO_COLOR: "1" };
+const ENV = { ...process.env, OPENFEDLLM_CACHE: at("cache"), HF_HOME: at("hf"), HF_HUB_OFFLINE: "1", NO_COLOR: "1" };
 delete (ENV as Record<string, string | undefined>)["NOT_SET"];
 
 const CONFIG = {
@@ -483,8 +483,8 @@ describe("a base model", () => {
     ],
     [
       "Qwen/Qwen2-0.5B",
-      /downloading Qwen\/Qwen2-0\.5B from the Hugging Face Hub is not available yet$/,
-      /give its folder/,
+      /^model Qwen\/Qwen2-0\.5B cannot be downloaded, because HF_HUB_OFFLINE is set, and .*; nor is there a folder /,
+      /^Unset HF_HUB_OFFLINE/,
     ],
   ])("%s", (ref, error, hint) => fails(run(`model.base=${ref}`), "model", error, hint));
 

@@ -102,7 +102,7 @@ describe("every objective learns a preference, together", () => {
   test("before training the loss of dpo is log 2, on every set, and dropout is off", async () => {
     const { summary, events } = await runIn(folder, config({ name: "dpo" }, { federation: { rounds: 1 } }));
     for (const { before } of summary.heldOut) expect(before).toBeCloseTo(Math.LN2, 12);
-    const [first] = events.filter((event) => event.type === "client-step");
+    const first = events.find((event) => event.type === "client-step");
     expect(first!.loss).toBeCloseTo(Math.LN2, 5);
   });
 });
@@ -161,7 +161,7 @@ describe("killed again and again, a run with state ends with the same bytes and 
   test.each([
     ["scaffold", "adapter"],
     ["fedyogi", "adapter"],
-    ["local", "clients/guides/adapter"],
+    ["local", "client-adapters/guides"],
   ])(
     "dpo under %s: control variates, server moments, own adapters, reference",
     async (algorithm, adapter) => {

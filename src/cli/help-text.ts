@@ -56,6 +56,10 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ["npx openfedllm config my.yaml --set adapter.rank=16"],
     ["npx openfedllm config --schema > openfedllm.schema.json"],
   ],
+  download: [
+    ["npx openfedllm download HuggingFaceTB/SmolLM2-135M", "a model"],
+    ["npx openfedllm download tatsu-lab/alpaca", "a dataset"],
+  ],
 };
 
 export function examplesOf(command: string): readonly Example[] {

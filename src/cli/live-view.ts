@@ -28,7 +28,6 @@ export function liveView(output: Output, area: LiveArea): RunView {
   const heading = (): void => {
     const note = dataNote(reports, facts!.maxLength);
     area.print(runHeading(facts!, progress!, frame()));
-    for (const each of facts!.notes) warn(oneLine(each));
     if (note !== undefined) warn(note);
     area.print([clip(roundHeading(output.style), frame().columns)]);
   };

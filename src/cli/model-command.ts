@@ -22,10 +22,11 @@ export async function withModel<T>(
   const area = new LiveArea(stderr);
   const status = stderr.live ? liveStatus(stderr, area) : quietStatus(plainStatus(stderr));
   const interruption: Interruption = watchInterruption(() => {});
-  const options = { threads, onConvert: status.converting };
+  const { signal } = interruption;
+  const { converting, downloading, note } = status;
+  const options = { threads, onConvert: converting, onDownload: downloading, onNote: note, signal };
   try {
     const platform = nodePlatform(options);
-    const { signal } = interruption;
     // Opening a model takes no signal, and nothing is lost by leaving it.
     return await interruption.before(work({ platform, status, signal, clearStatus: () => area.clear() }));
   } finally {
@@ -34,7 +35,7 @@ export async function withModel<T>(
   }
 }
 
-/** A log of these commands says only what takes long: converting a model. */
-function quietStatus({ converting }: Status): Status {
-  return { say: () => {}, converting };
+/** A log of these commands says only what takes long, fetching and converting a model, and what a person should know. */
+function quietStatus(status: Status): Status {
+  return { ...status, say: () => {} };
 }

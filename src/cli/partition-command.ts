@@ -3,6 +3,7 @@ import { describeData } from "../experiment/prepare.ts";
 import { readConfigFile } from "../node/config-file.ts";
 import { fileReader } from "../node/files.ts";
 import { DEFAULT_COLUMNS, type CommandContext } from "./command-context.ts";
+import { withHub } from "./hub-work.ts";
 import { partitionLines } from "./partition-picture.ts";
 
 export interface PartitionFlags {
@@ -13,10 +14,13 @@ export interface PartitionFlags {
 export async function partitionCommand(
   configFile: string,
   { set, json }: PartitionFlags,
-  { stdout }: CommandContext,
+  context: CommandContext,
 ): Promise<void> {
+  const { stdout } = context;
   const config = readConfigFile(configFile, set);
-  const description = await describeData(config, { files: fileReader(path.dirname(configFile)) });
+  const description = await withHub(context, ({ hub }) =>
+    describeData(config, { files: fileReader(path.dirname(configFile), hub) }),
+  );
   const text = json
     ? JSON.stringify(description)
     : partitionLines(description, { columns: stdout.columns() ?? DEFAULT_COLUMNS, style: stdout.style }).join("\n");

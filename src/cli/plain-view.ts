@@ -72,8 +72,7 @@ export class PlainLines {
         );
         const start = `start: ${oneLine(this.#facts.model)}, ${counted(event.clients.length, "client")} (${names}), ${counted(event.rounds, "round")} of ${event.algorithm}, ${this.#facts.adapter}, in ${oneLine(this.#facts.folder)}`;
         const note = dataNote(this.#reports, this.#facts.maxLength);
-        const notes = [...this.#facts.notes, ...(note === undefined ? [] : [note])];
-        return [start, ...notes.map((each) => `data: ${oneLine(each)}`)];
+        return note === undefined ? [start] : [start, `data: ${note}`];
       }
       case "run-resume":
         return [`going on with round ${event.afterRound + 1}`];

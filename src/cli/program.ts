@@ -5,6 +5,7 @@ import { allSettingsHelp, commonSettingsHelp, examplesHelp } from "./help-text.t
 import { collect, numberFlag, textFlag } from "./option-values.ts";
 import type { CompareFlags } from "./compare-command.ts";
 import type { ConfigFlags } from "./config-command.ts";
+import type { DownloadFlags } from "./download-command.ts";
 import type { GenerateFlags } from "./generate-command.ts";
 import type { PartitionFlags } from "./partition-command.ts";
 import type { RunFlags } from "./run-command.ts";
@@ -35,7 +36,9 @@ const setOption = (): Option =>
     .argParser(collect)
     .default([], "none");
 const modelOption = (): Option =>
-  new Option("--model <ref>", "base model: a local folder, or npm:package").argParser(textFlag).makeOptionMandatory();
+  new Option("--model <ref>", "base model: a local folder, org/name on the Hugging Face Hub, or npm:package")
+    .argParser(textFlag)
+    .makeOptionMandatory();
 const adapterOption = (): Option =>
   new Option("--adapter <folder>", "adapter to apply to it (PEFT layout); default: the bare base").argParser(textFlag);
 const templateOption = (): Option =>
@@ -82,7 +85,11 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .description("Sums the log-probabilities of the answers in a data file, record by record.")
     .addOption(modelOption())
     .addOption(adapterOption())
-    .requiredOption("--data <file>", "records to score (jsonl, json, csv, tsv, parquet)", textFlag)
+    .requiredOption(
+      "--data <file>",
+      "records to score (jsonl, json, csv, tsv, parquet), or a dataset of the Hub",
+      textFlag,
+    )
     .addOption(templateOption())
     .option("--json", "write a line of JSON for each record, the totals last")
     .addOption(
@@ -192,6 +199,17 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .option("--schema", "print the JSON Schema, for editors")
     .action(async (config: string | undefined, flags: ConfigFlags) =>
       (await import("./config-command.ts")).configCommand(config, flags, context),
+    );
+
+  program
+    .command("download")
+    .summary("fetch a model or a dataset of the Hugging Face Hub beforehand")
+    .description("Fetches a model or a dataset of the Hugging Face Hub into its cache and prints the folder.")
+    .argument("<ref>", "org/name of a model, or a dataset as data.train takes it", textFlag)
+    .option("--revision <name>", "branch, tag or commit; the same as @name in the reference", textFlag)
+    .option("--dataset", "the name is a dataset's, also where it is none of the known ones")
+    .action(async (ref: string, flags: DownloadFlags) =>
+      (await import("./download-command.ts")).downloadCommand(ref, flags, context),
     );
 
   for (const command of [program, ...program.commands]) {

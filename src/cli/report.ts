@@ -14,7 +14,7 @@ import {
   metricName,
 } from "./quantities.ts";
 import { colouredChange } from "./round-row.ts";
-import { commandLines, shellQuote, typedModel, typedPath } from "./shell.ts";
+import { commandLines, shellQuote, typedData, typedModel } from "./shell.ts";
 import { tableLines } from "./table.ts";
 import { clip, oneLine, printable, wrap } from "./text-width.ts";
 
@@ -49,7 +49,7 @@ export function reportLines(summary: RunSummary, options: ReportOptions): string
         [style("dim", "run folder"), folder],
         [
           style("dim", own === undefined ? "adapter" : "adapters"),
-          path.join(folder, own === undefined ? "adapter" : "clients"),
+          path.join(folder, own === undefined ? "adapter" : "client-adapters"),
         ],
         [style("dim", "in all"), totals],
       ],
@@ -180,7 +180,7 @@ function nextCommands({ config, baseDir, folder }: ReportOptions, adapter: strin
       ...adapted,
       ...template,
       `--max-length ${data.maxLength}`,
-      `--data ${shellQuote(typedPath(baseDir, heldOut))}`,
+      `--data ${shellQuote(typedData(baseDir, heldOut))}`,
     ]);
   }
   return commands;

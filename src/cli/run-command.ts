@@ -63,10 +63,16 @@ export async function trainIn(
   const view = json ? jsonView(stdout, stderr) : live ? liveView(stderr, area) : plainView(stderr);
   const interruption = watchInterruption(() => view.note("stopping after this step… (Ctrl-C again stops at once)"));
   try {
-    const options = { baseDir, threads: config.runtime.threads, onConvert: status.converting };
-    const platform = nodePlatform(options);
+    const platform = nodePlatform({
+      baseDir,
+      threads: config.runtime.threads,
+      onConvert: status.converting,
+      onDownload: status.downloading,
+      onNote: status.note,
+      signal: interruption.signal,
+    });
     const prepared = await interruption
-      .before(prepareExperiment(config, platform, { onProgress: status.say }))
+      .before(prepareExperiment(config, platform, { onProgress: status.say, onNote: status.note }))
       .catch((error: unknown) => {
         if (!interruption.signal.aborted) throw error;
         throw new UserError("interrupted", "Stopped before training began.", {

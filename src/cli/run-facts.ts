@@ -13,14 +13,9 @@ export interface RunFacts {
   readonly maxLength: number;
   readonly evaluateEvery: number;
   readonly prompts: number;
-  /** What else to say of the data before training: rows that were left out. */
-  readonly notes: readonly string[];
 }
 
-export function runFacts(
-  { config, model, notes }: Pick<Prepared, "config" | "model" | "notes">,
-  folder: string,
-): RunFacts {
+export function runFacts({ config, model }: Pick<Prepared, "config" | "model">, folder: string): RunFacts {
   const { family, layers, hiddenSize } = model.config;
   const { rank, targets } = config.adapter;
   const objective = config.objective.name === "sft" ? "" : `${config.objective.name}, `;
@@ -32,7 +27,6 @@ export function runFacts(
     maxLength: config.data.maxLength,
     evaluateEvery: config.evaluation.every,
     prompts: config.evaluation.prompts.length,
-    notes,
   };
 }
 

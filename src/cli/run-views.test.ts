@@ -18,7 +18,6 @@ const FACTS: RunFacts = {
   maxLength: 64,
   evaluateEvery: 1,
   prompts: 1,
-  notes: [],
 };
 const CLIENTS = ["bank", "市役所"];
 

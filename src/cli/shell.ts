@@ -1,4 +1,7 @@
+import { existsSync } from "node:fs";
 import path from "node:path";
+import { parseDatasetRef } from "../data/dataset-ref.ts";
+import { parseHubModel } from "../node/hub-model.ts";
 
 /** An argument as a POSIX shell reads it back: quoted only where it must be. */
 export function shellQuote(argument: string): string {
@@ -30,5 +33,12 @@ export function typedPath(baseDir: string, given: string, cwd: string = process.
 
 /** The same for a model reference, which need not be a path. */
 export function typedModel(baseDir: string, ref: string, cwd: string = process.cwd()): string {
-  return ref.startsWith("npm:") ? ref : typedPath(baseDir, ref, cwd);
+  if (ref.startsWith("npm:")) return ref;
+  const isOfHub = parseHubModel(ref) !== undefined && !existsSync(path.resolve(cwd, baseDir, ref));
+  return isOfHub ? ref : typedPath(baseDir, ref, cwd);
+}
+
+/** The same for data: a dataset of the Hub stays as it is written. */
+export function typedData(baseDir: string, given: string, cwd: string = process.cwd()): string {
+  return parseDatasetRef(given) === undefined ? typedPath(baseDir, given, cwd) : given;
 }

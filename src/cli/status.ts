@@ -10,16 +10,29 @@ interface ConversionProgress {
   readonly totalBytes: number;
 }
 
+interface Download {
+  readonly repository: string;
+  readonly file: string;
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+}
+
 /** What is being done before there is anything to show: opening a model, converting its weights, reading data. */
 export interface Status {
   readonly say: (what: string) => void;
   /** Weights being read (`hash`) or converted to the engine's layout, the first time a model is used. */
   readonly converting: (progress: ConversionProgress) => void;
+  /** Files coming from the Hub. */
+  readonly downloading: (progress: Download) => void;
+  /** A sentence that stays. */
+  readonly note: (text: string) => void;
 }
 
 const CONVERTING = "converting the weights (only the first time)";
-/** In a log, conversion is worth a line each quarter. */
+/** In a log, what takes long is worth a line each quarter. */
 const LOG_QUARTERS = 4;
+/** In a log, a download of less is not worth a line. */
+const LOG_BYTES = 1_000_000;
 
 /** On a terminal: one line that is redrawn. */
 export function liveStatus(output: Output, area: LiveArea): Status {
@@ -47,20 +60,33 @@ export function liveStatus(output: Output, area: LiveArea): Status {
           : `${CONVERTING} ${percent}% of ${formatBytes(totalBytes)}`;
       area.show(draw);
     },
+    downloading({ repository, file, doneBytes, totalBytes }) {
+      const percent = totalBytes === 0 ? 100 : Math.floor((100 * doneBytes) / totalBytes);
+      what = oneLine(`downloading ${repository} ${percent}% of ${formatBytes(totalBytes)} (${file})`);
+      area.show(draw);
+    },
+    note: (text) => area.print([oneLine(text)]),
   };
 }
 
 /** In a log: a line for each thing that takes long. */
 export function plainStatus(output: Output): Status {
-  let reported = -1;
+  let reported = "";
+  const quarterOf = (what: string, doneBytes: number, totalBytes: number): void => {
+    const quarter = Math.floor((LOG_QUARTERS * doneBytes) / totalBytes);
+    const line = `${what} ${(100 * quarter) / LOG_QUARTERS}% of ${formatBytes(totalBytes)}`;
+    if (line === reported) return;
+    reported = line;
+    output.write(`${line}\n`);
+  };
   return {
     say: (what) => output.write(`${oneLine(what)}\n`),
     converting({ stage, doneBytes, totalBytes }) {
-      if (stage !== "convert" || totalBytes === 0) return;
-      const quarter = Math.floor((LOG_QUARTERS * doneBytes) / totalBytes);
-      if (quarter === reported) return;
-      reported = quarter;
-      output.write(`${CONVERTING} ${(100 * quarter) / LOG_QUARTERS}% of ${formatBytes(totalBytes)}\n`);
+      if (stage === "convert" && totalBytes > 0) quarterOf(CONVERTING, doneBytes, totalBytes);
     },
+    downloading({ repository, doneBytes, totalBytes }) {
+      if (totalBytes >= LOG_BYTES) quarterOf(`downloading ${oneLine(repository)}`, doneBytes, totalBytes);
+    },
+    note: (text) => output.write(`${oneLine(text)}\n`),
   };
 }

@@ -1,23 +1,39 @@
-import { parquetReadObjects } from "hyparquet";
+import { parquetMetadataAsync, parquetReadObjects, type AsyncBuffer } from "hyparquet";
+import { compressors } from "hyparquet-compressors";
 import { UserError } from "../diagnostics/user-error.ts";
 import type { Row, SourcedRow } from "./row.ts";
 
-/** Parquet, uncompressed or Snappy (what datasets on the Hub use). 64-bit integers become numbers where exact. */
+/** Parquet in memory, with any compression in use but LZO. 64-bit integers become numbers where exact. */
 export async function readParquet(bytes: Uint8Array, file: string): Promise<SourcedRow[]> {
   const buffer = bytes.slice().buffer;
-  let rows: Row[];
+  return readOpenParquet(
+    { byteLength: buffer.byteLength, slice: (start: number, end?: number) => buffer.slice(start, end) },
+    file,
+  );
+}
+
+/** The same, from a file that need not fit into memory: a group of rows is read at a time. */
+export async function readOpenParquet(source: AsyncBuffer, file: string): Promise<SourcedRow[]> {
+  const rows: SourcedRow[] = [];
   try {
-    rows = await parquetReadObjects({
-      file: { byteLength: buffer.byteLength, slice: (start: number, end?: number) => buffer.slice(start, end) },
-    });
+    const metadata = await parquetMetadataAsync(source);
+    for (const group of metadata.row_groups) {
+      const rowStart = rows.length;
+      const rowEnd = rowStart + Number(group.num_rows);
+      const read: Row[] = await parquetReadObjects({ file: source, metadata, compressors, rowStart, rowEnd });
+      for (const fields of read) {
+        rows.push({ source: { file, record: rows.length + 1 }, fields: plain(fields) as Row });
+      }
+    }
   } catch (cause) {
+    if (cause instanceof UserError) throw cause;
     const reason = (cause as Error).message;
     throw new UserError("data", `${file}: not a Parquet file this program can read (${reason})`, {
       cause,
       ...(reason.includes("compression") ? { hint: "Write it again with Snappy compression, or as JSON Lines." } : {}),
     });
   }
-  return rows.map((fields, i) => ({ source: { file, record: i + 1 }, fields: plain(fields) as Row }));
+  return rows;
 }
 
 /** Values JSON could hold, so that a record looks the same whatever format it came in. */

@@ -1,9 +1,11 @@
 import { nearest } from "../diagnostics/nearest.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { readDelimited } from "./csv.ts";
+import { datasetHint, parseDatasetRef } from "./dataset-ref.ts";
+import { datasetRows } from "./dataset-rows.ts";
 import type { FileReader } from "./file-reader.ts";
 import { readJson, readJsonLines } from "./json.ts";
-import { readParquet } from "./parquet.ts";
+import { readOpenParquet, readParquet } from "./parquet.ts";
 import {
   parseRows,
   recordError,
@@ -33,7 +35,10 @@ export interface SourceOptions {
   readonly fields?: FieldMap | undefined;
   /** What the job learns from (default `answers`): the same row may hold an answer and a preference. */
   readonly learnFrom?: LearnFrom | undefined;
-  /** What to do with a row that is no record (default `refuse`: an error that counts them all). */
+  /**
+   * What to do with a row that is no record. Default for a file `refuse`, an error that counts them all; for a dataset of the
+   * Hub, which nobody here can correct, `skip`.
+   */
   readonly invalid?: "refuse" | "skip" | undefined;
 }
 
@@ -44,25 +49,51 @@ export interface LoadedRecords {
 }
 
 /**
- * The records of one file, in its order.
+ * The records of one file or one dataset of the Hub (`parseDatasetRef`), in its order.
  *
- * @throws UserError("data") for a file that cannot be read or parsed, a bad record, or no record at all.
+ * @throws UserError("data") for one that cannot be read or parsed, a bad record, or no record at all.
  */
 export async function loadRecords(
   reader: FileReader,
   path: string,
   options: SourceOptions = {},
 ): Promise<LoadedRecords> {
-  const format = options.format ?? formatOf(path);
+  const ref = parseDatasetRef(path);
+  const rows =
+    ref === undefined
+      ? await readRows(reader, path, path, options.format)
+      : await datasetRows(reader, ref, (file, name) => readRows(reader, file, name));
+  const { records, problems } = parseRows(rows, ref?.named?.fields ?? options.fields, options.learnFrom);
+  const skip = (options.invalid ?? (ref === undefined ? "refuse" : "skip")) === "skip";
+  if (problems.length > 0 && (!skip || records.length === 0)) throw recordError(problems);
+  if (records.length === 0)
+    throw new UserError("data", `${path}: no records`, { hint: "Put records in it, or leave it out." });
+  if (ref === undefined) return { records, skipped: problems };
+  return {
+    records: records.map((record) => ({ ...record, id: `${ref.label}#${record.source.record}` })),
+    skipped: problems,
+  };
+}
+
+/** The rows of one file, called `name` in messages. */
+async function readRows(
+  reader: FileReader,
+  path: string,
+  name: string,
+  format: FormatName = formatOf(path),
+): Promise<SourcedRow[]> {
+  if (format === "parquet" && reader.open !== undefined && !/\.gz$/i.test(path)) {
+    const file = await reader.open(path);
+    try {
+      return await readOpenParquet(file, name);
+    } finally {
+      await file.close();
+    }
+  }
   const stored = await reader.read(path);
   // By content too: a browser unpacks some downloads on its own, and names lie.
   const packed = stored[0] === 0x1f && stored[1] === 0x8b;
-  const rows = await FORMATS[format](packed ? await gunzip(stored, path) : stored, path);
-  const { records, problems } = parseRows(rows, options.fields, options.learnFrom);
-  if (problems.length > 0 && (options.invalid !== "skip" || records.length === 0)) throw recordError(problems);
-  if (records.length === 0)
-    throw new UserError("data", `${path}: no records`, { hint: "Put records in it, or leave it out." });
-  return { records, skipped: problems };
+  return FORMATS[format](packed ? await gunzip(stored, name) : stored, name);
 }
 
 function formatOf(path: string): FormatName {
@@ -70,8 +101,11 @@ function formatOf(path: string): FormatName {
   if (extension === "ndjson") return "jsonl";
   if (Object.hasOwn(FORMATS, extension)) return extension as FormatName;
   const near = nearest(extension, Object.keys(FORMATS));
-  throw new UserError("data", `${path}: unknown data format, expected one of ${Object.keys(FORMATS).join(", ")}`, {
-    hint: near === undefined ? "Say which it is with `format`." : `If it is ${near}, set \`format: ${near}\`.`,
+  const dataset = near === undefined ? datasetHint(path) : undefined;
+  const what = dataset === undefined ? "unknown data format" : "no known dataset, and an unknown data format";
+  throw new UserError("data", `${path}: ${what}, expected one of ${Object.keys(FORMATS).join(", ")}`, {
+    hint:
+      dataset ?? (near === undefined ? "Say which it is with `format`." : `If it is ${near}, set \`format: ${near}\`.`),
   });
 }
 

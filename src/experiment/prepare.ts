@@ -55,8 +55,6 @@ export interface Prepared {
   /** Those who train: the clients, or one that holds all their records where the algorithm pools them. */
   readonly trainers: readonly Pick<PreparedClient, "name" | "train">[];
   readonly algorithm: Algorithm;
-  /** What a person should know of the data: rows that were left out. */
-  readonly notes: readonly string[];
   /** The common held-out set; empty where none is configured. */
   readonly common: HeldOut;
 }
@@ -64,19 +62,20 @@ export interface Prepared {
 export interface PrepareOptions {
   /** One line about what is being done, before it is done. */
   readonly onProgress?: (message: string) => void;
+  /** A sentence a person should know, such as how many rows of a dataset are left out. */
+  readonly onNote?: (message: string) => void;
 }
 
 /** @throws UserError of kind `config`, `model` or `data` for anything a run could not work with. */
 export async function prepareExperiment(
   config: ExperimentConfig,
   platform: Platform,
-  { onProgress }: PrepareOptions = {},
+  { onProgress, onNote }: PrepareOptions = {},
 ): Promise<Prepared> {
   // Opening a base may take minutes; a mistake in the data shows before.
   onProgress?.("reading data");
-  const notes: string[] = [];
-  const records = await loadClientRecords(config, platform.files, (note) => notes.push(note));
-  const commonRecords = await loadCommonRecords(config, platform.files, records, (note) => notes.push(note));
+  const records = await loadClientRecords(config, platform.files, onNote);
+  const commonRecords = await loadCommonRecords(config, platform.files, records, onNote);
   onProgress?.(`opening ${config.model.base}`);
   const model = await platform.openModel(config.model.base);
   const { maxLength } = config.data;
@@ -161,7 +160,7 @@ export async function prepareExperiment(
   const algorithm = ALGORITHMS[config.federation.algorithm]({ ...config.federation, fidelity: config.fidelity });
   const trainers =
     algorithm.data === "pooled" ? [{ name: POOLED, train: clients.flatMap(({ train }) => train) }] : clients;
-  return { config, model, tokenizer, template, lora, objective, clients, trainers, algorithm, common, notes };
+  return { config, model, tokenizer, template, lora, objective, clients, trainers, algorithm, common };
 }
 
 /** What the client that holds everybody's records is called. */

@@ -143,7 +143,7 @@ export async function runExperiment(
     } else {
       clientAdapters = {};
       for (const { name } of trainers) {
-        const place = `clients/${keySegment(name)}/adapter`;
+        const place = `client-adapters/${keySegment(name)}`;
         clientAdapters[name] = await store.saveAdapter(place, config.adapter, await ownAdapter(name), model.ref);
       }
     }

@@ -23,7 +23,7 @@ const files = z.union([text, z.array(text).min(1)]);
 
 const clientFiles = z.strictObject({
   name: text.describe("Name of the client, in tables, events and the run folder."),
-  train: files.describe("File or files it trains on."),
+  train: files.describe("Files, or datasets of the Hugging Face Hub, it trains on."),
   heldOut: files.optional().describe("File or files it is evaluated on and never trains on."),
 });
 
@@ -34,7 +34,7 @@ const clientFiles = z.strictObject({
 export const experimentSchema = z.strictObject({
   model: z.strictObject({
     base: text.describe(
-      "Base model: a local folder in Hugging Face layout, or npm:package. LLaMA, Mistral, Qwen2, Qwen3 architectures.",
+      "Base model: a local folder in Hugging Face layout, org/name on the Hugging Face Hub (@revision after it), or npm:package. LLaMA, Mistral, Qwen2, Qwen3 architectures.",
     ),
   }),
 
@@ -59,7 +59,9 @@ export const experimentSchema = z.strictObject({
       .describe("One entry a client, each with files of its own. Instead of `train`."),
     train: files
       .optional()
-      .describe("File or files that are pooled and dealt to `federation.clients` clients by `partition`."),
+      .describe(
+        "Files, or datasets of the Hugging Face Hub (docs/hub.md), that are pooled and dealt to `federation.clients` clients by `partition`.",
+      ),
     partition: z
       .strictObject({
         by: names(PARTITIONERS).default("iid").describe("How pooled records are dealt to clients."),

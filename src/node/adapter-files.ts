@@ -7,6 +7,7 @@ import { type Params, toFloat32 } from "../tensor/params.ts";
 import { decodeSafetensors, encodeSafetensors } from "../tensor/safetensors.ts";
 import { storageError, writeAtomically } from "./durable-file.ts";
 import { nearFile } from "./files.ts";
+import { parseHubModel } from "./hub-model.ts";
 import { exists, readJson } from "./model-files.ts";
 
 const CONFIG = "adapter_config.json";
@@ -64,8 +65,14 @@ export async function saveAdapter(dir: string, config: AdapterConfig, params: Pa
   try {
     await mkdir(dir, { recursive: true });
     await writeAtomically(path.join(dir, TENSORS), encodeSafetensors(toFloat32(params), { format: "pt" }));
-    await writeAtomically(path.join(dir, CONFIG), `${JSON.stringify(toPeftConfig(config, baseName), null, 2)}\n`);
+    await writeAtomically(path.join(dir, CONFIG), `${JSON.stringify(peftConfig(config, baseName), null, 2)}\n`);
   } catch (cause) {
     throw storageError(dir, "write", cause);
   }
+}
+
+/** PEFT looks for a base of the Hub by its name alone, and has a key of its own for the revision. */
+function peftConfig(config: AdapterConfig, baseName: string): Record<string, unknown> {
+  const { id = baseName, revision } = parseHubModel(baseName) ?? {};
+  return { ...toPeftConfig(config, id), ...(revision !== undefined && { revision }) };
 }

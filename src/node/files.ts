@@ -1,26 +1,49 @@
 import { readdirSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import path from "node:path";
+import { datasetHint } from "../data/dataset-ref.ts";
 import type { FileReader } from "../data/file-reader.ts";
 import { nearest } from "../diagnostics/nearest.ts";
 import { UserError } from "../diagnostics/user-error.ts";
+import { fetchDataset } from "./hub-dataset.ts";
+import { type Hub, openHub } from "./hub.ts";
 
-/** Data files on disk; relative paths are taken from `folder`. */
-export function fileReader(folder: string = process.cwd()): FileReader {
+/** Data files on disk, relative paths taken from `folder`, and datasets of the Hub. */
+export function fileReader(folder: string = process.cwd(), hub: () => Hub = openHub): FileReader {
   return {
-    async read(file) {
-      const absolute = path.resolve(folder, file);
-      try {
-        return await readFile(absolute);
-      } catch (cause) {
-        const { code } = cause as NodeJS.ErrnoException;
-        if (code === "ENOENT" || code === "ENOTDIR") throw notFound(file, absolute, cause);
-        const what =
-          code === "EISDIR" ? "is a folder, expected a file" : `cannot be read (${(cause as Error).message})`;
-        throw new UserError("data", `${file} ${what}`, { cause });
-      }
-    },
+    read: (file) => reading(folder, file, (absolute) => readFile(absolute)),
+    open: (file) =>
+      reading(folder, file, async (absolute) => {
+        const handle = await open(absolute);
+        const { size } = await handle.stat();
+        return {
+          byteLength: size,
+          async slice(start, end = size) {
+            const bytes = new Uint8Array(Math.min(end, size) - start);
+            for (let filled = 0; filled < bytes.length;) {
+              const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, start + filled);
+              if (bytesRead === 0) throw new Error(`it ended at byte ${start + filled}`);
+              filled += bytesRead;
+            }
+            return bytes.buffer;
+          },
+          close: () => handle.close(),
+        };
+      }),
+    dataset: async (ref) => (await fetchDataset(hub(), ref)).files,
   };
+}
+
+async function reading<T>(folder: string, file: string, work: (absolute: string) => Promise<T>): Promise<T> {
+  const absolute = path.resolve(folder, file);
+  try {
+    return await work(absolute);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") throw notFound(file, absolute, cause);
+    const what = code === "EISDIR" ? "is a folder, expected a file" : `cannot be read (${(cause as Error).message})`;
+    throw new UserError("data", `${file} ${what}`, { cause });
+  }
 }
 
 /** The entry of a missing file's folder that was most likely meant, written as the missing one was. */
@@ -42,7 +65,7 @@ function notFound(file: string, absolute: string, cause: unknown): UserError {
   const names = namesIn(parent);
   if (names === undefined)
     return new UserError("data", `no file ${file}: there is no folder ${parent}`, {
-      hint: "Correct the path; one that is not absolute starts at the configuration's folder.",
+      hint: datasetHint(file) ?? "Correct the path; one that is not absolute starts at the configuration's folder.",
       cause,
     });
   const near = nearFile(file, absolute);

@@ -4,6 +4,9 @@ import path from "node:path";
 import { UserError } from "../diagnostics/user-error.ts";
 import { storageError } from "./durable-file.ts";
 
+/** A living process has the folder. */
+export class FolderInUse extends UserError {}
+
 /** Locks this very process has. */
 const held = new Set<string>();
 
@@ -11,7 +14,7 @@ const held = new Set<string>();
  * Takes a folder for this process; returns what gives it back. The lock of a process that died is taken over. It holds
  * among the processes of one machine.
  *
- * @throws UserError of kind `storage` naming the process that has it.
+ * @throws FolderInUse (a UserError of kind `storage`) naming the process that has it.
  */
 export function lockFolder(folder: string): () => void {
   const file = path.resolve(folder, "lock");
@@ -70,8 +73,8 @@ function ownerOf(file: string): number | undefined {
   }
 }
 
-function inUse(file: string, folder: string, owner: number): UserError {
-  return new UserError("storage", `another process (${owner}) works in the run folder ${folder}`, {
+function inUse(file: string, folder: string, owner: number): FolderInUse {
+  return new FolderInUse("storage", `another process (${owner}) works in the run folder ${folder}`, {
     hint: `Wait for it, stop it, or choose another folder with --out. If there is no such run, remove ${file}.`,
   });
 }

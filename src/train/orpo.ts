@@ -8,8 +8,7 @@ const COEFFICIENTS = "objective.coefficients";
 
 /**
  * ORPO (Hong et al. 2024, eq. 6 and 7), without a base: −u(chosen) − λ·log σ(logit e^u(chosen) − logit e^u(rejected)), u
- * the mean log-probability of an answer's tokens. `beta` is λ. The first part is each pair's mean over its answer; TRL
- * takes one mean over all tokens of a batch, prompts included.
+ * the mean log-probability of an answer's tokens. `beta` is λ. The first part is each pair's mean over its own answer.
  */
 export function orpo({ beta = 0.1 }: ObjectiveSettings): Objective {
   return {

@@ -1,0 +1,81 @@
+import { expect, test } from "vitest";
+import { memoryExchange } from "../federation/memory-exchange.ts";
+import type { Example, PairExample, RatedExample } from "../train/example.ts";
+import { referenceCache, type ReferencedItem } from "./reference-cache.ts";
+
+const example = (id: string): Example => ({ id, tokens: Int32Array.of(1, 2), supervised: Uint8Array.of(0, 1) });
+const pair = (i: number): PairExample => ({ id: `p${i}`, chosen: example(`c${i}`), rejected: example(`r${i}`) });
+const rated = (i: number): RatedExample => ({
+  id: `a${i}`,
+  answer: example(`a${i}`),
+  desirable: i % 2 === 0,
+  mismatched: example(`m${i}`),
+});
+
+/** A base that gives each item numbers of its own, tells which it was asked for, and can fail at one. */
+function base(failAt?: string) {
+  const asked: string[] = [];
+  const told: string[] = [];
+  return {
+    asked,
+    told,
+    options: {
+      async measure<T extends ReferencedItem>(items: readonly T[]): Promise<T[]> {
+        if (items.some(({ id }) => id === failAt)) throw new Error("killed");
+        asked.push(...items.map(({ id }) => id));
+        return items.map((item) => {
+          const value = -Number(item.id.slice(1)) - 0.1;
+          return "chosen" in item
+            ? { ...item, reference: { chosen: value, rejected: value / 3 } }
+            : { ...item, reference: { answer: value, mismatched: value / 7 } };
+        });
+      },
+      onProgress: (_: unknown, done: number, of: number) => told.push(`${done}/${of}`),
+      onDone: (_: unknown, records: number) => told.push(`done ${records}`),
+    },
+  };
+}
+
+const items = Array.from({ length: 150 }, (_, i) => pair(i));
+const whose = { client: "Zürich", set: "train" } as const;
+
+test("asks the base once a record, in chunks, and gives the same numbers after a restart to the last bit", async () => {
+  const store = memoryExchange();
+  const first = base();
+  const cache = referenceCache({ store, ...first.options });
+  const filled = await cache.of(whose, items);
+  expect(await cache.of(whose, items)).toBe(filled);
+  expect(first.asked).toEqual(items.map(({ id }) => id));
+  expect(first.told).toEqual(["64/150", "128/150", "150/150", "done 150"]);
+  expect(filled[149]!.reference).toEqual({ chosen: -149.1, rejected: -149.1 / 3 });
+
+  const second = base();
+  expect(await referenceCache({ store, ...second.options }).of(whose, items)).toEqual(filled);
+  expect(second.asked).toEqual([]);
+});
+
+test("what a crash left out is all that is asked for again", async () => {
+  const store = memoryExchange();
+  const dying = base("p100");
+  const cache = referenceCache({ store, ...dying.options });
+  await expect(cache.of(whose, items)).rejects.toThrow("killed");
+  // The same process may try again, too.
+  await expect(cache.of(whose, items)).rejects.toThrow("killed");
+  const next = base();
+  const filled = await referenceCache({ store, ...next.options }).of(whose, items);
+  expect(dying.asked).toHaveLength(64);
+  expect(next.asked).toEqual(items.slice(64).map(({ id }) => id));
+  expect(filled.map(({ id }) => id)).toEqual(items.map(({ id }) => id));
+});
+
+test("keeps clients, sets and kinds of items apart", async () => {
+  const store = memoryExchange();
+  const { options, asked } = base();
+  const cache = referenceCache({ store, ...options });
+  await cache.of(whose, items.slice(0, 2));
+  const heldOut = await cache.of({ ...whose, set: "heldOut" }, [rated(8)]);
+  const other = await cache.of({ ...whose, client: "Bern" }, [pair(9)]);
+  expect(heldOut[0]!.reference).toEqual({ answer: -8.1, mismatched: -8.1 / 7 });
+  expect(other[0]!.reference!.chosen).toBe(-9.1);
+  expect(asked).toEqual(["p0", "p1", "a8", "p9"]);
+});
