@@ -144,6 +144,18 @@ describe("heldOutRecords", () => {
   });
 });
 
+test("poolLimit takes records of the whole pool before they are dealt, by the seed", async () => {
+  const pooled = (poolLimit: number, seed = 42) =>
+    load({ data: { train: ["a.jsonl", "b.jsonl"], poolLimit }, federation: { clients: 3 }, seed });
+  const dealt = async (...args: Parameters<typeof pooled>): Promise<string[]> =>
+    sorted((await pooled(...args)).flatMap(({ train }) => ids(train)));
+  expect((await pooled(12)).map(({ train }) => train.length)).toEqual([4, 4, 4]);
+  expect(await dealt(12)).toEqual(await dealt(12));
+  expect(await dealt(12, 43)).not.toEqual(await dealt(12));
+  expect(await dealt(1000)).toHaveLength(50);
+  await expect(load({ data: { ...OWN, poolLimit: 3 } })).rejects.toThrow("data.poolLimit is for pooled records");
+});
+
 describe("limit", () => {
   test("is drawn from what is left after holding out, by the seed", async () => {
     const [[whole], [limited], [again], [other]] = await Promise.all([

@@ -5,7 +5,7 @@ import { countProblems, type DataRecord, type RecordProblem } from "../data/reco
 import { place } from "../data/row.ts";
 import { loadRecords } from "../data/source.ts";
 import { checkRoster } from "../federation/roster.ts";
-import { stream } from "../tensor/random.ts";
+import { type RandomStream, stream } from "../tensor/random.ts";
 import { participation } from "./parse.ts";
 import { OBJECTIVES } from "../train/objective-registry.ts";
 import type { ExperimentConfig } from "./schema.ts";
@@ -36,7 +36,12 @@ export async function loadClientRecords(
   const load = (paths: string | readonly string[]): Promise<DataRecord[]> => loadAll(files, paths, config, onNote);
   const given =
     data.clients === undefined
-      ? dealt(await load(data.train!), data.partition, federation.clients, seed)
+      ? dealt(
+          limited(await load(data.train!), data.poolLimit, stream(seed, "pool")),
+          data.partition,
+          federation.clients,
+          seed,
+        )
       : await Promise.all(
           data.clients.map(async ({ name, train, heldOut }) => ({
             name,
@@ -51,7 +56,7 @@ export async function loadClientRecords(
   }
   const clients = given.map(({ name, train, heldOut }) => {
     const split = heldOut === undefined ? holdOut(name, train, data.heldOutRecords, seed) : { train, heldOut };
-    return { name, train: limited(name, split.train, data.limit, seed), heldOut: split.heldOut };
+    return { name, train: limited(split.train, data.limit, stream(seed, "limit", name)), heldOut: split.heldOut };
   });
   for (const { name, heldOut } of clients) refuseTrainedOn(heldOut, `client ${name}`, clients);
   checkRoster(clients.map(({ name, train, heldOut }) => ({ name, records: train.length, heldOut: heldOut.length })));
@@ -154,14 +159,12 @@ function holdOut(client: string, records: readonly DataRecord[], count: number, 
   return { train: records.filter((_, i) => !chosen.has(i)), heldOut: records.filter((_, i) => chosen.has(i)) };
 }
 
+/** At most so many of the records, in their order. */
 function limited(
-  client: string,
   records: readonly DataRecord[],
   limit: number | undefined,
-  seed: number,
+  random: RandomStream,
 ): readonly DataRecord[] {
   if (limit === undefined || limit >= records.length) return records;
-  return stream(seed, "limit", client)
-    .sample(records.length, limit)
-    .map((i) => records[i]!);
+  return random.sample(records.length, limit).map((i) => records[i]!);
 }

@@ -35,6 +35,12 @@ function contradiction({ data, federation, training }: ExperimentConfig): Proble
       hint: "data.clients lists one entry a client with its own files; data.train pools files and deals them to federation.clients.",
     };
   }
+  if (clients !== undefined && data.poolLimit !== undefined) {
+    return {
+      message: "data.poolLimit is for pooled records (data.train), but data.clients lists files of each client's own",
+      hint: "data.limit is how many records each client uses.",
+    };
+  }
   if (train !== undefined && federation.clients === undefined && data.partition.by !== "field") {
     return {
       message: "federation.clients is missing, the number of clients that data.train is dealt to",

@@ -76,6 +76,9 @@ export const experimentSchema = z.strictObject({
     heldOutRecords: natural
       .default(0)
       .describe("Records each client without a heldOut file keeps apart for evaluation."),
+    poolLimit: count
+      .optional()
+      .describe("Deal out at most this many of the pooled records, drawn by the seed (train)."),
     limit: count.optional().describe("Use at most this many records a client, drawn by the seed."),
     fields: z
       .partialRecord(names(ALIASES), text)
