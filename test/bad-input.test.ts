@@ -403,7 +403,7 @@ describe("a data file", () => {
     [
       run("data.maxLength=8"),
       "data",
-      /^client apples: none of 8 records has an answer within data\.maxLength \(8 tokens\)$/,
+      /^client apples: none of 8 records can be learnt from within data\.maxLength \(8 tokens\)$/,
       /^Raise data\.maxLength/,
     ],
     // Names.

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
+import type { RunEvent } from "../src/federation/events.ts";
+import type { Runtime } from "../src/train/runtime.ts";
 import { OBJECTIVES, type ObjectiveName } from "../src/train/objective-registry.ts";
 import { adapterHash, runIn } from "./support/experiment.ts";
 import { writeTinyModel } from "./support/tiny-model.ts";
@@ -119,6 +121,42 @@ describe("the reference", () => {
     ]);
     const without = await runIn(folder, config({ name: "simpo" }, { federation: { rounds: 1 } }));
     expect(without.events.filter(({ type }) => type === "reference-end")).toEqual([]);
+  });
+});
+
+describe("the reference of a run that was stopped", () => {
+  /** Counts what runs through forward-only graphs: reference and evaluation. */
+  function counting() {
+    const count = { forward: 0 };
+    const runtime = (inner: Runtime): Runtime => ({
+      async load(graph, weights) {
+        const session = await inner.load(graph, weights);
+        const trains = [...graph.outputs.keys()].some((name) => name.startsWith("gradient:"));
+        return {
+          run: async (...what) => {
+            if (!trains) count.forward++;
+            return session.run(...what);
+          },
+          dispose: async () => session.dispose(),
+        };
+      },
+    });
+    return { count, runtime };
+  }
+
+  test("is in its folder: what goes on asks the base nothing again", async () => {
+    const clients = CLIENTS.map((name) => ({ name, train: `${name}.jsonl` }));
+    const settings = config({ name: "dpo" }, { data: { maxLength: 128, clients }, evaluation: {} });
+    const first = counting();
+    const stopAt = ({ type }: RunEvent): boolean => type === "round-end";
+    await expect(runIn(folder, settings, { name: "kept", runtime: first.runtime, stopAt })).rejects.toMatchObject({
+      kind: "interrupted",
+    });
+    expect(first.count.forward).toBeGreaterThan(0);
+    const next = counting();
+    const { summary } = await runIn(folder, settings, { name: "kept", runtime: next.runtime });
+    expect(next.count.forward).toBe(0);
+    expect(summary.adapter).toBe((await runIn(folder, settings)).summary.adapter);
   });
 });
 

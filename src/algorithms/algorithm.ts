@@ -42,6 +42,8 @@ export interface Algorithm {
   readonly name: string;
   /** `pooled`: a baseline without federation, one client that holds everybody's records. */
   readonly data: "apart" | "pooled";
+  /** Whether adapters travel; where not, an update only says that the client is done, and counts for no bytes. */
+  readonly federated: boolean;
   /** The server's state before round 1; `{}` where it has none. */
   readonly init: (global: Params) => Groups;
   /** What goes to the clients besides the adapter. */

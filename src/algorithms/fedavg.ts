@@ -15,6 +15,7 @@ export function fedavg({ weighting = "records" }: Pick<AlgorithmSettings, "weigh
   return {
     name: "fedavg",
     data: "apart",
+    federated: true,
     init: () => ({}),
     broadcast: () => ({}),
     localTerm: () => ({}),

@@ -9,6 +9,7 @@ export function local(): Algorithm {
   return {
     ...fedavg(),
     name: "local",
+    federated: false,
     ownAdapter: ({ adapter }, memory) => memory["adapter"] ?? adapter,
     report: ({ after }) => ({ update: {}, memory: { adapter: after } }),
     absorb: (sum) => sum,

@@ -193,12 +193,13 @@ describe("the common set", () => {
     expect(await common(named("a"))).toEqual([]);
   });
 
-  test("takes the name common from the clients, where there is one", async () => {
-    await expect(load(named("common", "test.jsonl"))).rejects.toMatchObject({
-      kind: "data",
-      message: expect.stringContaining('a client is called "common"') as string,
-    });
-    expect((await load(named("common")))[0]!.name).toBe("common");
+  test("takes its name from the clients, whether there is one or not", async () => {
+    for (const settings of [named("common", "test.jsonl"), named("common")]) {
+      await expect(load(settings)).rejects.toMatchObject({
+        kind: "data",
+        message: expect.stringContaining('a client is called "common"') as string,
+      });
+    }
   });
 });
 

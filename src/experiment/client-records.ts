@@ -49,10 +49,14 @@ export async function loadClientRecords(
             heldOut: heldOut === undefined ? undefined : await load(heldOut),
           })),
         );
-  if (data.heldOut !== undefined && given.some(({ name }) => name === COMMON_SET)) {
-    throw new UserError("data", `a client is called "${COMMON_SET}", which is what data.heldOut is reported as`, {
-      hint: "Give the client another name.",
-    });
+  if (given.some(({ name }) => name === COMMON_SET)) {
+    throw new UserError(
+      "data",
+      `a client is called "${COMMON_SET}", which is what a held-out set of nobody's is called`,
+      {
+        hint: "Give the client another name.",
+      },
+    );
   }
   const clients = given.map(({ name, train, heldOut }) => {
     const split = heldOut === undefined ? holdOut(name, train, data.heldOutRecords, seed) : { train, heldOut };

@@ -16,7 +16,7 @@ export function localTrainer(
   engine: () => Promise<GradientEngine>,
   { training, seed, fidelity }: Pick<ExperimentConfig, "training" | "seed" | "fidelity">,
   itemsOf: (client: string) => readonly TrainingItem[] | Promise<readonly TrainingItem[]>,
-  stepsFactor = 1,
+  share: ShareOfWork = { clients: 1, of: 1 },
 ): LocalTrainer {
   const perStep = training.batchSize * training.gradientAccumulation;
   const optimizer = OPTIMIZERS[training.optimizer](training);
@@ -24,7 +24,7 @@ export function localTrainer(
     async train(task: LocalTask): Promise<TrainedClient> {
       const started = performance.now();
       const examples = await itemsOf(task.client);
-      const steps = localSteps(training, examples.length, stepsFactor);
+      const steps = localSteps(training, examples.length, share);
       const first = task.earlierRounds * steps * perStep;
       const ownOrder = { client: task.client, examples, random: (...key: (string | number)[]) => stream(seed, ...key) };
       const drawn = fidelity === "original" ? originalSample(examples, task.round, steps * perStep) : undefined;
@@ -48,13 +48,17 @@ export function localTrainer(
   };
 }
 
-/**
- * Optimizer steps of a client-round on this many records. `factor`: of how many clients' work this is the whole (the
- * centralized baseline); epochs over the records need no factor.
- */
-function localSteps(training: ExperimentConfig["training"], records: number, factor: number): number {
-  if (training.localEpochs === undefined) return training.localSteps * factor;
-  const steps = (training.localEpochs * records) / (training.batchSize * training.gradientAccumulation);
+/** For the centralized baseline: how many clients' work a round is, of all whose records the one client holds. */
+export interface ShareOfWork {
+  readonly clients: number;
+  readonly of: number;
+}
+
+/** Optimizer steps of a client-round on this many records. */
+function localSteps(training: ExperimentConfig["training"], records: number, share: ShareOfWork): number {
+  if (training.localEpochs === undefined) return training.localSteps * share.clients;
+  const epochs = (training.localEpochs * share.clients) / share.of;
+  const steps = (epochs * records) / (training.batchSize * training.gradientAccumulation);
   // Binary fractions: 0.56 epochs of 50 records by 4 are 7 steps, and a trifle more.
   return Math.max(1, Math.ceil(steps - 1e-9));
 }

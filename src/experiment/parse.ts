@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { UserError } from "../diagnostics/user-error.ts";
 import { explainAll, type Problem } from "./explain.ts";
+import { OBJECTIVES } from "../train/objective-registry.ts";
 import { experimentSchema, type ExperimentConfig } from "./schema.ts";
 
 /**
@@ -19,8 +20,12 @@ export function parseExperiment(value: unknown, where: string): ExperimentConfig
 
 /** The defaults that depend on other settings. */
 function completed(config: z.output<typeof experimentSchema>): ExperimentConfig {
-  const { training } = config;
-  return { ...config, training: { ...training, minLearningRate: training.minLearningRate ?? 1e-6 } };
+  const { training, objective } = config;
+  // OpenFedLLM's main_sft.py and main_dpo.py.
+  const floor = OBJECTIVES[objective.name](objective).items === "example" ? 1e-6 : 1e-5;
+  const { learningRate, minLearningRate = floor, ...others } = training;
+  // Always in the same place, so that a configuration that is printed and read again is printed alike.
+  return { ...config, training: { ...others, learningRate, minLearningRate } };
 }
 
 /** The records of a step are listed in memory. */

@@ -48,7 +48,7 @@ interface Parts {
 /** As much of a prepared experiment as its identity is made of. */
 function prepared({ settings, clients = CLIENTS, common = [], model = MODEL }: Parts): Prepared {
   const config = parseExperiment({ ...SETTINGS, ...settings }, "test");
-  const heldOut = (items: readonly Example[]): object => ({ items, choices: [] });
+  const heldOut = (items: readonly Example[]): object => ({ items, pairs: [], choices: [] });
   const parts: object = {
     config,
     clients: clients.map((client) => ({ ...client, heldOut: heldOut(client.heldOut) })),

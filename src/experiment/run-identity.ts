@@ -2,7 +2,7 @@ import { UserError } from "../diagnostics/user-error.ts";
 import { sha256 } from "../federation/sha256.ts";
 import type { Example, TrainingItem } from "../train/example.ts";
 import type { RunStore } from "./ports.ts";
-import type { Prepared } from "./prepare.ts";
+import type { HeldOut, Prepared } from "./prepare.ts";
 import type { ExperimentConfig } from "./schema.ts";
 
 /** What `config.json` of a run folder holds. */
@@ -107,10 +107,14 @@ function shown(value: unknown): string {
 
 async function examplesHash({ clients, common }: Prepared): Promise<string> {
   const of = async (items: readonly TrainingItem[]): Promise<string> => sha256(bytesOf(items));
+  const ofHeldOut = async ({ items, pairs, choices }: HeldOut): Promise<unknown> => {
+    const chosen = choices.map(({ truth }) => truth);
+    return [await of(items), await of(pairs), await of(choices.flatMap(({ options }) => options)), chosen];
+  };
   const hashes = await Promise.all(
-    clients.map(async ({ name, train, heldOut }) => [name, await of(train), await of(heldOut.items)]),
+    clients.map(async ({ name, train, heldOut }) => [name, await of(train), await ofHeldOut(heldOut)]),
   );
-  return hashOf([hashes, await of(common.items)]);
+  return hashOf([hashes, await ofHeldOut(common)]);
 }
 
 /** What a record is beyond its sequences goes before them. */

@@ -108,11 +108,12 @@ export async function runExperiment(
     const { rounds } = config.federation;
     const perRound = Math.min(config.federation.clientsPerRound ?? clients.length, clients.length);
     const pooled = algorithm.data === "pooled";
+    const share = pooled ? { clients: perRound, of: clients.length } : undefined;
     const outcome = await runFederation({
       exchange: store.exchange,
       algorithm,
       fidelity: config.fidelity,
-      trainer: localTrainer(engine.get, config, trainingItems, pooled ? perRound : 1),
+      trainer: localTrainer(engine.get, config, trainingItems, share),
       memory: clientMemory(store.clientStore, store.exchange),
       initialAdapter,
       config: identity,
@@ -124,13 +125,15 @@ export async function runExperiment(
         heldOut: heldOutCount(prepared, name),
       })),
       clientsPerRound: pooled ? 1 : perRound,
-      minClients: config.federation.minClients,
+      minClients: pooled ? 1 : config.federation.minClients,
       learningRate: (round) => SCHEDULES[config.training.schedule](config.training, round, rounds),
       evaluate: async (what) => evaluate(prepared, await scorer.get(), references, what),
       evaluateEvery: config.evaluation.every,
       async onRound(round, adapter) {
         const { saveEvery } = config.output;
-        if (round === rounds || (saveEvery > 0 && round % saveEvery === 0)) await saveAdapter(round, adapter);
+        const kept = round === rounds || (saveEvery > 0 && round % saveEvery === 0);
+        // Where every client has an adapter of its own the common one stays what it was.
+        if (kept && algorithm.ownAdapter === undefined) await saveAdapter(round, adapter);
         await store.saveJson("metrics.json", { rounds: metrics.rounds(), totals: metrics.totals() });
       },
       events: { emit, flush: () => log.flush() },
@@ -181,9 +184,9 @@ function opened<T extends { dispose(): Promise<void> }>(open: () => Promise<T>) 
   };
 }
 
-function heldOutCount({ clients }: Prepared, trainer: string): number {
-  const own = clients.filter(({ name }) => name === trainer);
-  return (own.length > 0 ? own : clients).reduce((sum, { heldOut }) => sum + heldOut.items.length, 0);
+function heldOutCount({ clients, algorithm }: Prepared, trainer: string): number {
+  const own = algorithm.data === "pooled" ? clients : clients.filter(({ name }) => name === trainer);
+  return own.reduce((sum, { heldOut }) => sum + heldOut.items.length, 0);
 }
 
 function heldOutResults({ evaluations }: FederationOutcome): HeldOutResult[] {

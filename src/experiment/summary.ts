@@ -24,7 +24,7 @@ export interface PromptAnswer {
 /** What a finished run comes to; also `summary` in `metrics.json`. */
 export interface RunSummary {
   readonly rounds: number;
-  /** sha256 of the final adapter's tensors. */
+  /** sha256 of the final common adapter's tensors; with `clientAdapters`, of the one that all began with. */
   readonly adapter: string;
   /** Folders of the clients' own adapters by client, in the run folder, where there is no common one. */
   readonly clientAdapters?: Readonly<Record<string, string>> | undefined;

@@ -101,9 +101,8 @@ export async function takePart(
   });
 
   const { update, memory: next } = algorithm.report(result, received, kept);
-  const alone = own !== undefined && own !== received.adapter && Object.keys(update).length === 0;
   const badLoss = Number.isFinite(result.loss) ? undefined : `the training loss is ${result.loss}`;
-  const refused = badStep ?? badLoss ?? problemWith(update, update);
+  const refused = badStep ?? badLoss ?? problemWith(update, update) ?? problemWith(next, next);
   if (refused !== undefined) {
     await events.flush();
     await createMessage<SelfRefusal>(exchange, key, { client: name, refused });
@@ -124,9 +123,8 @@ export async function takePart(
     steps,
     examples,
     supervisedTokens,
-    // Who goes on with an adapter of its own and sends nothing has no need of the global one.
-    bytesDown: alone ? 0 : bytesDown,
-    bytesUp: bytes.length,
+    bytesDown: algorithm.federated ? bytesDown : 0,
+    bytesUp: algorithm.federated ? bytes.length : 0,
     seconds,
     update: hash,
   });

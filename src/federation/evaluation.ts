@@ -64,9 +64,17 @@ export async function readEvaluation(exchange: Exchange, round: number): Promise
   return found && withNumbers(found);
 }
 
-/** JSON has no NaN: a loss that is not finite was written as null, which would count as 0. */
+/** JSON has no NaN: a number that is not finite was written as null, which would count as 0. */
 function withNumbers({ round, scores }: RoundEvaluation): RoundEvaluation {
-  return { round, scores: scores.map((score) => ({ ...score, loss: (score.loss as number | null) ?? Number.NaN })) };
+  const number = (value: number | null): number => value ?? Number.NaN;
+  return {
+    round,
+    scores: scores.map(({ metrics = {}, ...score }) => ({
+      ...score,
+      loss: number(score.loss),
+      metrics: Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, number(value)])),
+    })),
+  };
 }
 
 /** Evaluates once: a round that has scores keeps them. */

@@ -370,6 +370,22 @@ describe("a client whose training is not finite", () => {
     });
   });
 
+  it("refuses itself, too, where all that is bad is what it would keep for itself", async () => {
+    const memory = clientMemory(memoryExchange(), memoryExchange());
+    const exchange = memoryExchange();
+    const trainer: LocalTrainer = {
+      async train(task) {
+        const result = await new QuadraticTrainer(targets).train(task);
+        return { ...result, after: mapParams(result.after, () => Number.NaN) };
+      },
+    };
+    const alone = options(exchange, { algorithm: ALGORITHMS.local(settings), trainer, memory, rounds: 1 });
+    await expect(runFederation(alone)).rejects.toMatchObject({
+      kind: "training",
+      message: expect.stringContaining("has a value that is not finite") as string,
+    });
+  });
+
   it("stops the run where too few are left; what is done stays, and the same call says the same", async () => {
     const exchange = memoryExchange();
     await runFederation(options(exchange, { clientsPerRound: 4, rounds: 1 }));

@@ -31,6 +31,10 @@ export function comparabilityWarnings(runs: readonly StoredRun[], leaves: Leaves
     runs.filter(({ model }) => model !== first.model),
     "another base model",
   );
+  warn(
+    runs.filter((run) => leaves.get(run)!.get("objective.name") !== leaves.get(first)!.get("objective.name")),
+    "another objective",
+  );
   const otherData = runs.filter((run) => !sameData(run, first, runs, leaves));
   warn(otherData, "other data");
   warn(

@@ -153,6 +153,9 @@ function keyLabel(keys: readonly string[], leaves: ReadonlyMap<string, unknown>)
     .join(", ");
 }
 
+/** Settings that what the base measures depends on. */
+const MEASURED = /^(data\.|objective\.|evaluation\.(limit|labels)|fidelity$)/;
+
 function basesOf(
   runs: readonly StoredRun[],
   leaves: ReadonlyMap<StoredRun, ReadonlyMap<string, unknown>>,
@@ -162,8 +165,8 @@ function basesOf(
   const byKey = new Map<string, StoredRun[]>();
   for (const run of runs) {
     if (baseRound(run) === undefined) continue;
-    const data = [...leaves.get(run)!].filter(([key]) => key.startsWith("data.") || key === "evaluation.limit");
-    const key = JSON.stringify([run.model, data]);
+    const measured = [...leaves.get(run)!].filter(([key]) => MEASURED.test(key));
+    const key = JSON.stringify([run.model, measured]);
     const bases = byKey.get(key) ?? [];
     byKey.set(key, bases);
     if (!bases.some(({ seed }) => seed === run.seed)) bases.push(run);

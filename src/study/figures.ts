@@ -45,7 +45,8 @@ export function figure({ runs, personal }: Group, metric: string, view: View, st
   return {
     ...spread,
     ...(adapters && { min: Math.min(...all), max: Math.max(...all) }),
-    change: stage === "base" || changes.length === 0 ? undefined : meanOf(changes),
+    // Of a loss; a margin begins at nothing, and a reward may be below it.
+    change: stage === "base" || metric !== "loss" || changes.length === 0 ? undefined : meanOf(changes),
     over: adapters ? "adapters" : "runs",
     clients: view === "worst" ? byFrequency(measured.flatMap(({ after }) => worstClient(after, metric) ?? [])) : [],
   };

@@ -77,6 +77,21 @@ describe("FedProx's pull, μ·(w − anchor)", () => {
     expectClose(after, [centre + (1 - rate * (curvature + mu)) ** steps * (w0 - centre)]);
   });
 
+  test("is nothing at all at the anchor, in float32 too: Adam would make a step of a rounding error", async () => {
+    const adapter = wrap(float32s("adapter"));
+    const still = engineOf((w) => ({ gradients: wrap(new Float32Array(w.length)) })).engine;
+    const norms: number[] = [];
+    const { after } = await train({
+      engine: still,
+      adapter,
+      optimizer: adamW({ beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 }),
+      localTerm: { proximal: { mu: 0.1, anchor: adapter } },
+      onStep: ({ gradientNorm }) => norms.push(gradientNorm),
+    });
+    expect(norms).toEqual([0]);
+    expect(values(after)).toEqual(values(adapter));
+  });
+
   test("is added before clipping, and is in the norm that is reported", async () => {
     // Gradient (3, 0), pull 2·((1, 3) − (1, 1)) = (0, 4): norm 5, clipped to (0.6, 0.8).
     const norms: number[] = [];

@@ -1,7 +1,7 @@
 import { clipByGlobalNorm } from "../optim/clip.ts";
 import type { LocalResult, LocalTerm } from "../optim/local.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
-import { addScaled, scale, toFloat32, zipParams, type Params } from "../tensor/params.ts";
+import { addScaled, scale, subtract, toFloat32, zipParams, type Params } from "../tensor/params.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import type { TrainingItem } from "./example.ts";
 import type { GradientEngine } from "./gradient-engine.ts";
@@ -109,10 +109,9 @@ export async function trainLocally(options: LocalTrainingOptions): Promise<Local
 }
 
 function withLocalTerm(gradients: Params, params: Params, { proximal, drift }: LocalTerm): Params {
+  // The distance first: at the anchor the pull is nothing at all, and Adam makes a whole step of the least rounding error.
   const pulled =
-    proximal === undefined
-      ? gradients
-      : addScaled(addScaled(gradients, proximal.mu, params), -proximal.mu, proximal.anchor);
+    proximal === undefined ? gradients : addScaled(gradients, proximal.mu, subtract(params, proximal.anchor));
   return drift === undefined ? pulled : addScaled(pulled, 1, drift);
 }
 

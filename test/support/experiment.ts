@@ -9,6 +9,7 @@ import type { RunEvent } from "../../src/federation/events.ts";
 import { readConfigFile } from "../../src/node/config-file.ts";
 import { nodePlatform } from "../../src/node/platform.ts";
 import { openRunFolder } from "../../src/node/run-folder.ts";
+import type { Runtime } from "../../src/train/runtime.ts";
 
 export interface Ran {
   readonly folder: string;
@@ -18,18 +19,32 @@ export interface Ran {
 
 let runs = 0;
 
-/** Runs a configuration in this process, into a new folder under `folder`. */
-export async function runIn(folder: string, config: object): Promise<Ran> {
-  const name = `run-${++runs}`;
+export interface RunInOptions {
+  /** Name of the run folder; default: a new one. */
+  readonly name?: string;
+  readonly runtime?: (runtime: Runtime) => Runtime;
+  /** Stops the run at the first event of which it is true. */
+  readonly stopAt?: (event: RunEvent) => boolean;
+}
+
+/** Runs a configuration in this process, into a folder under `folder`. */
+export async function runIn(folder: string, config: object, options: RunInOptions = {}): Promise<Ran> {
+  const name = options.name ?? `run-${++runs}`;
   const file = path.join(folder, `${name}.yaml`);
   writeFileSync(file, stringify(config));
   const settings = readConfigFile(file);
-  const platform = nodePlatform({ baseDir: folder, threads: 1 });
+  const node = nodePlatform({ baseDir: folder, threads: 1 });
+  const platform = { ...node, runtime: options.runtime?.(node.runtime) ?? node.runtime };
+  const stop = new AbortController();
   const store = await openRunFolder(path.join(folder, name));
   const events: RunEvent[] = [];
   try {
     const prepared = await prepareExperiment(settings, platform);
-    const summary = await runExperiment(prepared, platform, store, { emit: (event) => events.push(event) });
+    const emit = (event: RunEvent): void => {
+      events.push(event);
+      if (options.stopAt?.(event)) stop.abort();
+    };
+    const summary = await runExperiment(prepared, platform, store, { emit, signal: stop.signal });
     return { folder: path.join(folder, name), summary, events };
   } finally {
     store.close();
