@@ -71,7 +71,10 @@ async function explain(error: unknown, around: Circumstances): Promise<Explanati
   }
   if (!(error instanceof HubFailure)) return undefined;
   if (error.reason === "range") {
-    return { message: `the download of ${what} broke off, and its server sends no parts of files`, hint: AGAIN };
+    return {
+      message: `the download of ${what} broke off again and again, and its server sends no parts of files`,
+      hint: "Run the same command again where the connection holds: it begins anew.",
+    };
   }
   if (error.reason === "network") {
     if (file !== undefined && error.passing) {
