@@ -564,6 +564,10 @@ describe("without the Hub", () => {
       kind: "model",
       message: `the Hugging Face Hub at ${nowhere.HF_ENDPOINT} cannot be reached (the connection is refused), and model acme/tiny is not in the cache ${cached()}`,
     });
+    const proxied = { ...nowhere, HTTPS_PROXY: "http://proxy.example:3128" };
+    await expect(fetchModel(["config.json"], hub({ env: proxied }))).rejects.toMatchObject({
+      hint: expect.stringMatching(/^HTTPS_PROXY is set, but Node uses it only .* NODE_USE_ENV_PROXY=1/) as string,
+    });
     await expect(fetchModel(["config.json"], hub({ env: { HF_HUB_OFFLINE: "1" } }))).rejects.toMatchObject({
       message: `model acme/tiny cannot be downloaded, because HF_HUB_OFFLINE is set, and it is not in the cache ${cached()}`,
       hint: "Unset HF_HUB_OFFLINE, or set HF_HUB_CACHE to a cache that holds it.",
