@@ -4,12 +4,10 @@
 //
 // OPENFEDLLM_PYTHON names the Python to use (default python3); OPENFEDLLM_ASSETS the folder that holds minimind2-small in
 // Hugging Face layout, which PyTorch needs. Without them only our side runs, and the output says so.
-import { spawn, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import path from "node:path";
-import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
+import { findPython, median, Worker } from "./worker.mjs";
 
 const here = import.meta.dirname;
 const { values } = parseArgs({
@@ -30,37 +28,6 @@ const shape = {
   supervised: 0.3,
   threads: Number(values.threads),
 };
-
-/** A worker process that answers one JSON line a request. */
-class Worker {
-  constructor(command, args) {
-    this.child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
-    this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
-  }
-  async next() {
-    const { value, done } = await this.lines.next();
-    if (done) throw new Error(`${this.child.spawnfile} ended early`);
-    return JSON.parse(value);
-  }
-  ask(command) {
-    this.child.stdin.write(`${command}\n`);
-    return this.next();
-  }
-  close() {
-    this.child.stdin.end("quit\n");
-  }
-}
-
-function findPython() {
-  const assets = process.env.OPENFEDLLM_ASSETS ?? path.join(here, "../../shared/assets");
-  const model = path.join(assets, "minimind2-small");
-  if (!existsSync(path.join(model, "model.safetensors")))
-    return { reason: "no minimind2-small under OPENFEDLLM_ASSETS" };
-  const python = process.env.OPENFEDLLM_PYTHON ?? "python3";
-  const probe = spawnSync(python, ["-c", "import torch, transformers, peft"]);
-  if (probe.status !== 0) return { reason: `${python} has no torch, transformers and peft (set OPENFEDLLM_PYTHON)` };
-  return { python, model };
-}
 
 const sides = new Map();
 const ours = {
@@ -107,7 +74,6 @@ for (let round = 0; round < rounds; round++) {
 }
 for (const worker of sides.values()) worker.close();
 
-const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)];
 console.log("                          ms (min, median, max)     tokens/s   peak memory");
 for (const [name, list] of times) {
   const [min, max] = [Math.min(...list), Math.max(...list)];

@@ -13,7 +13,9 @@ export type { LocalResult, LocalTerm } from "./optim/local.ts";
 export { OPTIMIZERS, type Optimizer, type OptimizerState } from "./optim/optimizer.ts";
 export { SCHEDULES, type Schedule } from "./optim/schedule.ts";
 
+export { openDecoder, type Decoder, type DecoderOptions } from "./train/decoder.ts";
 export type { Example, PairExample, RatedExample, TrainingItem } from "./train/example.ts";
+export { generate, type Generated, type GenerationOptions } from "./train/generation.ts";
 export { openGradientEngine, type GradientEngine, type StepGradients } from "./train/gradient-engine.ts";
 export { trainLocally, type LocalStep, type LocalTrainingResult } from "./train/local-training.ts";
 export { measure, type Measured } from "./train/measure.ts";
@@ -28,6 +30,7 @@ export { addTallies, meansOf, type Tally } from "./train/tally.ts";
 export { DATASETS, type NamedDataset } from "./data/datasets.ts";
 export type { DataRecord } from "./data/record.ts";
 export { loadRecords } from "./data/source.ts";
+export { generateTexts, type GeneratedText, type TextGenerationOptions } from "./data/text-generation.ts";
 export { TEMPLATES } from "./data/template.ts";
 
 export type { Algorithm } from "./algorithms/algorithm.ts";

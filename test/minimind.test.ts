@@ -5,9 +5,9 @@ import { assets } from "./support/assets.ts";
 import { openModel } from "../src/node/model-source.ts";
 import { onnxRuntime } from "../src/node/onnx-runtime.ts";
 import { openTokenizer } from "../src/experiment/prepare.ts";
-import { stream } from "../src/tensor/random.ts";
-import { generate } from "../src/train/generation.ts";
+import { openDecoder } from "../src/train/decoder.ts";
 import { openScorer } from "../src/train/scorer.ts";
+import { answersOf } from "./support/answers.ts";
 
 const goldens = path.join(assets, "goldens", "minimind2-small.forward.json");
 const folder = path.join(assets, "minimind2-small");
@@ -36,37 +36,39 @@ describe.skipIf(!existsSync(goldens))(
         maxLength: 512,
         microBatchTokens: 1024,
       });
-      return { model, scorer, tokenizer: openTokenizer(model) };
+      const decoder = await openDecoder({ runtime: onnxRuntime(), ...model, lora: undefined, maxLength: 512 });
+      return { model, scorer, decoder, tokenizer: openTokenizer(model) };
     };
 
     test.each(cases)(
       "$prompt",
       async ({ prompt, input_ids, prompt_mean_nll, last_top5, last_logits_0_7, greedy_ids }) => {
-        const { scorer, tokenizer, model } = await open();
+        const { scorer, decoder, tokenizer, model } = await open();
         expect(tokenizer.encode(prompt)).toEqual(input_ids);
         const tokens = Int32Array.from(input_ids);
         const [score] = await scorer.score(new Map(), [
           { id: "", tokens, supervised: new Uint8Array(tokens.length).fill(1) },
         ]);
         expect(Math.abs(-score!.logProbability / score!.tokens - prompt_mean_nll)).toBeLessThan(1e-5);
-        const logits = await scorer.nextLogits(new Map(), tokens);
-        last_logits_0_7.forEach((logit, i) => expect(Math.abs(logits[i]! - logit)).toBeLessThan(1e-4));
-        for (const [token, logit] of last_top5) expect(Math.abs(logits[token]! - logit)).toBeLessThan(1e-4);
-        const answer: number[] = [];
-        const options = {
-          temperature: 0,
-          topK: 0,
-          topP: 1,
-          stopTokens: new Set<number>(),
-          maxLength: 512,
-          random: stream(0),
-        };
-        for await (const token of generate(scorer, new Map(), tokens, { ...options, maxNewTokens: greedy_ids.length }))
-          answer.push(token);
+        const [logits] = await decoder.extend(new Map(), decoder.openCache(1, 512), 0, [tokens]);
+        last_logits_0_7.forEach((logit, i) => expect(Math.abs(logits![i]! - logit)).toBeLessThan(1e-4));
+        for (const [token, logit] of last_top5) expect(Math.abs(logits![token]! - logit)).toBeLessThan(1e-4);
+        const [answer] = await answersOf(decoder, new Map(), [tokens], { maxNewTokens: greedy_ids.length });
         expect(answer).toEqual(greedy_ids);
-        expect(model.config.vocabSize).toBe(logits.length);
+        expect(model.config.vocabSize).toBe(logits!.length);
         await scorer.dispose();
+        await decoder.dispose();
       },
     );
+
+    test("all prompts at once get the answers they get alone", async () => {
+      const { scorer, decoder } = await open();
+      const prompts = cases.map(({ input_ids }) => Int32Array.from(input_ids));
+      const longest = Math.max(...cases.map(({ greedy_ids }) => greedy_ids.length));
+      const answers = await answersOf(decoder, new Map(), prompts, { maxNewTokens: longest });
+      cases.forEach(({ greedy_ids }, i) => expect(answers[i]!.slice(0, greedy_ids.length)).toEqual(greedy_ids));
+      await scorer.dispose();
+      await decoder.dispose();
+    });
   },
 );

@@ -14,6 +14,8 @@ export interface GenerateFlags {
   readonly temperature: number;
   readonly topK: number;
   readonly topP: number;
+  readonly repetitionPenalty: number;
+  readonly stop: readonly string[];
   readonly seed: number;
   readonly threads?: number;
 }

@@ -11,6 +11,12 @@ export function textFlag(value: string): string {
   return value;
 }
 
+/** A parser for a flag that takes a text, a line break included, and may be given again and again. */
+export function collectTexts(value: string, earlier: readonly string[]): readonly string[] {
+  if (value === "") throw new InvalidArgumentError("Expected a text that is not empty.");
+  return collect(value, earlier);
+}
+
 /** A parser for a flag that takes a number in a range. */
 export function numberFlag({
   integer = false,

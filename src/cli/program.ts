@@ -2,7 +2,7 @@ import { Command, CommanderError, Help, Option } from "commander";
 import { TEMPLATES } from "../data/template.ts";
 import type { CommandContext } from "./command-context.ts";
 import { allSettingsHelp, commonSettingsHelp, examplesHelp } from "./help-text.ts";
-import { collect, numberFlag, textFlag } from "./option-values.ts";
+import { collect, collectTexts, numberFlag, textFlag } from "./option-values.ts";
 import type { CompareFlags } from "./compare-command.ts";
 import type { ConfigFlags } from "./config-command.ts";
 import type { DownloadFlags } from "./download-command.ts";
@@ -130,6 +130,20 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
         new Option("--top-p <p>", "choose among the likeliest tokens that together reach this probability")
           .argParser(numberFlag({ min: 0, max: 1 }))
           .default(1),
+      ),
+    )
+    .addOption(
+      advanced(
+        new Option("--repetition-penalty <p>", "above 1, tokens that are there already become less likely")
+          .argParser(numberFlag({ min: 0.01 }))
+          .default(1),
+      ),
+    )
+    .addOption(
+      advanced(
+        new Option("--stop <text>", "end the answer before this text; may be given again and again")
+          .argParser(collectTexts)
+          .default([], "none"),
       ),
     )
     .addOption(

@@ -1,42 +1,37 @@
+import { generateTexts } from "../data/text-generation.ts";
 import { encodeMessages } from "../data/tokens.ts";
 import type { Params } from "../tensor/params.ts";
-import { stream } from "../tensor/random.ts";
-import { generate } from "../train/generation.ts";
-import type { Scorer } from "../train/scorer.ts";
+import { openDecoder } from "../train/decoder.ts";
+import type { Runtime } from "../train/runtime.ts";
 import { type Prepared, stopTokens } from "./prepare.ts";
 import type { PromptAnswer } from "./summary.ts";
 
 /** Answers the configured prompts greedily, with two adapters side by side. */
 export async function answerPrompts(
-  { config, model, template, tokenizer }: Prepared,
-  scorer: Scorer,
+  { config, model, lora, template, tokenizer }: Prepared,
+  runtime: Runtime,
   adapters: { readonly before: Params; readonly after: Params },
   signal: AbortSignal | undefined,
 ): Promise<PromptAnswer[]> {
   const { prompts, maxNewTokens } = config.evaluation;
-  const answer = async (prompt: string, adapter: Params): Promise<string> => {
-    const tokens = encodeMessages([{ role: "user", content: prompt }], template, tokenizer, config.data);
-    const pieces: number[] = [];
-    const options = {
-      maxNewTokens,
-      temperature: 0,
-      topK: 0,
-      topP: 1,
+  const decoder = await openDecoder({ runtime, ...model, lora, maxLength: config.data.maxLength });
+  const tokens = prompts.map((content) =>
+    encodeMessages([{ role: "user", content }], template, tokenizer, config.data),
+  );
+  const answers = async (adapter: Params): Promise<string[]> => {
+    const options = { maxNewTokens, temperature: 0, topK: 0, topP: 1, repetitionPenalty: 1, stop: [], signal };
+    const texts = await generateTexts(decoder, adapter, tokens, tokenizer, {
+      ...options,
+      seed: config.seed,
       stopTokens: stopTokens(model, tokenizer),
-      maxLength: config.data.maxLength,
-      signal,
-    };
-    for await (const token of generate(scorer, adapter, tokens, { ...options, random: stream(config.seed, "answers") }))
-      pieces.push(token);
-    return tokenizer.decode(pieces, { skipSpecial: true }).trim();
-  };
-  const answers: PromptAnswer[] = [];
-  for (const prompt of prompts) {
-    answers.push({
-      prompt,
-      before: await answer(prompt, adapters.before),
-      after: await answer(prompt, adapters.after),
     });
+    return texts.map(({ text }) => text.trim());
+  };
+  try {
+    const before = await answers(adapters.before);
+    const after = await answers(adapters.after);
+    return prompts.map((prompt, i) => ({ prompt, before: before[i]!, after: after[i]! }));
+  } finally {
+    await decoder.dispose();
   }
-  return answers;
 }

@@ -11,7 +11,8 @@ import type { Params } from "../tensor/params.ts";
 import type { TrainingItem } from "../train/example.ts";
 import { openGradientEngine } from "../train/gradient-engine.ts";
 import { referenceOf } from "../train/reference.ts";
-import { openScorer, type Scorer } from "../train/scorer.ts";
+import { openScorer } from "../train/scorer.ts";
+import type { Runtime } from "../train/runtime.ts";
 import { answerPrompts } from "./answers.ts";
 import { evaluate } from "./evaluate.ts";
 import { localTrainer } from "./local-trainer.ts";
@@ -152,7 +153,10 @@ export async function runExperiment(
     }
     // Answers take as long as a round on a small machine, so those of an earlier end of the same run are kept.
     const kept = earlier?.summary?.adapter === outcome.head.adapter ? earlier.summary.answers : undefined;
-    const answers = kept ?? (await answer(prepared, scorer.get, initialAdapter, outcome, options.signal));
+    // What is open holds its own copy of the weights, and nothing more is asked of it.
+    await engine.dispose();
+    await scorer.dispose();
+    const answers = kept ?? (await answer(prepared, platform.runtime, initialAdapter, outcome, options.signal));
     const { supervisedTokens, bytesUp, bytesDown, seconds } = metrics.totals();
     const summary: RunSummary = {
       rounds,
@@ -179,8 +183,12 @@ function opened<T extends { dispose(): Promise<void> }>(open: () => Promise<T>) 
   let instance: Promise<T> | undefined;
   return {
     get: (): Promise<T> => (instance ??= open()),
-    // One that failed to open has said so already.
-    dispose: async (): Promise<void> => (await instance?.catch(() => undefined))?.dispose(),
+    async dispose(): Promise<void> {
+      const open = instance;
+      instance = undefined;
+      // One that failed to open has said so already.
+      await (await open?.catch(() => undefined))?.dispose();
+    },
   };
 }
 
@@ -211,7 +219,7 @@ function heldOutResults({ evaluations }: FederationOutcome): HeldOutResult[] {
 
 async function answer(
   prepared: Prepared,
-  scorer: () => Promise<Scorer>,
+  runtime: Runtime,
   initialAdapter: Params,
   { head, adapter, ownAdapter }: FederationOutcome,
   signal: AbortSignal | undefined,
@@ -219,7 +227,7 @@ async function answer(
   // Where every client has an adapter of its own there is none to answer with.
   if (prepared.config.evaluation.prompts.length === 0 || ownAdapter !== undefined) return [];
   try {
-    return await answerPrompts(prepared, await scorer(), { before: initialAdapter, after: adapter }, signal);
+    return await answerPrompts(prepared, runtime, { before: initialAdapter, after: adapter }, signal);
   } catch (error) {
     if (error !== signal?.reason) throw error;
     throw new UserError("interrupted", `Stopped while answering prompts; all ${head.round} rounds are safe.`, {

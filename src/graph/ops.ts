@@ -1,4 +1,5 @@
 import { attention, attentionGrad, type AttentionAttributes } from "./ops-attention.ts";
+import { cachedAttention } from "./ops-cached-attention.ts";
 import { add, dot, multiply, reshape, scaleBy, sumRows, type ReshapeAttributes } from "./ops-elementwise.ts";
 import { gatherRows, gemm, scatterRows, type GemmAttributes } from "./ops-linear.ts";
 import { logProbabilities, logProbabilitiesGrad } from "./ops-loss.ts";
@@ -14,6 +15,7 @@ export interface OpAttributes {
   readonly add: None;
   readonly attention: AttentionAttributes;
   readonly attentionGrad: AttentionAttributes;
+  readonly cachedAttention: AttentionAttributes;
   readonly dot: None;
   readonly gatherRows: None;
   readonly gemm: GemmAttributes;
@@ -46,6 +48,7 @@ export const OPS: { readonly [K in OpName]: OpRow<OpAttributes[K]> } = {
   add,
   attention,
   attentionGrad,
+  cachedAttention,
   dot,
   gatherRows,
   gemm,

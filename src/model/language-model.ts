@@ -19,6 +19,8 @@ export const FEEDS = {
   rows: "rows",
   /** int64 [rows]: the tokens that came next. */
   labels: "labels",
+  /** int64 [batch]: how many positions of each row the cache holds. */
+  starts: "starts",
 } as const;
 
 export const FETCHES = {
@@ -29,6 +31,14 @@ export const FETCHES = {
   /** float32 [rows, vocabulary]. */
   logits: "logits",
 } as const;
+
+/**
+ * A layer's cached keys and values [batch, key heads, places, head dimension] are fed, those of the new positions [batch,
+ * key heads, length, head dimension] are fetched, under these names.
+ */
+export function cacheNames(layer: number): { fed: string; fetched: string }[] {
+  return ["keys", "values"].map((kind) => ({ fed: `cached:${layer}:${kind}`, fetched: `new:${layer}:${kind}` }));
+}
 
 export const dropoutFeed = (module: string): string => `dropout:${module}`;
 export const gradientFetch = (parameter: string): string => `gradient:${parameter}`;
@@ -53,7 +63,7 @@ export function trainingGraph(
   lora: LoraShape,
   { maxLength, dropout, loss: lossOf }: TrainingGraphOptions,
 ): Graph {
-  const model = new LanguageModel(config, lora, maxLength, dropout);
+  const model = new LanguageModel(config, lora, { maxLength, dropout });
   const { logProbabilities } = model.forward();
   const { builder } = model;
   const loss = lossOf(builder, logProbabilities);
@@ -65,16 +75,29 @@ export function trainingGraph(
   return builder.build();
 }
 
-/** Logits and label log-probabilities of chosen rows; with `lora`, of the adapted model. For scoring and generation. */
+/** Log-probabilities of labels at chosen rows; with `lora`, of the adapted model. */
 export function scoringGraph(
   config: ModelConfig,
   lora: LoraShape | undefined,
   { maxLength }: { readonly maxLength: number },
 ): Graph {
-  const model = new LanguageModel(config, lora, maxLength, false);
-  const { logits, logProbabilities } = model.forward();
-  model.builder.output(FETCHES.logits, logits);
-  model.builder.output(FETCHES.logProbabilities, logProbabilities);
+  const model = new LanguageModel(config, lora, { maxLength });
+  model.builder.output(FETCHES.logProbabilities, model.forward().logProbabilities);
+  return model.builder.build();
+}
+
+/**
+ * Logits of chosen rows with the keys and values of earlier positions in a cache: a prompt and each token after it are
+ * runs of this one graph. `FEEDS.starts` and `cacheNames` are fed beside ids and rows; positions count on from `starts`.
+ */
+export function decodingGraph(
+  config: ModelConfig,
+  lora: LoraShape | undefined,
+  { maxLength }: { readonly maxLength: number },
+): Graph {
+  const model = new LanguageModel(config, lora, { maxLength, cached: true });
+  model.builder.output(FETCHES.logits, model.logits());
+  for (const [name, value] of model.fresh) model.builder.output(name, value);
   return model.builder.build();
 }
 
@@ -91,11 +114,24 @@ class LanguageModel {
   readonly #dropout: boolean;
   readonly #cos: Value;
   readonly #sin: Value;
+  readonly #ids: Value;
+  readonly #rows: Value;
+  /** With a cache: how many positions of each row it holds. */
+  readonly #starts: Value | undefined;
+  /** With a cache: keys and values of the new positions, by name. */
+  readonly fresh = new Map<string, Value>();
 
-  constructor(config: ModelConfig, lora: LoraShape | undefined, maxLength: number, dropout: boolean) {
+  constructor(
+    config: ModelConfig,
+    lora: LoraShape | undefined,
+    { maxLength, dropout = false, cached = false }: { maxLength: number; dropout?: boolean; cached?: boolean },
+  ) {
     this.#config = config;
     this.#lora = lora;
     this.#dropout = dropout;
+    this.#ids = this.builder.input(FEEDS.ids, "int64", ["batch", "length"]);
+    this.#rows = this.builder.input(FEEDS.rows, "int64", ["rows"]);
+    this.#starts = cached ? this.builder.input(FEEDS.starts, "int64", ["batch"]) : undefined;
     const frequencies = config.rotary.inverseFrequencies;
     const table = (f: (angle: number) => number): Float32Array =>
       Float32Array.from({ length: maxLength * frequencies.length }, (_, i) =>
@@ -106,26 +142,28 @@ class LanguageModel {
     this.#sin = this.builder.constant("rotary.sin", table(Math.sin), [maxLength, frequencies.length]);
   }
 
-  forward(): { logits: Value; logProbabilities: Value } {
+  forward(): { logProbabilities: Value } {
+    const labels = this.builder.input(FEEDS.labels, "int64", ["rows"]);
+    return { logProbabilities: this.builder.op("logProbabilities", [this.logits(), labels], {}) };
+  }
+
+  /** [rows, vocabulary]. */
+  logits(): Value {
     const { builder } = this;
     const { vocabSize, hiddenSize, layers, tiedHead } = this.#config;
-    const ids = builder.input(FEEDS.ids, "int64", ["batch", "length"]);
-    const rows = builder.input(FEEDS.rows, "int64", ["rows"]);
-    const labels = builder.input(FEEDS.labels, "int64", ["rows"]);
     const embedding = builder.parameter("model.embed_tokens.weight", [vocabSize, hiddenSize]);
-    let x = builder.op("gatherRows", [embedding, ids], {});
-    for (let layer = 0; layer < layers; layer++) x = this.#layer(x, layer, layer === layers - 1 ? rows : undefined);
+    let x = builder.op("gatherRows", [embedding, this.#ids], {});
+    for (let layer = 0; layer < layers; layer++) x = this.#layer(x, layer, layer === layers - 1);
     const head = tiedHead ? embedding : builder.parameter("lm_head.weight", [vocabSize, hiddenSize]);
-    const logits = builder.op("gemm", [this.#norm(x, "model.norm"), head], { transB: true });
-    return { logits, logProbabilities: builder.op("logProbabilities", [logits, labels], {}) };
+    return builder.op("gemm", [this.#norm(x, "model.norm"), head], { transB: true });
   }
 
   /**
-   * With `rows` (the last layer), everything after attention is done for those rows only: no other position of the last
-   * layer reaches the loss.
+   * In the last layer everything after attention is done for the chosen rows only: no other position of it reaches the
+   * logits.
    */
-  #layer(x: Value, layer: number, rows: Value | undefined): Value {
-    const { heads, kvHeads, headDim, qkvBias, outputBias, mlpBias, slidingWindow } = this.#config;
+  #layer(x: Value, layer: number, last: boolean): Value {
+    const { heads, kvHeads, headDim, qkvBias, outputBias, mlpBias } = this.#config;
     const { hiddenSize, intermediateSize } = this.#config;
     const prefix = `model.layers.${layer}`;
     const attention = `${prefix}.self_attn`;
@@ -133,26 +171,33 @@ class LanguageModel {
     const q = this.#linear(h, `${attention}.q_proj`, heads * headDim, qkvBias);
     const k = this.#linear(h, `${attention}.k_proj`, kvHeads * headDim, qkvBias);
     const v = this.#linear(h, `${attention}.v_proj`, kvHeads * headDim, qkvBias);
-    const window = slidingWindow[layer];
-    const mixed = this.builder.op(
-      "attention",
-      [
-        this.#rotate(q, `${attention}.q_norm`, heads),
-        this.#rotate(k, `${attention}.k_norm`, kvHeads),
-        this.#sequence(v, kvHeads * headDim),
-      ],
-      { heads, kvHeads, ...(window === undefined ? {} : { window }) },
-    );
+    const mixed = this.#attend(layer, [
+      this.#rotate(q, `${attention}.q_norm`, heads),
+      this.#rotate(k, `${attention}.k_norm`, kvHeads),
+      this.#sequence(v, kvHeads * headDim),
+    ]);
     let o = this.#tokens(mixed, heads * headDim);
-    if (rows !== undefined) {
-      o = this.builder.op("gatherRows", [o, rows], {});
-      x = this.builder.op("gatherRows", [x, rows], {});
+    if (last) {
+      o = this.builder.op("gatherRows", [o, this.#rows], {});
+      x = this.builder.op("gatherRows", [x, this.#rows], {});
     }
     const y = this.#linear(o, `${attention}.o_proj`, hiddenSize, outputBias, x);
     const g = this.#norm(y, `${prefix}.post_attention_layernorm`);
     const gate = this.#linear(g, `${prefix}.mlp.gate_proj`, intermediateSize, mlpBias);
     const up = this.#linear(g, `${prefix}.mlp.up_proj`, intermediateSize, mlpBias);
     return this.#linear(this.builder.op("swiglu", [gate, up], {}), `${prefix}.mlp.down_proj`, hiddenSize, mlpBias, y);
+  }
+
+  #attend(layer: number, inputs: readonly Value[]): Value {
+    const { heads, kvHeads, headDim, slidingWindow } = this.#config;
+    const window = slidingWindow[layer];
+    const attributes = { heads, kvHeads, ...(window === undefined ? {} : { window }) };
+    if (this.#starts === undefined) return this.builder.op("attention", inputs, attributes);
+    const names = cacheNames(layer);
+    const cached = names.map(({ fed }) => this.builder.input(fed, "float32", ["batch", kvHeads, "places", headDim]));
+    const [mixed, ...fresh] = this.builder.apply("cachedAttention", [...inputs, ...cached, this.#starts], attributes);
+    names.forEach(({ fetched }, i) => this.fresh.set(fetched, fresh[i]!));
+    return mixed!;
   }
 
   #norm(x: Value, name: string): Value {
@@ -166,7 +211,11 @@ class LanguageModel {
       const perHead = this.builder.op("reshape", [x], { shape: [`${heads}*batch*length`, headDim] });
       x = this.builder.op("reshape", [this.#norm(perHead, norm)], { shape: x.shape });
     }
-    return this.builder.op("rotary", [this.#sequence(x, heads * headDim), this.#cos, this.#sin], { heads });
+    return this.builder.op(
+      "rotary",
+      [this.#sequence(x, heads * headDim), this.#cos, this.#sin, ...(this.#starts === undefined ? [] : [this.#starts])],
+      { heads },
+    );
   }
 
   #sequence(x: Value, width: number): Value {

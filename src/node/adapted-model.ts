@@ -4,17 +4,18 @@ import { openTokenizer, loraShape } from "../experiment/prepare.ts";
 import type { Platform } from "../experiment/ports.ts";
 import type { Tokenizer } from "../data/tokenizer.ts";
 import type { Params } from "../tensor/params.ts";
-import { openScorer, type Scorer } from "../train/scorer.ts";
+import type { LoraShape } from "../model/language-model.ts";
 import { loadAdapter } from "./adapter-files.ts";
 
-/** A base model with or without an adapter, ready to score and to generate. */
+/** A base model with or without an adapter: what a scorer or a decoder is opened from. */
 export interface AdaptedModel {
   readonly model: BaseModel;
   readonly tokenizer: Tokenizer;
-  readonly scorer: Scorer;
+  /** Undefined without an adapter. */
+  readonly lora: LoraShape | undefined;
   /** Empty without an adapter. */
   readonly adapter: Params;
-  /** Longest sequence the scorer takes: what was asked for, or all the positions the model has. */
+  /** Longest sequence: what was asked for, or all the positions the model has. */
   readonly maxLength: number;
 }
 
@@ -35,13 +36,11 @@ export async function openAdaptedModel(
     checkAdapter(loaded.params, loaded.config, model.config, folder);
   }
   const maxLength = Math.min(wanted, model.config.maxPositions);
-  const scorer = await openScorer({
-    runtime: platform.runtime,
-    config: model.config,
-    weights: model.weights,
+  return {
+    model,
+    tokenizer,
     lora: loaded && loraShape(loaded.config, model.config),
+    adapter: loaded?.params ?? new Map(),
     maxLength,
-    microBatchTokens: 1024,
-  });
-  return { model, tokenizer, scorer, adapter: loaded?.params ?? new Map(), maxLength };
+  };
 }

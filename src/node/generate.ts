@@ -3,8 +3,8 @@ import { TEMPLATES, type TemplateName } from "../data/template.ts";
 import { encodeMessages } from "../data/tokens.ts";
 import type { Platform } from "../experiment/ports.ts";
 import { stopTokens } from "../experiment/prepare.ts";
-import { stream } from "../tensor/random.ts";
-import { generate } from "../train/generation.ts";
+import { generateTexts } from "../data/text-generation.ts";
+import { openDecoder } from "../train/decoder.ts";
 import { openAdaptedModel } from "./adapted-model.ts";
 
 export interface GenerateOptions {
@@ -18,6 +18,10 @@ export interface GenerateOptions {
   readonly temperature: number;
   readonly topK: number;
   readonly topP: number;
+  /** Above 1, tokens of prompt and answer become less likely. */
+  readonly repetitionPenalty: number;
+  /** The answer ends before the first of these. */
+  readonly stop: readonly string[];
   readonly seed: number;
 }
 
@@ -31,42 +35,30 @@ export async function generateText(
   onText: (piece: string) => void,
   signal?: AbortSignal,
 ): Promise<void> {
-  const { model, tokenizer, scorer, adapter, maxLength } = await openAdaptedModel(
+  const { model, tokenizer, lora, adapter, maxLength } = await openAdaptedModel(
     { ...options, maxLength: WINDOW },
     platform,
   );
+  const messages = [{ role: "user" as const, content: options.prompt }];
+  const tokens = encodeMessages(messages, TEMPLATES[options.template ?? "chat"], tokenizer, {
+    system: options.system,
+  });
+  if (tokens.length >= maxLength) {
+    throw new UserError(
+      "config",
+      `the prompt is ${tokens.length} tokens long, and there is room for ${maxLength - 1}`,
+      { hint: "Shorten the prompt or the system message." },
+    );
+  }
+  const decoder = await openDecoder({ runtime: platform.runtime, ...model, lora, maxLength });
   try {
-    const messages = [{ role: "user" as const, content: options.prompt }];
-    const tokens = encodeMessages(messages, TEMPLATES[options.template ?? "chat"], tokenizer, {
-      system: options.system,
-    });
-    // One place for the token that is being predicted, one to put it in.
-    if (tokens.length > maxLength - 2) {
-      throw new UserError(
-        "config",
-        `the prompt is ${tokens.length} tokens long, and there is room for ${maxLength - 2}`,
-        { hint: "Shorten the prompt or the system message." },
-      );
-    }
-    const answer: number[] = [];
-    let shown = "";
-    const random = stream(options.seed, "generation");
-    for await (const token of generate(scorer, adapter, tokens, {
+    await generateTexts(decoder, adapter, [tokens], tokenizer, {
       ...options,
       stopTokens: stopTokens(model, tokenizer),
-      maxLength,
-      random,
+      onText,
       signal,
-    })) {
-      answer.push(token);
-      const text = tokenizer.decode(answer, { skipSpecial: true });
-      // A character of several tokens is not there until its last one is.
-      if (text.endsWith("\uFFFD")) continue;
-      onText(text.slice(shown.length));
-      shown = text;
-    }
-    onText(tokenizer.decode(answer, { skipSpecial: true }).slice(shown.length));
+    });
   } finally {
-    await scorer.dispose();
+    await decoder.dispose();
   }
 }

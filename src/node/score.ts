@@ -4,6 +4,7 @@ import { loadRecords, type FormatName } from "../data/source.ts";
 import { TEMPLATES, type TemplateName } from "../data/template.ts";
 import { encodeRecord } from "../data/tokens.ts";
 import type { Platform } from "../experiment/ports.ts";
+import { openScorer } from "../train/scorer.ts";
 import { openAdaptedModel } from "./adapted-model.ts";
 
 export interface ScoreOptions {
@@ -50,7 +51,11 @@ export async function scoreFile(
     fields: options.fields,
   });
   const wanted = options.maxLength ?? 512;
-  const { tokenizer, scorer, adapter, maxLength } = await openAdaptedModel({ ...options, maxLength: wanted }, platform);
+  const { model, tokenizer, lora, adapter, maxLength } = await openAdaptedModel(
+    { ...options, maxLength: wanted },
+    platform,
+  );
+  const scorer = await openScorer({ runtime: platform.runtime, ...model, lora, maxLength, microBatchTokens: 1024 });
   try {
     const template = TEMPLATES[options.template ?? "chat"];
     const encoded = records.map(

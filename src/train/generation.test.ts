@@ -1,40 +1,62 @@
 import { expect, test } from "vitest";
+import { answersOf } from "../../test/support/answers.ts";
+import { scriptedDecoder } from "../../test/support/scripted-decoder.ts";
 import { stream } from "../tensor/random.ts";
-import { chooseToken } from "./generation.ts";
+import { generate } from "./generation.ts";
 
-const logits = Float32Array.of(1, 3, 2, -4);
-const options = { temperature: 1, topK: 0, topP: 1, random: stream(1) };
+/** A prompt [n, …] is answered with n − 1, n − 2, … 1 and the stop token 0. */
+const countdown = (tokens: readonly number[]): number => Math.max(0, tokens.at(-1)! - 1);
+const prompts = [3, 9, 1, 5, 2, 7].map((n) => Int32Array.of(900, n));
+const expected = prompts.map(([, n]) => Array.from({ length: n! - 1 }, (_, i) => n! - 1 - i));
+const stopTokens = new Set([0]);
 
-/** Share of draws each token gets. */
-function shares(changes: Partial<typeof options>): number[] {
-  const random = stream(2, "shares");
-  const counts = [0, 0, 0, 0];
-  for (let i = 0; i < 20_000; i++) counts[chooseToken(logits, { ...options, ...changes, random })]!++;
-  return counts.map((count) => count / 20_000);
-}
+test.each([1, 2, 4, 100])(
+  "every prompt gets its own answer, %i at once, and rows that ended cost nothing",
+  async (batchSize) => {
+    const decoder = scriptedDecoder(countdown);
+    expect(await answersOf(decoder, new Map(), prompts, { stopTokens, batchSize })).toEqual(expected);
+    const read = prompts.length;
+    const tokens = expected.reduce((sum, answer) => sum + answer.length, 0);
+    expect(decoder.calls.reduce((a, b) => a + b, 0)).toBe(read + tokens);
+    expect(Math.max(...decoder.calls)).toBeLessThanOrEqual(batchSize);
+  },
+);
 
-/** softmax([1, 3, 2, -4]) and softmax of its parts, by hand. */
-test("temperature 0 is greedy, the first of equals", () => {
-  expect(chooseToken(logits, { ...options, temperature: 0 })).toBe(1);
-  expect(chooseToken(Float32Array.of(5, 5), { ...options, temperature: 0 })).toBe(0);
+test("a long prompt is read in pieces and remembered whole", async () => {
+  const long = Int32Array.from({ length: 700 }, (_, i) => i);
+  const decoder = scriptedDecoder((tokens) => tokens.reduce((a, b) => a + b, 0) % 997);
+  const [answer] = await answersOf(decoder, new Map(), [long], { maxNewTokens: 3 });
+  const first = ((700 * 699) / 2) % 997;
+  expect(answer!.slice(0, 2)).toEqual([first, (2 * first) % 997]);
+  expect(decoder.calls).toEqual([1, 1, 1, 1, 1]);
 });
 
-test("temperature 1 draws from the softmax", () => {
-  const weights = [Math.exp(-2), 1, Math.exp(-1), Math.exp(-7)];
-  const total = weights.reduce((a, b) => a + b, 0);
-  shares({}).forEach((share, i) => expect(Math.abs(share - weights[i]! / total)).toBeLessThan(0.012));
-});
-
-test("top-k keeps the k likeliest, renormalised", () => {
-  const [first, second, third, last] = shares({ topK: 2 });
-  expect([first, last]).toEqual([0, 0]);
-  expect(Math.abs(second! - 1 / (1 + Math.exp(-1)))).toBeLessThan(0.012);
-  expect(third).toBeGreaterThan(0.2);
-});
-
-test("top-p keeps the smallest set that reaches p", () => {
-  // The likeliest token alone has 0.665 of the mass.
-  expect(shares({ topP: 0.6 })).toEqual([0, 1, 0, 0]);
-  expect(shares({ topP: 0.7 })[0]).toBe(0);
-  expect(shares({ topP: 0.7 })[2]).toBeGreaterThan(0.2);
+test("an answer ends at its longest, at the end of the window, or where the caller says so", async () => {
+  const up = (tokens: readonly number[]): number => tokens.at(-1)! + 1;
+  const finishes = async (options: object, maxLength?: number) => {
+    const ends: unknown[] = [];
+    let tokens = 0;
+    const all = { ...greedy, maxNewTokens: 10, ...options };
+    for await (const event of generate(scriptedDecoder(up, maxLength), new Map(), [Int32Array.of(1, 2)], all)) {
+      if ("token" in event) tokens++;
+      else ends.push(event.finish);
+    }
+    return [tokens, ...ends];
+  };
+  const greedy = {
+    temperature: 0,
+    topK: 0,
+    topP: 1,
+    repetitionPenalty: 1,
+    stopTokens,
+    batchSize: 8,
+    random: () => stream(0),
+  };
+  expect(await finishes({})).toEqual([10, "length"]);
+  expect(await finishes({}, 6)).toEqual([4, "length"]);
+  expect(await finishes({}, 2)).toEqual([0, "length"]);
+  expect(await finishes({ stopTokens: new Set([6]) })).toEqual([3, "stop"]);
+  let asked = 0;
+  expect(await finishes({ isComplete: () => ++asked === 4 })).toEqual([4, "stop"]);
+  await expect(finishes({ signal: AbortSignal.abort(new Error("enough")) })).rejects.toThrow("enough");
 });

@@ -1,67 +1,123 @@
 import type { Params } from "../tensor/params.ts";
 import type { RandomStream } from "../tensor/random.ts";
-import type { Scorer } from "./scorer.ts";
+import type { Decoder } from "./decoder.ts";
+import { chooseToken, penalizeRepetition, type Sampling } from "./sampling.ts";
 
-export interface GenerationOptions {
+export interface GenerationOptions extends Sampling {
   readonly maxNewTokens: number;
-  /** 0 is greedy: the most likely token every time. */
-  readonly temperature: number;
-  /** Sample among the smallest set of tokens whose probabilities reach this; 1: all. */
-  readonly topP: number;
-  /** Sample among this many likeliest tokens; 0: all. */
-  readonly topK: number;
   readonly stopTokens: ReadonlySet<number>;
-  readonly random: RandomStream;
-  /** Longest sequence the scorer takes, prompt included. */
-  readonly maxLength: number;
+  /**
+   * The stream that a draw comes from, by the prompt's place in the list and the token's in the answer: a pure function of
+   * both, so an answer does not depend on what it runs together with.
+   */
+  readonly random: (prompt: number, position: number) => RandomStream;
+  /** Asked when a token was taken: whether that prompt's answer is complete (a stop string). */
+  readonly isComplete?: ((prompt: number) => boolean) | undefined;
+  /** Sequences that run at once. The cache takes memory for so many. */
+  readonly batchSize: number;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Continues a prompt token by token, the stop token not included. Each token is yielded as it is chosen. */
-export async function* generate(
-  scorer: Scorer,
-  adapter: Params,
-  prompt: Int32Array,
-  options: GenerationOptions,
-): AsyncGenerator<number, void, undefined> {
-  let tokens = prompt;
-  // The scorer keeps one place for the token being predicted.
-  const limit = Math.min(prompt.length + options.maxNewTokens, options.maxLength - 1);
-  while (tokens.length < limit) {
-    options.signal?.throwIfAborted();
-    const next = chooseToken(await scorer.nextLogits(adapter, tokens), options);
-    if (options.stopTokens.has(next)) return;
-    yield next;
-    const longer = new Int32Array(tokens.length + 1);
-    longer.set(tokens);
-    longer[tokens.length] = next;
-    tokens = longer;
-  }
+/** `stop`: by a stop token, which is not yielded, or by `isComplete`. `length`: no more tokens were allowed. */
+export type FinishReason = "stop" | "length";
+
+/** A token of the answer to one prompt, named by its place in the list, or the end of that answer. */
+export type Generated =
+  | { readonly prompt: number; readonly token: number }
+  | { readonly prompt: number; readonly finish: FinishReason };
+
+/**
+ * Prompts are read in pieces of this many tokens, one prompt at a time. Pieces keep attention's square small; more rows at
+ * once would pad, and a piece is enough for the products to run at full speed.
+ */
+const PROMPT_PIECE = 256;
+
+interface Sequence {
+  readonly prompt: number;
+  /** How long the answer may get. */
+  readonly room: number;
+  /** Tokens of prompt and answer. */
+  readonly seen: Set<number>;
+  generated: number;
+  /** Of the next token. */
+  logits: Float32Array;
 }
 
-/** The next token from its logits [vocabulary]: temperature, then top-k, then top-p, as transformers orders them. */
-export function chooseToken(
-  logits: Float32Array,
-  { temperature, topK, topP, random }: Pick<GenerationOptions, "temperature" | "topK" | "topP" | "random">,
-): number {
-  if (temperature === 0) return logits.reduce((best, value, i) => (value > logits[best]! ? i : best), 0);
-  const max = logits.reduce((a, b) => Math.max(a, b), -Infinity);
-  let candidates = Array.from(logits, (value, token) => ({ token, weight: Math.exp((value - max) / temperature) }));
-  candidates.sort((a, b) => b.weight - a.weight || a.token - b.token);
-  if (topK > 0) candidates = candidates.slice(0, topK);
-  const total = candidates.reduce((sum, { weight }) => sum + weight, 0);
-  if (topP < 1) {
-    let reached = 0;
-    candidates = candidates.filter(({ weight }) => {
-      const before = reached;
-      reached += weight;
-      return before === 0 || before < topP * total;
-    });
+/**
+ * Continues prompts token by token, `batchSize` of them at once; where one ends, the next takes its place. Each token is
+ * yielded as it is chosen.
+ */
+export async function* generate(
+  decoder: Decoder,
+  adapter: Params,
+  prompts: readonly Int32Array[],
+  options: GenerationOptions,
+): AsyncGenerator<Generated, void, undefined> {
+  const { maxNewTokens, stopTokens, repetitionPenalty, random, isComplete, signal } = options;
+  const roomAfter = ({ length }: Int32Array): number => Math.min(maxNewTokens, decoder.maxLength - length);
+  const batchSize = Math.min(options.batchSize, prompts.length);
+  // The last token of an answer is never fed.
+  const capacity = prompts.reduce((longest, tokens) => Math.max(longest, tokens.length + roomAfter(tokens) - 1), 1);
+  const cache = decoder.openCache(batchSize, capacity);
+  /** Sequence i is in row i of the cache. */
+  const running: Sequence[] = [];
+
+  const read = async (tokens: Int32Array): Promise<Float32Array> => {
+    const row = running.length;
+    cache.clear(row);
+    let logits: Float32Array | undefined;
+    for (let at = 0; at < tokens.length; at += PROMPT_PIECE) {
+      signal?.throwIfAborted();
+      [logits] = await decoder.extend(adapter, cache, row, [tokens.subarray(at, at + PROMPT_PIECE)]);
+    }
+    return logits!;
+  };
+
+  /** The next token, or undefined where the answer ends before it. */
+  const choose = ({ prompt, seen, generated, logits }: Sequence): number | undefined => {
+    const penalized = penalizeRepetition(logits, seen, repetitionPenalty);
+    const token = chooseToken(penalized, { ...options, random: random(prompt, generated) });
+    return stopTokens.has(token) ? undefined : token;
+  };
+
+  for (let next = 0; ;) {
+    while (running.length < batchSize && next < prompts.length) {
+      const prompt = next++;
+      const tokens = prompts[prompt]!;
+      const room = roomAfter(tokens);
+      if (tokens.length === 0) throw new RangeError("generate: a prompt needs at least one token");
+      if (room < 1) yield { prompt, finish: "length" };
+      else running.push({ prompt, room, seen: new Set(tokens), generated: 0, logits: await read(tokens) });
+    }
+    if (running.length === 0) return;
+    signal?.throwIfAborted();
+
+    const latest: [number][] = [];
+    // A row that ends gives its place to the last one, so the running rows stay the first of the cache.
+    for (let row = 0; row < running.length;) {
+      const sequence = running[row]!;
+      const { prompt, room, seen } = sequence;
+      const token = choose(sequence);
+      let finish: FinishReason | undefined = token === undefined ? "stop" : undefined;
+      if (token !== undefined) {
+        seen.add(token);
+        sequence.generated++;
+        yield { prompt, token };
+        finish = isComplete?.(prompt) === true ? "stop" : sequence.generated === room ? "length" : undefined;
+      }
+      if (finish === undefined) {
+        latest.push([token!]);
+        row++;
+        continue;
+      }
+      yield { prompt, finish };
+      const last = running.pop()!;
+      if (last === sequence) continue;
+      running[row] = last;
+      cache.move(running.length, row);
+    }
+    if (running.length === 0) continue;
+    const logits = await decoder.extend(adapter, cache, 0, latest);
+    running.forEach((sequence, row) => (sequence.logits = logits[row]!));
   }
-  let left = random.uniform() * candidates.reduce((sum, { weight }) => sum + weight, 0);
-  for (const { token, weight } of candidates) {
-    left -= weight;
-    if (left < 0) return token;
-  }
-  return candidates.at(-1)!.token;
 }

@@ -33,12 +33,10 @@ export function scoresOf(logProbabilities: Float32Array, counts: readonly number
   });
 }
 
-/** The forward half of a model, for evaluation and generation, with any adapter of one shape. */
+/** The forward half of a model, for evaluation, with any adapter of one shape. */
 export interface Scorer {
   /** One score an example, in order. */
   score(adapter: Params, examples: readonly Example[], signal?: AbortSignal): Promise<Score[]>;
-  /** Logits [vocabulary] of the token after the last. */
-  nextLogits(adapter: Params, tokens: Int32Array): Promise<Float32Array>;
   dispose(): Promise<void>;
 }
 
@@ -54,18 +52,6 @@ export async function openScorer({
     scoringGraph(config, lora, { maxLength: Math.max(maxLength, MINIMUM_LENGTH) }),
     weights,
   );
-  const run = async (
-    adapter: Params,
-    examples: readonly Example[],
-    fetch: string,
-  ): Promise<{ counts: readonly number[]; data: Float32Array }> => {
-    const { ids, rows, labels, counts } = padBatch(examples, MINIMUM_LENGTH);
-    const feeds = new Map<string, RuntimeTensor>(adapter as ReadonlyMap<string, RuntimeTensor>);
-    feeds.set(FEEDS.ids, ids).set(FEEDS.rows, rows).set(FEEDS.labels, labels);
-    const results = await session.run(feeds, [fetch]);
-    return { counts, data: results.get(fetch)!.data as Float32Array };
-  };
-
   return {
     async score(adapter, examples, signal) {
       const scores: Score[] = examples.map(() => ({ logProbability: 0, tokens: 0 }));
@@ -73,18 +59,14 @@ export async function openScorer({
       for (const group of microBatches(alone, microBatchTokens)) {
         signal?.throwIfAborted();
         const members = group.map((i) => examples[i]!);
-        const { counts, data } = await run(adapter, members, FETCHES.logProbabilities);
+        const { ids, rows, labels, counts } = padBatch(members, MINIMUM_LENGTH);
+        const feeds = new Map<string, RuntimeTensor>(adapter as ReadonlyMap<string, RuntimeTensor>);
+        feeds.set(FEEDS.ids, ids).set(FEEDS.rows, rows).set(FEEDS.labels, labels);
+        const results = await session.run(feeds, [FETCHES.logProbabilities]);
+        const data = results.get(FETCHES.logProbabilities)!.data as Float32Array;
         scoresOf(data, counts).forEach((score, b) => (scores[group[b]!] = score));
       }
       return scores;
-    },
-    async nextLogits(adapter, tokens) {
-      // The row before a token that is not there yet: one placeholder stands in for it, and causality keeps it out.
-      const extended = new Int32Array(tokens.length + 1);
-      extended.set(tokens);
-      const supervised = new Uint8Array(extended.length);
-      supervised[tokens.length] = 1;
-      return (await run(adapter, [{ id: "", tokens: extended, supervised }], FETCHES.logits)).data;
     },
     dispose: () => session.dispose(),
   };

@@ -14,7 +14,15 @@ interface Case {
     b: GraphBuilder,
     x: (...shape: Dim[]) => Value,
     index: (limit: number, ...shape: Dim[]) => Value,
+    /** An input that is not differentiated. */
+    fixed: (...shape: Dim[]) => Value,
   ) => Value;
+}
+
+function rotaryTables(b: GraphBuilder): Value[] {
+  const table = (f: (a: number) => number): Float32Array =>
+    Float32Array.from({ length: 20 }, (_, i) => f(Math.floor(i / 2) * [1, 0.1][i % 2]!));
+  return [b.constant("cos", table(Math.cos), [10, 2]), b.constant("sin", table(Math.sin), [10, 2])];
 }
 
 export const OP_CASES: Case[] = [
@@ -64,20 +72,31 @@ export const OP_CASES: Case[] = [
   },
   {
     name: "rotary",
-    build(b, x) {
-      const table = (f: (a: number) => number): Float32Array =>
-        Float32Array.from({ length: 20 }, (_, i) => f(Math.floor(i / 2) * [1, 0.1][i % 2]!));
-      return b.op(
-        "rotary",
-        [
-          x("batch", "length", 12),
-          b.constant("cos", table(Math.cos), [10, 2]),
-          b.constant("sin", table(Math.sin), [10, 2]),
-        ],
-        { heads: 3 },
-      );
-    },
+    build: (b, x) => b.op("rotary", [x("batch", "length", 12), ...rotaryTables(b)], { heads: 3 }),
   },
+  {
+    name: "rotary",
+    title: "from where each sequence starts",
+    build: (b, _x, index, fixed) =>
+      b.op("rotary", [fixed("batch", "length", 12), ...rotaryTables(b), index(5, "batch")], { heads: 3 }),
+  },
+  ...[undefined, 3].flatMap((window) =>
+    [0, 1, 2].map((output): Case => ({
+      name: "cachedAttention",
+      title: `window ${window}, output ${output}`,
+      build: (b, _x, index, fixed) =>
+        b.apply(
+          "cachedAttention",
+          [
+            fixed("batch", "length", 12),
+            ...[0, 1].map(() => fixed("batch", "length", 6)),
+            ...[0, 1].map(() => fixed("batch", 2, 5, 3)),
+            index(6, "batch"),
+          ],
+          { heads: 4, kvHeads: 2, ...(window === undefined ? {} : { window }) },
+        )[output]!,
+    })),
+  ),
   {
     name: "attention",
     title: "grouped",
@@ -155,6 +174,7 @@ export function builtCases(): BuiltCase[] {
         return value;
       },
       (limit, ...shape) => make("int64", shape, () => Math.floor(((random() + 1) / 2) * limit)),
+      (...shape) => make("float32", shape, random),
     );
     // Binds the symbols the case itself does not mention as plain dimensions.
     for (const [symbol, size] of SYMBOLS) {

@@ -1,0 +1,70 @@
+import { expect, test } from "vitest";
+import { scriptedDecoder } from "../../test/support/scripted-decoder.ts";
+import { generateTexts } from "./text-generation.ts";
+
+const bytes = new TextEncoder();
+/** One token a byte: characters beyond ASCII take several. */
+const tokenizer = { decode: (ids: Iterable<number>) => new TextDecoder().decode(Uint8Array.from([...ids])) };
+
+/** Answers prompt n with text n, byte by byte, then the stop token 0. */
+async function say(texts: string[], stop: string[], options: { maxNewTokens?: number; batchSize?: number } = {}) {
+  const said = texts.map((text) => bytes.encode(text));
+  const decoder = scriptedDecoder((tokens) => said[tokens[0]!]![tokens.length - 1] ?? 0);
+  const pieces: string[][] = texts.map(() => []);
+  const answers = await generateTexts(
+    decoder,
+    new Map(),
+    texts.map((_, i) => Int32Array.of(i)),
+    tokenizer,
+    {
+      maxNewTokens: 200,
+      temperature: 0,
+      topK: 0,
+      topP: 1,
+      repetitionPenalty: 1,
+      stopTokens: new Set([0]),
+      seed: 1,
+      stop,
+      onText: (piece, prompt) => pieces[prompt]!.push(piece),
+      ...options,
+    },
+  );
+  expect(pieces.map((list) => list.join(""))).toEqual(answers.map(({ text }) => text));
+  return { answers, pieces };
+}
+
+test("a stop string across tokens ends the answer before it, and nothing of it is shown", async () => {
+  const { answers, pieces } = await say(["one two END three", "no end", "EN EEND"], ["END"]);
+  expect(answers).toEqual([
+    { text: "one two ", tokens: 11, finish: "stop" },
+    { text: "no end", tokens: 6, finish: "stop" },
+    { text: "EN E", tokens: 7, finish: "stop" },
+  ]);
+  // What begins like the stop string waits until it is clear that it is not one.
+  expect(pieces[2]).toEqual(["EN ", "E"]);
+});
+
+test("the first of several stop strings counts", async () => {
+  const { answers } = await say(["a\n\nb###c"], ["###", "\n\n"]);
+  expect(answers[0]!.text).toBe("a");
+});
+
+test("a character of several tokens appears when it is whole", async () => {
+  const { answers, pieces } = await say(["né 你好"], ["€"]);
+  expect(answers[0]!.text).toBe("né 你好");
+  expect(pieces[0]).toEqual(["n", "é", " ", "你", "好"]);
+  const { answers: cut } = await say(["é"], [], { maxNewTokens: 1 });
+  expect(cut[0]).toEqual({ text: "\uFFFD", tokens: 1, finish: "length" });
+});
+
+test("what is held back is shown at the end", async () => {
+  const { pieces } = await say(["ab"], ["abc"]);
+  expect(pieces[0]).toEqual(["ab"]);
+});
+
+test("answers keep their prompts, however many run at once", async () => {
+  const texts = Array.from({ length: 20 }, (_, i) => "x".repeat((i * 7) % 11) + i);
+  for (const batchSize of [1, 3, 50]) {
+    expect((await say(texts, [], { batchSize })).answers.map(({ text }) => text)).toEqual(texts);
+  }
+});

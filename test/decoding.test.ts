@@ -1,0 +1,115 @@
+import { afterAll, describe, expect, test } from "vitest";
+import { onnxRuntime } from "../src/node/onnx-runtime.ts";
+import { openDecoder, type Decoder } from "../src/train/decoder.ts";
+import { referenceRuntime } from "../src/train/reference-runtime.ts";
+import { openScorer } from "../src/train/scorer.ts";
+import { answersOf } from "./support/answers.ts";
+import { GOLDEN_FAMILIES, goldenJson, goldenTensors, openGolden } from "./support/golden.ts";
+
+interface Generation {
+  prompts: number[][];
+  greedy: number[][];
+  penalty: number;
+  penalized: number[][];
+}
+
+const maxLength = 64;
+
+function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  expect(a.length).toBe(b.length);
+  let largest = 0;
+  for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs(a[i]! - b[i]!));
+  return largest;
+}
+
+function logSoftmax(logits: Float32Array): number[] {
+  const max = Math.max(...logits);
+  const total = Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - max), 0)) + max;
+  return Array.from(logits, (logit) => logit - total);
+}
+
+/** transformers' generate made these tokens: scripts/golden/make_generation.py. */
+describe.each(GOLDEN_FAMILIES)("%s, decoding with a cache", async (family) => {
+  const golden = openGolden(family);
+  const { adapter } = golden;
+  const generation = goldenJson(family, "generation.json") as Generation;
+  const { greedy, penalty, penalized } = generation;
+  const prompts = generation.prompts.map((prompt) => Int32Array.from(prompt));
+  const decoder = await openDecoder({ ...golden, runtime: onnxRuntime(), maxLength });
+  afterAll(() => decoder.dispose());
+
+  test.each([3, 2, 1])("greedy answers are those of transformers, %i at once", async (batchSize) => {
+    expect(await answersOf(decoder, adapter, prompts, { batchSize })).toEqual(greedy);
+  });
+
+  test("with a repetition penalty too", async () => {
+    expect(await answersOf(decoder, adapter, prompts, { repetitionPenalty: penalty })).toEqual(penalized);
+  });
+
+  test("sampled answers do not depend on what runs at once", async () => {
+    const sampled = { temperature: 1.5, topK: 30, topP: 0.95 };
+    const alone = await answersOf(decoder, adapter, prompts, { ...sampled, batchSize: 1 });
+    expect(await answersOf(decoder, adapter, prompts, sampled)).toEqual(alone);
+    expect(alone).not.toEqual(greedy);
+  });
+
+  test.each([1, 3, 100])("logits of every position are PyTorch's, read %i at a time", async (piece) => {
+    const { input_ids, attention_mask } = goldenJson(family, "batch.json");
+    const { shape, data } = goldenTensors(family, "logits.safetensors").get("logits")!;
+    const [batch, length, vocabulary] = shape as [number, number, number];
+    for (let b = 0; b < batch; b++) {
+      const cache = decoder.openCache(1, length);
+      const tokens: number[] = input_ids[b].slice(
+        0,
+        attention_mask[b].reduce((x: number, y: number) => x + y, 0),
+      );
+      for (let at = 0; at < tokens.length; at += piece) {
+        const [logits] = await decoder.extend(adapter, cache, 0, [tokens.slice(at, at + piece)]);
+        const row = b * length + Math.min(at + piece, tokens.length) - 1;
+        const want = data.subarray(row * vocabulary, (row + 1) * vocabulary);
+        expect(largestDifference(logits!, want)).toBeLessThan(1e-4);
+      }
+    }
+  });
+
+  test("cached equals uncached: the whole distribution is the scoring graph's", async () => {
+    const scorer = await openScorer({ ...golden, runtime: onnxRuntime(), maxLength, microBatchTokens: 2000 });
+    for (const [i, prompt] of prompts.entries()) {
+      const tokens = [...prompt, ...greedy[i]!.slice(0, -1)];
+      const cache = decoder.openCache(1, maxLength);
+      let logits = await decoder.extend(adapter, cache, 0, [prompt]);
+      for (const token of tokens.slice(prompt.length)) logits = await decoder.extend(adapter, cache, 0, [[token]]);
+      const examples = Array.from(logits[0]!, (_, next) => ({
+        id: "",
+        tokens: Int32Array.of(...tokens, next),
+        supervised: Uint8Array.of(...tokens.map(() => 0), 1),
+      }));
+      const uncached = (await scorer.score(adapter, examples)).map(({ logProbability }) => logProbability);
+      expect(largestDifference(logSoftmax(logits[0]!), uncached)).toBeLessThan(1e-4);
+      expect(uncached.indexOf(Math.max(...uncached))).toBe(greedy[i]!.at(-1));
+    }
+    await scorer.dispose();
+  });
+
+  test("rows of unequal length, padded together, give what each gives alone", async () => {
+    const together = decoder.openCache(3, maxLength);
+    const caches = prompts.map(() => decoder.openCache(1, maxLength));
+    for (let step = 0; step < 4; step++) {
+      const next = prompts.map((prompt, i) => (step === 0 ? prompt : [greedy[i]![step - 1]!]));
+      const logits = await decoder.extend(adapter, together, 0, next);
+      for (const [i, tokens] of next.entries()) {
+        const [alone] = await decoder.extend(adapter, caches[i]!, 0, [tokens]);
+        expect(largestDifference(logits[i]!, alone!)).toBeLessThan(1e-5);
+      }
+    }
+  });
+});
+
+test.each(["llama", "mistral", "qwen3"])("the reference interpreter decodes %s alike", async (family) => {
+  const golden = openGolden(family);
+  const { prompts, greedy } = goldenJson(family, "generation.json") as Generation;
+  const decoder: Decoder = await openDecoder({ ...golden, runtime: referenceRuntime, maxLength });
+  const tokens = prompts.map((prompt) => Int32Array.from(prompt));
+  const answers = await answersOf(decoder, golden.adapter, tokens, { maxNewTokens: 12, batchSize: 2 });
+  expect(answers).toEqual(greedy.map((answer) => answer.slice(0, 12)));
+});
