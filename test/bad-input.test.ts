@@ -600,7 +600,7 @@ describe("a flag", () => {
     [
       generate("--prompt", "x".repeat(2000)),
       "config",
-      /the prompt is 20\d\d tokens long, and there is room for 510$/,
+      /the prompt is 20\d\d tokens long, and there is room for 511$/,
       /Shorten/,
     ],
     [["run", "e.yaml", "--out", ""], "config", /Expected a text that is not empty\.$/, /--help/],

@@ -4,6 +4,8 @@ import { plus, type NdArray, type OpRow } from "./op-row.ts";
 
 export interface RmsNormAttributes {
   readonly epsilon: number;
+  /** y alone, in one node instead of seven: for graphs that run so little at a time that nodes count. */
+  readonly forwardOnly?: boolean;
 }
 
 /**
@@ -11,11 +13,12 @@ export interface RmsNormAttributes {
  * [N, D] and 1/σ [N, 1], where σ² = mean(x²) + ε. The weight is frozen.
  */
 export const rmsNorm: OpRow<RmsNormAttributes> = {
-  infer([x, weight]) {
+  infer([x, weight], { forwardOnly }) {
     if (x!.shape.length !== 2 || weight!.shape[0] !== x!.shape[1]) {
       throw new Error(`rmsNorm: weight ${showShape(weight!.shape)} does not fit rows of ${showShape(x!.shape)}`);
     }
-    return [x!.shape, x!.shape, [x!.shape[0]!, 1]].map((shape) => ({ dtype: "float32", shape }));
+    const shapes = forwardOnly ? [x!.shape] : [x!.shape, x!.shape, [x!.shape[0]!, 1]];
+    return shapes.map((shape) => ({ dtype: "float32", shape }));
   },
   evaluate([x, weight], { epsilon }) {
     const [rows, width] = x!.shape as [number, number];
@@ -33,16 +36,19 @@ export const rmsNorm: OpRow<RmsNormAttributes> = {
       { shape: [rows, 1], data: inverse },
     ];
   },
-  gradient({ builder, inputs, outputs, upstream, needs, contribute }) {
+  gradient({ builder, inputs, outputs, upstream, needs, contribute }, { forwardOnly }) {
     if (needs(1)) throw new Error("rmsNorm: the weight is frozen; no gradient is defined for it");
+    if (forwardOnly) throw new Error("rmsNorm: forwardOnly keeps nothing for a gradient");
     if (needs(0)) {
       contribute(0, (sum) =>
         plus(builder, sum, builder.op("rmsNormGrad", [upstream, inputs[1]!, outputs[1]!, outputs[2]!], {})),
       );
     }
   },
-  lower(emit, [x, weight], { epsilon }) {
-    // Not SimplifiedLayerNormalization and not Reciprocal: both are a few units off in the last place, always the same
+  lower(emit, [x, weight], { epsilon, forwardOnly }) {
+    if (forwardOnly)
+      return [emit.node("SimplifiedLayerNormalization", [x!, weight!], { axis: -1, epsilon: { float: epsilon } })];
+    // For training not SimplifiedLayerNormalization and not Reciprocal: both are a few units off in the last place, always the same
     // way, and where a gradient is as small as AdamW's ε ten steps make 3e-4 of it.
     const variance = emit.node("ReduceMean", [emit.node("Mul", [x!, x!]), emit.ints([1])], { keepdims: 1 });
     const deviation = emit.node("Sqrt", [emit.node("Add", [variance, emit.float(epsilon)])]);

@@ -202,7 +202,9 @@ class LanguageModel {
 
   #norm(x: Value, name: string): Value {
     const weight = this.builder.parameter(`${name}.weight`, [x.shape[1] as number]);
-    return this.builder.op("rmsNorm", [x, weight], { epsilon: this.#config.normEpsilon });
+    const epsilon = this.#config.normEpsilon;
+    const forwardOnly = this.#starts !== undefined;
+    return this.builder.op("rmsNorm", [x, weight], { epsilon, ...(forwardOnly ? { forwardOnly } : {}) });
   }
 
   #rotate(x: Value, norm: string, heads: number): Value {

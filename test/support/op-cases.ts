@@ -51,6 +51,12 @@ export const OP_CASES: Case[] = [
     build: (b, x) =>
       b.op("rmsNorm", [x("rows", 4), b.constant("w", Float32Array.of(1, -0.5, 2, 0.3), [4])], { epsilon: 1e-3 }),
   },
+  {
+    name: "rmsNorm",
+    title: "forward only",
+    build: (b, _x, _index, fixed) =>
+      b.op("rmsNorm", [fixed("rows", 4), fixed(4)], { epsilon: 1e-3, forwardOnly: true }),
+  },
   { name: "swiglu", build: (b, x) => b.op("swiglu", [x("rows", 3), x("rows", 3)], {}) },
   { name: "logProbabilities", build: (b, x, index) => b.op("logProbabilities", [x("rows", 6), index(6, "rows")], {}) },
   { name: "softplus", build: (b, x) => b.op("softplus", [x("rows", 3)], {}) },
