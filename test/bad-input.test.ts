@@ -594,6 +594,8 @@ describe("a flag", () => {
     [generate("--temperature", "Infinity"), "config", /'Infinity' is invalid/, /--help/],
     [generate("--temperature", "-0.5"), "config", /'-0\.5' is invalid/, /--help/],
     [generate("--top-p", "1.5"), "config", /Expected a number from 0 to 1\.$/, /--help/],
+    [generate("--repetition-penalty", "0"), "config", /Expected a number, 0\.01 or more\.$/, /--help/],
+    [generate("--stop", ""), "config", /Expected a text that is not empty\.$/, /--help/],
     [generate("--seed", "-1"), "config", /'-1' is invalid/, /--help/],
     [generate("--seed", "99999999999999999999"), "config", /is invalid/, /--help/],
     [generate("--prompt", " "), "config", /Expected a text that is not empty\.$/, /--help/],

