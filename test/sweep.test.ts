@@ -186,6 +186,12 @@ describe("openfedllm sweep", () => {
     ["a variable that is not set", ["sweep", "variable.yaml"], /environment variable NOT_SET is not set/, /Set it/],
     ["a lost experiment", ["sweep", "lost.yaml"], /cannot read the configuration alnoe\.yaml/, /alone\.yaml/],
     [
+      "a way to compare that is none",
+      ["sweep", "metric.yaml", "--list"],
+      /metric\.yaml: compare\.metric: no run measures 'acuracy'/,
+      /loss/,
+    ],
+    [
       "a setting of the last run",
       ["sweep", "late.yaml"],
       /late\.yaml, run two: unknown key 'training\.localStep'/,
@@ -196,6 +202,7 @@ describe("openfedllm sweep", () => {
     write("misspelt.yaml", { experiment: EXPERIMENT, rusn: [] });
     write("variable.yaml", { experiment: "${NOT_SET}.yaml", runs: [{ name: "x" }] });
     write("lost.yaml", { experiment: "alnoe.yaml", runs: [{ name: "x" }] });
+    write("metric.yaml", { experiment: "alone.yaml", runs: [{ name: "x" }], compare: { metric: "acuracy" } });
     const late = [{ name: "one" }, { name: "two", set: { "training.localStep": 1 } }];
     write("late.yaml", { experiment: "alone.yaml", runs: late });
     const { status, stdout, stderr } = cli(...args);
