@@ -77,9 +77,7 @@ describe("openfedllm", () => {
   it("run: on a dataset and a model of the Hub, then without it to the same bits", async () => {
     const { stdout, stderr, status } = await cli(["run", "e.yaml", "--out", "runs/a"], { HF_TOKEN: TOKEN });
     expect([status, stderr]).toEqual([0, expect.stringContaining("end: 1 round")]);
-    expect(stderr).toContain(
-      "1 of 12 rows of tatsu-lab/alpaca cannot be used and are left out, the first of them 6: the response is empty",
-    );
+    expect(stderr).toMatch(/tatsu-lab\/alpaca: 1 row left out \(the response is empty: .*: 1\)/);
     expect(stdout).toContain("--model acme/tiny@main");
     expect(stdout).toContain("--data 'hf:acme/talk@main?split=test'");
     expect(stdout + stderr).not.toContain(TOKEN);

@@ -318,6 +318,24 @@ describe("every registered name", () => {
     });
   });
 
+  it("`fields` that are given come before a name's own, part by part", async () => {
+    server.push("datasets", "vicgalle/alpaca-gpt4", {
+      "train.jsonl": jsonl([{ instruction: "Add.", input: "1 and 2", output: "3", better: "It is 3." }]),
+    });
+    const contents = async (fields: FieldMap): Promise<unknown[]> =>
+      (await loadRecords(reader(), "vicgalle/alpaca-gpt4", { fields })).records.map(({ content }) => content);
+    const record = { kind: "instruction", instruction: "Add.", input: "1 and 2", response: "3" };
+    expect(await contents({})).toEqual([record]);
+    expect(await contents({ response: "better" })).toEqual([{ ...record, response: "It is 3." }]);
+    expect(await contents({ prompt: "instruction", completion: "better" })).toEqual([
+      { kind: "completion", prompt: "Add.", completion: "It is 3." },
+    ]);
+    await expect(contents({ response: "worse" })).rejects.toMatchObject({
+      kind: "data",
+      message: expect.stringMatching(/^vicgalle\/alpaca-gpt4 has no column "worse" \(fields\.response\)/),
+    });
+  });
+
   it("of a dataset that is gone: the error names what holds the same", async () => {
     server.intercept = (seen, _request, response) => {
       if (!seen.path.includes("/datasets/lighteval/MATH/")) return false;
@@ -461,6 +479,33 @@ describe("layouts", () => {
     ];
     const file = parquetWriteBuffer({ columnData, codec, compressors, rowGroupSize: 1 });
     expect(await layout({ "train.parquet": new Uint8Array(file) })).toEqual(["Why?", "Who?"]);
+  });
+
+  it("a commit that broke off is not what the branch is at without the Hub", async () => {
+    const id = "acme/half";
+    const commit = (word: string): Record<string, string | Uint8Array> => ({
+      "README.md": `# ${word}`,
+      "train.parquet": parquet(rows(word)),
+    });
+    const offline = (): Promise<Record<string, unknown>> => load(`hf:${id}`, reader({ HF_HUB_OFFLINE: "1" }));
+    server.push("datasets", id, commit("old"));
+    await load(`hf:${id}`);
+    server.push("datasets", id, commit("new"));
+    server.cuts.push(100, 0, 0, 0, 0, 0);
+    await expect(load(`hf:${id}`)).rejects.toThrow("broke off");
+    expect(Object.values(await offline())).toEqual(["old"]);
+    server.cuts.length = 0;
+    expect(Object.values(await load(`hf:${id}`))).toEqual(["new"]);
+    expect(Object.values(await offline())).toEqual(["new"]);
+  });
+
+  it.each([[{ "README.md": "# A program" }], [{}]])("a converted one is found again without the Hub", async (about) => {
+    const id = `acme/program-${++runs}`;
+    server.push("datasets", id, { "program.py": "import datasets", ...about });
+    const converted = { "default/train/0000.parquet": parquet(rows("x")) };
+    server.push("datasets", id, converted, { ref: "refs/convert/parquet" });
+    expect(Object.values(await load(`hf:${id}`))).toEqual(["x"]);
+    expect(Object.values(await load(`hf:${id}`, reader({ HF_HUB_OFFLINE: "1" })))).toEqual(["x"]);
   });
 
   it("a cache that holds some of the shards is not taken for the dataset", async () => {

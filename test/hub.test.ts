@@ -16,6 +16,7 @@ import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type DownloadProgress, type Hub, openHub } from "../src/node/hub.ts";
+import { fetchModelDescription, fetchModelWeights } from "../src/node/hub-model.ts";
 import { HubServer, refuse, sha256, TOKEN } from "./support/hub-server.ts";
 
 // The real client against a server that answers as the Hub does, over real sockets.
@@ -217,6 +218,71 @@ describe("a download that breaks off", () => {
     expect(readFileSync(path.join(folder, "model.safetensors")).equals(BIG)).toBe(true);
   });
 
+  it.each([
+    ["goes on anew, a few times, where the endpoint ignores ranges", 4],
+    ["is given up where the endpoint ignores ranges and always breaks off", 5],
+  ])("%s", async (_name, cuts) => {
+    let whole = 0;
+    server.intercept = (seen, _request, response) => {
+      if (seen.host !== "cdn") return false;
+      response.writeHead(200, { "content-length": BIG.length });
+      if (seen.range !== undefined || ++whole > cuts) response.end(BIG);
+      // More than a MiB, which counts as progress where parts are served.
+      else response.write(BIG.subarray(0, 2_000_000), () => setTimeout(() => response.destroy(), 20));
+      return true;
+    };
+    const fetching = fetchModel(["model.safetensors"]);
+    if (cuts < 5) {
+      expect(readFileSync(path.join(await fetching, "model.safetensors")).equals(BIG)).toBe(true);
+    } else {
+      await expect(fetching).rejects.toMatchObject({
+        kind: "model",
+        message:
+          "the download of model.safetensors of acme/tiny broke off again and again, and its server sends no parts of files",
+        hint: "Run the same command again where the connection holds: it begins anew.",
+      });
+    }
+    expect(whole).toBe(5);
+  });
+
+  it("leaves the branch at the commit that is all there", async () => {
+    const id = "acme/half";
+    const whole = { "config.json": '{"model_type": "llama"}', "tokenizer.json": "{}", "model.safetensors": BIG };
+    const model = async (from: Hub): Promise<string> => {
+      const ref = { id, revision: undefined };
+      const snapshot = await fetchModelDescription(from, ref);
+      await fetchModelWeights(snapshot, ref);
+      return snapshot.commit;
+    };
+    const offline = (): Promise<string> => model(hub({ env: { HF_HUB_OFFLINE: "1" } }));
+    const ref = (): string => readFileSync(cached("models--acme--half/refs/main"), "utf8");
+    const first = server.push("models", id, whole);
+    await model(hub());
+    expect(await offline()).toBe(first);
+
+    const weights = { "config.json": '{"model_type": "qwen2"}', "model.safetensors": noise(2_000_000, "second") };
+    server.push("models", id, { ...whole, ...weights });
+    server.cuts.push(500_000, 0, 0, 0, 0, 0);
+    await expect(model(hub())).rejects.toThrow("broke off");
+    expect([ref(), await offline()]).toEqual([first, first]);
+
+    // Sharded: the index alone is no model either.
+    const shard = "model-00001-of-00001.safetensors";
+    const third = server.push("models", id, {
+      "config.json": '{"model_type": "qwen3"}',
+      "tokenizer.json": "{}",
+      "model.safetensors.index.json": JSON.stringify({ weight_map: { a: shard } }),
+      [shard]: noise(1_000_000, "third"),
+    });
+    server.cuts.length = 0;
+    server.cuts.push(500_000, 0, 0, 0, 0, 0);
+    await expect(model(hub())).rejects.toThrow("broke off");
+    expect([ref(), await offline()]).toEqual([first, first]);
+    server.cuts.length = 0;
+    expect(await model(hub())).toBe(third);
+    expect([ref(), await offline()]).toEqual([third, third]);
+  });
+
   it("does not trust what an earlier call left: damaged, it is fetched again", async () => {
     mkdirSync(cached("models--acme--tiny/blobs"), { recursive: true });
     writeFileSync(cached("models--acme--tiny/blobs", `${sha256(BIG)}.incomplete`), noise(1_000_000, "other"));
@@ -382,6 +448,37 @@ describe("what cannot be had", () => {
     await fetchModel(["config.json"], hub({ env: { HF_TOKEN: TOKEN } }), "acme/gated");
   });
 
+  it("403: gated to this account, or denied, a repository or one file", async () => {
+    const withToken = { env: { HF_TOKEN: TOKEN } };
+    let answer: readonly [code: string | undefined, said: string] = [
+      "GatedRepo",
+      "You are not in the authorized list.",
+    ];
+    let where = "/api/";
+    server.intercept = (seen, _request, response) => {
+      if (!seen.path.includes(where)) return false;
+      refuse(response, 403, ...answer);
+      return true;
+    };
+    await expect(fetchModel(["config.json"], hub(withToken), "acme/gated")).rejects.toMatchObject({
+      kind: "model",
+      message: "model acme/gated is gated: its owner lets accounts in one by one (403)",
+      hint: `Accept the terms at ${server.endpoint}/acme/gated, and set HF_TOKEN to an access token of that account.`,
+    });
+    answer = [undefined, "Storage patterns tripped our internal systems."];
+    await expect(hub(withToken).snapshot("dataset", "acme/talk")).rejects.toMatchObject({
+      kind: "data",
+      message: "the Hub denies access to dataset acme/talk (403: Storage patterns tripped our internal systems.)",
+      hint: `Accept any terms at ${server.endpoint}/datasets/acme/talk, and set HF_TOKEN to an access token that may read it.`,
+    });
+    [where, answer] = ["/resolve/", [undefined, ""]];
+    await expect(fetchModel(["config.json"])).rejects.toMatchObject({
+      message: "the Hub denies access to config.json of acme/tiny (403)",
+    });
+    // Not asked again: it would be denied again.
+    expect(server.seen.filter(({ path }) => path.includes("/resolve/"))).toHaveLength(1);
+  });
+
   it("a token that is none", async () => {
     const message = "the Hub does not accept the access token (401)";
     await expect(fetchModel(["config.json"], hub({ env: { HF_TOKEN: "hf_wrong" } }))).rejects.toMatchObject({
@@ -466,6 +563,10 @@ describe("without the Hub", () => {
     await expect(fetchModel(["config.json"], hub({ env: nowhere }))).rejects.toMatchObject({
       kind: "model",
       message: `the Hugging Face Hub at ${nowhere.HF_ENDPOINT} cannot be reached (the connection is refused), and model acme/tiny is not in the cache ${cached()}`,
+    });
+    const proxied = { ...nowhere, HTTPS_PROXY: "http://proxy.example:3128" };
+    await expect(fetchModel(["config.json"], hub({ env: proxied }))).rejects.toMatchObject({
+      hint: expect.stringMatching(/^HTTPS_PROXY is set, but Node uses it only .* NODE_USE_ENV_PROXY=1/) as string,
     });
     await expect(fetchModel(["config.json"], hub({ env: { HF_HUB_OFFLINE: "1" } }))).rejects.toMatchObject({
       message: `model acme/tiny cannot be downloaded, because HF_HUB_OFFLINE is set, and it is not in the cache ${cached()}`,

@@ -1,14 +1,12 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
+import { afterEvents, cliIn, eventsOf, killedAfterEvents, startRun } from "./support/cli.ts";
+import { adapterHash as hashOf } from "./support/experiment.ts";
 import { writeTinyData, writeTinyModel } from "./support/tiny-model.ts";
 
-// Through the built command line, as a person runs it: `npm test` builds first.
-const CLI = path.join(import.meta.dirname, "..", "dist", "cli", "main.js");
 const folder = mkdtempSync(path.join(tmpdir(), "openfedllm-run-"));
 const env = { ...process.env, OPENFEDLLM_CACHE: path.join(folder, "cache"), NO_COLOR: "1" };
 
@@ -35,30 +33,9 @@ function write(name: string, value: unknown): string {
   return file;
 }
 
-function cli(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], {
-    cwd: folder,
-    env,
-    encoding: "utf8",
-  });
-  return { status, stdout, stderr };
-}
-
-const adapterHash = (run: string): string =>
-  createHash("sha256")
-    .update(readFileSync(path.join(folder, run, "adapter", "adapter_model.safetensors")))
-    .digest("hex");
-
-/** Events without what may differ from run to run. */
-function events(run: string): string[] {
-  return readFileSync(path.join(folder, run, "events.jsonl"), "utf8")
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line) as Record<string, unknown>)
-    .filter(({ type }) => type !== "run-resume")
-    .map(({ seconds: _seconds, ...event }) => JSON.stringify(event))
-    .sort();
-}
+const cli = cliIn(folder, env);
+const adapterHash = (run: string): string => hashOf(folder, run, "adapter");
+const events = (run: string): string[] => eventsOf(path.join(folder, run));
 
 beforeAll(() => {
   writeTinyModel(path.join(folder, "model"));
@@ -141,12 +118,8 @@ describe("openfedllm run", () => {
     expect(cli("run", "long.yaml", "--out", "undisturbed").status).toBe(0);
     let kills = 0;
     for (let seed = 1; kills < 10 && seed < 60; seed++) {
-      const child = spawn(process.execPath, [CLI, "run", "long.yaml", "--out", "killed", "--json"], {
-        cwd: folder,
-        env,
-        stdio: ["ignore", "pipe", "ignore"],
-      });
-      if (await killedAfterEvents(child, (seed * 7919) % 17)) kills++;
+      const child = startRun(folder, env, "long.yaml", "--out", "killed");
+      if (await killedAfterEvents(child, 8 + ((seed * 7919) % 17))) kills++;
       else break;
     }
     expect(kills).toBeGreaterThanOrEqual(4);
@@ -156,11 +129,7 @@ describe("openfedllm run", () => {
   }, 180_000);
 
   test("Ctrl-C stops after the step with exit code 130; the same command goes on", async () => {
-    const child = spawn(process.execPath, [CLI, "run", "long.yaml", "--out", "interrupted", "--json"], {
-      cwd: folder,
-      env,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const child = startRun(folder, env, "long.yaml", "--out", "interrupted");
     let stderr = "";
     child.stderr!.on("data", (chunk: Buffer) => (stderr += String(chunk)));
     await afterEvents(child, 12);
@@ -172,24 +141,3 @@ describe("openfedllm run", () => {
     expect(adapterHash("interrupted")).toBe(adapterHash("undisturbed"));
   }, 60_000);
 });
-
-/** Resolves once so many lines of events have come. False where the process ended first. */
-function afterEvents(child: ChildProcess, count: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    let seen = 0;
-    child.stdout!.on("data", (chunk: Buffer) => {
-      seen += String(chunk).split("\n").length - 1;
-      if (seen >= count) resolve(true);
-    });
-    child.on("exit", () => resolve(false));
-  });
-}
-
-async function killedAfterEvents(child: ChildProcess, count: number): Promise<boolean> {
-  const alive = await afterEvents(child, 8 + count);
-  child.kill("SIGKILL");
-  await new Promise((resolve) =>
-    child.exitCode === null && child.signalCode === null ? child.on("exit", resolve) : resolve(undefined),
-  );
-  return alive;
-}

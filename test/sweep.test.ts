@@ -1,16 +1,15 @@
-import { spawn, spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
+import { spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { EXIT_CODES } from "../src/diagnostics/user-error.ts";
+import { CLI, cliIn } from "./support/cli.ts";
+import { adapterHash as hashOf } from "./support/experiment.ts";
 import { INVENTED, inventedFiles, PREFERENCES } from "./support/invented-runs.ts";
 import { writeTinyData, writeTinyModel } from "./support/tiny-model.ts";
 
-// Through the built command line, as a person runs it: `npm test` builds first.
-const CLI = path.join(import.meta.dirname, "..", "dist", "cli", "main.js");
 const folder = mkdtempSync(path.join(tmpdir(), "openfedllm-sweep-"));
 const at = (...names: string[]): string => path.join(folder, ...names);
 const env = { ...process.env, OPENFEDLLM_CACHE: at("cache"), NO_COLOR: "1", TRADE: "apples" };
@@ -33,19 +32,8 @@ function write(name: string, value: unknown): string {
   return name;
 }
 
-function cli(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], {
-    cwd: folder,
-    env,
-    encoding: "utf8",
-  });
-  return { status, stdout, stderr };
-}
-
-const adapterHash = (run: string): string =>
-  createHash("sha256")
-    .update(readFileSync(at(run, "adapter", "adapter_model.safetensors")))
-    .digest("hex");
+const cli = cliIn(folder, env);
+const adapterHash = (run: string): string => hashOf(folder, run, "adapter");
 
 const states = (...args: string[]): string[] =>
   cli("sweep", ...args, "--list")

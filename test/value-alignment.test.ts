@@ -1,5 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -7,10 +6,10 @@ import { stringify } from "yaml";
 import type { RunEvent } from "../src/federation/events.ts";
 import type { Runtime } from "../src/train/runtime.ts";
 import { OBJECTIVES, type ObjectiveName } from "../src/train/objective-registry.ts";
+import { cliIn, eventsOf, killedAfterEvents, startRun } from "./support/cli.ts";
 import { adapterHash, runIn } from "./support/experiment.ts";
 import { writeTinyModel } from "./support/tiny-model.ts";
 
-const CLI = path.join(import.meta.dirname, "..", "dist", "cli", "main.js");
 const folder = mkdtempSync(path.join(tmpdir(), "openfedllm-alignment-"));
 process.env["OPENFEDLLM_CACHE"] = path.join(folder, "cache");
 const env = { ...process.env, NO_COLOR: "1" };
@@ -160,40 +159,7 @@ describe("the reference of a run that was stopped", () => {
   });
 });
 
-function cli(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], {
-    cwd: folder,
-    env,
-    encoding: "utf8",
-  });
-  return { status, stdout, stderr };
-}
-
-/** Kills a run with SIGKILL after so many lines of events; false where it ended first. */
-async function killedAfter(child: ChildProcess, count: number): Promise<boolean> {
-  const alive = await new Promise<boolean>((resolve) => {
-    let seen = 0;
-    child.stdout!.on("data", (chunk: Buffer) => {
-      seen += String(chunk).split("\n").length - 1;
-      if (seen >= count) resolve(true);
-    });
-    child.on("exit", () => resolve(false));
-  });
-  child.kill("SIGKILL");
-  await new Promise((resolve) =>
-    child.exitCode === null && child.signalCode === null ? child.on("exit", resolve) : resolve(undefined),
-  );
-  return alive;
-}
-
-const eventsOf = (run: string): string[] =>
-  readFileSync(path.join(folder, run, "events.jsonl"), "utf8")
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line) as Record<string, unknown>)
-    .filter(({ type }) => type !== "run-resume")
-    .map(({ seconds: _seconds, ...event }) => JSON.stringify(event))
-    .sort();
+const cli = cliIn(folder, env);
 
 describe("killed again and again, a run with state ends with the same bytes and events", () => {
   test.each([
@@ -211,19 +177,17 @@ describe("killed again and again, a run with state ends with the same bytes and 
       expect(cli("run", file, "--out", `${algorithm}-whole`).stderr).not.toContain("error");
       let kills = 0;
       for (let seed = 1; kills < 6 && seed < 30; seed++) {
-        const child = spawn(process.execPath, [CLI, "run", file, "--out", `${algorithm}-killed`, "--json"], {
-          cwd: folder,
-          env,
-          stdio: ["ignore", "pipe", "ignore"],
-        });
-        if (await killedAfter(child, 2 + ((seed * 7919) % 15))) kills++;
+        const child = startRun(folder, env, file, "--out", `${algorithm}-killed`);
+        if (await killedAfterEvents(child, 2 + ((seed * 7919) % 15))) kills++;
         else break;
       }
       expect(kills).toBeGreaterThanOrEqual(3);
       expect(cli("run", file, "--out", `${algorithm}-killed`).status).toBe(0);
       const [whole, killed] = ["whole", "killed"].map((name) => adapterHash(folder, `${algorithm}-${name}`, adapter));
       expect(killed).toBe(whole);
-      expect(eventsOf(`${algorithm}-killed`)).toEqual(eventsOf(`${algorithm}-whole`));
+      expect(eventsOf(path.join(folder, `${algorithm}-killed`))).toEqual(
+        eventsOf(path.join(folder, `${algorithm}-whole`)),
+      );
     },
     240_000,
   );

@@ -7,7 +7,7 @@ import { liveStatus, plainStatus } from "./status.ts";
 /** Runs work that may download, with a line about it and Ctrl-C. */
 export async function withHub<T>(
   { stderr }: CommandContext,
-  work: (tools: { readonly hub: () => Hub }) => Promise<T>,
+  work: (tools: { readonly hub: () => Hub; readonly note: (message: string) => void }) => Promise<T>,
 ): Promise<T> {
   const area = new LiveArea(stderr);
   const status = stderr.live ? liveStatus(stderr, area) : plainStatus(stderr);
@@ -15,7 +15,7 @@ export async function withHub<T>(
   const { signal } = interruption;
   try {
     const hub = lazyHub({ onDownload: status.downloading, onNote: status.note, signal });
-    return await interruption.before(work({ hub }));
+    return await interruption.before(work({ hub, note: status.note }));
   } finally {
     area.clear();
     interruption.dispose();

@@ -22,14 +22,16 @@ export function liveView(output: Output, area: LiveArea): RunView {
   };
   const row = (round: FinishedRound | undefined): void => {
     if (round !== undefined)
-      area.print([clip(roundRow(round, progress!.start!.rounds, output.style), frame().columns)]);
+      area.print([
+        clip(roundRow(round, progress!.start!.rounds, output.style, facts!.measuresAccuracy), frame().columns),
+      ]);
   };
   const warn = (text: string): void => area.print([clip(`  ${output.style("yellow", text)}`, frame().columns)]);
   const heading = (): void => {
     const note = dataNote(reports, facts!.maxLength);
     area.print(runHeading(facts!, progress!, frame()));
     if (note !== undefined) warn(note);
-    area.print([clip(roundHeading(output.style), frame().columns)]);
+    area.print([clip(roundHeading(output.style, facts!.measuresAccuracy), frame().columns)]);
   };
 
   return {

@@ -18,8 +18,8 @@ export async function partitionCommand(
 ): Promise<void> {
   const { stdout } = context;
   const config = readConfigFile(configFile, set);
-  const description = await withHub(context, ({ hub }) =>
-    describeData(config, { files: fileReader(path.dirname(configFile), hub) }),
+  const description = await withHub(context, ({ hub, note }) =>
+    describeData(config, { files: fileReader(path.dirname(configFile), hub) }, note),
   );
   const text = json
     ? JSON.stringify(description)

@@ -78,7 +78,7 @@ export class PlainLines {
         return [`going on with round ${event.afterRound + 1}`];
       case "reference-end":
         return [
-          `reference: what the base makes of ${counted(event.records, "record")} of ${oneLine(event.client)} (${event.set}), ${formatDuration(event.seconds)}`,
+          `reference: what the base makes of ${counted(event.records, event.set === "train" ? "record" : "held-out record")} of ${oneLine(event.client)}, ${formatDuration(event.seconds)}`,
         ];
       case "round-start":
         this.#trained = true;

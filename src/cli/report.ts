@@ -172,8 +172,12 @@ function nextCommands({ config, baseDir, folder }: ReportOptions, adapter: strin
   const [heldOut] = [data.heldOut, ...(data.clients ?? []).map((client) => client.heldOut)]
     .filter((files) => files !== undefined)
     .flat();
-  // What `score` has no flag for would make it measure something else than the table above.
-  const plain = data.system === undefined && data.inputs === "section" && Object.keys(data.fields).length === 0;
+  // What `score` has no flag for would make it measure something else than the table above; and it measures answers.
+  const plain =
+    config.objective.name === "sft" &&
+    data.system === undefined &&
+    data.inputs === "section" &&
+    Object.keys(data.fields).length === 0;
   if (heldOut !== undefined && plain && data.format === undefined) {
     commands.push([
       "npx openfedllm score",

@@ -1,13 +1,22 @@
 import type { Style } from "./output.ts";
-import { formatChange, formatDuration, formatLearningRate, formatLoss } from "./quantities.ts";
+import { formatChange, formatDuration, formatLearningRate, formatLoss, formatMetric } from "./quantities.ts";
 import type { FinishedRound } from "./run-progress.ts";
 import { padStart } from "./text-width.ts";
 
-export const WIDTHS = { round: 8, learningRate: 9, clients: 9, loss: 8, heldOut: 10, change: 8, time: 7 } as const;
+export const WIDTHS = {
+  round: 8,
+  learningRate: 9,
+  clients: 9,
+  loss: 8,
+  heldOut: 10,
+  change: 8,
+  accuracy: 10,
+  time: 7,
+} as const;
 
-/** The heading of the rows below; all of it fits 60 columns. */
-export function roundHeading(style: Style): string {
-  const { round, learningRate, clients, loss, heldOut, change, time } = WIDTHS;
+/** The heading of the rows below; all of it fits 60 columns, 70 where accuracy is measured. */
+export function roundHeading(style: Style, measuresAccuracy = false): string {
+  const { round, learningRate, clients, loss, heldOut, change, accuracy, time } = WIDTHS;
   const cells = [
     padStart("round", round),
     padStart("lr", learningRate),
@@ -15,13 +24,20 @@ export function roundHeading(style: Style): string {
     padStart("train", loss),
     padStart("held-out", heldOut),
     " ".repeat(change),
+    ...(measuresAccuracy ? [padStart("accuracy", accuracy)] : []),
     padStart("time", time),
   ];
   return style("dim", cells.join(""));
 }
 
 /** A finished round in columns. */
-export function roundRow({ round, trained, heldOut }: FinishedRound, rounds: number, style: Style): string {
+export function roundRow(
+  { round, trained, heldOut }: FinishedRound,
+  rounds: number,
+  style: Style,
+  measuresAccuracy = false,
+): string {
+  const accuracy = heldOut?.metrics["accuracy"];
   const clients =
     trained &&
     (trained.refused === 0 ? String(trained.accepted) : `${trained.accepted}/${trained.accepted + trained.refused}`);
@@ -32,6 +48,9 @@ export function roundRow({ round, trained, heldOut }: FinishedRound, rounds: num
     padStart(trained ? formatLoss(trained.loss) : "", WIDTHS.loss),
     padStart(heldOut ? formatLoss(heldOut.loss) : "", WIDTHS.heldOut),
     padStart(heldOut?.before === undefined ? "" : colouredChange(heldOut.before, heldOut.loss, style), WIDTHS.change),
+    ...(measuresAccuracy
+      ? [padStart(accuracy === undefined ? "" : formatMetric("accuracy", accuracy), WIDTHS.accuracy)]
+      : []),
     padStart(trained ? formatDuration(trained.seconds) : "", WIDTHS.time),
   ];
   return cells.join("").trimEnd();

@@ -13,6 +13,8 @@ export interface RunFacts {
   readonly maxLength: number;
   readonly evaluateEvery: number;
   readonly prompts: number;
+  /** Whether held-out records have an accuracy: pairs, and labels to choose from. */
+  readonly measuresAccuracy: boolean;
 }
 
 export function runFacts({ config, model }: Pick<Prepared, "config" | "model">, folder: string): RunFacts {
@@ -27,6 +29,7 @@ export function runFacts({ config, model }: Pick<Prepared, "config" | "model">, 
     maxLength: config.data.maxLength,
     evaluateEvery: config.evaluation.every,
     prompts: config.evaluation.prompts.length,
+    measuresAccuracy: config.objective.name !== "sft" || config.evaluation.labels !== undefined,
   };
 }
 

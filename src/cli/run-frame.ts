@@ -62,7 +62,10 @@ export function liveLines(progress: RunProgress, facts: RunFacts, frame: Frame):
       ? []
       : [waitingLine(`answering ${counted(facts.prompts, "prompt")}, before and after`, frame)];
   }
-  const lines = pending === undefined ? [] : [clip(roundRow(pending, start.rounds, frame.style), frame.columns)];
+  const lines =
+    pending === undefined
+      ? []
+      : [clip(roundRow(pending, start.rounds, frame.style, facts.measuresAccuracy), frame.columns)];
   if (progress.round === undefined) return [...lines, waitingLine("evaluating held-out records", frame)];
   return [...lines, trainingLine(progress, frame)];
 }

@@ -18,6 +18,7 @@ const FACTS: RunFacts = {
   maxLength: 64,
   evaluateEvery: 1,
   prompts: 1,
+  measuresAccuracy: false,
 };
 const CLIENTS = ["bank", "市役所"];
 
@@ -149,6 +150,15 @@ describe("a run on a terminal", () => {
       "  before                               3.600",
       "     1/2   2.0e-3        2   2.500     3.000  -16.7%    31s",
       "     2/2   1.0e-3      1/2   2.000     3.067   +2.2%    30s",
+    ]);
+  });
+
+  it("shows the accuracy of held-out records where there is one", () => {
+    const scored = evaluation(0, [0.7, 0.7]).map((event) => ({ ...event, metrics: { accuracy: 0.5, margin: 0 } }));
+    const before = progressAfter([...START, ...(scored as RunEvent[])]).takePending()!;
+    expect([roundHeading(plainStyle, true), roundRow(before, 2, plainStyle, true)]).toEqual([
+      "   round       lr  clients   train  held-out          accuracy   time",
+      "  before                               0.700             50.0%",
     ]);
   });
 

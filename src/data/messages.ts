@@ -1,4 +1,5 @@
 import { nearest } from "../diagnostics/nearest.ts";
+import { mergeRepeated, splitDialogue } from "./hh-dialogue.ts";
 import { isRow, typeName } from "./row.ts";
 
 export type Role = "system" | "user" | "assistant" | "tool";
@@ -24,11 +25,12 @@ const ROLES: Readonly<Record<string, Role>> = {
 };
 
 /**
- * A conversation from `[{ role, content }]`, ShareGPT's `[{ from, value }]`, or either as JSON text (tables hold it so).
+ * A conversation from `[{ role, content }]`, ShareGPT's `[{ from, value }]`, either as JSON text (tables hold it so), or
+ * a dialogue in hh-rlhf's writing.
  * Returns what is wrong, in words, where it is no conversation with something to learn.
  */
 export function parseMessages(value: unknown): Message[] | string {
-  const list = typeof value === "string" ? parseJson(value) : value;
+  const list = typeof value === "string" ? (dialogueTurns(value) ?? parseJson(value)) : value;
   if (!Array.isArray(list)) return `the messages are ${typeName(list)}, expected an array of {role, content}`;
   const messages = parseTurns(list);
   if (typeof messages === "string") return messages;
@@ -37,6 +39,11 @@ export function parseMessages(value: unknown): Message[] | string {
   }
   const blank = messages.findIndex(({ role, content }) => role === "assistant" && content.trim() === "");
   return blank === -1 ? messages : `message ${blank + 1}, by the assistant, is empty`;
+}
+
+function dialogueTurns(text: string): Message[] | undefined {
+  const turns = splitDialogue(text);
+  return turns && mergeRepeated(turns);
 }
 
 /** Messages one by one, whoever speaks; or what is wrong with one. */

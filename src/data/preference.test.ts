@@ -238,13 +238,13 @@ describe("a row for another kind of job is told where it belongs", () => {
       "answers",
       { prompt: "a", chosen: "b", rejected: "c" },
       "two answers (chosen, rejected) and none to learn: this is preference data",
-      /^Tune on preferences \(DPO/,
+      /^Tune on preferences: objective\.name dpo/,
     ],
     [
       "preferences",
       { instruction: "a", output: "b" },
       "no chosen and rejected (columns: instruction, output)",
-      /use supervised tuning/,
+      /use objective\.name sft/,
     ],
     [
       "preferences",
@@ -260,6 +260,24 @@ describe("a row for another kind of job is told where it belongs", () => {
     ],
   ])("%s: %j", (learnFrom, row, problem, hint) => {
     expect(problemOf(row, learnFrom)).toMatchObject({ problem, hint: expect.stringMatching(hint) as string });
+  });
+
+  it("an answer that is labelled false is not learnt, one that is labelled 0 may be of a category", () => {
+    const unwanted = { prompt: "May I come in?", completion: "Go away.", label: false };
+    expect(problemOf(unwanted, "answers")!.problem).toMatch(/labelled false, which nobody wants.*kto/);
+    expect(problemOf({ ...unwanted, label: true }, "answers")).toBeUndefined();
+    expect(problemOf({ ...unwanted, label: 0 }, "answers")).toBeUndefined();
+  });
+
+  it("the better side of hh-rlhf can be learnt alone, as a conversation", () => {
+    const row = { chosen: "\n\nHuman: Hi\n\nAssistant: Hello!", rejected: "\n\nHuman: Hi\n\nAssistant: No." };
+    const { records, problems } = parseRows(
+      [{ source: { file: "a.jsonl", line: 1, record: 1 }, fields: row }],
+      { messages: "chosen" },
+      "answers",
+    );
+    expect(problems).toEqual([]);
+    expect(records[0]!.content).toEqual({ kind: "messages", messages: [user("Hi"), assistant("Hello!")] });
   });
 
   it("supervised tuning takes the answer of a row that has one beside its pair", () => {
@@ -295,7 +313,7 @@ describe("files", () => {
   it("of a file of another kind the hint says what to do", async () => {
     await expect(loadRecords(reader, "p.jsonl")).rejects.toMatchObject({
       message: expect.stringContaining("this is preference data (3 more") as string,
-      hint: expect.stringContaining("DPO") as string,
+      hint: expect.stringContaining("objective.name dpo") as string,
     });
   });
 });

@@ -73,8 +73,17 @@ export function recordError(problems: readonly RecordProblem[]): UserError {
   const others =
     more.length === 0 ? "" : ` (${more.length} more ${more.length === 1 ? "record" : "records"} cannot be used either)`;
   return new UserError("data", `${place(first!.source)}: ${first!.problem}${others}`, {
-    hint: first!.hint ?? "Correct or remove these records, or say which columns hold what with `fields`.",
+    hint:
+      semicolonHint(first!.problem) ??
+      first!.hint ??
+      "Correct or remove these records, or say which columns hold what with data.fields. data.invalid: skip leaves them out and counts them.",
   });
+}
+
+/** A table with one column whose name holds semicolons was separated by these. */
+function semicolonHint(problem: string): string | undefined {
+  if (!/\(columns: [^,)]*;[^,)]*\)$/.test(problem)) return undefined;
+  return "The columns are separated by semicolons: save the table again with commas, or with tabs as .tsv.";
 }
 
 /** How many rows have each problem, the most frequent first: what to say of rows that were skipped. */
@@ -126,7 +135,7 @@ function ofAnotherJob(row: Row, fields: FieldMap, learnFrom: LearnFrom): Omit<Re
     if (!chosen || !rejected) return undefined;
     return {
       problem: "two answers (chosen, rejected) and none to learn: this is preference data",
-      hint: "Tune on preferences (DPO or a relative). To learn the better answer alone, name it in `fields`: { messages: chosen } where it is a list of messages, { prompt: …, completion: chosen } where it is text.",
+      hint: "Tune on preferences: objective.name dpo or a relative. To learn the better answer alone, name it in data.fields: { messages: chosen } where it is messages or a whole dialogue, { prompt: prompt, completion: chosen } where it is the answer alone.",
     };
   }
   if (chosen || rejected) return undefined;
@@ -134,7 +143,7 @@ function ofAnotherJob(row: Row, fields: FieldMap, learnFrom: LearnFrom): Omit<Re
     if (rated) return undefined;
     return {
       problem: `no label, and no chosen and rejected (${columnNames(row)})`,
-      hint: "KTO takes answers with a label (true or false), or pairs. For rows with an answer alone use supervised tuning, or say which columns hold what with `fields`.",
+      hint: "KTO takes answers with a label (true or false), or pairs. For rows with an answer alone use objective.name sft, or say which columns hold what with data.fields.",
     };
   }
   return rated
@@ -144,11 +153,15 @@ function ofAnotherJob(row: Row, fields: FieldMap, learnFrom: LearnFrom): Omit<Re
       }
     : {
         problem: `no chosen and rejected (${columnNames(row)})`,
-        hint: "Preference tuning takes two answers to each prompt. For rows with one answer use supervised tuning, or say which columns hold what with `fields`.",
+        hint: "Preference tuning takes two answers to each prompt. For rows with one answer use objective.name sft, or say which columns hold what with data.fields.",
       };
 }
 
 function parseAnswer(row: Row, fields: FieldMap): AnswerContent | string {
+  // KTO's own column, and its own values: a category called 0 is nobody's verdict.
+  if (fields.label === undefined && find(row, "label", fields) === false && !has(row, "chosen", fields)) {
+    return "an answer labelled false, which nobody wants: rated answers are for objective.name kto";
+  }
   const kind =
     kindOf(fields) ?? (["messages", "instruction", "prompt"] as const).find((name) => has(row, name, fields));
   if (kind === "messages") {

@@ -32,6 +32,7 @@ export type FormatName = "jsonl" | "json" | "csv" | "tsv" | "parquet";
 export interface SourceOptions {
   /** Default: by extension. `.gz` after it is unpacked either way. */
   readonly format?: FormatName | undefined;
+  /** For a dataset given by its bare name, these come before its own, part by part. */
   readonly fields?: FieldMap | undefined;
   /** What the job learns from (default `answers`): the same row may hold an answer and a preference. */
   readonly learnFrom?: LearnFrom | undefined;
@@ -63,7 +64,7 @@ export async function loadRecords(
     ref === undefined
       ? await readRows(reader, path, path, options.format)
       : await datasetRows(reader, ref, (file, name) => readRows(reader, file, name));
-  const { records, problems } = parseRows(rows, ref?.named?.fields ?? options.fields, options.learnFrom);
+  const { records, problems } = parseRows(rows, { ...ref?.named?.fields, ...options.fields }, options.learnFrom);
   const skip = (options.invalid ?? (ref === undefined ? "refuse" : "skip")) === "skip";
   if (problems.length > 0 && (!skip || records.length === 0)) throw recordError(problems);
   if (records.length === 0)

@@ -68,7 +68,8 @@ async function measureSet(
   const known = async (all: readonly TrainingItem[], which: ReferenceSet["set"]): Promise<readonly TrainingItem[]> =>
     objective.reference ? references.of({ client: set, set: which }, all as readonly ReferencedItem[]) : all;
   const own = await measure(scorer, objective, adapter, await known(items, "heldOut"), signal);
-  if (pairs.length === 0) return { ...own, metrics: meansOf(own.metrics) };
+  const means = meansOf(own.metrics);
+  if (pairs.length === 0) return { ...own, metrics: withMargin(means) };
   // KTO does not compare two answers to one prompt; its reward is DPO's.
   const compared = await measure(
     scorer,
@@ -77,7 +78,13 @@ async function measureSet(
     await known(pairs, "heldOutPairs"),
     signal,
   );
-  return { ...own, metrics: { ...meansOf(own.metrics), ...meansOf(compared.metrics) } };
+  return { ...own, metrics: withMargin({ ...means, ...meansOf(compared.metrics) }) };
+}
+
+/** Of rated answers, which come alone, the margin is that of the means; and always in the same order. */
+function withMargin({ chosenReward, rejectedReward, ...others }: Record<string, number>): Record<string, number> {
+  if (chosenReward === undefined || rejectedReward === undefined) return others;
+  return { chosenReward, rejectedReward, margin: chosenReward - rejectedReward, ...others };
 }
 
 /** Takes the label whose tokens are likeliest together, its end of turn included. */

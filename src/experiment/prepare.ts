@@ -223,8 +223,9 @@ const LABEL_COLUMNS = ["category", "topic", "label", "type", "subject", "domain"
 export async function describeData(
   config: ExperimentConfig,
   { files }: Pick<Platform, "files">,
+  onNote?: (message: string) => void,
 ): Promise<{ clients: ClientDescription[]; field: string | undefined }> {
-  const clients = await loadClientRecords(config, files);
+  const clients = await loadClientRecords(config, files, onNote);
   const all = clients.flatMap(({ train }) => train);
   const labelled = (column: string): boolean =>
     all.every(({ fields }) => ["string", "number", "boolean"].includes(typeof fields[column]) && fields[column] !== "");

@@ -46,7 +46,7 @@ test("asks the base once a record, in chunks, and gives the same numbers after a
   const filled = await cache.of(whose, items);
   expect(await cache.of(whose, items)).toBe(filled);
   expect(first.asked).toEqual(items.map(({ id }) => id));
-  expect(first.told).toEqual(["64/150", "128/150", "150/150", "done 150"]);
+  expect(first.told).toEqual(["0/150", "64/150", "64/150", "128/150", "128/150", "150/150", "done 150"]);
   expect(filled[149]!.reference).toEqual({ chosen: -149.1, rejected: -149.1 / 3 });
 
   const second = base();

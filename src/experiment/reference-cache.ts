@@ -17,7 +17,7 @@ export interface ReferenceCacheOptions {
   readonly store: Exchange;
   /** Asks the base: the same items with their reference filled in. */
   readonly measure: <T extends ReferencedItem>(items: readonly T[]) => Promise<readonly T[]>;
-  /** Told after every chunk that had to be measured. */
+  /** Told before and after every chunk that has to be measured. */
   readonly onProgress: (whose: ReferenceSet, done: number, of: number) => void;
   /** Told once a set is whole. */
   readonly onDone: (whose: ReferenceSet, records: number, seconds: number) => void;
@@ -34,7 +34,11 @@ const CHUNK = 64;
 export function referenceCache({ store, measure, onProgress, onDone }: ReferenceCacheOptions) {
   const filled = new Map<string, Promise<readonly ReferencedItem[]>>();
 
-  const chunkOf = async <T extends ReferencedItem>(key: string, items: readonly T[], measured: () => void) => {
+  const chunkOf = async <T extends ReferencedItem>(
+    key: string,
+    items: readonly T[],
+    progress: (done: number) => void,
+  ): Promise<readonly T[]> => {
     const hash = (await readMessage(store, key)) as string | undefined;
     if (hash !== undefined) {
       const { data } = decodeGroups(await store.blob(hash), `the reference ${key}`)["reference"]!.get(
@@ -42,11 +46,12 @@ export function referenceCache({ store, measure, onProgress, onDone }: Reference
       )!;
       return items.map((item, i) => withReference(item, data[2 * i]!, data[2 * i + 1]!));
     }
+    progress(0);
     const whole = await measure(items);
     const data = Float64Array.from(whole.flatMap(referenceOf));
     const tensors = new Map([["logProbabilities", { shape: [items.length, 2], data }]]);
     await createMessage(store, key, await store.putBlob(encodeGroups({ reference: tensors }, { kind: "reference" })));
-    measured();
+    progress(items.length);
     return whole;
   };
 
@@ -56,8 +61,7 @@ export function referenceCache({ store, measure, onProgress, onDone }: Reference
     for (let start = 0; start < items.length; start += CHUNK) {
       const chunk = items.slice(start, start + CHUNK);
       const key = `reference/${whose.set.toLowerCase()}/${keySegment(whose.client)}/${start / CHUNK}`;
-      const done = start + chunk.length;
-      result.push(...(await chunkOf(key, chunk, () => onProgress(whose, done, items.length))));
+      result.push(...(await chunkOf(key, chunk, (done) => onProgress(whose, start + done, items.length))));
     }
     onDone(whose, items.length, (performance.now() - started) / 1000);
     return result;

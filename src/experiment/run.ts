@@ -85,7 +85,7 @@ export async function runExperiment(
       store: store.clientStore,
       measure: async (items) => referenceOf(await scorer.get(), initialAdapter, items, options.signal),
       onProgress: ({ client }, done, of) =>
-        options.onProgress?.(`what the base makes of the records of ${client}: ${done} of ${of}`),
+        options.onProgress?.(`the base's log-probabilities for ${client}: ${done} of ${of} records`),
       onDone: ({ client, set }, records, seconds) => emit({ type: "reference-end", client, set, records, seconds }),
     });
     const trainingItems = async (client: string): Promise<readonly TrainingItem[]> => {

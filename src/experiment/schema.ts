@@ -110,7 +110,7 @@ export const experimentSchema = z.strictObject({
       .enum(["refuse", "skip"])
       .optional()
       .describe(
-        "Rows that are no usable records: refuse the file, or leave them out and count them. Default: refuse, but skip in data sets known by name.",
+        "Rows that are no usable records: refuse the file, or leave them out and count them. Default: refuse, but skip for datasets of the Hugging Face Hub.",
       ),
   }),
 

@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../diagnostics/user-error.ts";
@@ -12,6 +13,8 @@ import { exists, readJson } from "./model-files.ts";
 
 const CONFIG = "adapter_config.json";
 const TENSORS = "adapter_model.safetensors";
+/** Where a run leaves the clients' own adapters (`runExperiment`). */
+const CLIENT_ADAPTERS = "client-adapters";
 const PICKLED = "adapter_model.bin";
 
 /**
@@ -48,12 +51,31 @@ export async function loadAdapter(dir: string): Promise<{ config: AdapterConfig;
 }
 
 async function noAdapter(dir: string): Promise<UserError> {
+  const message = `no adapter in ${dir}: looked for ${CONFIG}`;
+  // The folder of a run holds its adapter in one of that name, or one for each client.
+  const run = path.basename(dir) === "adapter" && !(await exists(dir)) ? path.dirname(dir) : dir;
+  const place = path.basename(dir) === CLIENT_ADAPTERS ? dir : path.join(run, CLIENT_ADAPTERS);
+  const clients = foldersWith(place, CONFIG);
+  if (clients.length > 0) {
+    const shown = clients.slice(0, 4).join(", ");
+    return new UserError("model", message, {
+      hint: `Each client of this run has an adapter of its own: ${shown}${clients.length > 4 ? ", …" : ""}.`,
+    });
+  }
   const near = (await exists(dir)) ? undefined : nearFile(dir);
-  // The folder of a run holds its adapter in one of that name.
   const inside = (await exists(path.join(dir, "adapter", CONFIG))) ? path.join(dir, "adapter") : near;
-  return new UserError("model", `no adapter in ${dir}: looked for ${CONFIG}`, {
+  return new UserError("model", message, {
     hint: inside === undefined ? "Give a folder that a run or PEFT saved an adapter to." : `Did you mean ${inside}?`,
   });
+}
+
+/** The folders in a folder that hold a file of this name, sorted. */
+function foldersWith(folder: string, file: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .sort()
+    .map((name) => path.join(folder, name))
+    .filter((inner) => existsSync(path.join(inner, file)));
 }
 
 /**

@@ -21,6 +21,8 @@ const STALL_MS = 30_000;
 const LOCK_POLL_MS = 200;
 /** So much in one attempt, and the next failure is the first again: a long download may break off often. */
 const FURTHER_BYTES = 1 << 20;
+/** From an endpoint that serves no parts of files, where each is all of it again. */
+const WHOLE_ATTEMPTS = 5;
 
 /**
  * Brings one blob into the cache, going on where an earlier download stopped (`<blob>.incomplete`). It gets its name only
@@ -58,29 +60,32 @@ export class DamagedFile extends Error {}
 async function fetchWhole(cache: RepositoryCache, file: RepositoryFile, options: BlobOptions): Promise<void> {
   const blob = cache.blob(file);
   const incomplete = `${blob}.incomplete`;
-  for (;;) {
+  for (let attempt = 1; ;) {
     const kept = await stat(incomplete).then(
       ({ size }) => (size <= file.bytes ? size : 0),
       () => 0,
     );
-    const whole = await append(cache, incomplete, kept, file, options);
-    if (whole) break;
+    const state = await append(cache, incomplete, kept, file, options).catch((error: unknown) => {
+      if (error instanceof HubFailure && error.reason === "range" && attempt++ < WHOLE_ATTEMPTS) return "no parts";
+      throw error;
+    });
+    if (state === "whole") break;
     await rm(incomplete, { force: true });
     options.onBytes(0);
     // What an earlier download left may have been damaged, by a power cut say. What came whole just now was sent so.
-    if (kept === 0) throw new DamagedFile(file.path);
+    if (state === "damaged" && kept === 0) throw new DamagedFile(file.path);
   }
   await cache.writing(() => rename(incomplete, blob));
 }
 
-/** Completes a file from its first `kept` bytes; whether its hash is the listed one. */
+/** Completes a file from its first `kept` bytes, and compares its hash with the listed one. */
 async function append(
   cache: RepositoryCache,
   incomplete: string,
   kept: number,
   file: RepositoryFile,
   { open: openStream, onBytes, signal, firstPauseMs }: BlobOptions,
-): Promise<boolean> {
+): Promise<"whole" | "damaged"> {
   const handle = await cache.writing(() => open(incomplete, kept === 0 ? "w+" : "r+"));
   try {
     const { hash, expected } = contentHash(file);
@@ -103,11 +108,9 @@ async function append(
       { signal, firstPauseMs, gotFurther: () => done - attemptStart >= FURTHER_BYTES },
     );
     await cache.writing(() => handle.sync());
-    return hash.digest("hex") === expected;
+    return hash.digest("hex") === expected ? "whole" : "damaged";
   } catch (error) {
-    if (error instanceof DamagedFile) return false;
-    // The endpoint does not serve parts of files: from the beginning, then.
-    if (error instanceof HubFailure && error.reason === "range" && kept > 0) return false;
+    if (error instanceof DamagedFile) return "damaged";
     throw error;
   } finally {
     await handle.close();

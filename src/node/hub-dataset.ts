@@ -20,10 +20,11 @@ export interface FetchedDataset {
 
 /** Finds the files of a dataset's split and brings them into the cache. @throws UserError("data"). */
 export async function fetchDataset(hub: Hub, ref: DatasetRef): Promise<FetchedDataset> {
+  let snapshot: Snapshot;
   try {
-    const snapshot = await hub.snapshot("dataset", ref.repository, ref.revision);
+    snapshot = await hub.snapshot("dataset", ref.repository, ref.revision);
     const readme = snapshot.files.includes(README)
-      ? await readFile(path.join(await snapshot.fetch([README]), README), "utf8")
+      ? await readFile(path.join(await snapshot.fetch([README], { more: true }), README), "utf8")
       : undefined;
     const files = findSplitFiles(snapshot.files, readme, ref);
     if (files !== undefined) return await fetched(snapshot, files);
@@ -35,7 +36,10 @@ export async function fetchDataset(hub: Hub, ref: DatasetRef): Promise<FetchedDa
   const converted = await hub.snapshot("dataset", ref.repository, CONVERTED).catch((error: unknown) => {
     throw failureBehind(error)?.code === "RevisionNotFound" ? nothingToRead(ref) : error;
   });
-  return fetched(converted, findConvertedFiles(converted.files, ref));
+  const found = await fetched(converted, findConvertedFiles(converted.files, ref));
+  // It is asked first without the Hub too.
+  await snapshot.fetch([]);
+  return found;
 }
 
 async function fetched(snapshot: Snapshot, files: readonly string[]): Promise<FetchedDataset> {

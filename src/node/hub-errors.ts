@@ -71,7 +71,10 @@ async function explain(error: unknown, around: Circumstances): Promise<Explanati
   }
   if (!(error instanceof HubFailure)) return undefined;
   if (error.reason === "range") {
-    return { message: `the download of ${what} broke off, and its server sends no parts of files`, hint: AGAIN };
+    return {
+      message: `the download of ${what} broke off again and again, and its server sends no parts of files`,
+      hint: "Run the same command again where the connection holds: it begins anew.",
+    };
   }
   if (error.reason === "network") {
     if (file !== undefined && error.passing) {
@@ -80,7 +83,9 @@ async function explain(error: unknown, around: Circumstances): Promise<Explanati
     const where = settings.endpoint === "https://huggingface.co" ? "" : ` at ${settings.endpoint}`;
     return {
       message: `the Hugging Face Hub${where} cannot be reached (${error.message}), and ${what} is not in the cache ${settings.cache}`,
-      hint: "Look at the network and HF_ENDPOINT. A cache from another machine can be named with HF_HUB_CACHE.",
+      hint: settings.proxyUnused
+        ? "HTTPS_PROXY is set, but Node uses it only from version 24 and with NODE_USE_ENV_PROXY=1; or name a mirror with HF_ENDPOINT, or a cache from another machine with HF_HUB_CACHE."
+        : "Look at the network and HF_ENDPOINT. A cache from another machine can be named with HF_HUB_CACHE.",
     };
   }
   return refusal(error, what, around);

@@ -55,7 +55,7 @@ export async function fetchModelDescription(hub: Hub, { id, revision }: HubModel
       hint: "Save its tokenizer with a recent transformers, which writes tokenizer.json, and give the folder.",
     });
   }
-  await snapshot.fetch(DESCRIPTION.filter(has));
+  await snapshot.fetch(DESCRIPTION.filter(has), { more: true });
   return snapshot;
 }
 
@@ -65,7 +65,7 @@ export async function fetchModelWeights(snapshot: Snapshot, { id }: HubModelRef)
     await snapshot.fetch([SINGLE]);
     return;
   }
-  await snapshot.fetch([INDEX]);
+  await snapshot.fetch([INDEX], { more: true });
   const { weight_map: map = {} } = (await readJson(path.join(snapshot.folder, INDEX))) as { weight_map?: object };
   const shards = [...new Set(Object.values(map) as unknown[])].filter((shard) => typeof shard === "string").sort();
   const missing = shards.find((shard) => !snapshot.files.includes(shard));

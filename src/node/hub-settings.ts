@@ -14,6 +14,8 @@ export interface HubSettings {
   /** This program's own cache, for what huggingface_hub does not keep; undefined: `cacheFolder`'s default. */
   readonly ownCache: string | undefined;
   readonly token: string | undefined;
+  /** Whether HTTPS_PROXY is set, of which Node's fetch takes no notice by itself. */
+  readonly proxyUnused: boolean;
   /** No request is to be made. */
   readonly offline: boolean;
 }
@@ -31,6 +33,7 @@ export function hubSettings(env: Environment = process.env): HubSettings {
     cache: path.resolve(cache),
     ownCache: env["OPENFEDLLM_CACHE"] || undefined,
     token: tokenOf(env, home),
+    proxyUnused: Boolean(env["HTTPS_PROXY"] || env["https_proxy"]) && env["NODE_USE_ENV_PROXY"] !== "1",
     offline: TRUE.test(env["HF_HUB_OFFLINE"] ?? ""),
   };
 }

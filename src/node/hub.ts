@@ -31,8 +31,11 @@ export interface Snapshot {
   readonly folder: string;
   /** Paths of all its files; without the Hub and without its listing, of those that are in the cache. */
   readonly files: readonly string[];
-  /** Brings files into the cache, those that are not there yet. Returns `folder`. */
-  fetch(files: readonly string[]): Promise<string>;
+  /**
+   * Brings files into the cache, those that are not there yet. Returns `folder`. Without the Hub, the branch or tag is from now
+   * on at this commit; not yet where `more` of it is to be fetched, which may break off.
+   */
+  fetch(files: readonly string[], options?: { readonly more?: boolean }): Promise<string>;
 }
 
 export interface Hub {
@@ -135,12 +138,12 @@ export function openHub({ env, onDownload, onNote, signal, firstPauseMs }: HubOp
       commit,
       folder,
       files,
-      async fetch(paths) {
+      async fetch(paths, { more = false } = {}) {
         const chosen = paths.map((name) => listed?.find((file) => file.path === name) ?? { path: name });
         const missing: typeof chosen = [];
         for (const file of chosen) if (!(await cache.has(commit, file))) missing.push(file);
         await translated(wanted, commit, () => download(wanted, commit, cache, missing));
-        await cache.setCommit(wanted.revision, commit);
+        if (!more) await cache.setCommit(wanted.revision, commit);
         return folder;
       },
     };
