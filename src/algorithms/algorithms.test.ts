@@ -181,10 +181,13 @@ describe("fidelity paper, by hand", () => {
     close(values(after("fedavg", 1, { weighting: "uniform" }).global), [1.04], 1e-15);
   });
 
-  it("fedavgm: Δ = 0.03 each round; m = 0.03, then 0.9·0.03 + 0.03 = 0.057; w = 1 + 0.03 + 0.057", () => {
-    const plain: Partial<AlgorithmSettings> = { server: { beta1: 0.9, beta2: 0.99 } };
-    close(values(after("fedavgm", 1, plain).global), [1.03], 1e-15);
-    close(values(after("fedavgm", 2, plain).global), [1.087], 1e-15);
+  it("fedavgm: Δ = 0.03 each round; m = 0.03, then 0.9·0.03 + 0.03 = 0.057; w = 1 + η·0.03 + η·0.057", () => {
+    const unit: Partial<AlgorithmSettings> = { server: { ...server, learningRate: 1 } };
+    close(values(after("fedavgm", 1, unit).global), [1.03], 1e-15);
+    close(values(after("fedavgm", 2, unit).global), [1.087], 1e-15);
+    // η not set is 1 − 0.9.
+    const unset: Partial<AlgorithmSettings> = { server: { beta1: 0.9, beta2: 0.99 } };
+    close(values(after("fedavgm", 2, unset).global), [1.0087], 1e-15);
     // η 0.01: 1 + 0.01·0.03 + 0.01·0.057.
     close(values(after("fedavgm", 2).global), [1.00087], 1e-15);
   });
