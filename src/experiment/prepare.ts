@@ -15,6 +15,7 @@ import type { Example, PairExample, TrainingItem } from "../train/example.ts";
 import type { Objective } from "../train/objective.ts";
 import { OBJECTIVES } from "../train/objective-registry.ts";
 import { loadClientRecords, loadCommonRecords } from "./client-records.ts";
+import { inertSettings } from "./inert-settings.ts";
 import type { Platform } from "./ports.ts";
 import type { ExperimentConfig } from "./schema.ts";
 
@@ -73,6 +74,7 @@ export async function prepareExperiment(
   { onProgress, onNote }: PrepareOptions = {},
 ): Promise<Prepared> {
   // Opening a base may take minutes; a mistake in the data shows before.
+  for (const note of inertSettings(config)) onNote?.(`note: ${note}`);
   onProgress?.("reading data");
   const records = await loadClientRecords(config, platform.files, onNote);
   const commonRecords = await loadCommonRecords(config, platform.files, records, onNote);
