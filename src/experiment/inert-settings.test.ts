@@ -22,15 +22,15 @@ const notes = (settings: object): string[] =>
 test("says of settings that nobody reads who would", () => {
   expect(notes({})).toEqual([]);
   expect(notes({ federation: { proxMu: 1 } })).toEqual([
-    "federation.proxMu is 1, which only fedprox reads; federation.algorithm is fedavg",
+    'federation.proxMu is 1, which only fedprox reads; federation.algorithm is "fedavg"',
   ]);
   expect(notes({ federation: { proxMu: 1, algorithm: "fedprox" } })).toEqual([]);
   expect(notes({ objective: { beta: 0.3 } })).toEqual([
-    "objective.beta is 0.3, which only dpo, ipo, hinge, … read; objective.name is sft",
+    'objective.beta is 0.3, which only dpo, ipo, hinge, … read; objective.name is "sft"',
   ]);
   expect(notes({ objective: { name: "kto", labelSmoothing: 0.1 }, adapter: { dropout: 0.1 } })).toEqual([
-    "adapter.dropout is 0.1, which only sft reads; objective.name is kto",
-    "objective.labelSmoothing is 0.1, which only dpo reads; objective.name is kto",
+    'adapter.dropout is 0.1, which only sft reads; objective.name is "kto"',
+    'objective.labelSmoothing is 0.1, which only dpo reads; objective.name is "kto"',
   ]);
 });
 

@@ -14,7 +14,7 @@ export function inertSettings(config: ExperimentConfig): string[] {
     if (isRead(key, (other) => valueAt(config, other))) continue;
     const readers = names.length > 3 ? `${names.slice(0, 3).join(", ")}, …` : names.join(", ");
     notes.push(
-      `${key} is ${String(value)}, which only ${readers} read${names.length === 1 ? "s" : ""}; ${by} is ${String(valueAt(config, by))}`,
+      `${key} is ${JSON.stringify(value)}, which only ${readers} read${names.length === 1 ? "s" : ""}; ${by} is ${JSON.stringify(valueAt(config, by))}`,
     );
   }
   const { data, evaluation, federation } = config;
