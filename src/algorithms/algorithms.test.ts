@@ -217,10 +217,12 @@ describe("fidelity paper, by hand", () => {
     close(values(state["variance"]), [0.009984], 1e-15);
   });
 
-  it("adaptive rules without η and τ go by the first delta: rms 0.04, so η 0.04 and τ 0.004", () => {
+  it("adaptive rules without η and τ go by the first delta: rms 0.04, so τ 0.004 and η 0.04, with momentum 0.012", () => {
     const scaled: Partial<AlgorithmSettings> = { server: { beta1: 0.9, beta2: 0.99 } };
     // FedAdagrad: v = 1.6e-5 + 1.6e-3; step = 0.04·0.04/(√v + 0.004), close to Δ itself.
     close(values(after("fedadagrad", 1, scaled).global), [1 + 0.0016 / (Math.sqrt(0.001616) + 0.004)], 1e-14);
+    // FedAdam: m = 0.004, v = 0.99·1.6e-5 + 0.01·1.6e-3 = 3.184e-5.
+    close(values(after("fedadam", 1, scaled).global), [1 + (0.012 * 0.004) / (Math.sqrt(3.184e-5) + 0.004)], 1e-14);
     const { state } = after("fedadam", 3, scaled);
     close(values(state["scale"]), [0.04], 1e-15);
   });
