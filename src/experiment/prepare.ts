@@ -160,13 +160,15 @@ export async function prepareExperiment(
     );
   }
   const algorithm = ALGORITHMS[config.federation.algorithm]({ ...config.federation, fidelity: config.fidelity });
-  const trainers =
-    algorithm.data === "pooled" ? [{ name: POOLED, train: clients.flatMap(({ train }) => train) }] : clients;
+  const trainers = algorithm.data === "pooled" ? [pooled(clients)] : clients;
   return { config, model, tokenizer, template, lora, objective, clients, trainers, algorithm, common };
 }
 
-/** What the client that holds everybody's records is called. */
-const POOLED = "everyone";
+/** The client that holds everybody's records, each known by whose it was. */
+function pooled(clients: readonly PreparedClient[]): Prepared["trainers"][number] {
+  const train = clients.flatMap(({ name, train: own }) => own.map((item) => ({ ...item, id: `${name}/${item.id}` })));
+  return { name: "everyone", train };
+}
 
 /** The records whose answer is one of the labels, each answered with every label. */
 function choicesOf(
