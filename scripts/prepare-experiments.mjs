@@ -25,17 +25,13 @@ function write(name, records) {
   console.log(`${String(records.length).padStart(6)}  ${name}`);
 }
 
-/** FinGPT's question, with the answers to choose from. */
-const QUESTION = {
-  news: "What is the sentiment of this news? Please choose an answer from {negative/neutral/positive}.",
-  post: "What is the sentiment of this tweet? Please choose an answer from {negative/neutral/positive}.",
-};
-const sentiment = (kind, text, label) => ({ instruction: QUESTION[kind], input: text, output: label });
+/** A plain prompt: FinGPT's question costs such a small model twice the tokens, and it learns less in the same time. */
+const sentiment = (text, label) => ({ prompt: `${text}\nSentiment: `, completion: label });
 
 // Financial PhraseBank, at least 50 % of the annotators agree: `sentence@label`. Every fourth sentence is for testing.
 const phrases = lines(read("fpb", "Sentences_50Agree.txt").toString("utf8")).map((line) => {
   const at = line.lastIndexOf("@");
-  return sentiment("news", line.slice(0, at).trim(), line.slice(at + 1).trim());
+  return sentiment(line.slice(0, at).trim(), line.slice(at + 1).trim());
 });
 write(
   "fpb.train.jsonl",
@@ -54,7 +50,7 @@ const fiqa = (split) =>
         const score = Number(info[0]?.sentiment_score);
         if (!Number.isFinite(score) || sentence.trim() === "") return [];
         const label = score < -0.1 ? "negative" : score < 0.1 ? "neutral" : "positive";
-        return [sentiment(kind === "post" ? "post" : "news", sentence.trim(), label)];
+        return [sentiment(sentence.trim(), label)];
       },
     ),
   );

@@ -7,7 +7,7 @@ import { stringify } from "yaml";
 import { EXIT_CODES } from "../src/diagnostics/user-error.ts";
 import { CLI, cliIn } from "./support/cli.ts";
 import { adapterHash as hashOf } from "./support/experiment.ts";
-import { INVENTED, inventedFiles } from "./support/invented-runs.ts";
+import { INVENTED, inventedFiles, PREFERENCES } from "./support/invented-runs.ts";
 import { writeTinyData, writeTinyModel } from "./support/tiny-model.ts";
 
 const folder = mkdtempSync(path.join(tmpdir(), "openfedllm-sweep-"));
@@ -174,6 +174,12 @@ describe("openfedllm sweep", () => {
     ["a variable that is not set", ["sweep", "variable.yaml"], /environment variable NOT_SET is not set/, /Set it/],
     ["a lost experiment", ["sweep", "lost.yaml"], /cannot read the configuration alnoe\.yaml/, /alone\.yaml/],
     [
+      "a way to compare that is none",
+      ["sweep", "metric.yaml", "--list"],
+      /metric\.yaml: compare\.metric: no run measures 'acuracy'/,
+      /loss/,
+    ],
+    [
       "a setting of the last run",
       ["sweep", "late.yaml"],
       /late\.yaml, run two: unknown key 'training\.localStep'/,
@@ -184,6 +190,7 @@ describe("openfedllm sweep", () => {
     write("misspelt.yaml", { experiment: EXPERIMENT, rusn: [] });
     write("variable.yaml", { experiment: "${NOT_SET}.yaml", runs: [{ name: "x" }] });
     write("lost.yaml", { experiment: "alnoe.yaml", runs: [{ name: "x" }] });
+    write("metric.yaml", { experiment: "alone.yaml", runs: [{ name: "x" }], compare: { metric: "acuracy" } });
     const late = [{ name: "one" }, { name: "two", set: { "training.localStep": 1 } }];
     write("late.yaml", { experiment: "alone.yaml", runs: late });
     const { status, stdout, stderr } = cli(...args);
@@ -196,15 +203,16 @@ describe("openfedllm sweep", () => {
 });
 
 describe("openfedllm compare", () => {
-  const runFolder = (name: string, run: (typeof INVENTED)[number]): void => {
+  const runFolder = (run: (typeof INVENTED)[number], parent: string): void => {
     const { config, metrics } = inventedFiles(run);
-    mkdirSync(at("invented", name), { recursive: true });
-    writeFileSync(at("invented", name, "config.json"), JSON.stringify(config));
-    writeFileSync(at("invented", name, "metrics.json"), JSON.stringify(metrics));
+    mkdirSync(at(parent, run.name!), { recursive: true });
+    writeFileSync(at(parent, run.name!, "config.json"), JSON.stringify(config));
+    writeFileSync(at(parent, run.name!, "metrics.json"), JSON.stringify(metrics));
   };
 
   beforeAll(() => {
-    for (const run of INVENTED) runFolder(run.name!, run);
+    for (const run of INVENTED) runFolder(run, "invented");
+    for (const run of PREFERENCES) runFolder(run, "preferences");
     mkdirSync(at("invented/notes"));
   });
 
@@ -222,7 +230,10 @@ describe("openfedllm compare", () => {
       "                 3.600–4.000",
     ]);
     expect(accuracy!.split("\n")[3]).toBe("fedavg        2  60.0% ± 14.1%  55.0% ± 0.0%    45.0% ± 7.1% b, a");
-    expect(cost!.split("\n")[2]).toBe("fedavg        2       23s  800 B  400 B");
+    expect(cost!.split("\n").slice(2)).toEqual([
+      "fedavg        2       23s  800 B  400 B",
+      "local         1       22s    0 B    0 B",
+    ]);
     expect(matrix!.split("\n").slice(1)).toEqual([
       "adapter        a       b  common",
       "base       4.000   5.000   4.000",
@@ -240,6 +251,74 @@ describe("openfedllm compare", () => {
     expect(markdown).toContain("| fedavg | 2 | 3.100 ± 0.141 (3.000–3.200) | -22.5% |");
     expect(markdown).toContain("](accuracy-common-by-round.svg)");
     expect(readFileSync(at("report/comparison.csv"), "utf8")).toContain("fedavg,finished,1 2,loss,common,2,3.1,");
+  });
+
+  test("begins with what it is asked for, and speaks of a common set only where there is one", () => {
+    const { stdout } = cli("compare", "invented", "--metric", "accuracy");
+    expect(stdout).toMatch(/^held-out accuracy \(higher is better\)\n/);
+    expect(stdout).toMatch(/^local: each client's own adapter; common set: /m);
+  });
+
+  test("shows runs of different objectives by their accuracy, each with its own base", () => {
+    const { status, stdout, stderr } = cli("compare", "preferences", "--names", "--matrix", "--out", "objectives");
+    expect(status).toBe(0);
+    expect(stderr).toMatch(
+      /^warning: [^\n]*ipo-fedavg-seed1 and 1 more learn by ipo, [^\n]*; compare accuracy\nwrote /,
+    );
+    expect(stderr).toContain("accuracy-own-final.svg");
+    const [accuracy, loss, reward] = stdout.split("\n\n").map((table) => table.split("\n"));
+    expect(accuracy).toEqual([
+      "held-out accuracy (higher is better)",
+      "run           runs  own sets, mean  worst client",
+      "base (dpo)          50.0%           50.0% a",
+      "base (ipo)          50.0%           50.0% a",
+      "base (simpo)        48.0%           48.0% a",
+      ...["dpo-fedavg  ", "dpo-local   ", "ipo-fedavg  ", "ipo-local   ", "simpo-fedavg", "simpo-local "].map(
+        (name) => `${name}     1  60.0%           60.0% a`,
+      ),
+    ]);
+    expect(loss![0]).toBe("held-out loss (of each row's own objective, lower is better)");
+    expect(reward!.slice(0, 2)).toEqual([
+      "held-out chosen reward (of each row's own objective)",
+      "run           runs  own sets, mean",
+    ]);
+    expect(stdout).toMatch(/^dpo-local; ipo-local; simpo-local: each client's own adapter\.$/m);
+  });
+
+  test("calls rows by their folders where the settings do not fit, and says how to see them", () => {
+    const wide = ["one", "two"].map((name, i) => {
+      const clients = [{ name: `a client with a name as long as this one is, ${name}`, train: "a.jsonl" }];
+      const settings = {
+        data: { clients, limit: i + 3, maxLength: 100 + i },
+        training: { localSteps: i + 1, batchSize: i + 2 },
+      };
+      return { ...INVENTED[0]!, name, data: name, settings };
+    });
+    for (const run of wide) runFolder(run, "wide");
+    const { stdout } = cli("compare", "wide", "--out", "wide-report");
+    expect(stdout).toMatch(/^run +runs +common set/m);
+    expect(stdout).toMatch(/^one +1 /m);
+    const said = stdout.replaceAll("\n", " ");
+    expect(said).toContain(
+      "Rows are called by their folders, as the settings that differ do not fit in 100 columns (batchSize, localSteps, maxLength, clients, limit): --by KEY puts the setting KEY beside them.",
+    );
+    expect(cli("compare", "wide", "--by", "data.limit").stdout).toMatch(
+      /^limit  run  runs .*\n(.*\n)*?3      one     1 /m,
+    );
+    // A sheet has room.
+    expect(readFileSync(at("wide-report/comparison.csv"), "utf8")).toMatch(
+      /^batchSize,localSteps,maxLength,clients,limit,state,/,
+    );
+  });
+
+  test("says where metrics.json is missing", () => {
+    runFolder({ ...INVENTED[0]!, name: "lost" }, "lost");
+    rmSync(at("lost/lost/metrics.json"));
+    const { status, stdout } = cli("compare", "lost");
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^fedavg \(metrics\.json is missing\) +1 +– +– +–$/m);
+    expect(stdout.replaceAll("\n", " ")).toContain("metrics.json is missing in lost/lost: the run was stopped before");
+    expect(stdout).not.toContain("data.heldOut");
   });
 
   test("marks an unfinished run, and passes over a damaged one it was not asked for by name", () => {
@@ -269,9 +348,15 @@ describe("openfedllm compare", () => {
     [["compare", "model"], /model is no run folder|config\.json of model is damaged/, /./],
     [["compare", "invented/notes"], /invented\/notes is no run folder/, /openfedllm run/],
     [["compare", "claim.yaml"], /claim\.yaml is a file, expected a run folder/, /\./],
-    [["compare", "invented", "--by", "federation.algoritm"], /no run has a setting/, /federation\.algorithm/],
+    [
+      ["compare", "invented", "--by", "federation.algoritm"],
+      /there is no setting 'federation\.algoritm'/,
+      /federation\.algorithm/,
+    ],
     [["compare", "invented", "--metric", "acuracy"], /--metric acuracy: no run measured it/, /'accuracy'/],
     [["compare", "invented", "--matrix", "f1"], /--matrix f1: no run measured it/, /loss, accuracy/],
+    [["compare", "--matrix", "invented", "invented"], /--matrix invented: that is a folder/, /last.*--matrix=loss/],
+    [["compare", "--matrix", "invented"], /missing required argument 'folder'/, /--matrix has taken invented/],
     [["compare", "invented", "--out", "claim.yaml"], /the comparison cannot be written to claim\.yaml/, /--out/],
   ])("%j is refused", (args, message, hint) => {
     const { status, stderr } = cli(...args);

@@ -181,10 +181,13 @@ describe("fidelity paper, by hand", () => {
     close(values(after("fedavg", 1, { weighting: "uniform" }).global), [1.04], 1e-15);
   });
 
-  it("fedavgm: Δ = 0.03 each round; m = 0.03, then 0.9·0.03 + 0.03 = 0.057; w = 1 + 0.03 + 0.057", () => {
-    const plain: Partial<AlgorithmSettings> = { server: { beta1: 0.9, beta2: 0.99 } };
-    close(values(after("fedavgm", 1, plain).global), [1.03], 1e-15);
-    close(values(after("fedavgm", 2, plain).global), [1.087], 1e-15);
+  it("fedavgm: Δ = 0.03 each round; m = 0.03, then 0.9·0.03 + 0.03 = 0.057; w = 1 + η·0.03 + η·0.057", () => {
+    const unit: Partial<AlgorithmSettings> = { server: { ...server, learningRate: 1 } };
+    close(values(after("fedavgm", 1, unit).global), [1.03], 1e-15);
+    close(values(after("fedavgm", 2, unit).global), [1.087], 1e-15);
+    // η not set is 1 − 0.9.
+    const unset: Partial<AlgorithmSettings> = { server: { beta1: 0.9, beta2: 0.99 } };
+    close(values(after("fedavgm", 2, unset).global), [1.0087], 1e-15);
     // η 0.01: 1 + 0.01·0.03 + 0.01·0.057.
     close(values(after("fedavgm", 2).global), [1.00087], 1e-15);
   });
@@ -214,10 +217,12 @@ describe("fidelity paper, by hand", () => {
     close(values(state["variance"]), [0.009984], 1e-15);
   });
 
-  it("adaptive rules without η and τ go by the first delta: rms 0.04, so η 0.04 and τ 0.004", () => {
+  it("adaptive rules without η and τ go by the first delta: rms 0.04, so τ 0.004 and η 0.04, with momentum 0.012", () => {
     const scaled: Partial<AlgorithmSettings> = { server: { beta1: 0.9, beta2: 0.99 } };
     // FedAdagrad: v = 1.6e-5 + 1.6e-3; step = 0.04·0.04/(√v + 0.004), close to Δ itself.
     close(values(after("fedadagrad", 1, scaled).global), [1 + 0.0016 / (Math.sqrt(0.001616) + 0.004)], 1e-14);
+    // FedAdam: m = 0.004, v = 0.99·1.6e-5 + 0.01·1.6e-3 = 3.184e-5.
+    close(values(after("fedadam", 1, scaled).global), [1 + (0.012 * 0.004) / (Math.sqrt(3.184e-5) + 0.004)], 1e-14);
     const { state } = after("fedadam", 3, scaled);
     close(values(state["scale"]), [0.04], 1e-15);
   });

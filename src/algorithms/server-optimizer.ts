@@ -23,8 +23,11 @@ export function withServerOptimizer(name: string, weighting: Weighting, serverSt
 /** The next second moment of one coordinate, from the last and from the square of this round's delta. */
 type SecondMoment = (v: number, square: number) => number;
 
-/** Where η or τ is not set: that many times the root mean square of the first round's delta. */
-const RELATIVE = { learningRate: 1, tau: 0.1 };
+/**
+ * Where η or τ is not set: that many times the root mean square of the first round's delta. With momentum and without bias
+ * correction m/√v is about 2 for many rounds (β 0.9 and 0.99), hence the smaller step.
+ */
+const RELATIVE = { learningRate: 1, learningRateWithMomentum: 0.3, tau: 0.1 };
 
 /** What OpenFedLLM sets both to. */
 const ORIGINAL = 1e-3;
@@ -34,7 +37,7 @@ const ORIGINAL = 1e-3;
  * second moment is kept: m ← β₁m + (1 − β₁)Δ, v ← …, w ← w + η·m/(√v + τ), v₋₁ = τ², no bias correction.
  *
  * A step size is in the unit of a weight, and what suits a whole network is too large or too small for an adapter. So η
- * and τ, where they are not set, follow the size of the first delta that is not zero: 1 and 0.1 times its root mean
+ * and τ, where they are not set, follow the size of the first delta that is not zero: `RELATIVE` times its root mean
  * square, measured once and kept in the state as `scale`.
  *
  * `fidelity: original`: both are 10⁻³ where not set; the first round's momentum is Δ itself; and v is built from m², not
@@ -50,7 +53,8 @@ export function adaptive(
   return withServerOptimizer(name, weighting, (delta, state) => {
     const scale = state["scale"]?.get("rms")?.data[0] ?? rootMeanSquare(delta);
     if (scale === 0) return { step: delta, state };
-    const learningRate = server.learningRate ?? (original ? ORIGINAL : RELATIVE.learningRate * scale);
+    const relative = beta1 > 0 ? RELATIVE.learningRateWithMomentum : RELATIVE.learningRate;
+    const learningRate = server.learningRate ?? (original ? ORIGINAL : relative * scale);
     const tau = server.tau ?? (original ? ORIGINAL : RELATIVE.tau * scale);
     const first = state["momentum"] === undefined;
     const momentum =

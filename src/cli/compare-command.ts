@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { nearest } from "../diagnostics/nearest.ts";
@@ -5,14 +6,14 @@ import { UserError } from "../diagnostics/user-error.ts";
 import { errorCode, storageReason, writeAtomically } from "../node/durable-file.ts";
 import { type FoundRuns, readStoredRuns } from "../node/stored-runs.ts";
 import { chartsOf } from "../study/charts.ts";
-import { type Comparison, compareRuns } from "../study/comparison.ts";
+import { type Comparison, compareRuns, defaultMetric } from "../study/comparison.ts";
 import { comparisonCsv, scoresCsv } from "../study/csv.ts";
-import { LOSS } from "../study/measure.ts";
+import type { StoredRun } from "../study/stored-run.ts";
 import { type CommandContext, DEFAULT_COLUMNS } from "./command-context.ts";
 import { type ComparisonTables, comparisonTables, formatValue } from "./comparison-tables.ts";
-import { comparisonLines, comparisonMarkdown } from "./comparison-text.ts";
+import { comparisonLines, comparisonMarkdown, tableWidth } from "./comparison-text.ts";
 import { metricName } from "./quantities.ts";
-import { oneLine } from "./text-width.ts";
+import { oneLine, textWidth } from "./text-width.ts";
 
 export interface CompareFlags {
   readonly by?: readonly string[];
@@ -31,32 +32,101 @@ export async function compareCommand(
   await showComparison(readStoredRuns(folders), flags, context);
 }
 
+export interface ShowOptions {
+  /** What an error calls `metric` and `matrix`. */
+  readonly called?: (key: "metric" | "matrix") => string;
+  /** Whether something was written before, so that on a terminal a blank line goes between. */
+  readonly after?: boolean;
+}
+
 /** Writes the comparison of runs to stdout and, with `out`, as files. */
 export async function showComparison(
   { runs, warnings: readWarnings }: FoundRuns,
-  { by, names, metric, matrix, out }: CompareFlags,
+  flags: CompareFlags,
   { stdout, stderr }: CommandContext,
+  { called = (key) => `--${key}`, after = false }: ShowOptions = {},
 ): Promise<void> {
-  const comparison = compareRuns(runs, { ...(by && { by }), ...(names && { names }) });
-  checkMetric(metric, "--metric", comparison);
-  const charted = metric ?? comparison.metrics[0] ?? LOSS;
+  const { metric, matrix, out } = flags;
+  const comparison = compareRuns(runs, labels(flags));
+  if (metric !== undefined) checkMetric(metric, called("metric"), comparison);
+  if (typeof matrix === "string") checkMatrix(matrix, called("matrix"), comparison);
+  const charted = metric ?? defaultMetric(comparison);
   const crossed = matrix === undefined ? [] : [matrix === true ? charted : matrix];
-  for (const each of crossed) checkMetric(each, "--matrix", comparison);
-  const tables = comparisonTables(comparison, { matrix: crossed });
+  const shown: Shown = { charted, crossed };
   const warnings = [...readWarnings, ...comparison.warnings].map(oneLine);
+  const columns = stdout.columns();
+  const { tables } = fitting(runs, flags, shown, columns ?? MOST_COLUMNS);
+  if (after && stderr.columns() !== undefined) stderr.write("\n");
   for (const warning of warnings) stderr.write(`${stderr.style("yellow", "warning:")} ${warning}\n`);
-  const columns = stdout.columns() ?? DEFAULT_COLUMNS;
-  stdout.write(`${comparisonLines(tables, { style: stdout.style, columns }).join("\n")}\n`);
+  const lines = comparisonLines(tables, { style: stdout.style, columns: columns ?? DEFAULT_COLUMNS });
+  stdout.write(`${lines.join("\n")}\n`);
   if (out === undefined) return;
-  const files = filesOf(comparison, { tables, warnings, metric: charted });
+  const files = filesOf(runs, flags, shown, warnings);
   await writeFiles(out, files);
   stderr.write(`wrote ${[...files.keys()].join(", ")} in ${out}\n`);
 }
 
-function checkMetric(metric: string | undefined, flag: string, { metrics }: Comparison): void {
-  if (metric === undefined || metrics.includes(metric)) return;
+interface Shown {
+  readonly charted: string;
+  /** Metrics with a matrix. */
+  readonly crossed: readonly string[];
+}
+
+/** Columns of text that tables may take where there is no terminal to ask, and in files. */
+const MOST_COLUMNS = 100;
+
+function labels({ by, names }: CompareFlags) {
+  return { ...(by && { by }), ...(names && { names }) };
+}
+
+/** Tables with the settings that differ or, where these take too much room, with the names of folders in their place. */
+function fitting(
+  runs: readonly StoredRun[],
+  flags: CompareFlags,
+  { charted, crossed }: Shown,
+  columns: number,
+): { readonly comparison: Comparison; readonly tables: ComparisonTables } {
+  const made = (options: CompareFlags, notes: readonly string[] = []) => {
+    const comparison = chartedFirst(compareRuns(runs, labels(options)), charted);
+    return { comparison, tables: comparisonTables(comparison, { matrix: crossed, notes }) };
+  };
+  const all = made(flags);
+  // A matrix is as wide as there are sets, whatever rows are called.
+  const plain = all.tables.tables.slice(0, all.tables.tables.length - crossed.length);
+  const widest = Math.max(...plain.map(tableWidth));
+  if (flags.names === true || widest <= columns || settingsWidth(all.comparison) <= columns / 3) return all;
+  const more = flags.by === undefined ? "--by KEY puts the setting KEY beside them" : "those of --by stand beside them";
+  const differing = all.comparison.columns.filter((_, i) => i >= (flags.by?.length ?? 0)).join(", ");
+  return made({ ...flags, names: true }, [
+    `Rows are called by their folders, as the settings that differ do not fit in ${columns} columns (${differing}): ${more}.`,
+  ]);
+}
+
+/** Columns the settings that tell rows apart take on a terminal. */
+function settingsWidth({ columns, groups }: Comparison): number {
+  const width = (i: number): number => Math.max(...groups.map(({ cells }) => textWidth(cells[i]!)));
+  return columns.reduce((sum, header, i) => sum + Math.max(textWidth(header), width(i)) + 2, 0);
+}
+
+function chartedFirst(comparison: Comparison, charted: string): Comparison {
+  const { metrics } = comparison;
+  return { ...comparison, metrics: [charted, ...metrics.filter((each) => each !== charted)].slice(0, metrics.length) };
+}
+
+function checkMatrix(matrix: string, called: string, comparison: Comparison): void {
+  if (comparison.metrics.includes(matrix) || !existsSync(matrix)) {
+    checkMetric(matrix, called, comparison);
+    return;
+  }
+  throw new UserError("config", `${called} ${matrix}: that is a folder, expected a metric or nothing`, {
+    hint: "Put --matrix last, or name the metric: --matrix=loss.",
+  });
+}
+
+function checkMetric(metric: string, called: string, { metrics }: Comparison): void {
+  if (metrics.includes(metric)) return;
   const near = nearest(metric, metrics);
-  throw new UserError("config", `${flag} ${metric}: no run measured it`, {
+  throw new UserError("config", `${called} ${metric}: no run measured it`, {
     hint:
       near !== undefined
         ? `Did you mean '${near}'?`
@@ -67,9 +137,15 @@ function checkMetric(metric: string | undefined, flag: string, { metrics }: Comp
 }
 
 function filesOf(
-  comparison: Comparison,
-  { tables, warnings, metric }: { tables: ComparisonTables; warnings: readonly string[]; metric: string },
+  runs: readonly StoredRun[],
+  flags: CompareFlags,
+  shown: Shown,
+  warnings: readonly string[],
 ): Map<string, string> {
+  const { comparison, tables } = fitting(runs, flags, shown, MOST_COLUMNS);
+  // A sheet has room.
+  const whole = fitting(runs, flags, shown, Infinity).comparison;
+  const metric = shown.charted;
   const format = (value: number): string => formatValue(metric, value);
   const percent = format(1).endsWith("%");
   const charts = chartsOf(comparison, { metric, name: metricName(metric), percent, format }).map((chart) => ({
@@ -78,8 +154,8 @@ function filesOf(
   }));
   return new Map([
     ["comparison.md", comparisonMarkdown(tables, { warnings, charts })],
-    ["comparison.csv", comparisonCsv(comparison)],
-    ["scores.csv", scoresCsv(comparison)],
+    ["comparison.csv", comparisonCsv(whole)],
+    ["scores.csv", scoresCsv(whole)],
     ...charts.map(({ file, svg }) => [file, svg] as const),
   ]);
 }

@@ -1,8 +1,8 @@
 import { COMMON_SET } from "../experiment/client-records.ts";
-import { type Comparison, type Group, unfinishedText } from "../study/comparison.ts";
+import { type Comparison, type Group, metricFacts } from "../study/comparison.ts";
 import { costOf, type Figure, figure, type Stage, type View, VIEWS } from "../study/figures.ts";
 import { matrixOf } from "../study/matrix.ts";
-import { lessIsBetter, LOSS } from "../study/measure.ts";
+import { LOSS } from "../study/measure.ts";
 import { formatBytes, formatChange, formatDuration, formatLoss, formatMetric, metricName } from "./quantities.ts";
 import { oneLine } from "./text-width.ts";
 
@@ -30,6 +30,8 @@ export interface ComparisonTables {
 export interface TableOptions {
   /** Metrics to show every adapter's value of, on every set. */
   readonly matrix: readonly string[];
+  /** What else is to be said under the tables. */
+  readonly notes?: readonly string[];
 }
 
 const VIEW_HEADERS: Readonly<Record<View, string>> = {
@@ -39,17 +41,18 @@ const VIEW_HEADERS: Readonly<Record<View, string>> = {
 };
 
 export function comparisonTables(comparison: Comparison, options: TableOptions): ComparisonTables {
+  const matrices = options.matrix.map((metric) => matrixTable(comparison, metric));
   const tables = [
     ...comparison.metrics.map((metric) => metricTable(comparison, metric)),
     costTable(comparison),
-    ...options.matrix.map((metric) => matrixTable(comparison, metric)),
+    ...matrices,
   ];
-  return { tables, notes: notesOf(comparison, options) };
+  return { tables, notes: [...notesOf(comparison, matrices), ...comparison.legend, ...(options.notes ?? [])] };
 }
 
-function metricTitle(metric: string): string {
-  const better = lessIsBetter(metric) ? "lower is better" : "higher is better";
-  return metric === LOSS ? `held-out loss (nats, ${better})` : `held-out ${metricName(metric)} (${better})`;
+function metricTitle(comparison: Comparison, metric: string): string {
+  const facts = metricFacts(comparison, metric);
+  return `held-out ${metricName(metric)}${facts === "" ? "" : ` (${facts})`}`;
 }
 
 export function formatValue(metric: string, value: number): string {
@@ -75,7 +78,7 @@ function metricTable(comparison: Comparison, metric: string): ComparisonTable {
   );
   const withChange = (view: View): boolean => metric === LOSS && view !== "worst" && comparison.bases.length > 0;
   return {
-    title: metricTitle(metric),
+    title: metricTitle(comparison, metric),
     columns: [
       ...labelColumns(comparison),
       ...views.flatMap((view) => [
@@ -102,13 +105,12 @@ function costTable(comparison: Comparison): ComparisonTable {
     title: "cost (mean over runs)",
     columns: [...labelColumns(comparison), ...["training", "up", "down"].map((header) => ({ header, right: true }))],
     rows: comparison.groups.map((group) => {
-      const { seconds, bytesUp, bytesDown } = costOf(group);
-      return [
-        ...labelCells(group, "final"),
-        { text: formatDuration(seconds.mean) },
-        { text: formatBytes(bytesUp.mean) },
-        { text: formatBytes(bytesDown.mean) },
-      ];
+      const cost = costOf(group);
+      const texts =
+        cost === undefined
+          ? ["–", "–", "–"]
+          : [formatDuration(cost.seconds.mean), formatBytes(cost.bytesUp.mean), formatBytes(cost.bytesDown.mean)];
+      return [...labelCells(group, "final"), ...texts.map((text) => ({ text }))];
     }),
   };
 }
@@ -116,7 +118,7 @@ function costTable(comparison: Comparison): ComparisonTable {
 function matrixTable(comparison: Comparison, metric: string): ComparisonTable {
   const { sets, rows, best } = matrixOf(comparison, metric);
   return {
-    title: `${metricTitle(metric)}: every adapter on every set`,
+    title: `${metricTitle(comparison, metric)}: every adapter on every set`,
     columns: [{ header: "adapter", right: false }, ...sets.map((set) => ({ header: oneLine(set), right: true }))],
     rows: rows.map(({ adapter, values }, row) => [
       { text: oneLine(adapter) },
@@ -132,9 +134,9 @@ function labelColumns({ columns }: Comparison) {
   return [...columns.map((header) => ({ header, right: false })), { header: "runs", right: true }];
 }
 
-function labelCells({ cells, runs, unfinished }: Group, stage: Stage): Cell[] {
+function labelCells({ cells, runs, state }: Group, stage: Stage): Cell[] {
   const [first = "", ...rest] = cells.map(oneLine);
-  const marked = unfinished === undefined ? first : `${first} (${unfinishedText(unfinished)})`;
+  const marked = state === undefined ? first : `${first} (${state})`;
   return [marked, ...rest, stage === "base" ? "" : String(runs.length)].map((text) => ({ text }));
 }
 
@@ -149,22 +151,34 @@ function figureCell(found: Figure | undefined, metric: string, stage: Stage): Ce
   };
 }
 
-function notesOf(comparison: Comparison, { matrix }: TableOptions): string[] {
+function notesOf(comparison: Comparison, matrices: readonly ComparisonTable[]): string[] {
   const { groups, metrics, sets } = comparison;
   const several = groups.some(({ runs }) => runs.length > 1);
+  const lost = groups.flatMap(({ runs }) => runs.filter(({ measured }) => !measured));
+  const personal = groups.filter((group) => group.personal);
+  const inCommon = personal.some((group) => metrics.some((metric) => figure(group, metric, "common", "final")));
+  const best = matrices.some(({ rows }) => rows.some((row) => row.some((cell) => cell.best)));
   return [
-    ...(metrics.length === 0 ? ["No held-out scores: see data.heldOut and data.heldOutRecords."] : []),
+    ...(metrics.length === 0 && lost.length === 0
+      ? ["No held-out scores: see data.heldOut and data.heldOutRecords."]
+      : []),
+    ...(lost.length > 0
+      ? [
+          `metrics.json is missing in ${lost.map(({ folder }) => folder).join(", ")}: the run was stopped before it measured anything, or the file is lost. A run that is started again writes it.`,
+        ]
+      : []),
     ...(several ? ["±: sample standard deviation over seeds; beside it, lowest–highest."] : []),
     ...(sets.some((set) => set !== COMMON_SET)
       ? ["own sets, mean: over the clients' own held-out sets, each client weighing the same."]
       : []),
     ...(metrics.includes(LOSS) ? ["change: against the base (no adapter), run by run."] : []),
-    ...groups
-      .filter(({ personal }) => personal)
-      .map(
-        ({ label }) =>
-          `${oneLine(label)}: each client's own adapter; common set: their mean, and lowest–highest of them.`,
-      ),
-    ...(matrix.length > 0 ? ["every adapter on every set: means over seeds; the best of each set is marked."] : []),
+    ...(personal.length > 0
+      ? [
+          `${personal.map(({ label }) => oneLine(label)).join("; ")}: each client's own adapter${inCommon ? "; common set: their mean, and lowest–highest of them" : ""}.`,
+        ]
+      : []),
+    ...(matrices.length > 0
+      ? [`every adapter on every set: means over seeds${best ? "; the best of each set is marked" : ""}.`]
+      : []),
   ];
 }

@@ -1,7 +1,7 @@
 import { plainStyle, type Style } from "./output.ts";
 import type { Cell, ComparisonTable, ComparisonTables } from "./comparison-tables.ts";
 import { tableLines } from "./table.ts";
-import { wrap } from "./text-width.ts";
+import { textWidth, wrap } from "./text-width.ts";
 
 /** The tables for a terminal; ranges stand below their means. */
 export function comparisonLines(
@@ -12,6 +12,11 @@ export function comparisonLines(
     ...tables.flatMap((table) => [...terminalTable(table, style), ""]),
     ...notes.flatMap((note) => wrap(note, columns).map((line) => style("dim", line))),
   ];
+}
+
+/** Columns the table takes on a terminal. */
+export function tableWidth(table: ComparisonTable): number {
+  return Math.max(...terminalTable(table, plainStyle).map(textWidth));
 }
 
 function terminalTable({ title, columns, rows }: ComparisonTable, style: Style): string[] {

@@ -185,9 +185,12 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
         "setting to label the rows by; give it again for more (default: those that differ)",
       ).argParser(collect),
     )
-    .option("--names", "label the rows by the names of the folders")
-    .option("--metric <name>", "what the charts show, such as accuracy (default: loss)", textFlag)
-    .option("--matrix [metric]", "also show every adapter on every held-out set (default: the charts' metric)")
+    .option("--names", "label the rows by the names of the folders (behind those of --by)")
+    .option("--metric <name>", "what the charts and the first table show, such as accuracy (default: loss)", textFlag)
+    .option(
+      "--matrix [metric]",
+      "also show every adapter on every held-out set; last, or as --matrix=loss (default: the charts' metric)",
+    )
     .option("--out <folder>", "also write the tables as Markdown and CSV and the charts as SVG", textFlag)
     .action(async (folders: string[], flags: CompareFlags) =>
       (await import("./compare-command.ts")).compareCommand(folders, flags, context),

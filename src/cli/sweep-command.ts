@@ -38,7 +38,7 @@ export async function sweepCommand(file: string, flags: SweepFlags, context: Com
     return;
   }
   const failures = await runAll(chosen, sweep, context);
-  await compareAll(all, path.join(out, "comparison"), sweep, context);
+  await compareAll(all, { file, out: path.join(out, "comparison") }, sweep, context);
   refuseFailures(failures, chosen.length);
 }
 
@@ -132,7 +132,7 @@ function secondsLeft(
 
 async function compareAll(
   all: readonly Placed[],
-  out: string,
+  { file, out }: { readonly file: string; readonly out: string },
   { compare }: SweepFile,
   context: CommandContext,
 ): Promise<void> {
@@ -150,7 +150,9 @@ async function compareAll(
       warnings.push(`${error.message}; the run is left out`);
     }
   }
-  if (runs.length > 0) await showComparison({ runs, warnings }, { ...compare, out }, context);
+  if (runs.length === 0) return;
+  const called = (key: string): string => `${file}: compare.${key}`;
+  await showComparison({ runs, warnings }, { ...compare, out }, context, { called, after: true });
 }
 
 /** Ends the command as its first failure would have ended `run`. */

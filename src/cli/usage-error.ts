@@ -5,10 +5,10 @@ import { UserError } from "../diagnostics/user-error.ts";
 /** A mistake on the command line as an error like any other, with the nearest name there is. */
 export function usageError(error: CommanderError, command: Command): UserError {
   const message = error.message.replace(/^error: /, "");
-  return new UserError("config", message, { hint: hintFor(error.code, message, command), cause: error });
+  return new UserError("config", message, { hint: hintFor(error, message, command), cause: error });
 }
 
-function hintFor(code: string, message: string, command: Command): string {
+function hintFor({ code }: CommanderError, message: string, command: Command): string {
   const quoted = /'([^']*)'/.exec(message)?.[1] ?? "";
   const help = `See ${fullName(command)} --help.`;
   if (code === "commander.unknownOption") {
@@ -22,6 +22,8 @@ function hintFor(code: string, message: string, command: Command): string {
   }
   if (code === "commander.excessArguments")
     return `Give one configuration file, and a --set before each key=value. ${help}`;
+  if (code === "commander.missingArgument" && typeof command.getOptionValue("matrix") === "string")
+    return `--matrix has taken ${String(command.getOptionValue("matrix"))} as its metric: put it last, or write --matrix=loss.`;
   const { choices, given } = allowedChoices(message);
   if (choices !== undefined) return didYouMean(nearest(given, choices)) ?? help;
   return help;

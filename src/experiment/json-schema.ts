@@ -37,6 +37,13 @@ export function keysOf(schema: JsonSchema | undefined): string[] {
   return Object.keys(schema?.properties ?? {}).concat((schema?.propertyNames?.enum ?? []).map(String));
 }
 
+/** Every setting by its dotted key; a list, or a mapping with keys of any name, is one setting. */
+export function settingKeys(schema: JsonSchema = experimentJsonSchema(), prefix = ""): string[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([key, inner]) =>
+    inner.properties === undefined ? [`${prefix}${key}`] : settingKeys(inner, `${prefix}${key}.`),
+  );
+}
+
 /** What a setting takes, as documentation and errors call it: `integer >= 1`, `list of strings`, `cosine, constant`. */
 export function typeText(schema: JsonSchema): string {
   if (schema.enum !== undefined) return schema.enum.map(String).join(", ");

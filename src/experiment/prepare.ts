@@ -15,6 +15,7 @@ import type { Example, PairExample, TrainingItem } from "../train/example.ts";
 import type { Objective } from "../train/objective.ts";
 import { OBJECTIVES } from "../train/objective-registry.ts";
 import { loadClientRecords, loadCommonRecords } from "./client-records.ts";
+import { inertSettings } from "./inert-settings.ts";
 import type { Platform } from "./ports.ts";
 import type { ExperimentConfig } from "./schema.ts";
 
@@ -73,6 +74,7 @@ export async function prepareExperiment(
   { onProgress, onNote }: PrepareOptions = {},
 ): Promise<Prepared> {
   // Opening a base may take minutes; a mistake in the data shows before.
+  for (const note of inertSettings(config)) onNote?.(`note: ${note}`);
   onProgress?.("reading data");
   const records = await loadClientRecords(config, platform.files, onNote);
   const commonRecords = await loadCommonRecords(config, platform.files, records, onNote);
@@ -158,13 +160,15 @@ export async function prepareExperiment(
     );
   }
   const algorithm = ALGORITHMS[config.federation.algorithm]({ ...config.federation, fidelity: config.fidelity });
-  const trainers =
-    algorithm.data === "pooled" ? [{ name: POOLED, train: clients.flatMap(({ train }) => train) }] : clients;
+  const trainers = algorithm.data === "pooled" ? [pooled(clients)] : clients;
   return { config, model, tokenizer, template, lora, objective, clients, trainers, algorithm, common };
 }
 
-/** What the client that holds everybody's records is called. */
-const POOLED = "everyone";
+/** The client that holds everybody's records, each known by whose it was. */
+function pooled(clients: readonly PreparedClient[]): Prepared["trainers"][number] {
+  const train = clients.flatMap(({ name, train: own }) => own.map((item) => ({ ...item, id: `${name}/${item.id}` })));
+  return { name: "everyone", train };
+}
 
 /** The records whose answer is one of the labels, each answered with every label. */
 function choicesOf(

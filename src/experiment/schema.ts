@@ -187,7 +187,7 @@ export const experimentSchema = z.strictObject({
           learningRate: positive
             .optional()
             .describe(
-              "Step size of the server (fedavgm, fedadagrad, fedyogi, fedadam, scaffold); default 1, but for the three adaptive ones the size of the first round's change.",
+              "Step size of the server (fedavgm, fedadagrad, fedyogi, fedadam, scaffold); default 1, for fedavgm 1 - beta1, for fedadagrad the size of the first round's change, for fedyogi and fedadam 0.3 times that.",
             ),
           beta1: fraction.default(0.9).describe("Server momentum (fedavgm, fedyogi, fedadam)."),
           beta2: fraction.default(0.99).describe("Decay of the server's second moment (fedyogi, fedadam)."),

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { inventedRun, inventedRuns } from "../../test/support/invented-runs.ts";
+import { inventedRun, inventedRuns, PREFERENCES } from "../../test/support/invented-runs.ts";
 import { chartsOf } from "./charts.ts";
 import { compareRuns } from "./comparison.ts";
 import { dotChart } from "./dot-chart.ts";
@@ -223,6 +223,30 @@ describe("charts of a comparison", () => {
     ]);
     const untrained = compareRuns([inventedRun({ rounds: [{ heldOut: { a: 2 } }], finished: false })]);
     expect(chartsOf(untrained, { metric: "loss", name: "loss", percent: false, format })).toEqual([]);
+  });
+});
+
+describe("charts of runs with different objectives", () => {
+  const charts = chartsOf(compareRuns(PREFERENCES.map(inventedRun)), {
+    metric: "accuracy",
+    name: "accuracy",
+    percent: true,
+    format: (value) => `${(100 * value).toFixed(1)}%`,
+  });
+  const [byRound, final] = charts.map(({ svg }) => read(svg)) as [Element[], Element[]];
+
+  it("draw no base in common, but each row's own", () => {
+    expect(byRound.some(({ name, attributes }) => name === "line" && attributes["stroke-dasharray"] === "4 4")).toBe(
+      false,
+    );
+    const marks = final.filter(({ attributes }) => attributes["stroke-dasharray"] === "4 4");
+    const [from, to] = ["50%", "60%"].map((tick) => numbers(textOf(final, tick)!, "x")[0]!) as [number, number];
+    const x = (value: number) => from + ((value - 0.5) / 0.1) * (to - from);
+    expect(marks.map((mark) => numbers(mark, "x1")[0])).toEqual(
+      [0.5, 0.5, 0.5, 0.5, 0.48, 0.48].map((value) => expect.closeTo(x(value), 1)),
+    );
+    expect(words(final)[1]!.text).toBe("higher is better; small dots: clients; dashes: each row's own base");
+    expectInside(final);
   });
 });
 

@@ -1,8 +1,7 @@
-import type { Comparison, Group } from "./comparison.ts";
+import { type Comparison, type Group, metricFacts } from "./comparison.ts";
 import { dotChart } from "./dot-chart.ts";
 import { figure, partsOf, trajectory, type View } from "./figures.ts";
 import { lineChart } from "./line-chart.ts";
-import { lessIsBetter, LOSS } from "./measure.ts";
 
 export interface NamedChart {
   /** `loss-common-by-round` */
@@ -35,8 +34,8 @@ export function chartsOf(comparison: Comparison, { metric, name, percent, format
     const groups = comparison.groups.filter((group) => figure(group, metric, view, "final") !== undefined);
     if (groups.length === 0) return [];
     const what = `Held-out ${name}`;
-    const better = lessIsBetter(metric) ? "lower is better" : "higher is better";
-    const unit = metric === LOSS ? `nats, ${better}` : better;
+    const facts = metricFacts(comparison, metric);
+    const own = comparison.bases.length > 1;
     const base = comparison.bases.length === 1 ? figure(comparison.bases[0]!, metric, view, "base")?.mean : undefined;
     const reference = base === undefined ? undefined : { label: `base ${format(base)}`, value: base };
     const seeds = groups.some(({ runs }) => runs.length > 1);
@@ -49,7 +48,7 @@ export function chartsOf(comparison: Comparison, { metric, name, percent, format
       chart("by-round", `${what} by round, ${VIEW_TEXT[view]}`, (title) =>
         lineChart({
           title,
-          subtitle: seeds ? `${unit}; band: lowest to highest of the seeds` : unit,
+          subtitle: [facts, seeds ? "band: lowest to highest of the seeds" : ""].filter(Boolean).join("; "),
           xLabel: "round",
           reference,
           percent,
@@ -67,11 +66,16 @@ export function chartsOf(comparison: Comparison, { metric, name, percent, format
       chart("final", `${what} at the end, ${VIEW_TEXT[view]}`, (title) =>
         dotChart({
           title,
-          subtitle: `${unit}; small dots: ${partsText(groups, view)}`,
+          subtitle: [facts, `small dots: ${partsText(groups, view)}`, own ? "dashes: each row's own base" : ""]
+            .filter(Boolean)
+            .join("; "),
           nameParts: view === "own",
           reference,
           percent,
-          rows: groups.map((group) => rowOf(group, metric, view, format)),
+          rows: groups.map((group) => ({
+            ...rowOf(group, metric, view, format),
+            base: own ? figure(group, metric, view, "base")?.mean : undefined,
+          })),
         }),
       ),
     ];

@@ -1,6 +1,8 @@
+import { ACCURACY, LOSS, MARGIN, REWARDS } from "./measure.ts";
+import { differingKeys, type Leaves as RunLeaves } from "./settings.ts";
 import type { StoredRun } from "./stored-run.ts";
 
-type Leaves = ReadonlyMap<StoredRun, ReadonlyMap<string, unknown>>;
+type Leaves = ReadonlyMap<StoredRun, RunLeaves>;
 
 /** Runs with the same examples have the same data, whatever their files are called and wherever they lie. */
 export function sameDataSettings(runs: readonly StoredRun[], leaves: Leaves): Map<StoredRun, Map<string, unknown>> {
@@ -14,6 +16,60 @@ export function sameDataSettings(runs: readonly StoredRun[], leaves: Leaves): Ma
       return [run, new Map([...others, ...[...leaves.get(same)!].filter(isData)])];
     }),
   );
+}
+
+/** Metrics that are not one quantity in all rows, and why. */
+export interface Quantities {
+  readonly incomparable: ReadonlySet<string>;
+  readonly warnings: readonly string[];
+}
+
+const OBJECTIVE = "objective.name";
+
+/** Every objective has a loss and rewards of its own, and so has one with another strength. */
+export function quantitiesOf(runs: readonly StoredRun[], leaves: Leaves): Quantities {
+  const byObjective = new Map<string, StoredRun[]>();
+  for (const run of runs) {
+    const objective = String(leaves.get(run)!.get(OBJECTIVE));
+    byObjective.set(objective, [...(byObjective.get(objective) ?? []), run]);
+  }
+  const accuracies = new Set(runs.filter(({ rounds }) => rounds.length > 0).map(accuracyOf));
+  const advice = accuracies.size === 1 && !accuracies.has(undefined) ? "compare accuracy" : "do not compare them";
+  const accuracyIsTwo = accuracies.has("labels") && accuracies.has("preferences");
+  const incomparable = new Set<string>();
+  const warnings: string[] = [];
+  if (byObjective.size > 1) {
+    for (const metric of [LOSS, MARGIN, ...REWARDS, ...(accuracyIsTwo ? [ACCURACY] : [])]) incomparable.add(metric);
+    const [first, ...others] = [...byObjective].map(
+      ([objective, [run, ...more]]) =>
+        [`${run!.folder}${more.length === 0 ? "" : ` and ${more.length} more`}`, objective, more.length > 0] as const,
+    );
+    const learns = [...others, first!].map(
+      ([who, objective, several], i) => `${who} ${i === 0 ? (several ? "learn by" : "learns by") : "by"} ${objective}`,
+    );
+    warnings.push(`${learns.join(", ")}: their losses, rewards and margins are different quantities; ${advice}`);
+  }
+  for (const [objective, same] of byObjective) {
+    const differing = differingKeys(same.map((run) => leaves.get(run)!)).filter((key) => key.startsWith("objective."));
+    if (differing.length === 0) continue;
+    const rewards = differing.includes("objective.beta");
+    for (const metric of [LOSS, ...(rewards ? [MARGIN, ...REWARDS] : [])]) incomparable.add(metric);
+    const what = rewards ? "losses, rewards and margins" : "losses";
+    const verb = differing.length === 1 ? "differs" : "differ";
+    warnings.push(
+      `${differing.join(" and ")} ${verb} between runs of ${objective}: their ${what} are different quantities; ${advice}`,
+    );
+  }
+  return { incomparable, warnings };
+}
+
+/** Which accuracy a run has: that of labels or that of preferences. */
+function accuracyOf({ rounds }: StoredRun): "labels" | "preferences" | undefined {
+  const scores = rounds.flatMap(({ heldOut, personal }) =>
+    [heldOut, ...personal.values()].flatMap((sets) => [...sets.values()]),
+  );
+  if (scores.some(({ values }) => values.has("macroF1"))) return "labels";
+  return scores.some(({ values }) => values.has(ACCURACY)) ? "preferences" : undefined;
 }
 
 /** What makes the numbers of some runs mean something else than those of the first. */
@@ -30,10 +86,6 @@ export function comparabilityWarnings(runs: readonly StoredRun[], leaves: Leaves
   warn(
     runs.filter(({ model }) => model !== first.model),
     "another base model",
-  );
-  warn(
-    runs.filter((run) => leaves.get(run)!.get("objective.name") !== leaves.get(first)!.get("objective.name")),
-    "another objective",
   );
   const otherData = runs.filter((run) => !sameData(run, first, runs, leaves));
   warn(otherData, "other data");

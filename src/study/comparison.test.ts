@@ -82,6 +82,7 @@ describe("figures of a group", () => {
     // Not every run measured accuracy after round 1.
     expect(trajectory(fedavg, "accuracy", "common").map(({ round }) => round)).toEqual([0, 2]);
     // Two rounds of 11 and of 12 seconds; two clients send 200 bytes each in each.
+    expect(costOf(local)).toMatchObject({ bytesUp: { mean: 0 }, bytesDown: { mean: 0 } });
     expect(costOf(fedavg)).toMatchObject({
       seconds: { mean: 23, min: 22, max: 24 },
       bytesUp: { mean: 800, sd: 0 },
@@ -143,74 +144,110 @@ describe("rows", () => {
       "localSteps 5",
       "localSteps 10",
     ]);
-    expect(() => compareRuns([avg(1)], { by: ["federation.algoritm"] })).toThrow(/no run has a setting/);
+    expect(() => compareRuns([avg(1)], { by: ["federation.algoritm"] })).toThrow(
+      /there is no setting 'federation\.algoritm' to label rows by/,
+    );
+    expect(() => compareRuns([avg(1)], { by: ["seed"] })).toThrow(/rows cannot be labelled by 'seed'/);
+  });
+
+  it("show no setting where it has no effect", () => {
+    const prox = (proxMu: number) => simple(1, { federation: { algorithm: "fedprox", proxMu } });
+    const { columns, groups } = compareRuns([avg(1), prox(0.01), prox(0.1)]);
+    expect(columns).toEqual(["algorithm", "proxMu"]);
+    expect(groups.map(({ cells }) => cells[1])).toEqual(["–", "0.01", "0.1"]);
+    expect(groups.map(({ label }) => label)).toEqual(["fedavg", "fedprox, proxMu 0.01", "fedprox, proxMu 0.1"]);
+    // One fedprox does not differ from another; one fedavg with another mu is the same run.
+    expect(compareRuns([avg(1), prox(0.1)]).columns).toEqual(["algorithm"]);
+    const idle = simple(2, { federation: { proxMu: 0.5 } });
+    expect(compareRuns([avg(1), idle]).groups.map(({ runs }) => runs.length)).toEqual([2]);
+    const dpo = (settings: object) => simple(1, { objective: { name: "dpo", ...settings } });
+    expect(compareRuns([dpo({}), dpo({ beta: 0.5 })]).groups.map(({ cells }) => cells)).toEqual([["default"], ["0.5"]]);
+  });
+
+  it("show the gist of a list, and letters where two would look alike", () => {
+    const clients = (...names: string[]) => ({
+      clients: names.map((name) => ({ name, train: `${name}.jsonl` })),
+    });
+    const of = (data: object, name = "x") => simple(1, { data }, { data: JSON.stringify(data), name });
+    const two = clients("clinic", "bank");
+    const many = clients(..."abcdefghij".split("").map((letter) => letter.repeat(6)));
+    const shown = compareRuns([of(two), of(many)]);
+    expect(shown.columns).toEqual(["clients"]);
+    expect(shown.groups.map(({ cells }) => cells[0])).toEqual([
+      "2 clients (clinic, bank)",
+      "10 clients (aaaaaa, bbbbbb, cccccc, dddddd, …)",
+    ]);
+    expect(shown.groups[0]!.label).toBe("2 clients (clinic, bank)");
+    expect(shown.bases.map(({ label }) => label)).toEqual([
+      "base of 2 clients (clinic, bank)",
+      "base of 10 clients (aaaaaa, bbbbbb, cccccc, dddddd, …)",
+    ]);
+    expect(shown.legend).toEqual([]);
+    const elsewhere = { clients: two.clients.map((each) => ({ ...each, heldOut: "spare.jsonl" })) };
+    const alike = compareRuns([of(two, "x"), of(elsewhere, "y")]);
+    expect(alike.groups.map(({ cells }) => cells[0])).toEqual(["A", "B"]);
+    expect(alike.groups[1]!.label).toBe("clients B");
+    expect(alike.legend).toEqual(["clients: A as in runs/x, B as in runs/y."]);
+    const adapters = ["all-linear", ["q_proj"], ["q_proj", "k_proj", "v_proj", "o_proj", "up_proj"]];
+    const targets = adapters.map((each) => simple(1, { adapter: { targets: each } }));
+    expect(compareRuns(targets).groups.map(({ cells }) => cells[0])).toEqual(["all-linear", "q_proj", "5 entries"]);
+    const fields = [{ fields: { response: "answer" } }, { fields: { response: "reply" } }].map((each) => of(each));
+    expect(JSON.stringify(compareRuns(fields).groups.map(({ cells }) => cells))).toBe(
+      '[["response: answer"],["response: reply"]]',
+    );
+  });
+
+  it("have headings that say what is meant", () => {
+    const two = [
+      simple(1, { training: { beta1: 0.5 }, federation: { algorithm: "fedadam", server: { beta1: 0.5 } } }),
+      simple(
+        1,
+        { federation: { algorithm: "fedadam" }, objective: { name: "dpo" }, data: { partition: { by: "field" } } },
+        { data: "other" },
+      ),
+    ];
+    expect(compareRuns(two).columns).toEqual(
+      expect.arrayContaining(["objective", "partition", "training.beta1", "server.beta1"]),
+    );
   });
 
   it("can be called by their folders", () => {
     const { columns, groups } = compareRuns(inventedRuns(), { names: true });
     expect(columns).toEqual(["run"]);
     expect(groups.map(({ label }) => label)).toEqual(["fedavg", "local"]);
+    const both = compareRuns(inventedRuns(), { names: true, by: ["training.localSteps"] });
+    expect([both.columns, both.groups[0]!.cells]).toEqual([
+      ["localSteps", "run"],
+      ["10", "fedavg"],
+    ]);
+    const elsewhere = [avg(1), { ...other(1, 0.5), folder: "elsewhere/r1" }];
+    expect(compareRuns(elsewhere, { names: true }).groups.map(({ label }) => label)).toEqual([
+      "runs/r1",
+      "elsewhere/r1",
+    ]);
   });
 
   it("keep an unfinished run out of the mean, and mark it", () => {
     const part = simple(3, { federation: { rounds: 8 } }, { finished: false });
     const whole = [1, 2].map((seed) => simple(seed, { federation: { rounds: 8 } }));
     const { groups } = compareRuns([...whole, part]);
-    expect(groups.map(({ label, unfinished }) => [label, unfinished])).toEqual([
+    expect(groups.map(({ label, state }) => [label, state])).toEqual([
       ["fedavg", undefined],
-      ["fedavg (round 1 of 8)", { round: 1, of: 8 }],
+      ["fedavg (round 1 of 8)", "unfinished, round 1 of 8"],
     ]);
     const nothing = compareRuns([inventedRun({ finished: false, rounds: [], plannedRounds: 4 })]);
-    expect(nothing.groups[0]).toMatchObject({ unfinished: { round: 0, of: 4 } });
+    expect(nothing.groups[0]).toMatchObject({ state: "unfinished, round 0 of 4" });
     expect(nothing.metrics).toEqual([]);
+    const { config } = inventedFiles(INVENTED[0]!);
+    const [lost] = compareRuns([storedRun("f", "f", config)]).groups;
+    expect(lost).toMatchObject({ state: "metrics.json is missing", label: "fedavg (metrics.json is missing)" });
+    expect(costOf(lost!)).toBeUndefined();
   });
 
   it("count a seed once", () => {
     const { groups, warnings } = compareRuns([avg(1), { ...avg(1), folder: "runs/again" }]);
     expect(groups.map(({ runs }) => runs.length)).toEqual([1]);
     expect(warnings).toEqual(["runs/again has the settings and the seed of runs/r1 and is left out"]);
-  });
-});
-
-describe("warnings", () => {
-  const run = (name: string, more: object) =>
-    inventedRun({ name, rounds: [{ heldOut: { a: 2 } }, { heldOut: { a: 1 } }], ...more });
-
-  it("name runs with another base, other data or other held-out sets", () => {
-    expect(compareRuns([run("x", {}), run("y", { seed: 2 })]).warnings).toEqual([]);
-    const { warnings, bases } = compareRuns([
-      run("x", {}),
-      run("y", { model: "other", settings: { model: { base: "other" } } }),
-    ]);
-    expect(warnings).toEqual([expect.stringMatching(/^runs\/y: another base model than runs\/x/)]);
-    expect(bases.map(({ label }) => label)).toEqual(["base of model", "base of other"]);
-    expect(compareRuns([run("x", {}), run("y", { data: "other", settings: { data: { limit: 3 } } })]).warnings).toEqual(
-      [expect.stringMatching(/^runs\/y: other data than runs\/x/)],
-    );
-    const others = { rounds: [{ heldOut: { b: 2 } }], settings: { training: { localSteps: 3 } } };
-    expect(compareRuns([run("x", {}), run("y", others)]).warnings).toEqual([
-      expect.stringMatching(/^runs\/y: other held-out sets than runs\/x/),
-    ]);
-  });
-
-  it("are not given where the seed deals the records", () => {
-    const dealt = { settings: { data: { train: "all.jsonl" } } };
-    const runs = [run("x", { ...dealt, data: "one" }), run("y", { ...dealt, seed: 2, data: "two" })];
-    expect(compareRuns(runs).warnings).toEqual([]);
-    const again = run("z", {
-      ...dealt,
-      seed: 2,
-      data: "three",
-      settings: { ...dealt.settings, training: { localSteps: 2 } },
-    });
-    expect(compareRuns([...runs, again]).warnings).toEqual([expect.stringMatching(/^runs\/z: other data/)]);
-  });
-
-  it("are not given, and rows not told apart, where the same records lie elsewhere", () => {
-    const here = run("x", { settings: { data: { train: "a.jsonl" } } });
-    const there = run("y", { seed: 2, settings: { data: { train: "../a.jsonl" } } });
-    const { warnings, groups } = compareRuns([here, there]);
-    expect([warnings, groups.length]).toEqual([[], 1]);
   });
 });
 

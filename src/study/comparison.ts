@@ -1,9 +1,9 @@
-import { nearest } from "../diagnostics/nearest.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { COMMON_SET } from "../experiment/client-records.ts";
-import { comparabilityWarnings, sameDataSettings } from "./comparability.ts";
-import { isPersonal, LOSS } from "./measure.ts";
-import { differingKeys, tellingLeaves, valueText } from "./settings.ts";
+import { comparabilityWarnings, quantitiesOf, sameDataSettings } from "./comparability.ts";
+import { ACCURACY, betterWay, isPersonal, LOSS } from "./measure.ts";
+import { type SettingTexts, settingTexts } from "./setting-texts.ts";
+import { differingKeys, labelProblem, type Leaves, leavesText, tellingLeaves } from "./settings.ts";
 import { plannedRounds, type StoredRound, type StoredRun } from "./stored-run.ts";
 
 /** Runs that differ in their seed only; an unfinished run is a group by itself. */
@@ -14,8 +14,8 @@ export interface Group {
   readonly label: string;
   /** One a seed. */
   readonly runs: readonly StoredRun[];
-  /** The round an unfinished run has come to. */
-  readonly unfinished: { readonly round: number; readonly of: number | undefined } | undefined;
+  /** `unfinished, round 3 of 8`, or `metrics.json is missing`; undefined for finished runs. */
+  readonly state: string | undefined;
   /** Whether every client ends with an adapter of its own, and there is none in common. */
   readonly personal: boolean;
 }
@@ -23,13 +23,19 @@ export interface Group {
 export interface Comparison {
   /** Headings of what tells the groups apart. */
   readonly columns: readonly string[];
-  /** What every run began from: one, unless runs with other data or another base model were put beside them. */
+  /** What every run began from: one, unless runs with another objective, other data or another base are put beside them. */
   readonly bases: readonly Group[];
   readonly groups: readonly Group[];
   /** Those that were measured; `loss` first. */
   readonly metrics: readonly string[];
   /** Held-out sets, `common` last. */
   readonly sets: readonly string[];
+  /** Those of the metrics that are not one quantity in all rows. */
+  readonly incomparable: ReadonlySet<string>;
+  /** Whether every run learns answers, so that a loss is in nats a token. */
+  readonly nats: boolean;
+  /** What letters in cells stand for. */
+  readonly legend: readonly string[];
   /** Why some runs should not be put side by side. */
   readonly warnings: readonly string[];
 }
@@ -37,7 +43,7 @@ export interface Comparison {
 export interface CompareOptions {
   /** Settings that label the groups. Default: those that differ, `federation.algorithm` first. */
   readonly by?: readonly string[];
-  /** Labels groups by the names of their folders instead. */
+  /** Labels groups by the names of their folders instead, behind the settings of `by`. */
   readonly names?: boolean;
 }
 
@@ -46,57 +52,77 @@ const ALGORITHM = "federation.algorithm";
 /**
  * Puts runs side by side.
  *
- * @throws UserError of kind `config` for a key of `by` that no run has.
+ * @throws UserError of kind `config` for a key of `by` that is no setting, or one that tells no rows apart.
  */
 export function compareRuns(runs: readonly StoredRun[], { by = [], names = false }: CompareOptions = {}): Comparison {
   const leaves = telling(runs);
   checkKeys(by, [...leaves.values()]);
   const { groups: members, duplicates } = groupsOf(runs, leaves);
-  const differing = differingKeys(members.map(([first]) => leaves.get(first!)!)).sort(
+  const firsts = members.map(([first]) => ({ folder: first!.folder, leaves: leaves.get(first!)! }));
+  const differing = differingKeys(firsts.map((each) => each.leaves)).sort(
     (a, b) => Number(b === ALGORITHM) - Number(a === ALGORITHM),
   );
-  const all = [...new Set([...by, ...differing])];
-  const keys = all.length === 0 ? [ALGORITHM] : all;
-  const cellsOf = (group: readonly StoredRun[], of: readonly string[]): string[] =>
-    names ? [stem(group)] : of.map((key) => valueText(leaves.get(group[0]!)!.get(key)));
-  const short = by.length > 0 && new Set(members.map((group) => cellsOf(group, by).join())).size === members.length;
-  const groups = members.map((group): Group => {
-    const first = group[0]!;
-    const label = names ? stem(group) : keyLabel(short ? by : keys, leaves.get(first)!);
-    const unfinished = first.finished
-      ? undefined
-      : { round: first.rounds.at(-1)?.round ?? 0, of: plannedRounds(first) };
+  const all = [...new Set([...by, ...(names ? [] : differing)])];
+  const keys = all.length === 0 && !names ? [ALGORITHM] : all;
+  const texts = settingTexts(keys, firsts);
+  const called = namesOf(members);
+  const cells = firsts.map((first, i) => [
+    ...keys.map((key) => texts.cell(key, first.leaves)),
+    ...(names ? [called[i]!] : []),
+  ]);
+  const short =
+    by.length > 0 && new Set(cells.map((each) => each.slice(0, by.length).join("\n"))).size === members.length;
+  const groups = members.map((group, i): Group => {
+    const label = names && !short ? called[i]! : texts.label(short ? by : keys, firsts[i]!.leaves);
+    const progress = group[0]!.finished ? undefined : progressText(group[0]!);
     return {
-      cells: cellsOf(group, keys),
-      label: unfinished === undefined ? label : `${label} (${roundText(unfinished)})`,
+      cells: cells[i]!,
+      label: progress === undefined ? label : `${label} (${progress})`,
       runs: group,
-      unfinished,
+      state: progress?.replace(/^round/, "unfinished, round"),
       personal: group.some((run) => run.rounds.some(isPersonal)),
     };
   });
-  const columns = names ? ["run"] : keys.map((key) => key.split(".").at(-1)!);
+  const columns = [...keys.map((key) => texts.heading(key)), ...(names ? ["run"] : [])];
+  const quantities = quantitiesOf(runs, leaves);
   return {
     columns,
     bases: basesOf(runs, leaves, groups, columns.length),
     groups,
     metrics: metricsOf(runs),
     sets: setsOf(runs),
-    warnings: [...comparabilityWarnings(runs, leaves), ...duplicates],
+    incomparable: quantities.incomparable,
+    nats: runs.every((run) => leaves.get(run)!.get("objective.name") === "sft"),
+    legend: texts.legend,
+    warnings: [...comparabilityWarnings(runs, leaves), ...quantities.warnings, ...duplicates],
   };
 }
 
-export function unfinishedText(unfinished: NonNullable<Group["unfinished"]>): string {
-  return `unfinished, ${roundText(unfinished)}`;
+/** What is shown where nobody says what: the loss or, where rows have losses of different kinds, the accuracy. */
+export function defaultMetric({ metrics, incomparable }: Comparison): string {
+  const accuracy = metrics.includes(ACCURACY) && !incomparable.has(ACCURACY);
+  return incomparable.has(LOSS) && accuracy ? ACCURACY : (metrics[0] ?? LOSS);
 }
 
-function roundText({ round, of }: NonNullable<Group["unfinished"]>): string {
-  return `round ${round}${of === undefined ? "" : ` of ${of}`}`;
+/** `nats, lower is better`; nothing where there is nothing to say. */
+export function metricFacts({ incomparable, nats }: Comparison, metric: string): string {
+  const better = betterWay(metric);
+  return [
+    ...(incomparable.has(metric) ? ["of each row's own objective"] : metric === LOSS && nats ? ["nats"] : []),
+    ...(better === undefined ? [] : [`${better} is better`]),
+  ].join(", ");
+}
+
+function progressText(run: StoredRun): string {
+  if (!run.measured) return "metrics.json is missing";
+  const of = plannedRounds(run);
+  return `round ${run.rounds.at(-1)?.round ?? 0}${of === undefined ? "" : ` of ${of}`}`;
 }
 
 /** Each run's settings, with the base model and the data named alike where they are the same. */
-function telling(runs: readonly StoredRun[]): Map<StoredRun, ReadonlyMap<string, unknown>> {
+function telling(runs: readonly StoredRun[]): Map<StoredRun, Leaves> {
   const bases = new Map<string, unknown>();
-  const leaves = new Map<StoredRun, ReadonlyMap<string, unknown>>();
+  const leaves = new Map<StoredRun, Leaves>();
   for (const run of runs) {
     const own = tellingLeaves(run.config);
     if (!bases.has(run.model)) bases.set(run.model, own.get("model.base"));
@@ -105,26 +131,23 @@ function telling(runs: readonly StoredRun[]): Map<StoredRun, ReadonlyMap<string,
   return sameDataSettings(runs, leaves);
 }
 
-function checkKeys(by: readonly string[], leaves: readonly ReadonlyMap<string, unknown>[]): void {
-  const known = new Set(leaves.flatMap((each) => [...each.keys()]));
+function checkKeys(by: readonly string[], leaves: readonly Leaves[]): void {
+  const ofRuns = leaves.flatMap((each) => [...each.keys()]);
   for (const key of by) {
-    if (known.has(key)) continue;
-    const near = nearest(key, known) ?? [...known].find((full) => full.split(".").at(-1) === key);
-    throw new UserError("config", `no run has a setting '${key}' to label it by`, {
-      hint: near === undefined ? "All settings there are: openfedllm run --help-all" : `Did you mean '${near}'?`,
-    });
+    const problem = labelProblem(key, ofRuns);
+    if (problem !== undefined) throw new UserError("config", problem.message, { hint: problem.hint });
   }
 }
 
 /** A seed that comes twice in a group would make its spread look smaller than it is. */
 function groupsOf(
   runs: readonly StoredRun[],
-  leaves: ReadonlyMap<StoredRun, ReadonlyMap<string, unknown>>,
+  leaves: ReadonlyMap<StoredRun, Leaves>,
 ): { groups: StoredRun[][]; duplicates: string[] } {
   const byKey = new Map<string, StoredRun[]>();
   const duplicates: string[] = [];
   for (const run of runs) {
-    const settings = JSON.stringify([...leaves.get(run)!].sort(([a], [b]) => (a < b ? -1 : 1)));
+    const settings = leavesText(leaves.get(run)!);
     const key = run.finished ? settings : `${settings} ${run.folder}`;
     const group = byKey.get(key) ?? [];
     byKey.set(key, group);
@@ -135,22 +158,19 @@ function groupsOf(
   return { groups: [...byKey.values()], duplicates };
 }
 
-/** `fedavg` for the folders fedavg-seed1 and fedavg-seed2. */
-function stem(group: readonly StoredRun[]): string {
-  const stems = new Set(group.map(({ name, seed }) => name.replace(new RegExp(`-seed${seed}$`), "")));
-  return [...stems].join(", ");
+/** `fedavg` for the folders fedavg-seed1 and fedavg-seed2; with the way to them where finished ones lie elsewhere too. */
+function namesOf(members: readonly (readonly StoredRun[])[]): string[] {
+  const stems = members.map((group) => stem(group, "name"));
+  const finished = stems.filter((_, i) => members[i]![0]!.finished);
+  return members.map((group, i) => {
+    const alike = finished.filter((each) => each === stems[i]).length;
+    return alike > 1 ? stem(group, "folder") : stems[i]!;
+  });
 }
 
-/** `fedprox, proxMu 0.01`: an algorithm says by itself what it is, a number does not. */
-function keyLabel(keys: readonly string[], leaves: ReadonlyMap<string, unknown>): string {
-  return keys
-    .map((key) => {
-      const value = leaves.get(key);
-      const bare = typeof value === "string" || keys.length === 1;
-      const text = valueText(value);
-      return bare && typeof value !== "number" ? text : `${key.split(".").at(-1)} ${text}`;
-    })
-    .join(", ");
+function stem(group: readonly StoredRun[], of: "name" | "folder"): string {
+  const stems = new Set(group.map((run) => run[of].replace(new RegExp(`-seed${run.seed}$`), "")));
+  return [...stems].join(", ");
 }
 
 /** Settings that what the base measures depends on. */
@@ -158,7 +178,7 @@ const MEASURED = /^(data\.|objective\.|evaluation\.(limit|labels)|fidelity$)/;
 
 function basesOf(
   runs: readonly StoredRun[],
-  leaves: ReadonlyMap<StoredRun, ReadonlyMap<string, unknown>>,
+  leaves: ReadonlyMap<StoredRun, Leaves>,
   groups: readonly Group[],
   columns: number,
 ): Group[] {
@@ -171,17 +191,40 @@ function basesOf(
     byKey.set(key, bases);
     if (!bases.some(({ seed }) => seed === run.seed)) bases.push(run);
   }
-  return [...byKey.values()].map((bases): Group => {
+  const all = [...byKey.values()];
+  const marks = baseMarks(all.map(([first]) => ({ folder: first!.folder, leaves: leaves.get(first!)! })));
+  return all.map((bases, i): Group => {
     const of = groups.filter((group) => group.runs.some((run) => bases.includes(run))).map(({ label }) => label);
-    const label = byKey.size === 1 ? "base" : `base of ${of.join("; ")}`;
+    const label = all.length === 1 ? "base" : marks === undefined ? `base of ${of.join("; ")}` : `base (${marks[i]!})`;
     return {
       cells: [label, ...Array<string>(columns - 1).fill("")],
       label,
       runs: bases,
-      unfinished: undefined,
+      state: undefined,
       personal: false,
     };
   });
+}
+
+const LONGEST_MARK = 40;
+
+/** What tells bases apart: one setting where one is enough, the objective before others. Undefined where none would be short. */
+function baseMarks(bases: readonly { readonly folder: string; readonly leaves: Leaves }[]): string[] | undefined {
+  const keys = differingKeys(bases.map(({ leaves }) => leaves)).filter(
+    (key) => key === "model.base" || MEASURED.test(key),
+  );
+  const one = keys.sort((a, b) => rank(a) - rank(b)).map((key) => [key]);
+  for (const of of [...one, keys]) {
+    const texts: SettingTexts = settingTexts(of, bases);
+    const marks = bases.map(({ leaves }) => texts.label(of, leaves));
+    const clear = texts.legend.length === 0 && new Set(marks).size === bases.length;
+    if (clear && marks.every((mark) => mark.length <= LONGEST_MARK)) return marks;
+  }
+  return undefined;
+}
+
+function rank(key: string): number {
+  return key === "objective.name" ? 0 : key === "model.base" ? 1 : 2;
 }
 
 /** What a run measured before it trained. */

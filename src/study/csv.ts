@@ -1,5 +1,4 @@
 import type { Comparison, Group } from "./comparison.ts";
-import { unfinishedText } from "./comparison.ts";
 import { costOf, figure, type Stage, VIEWS } from "./figures.ts";
 import type { Spread } from "./spread.ts";
 import type { StoredScores } from "./stored-run.ts";
@@ -9,8 +8,7 @@ type Cell = string | number | undefined;
 /** A line for each number of the tables, as RFC 4180 has it. */
 export function comparisonCsv({ columns, bases, groups, metrics }: Comparison): string {
   const rowsOf = (group: Group, stage: Stage): Cell[][] => {
-    const { cells, runs, unfinished } = group;
-    const state = unfinished === undefined ? "finished" : unfinishedText(unfinished);
+    const { cells, runs, state = "finished" } = group;
     const row = (quantity: string, over: string, spread: Spread, change?: number, worst = ""): Cell[] => [
       ...cells,
       stage === "base" ? "" : state,
@@ -31,8 +29,7 @@ export function comparisonCsv({ columns, bases, groups, metrics }: Comparison): 
         return found === undefined ? [] : [row(metric, view, found, found.change, found.clients.join(" "))];
       }),
     );
-    const { seconds, bytesUp, bytesDown } = costOf(group);
-    const costs = [row("seconds", "", seconds), row("bytesUp", "", bytesUp), row("bytesDown", "", bytesDown)];
+    const costs = Object.entries(costOf(group) ?? {}).map(([quantity, spread]) => row(quantity, "", spread as Spread));
     return stage === "base" ? scores : [...scores, ...costs];
   };
   return csv(

@@ -9,6 +9,8 @@ export interface DotRow {
   readonly text: string;
   /** What the value is the mean of, as small dots. */
   readonly parts: readonly { readonly name: string; readonly value: number }[];
+  /** Where rows have no base in common: what this one is to be compared with. */
+  readonly base?: number | undefined;
 }
 
 export interface DotChart {
@@ -31,7 +33,9 @@ const LEAST_PART = 0.3;
 
 /** A row a group: a large dot for its value, small ones for what it is the mean of, a dashed line to compare with. */
 export function dotChart({ title, subtitle, rows, reference, nameParts, percent = false }: DotChart): string {
-  const values = rows.flatMap(({ value, parts }) => [value, ...parts.map((part) => part.value)]);
+  const values = rows.flatMap(({ value, parts, base = [] }) =>
+    [value, ...parts.map((part) => part.value), base].flat(),
+  );
   const own = paddedRange(values);
   const withReference = paddedRange(reference === undefined ? values : [...values, reference.value]);
   const far = (own[1] - own[0]) / (withReference[1] - withReference[0]) < LEAST_PART;
@@ -53,6 +57,7 @@ export function dotChart({ title, subtitle, rows, reference, nameParts, percent 
     const y = TOP + (i + 0.5) * pitch - (nameParts ? 5 : 0);
     return [
       text(left - 12, y + 4, labels[i]!, { size: LABEL.size, anchor: "end" }),
+      ...rowBase(row, y),
       ...rowDots(row, y, i),
       text(WIDTH - right + 14, y + 4, row.text, { size: LABEL.size }),
     ];
@@ -64,6 +69,12 @@ export function dotChart({ title, subtitle, rows, reference, nameParts, percent 
     ...referenceLine(),
     ...drawn,
   ]);
+
+  function rowBase({ base }: DotRow, y: number): string[] {
+    if (base === undefined || !Number.isFinite(base)) return [];
+    const at = x(base);
+    return [element("line", { x1: at, x2: at, y1: y - 13, y2: y + 13, "stroke-dasharray": "4 4", ...stroke("muted") })];
+  }
 
   function rowDots({ value, parts }: DotRow, y: number, i: number): string[] {
     if (!Number.isFinite(value)) return [];

@@ -104,7 +104,9 @@ export interface Cost {
   readonly bytesDown: Spread;
 }
 
-export function costOf({ runs }: Group): Cost {
+/** Undefined where nothing is known of any round. A baseline sends nothing: its bytes are 0. */
+export function costOf({ runs }: Group): Cost | undefined {
+  if (runs.every(({ rounds }) => rounds.length === 0)) return undefined;
   const over = (key: "seconds" | "bytesUp" | "bytesDown"): Spread =>
     spreadOf(runs.map(({ rounds }) => rounds.reduce((sum, round) => sum + round[key], 0)))!;
   return { seconds: over("seconds"), bytesUp: over("bytesUp"), bytesDown: over("bytesDown") };

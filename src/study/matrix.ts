@@ -1,5 +1,5 @@
 import { type Comparison, type Group, baseRound, lastRound } from "./comparison.ts";
-import { isPersonal, lessIsBetter } from "./measure.ts";
+import { betterWay, isPersonal } from "./measure.ts";
 import { meanOf } from "./spread.ts";
 import type { StoredRound, StoredRun, StoredScores } from "./stored-run.ts";
 
@@ -13,11 +13,11 @@ export interface Matrix {
     /** One for each set, the mean over seeds; undefined where it was not measured. */
     readonly values: readonly (number | undefined)[];
   }[];
-  /** For each set, which row is the best, −1 for none; the base does not take part. */
+  /** For each set, which row is the best, −1 for none; the base does not take part, nor does a metric without a best. */
   readonly best: readonly number[];
 }
 
-export function matrixOf({ bases, groups, sets }: Comparison, metric: string): Matrix {
+export function matrixOf({ bases, groups, sets, incomparable }: Comparison, metric: string): Matrix {
   const rowOf = (adapter: string, scores: readonly StoredScores[], base = false): Matrix["rows"][number] => ({
     adapter,
     base,
@@ -52,10 +52,11 @@ export function matrixOf({ bases, groups, sets }: Comparison, metric: string): M
       );
     }),
   ].filter(({ values }) => values.some((value) => value !== undefined));
-  const sign = lessIsBetter(metric) ? 1 : -1;
+  const better = incomparable.has(metric) ? undefined : betterWay(metric);
+  const sign = better === "lower" ? 1 : -1;
   const best = sets.map((_, column) => {
     const rank = (row: number): number => {
-      const value = rows[row]!.base ? undefined : rows[row]!.values[column];
+      const value = better === undefined || rows[row]!.base ? undefined : rows[row]!.values[column];
       return value === undefined || Number.isNaN(value) ? Infinity : sign * value;
     };
     return rows.reduce((least, _row, row) => (rank(row) < (least < 0 ? Infinity : rank(least)) ? row : least), -1);

@@ -1,14 +1,27 @@
 import { COMMON_SET } from "../experiment/client-records.ts";
+import type { ExperimentConfig } from "../experiment/schema.ts";
 import { meanOf } from "./spread.ts";
 import type { StoredRound, StoredScores } from "./stored-run.ts";
 
 export const LOSS = "loss";
+export const ACCURACY = "accuracy";
+/** Means of an objective's rewards; a preference objective may raise or lower both. */
+export const REWARDS: readonly string[] = ["chosenReward", "rejectedReward"];
+export const MARGIN = "margin";
 
-/** Which way is better; of what is not listed, more. */
-const LESS_IS_BETTER = new Set([LOSS, "rejectedReward"]);
+const PAIRED = [ACCURACY, MARGIN, ...REWARDS];
+const CLASSIFIED = [ACCURACY, "macroF1", "weightedF1"];
 
-export function lessIsBetter(metric: string): boolean {
-  return LESS_IS_BETTER.has(metric);
+/** The metrics a run of a configuration can measure on its held-out records. */
+export function measurableMetrics({ objective, evaluation }: ExperimentConfig): string[] {
+  const paired = objective.name === "sft" ? [] : PAIRED;
+  return [...new Set([LOSS, ...paired, ...(evaluation.labels === undefined ? [] : CLASSIFIED)])];
+}
+
+/** Undefined where neither way is better. */
+export function betterWay(metric: string): "lower" | "higher" | undefined {
+  if (REWARDS.includes(metric)) return undefined;
+  return metric === LOSS ? "lower" : "higher";
 }
 
 /** One metric after one round of one run. */
@@ -54,9 +67,12 @@ export function ownMean({ own }: Measured): number | undefined {
   return own.size === 0 ? undefined : meanOf([...own.values()]);
 }
 
+/** Undefined where no client has a set, or neither way is better. */
 export function worstClient({ own }: Measured, metric: string): { client: string; value: number } | undefined {
   let worst: { client: string; value: number } | undefined;
-  const sign = lessIsBetter(metric) ? 1 : -1;
+  const better = betterWay(metric);
+  if (better === undefined) return undefined;
+  const sign = better === "lower" ? 1 : -1;
   for (const [client, value] of own) {
     // A value that is no number is worse than any.
     if (worst === undefined || Number.isNaN(value) || sign * value > sign * worst.value) worst = { client, value };

@@ -1,12 +1,20 @@
-/** Settings that make no other adapter and no other score: runs that differ in these only are the same to a comparison. */
-function isIndifferent(key: string): boolean {
+import { nearest } from "../diagnostics/nearest.ts";
+import type { Problem } from "../experiment/explain.ts";
+import { settingKeys } from "../experiment/json-schema.ts";
+import { isRead } from "../experiment/read-by.ts";
+
+/** A configuration's settings by dotted key. */
+export type Leaves = ReadonlyMap<string, unknown>;
+
+/** Settings that make no other adapter and no other score, and the seed: runs that differ in these only are one row. */
+function tells(key: string): boolean {
   const [section, name] = key.split(".");
-  if (section === "evaluation") return name !== "limit" && name !== "labels";
-  return section === "output" || section === "runtime";
+  if (section === "evaluation") return name === "limit" || name === "labels";
+  return section !== "output" && section !== "runtime" && key !== "seed";
 }
 
 /** Every setting of a configuration by its dotted key. Lists and mappings without fixed keys are one setting. */
-function leavesOf(config: Readonly<Record<string, unknown>>, prefix = ""): Map<string, unknown> {
+export function leavesOf(config: Readonly<Record<string, unknown>>, prefix = ""): Map<string, unknown> {
   const leaves = new Map<string, unknown>();
   for (const [key, value] of Object.entries(config)) {
     const full = `${prefix}${key}`;
@@ -19,21 +27,53 @@ function leavesOf(config: Readonly<Record<string, unknown>>, prefix = ""): Map<s
   return leaves;
 }
 
-/** The settings that tell runs of a comparison apart, but for the seed. */
+/** The settings that tell runs of a comparison apart: without the seed, and without those that have no effect in this one. */
 export function tellingLeaves(config: Readonly<Record<string, unknown>>): Map<string, unknown> {
-  return new Map([...leavesOf(config)].filter(([key]) => key !== "seed" && !isIndifferent(key)));
+  const leaves = leavesOf(config);
+  return new Map([...leaves].filter(([key]) => tells(key) && isReadIn(leaves, key)));
 }
 
-/** Keys whose values are not the same in all, in the order they first occur in. */
-export function differingKeys(all: readonly ReadonlyMap<string, unknown>[]): string[] {
+export function isReadIn(leaves: Leaves, key: string): boolean {
+  return isRead(key, (other) => leaves.get(other));
+}
+
+/** The same for the same settings, whatever their order. */
+export function leavesText(leaves: Leaves): string {
+  return JSON.stringify([...leaves].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Keys whose values are not the same in all that read them, in the order they first occur in. */
+export function differingKeys(all: readonly Leaves[]): string[] {
   const keys = new Set(all.flatMap((leaves) => [...leaves.keys()]));
-  return [...keys].filter((key) => new Set(all.map((leaves) => JSON.stringify(leaves.get(key)))).size > 1);
+  return [...keys].filter((key) => {
+    const readers = all.filter((leaves) => isReadIn(leaves, key));
+    return new Set(readers.map((leaves) => JSON.stringify(leaves.get(key)))).size > 1;
+  });
 }
 
-/** A setting's value as a person writes it. */
-export function valueText(value: unknown): string {
-  if (value === undefined) return "–";
-  if (typeof value === "string") return value;
-  if (typeof value === "number") return value > 0 && value < 1e-3 ? value.toExponential() : String(value);
-  return JSON.stringify(value);
+/** Keys whose values are not the same in two configurations, whoever reads them. */
+export function changedKeys(a: Leaves, b: Leaves): string[] {
+  return [...new Set([...a.keys(), ...b.keys()])].filter(
+    (key) => JSON.stringify(a.get(key)) !== JSON.stringify(b.get(key)),
+  );
+}
+
+/** What is wrong with labelling rows by a setting. `known` are settings besides those of the schema. */
+export function labelProblem(key: string, known: Iterable<string> = []): Problem | undefined {
+  const inSchema = settingKeys();
+  const all = [...new Set([...inSchema.filter(tells), ...known])];
+  if (all.includes(key)) return undefined;
+  if (inSchema.includes(key)) {
+    return {
+      message: `rows cannot be labelled by '${key}'`,
+      hint: "Runs that differ in it only are one row: a table has means over seeds, and it changes no score otherwise.",
+    };
+  }
+  const last = (full: string): string => full.split(".").at(-1)!;
+  const byLast = new Map(all.toReversed().map((full) => [last(full), full]));
+  const near = byLast.get(key) ?? nearest(key, all) ?? byLast.get(nearest(key, byLast.keys()) ?? "");
+  return {
+    message: `there is no setting '${key}' to label rows by`,
+    hint: near === undefined ? "All settings there are: openfedllm run --help-all" : `Did you mean '${near}'?`,
+  };
 }

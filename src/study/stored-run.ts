@@ -34,6 +34,8 @@ export interface StoredRun {
   readonly data: string;
   /** sha256 of its base model. */
   readonly model: string;
+  /** Whether there is a `metrics.json`; without one nothing is known of how far it came. */
+  readonly measured: boolean;
   /** Whether it came to its end. */
   readonly finished: boolean;
   /** Wall time of rounds and evaluations. */
@@ -67,6 +69,7 @@ export function storedRun(folder: string, name: string, configJson: unknown, met
     seed: finite(config["seed"]) ?? 0,
     data: String(stored["data"]),
     model: String(stored["model"]),
+    measured: metricsJson !== undefined,
     finished: mapping(metrics?.["summary"]) !== undefined,
     totalSeconds: finite(mapping(metrics?.["totals"])?.["seconds"]) ?? Number.NaN,
     rounds: rounds.map((round) => storedRound(round, folder)).sort((a, b) => a.round - b.round),

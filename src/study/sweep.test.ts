@@ -52,7 +52,8 @@ describe("a sweep", () => {
 
   it("says how to compare", () => {
     const compare = { by: "training.localSteps", metric: "accuracy", matrix: true };
-    expect(plan(sweep([{ name: "x" }], { compare })).compare).toEqual({
+    const set = { "evaluation.labels": ["yes", "no"] };
+    expect(plan(sweep([{ name: "x" }], { compare, set })).compare).toEqual({
       by: ["training.localSteps"],
       metric: "accuracy",
       matrix: true,
@@ -87,8 +88,26 @@ describe("a sweep is refused for", () => {
     [
       "two runs of a name",
       sweep([{ name: "x" }, { name: "X" }]),
-      "claim.yaml: runs[0] and runs[1] are both called X (case does not count)",
+      "claim.yaml: runs[0] is called x and runs[1] X: case does not count",
       /name of its own/,
+    ],
+    [
+      "two runs of one name",
+      sweep([{ name: "x" }, { name: "x" }]),
+      "claim.yaml: runs[0] and runs[1] are both called x",
+      /name of its own/,
+    ],
+    [
+      "two runs that are the same",
+      sweep([{ name: "x" }, { name: "y", seeds: [3, 42] }]),
+      "claim.yaml: runs x and y are the same run with seed 42",
+      /^Change a setting of one/,
+    ],
+    [
+      "two runs that differ in what has no effect",
+      sweep([{ name: "x" }, { name: "y", set: { "federation.proxMu": 0.5, "output.saveEvery": 1 } }]),
+      "claim.yaml: runs x and y are the same run with seed 42",
+      /changes no score here: federation\.proxMu, output\.saveEvery\. /,
     ],
     ["a seed twice", sweep([{ name: "x", seeds: [1, 1] }]), "claim.yaml: runs[0].seeds lists 1 twice", /same run/],
     [
@@ -132,6 +151,36 @@ describe("a sweep is refused for", () => {
       sweep([{ name: "x", set: { "federation.rounds.first": 1 } }]),
       "claim.yaml, run x: set federation.rounds.first: federation.rounds is 7, which has nothing inside to set",
       /run --help-all/,
+    ],
+    [
+      "a label that is no setting",
+      sweep([{ name: "x" }], { compare: { by: ["training.localSteps", "federation.algoritm"] } }),
+      "claim.yaml: compare.by: there is no setting 'federation.algoritm' to label rows by",
+      /'federation\.algorithm'/,
+    ],
+    [
+      "a label without its section",
+      sweep([{ name: "x" }], { compare: { by: "proxMu" } }),
+      "claim.yaml: compare.by: there is no setting 'proxMu' to label rows by",
+      /'federation\.proxMu'/,
+    ],
+    [
+      "a label that tells no rows apart",
+      sweep([{ name: "x" }], { compare: { by: "runtime.threads" } }),
+      "claim.yaml: compare.by: rows cannot be labelled by 'runtime.threads'",
+      /one row/,
+    ],
+    [
+      "a misspelt metric",
+      sweep([{ name: "x", set: { "objective.name": "dpo" } }], { compare: { metric: "acuracy" } }),
+      "claim.yaml: compare.metric: no run measures 'acuracy'",
+      /'accuracy'/,
+    ],
+    [
+      "a metric that none of its runs measures",
+      sweep([{ name: "x" }], { compare: { matrix: "accuracy" } }),
+      "claim.yaml: compare.matrix: no run measures 'accuracy'",
+      /measure loss; evaluation\.labels/,
     ],
     [
       "a misspelt way to compare",

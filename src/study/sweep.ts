@@ -1,10 +1,13 @@
 import { z } from "zod";
+import { nearest } from "../diagnostics/nearest.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { setAt } from "../experiment/apply-setting.ts";
 import { explainAll, type Problem } from "../experiment/explain.ts";
 import type { JsonSchema } from "../experiment/json-schema.ts";
 import { parseExperiment } from "../experiment/parse.ts";
 import type { ExperimentConfig } from "../experiment/schema.ts";
+import { measurableMetrics } from "./measure.ts";
+import { changedKeys, labelProblem, leavesOf, leavesText, tellingLeaves } from "./settings.ts";
 
 const text = z.string().min(1);
 const settingsOf = z.record(z.string(), z.unknown());
@@ -94,6 +97,8 @@ export function planSweep(value: unknown, { where, readExperiment, settings = {}
     });
     return configs.map((config) => ({ name, seed: config.seed, folder: `${name}-seed${config.seed}`, config }));
   });
+  const late = twins(planned) ?? comparisonProblem(compare, planned);
+  if (late !== undefined) throw new UserError("config", `${where}: ${late.message}`, { hint: late.hint });
   const { by, names = by === undefined, metric, matrix } = compare;
   return {
     runs: planned,
@@ -104,6 +109,48 @@ export function planSweep(value: unknown, { where, readExperiment, settings = {}
       names,
     },
   };
+}
+
+/** Two runs of which a comparison would show one, as they can only come out alike. */
+function twins(runs: readonly SweepRun[]): Problem | undefined {
+  const byText = new Map<string, SweepRun>();
+  for (const run of runs) {
+    const text = `${run.seed} ${leavesText(tellingLeaves(run.config))}`;
+    const twin = byText.get(text);
+    byText.set(text, run);
+    if (twin === undefined) continue;
+    const differing = changedKeys(leavesOf(twin.config), leavesOf(run.config));
+    const idle = differing.length === 0 ? "" : `What differs changes no score here: ${differing.join(", ")}. `;
+    return {
+      message: `runs ${twin.name} and ${run.name} are the same run with seed ${run.seed}`,
+      hint: `${idle}Change a setting of one, or take it out.`,
+    };
+  }
+  return undefined;
+}
+
+/** What a comparison would find out when everything has been trained. */
+function comparisonProblem(
+  { by = [], metric, matrix }: z.output<typeof sweepSchema>["compare"],
+  runs: readonly SweepRun[],
+): Problem | undefined {
+  for (const key of [by].flat()) {
+    const problem = labelProblem(key);
+    if (problem !== undefined) return { ...problem, message: `compare.by: ${problem.message}` };
+  }
+  const measured = [...new Set(runs.flatMap(({ config }) => measurableMetrics(config)))];
+  for (const [key, name] of [["metric", metric] as const, ["matrix", matrix] as const]) {
+    if (typeof name !== "string" || measured.includes(name)) continue;
+    const near = nearest(name, measured);
+    return {
+      message: `compare.${key}: no run measures '${name}'`,
+      hint:
+        near === undefined
+          ? `These runs measure ${measured.join(", ")}; evaluation.labels and preference objectives measure more.`
+          : `Did you mean '${near}'?`,
+    };
+  }
+  return undefined;
 }
 
 function refused(where: string, key: string, what: string, hint: string): UserError {
@@ -134,7 +181,10 @@ function contradiction({ runs, seeds: common, set: shared }: z.output<typeof swe
     const first = folded.indexOf(folded[i]!);
     if (first < i) {
       return {
-        message: `runs[${first}] and runs[${i}] are both called ${name}${runs[first]!.name === name ? "" : " (case does not count)"}`,
+        message:
+          runs[first]!.name === name
+            ? `runs[${first}] and runs[${i}] are both called ${name}`
+            : `runs[${first}] is called ${runs[first]!.name} and runs[${i}] ${name}: case does not count`,
         hint: "Give every run a name of its own; `seeds` runs one again with other seeds.",
       };
     }

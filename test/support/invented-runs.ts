@@ -39,6 +39,9 @@ export function inventedFiles({
     ...others,
     seed,
   };
+  // A baseline sends nothing.
+  const apart = "algorithm" in federation && ["local", "centralized"].includes(String(federation.algorithm));
+  const bytes = apart ? { bytesDown: 0, bytesUp: 0 } : { bytesDown: 100, bytesUp: 200 };
   const scores = (of: Scores = {}) =>
     Object.fromEntries(
       Object.entries(of).map(([set, value]) => {
@@ -50,7 +53,7 @@ export function inventedFiles({
     round,
     learningRate: 1e-3,
     seconds: round === 0 ? 0 : 10 + seed,
-    clients: round === 0 ? {} : { a: { bytesDown: 100, bytesUp: 200 }, b: { bytesDown: 100, bytesUp: 200 } },
+    clients: round === 0 ? {} : { a: bytes, b: bytes },
     refused: {},
     heldOut: scores(heldOut),
     ...(personal && {
@@ -110,5 +113,21 @@ export const INVENTED: readonly InventedRun[] = [
     ],
   },
 ];
+
+/** DPO, IPO and SimPO, each with local training and with FedAvg, as experiments/hh.sweep.yaml has them. */
+export const PREFERENCES: readonly InventedRun[] = ["dpo", "ipo", "simpo"].flatMap((objective, i) => {
+  const scored = (loss: number, margin: number, accuracy: number): Scores => ({
+    a: { loss, chosenReward: margin, rejectedReward: 0, margin, accuracy },
+    b: { loss, chosenReward: margin, rejectedReward: 0, margin, accuracy },
+  });
+  const base = { heldOut: scored([Math.LN2, 25, 0.9][i]!, objective === "simpo" ? 0.1 : 0, [0.5, 0.5, 0.48][i]!) };
+  const run = (algorithm: string, end: InventedRound): InventedRun => ({
+    name: `${objective}-${algorithm}-seed1`,
+    settings: { objective: { name: objective }, federation: { algorithm } },
+    rounds: [base, end],
+  });
+  const { a, b } = scored([0.65, 24, 0.8][i]!, 0.2, 0.6);
+  return [run("local", { personal: { a: { a: a! }, b: { b: b! } } }), run("fedavg", { heldOut: { a: a!, b: b! } })];
+});
 
 export const inventedRuns = (): StoredRun[] => INVENTED.map(inventedRun);

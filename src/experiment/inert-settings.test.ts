@@ -1,0 +1,46 @@
+import { expect, test } from "vitest";
+import { inertSettings } from "./inert-settings.ts";
+import { parseExperiment } from "./parse.ts";
+
+const notes = (settings: object): string[] =>
+  inertSettings(
+    parseExperiment(
+      {
+        model: { base: "m" },
+        data: {
+          clients: [
+            { name: "a", train: "f" },
+            { name: "b", train: "g" },
+          ],
+        },
+        ...settings,
+      },
+      "test",
+    ),
+  );
+
+test("says of settings that nobody reads who would", () => {
+  expect(notes({})).toEqual([]);
+  expect(notes({ federation: { proxMu: 1 } })).toEqual([
+    'federation.proxMu is 1, which only fedprox reads; federation.algorithm is "fedavg"',
+  ]);
+  expect(notes({ federation: { proxMu: 1, algorithm: "fedprox" } })).toEqual([]);
+  expect(notes({ objective: { beta: 0.3 } })).toEqual([
+    'objective.beta is 0.3, which only dpo, ipo, hinge, … read; objective.name is "sft"',
+  ]);
+  expect(notes({ objective: { name: "kto", labelSmoothing: 0.1 }, adapter: { dropout: 0.1 } })).toEqual([
+    'adapter.dropout is 0.1, which only sft reads; objective.name is "kto"',
+    'objective.labelSmoothing is 0.1, which only dpo reads; objective.name is "kto"',
+  ]);
+});
+
+test("says what goes further than there is", () => {
+  expect(notes({ federation: { clientsPerRound: 3 } })).toEqual([
+    "federation.clientsPerRound is 3, and there are 2: all take part",
+  ]);
+  const clients = [{ name: "a", train: "f" }];
+  expect(notes({ objective: { name: "dpo" }, data: { clients, maxLength: 64, maxPromptLength: 64 } })).toEqual([
+    "data.maxPromptLength (64) leaves an answer no room within data.maxLength (64)",
+  ]);
+  expect(notes({ federation: { algorithm: "local" }, evaluation: { prompts: ["Hello?"] } })).toHaveLength(1);
+});

@@ -1,0 +1,38 @@
+import { schemaAt } from "./json-schema.ts";
+import { isRead, READ_BY } from "./read-by.ts";
+import type { ExperimentConfig } from "./schema.ts";
+
+/**
+ * What a configuration sets without effect, a sentence each: a person who sets FedProx's μ under FedAvg believes in
+ * something that does not happen. A setting at its default is not told from one that was left out.
+ */
+export function inertSettings(config: ExperimentConfig): string[] {
+  const notes: string[] = [];
+  for (const [key, { by, names }] of Object.entries(READ_BY)) {
+    const value = valueAt(config, key);
+    if (value === undefined || value === schemaAt(key.split("."))?.default) continue;
+    if (isRead(key, (other) => valueAt(config, other))) continue;
+    const readers = names.length > 3 ? `${names.slice(0, 3).join(", ")}, …` : names.join(", ");
+    notes.push(
+      `${key} is ${JSON.stringify(value)}, which only ${readers} read${names.length === 1 ? "s" : ""}; ${by} is ${JSON.stringify(valueAt(config, by))}`,
+    );
+  }
+  const { data, evaluation, federation } = config;
+  if (data.maxPromptLength !== undefined && data.maxPromptLength >= data.maxLength) {
+    notes.push(
+      `data.maxPromptLength (${data.maxPromptLength}) leaves an answer no room within data.maxLength (${data.maxLength})`,
+    );
+  }
+  const clients = data.clients?.length ?? federation.clients;
+  if (federation.clientsPerRound !== undefined && clients !== undefined && federation.clientsPerRound > clients) {
+    notes.push(`federation.clientsPerRound is ${federation.clientsPerRound}, and there are ${clients}: all take part`);
+  }
+  if (federation.algorithm === "local" && evaluation.prompts.length > 0) {
+    notes.push("evaluation.prompts are not answered: local leaves no common adapter to answer with");
+  }
+  return notes;
+}
+
+function valueAt(config: ExperimentConfig, key: string): unknown {
+  return key.split(".").reduce<unknown>((at, part) => (at as Record<string, unknown> | undefined)?.[part], config);
+}

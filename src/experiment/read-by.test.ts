@@ -1,0 +1,74 @@
+import { describe, expect, it } from "vitest";
+import { ALGORITHMS, type AlgorithmName } from "../algorithms/registry.ts";
+import type { AlgorithmSettings } from "../algorithms/settings.ts";
+import { addScaled, type Params, subtract } from "../tensor/params.ts";
+import type { ObjectiveSettings } from "../train/objective.ts";
+import { OBJECTIVES, type ObjectiveName } from "../train/objective-registry.ts";
+import { schemaAt } from "./json-schema.ts";
+import { isRead, READ_BY } from "./read-by.ts";
+
+const readersOf = (section: string): [string, readonly string[]][] =>
+  Object.entries(READ_BY)
+    .filter(([key]) => key.startsWith(section))
+    .map(([key, { names }]) => [key.slice(section.length), names]);
+
+describe("who reads a setting", () => {
+  it.each(Object.entries(READ_BY))("%s is a setting, and its readers are there", (key, { by, names }) => {
+    expect(schemaAt(key.split("."))).toBeDefined();
+    const registry = by === "objective.name" ? OBJECTIVES : ALGORITHMS;
+    expect(Object.keys(registry)).toEqual(expect.arrayContaining([...names]));
+  });
+
+  it.each(Object.keys(OBJECTIVES) as ObjectiveName[])("is so for the objective %s", (name) => {
+    const read = new Set<PropertyKey>();
+    const settings: ObjectiveSettings = { labelSmoothing: 0, gamma: 0.5, desirableWeight: 1, undesirableWeight: 1 };
+    const watched = new Proxy(settings, { get: (of, key) => (read.add(key), Reflect.get(of, key) as unknown) });
+    OBJECTIVES[name](watched);
+    const listed = readersOf("objective.").filter(([, names]) => names.includes(name));
+    expect(read).toEqual(new Set(listed.map(([key]) => key)));
+  });
+
+  const params = (...data: number[]): Params =>
+    new Map([["w", { shape: [data.length], data: Float32Array.from(data) }]]);
+
+  /** What three rounds of one client and the pull on it come to. */
+  function outcome(name: AlgorithmName, settings: AlgorithmSettings): unknown {
+    const algorithm = ALGORITHMS[name](settings);
+    let [global, memory] = [params(1, -2), {}];
+    let state = algorithm.init(global);
+    const pulls: unknown[] = [];
+    for (const offset of [params(0.5, 0.1), params(-0.3, 0.2), params(0.1, 0.4)]) {
+      const received = { adapter: global, extra: algorithm.broadcast(state) };
+      pulls.push(algorithm.localTerm(received, memory).proximal?.mu);
+      const after = addScaled(global, 1, offset);
+      const result = { before: global, after, steps: 1, learningRateSum: 1, gradientMean: subtract(global, after) };
+      const report = algorithm.report(result, received, memory);
+      memory = report.memory;
+      const sum = algorithm.absorb(algorithm.start({ global, state, population: 1 }), report.update, 3);
+      ({ global, state } = algorithm.finish(sum));
+    }
+    return [pulls, global.get("w")!.data];
+  }
+
+  it.each(Object.keys(ALGORITHMS) as AlgorithmName[])("is so for the algorithm %s", (name) => {
+    const server = { learningRate: 0.5, beta1: 0.9, beta2: 0.99, tau: 0.1 };
+    const settings: AlgorithmSettings = { fidelity: "paper", proxMu: 0.01, server };
+    const before = outcome(name, settings);
+    for (const [key, names] of readersOf("federation.")) {
+      const changed = key.startsWith("server.")
+        ? { ...settings, server: { ...server, [key.slice("server.".length)]: 0.7 } }
+        : { ...settings, [key]: 0.7 };
+      const same = expect(outcome(name, changed), key);
+      if (names.includes(name)) same.not.toEqual(before);
+      else same.toEqual(before);
+    }
+  });
+
+  it("is asked by key", () => {
+    const of = (algorithm: string) => (key: string) => (key === "federation.algorithm" ? algorithm : undefined);
+    expect(isRead("federation.proxMu", of("fedprox"))).toBe(true);
+    expect(isRead("federation.proxMu", of("fedavg"))).toBe(false);
+    expect(isRead("federation.rounds", of("fedavg"))).toBe(true);
+    expect(isRead("toString", of("fedavg"))).toBe(true);
+  });
+});
