@@ -25,8 +25,8 @@ export interface GradientContext {
 }
 
 /**
- * All there is to know about one operation. `gradient: null` marks the ops that only occur inside gradients; they are
- * never differentiated again.
+ * All there is to know about one operation. `gradient: null` marks the ops that only occur inside gradients or in
+ * decoding; they are never differentiated.
  */
 export interface OpRow<A> {
   /** Output types, or an Error that names the op and the shapes which do not fit. */
