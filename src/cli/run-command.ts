@@ -25,7 +25,7 @@ export interface RunFlags {
 
 /** `runs/quickstart` for `examples/quickstart.yaml`. */
 export function defaultRunFolder(configFile: string): string {
-  return path.join("runs", path.basename(configFile).replace(/\.(ya?ml|json)$/i, ""));
+  return path.join("runs", path.basename(configFile).replace(/(\.sweep)?\.(ya?ml|json)$/i, ""));
 }
 
 export async function runCommand(configFile: string, flags: RunFlags, context: CommandContext): Promise<void> {
