@@ -1,7 +1,7 @@
 import path from "node:path";
 import { overallScore } from "../federation/evaluation.ts";
 import type { ExperimentConfig } from "../experiment/schema.ts";
-import type { HeldOutResult, PromptAnswer, RunSummary } from "../experiment/summary.ts";
+import { CLIENT_ADAPTERS, type HeldOutResult, type PromptAnswer, type RunSummary } from "../experiment/summary.ts";
 import { progressBar } from "./bar.ts";
 import type { Style } from "./output.ts";
 import {
@@ -49,7 +49,7 @@ export function reportLines(summary: RunSummary, options: ReportOptions): string
         [style("dim", "run folder"), folder],
         [
           style("dim", own === undefined ? "adapter" : "adapters"),
-          path.join(folder, own === undefined ? "adapter" : "client-adapters"),
+          path.join(folder, own === undefined ? "adapter" : CLIENT_ADAPTERS),
         ],
         [style("dim", "in all"), totals],
       ],

@@ -3,14 +3,13 @@ import type { ToEvaluate } from "../federation/evaluation.ts";
 import type { EvaluationScore } from "../federation/messages.ts";
 import type { Params } from "../tensor/params.ts";
 import { stream } from "../tensor/random.ts";
-import type { TrainingItem } from "../train/example.ts";
 import { measure } from "../train/measure.ts";
 import { OBJECTIVES } from "../train/objective-registry.ts";
 import type { Scorer } from "../train/scorer.ts";
 import { meansOf } from "../train/tally.ts";
 import { COMMON_SET } from "./client-records.ts";
 import type { Choice, HeldOut, Prepared } from "./prepare.ts";
-import type { ReferenceCache, ReferencedItem, ReferenceSet } from "./reference-cache.ts";
+import type { ReferenceCache } from "./reference-cache.ts";
 
 type TimedScore = EvaluationScore & { readonly seconds: number };
 
@@ -65,19 +64,13 @@ async function measureSet(
   { items, pairs }: HeldOut,
   signal: AbortSignal | undefined,
 ) {
-  const known = async (all: readonly TrainingItem[], which: ReferenceSet["set"]): Promise<readonly TrainingItem[]> =>
-    objective.reference ? references.of({ client: set, set: which }, all as readonly ReferencedItem[]) : all;
-  const own = await measure(scorer, objective, adapter, await known(items, "heldOut"), signal);
+  const known = await references.of({ client: set, set: "heldOut" }, items);
+  const own = await measure(scorer, objective, adapter, known, signal);
   const means = meansOf(own.metrics);
   if (pairs.length === 0) return { ...own, metrics: withMargin(means) };
   // KTO does not compare two answers to one prompt; its reward is DPO's.
-  const compared = await measure(
-    scorer,
-    OBJECTIVES.dpo(config.objective),
-    adapter,
-    await known(pairs, "heldOutPairs"),
-    signal,
-  );
+  const knownPairs = await references.of({ client: set, set: "heldOutPairs" }, pairs);
+  const compared = await measure(scorer, OBJECTIVES.dpo(config.objective), adapter, knownPairs, signal);
   return { ...own, metrics: withMargin({ ...means, ...meansOf(compared.metrics) }) };
 }
 

@@ -42,7 +42,7 @@ const whose = { client: "Zürich", set: "train" } as const;
 test("asks the base once a record, in chunks, and gives the same numbers after a restart to the last bit", async () => {
   const store = memoryExchange();
   const first = base();
-  const cache = referenceCache({ store, ...first.options });
+  const cache = referenceCache({ needed: true, store, ...first.options });
   const filled = await cache.of(whose, items);
   expect(await cache.of(whose, items)).toBe(filled);
   expect(first.asked).toEqual(items.map(({ id }) => id));
@@ -50,28 +50,35 @@ test("asks the base once a record, in chunks, and gives the same numbers after a
   expect(filled[149]!.reference).toEqual({ chosen: -149.1, rejected: -149.1 / 3 });
 
   const second = base();
-  expect(await referenceCache({ store, ...second.options }).of(whose, items)).toEqual(filled);
+  expect(await referenceCache({ needed: true, store, ...second.options }).of(whose, items)).toEqual(filled);
   expect(second.asked).toEqual([]);
 });
 
 test("what a crash left out is all that is asked for again", async () => {
   const store = memoryExchange();
   const dying = base("p100");
-  const cache = referenceCache({ store, ...dying.options });
+  const cache = referenceCache({ needed: true, store, ...dying.options });
   await expect(cache.of(whose, items)).rejects.toThrow("killed");
   // The same process may try again, too.
   await expect(cache.of(whose, items)).rejects.toThrow("killed");
   const next = base();
-  const filled = await referenceCache({ store, ...next.options }).of(whose, items);
+  const filled = await referenceCache({ needed: true, store, ...next.options }).of(whose, items);
   expect(dying.asked).toHaveLength(64);
   expect(next.asked).toEqual(items.slice(64).map(({ id }) => id));
   expect(filled.map(({ id }) => id)).toEqual(items.map(({ id }) => id));
 });
 
+test("gives back the items themselves where the objective has no reference", async () => {
+  const { options, asked } = base();
+  const cache = referenceCache({ needed: false, store: memoryExchange(), ...options });
+  expect(await cache.of(whose, items)).toBe(items);
+  expect(asked).toEqual([]);
+});
+
 test("keeps clients, sets and kinds of items apart", async () => {
   const store = memoryExchange();
   const { options, asked } = base();
-  const cache = referenceCache({ store, ...options });
+  const cache = referenceCache({ needed: true, store, ...options });
   await cache.of(whose, items.slice(0, 2));
   const heldOut = await cache.of({ ...whose, set: "heldOut" }, [rated(8)]);
   const other = await cache.of({ ...whose, client: "Bern" }, [pair(9)]);

@@ -1,7 +1,8 @@
 import { decodeGroups, encodeGroups } from "../federation/codec.ts";
 import { type Exchange, keySegment } from "../federation/exchange.ts";
 import { createMessage, readMessage } from "../federation/messages.ts";
-import type { PairExample, RatedExample } from "../train/example.ts";
+import type { PairExample, RatedExample, TrainingItem } from "../train/example.ts";
+import { withReference } from "../train/reference.ts";
 
 /** Items that the base's log-probabilities belong to. */
 export type ReferencedItem = PairExample | RatedExample;
@@ -13,6 +14,8 @@ export interface ReferenceSet {
 }
 
 export interface ReferenceCacheOptions {
+  /** Whether the objective has a reference at all; where not, items come back as they are. */
+  readonly needed: boolean;
   /** The clients' own store: what the base says of a client's records stays with the client. */
   readonly store: Exchange;
   /** Asks the base: the same items with their reference filled in. */
@@ -31,7 +34,7 @@ const CHUNK = 64;
  * nor a restart measures them again. A set's records and their order belong to the run's identity, so a chunk is known
  * by its place.
  */
-export function referenceCache({ store, measure, onProgress, onDone }: ReferenceCacheOptions) {
+export function referenceCache({ needed, store, measure, onProgress, onDone }: ReferenceCacheOptions) {
   const filled = new Map<string, Promise<readonly ReferencedItem[]>>();
 
   const chunkOf = async <T extends ReferencedItem>(
@@ -69,16 +72,18 @@ export function referenceCache({ store, measure, onProgress, onDone }: Reference
 
   return {
     /** The items with their reference; the second call for a set does nothing new. */
-    async of<T extends ReferencedItem>(whose: ReferenceSet, items: readonly T[]): Promise<readonly T[]> {
+    async of<T extends TrainingItem>(whose: ReferenceSet, items: readonly T[]): Promise<readonly T[]> {
+      if (!needed) return items;
       const key = JSON.stringify([whose.set, whose.client]);
       let found = filled.get(key);
       if (found === undefined) {
-        found = fill(whose, items);
+        // An objective with a reference learns from pairs or rated answers.
+        found = fill(whose, items as readonly TrainingItem[] as readonly ReferencedItem[]);
         filled.set(key, found);
         // One that failed, or was interrupted, is begun again.
         found.catch(() => filled.delete(key));
       }
-      return (await found) as readonly T[];
+      return (await found) as readonly TrainingItem[] as readonly T[];
     },
   };
 }
@@ -90,10 +95,4 @@ function referenceOf(item: ReferencedItem): [number, number] {
   return "chosen" in item
     ? [item.reference!.chosen, item.reference!.rejected]
     : [item.reference!.answer, item.reference!.mismatched];
-}
-
-function withReference<T extends ReferencedItem>(item: T, first: number, second: number): T {
-  return "chosen" in item
-    ? { ...item, reference: { chosen: first, rejected: second } }
-    : { ...item, reference: { answer: first, mismatched: second } };
 }

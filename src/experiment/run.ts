@@ -19,9 +19,9 @@ import { localTrainer } from "./local-trainer.ts";
 import { Metrics } from "./metrics.ts";
 import type { Platform, RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
-import { referenceCache, type ReferencedItem } from "./reference-cache.ts";
+import { referenceCache } from "./reference-cache.ts";
 import { bindRun } from "./run-identity.ts";
-import type { HeldOutResult, PromptAnswer, RunSummary } from "./summary.ts";
+import { CLIENT_ADAPTERS, type HeldOutResult, type PromptAnswer, type RunSummary } from "./summary.ts";
 
 export interface RunOptions {
   /** Every event as it happens, also those of a resumed part. */
@@ -83,16 +83,15 @@ export async function runExperiment(
   try {
     const initialAdapter = initAdapter(config.adapter, model.config, config.seed);
     const references = referenceCache({
+      needed: objective.reference,
       store: store.clientStore,
       measure: async (items) => referenceOf(await scorer.get(), initialAdapter, items, options.signal),
       onProgress: ({ client }, done, of) =>
         options.onProgress?.(`the base's log-probabilities for ${client}: ${done} of ${of} records`),
       onDone: ({ client, set }, records, seconds) => emit({ type: "reference-end", client, set, records, seconds }),
     });
-    const trainingItems = async (client: string): Promise<readonly TrainingItem[]> => {
-      const { train } = byName.get(client)!;
-      return objective.reference ? references.of({ client, set: "train" }, train as readonly ReferencedItem[]) : train;
-    };
+    const trainingItems = (client: string): Promise<readonly TrainingItem[]> =>
+      references.of({ client, set: "train" }, byName.get(client)!.train);
     const saveAdapter = async (round: number, adapter: Params): Promise<void> => {
       if (round <= saved) return;
       const path = await store.saveAdapter(
@@ -147,7 +146,7 @@ export async function runExperiment(
     } else {
       clientAdapters = {};
       for (const { name } of trainers) {
-        const place = `client-adapters/${keySegment(name)}`;
+        const place = `${CLIENT_ADAPTERS}/${keySegment(name)}`;
         clientAdapters[name] = await store.saveAdapter(place, config.adapter, await ownAdapter(name), model.ref);
       }
     }

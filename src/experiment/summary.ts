@@ -1,3 +1,6 @@
+/** Folder in the run folder that holds the clients' own adapters, where they keep their own. */
+export const CLIENT_ADAPTERS = "client-adapters";
+
 /**
  * A held-out set's loss with the base alone and with the final adapter; where clients keep their own adapters, with the
  * set's client's, and the mean over all of them for the common set.

@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../diagnostics/user-error.ts";
+import { CLIENT_ADAPTERS } from "../experiment/summary.ts";
 import type { AdapterConfig } from "../model/adapter.ts";
 import { parsePeftConfig, toPeftConfig } from "../model/peft-config.ts";
 import { type Params, toFloat32 } from "../tensor/params.ts";
@@ -13,8 +14,6 @@ import { exists, readJson } from "./model-files.ts";
 
 const CONFIG = "adapter_config.json";
 const TENSORS = "adapter_model.safetensors";
-/** Where a run leaves the clients' own adapters (`runExperiment`). */
-const CLIENT_ADAPTERS = "client-adapters";
 const PICKLED = "adapter_model.bin";
 
 /**

@@ -15,11 +15,16 @@ export async function referenceOf<T extends TrainingItem>(
   const scores = await scorer.score(zerosLike(adapter), items.flatMap(answersOf), signal);
   let at = 0;
   const logProbability = (): number => scores[at++]!.logProbability;
-  return items.map((item) => {
-    if ("chosen" in item) return { ...item, reference: { chosen: logProbability(), rejected: logProbability() } };
-    if ("answer" in item) return { ...item, reference: { answer: logProbability(), mismatched: logProbability() } };
-    return item;
-  });
+  return items.map((item) =>
+    answersOf(item).length === 0 ? item : withReference(item, logProbability(), logProbability()),
+  );
+}
+
+/** A pair or a rated answer with the log-probabilities of its two sequences, in the order of `answersOf`. */
+export function withReference<T extends TrainingItem>(item: T, first: number, second: number): T {
+  return "chosen" in item
+    ? { ...item, reference: { chosen: first, rejected: second } }
+    : { ...item, reference: { answer: first, mismatched: second } };
 }
 
 /** In the order in which the scores are taken above. */
