@@ -1,6 +1,6 @@
 import { zipParams } from "../tensor/params.ts";
 import type { Algorithm } from "./algorithm.ts";
-import type { AlgorithmSettings } from "./settings.ts";
+import { type AlgorithmSettings, weightOf } from "./settings.ts";
 import { addGroups, mean } from "./weighted-sum.ts";
 
 /**
@@ -23,7 +23,7 @@ export function fedavg({ weighting = "records" }: Pick<AlgorithmSettings, "weigh
     start: (round) => ({ ...round, sums: {} }),
     absorb: (sum, update, records) => ({
       ...sum,
-      sums: addGroups(sum.sums, update, weighting === "records" ? records : 1),
+      sums: addGroups(sum.sums, update, weightOf(weighting, records)),
     }),
     finish: ({ sums, state, global }) => ({ global: zipParams(global, mean(sums["adapter"]), (_, y) => y), state }),
   };

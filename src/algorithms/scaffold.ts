@@ -2,7 +2,7 @@ import { addScaled, type Params, scale, subtract, zerosLike, zipParams } from ".
 import type { Algorithm, Received } from "./algorithm.ts";
 import { fedavg } from "./fedavg.ts";
 import type { Groups } from "./groups.ts";
-import type { AlgorithmSettings } from "./settings.ts";
+import { type AlgorithmSettings, weightOf } from "./settings.ts";
 import { addWeighted, mean } from "./weighted-sum.ts";
 
 /**
@@ -42,7 +42,7 @@ export function scaffold({ fidelity, server, ...settings }: AlgorithmSettings): 
     absorb: (sum, { adapter, control }, records) => ({
       ...sum,
       sums: {
-        adapter: addWeighted(sum.sums["adapter"], adapter!, weighting === "records" ? records : 1),
+        adapter: addWeighted(sum.sums["adapter"], adapter!, weightOf(weighting, records)),
         control: addWeighted(sum.sums["control"], control!, 1),
       },
     }),

@@ -1,4 +1,4 @@
-import { mapParams, type Params, subtract, zipParams } from "../tensor/params.ts";
+import { mapParams, type Params, subtract, zerosLike, zipParams } from "../tensor/params.ts";
 import type { Algorithm } from "./algorithm.ts";
 import { fedavg } from "./fedavg.ts";
 import type { Groups } from "./groups.ts";
@@ -60,7 +60,7 @@ export function adaptive(
     const momentum =
       first && original
         ? delta
-        : zipParams(delta, state["momentum"] ?? zeros(delta), (d, m) => beta1 * m + (1 - beta1) * d);
+        : zipParams(delta, state["momentum"] ?? zerosLike(delta), (d, m) => beta1 * m + (1 - beta1) * d);
     const variance = zipParams(
       state["variance"] ?? mapParams(delta, () => tau * tau),
       original ? momentum : delta,
@@ -71,10 +71,6 @@ export function adaptive(
       state: { momentum, variance, scale: new Map([["rms", { shape: [1], data: Float64Array.of(scale) }]]) },
     };
   });
-}
-
-function zeros(like: Params): Params {
-  return mapParams(like, () => 0);
 }
 
 function rootMeanSquare(params: Params): number {

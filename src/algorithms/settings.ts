@@ -9,6 +9,11 @@ export type Fidelity = (typeof FIDELITIES)[number];
 export const WEIGHTINGS = ["records", "uniform"] as const;
 export type Weighting = (typeof WEIGHTINGS)[number];
 
+/** What a client of so many records counts for. */
+export function weightOf(weighting: Weighting, records: number): number {
+  return weighting === "records" ? records : 1;
+}
+
 /** Every number an algorithm may need; each says in its own file which it uses, and what holds where one is not set. */
 export interface AlgorithmSettings {
   readonly fidelity: Fidelity;

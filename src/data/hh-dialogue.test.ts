@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { joinDialogue, mergeRepeated, splitDialogue } from "./hh-dialogue.ts";
+import { mergeRepeated, splitDialogue } from "./hh-dialogue.ts";
+import type { Message } from "./messages.ts";
+
+/** Undoes `splitDialogue`. */
+function joinDialogue(messages: readonly Message[]): string {
+  return messages.map(({ role, content }) => `\n\n${role === "user" ? "Human" : "Assistant"}: ${content}`).join("");
+}
 
 /** Text that is likely to hold what could be mistaken for a marker. */
 const pieces = fc

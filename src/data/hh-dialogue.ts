@@ -15,11 +15,6 @@ export function splitDialogue(text: string): Message[] | undefined {
   }));
 }
 
-/** Undoes `splitDialogue`. */
-export function joinDialogue(messages: readonly Message[]): string {
-  return messages.map(({ role, content }) => `\n\n${role === "user" ? "Human" : "Assistant"}: ${content}`).join("");
-}
-
 /** Turns of one speaker in a row as one, a blank line between: chat templates want speakers to alternate. */
 export function mergeRepeated(messages: readonly Message[]): Message[] {
   const merged: Message[] = [];

@@ -1,3 +1,4 @@
+import { valueAt } from "../data/row.ts";
 import { schemaAt } from "./json-schema.ts";
 import { isRead, READ_BY } from "./read-by.ts";
 import type { ExperimentConfig } from "./schema.ts";
@@ -31,8 +32,4 @@ export function inertSettings(config: ExperimentConfig): string[] {
     notes.push("evaluation.prompts are not answered: local leaves no common adapter to answer with");
   }
   return notes;
-}
-
-function valueAt(config: ExperimentConfig, key: string): unknown {
-  return key.split(".").reduce<unknown>((at, part) => (at as Record<string, unknown> | undefined)?.[part], config);
 }
