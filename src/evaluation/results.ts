@@ -32,6 +32,18 @@ export interface BenchmarkResult {
   readonly seconds: number;
 }
 
+/** What answers follow from, besides the question. Kept beside them, so that answers of another model are never mixed in. */
+export type AnswerSettings = Readonly<Record<string, string | number | null>>;
+
+/** One model's result on one benchmark. */
+export interface StoredResult {
+  /** Key in `BENCHMARKS`. */
+  readonly benchmark: string;
+  readonly model: string;
+  readonly settings: AnswerSettings;
+  readonly result: BenchmarkResult;
+}
+
 const RESAMPLES = 1000;
 
 export function summarise(
