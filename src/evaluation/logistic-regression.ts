@@ -21,16 +21,18 @@ export function fitLogistic(
       }
     }
     const direction = solve(curvature, gradient);
-    // Far from the minimum a whole step may go too far; the loss is convex, so a part of it does not.
+    // Far from the minimum a whole step may go too far; the loss is convex, so a part of it does not. Near it the loss no longer
+    // tells steps apart in float64, while the gradient still does: hence the allowance.
+    const allowed = loss + 1e-12 * (1 + loss);
     let size = 1;
     let next = weights;
     let nextLoss = Infinity;
     for (; size > 1e-9; size /= 2) {
       next = weights.map((weight, i) => weight - size * direction[i]!);
       nextLoss = lossOf(rows, targets, ridge, next);
-      if (nextLoss <= loss) break;
+      if (nextLoss <= allowed) break;
     }
-    if (!(nextLoss <= loss)) break;
+    if (!(nextLoss <= allowed)) break;
     [weights, loss] = [next, nextLoss];
     if (Math.max(...direction.map(Math.abs)) < 1e-12) break;
   }

@@ -8,7 +8,7 @@ import { lengthControlledWinRate, winRate } from "./win-rate.ts";
 test.each(metricGoldens.lengthControlled)(
   "the length-controlled win rate is scikit-learn's logistic regression (%#)",
   ({ comparisons, ridge, winRate }) => {
-    expect(lengthControlledWinRate(comparisons, { ridge })).toBeCloseTo(winRate, 7);
+    expect(lengthControlledWinRate(comparisons, { ridge })).toBeCloseTo(winRate, 9);
   },
 );
 
@@ -35,6 +35,8 @@ it("win rates of the two sides add up to 1", () => {
       const [own, other] = [comparisons, turned].map((each) => winRate(each.map(({ preference }) => preference)));
       expect(own!.winRate + other!.winRate).toBeCloseTo(1, 12);
     }),
+    // A step too few of the fit shows in one case of hundreds.
+    { numRuns: 1000 },
   );
 });
 
