@@ -1,6 +1,7 @@
+import type { Interval } from "../evaluation/bootstrap.ts";
 import type { Benchmark, Metric } from "../evaluation/benchmark.ts";
 import { BENCHMARKS } from "../evaluation/registry.ts";
-import type { BenchmarkResult, Estimate, StoredResult } from "../evaluation/results.ts";
+import type { BenchmarkResult, StoredResult } from "../evaluation/results.ts";
 import { counted, formatCount } from "./quantities.ts";
 import type { Cell, Table, Tables } from "./tables.ts";
 
@@ -10,7 +11,7 @@ export function metricText({ unit }: Metric, value: number): string {
 }
 
 /** `41.2% (35.0–47.1)` */
-export function estimateText(metric: Metric, { value, low, high }: Estimate): string {
+export function estimateText(metric: Metric, { value, low, high }: Interval): string {
   const bare = (bound: number): string => metricText(metric, bound).replace("%", "");
   return `${metricText(metric, value)} (${bare(low)}–${bare(high)})`;
 }
@@ -54,7 +55,7 @@ export function evaluationTables(results: readonly StoredResult[], { groups }: {
   return { tables, notes: notesOf(results) };
 }
 
-function cellOf(metric: Metric, estimate: Estimate | undefined, best: boolean): Cell {
+function cellOf(metric: Metric, estimate: Interval | undefined, best: boolean): Cell {
   return estimate === undefined ? { text: "–" } : { text: estimateText(metric, estimate), best };
 }
 

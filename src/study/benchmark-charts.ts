@@ -1,5 +1,6 @@
+import type { Interval } from "../evaluation/bootstrap.ts";
 import type { Benchmark } from "../evaluation/benchmark.ts";
-import type { Estimate, StoredResult } from "../evaluation/results.ts";
+import type { StoredResult } from "../evaluation/results.ts";
 import type { NamedChart } from "./charts.ts";
 import { dotChart } from "./dot-chart.ts";
 
@@ -7,7 +8,7 @@ import { dotChart } from "./dot-chart.ts";
 export function benchmarkCharts(
   results: readonly StoredResult[],
   benchmarks: Readonly<Record<string, Benchmark>>,
-  format: (benchmark: Benchmark, estimate: Estimate) => string,
+  format: (benchmark: Benchmark, estimate: Interval) => string,
 ): NamedChart[] {
   return [...new Set(results.map(({ benchmark }) => benchmark))].flatMap((name) => {
     const benchmark = benchmarks[name]!;
