@@ -48,11 +48,9 @@ export const drop: Benchmark<ReadingQuestion> = {
   grade({ answers }, { samples: [text = ""] }) {
     const answer = text.trim();
     if (answer === "") return { scores: { f1: 0, exactMatch: 0 }, parsed: null, expected: answers[0]!.join(", ") };
-    // An answer in words is one span; several are told by what a list is written with.
-    const best = [[answer], answer.split(/,\s*|\s+and\s+/).filter((span) => span !== "")]
-      .map((spans) => dropMetric(spans, answers))
-      .reduce((a, b) => (b.f1 > a.f1 ? b : a));
-    return { scores: { f1: best.f1, exactMatch: best.exactMatch }, parsed: answer, expected: answers[0]!.join(", ") };
+    // An answer in words is one span, as in simple-evals and lm-evaluation-harness.
+    const { f1, exactMatch } = dropMetric([answer], answers);
+    return { scores: { f1, exactMatch }, parsed: answer, expected: answers[0]!.join(", ") };
   },
 };
 
@@ -99,7 +97,7 @@ function readingOf(row: SourcedRow, index: number): Reading {
   return {
     id,
     text: `Passage: ${passage.trim()}\nQuestion: ${question.trim()}\nAnswer:`,
-    answers: alternatives(spans as string[]),
+    answers: alternatives(spans),
   };
 }
 
