@@ -1,8 +1,11 @@
 import type { Benchmark } from "./benchmark.ts";
+import { bbh } from "./benchmarks/bbh.ts";
 import { crass } from "./benchmarks/crass.ts";
+import { drop } from "./benchmarks/drop.ts";
 import { fiqa } from "./benchmarks/fiqa.ts";
 import { fpb } from "./benchmarks/fpb.ts";
 import { gsm8k } from "./benchmarks/gsm8k.ts";
+import { math } from "./benchmarks/math.ts";
 import { medmcqa } from "./benchmarks/medmcqa.ts";
 import { medqa } from "./benchmarks/medqa.ts";
 import { mmluMedical } from "./benchmarks/mmlu-medical.ts";
@@ -14,8 +17,11 @@ import { tfns } from "./benchmarks/tfns.ts";
 /** Benchmarks by their names; these keys are the only list. */
 export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   mmlu,
+  bbh,
+  drop,
   crass,
   gsm8k,
+  math,
   fpb,
   fiqa,
   tfns,
