@@ -1,4 +1,4 @@
-import { classify } from "./classification.ts";
+import { classificationReport, type ClassificationReport } from "./classification.ts";
 import type { Answer, Metric, Verdict } from "./benchmark.ts";
 import { likeliestOption } from "./multiple-choice.ts";
 
@@ -33,7 +33,7 @@ export const MACRO_F1: Metric = {
   name: "macroF1",
   title: "macro F1",
   unit: "share",
-  ofAll: (verdicts) => overLabels(verdicts).macroF1,
+  ofAll: (verdicts) => report(verdicts).macro.f1,
 };
 
 /** Where every answer is read as one of the labels, this is the accuracy. */
@@ -41,27 +41,22 @@ export const MICRO_F1: Metric = {
   name: "microF1",
   title: "micro F1",
   unit: "share",
-  ofAll: (verdicts) => overLabels(verdicts).accuracy,
+  ofAll: (verdicts) => report(verdicts).micro.f1,
 };
 
 export const WEIGHTED_F1: Metric = {
   name: "weightedF1",
   title: "weighted F1",
   unit: "share",
-  ofAll: (verdicts) => overLabels(verdicts).weightedF1,
+  ofAll: (verdicts) => report(verdicts).weighted.f1,
 };
 
-/** An answer nothing could be read out of is wrong, but no label that is averaged over. */
-function overLabels(verdicts: readonly Verdict[]): ReturnType<typeof classify> {
-  const labels: string[] = [];
-  const indexOf = (label: string | null | undefined): number => {
-    if (label === null || label === undefined) return -1;
-    if (!labels.includes(label)) labels.push(label);
-    return labels.indexOf(label);
-  };
-  const truth = verdicts.map(({ expected }) => indexOf(expected));
-  const predicted = verdicts.map(({ parsed }) => indexOf(parsed));
-  const all = classify(truth, predicted);
-  // `classify` takes the unreadable for one more label, whose F1 is 0.
-  return predicted.includes(-1) ? { ...all, macroF1: (all.macroF1 * (labels.length + 1)) / labels.length } : all;
+/** An answer nothing could be read out of is wrong, but no label of its own in the means. */
+function report(verdicts: readonly Verdict[]): ClassificationReport<string> {
+  const truth = verdicts.map(({ expected }) => expected ?? UNREADABLE);
+  const predicted = verdicts.map(({ parsed }) => parsed ?? UNREADABLE);
+  const labels = [...new Set([...truth, ...predicted])].filter((label) => label !== UNREADABLE);
+  return classificationReport(truth, predicted, { labels });
 }
+
+const UNREADABLE = "";
