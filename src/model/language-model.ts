@@ -252,16 +252,20 @@ class LanguageModel {
     let y = builder.op("gemm", [x, weight, ...addends.slice(0, 1)], { transB: true });
     if (addends.length === 2) y = builder.op("add", [y, residual!], {});
     const lora = this.#lora;
-    if (lora?.modules.has(module)) {
-      const names = loraNames(module);
-      const a = this.#trainable(names.a, [lora.rank, width]);
-      const b = this.#trainable(names.b, [out, lora.rank]);
-      const mask = this.#dropout ? builder.input(dropoutFeed(module), "float32", x.shape) : undefined;
-      const dropped = mask === undefined ? x : builder.op("multiply", [x, mask], {});
-      const low = builder.op("gemm", [dropped, a], { transB: true });
-      y = builder.op("gemm", [low, b, y], { transB: true, alpha: lora.scale });
-    }
-    return y;
+    return lora?.modules.has(module) ? this.#adapted(x, y, module, lora) : y;
+  }
+
+  /** y + scale·(dropout(x)·Aᵀ)·Bᵀ. Decoding takes B transposed, as `joinAdapter` has it. */
+  #adapted(x: Value, y: Value, module: string, { rank, scale }: Pick<LoraShape, "rank" | "scale">): Value {
+    const { builder } = this;
+    const transB = this.#starts === undefined;
+    const names = loraNames(module);
+    const a = this.#trainable(names.a, [rank, x.shape[1]!]);
+    const b = this.#trainable(names.b, transB ? [y.shape[1]!, rank] : [rank, y.shape[1]!]);
+    const mask = this.#dropout ? builder.input(dropoutFeed(module), "float32", x.shape) : undefined;
+    const dropped = mask === undefined ? x : builder.op("multiply", [x, mask], {});
+    const low = builder.op("gemm", [dropped, a], { transB: true });
+    return builder.op("gemm", [low, b, y], { transB, alpha: scale });
   }
 
   /** Several linear layers of one input, their columns side by side. */
@@ -275,10 +279,7 @@ class LanguageModel {
     const y = builder.op("gemm", [x, join(weights), ...addends], { transB: true });
     const rank = joinedRank(group, this.#lora);
     if (rank === 0) return y;
-    const names = loraNames(group.name);
-    const low = builder.op("gemm", [x, this.#trainable(names.a, [rank, width])], { transB: true });
-    const b = this.#trainable(names.b, [y.shape[1]!, rank]);
-    return builder.op("gemm", [low, b, y], { transB: true, alpha: this.#lora!.scale });
+    return this.#adapted(x, y, group.name, { rank, scale: this.#lora!.scale });
   }
 
   #trainable(name: string, shape: readonly Dim[]): Value {
