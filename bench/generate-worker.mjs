@@ -24,8 +24,13 @@ const adapter = initAdapter(adapterConfig, model.config, 1);
 const random = stream(1, "bench");
 
 const greedy = {
-  ...{ maxNewTokens: tokens, temperature: 0, topK: 0, topP: 1, repetitionPenalty: 1 },
-  ...{ stopTokens: new Set(), random: () => random },
+  maxNewTokens: tokens,
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  repetitionPenalty: 1,
+  stopTokens: new Set(),
+  random: () => random,
 };
 
 /** Reads the prompts, then writes `tokens` after each; the first token ends the reading. */

@@ -63,12 +63,12 @@ const start = async (name, batch) => {
   const worker = new Worker(...commands.get(name)({ ...shape, batch }));
   return { worker, hello: await worker.next() };
 };
-const MEASURES_BANDWIDTH = ["openfedllm", "transformers"];
+const MEASURES_BANDWIDTH = new Set(["openfedllm", "transformers"]);
 const sides = new Map();
 for (const name of commands.keys()) {
   const perBatch = new Map();
   for (const batch of batches) perBatch.set(batch, await start(name, batch));
-  sides.set(name, { perBatch, forBandwidth: MEASURES_BANDWIDTH.includes(name) ? await start(name, 1) : undefined });
+  sides.set(name, { perBatch, forBandwidth: MEASURES_BANDWIDTH.has(name) ? await start(name, 1) : undefined });
 }
 const hello = (name) => sides.get(name)?.perBatch.get(batches[0]).hello;
 const { weightBytes } = hello("openfedllm");

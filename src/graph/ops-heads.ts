@@ -72,6 +72,7 @@ export const splitHeads: OpRow<SplitHeadsAttributes> = {
       emit.node("Concat", [emit.ints([-1]), emit.dim(length), emit.ints([total, headDim])], { axis: 0 }),
     );
     const heads = emit.node("Transpose", [emit.node("Reshape", [x!, shape])], { perm: [0, 2, 1, 3] });
+    if (counts.length === 1) return [heads];
     return emit.nodes("Split", [heads, emit.ints(counts)], { axis: 1 }, { outputs: counts.length });
   },
 };

@@ -27,56 +27,54 @@ export function joinedRank({ modules }: JoinedModules, lora: LoraShape | undefin
 }
 
 /**
- * An adapter as `decodingGraph` takes it. Every B is transposed, [rank, out]: one row times it is a run along memory. Of
- * modules that are computed as one, the As lie below each other [n·rank, in], and the Bs are blocks of one matrix
- * [n·rank, Σout] that is zero elsewhere.
+ * Whether decoding computes a layer's projections as one. The zeros in the joined B cost more than the nodes it saves from
+ * a rank of some 32 on, which is where this ends.
+ */
+export function joins(group: JoinedModules, lora: LoraShape | undefined): boolean {
+  return joinedRank(group, lora) <= 32;
+}
+
+/**
+ * An adapter as `decodingGraph` takes it: of modules that are computed as one, the As lie below each other [n·rank, in], and
+ * the Bs are blocks of one matrix [Σout, n·rank] that is zero elsewhere. All other tensors are shared, not copied.
  */
 export function joinAdapter(config: ModelConfig, lora: LoraShape, adapter: Params): Params {
-  const { rank } = lora;
-  const { hiddenSize, layers } = config;
-  const tensor = (name: string): Tensor => {
-    const found = adapter.get(name);
-    if (found === undefined) throw new Error(`the adapter has no tensor ${name}`);
-    return found;
-  };
-  const joined = new Map<string, Tensor>();
-  const left = new Set(lora.modules);
-  for (let layer = 0; layer < layers; layer++) {
+  const joined = new Map(adapter);
+  for (let layer = 0; layer < config.layers; layer++) {
     const group = joinedProjections(config, layer);
-    const rows = joinedRank(group, lora);
-    if (rows === 0) continue;
-    const width = group.modules.reduce((sum, { out }) => sum + out, 0);
-    const a = new Float32Array(rows * hiddenSize);
-    const b = new Float32Array(rows * width);
-    let [row, column] = [0, 0];
-    for (const { module, out } of group.modules) {
-      if (left.delete(module)) {
-        const names = loraNames(module);
-        a.set(tensor(names.a).data, row * hiddenSize);
-        transpose(tensor(names.b), b, row * width + column, width);
-        row += rank;
-      }
-      column += out;
-    }
-    const names = loraNames(group.name);
-    joined.set(names.a, { shape: [rows, hiddenSize], data: a });
-    joined.set(names.b, { shape: [rows, width], data: b });
-  }
-  for (const module of left) {
-    const names = loraNames(module);
-    const b = tensor(names.b);
-    const [out] = b.shape as [number];
-    const data = new Float32Array(out * rank);
-    transpose(b, data, 0, out);
-    joined.set(names.a, tensor(names.a)).set(names.b, { shape: [rank, out], data });
+    if (joinedRank(group, lora) > 0 && joins(group, lora)) joinGroup(group, lora, joined);
   }
   return joined;
 }
 
-/** Writes the transposed matrix, its first element at `from`, into rows of `width`. */
-function transpose({ shape, data }: Tensor, into: Float32Array, from: number, width: number): void {
-  const [rows, columns] = shape as [number, number];
-  for (let i = 0; i < rows; i++) {
-    for (let j = 0; j < columns; j++) into[from + j * width + i] = data[i * columns + j]!;
+/** Puts the joined tensors of a group in the place of its modules' own. */
+function joinGroup(group: JoinedModules, lora: LoraShape, tensors: Map<string, Tensor>): void {
+  const take = (name: string): Tensor => {
+    const tensor = tensors.get(name);
+    if (tensor === undefined) throw new Error(`the adapter has no tensor ${name}`);
+    tensors.delete(name);
+    return tensor;
+  };
+  const columns = joinedRank(group, lora);
+  const rows = group.modules.reduce((sum, { out }) => sum + out, 0);
+  const parts: Tensor[] = [];
+  const b = new Float32Array(rows * columns);
+  let row = 0;
+  for (const { module, out } of group.modules) {
+    if (lora.modules.has(module)) {
+      const names = loraNames(module);
+      const { data } = take(names.b);
+      for (let i = 0; i < out; i++) {
+        const at = (row + i) * columns + parts.length * lora.rank;
+        b.set(data.subarray(i * lora.rank, (i + 1) * lora.rank), at);
+      }
+      parts.push(take(names.a));
+    }
+    row += out;
   }
+  const width = parts[0]!.shape[1]!;
+  const a = new Float32Array(columns * width);
+  parts.forEach(({ data }, i) => a.set(data, i * lora.rank * width));
+  const names = loraNames(group.name);
+  tensors.set(names.a, { shape: [columns, width], data: a }).set(names.b, { shape: [rows, columns], data: b });
 }

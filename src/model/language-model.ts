@@ -2,7 +2,7 @@ import { backward } from "../graph/backward.ts";
 import { product, type Dim } from "../graph/dims.ts";
 import { GraphBuilder, type Graph, type Value } from "../graph/graph.ts";
 import type { ModelConfig } from "./config.ts";
-import { joinedProjections, joinedRank, type JoinedModules } from "./joined-adapter.ts";
+import { joinedProjections, joinedRank, joins, type JoinedModules } from "./joined-adapter.ts";
 import { loraNames, type LoraShape } from "./lora.ts";
 
 /** Names under which the graphs below are fed and fetched. A training graph's loss has inputs of its own besides. */
@@ -195,11 +195,9 @@ class LanguageModel {
   /** The same with the cache's positions before each sequence, and in as few nodes as will do. */
   #attendCached(h: Value, layer: number, starts: Value): Value {
     const { builder } = this;
-    const { heads, kvHeads, headDim, qkvBias, qkNorm, slidingWindow } = this.#config;
+    const { kvHeads, headDim, qkvBias, qkNorm, slidingWindow } = this.#config;
     const attention = `model.layers.${layer}.self_attn`;
-    const projected = this.#joinedLinear(h, joinedProjections(this.#config, layer), qkvBias);
-    const counts = [heads, kvHeads, kvHeads];
-    const [q, k, v] = builder.apply("splitHeads", [projected], { counts, batch: "batch", length: "length" });
+    const [q, k, v] = this.#projectedHeads(h, joinedProjections(this.#config, layer), qkvBias);
     const rotate = (x: Value, norm: string): Value => {
       if (qkNorm) {
         const perHead = builder.op("reshape", [x], { shape: [product(x.shape.slice(0, 3)), headDim] });
@@ -255,17 +253,30 @@ class LanguageModel {
     return lora?.modules.has(module) ? this.#adapted(x, y, module, lora) : y;
   }
 
-  /** y + scale·(dropout(x)·Aᵀ)·Bᵀ. Decoding takes B transposed, as `joinAdapter` has it. */
+  /** y + scale·(dropout(x)·Aᵀ)·Bᵀ. */
   #adapted(x: Value, y: Value, module: string, { rank, scale }: Pick<LoraShape, "rank" | "scale">): Value {
     const { builder } = this;
-    const transB = this.#starts === undefined;
     const names = loraNames(module);
     const a = this.#trainable(names.a, [rank, x.shape[1]!]);
-    const b = this.#trainable(names.b, transB ? [y.shape[1]!, rank] : [rank, y.shape[1]!]);
+    const b = this.#trainable(names.b, [y.shape[1]!, rank]);
     const mask = this.#dropout ? builder.input(dropoutFeed(module), "float32", x.shape) : undefined;
     const dropped = mask === undefined ? x : builder.op("multiply", [x, mask], {});
     const low = builder.op("gemm", [dropped, a], { transB: true });
-    return builder.op("gemm", [low, b, y], { transB, alpha: scale });
+    return builder.op("gemm", [low, b, y], { transB: true, alpha: scale });
+  }
+
+  /** Each module's [batch, heads, length, d]. */
+  #projectedHeads(h: Value, group: JoinedModules, bias: boolean): readonly Value[] {
+    const split = (x: Value, outs: readonly number[]): readonly Value[] => {
+      const counts = outs.map((out) => out / this.#config.headDim);
+      return this.builder.apply("splitHeads", [x], { counts, batch: "batch", length: "length" });
+    };
+    if (!joins(group, this.#lora))
+      return group.modules.flatMap(({ module, out }) => split(this.#linear(h, module, out, bias), [out]));
+    return split(
+      this.#joinedLinear(h, group, bias),
+      group.modules.map(({ out }) => out),
+    );
   }
 
   /** Several linear layers of one input, their columns side by side. */
