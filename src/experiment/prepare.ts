@@ -10,7 +10,7 @@ import { adapterScale, targetModules, type AdapterConfig } from "../model/adapte
 import { UserError } from "../diagnostics/user-error.ts";
 import type { BaseModel } from "../model/base-model.ts";
 import type { ModelConfig } from "../model/config.ts";
-import type { LoraShape } from "../model/language-model.ts";
+import type { LoraShape } from "../model/lora.ts";
 import type { Example, PairExample, TrainingItem } from "../train/example.ts";
 import type { Objective } from "../train/objective.ts";
 import { OBJECTIVES } from "../train/objective-registry.ts";

@@ -4,7 +4,7 @@ import { openTokenizer, loraShape } from "../experiment/prepare.ts";
 import type { Platform } from "../experiment/ports.ts";
 import type { Tokenizer } from "../data/tokenizer.ts";
 import type { Params } from "../tensor/params.ts";
-import type { LoraShape } from "../model/language-model.ts";
+import type { LoraShape } from "../model/lora.ts";
 import { loadAdapter } from "./adapter-files.ts";
 
 /** A base model with or without an adapter: what a scorer or a decoder is opened from. */
