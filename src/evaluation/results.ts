@@ -1,5 +1,6 @@
 import { bootstrap } from "./bootstrap.ts";
 import type { Benchmark, Metric } from "./benchmark.ts";
+import type { CodeRunner } from "./code-runner.ts";
 import type { AnswerRecord, Graded } from "./run-benchmark.ts";
 
 /** A metric with its 95 % bootstrap interval. */
@@ -42,6 +43,8 @@ export interface StoredResult {
   readonly model: string;
   readonly settings: AnswerSettings;
   readonly result: BenchmarkResult;
+  /** Where programs were run: by what, and which limits held. */
+  readonly execution?: Pick<CodeRunner, "interpreter" | "limits">;
 }
 
 const RESAMPLES = 1000;
