@@ -40,9 +40,12 @@ describe("a program", () => {
     expect(detail).not.toContain("launch");
   });
 
-  test.each(["def half(n:", "  indented()", "x = '\u0000'"])("fails where it is no Python: %j", async (program) => {
-    expect(await runner.run(program)).toMatchObject({ outcome: "failed", detail: expect.stringMatching(/Error/) });
-  });
+  test.each(["def half(n:", "  indented()", "x = '\u0000'", "x = '\ud800'"])(
+    "fails where it is no Python: %j",
+    async (program) => {
+      expect(await runner.run(program)).toMatchObject({ outcome: "failed", detail: expect.stringMatching(/Error/) });
+    },
+  );
 
   test.each([
     "import sys; sys.exit(0)",
