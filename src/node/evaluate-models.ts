@@ -220,5 +220,13 @@ async function evaluate(
   );
   const result = summarise(benchmark, answers, graded, options.seed);
   await folder.saveVerdicts(graded);
-  events.onResult(await folder.saveResult(result));
+  events.onResult(await folder.saveResult(result, executionOf(benchmark, options.tools)));
+}
+
+function executionOf(
+  { needs }: Benchmark,
+  { codeRunner }: Pick<GradingTools, "codeRunner">,
+): Pick<StoredResult, "execution"> {
+  if (needs !== "code-execution" || codeRunner === undefined) return {};
+  return { execution: { interpreter: codeRunner.interpreter, limits: codeRunner.limits } };
 }

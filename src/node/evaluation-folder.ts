@@ -11,7 +11,7 @@ import { storageError, writeAtomically } from "./durable-file.ts";
 export interface AnswerFolder extends AnswerStore {
   readonly path: string;
   saveVerdicts(verdicts: readonly Graded[]): Promise<void>;
-  saveResult(result: BenchmarkResult): Promise<StoredResult>;
+  saveResult(result: BenchmarkResult, more: Pick<StoredResult, "execution">): Promise<StoredResult>;
 }
 
 const SETTINGS = "settings.json";
@@ -51,8 +51,8 @@ export async function openAnswerFolder(
           path.join(folder, VERDICTS),
           verdicts.map((verdict) => `${JSON.stringify(verdict)}\n`).join(""),
         ),
-      async saveResult(result) {
-        const stored = { benchmark, model, settings, result };
+      async saveResult(result, more) {
+        const stored = { benchmark, model, settings, result, ...more };
         await writeAtomically(path.join(folder, RESULT), `${JSON.stringify(stored, undefined, 2)}\n`);
         return stored;
       },
