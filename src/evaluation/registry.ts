@@ -1,7 +1,17 @@
 import type { Benchmark } from "./benchmark.ts";
+import { advBench } from "./benchmarks/adv-bench.ts";
+import { alpacaEval } from "./benchmarks/alpaca-eval.ts";
 import { gsm8k } from "./benchmarks/gsm8k.ts";
+import { mtBenchPairwise } from "./benchmarks/mt-bench-pairwise.ts";
+import { mtBench } from "./benchmarks/mt-bench.ts";
+import { vicunaBench } from "./benchmarks/vicuna-bench.ts";
 
 /** Benchmarks by their names; these keys are the only list. */
 export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   gsm8k,
+  "mt-bench": mtBench,
+  "mt-bench-pairwise": mtBenchPairwise,
+  vicuna: vicunaBench,
+  "alpaca-eval": alpacaEval,
+  advbench: advBench,
 };
