@@ -1,21 +1,12 @@
-import { bootstrap } from "./bootstrap.ts";
+import { bootstrap, bootstrapMean, type Interval } from "./bootstrap.ts";
 import type { Benchmark, Metric } from "./benchmark.ts";
 import type { AnswerRecord, Graded } from "./run-benchmark.ts";
-
-/** A metric with its 95 % bootstrap interval. */
-export interface Estimate {
-  readonly value: number;
-  readonly low: number;
-  readonly high: number;
-  /** Questions it is over. */
-  readonly n: number;
-}
 
 /** What a model came to on a benchmark. */
 export interface BenchmarkResult {
   readonly questions: number;
-  /** A metric that no question counts for is absent. */
-  readonly metrics: Readonly<Record<string, Estimate>>;
+  /** Metric → value with its 95 % bootstrap interval. A metric that no question counts for is absent. */
+  readonly metrics: Readonly<Record<string, Interval>>;
   /** Group (subject, task, category) → its questions and metrics; empty where a benchmark has no groups. */
   readonly groups: Readonly<
     Record<string, { readonly questions: number; readonly metrics: Readonly<Record<string, number>> }>
@@ -34,7 +25,17 @@ export interface BenchmarkResult {
   readonly seconds: number;
 }
 
-const RESAMPLES = 1000;
+/** What answers follow from, besides the question. Kept beside them, so that answers of another model are never mixed in. */
+export type AnswerSettings = Readonly<Record<string, string | number | null>>;
+
+/** One model's result on one benchmark. */
+export interface StoredResult {
+  /** Key in `BENCHMARKS`. */
+  readonly benchmark: string;
+  readonly model: string;
+  readonly settings: AnswerSettings;
+  readonly result: BenchmarkResult;
+}
 
 export function summarise(
   benchmark: Benchmark,
@@ -42,11 +43,17 @@ export function summarise(
   graded: readonly Graded[],
   seed: number,
 ): BenchmarkResult {
-  const metrics: Record<string, Estimate> = {};
+  const metrics: Record<string, Interval> = {};
   for (const metric of benchmark.metrics) {
     const counted = graded.filter((verdict) => counts(metric, verdict));
     if (counted.length === 0) continue;
-    metrics[metric.name] = bootstrap(counted, valueOf(metric), { seed, resamples: RESAMPLES });
+    metrics[metric.name] =
+      metric.ofAll === undefined
+        ? bootstrapMean(
+            counted.map(({ scores }) => scores[metric.name]!),
+            { seed },
+          )
+        : bootstrap(counted, metric.ofAll, { seed });
   }
   const groups: Record<string, { questions: number; metrics: Record<string, number> }> = {};
   for (const group of new Set(graded.flatMap((verdict) => verdict.group ?? []))) {
