@@ -85,21 +85,15 @@ async function referenceAnswers(data: BenchmarkData): Promise<ReadonlyMap<string
     [/(^|\/)mt_?bench\/reference_answer\/gpt-4\.jsonl$/, /(^|\/)reference_answer\/gpt-4\.jsonl$/, /^gpt-4\.jsonl$/],
     "reference_answer/gpt-4.jsonl",
   );
-  return modelAnswers(await data.rows(file));
+  return new Map((await data.rows(file)).map((row) => [textColumn(row, "question_id"), modelAnswer(row)]));
 }
 
-/** The turns of the first answer to each question, from a file of FastChat's model_answer or reference_answer. */
-export function modelAnswers(rows: readonly SourcedRow[]): ReadonlyMap<string, readonly string[]> {
-  return new Map(
-    rows.map((row) => {
-      const { choices } = row.fields;
-      const turns: unknown = Array.isArray(choices) && isRow(choices[0]) ? choices[0]["turns"] : undefined;
-      if (!Array.isArray(turns) || !turns.every((turn) => typeof turn === "string")) {
-        throw new UserError("data", `${place(row.source)}: no answer, expected choices[0].turns with a text a turn`);
-      }
-      return [textColumn(row, "question_id"), turns];
-    }),
-  );
+/** The turns of the first answer in a row of FastChat's model_answer or reference_answer. */
+export function modelAnswer(row: SourcedRow): readonly string[] {
+  const { choices } = row.fields;
+  const turns: unknown = Array.isArray(choices) && isRow(choices[0]) ? choices[0]["turns"] : undefined;
+  if (Array.isArray(turns) && turns.every((turn) => typeof turn === "string")) return turns;
+  throw new UserError("data", `${place(row.source)}: no answer, expected choices[0].turns with a text a turn`);
 }
 
 export function onlyLocal(benchmark: string, files: string): UserError {

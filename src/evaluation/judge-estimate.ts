@@ -17,6 +17,11 @@ export interface JudgingEstimate {
   readonly mostCompletionTokens: number;
 }
 
+export interface EstimateOptions extends Partial<Pick<GradingTools, "fidelity" | "rival">> {
+  /** The judge that will be asked: what is on its record is not asked again. */
+  readonly judge?: Pick<OpenJudge, "knows"> | undefined;
+}
+
 const USUAL_VERDICT_TOKENS = 200;
 
 /** Counts what a benchmark's grader asks by grading with a judge that only listens. */
@@ -24,7 +29,7 @@ export async function estimateJudging(
   benchmark: Benchmark,
   questions: readonly Numbered[],
   answers: readonly Answer[],
-  { fidelity = "paper", rival, judge }: Partial<Pick<GradingTools, "fidelity" | "rival">> & { judge?: OpenJudge } = {},
+  { fidelity = "paper", rival, judge }: EstimateOptions = {},
 ): Promise<JudgingEstimate> {
   const asked = new Map<string, { messages: readonly Message[]; settings: JudgeSettings }>();
   const listener = {

@@ -27,7 +27,7 @@ function made(key: string): Judgement {
 }
 
 describe.each([
-  ["memory", async () => memoryJudgements()],
+  ["memory", async () => ({ ...memoryJudgements(), close: async () => {} })],
   ["file", async () => openJudgements(path.join(folder, "deep", "judgements.jsonl"))],
 ])("judgements in %s", (_, open) => {
   test("are found once they are kept", async () => {
@@ -36,6 +36,7 @@ describe.each([
     await Promise.all(["one", "two", "three"].map((key) => store.append(made(key))));
     expect(store.find("two")).toEqual(made("two"));
     expect(store.find("four")).toBeUndefined();
+    await store.close();
   });
 });
 

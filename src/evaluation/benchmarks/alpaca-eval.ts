@@ -74,7 +74,15 @@ export const alpacaEval: Benchmark<ComparedQuestion> = {
 export function compared(preference: unknown, own: string, reference: string): Pick<Verdict, "scores" | "parts"> {
   const score = preferenceScore(preference);
   if (score === undefined) return { scores: {} };
-  return { scores: { winRate: score }, parts: { lengthControlled: [score, [...own].length, [...reference].length] } };
+  return {
+    scores: { winRate: score },
+    parts: { lengthControlled: [score, pythonLength(own), pythonLength(reference)] },
+  };
+}
+
+/** Code points, as Python counts. */
+function pythonLength(text: string): number {
+  return Array.from(text).length;
 }
 
 function lengthControlled(verdicts: readonly Verdict[]): number {

@@ -202,9 +202,8 @@ describe("an estimate", () => {
     expect(judgingCost(estimate, { prompt: 10, completion: 30 })).toBeCloseTo(
       (estimate.promptTokens * 10 + 1200 * 30) / 1e6,
     );
-    const known = { ...judge, usage: () => ({ asked: 0, fromRecord: 0, promptTokens: 0, completionTokens: 0 }) };
     const knows = async (messages: readonly Message[]) => messages.at(-1)!.content.startsWith("Rate");
-    expect(await estimateJudging(mtBench, questions, ANSWERS, { judge: { ...known, knows } })).toMatchObject({
+    expect(await estimateJudging(mtBench, questions, ANSWERS, { judge: { knows } })).toMatchObject({
       calls: 3,
       fromRecord: 3,
     });
