@@ -57,6 +57,36 @@ const preferring = (mark, first, second) =>
  * score 1 by the metrics named (default: the headline), `wrong` 0.
  */
 const CHECKS = [
+  {
+    name: "bbh",
+    folder: "bbh",
+    questions: 6511,
+    right: ({ target }) => `So the answer is ${target}.`,
+    wrong: () => "So the answer is nothing of that.",
+  },
+  {
+    name: "drop",
+    folder: "drop",
+    shots: 0,
+    questions: 9536,
+    right: ({ answers }) => answers[0].join(" "),
+    wrong: () => "zebra",
+  },
+  {
+    name: "gsm8k",
+    folder: "gsm8k",
+    questions: 1319,
+    metrics: ["exactMatch", "flexible"],
+    right: ({ result }) => `#### ${result}`,
+    wrong: ({ result }) => `#### ${result}1`,
+  },
+  {
+    name: "math",
+    folder: "math500",
+    questions: 500,
+    right: ({ result }) => `So \\boxed{${result}}.`,
+    wrong: () => "\\boxed{\\text{no such thing}}",
+  },
   { name: "mmlu", folder: "mmlu", questions: 14_042, ...lettered },
   { name: "mmlu-medical", folder: "mmlu", questions: 1089, ...lettered },
   { name: "mmlu-medical", folder: "medagents-bench/mmlu", questions: 1089, shots: 0, ...lettered },

@@ -48,10 +48,10 @@ function inOrder(row: SourcedRow, columns: readonly string[], called: string): r
 /**
  * The right option's index, written as a letter or as a number from 0.
  *
- * @param columns the first of them that the row has is read.
+ * @param columns the first of them that the row has is read; the last is missed where it has none.
  */
 export function rightOption(row: SourcedRow, columns: readonly [string, ...string[]], options: number): number {
-  const column = columns.find((each) => Object.hasOwn(row.fields, each)) ?? columns[0];
+  const column = columns.find((each) => Object.hasOwn(row.fields, each)) ?? columns.at(-1)!;
   const written = textColumn(row, column).trim();
   const index = /^[0-9]$/.test(written) ? Number(written) : written.toUpperCase().charCodeAt(0) - 65;
   if (written.length === 1 && index >= 0 && index < options) return index;

@@ -35,6 +35,9 @@ describe("the option an answer names", () => {
     ["Let us see. The answer is A. No: the answer is C.", "C"],
     ["The answer is B because the liver stores it.", "B"],
     ["The answer is option D", "D"],
+    ["The answer is B for this patient", "B"],
+    ["The answer is C, a vitamin of fruit", "C"],
+    ["C, a vitamin of fruit", "C"],
     ["答案是C。", "C"],
     ["正确答案:B", "B"],
     ["答案为 D", "D"],
@@ -62,6 +65,7 @@ describe("the option an answer names", () => {
     "A/B",
     "(A) or (C)",
     "The answer is B or D.",
+    "The answer is A man of forty",
     "Vitamin A and vitamin C",
     "A. Vitamin A\nB. Vitamin B12\nC. Vitamin C\nD. Vitamin D",
     "E",
@@ -83,6 +87,15 @@ describe("the option an answer names", () => {
   it("knows a fifth letter where there are five options", () => {
     expect(chosen("E", [...vitamins, "Vitamin E"])).toBe("E");
     expect(chosen("The answer is (E)", [...vitamins, "None"])).toBe("E");
+  });
+
+  it("takes an option word for word before a letter it begins with", () => {
+    const options = ["T-cell", "B-cell", "D, antagonist", "A slow graft"];
+    for (const [index, option] of options.entries()) {
+      expect(chosenOption(option, options)).toBe(index);
+      expect(chosenOption(`The correct answer is: ${option}.`, options)).toBe(index);
+    }
+    expect(chosen("D", ["B", "C", "D", "A"])).toBe("D");
   });
 
   it("takes an option that begins with the article A as quoted, not as the letter", () => {

@@ -27,10 +27,10 @@ export function choiceText(question: string, options: readonly string[], before 
 }
 
 /**
- * The option that an answer in words names, as an index: the letter it begins with, else the letter it says is the
- * answer, else the only option it quotes, else the only letter it marks as one (in brackets, bold, "option C"). The first
- * paragraph counts; the rest only where it names none. Null where several are named or none: a letter within prose ("vitamin
- * C", "A man") names nothing.
+ * The option that an answer in words names, as an index: the option it is, word for word, or the letter it begins with; else
+ * what it says the answer is; else the only option it quotes; else the only letter it marks as one (in brackets, bold, "option
+ * C"). The first paragraph counts; the rest only where it names none. Null where several are named or none: a letter within
+ * prose ("vitamin C", "A man") names nothing.
  */
 export function chosenOption(text: string, options: readonly string[]): number | null {
   // Full-width letters and brackets become plain ones.
@@ -47,15 +47,17 @@ type Named = number | "several" | undefined;
 function namedIn(text: string, options: readonly string[]): Named {
   const one = `[A-${letter(options.length - 1)}]`;
   return (
+    exactly(text, options) ??
     beginning(text, one) ??
-    declared(text, one) ??
+    declared(text, one, options) ??
     quoted(text, options) ??
     single([...text.matchAll(marked(one))].map((match) => match.slice(1).find((group) => group !== undefined)!))
   );
 }
 
-/** Emphasis and brackets that may stand before a letter, and after it. */
+/** Emphasis and brackets that may stand before a letter, what joins another one to it, and what may follow it. */
 const OPEN = String.raw`[\s*_"'(\[{$]*(?:\\(?:boxed|text)\{)*`;
+const ALSO = String.raw`[\s*_"')\].]*(?:,|;|/|&|、|and\b|or\b|和|或)\s*\(?`;
 const AFTER = String.raw`(?=[\s*_"')\]}$]*(?:[).:,;\n]|$|[\])}*]))`;
 
 /** `B`, `b)`, `**B**`, `(B) because`; but neither `A man` nor `A, B`. */
@@ -63,27 +65,40 @@ function beginning(text: string, one: string): Named {
   const bare = new RegExp(String.raw`^${OPEN}(${one})${AFTER}`, "i").exec(text);
   if (bare === null) return undefined;
   const others = [
-    // "A, B", "B or C" and a list of options all name several.
-    new RegExp(
-      String.raw`^${OPEN}${one}[\s*_"')\].]*(?:,|;|/|&|、|and\b|or\b|和|或)\s*\(?(${one})(?![\w'’])`,
-      "i",
-    ).exec(text)?.[1],
+    // "A, B" and a list of options name several.
+    alsoNamed(text, one),
     ...[...text.matchAll(new RegExp(String.raw`\n\s*\(?(${one})[).:]`, "g"))].map((match) => match[1]),
   ];
   return single([bare[1]!, ...others.filter((other) => other !== undefined)]);
 }
 
+/** The letter that a first one is joined to: "B or C". A small one would be an article: "C, a vitamin". */
+function alsoNamed(text: string, one: string): string | undefined {
+  return new RegExp(String.raw`^${OPEN}(?:${one}|${one.toLowerCase()})${ALSO}(${one})(?![\w'’])`).exec(text)?.[1];
+}
+
+const STATEMENT =
+  /(?:\banswer(?:\s+(?:is|would be|should be|must be)|\s*:)|答案(?:应该是|应为|是|为|选|:)*)\s*:?\s*(?:(?:option|choice|letter)\s+)?/gi;
+
 /** "The answer is B", "Answer: (c)", "答案是 D". The last such statement counts. */
-function declared(text: string, one: string): Named {
-  const statement = new RegExp(
-    String.raw`(?:\banswer(?:\s+(?:is|would be|should be|must be)|\s*:)|答案(?:是|为|:|选|应为|应该是)*)\s*:?\s*(?:(?:option|choice|letter)\s+)?${OPEN}(?:(?:option|choice)\s+)?(?:(${one})(?![\w'’])(?!\s+[a-z])|(${one.toLowerCase()})${AFTER}|(${one})(?=\s+(?:because|since|as|and|or)\b))(?:\s*(?:,|/|&|and|or|和|或)\s*\(?(${one})(?![\w'’]))?`,
-    "g",
-  );
-  // Only the word "answer" may be written any way; a lone small "a" is an article.
-  const statements = [...text.replaceAll(/answer/gi, "answer").matchAll(statement)];
-  const last = statements.at(-1);
+function declared(text: string, one: string, options: readonly string[]): Named {
+  const last = [...text.matchAll(STATEMENT)].at(-1);
   if (last === undefined) return undefined;
-  return single([last[1] ?? last[2] ?? last[3]!, ...(last[4] === undefined ? [] : [last[4]])]);
+  const said = text.slice(last.index + last[0].length);
+  const option = exactly(said.split("\n")[0]!, options);
+  if (option !== undefined) return option;
+  // A small letter before a word is an article, and so is "A".
+  const named =
+    new RegExp(String.raw`^${OPEN}(${one})(?![\w'’>-])(?!(?<=A)\s+(?!because|since|as|and|or)[a-z])`).exec(said) ??
+    new RegExp(String.raw`^${OPEN}(${one})${AFTER}`, "i").exec(said);
+  return named === null ? undefined : single([named[1]!, alsoNamed(said, one) ?? named[1]!]);
+}
+
+/** The only option that a text is, word for word; a letter is a letter. */
+function exactly(text: string, options: readonly string[]): number | undefined {
+  const said = plain(text);
+  const same = options.flatMap((option, index) => (said.length > 1 && plain(option) === said ? [index] : []));
+  return same.length === 1 ? same[0] : undefined;
 }
 
 function quoted(text: string, options: readonly string[]): Named {

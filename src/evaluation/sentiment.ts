@@ -5,7 +5,7 @@ import { ACCURACY, GREEDY, type Benchmark, type LoadOptions, type Question, type
 import { firstWordLabel, likeliestLabel, MACRO_F1, MICRO_F1, WEIGHTED_F1 } from "./labels.ts";
 import { testRows } from "./numpy-permutation.ts";
 
-export const SENTIMENTS = ["negative", "neutral", "positive"] as const;
+const SENTIMENTS = ["negative", "neutral", "positive"] as const;
 export type Sentiment = (typeof SENTIMENTS)[number];
 
 export interface SentimentQuestion extends Question {

@@ -1,4 +1,4 @@
-import { textColumn, type BenchmarkData } from "../benchmark-data.ts";
+import { objectFile, textColumn, type BenchmarkData } from "../benchmark-data.ts";
 import type { Benchmark } from "../benchmark.ts";
 import {
   arePrepared,
@@ -60,9 +60,7 @@ async function challenge(data: BenchmarkData, split: "test" | "train"): Promise<
   const opinions: Opinion[] = [];
   for (const file of files) {
     const format = shape.exec(file)![1]!;
-    const texts: unknown = JSON.parse(await data.text(file));
-    if (!isRow(texts)) throw new UserError("data", `${file}: expected an object of numbered texts`);
-    Object.entries(texts).forEach(([number, given], i) => {
+    Object.entries(await objectFile(data, file)).forEach(([number, given], i) => {
       const source: RowSource = { file, record: i + 1 };
       const info = isRow(given) && Array.isArray(given["info"]) ? given["info"].filter(isRow) : [];
       if (!isRow(given) || info.length === 0) {

@@ -42,8 +42,9 @@ export const fpb: Benchmark<SentimentQuestion> = sentimentBenchmark({
 async function opinionsOf(data: BenchmarkData, shots: number): Promise<Opinions> {
   if (data.local === undefined) return fingptSplit((await data.hub(HUB)).map(opinion), TEST_SHARE);
   const names = await data.files();
-  const lists = names.filter((name) => /(^|\/)Sentences_50Agree\.txt$/i.test(name));
-  const list = lists[0] ?? (names.length === 1 && /\.txt$/i.test(names[0]!) ? names[0] : undefined);
+  const list =
+    names.find((name) => /(^|\/)Sentences_50Agree\.txt$/i.test(name)) ??
+    (names.length === 1 && /\.txt$/i.test(names[0]!) ? names[0] : undefined);
   if (list !== undefined) return fingptSplit(await sentences(data, list), TEST_SHARE);
   const called = (word: string): boolean => names.some((name) => new RegExp(`(^|[/._-])${word}[._-]`, "i").test(name));
   const whole = called("train") && !called("test");

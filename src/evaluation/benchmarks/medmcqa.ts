@@ -84,12 +84,11 @@ function itemsOf(rows: readonly SourcedRow[], all: readonly SourcedRow[]): Item[
 function byNumber(row: SourcedRow, first: 0 | 1): number {
   const right = Number(textColumn(row, "cop")) - first;
   if (Number.isInteger(right) && right >= 0 && right < 4) return right;
-  const withheld = right === -1 && first === 0;
+  const options =
+    right === -1 && first === 0 ? { hint: "The test split's answers are kept back; take the validation split." } : {};
   throw new UserError(
     "data",
-    `${place(row.source)}: "cop" is ${row.fields["cop"] as number}, expected ${first} to ${first + 3}`,
-    {
-      ...(withheld ? { hint: "The test split's answers are kept back; take the validation split." } : {}),
-    },
+    `${place(row.source)}: "cop" is ${textColumn(row, "cop")}, expected ${first} to ${first + 3}`,
+    options,
   );
 }

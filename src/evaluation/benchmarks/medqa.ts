@@ -49,6 +49,6 @@ export const medqa: Benchmark<ChoiceQuestion> = {
 function itemOf(row: SourcedRow): { text: string; choices: readonly string[]; right: number } {
   const question = textColumn(row, Object.hasOwn(row.fields, "sent1") ? "sent1" : "question");
   const choices = optionsOf(row);
-  const right = rightOption(row, ["answer_idx", "label"], choices.length);
+  const right = rightOption(row, ["label", "answer_idx"], choices.length);
   return { text: choiceText(`Question: ${question.trim()}`, choices), choices, right };
 }

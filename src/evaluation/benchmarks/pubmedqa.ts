@@ -1,4 +1,4 @@
-import { listColumn, objectColumn, textColumn, type BenchmarkData } from "../benchmark-data.ts";
+import { listColumn, objectColumn, objectFile, textColumn, type BenchmarkData } from "../benchmark-data.ts";
 import { ACCURACY, GREEDY, type Benchmark, type Question } from "../benchmark.ts";
 import { likeliestLabel, MACRO_F1, saidLabel } from "../labels.ts";
 import { pythonRandom } from "../python-random.ts";
@@ -75,7 +75,7 @@ async function splitOf(data: BenchmarkData, shots: number): Promise<Split> {
 
 /** The authors' files: questions by their PubMed number, and the test questions' answers by the same. */
 async function originalSplit(data: BenchmarkData, name: string): Promise<Split> {
-  const entries = Object.entries(await jsonObject(data, name));
+  const entries = Object.entries(await objectFile(data, name));
   const items = entries.map(([id, fields], i) => {
     if (!isRow(fields)) throw new UserError("data", `${name}: ${id} is no object`);
     const row = { source: { file: name, record: i + 1 }, fields };
@@ -83,7 +83,7 @@ async function originalSplit(data: BenchmarkData, name: string): Promise<Split> 
   });
   const truth = (await data.files()).find((file) => /(^|\/)test_ground_truth\.json$/.test(file));
   if (truth === undefined) return officialSplit(items, data);
-  const wanted = await jsonObject(data, truth);
+  const wanted = await objectFile(data, truth);
   const byId = new Map(items.map((item) => [item.id, item]));
   const test = Object.keys(wanted).map((id) => {
     const item = byId.get(id);
@@ -91,17 +91,6 @@ async function originalSplit(data: BenchmarkData, name: string): Promise<Split> 
     return item;
   });
   return { test, train: items.filter(({ id }) => !Object.hasOwn(wanted, id)) };
-}
-
-async function jsonObject(data: BenchmarkData, name: string): Promise<Readonly<Record<string, unknown>>> {
-  let value: unknown;
-  try {
-    value = JSON.parse(await data.text(name));
-  } catch (cause) {
-    throw new UserError("data", `${name}: not valid JSON (${(cause as Error).message})`, { cause });
-  }
-  if (isRow(value) && Object.keys(value).length > 0) return value;
-  throw new UserError("data", `${name}: expected an object of PubMed numbers`);
 }
 
 /**
