@@ -1,6 +1,6 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import type { TemplateName } from "../data/template.ts";
-import { serveOpenAi } from "../node/http-server.ts";
+import { checkReach, serveOpenAi } from "../node/http-server.ts";
 import { loadAnswerer, parseAdapterFolder } from "../node/load-answerer.ts";
 import type { Access } from "../serving/openai-app.ts";
 import type { CommandContext } from "./command-context.ts";
@@ -30,6 +30,8 @@ export async function serveCommand(flags: ServeFlags, context: CommandContext): 
   const { stdout, stderr } = context;
   const { host, port, model, template } = flags;
   const apiKey = apiKeyOf(flags.apiKeyEnv, process.env);
+  // Opening a model may take long.
+  checkReach(host, apiKey);
   const adapters = flags.adapter.map(parseAdapterFolder);
   const answerer = await withModel(context, flags.threads, ({ platform, status }) => {
     status.say(`opening ${model}`);

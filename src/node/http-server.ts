@@ -30,11 +30,7 @@ export async function serveOpenAi(
   answerer: Answerer,
   { host = "127.0.0.1", port = 0, ...options }: ServeOptions = {},
 ): Promise<HttpServer> {
-  if (options.apiKey === undefined && !isLoopback(host)) {
-    throw new UserError("config", `at ${host} other machines reach the server, and it has no API key`, {
-      hint: "Put a key into the environment variable OPENFEDLLM_API_KEY, or listen at 127.0.0.1.",
-    });
-  }
+  checkReach(host, options.apiKey);
   const stopping = new AbortController();
   const server = createAdaptorServer({ fetch: openAiApp(answerer, { ...options, stopping: stopping.signal }).fetch });
   await new Promise<void>((resolve, reject) => {
@@ -56,6 +52,14 @@ export async function serveOpenAi(
         });
       }),
   };
+}
+
+/** @throws UserError of kind `config` where others than this machine would reach a server without a key. */
+export function checkReach(host: string, apiKey: string | undefined): void {
+  if (apiKey !== undefined || isLoopback(host)) return;
+  throw new UserError("config", `at ${host} other machines reach the server, and it has no API key`, {
+    hint: "Put a key into the environment variable OPENFEDLLM_API_KEY, or listen at 127.0.0.1.",
+  });
 }
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): UserError {

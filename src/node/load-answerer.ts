@@ -21,7 +21,7 @@ export interface LoadAnswererOptions {
   readonly maxLength?: number | undefined;
 }
 
-export const DEFAULT_WINDOW = 2048;
+const DEFAULT_WINDOW = 2048;
 
 /** Opens a base and adapters from folders. @throws UserError of kind `model`, or `config` for a name given twice. */
 export async function loadAnswerer(

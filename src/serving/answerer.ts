@@ -58,7 +58,7 @@ export interface Answerer {
 }
 
 /** Answers that are written at once; each has a cache of keys and values. */
-export const MOST_AT_ONCE = 16;
+const MOST_AT_ONCE = 8;
 /** Of them, prompts of one call: they share each step. */
 const BATCH_SIZE = 8;
 
@@ -70,6 +70,9 @@ interface Voice {
 
 /** Opens one decoder for each LoRA shape among the adapters. @throws UserError of kind `config` for a name given twice. */
 export async function openAnswerer({ runtime, model, base, adapters, ...options }: AnswererOptions): Promise<Answerer> {
+  const names: [string, ...string[]] = [base, ...adapters.map(({ name }) => name)];
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined) throw nameTwice(twice);
   const tokenizer = openTokenizer(model);
   const template = TEMPLATES[options.template];
   const maxLength = Math.min(options.maxLength, model.config.maxPositions);
@@ -82,7 +85,6 @@ export async function openAnswerer({ runtime, model, base, adapters, ...options 
   };
   const voices = new Map<string, Voice>();
   for (const { name, config, params } of adapters) {
-    if (voices.has(name) || name === base) throw nameTwice(name);
     voices.set(name, { decoder: await open(loraShape(config, model.config)), adapter: params });
   }
   // A decoder holds a copy of the weights, so the base speaks through an adapter's where there is one.
@@ -100,7 +102,7 @@ export async function openAnswerer({ runtime, model, base, adapters, ...options 
   const calls = new Set<{ readonly stop: () => void; readonly ended: Promise<unknown> }>();
 
   return {
-    names: [base, ...adapters.map(({ name }) => name)],
+    names,
     maxLength,
     holdsConversations: template.holdsConversations,
     encodeText: (text) => Int32Array.from([...tokenizer.prefix, ...tokenizer.encode(text)]),
@@ -186,7 +188,7 @@ function nameTwice(name: string): UserError {
   });
 }
 
-export function noSuchName(name: string, names: Iterable<string>): UserError {
+function noSuchName(name: string, names: Iterable<string>): UserError {
   const legal = [...names];
   const near = nearest(name, legal);
   const hint = `There ${legal.length === 1 ? "is" : "are"} ${legal.join(", ")}.`;

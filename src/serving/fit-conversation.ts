@@ -17,7 +17,11 @@ export interface FittedConversation {
 export function fitConversation(
   messages: readonly Message[],
   room: number,
-  { encodeConversation, holdsConversations, maxLength }: Answerer,
+  {
+    encodeConversation,
+    holdsConversations,
+    maxLength,
+  }: Pick<Answerer, "encodeConversation" | "holdsConversations" | "maxLength">,
 ): FittedConversation {
   const system = messages[0]?.role === "system" ? messages.slice(0, 1) : [];
   const turns = messages.slice(system.length);

@@ -82,7 +82,9 @@ export function openAiApp(answerer: Answerer, options: OpenAiAppOptions = {}): H
   app.use(
     bodyLimit({
       maxSize: MOST_BODY_BYTES,
-      onError: () => {
+      onError: (c) => {
+        // The rest of the body is not read, so nothing can follow it.
+        c.header("connection", "close");
         throw new ApiError(413, `the body has more than ${MOST_BODY_BYTES} bytes`);
       },
     }),
