@@ -74,7 +74,7 @@ function apiKeyOf(given: string | undefined, env: Environment): string | undefin
 }
 
 /** `POST /v1/chat/completions 200 bank 31+66 tokens 1.29s` */
-export function accessLine(access: Access): string {
+function accessLine(access: Access): string {
   const { method, path, status, model, promptTokens, answerTokens, left, seconds } = access;
   const parts = [
     `${method} ${path} ${status}`,
