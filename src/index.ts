@@ -85,8 +85,13 @@ export { costOf, figure, trajectory } from "./study/figures.ts";
 export { matrixOf } from "./study/matrix.ts";
 export type { StoredRun } from "./study/stored-run.ts";
 
+export type { Answerer, AnswerOptions } from "./serving/answerer.ts";
+export { openAiApp, type Access, type OpenAiAppOptions } from "./serving/openai-app.ts";
+
 export { loadAdapter, saveAdapter } from "./node/adapter-files.ts";
 export { readConfigFile } from "./node/config-file.ts";
+export { serveOpenAi, type HttpServer, type ServeOptions } from "./node/http-server.ts";
+export { loadAnswerer, type LoadAnswererOptions } from "./node/load-answerer.ts";
 export { openHub, type Hub, type HubOptions, type Snapshot } from "./node/hub.ts";
 export { openJudgements } from "./node/judgement-file.ts";
 export { openModel } from "./node/model-source.ts";
