@@ -15,6 +15,7 @@ import { JudgeServer } from "./support/judge-server.ts";
 import { writeTinyModel } from "./support/tiny-model.ts";
 
 const folder = mkdtempSync(path.join(os.tmpdir(), "openfedllm-judge-"));
+process.env["OPENFEDLLM_CACHE"] = path.join(folder, "cache");
 
 beforeAll(() => {
   writeTinyModel(path.join(folder, "model"));

@@ -201,6 +201,14 @@ test("the same question is asked once, also while it is under way; another setti
   expect(await strict.knows(asking("c"), SETTINGS)).toBe(false);
 });
 
+test("a verdict is never longer than the judge has room for", async () => {
+  const strict = judge({ maxTokens: 50 });
+  await strict.ask(asking("?"), SETTINGS);
+  await strict.ask(asking("?"), { ...SETTINGS, maxTokens: 40 });
+  expect(server.asked.map(({ body }) => body.max_tokens)).toEqual([50, 40]);
+  expect(await strict.knows(asking("?"), SETTINGS)).toBe(true);
+});
+
 test("no more questions are under way at once than allowed", async () => {
   server.delayMs = 10;
   const strict = judge({ concurrency: 3 });

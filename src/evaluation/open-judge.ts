@@ -21,6 +21,8 @@ export interface JudgeOptions {
   readonly keyVariable?: string | undefined;
   /** Default: in memory. */
   readonly store?: JudgementStore | undefined;
+  /** Longest verdict, for a judge whose window has no room for the benchmark's own number. */
+  readonly maxTokens?: number | undefined;
   /** Questions under way at once; default 4. */
   readonly concurrency?: number | undefined;
   /** For one attempt; default 120. */
@@ -107,9 +109,15 @@ export function openJudge(options: JudgeOptions): OpenJudge {
     }
   };
 
+  const capped = (settings: JudgeSettings): JudgeSettings => ({
+    ...settings,
+    maxTokens: Math.min(settings.maxTokens, options.maxTokens ?? settings.maxTokens),
+  });
+
   return {
     name: model,
-    async ask(messages, settings) {
+    async ask(messages, asked) {
+      const settings = capped(asked);
       const key = await judgementKey(model, messages, settings);
       const running = underWay.get(key);
       if (running !== undefined) return running;
@@ -122,7 +130,7 @@ export function openJudge(options: JudgeOptions): OpenJudge {
       underWay.set(key, answer);
       return answer;
     },
-    knows: async (messages, settings) => store.find(await judgementKey(model, messages, settings)) !== undefined,
+    knows: async (messages, asked) => store.find(await judgementKey(model, messages, capped(asked))) !== undefined,
     usage: () => usage,
   };
 }
