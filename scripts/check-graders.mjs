@@ -148,7 +148,7 @@ for (const check of CHECKS.filter(({ name }) => wanted.length === 0 || wanted.in
   const problems = await problemsOf(check);
   failed ||= problems.some((problem) => !problem.startsWith("left out"));
   const verdict = problems.length === 0 ? "ok" : problems.join("; ");
-  console.log(`${check.name.padEnd(14)} ${check.folder.padEnd(32)} ${verdict}`);
+  console.log(`${check.name.padEnd(18)} ${check.folder.padEnd(32)} ${verdict}`);
 }
 if (wanted.length === 0 || wanted.includes("alpaca-eval")) {
   for (const { file, winRate } of PUBLISHED) {
@@ -156,7 +156,7 @@ if (wanted.length === 0 || wanted.includes("alpaca-eval")) {
     const same = Math.abs(ours - winRate) < 1e-6;
     failed ||= !same;
     console.log(
-      `${"alpaca-eval".padEnd(14)} ${file.split("/")[1].slice(0, 31).padEnd(32)} ${same ? "ok" : `${ours}, published ${winRate}`}`,
+      `${"alpaca-eval".padEnd(18)} ${file.split("/")[1].slice(0, 31).padEnd(32)} ${same ? "ok" : `${ours}, published ${winRate}`}`,
     );
   }
 }

@@ -118,7 +118,7 @@ it("openfedllm serve is the judge of MT-Bench", async () => {
   expect(unreadable).toBe(0);
   const lines = readFileSync(file, "utf8").trim().split("\n");
   const judgements = lines.map((line) => JSON.parse(line) as Judgement);
-  expect(judgements.map(({ judge, text }) => [judge, text.includes("[[7]]")])).toEqual(Array(6).fill(["strict", true]));
+  expect(judgements.filter(({ judge, text }) => judge === "strict" && text.includes("[[7]]"))).toHaveLength(6);
   expect(first.promptTokens).toBe(judgements.reduce((sum, { promptTokens }) => sum + promptTokens!, 0));
 
   expect(await grade()).toEqual({ asked: 0, fromRecord: 6, promptTokens: 0, completionTokens: 0 });
