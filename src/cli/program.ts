@@ -3,6 +3,7 @@ import { TEMPLATES } from "../data/template.ts";
 import type { CommandContext } from "./command-context.ts";
 import { allSettingsHelp, commonSettingsHelp, examplesHelp } from "./help-text.ts";
 import { collect, collectTexts, numberFlag, textFlag } from "./option-values.ts";
+import type { ChatFlags } from "./chat-command.ts";
 import type { CompareFlags } from "./compare-command.ts";
 import type { ConfigFlags } from "./config-command.ts";
 import type { DownloadFlags } from "./download-command.ts";
@@ -11,6 +12,7 @@ import type { GenerateFlags } from "./generate-command.ts";
 import type { PartitionFlags } from "./partition-command.ts";
 import type { RunFlags } from "./run-command.ts";
 import type { ScoreFlags } from "./score-command.ts";
+import type { ServeFlags } from "./serve-command.ts";
 import type { SweepFlags } from "./sweep-command.ts";
 import { usageError } from "./usage-error.ts";
 
@@ -44,6 +46,51 @@ const adapterOption = (): Option =>
   new Option("--adapter <folder>", "adapter to apply to it (PEFT layout); default: the bare base").argParser(textFlag);
 const templateOption = (): Option =>
   new Option("--template <name>", "how text is put to the model").choices(Object.keys(TEMPLATES)).default("chat");
+/** Adds what every command that writes text takes. */
+function addSampling(command: Command, maxNewTokens: number): Command {
+  for (const option of samplingOptions(maxNewTokens)) command.addOption(option);
+  return command;
+}
+
+const samplingOptions = (maxNewTokens: number): Option[] => [
+  new Option("--max-new-tokens <n>", "longest answer")
+    .argParser(numberFlag({ integer: true, min: 1 }))
+    .default(maxNewTokens),
+  new Option("--temperature <t>", "0 takes the likeliest token every time; above, answers vary")
+    .argParser(numberFlag({ min: 0 }))
+    .default(0),
+  advanced(
+    new Option("--top-k <n>", "choose among this many likeliest tokens; 0: all")
+      .argParser(numberFlag({ integer: true, min: 0 }))
+      .default(0),
+  ),
+  advanced(
+    new Option("--top-p <p>", "choose among the likeliest tokens that together reach this probability")
+      .argParser(numberFlag({ min: 0, max: 1 }))
+      .default(1),
+  ),
+  advanced(
+    new Option("--repetition-penalty <p>", "above 1, tokens that are there already become less likely")
+      .argParser(numberFlag({ min: 0.01 }))
+      .default(1),
+  ),
+  advanced(
+    new Option("--stop <text>", "end the answer before this text; may be given again and again")
+      .argParser(collectTexts)
+      .default([], "none"),
+  ),
+  advanced(
+    new Option("--seed <n>", "what the choice follows from")
+      .argParser(numberFlag({ integer: true, min: 0 }))
+      .default(42),
+  ),
+];
+const contextOption = (): Option =>
+  advanced(
+    new Option("--context <tokens>", "longest prompt and answer together, where the model has positions for so many")
+      .argParser(numberFlag({ integer: true, min: 8 }))
+      .default(2048),
+  );
 const threadsOption = (): Option =>
   advanced(
     new Option("--threads <n>", "threads of the engine; default: one a processor").argParser(
@@ -101,62 +148,76 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .addOption(threadsOption())
     .action(async (flags: ScoreFlags) => (await import("./score-command.ts")).scoreCommand(flags, context));
 
-  program
+  const generate = program
     .command("generate")
     .summary("let a model answer a prompt")
     .description("Answers one prompt; the text appears as it is written.")
     .addOption(modelOption())
     .addOption(adapterOption())
     .requiredOption("--prompt <text>", "what to answer", textFlag)
-    .option("--system <text>", "system message before the prompt")
+    .option("--system <text>", "system message before the prompt");
+  addSampling(generate, 128)
+    .addOption(advanced(templateOption()))
+    .addOption(threadsOption())
+    .action(async (flags: GenerateFlags) => (await import("./generate-command.ts")).generateCommand(flags, context));
+
+  const chat = program
+    .command("chat")
+    .summary("talk with a model, or with several side by side")
+    .description(
+      "Talks with a model on the terminal, turn by turn. Lines of a pipe are answered one by one, without anything around the answers.",
+    )
+    .addOption(modelOption())
+    .addOption(adapterOption())
+    .option(
+      "--compare <adapter...>",
+      "let the base and these adapters answer side by side; NAME=FOLDER gives one a name",
+    )
+    .option("--system <text>", "system message before the conversation");
+  addSampling(chat, 512)
+    .addOption(contextOption())
+    .addOption(advanced(templateOption()))
+    .addOption(threadsOption())
+    .action(async (flags: ChatFlags) => (await import("./chat-command.ts")).chatCommand(flags, context));
+
+  program
+    .command("serve")
+    .summary("answer over OpenAI's API: chat, completions, adapters as models")
+    .description(
+      "Serves a model and its adapters over OpenAI's API, for any client of it: /v1/models, /v1/chat/completions, /v1/completions.",
+    )
+    .addOption(modelOption())
     .addOption(
-      new Option("--max-new-tokens <n>", "longest answer")
-        .argParser(numberFlag({ integer: true, min: 1 }))
-        .default(128),
+      new Option("--adapter <name=folder>", "adapter to serve under a name beside the base; give it again for more")
+        .argParser(collectTexts)
+        .default([], "none"),
     )
     .addOption(
-      new Option("--temperature <t>", "0 takes the likeliest token every time; above, answers vary")
-        .argParser(numberFlag({ min: 0 }))
-        .default(0),
+      new Option("--host <address>", "where to listen; other than this machine alone, with an API key only")
+        .argParser(textFlag)
+        .default("127.0.0.1"),
+    )
+    .addOption(
+      new Option("--port <n>", "port to listen at; 0: any that is free")
+        .argParser(numberFlag({ integer: true, min: 0, max: 65_535 }))
+        .default(8080),
+    )
+    .option(
+      "--api-key-env <variable>",
+      "environment variable with the API key that clients must send (default: OPENFEDLLM_API_KEY, where it is set)",
+      textFlag,
     )
     .addOption(
       advanced(
-        new Option("--top-k <n>", "choose among this many likeliest tokens; 0: all")
-          .argParser(numberFlag({ integer: true, min: 0 }))
-          .default(0),
-      ),
-    )
-    .addOption(
-      advanced(
-        new Option("--top-p <p>", "choose among the likeliest tokens that together reach this probability")
-          .argParser(numberFlag({ min: 0, max: 1 }))
-          .default(1),
-      ),
-    )
-    .addOption(
-      advanced(
-        new Option("--repetition-penalty <p>", "above 1, tokens that are there already become less likely")
-          .argParser(numberFlag({ min: 0.01 }))
-          .default(1),
-      ),
-    )
-    .addOption(
-      advanced(
-        new Option("--stop <text>", "end the answer before this text; may be given again and again")
+        new Option("--allow-origin <origin>", "origin of web pages that may ask (CORS); give it again for more")
           .argParser(collectTexts)
           .default([], "none"),
       ),
     )
-    .addOption(
-      advanced(
-        new Option("--seed <n>", "what the choice follows from")
-          .argParser(numberFlag({ integer: true, min: 0 }))
-          .default(42),
-      ),
-    )
+    .addOption(contextOption())
     .addOption(advanced(templateOption()))
     .addOption(threadsOption())
-    .action(async (flags: GenerateFlags) => (await import("./generate-command.ts")).generateCommand(flags, context));
+    .action(async (flags: ServeFlags) => (await import("./serve-command.ts")).serveCommand(flags, context));
 
   program
     .command("eval")

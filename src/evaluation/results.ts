@@ -16,6 +16,8 @@ export interface BenchmarkResult {
   readonly unparsed: number;
   /** Questions without a verdict that counts: a judge's words that cannot be read. */
   readonly notCounted: number;
+  /** A judge's verdicts that cannot be read; a question may have several verdicts. */
+  readonly unreadable: number;
   /** Answers that ended because no more tokens were allowed. */
   readonly cutOff: number;
   /** Questions asked with fewer worked examples than wanted, for want of room. */
@@ -73,6 +75,7 @@ export function summarise(
     groups,
     unparsed: graded.filter(({ parsed }) => parsed === null).length,
     notCounted: graded.filter((verdict) => !counts(benchmark.metrics[0]!, verdict)).length,
+    unreadable: graded.reduce((all, verdict) => all + (verdict.unreadable ?? 0), 0),
     cutOff: answers.filter(({ finish }) => finish.includes("length")).length,
     fewerShots: answers.filter(({ droppedShots }) => droppedShots > 0).length,
     tokens: sum(({ tokens }) => tokens),
@@ -80,8 +83,8 @@ export function summarise(
   };
 }
 
-function counts({ name, ofAll }: Metric, { scores }: Graded): boolean {
-  return ofAll !== undefined || scores[name] !== undefined;
+function counts({ name, ofAll, counts }: Metric, verdict: Graded): boolean {
+  return ofAll === undefined ? verdict.scores[name] !== undefined : (counts?.(verdict) ?? true);
 }
 
 function valueOf({ name, ofAll }: Metric): (verdicts: readonly Graded[]) => number {

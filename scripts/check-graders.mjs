@@ -1,0 +1,209 @@
+/**
+ * Loads every benchmark of the registry from real data and checks its grader: the reference answers score 1, and answers that
+ * belong to other questions, or say nothing, score 0. Where a judge grades, one that knows which is which takes its place; AlpacaEval's
+ * published annotations must give the published win rates.
+ *
+ *   OPENFEDLLM_ASSETS=FOLDER npm run check:graders [-- NAME…]
+ *
+ * What FOLDER must hold is in the table below; experiments/README.md says where each is public. Exit code 1 where a check fails.
+ */
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { benchmarkData } from "../dist/evaluation/benchmark-data.js";
+import { compared } from "../dist/evaluation/benchmarks/alpaca-eval.js";
+import { BENCHMARKS } from "../dist/evaluation/registry.js";
+import { letter } from "../dist/evaluation/multiple-choice.js";
+import { fileReader } from "../dist/node/files.js";
+
+const assets = process.env.OPENFEDLLM_ASSETS;
+if (assets === undefined) {
+  console.error("usage: OPENFEDLLM_ASSETS=FOLDER npm run check:graders [-- NAME…]");
+  process.exit(2);
+}
+
+/** A lettered question's right answer, and a wrong one. */
+const lettered = {
+  right: ({ right }) => `The answer is ${letter(right)}.`,
+  wrong: ({ right, choices }) => letter((right + 1) % choices.length),
+};
+const bareLetter = { ...lettered, right: ({ right }) => letter(right) };
+const sentiment = {
+  right: ({ sentiment: label }) => label,
+  wrong: ({ sentiment: label }) => (label === "positive" ? "negative" : "positive"),
+};
+const decision = {
+  right: ({ decision: label }) => `The answer is ${label}.`,
+  wrong: ({ decision: label }) => (label === "no" ? "yes" : "no"),
+};
+
+/** Judged: the judge rates a good answer 1 and others 0, and prefers the good one of two. */
+const GOOD = "This is the good answer of the check.";
+const BAD = "This is the bad answer of the check.";
+const judged = (say) => ({
+  right: () => GOOD,
+  wrong: () => BAD,
+  judge: { name: "check", ask: async (messages) => say(messages.at(-1).content) },
+});
+const rated = judged((prompt) => (prompt.includes(GOOD) ? "[[1]]" : "[[0]]"));
+/** `first` and `second`: how the judge says which place the better answer has; `mark` begins the second place. */
+const preferring = (mark, first, second) =>
+  judged((prompt) => {
+    const isFirst = (text) => prompt.indexOf(text) < prompt.indexOf(mark);
+    return (prompt.includes(GOOD) ? isFirst(GOOD) : !isFirst(BAD)) ? first : second;
+  });
+
+/**
+ * A line for each benchmark and copy of its data: the folder, how many questions there are, and what to answer. `right` must
+ * score 1 by the metrics named (default: the headline), `wrong` 0.
+ */
+const CHECKS = [
+  {
+    name: "bbh",
+    folder: "bbh",
+    questions: 6511,
+    right: ({ target }) => `So the answer is ${target}.`,
+    wrong: () => "So the answer is nothing of that.",
+  },
+  {
+    name: "drop",
+    folder: "drop",
+    shots: 0,
+    questions: 9536,
+    right: ({ answers }) => answers[0].join(" "),
+    wrong: () => "zebra",
+  },
+  {
+    name: "gsm8k",
+    folder: "gsm8k",
+    questions: 1319,
+    metrics: ["exactMatch", "flexible"],
+    right: ({ result }) => `#### ${result}`,
+    wrong: ({ result }) => `#### ${result}1`,
+  },
+  {
+    name: "math",
+    folder: "math500",
+    questions: 500,
+    right: ({ result }) => `So \\boxed{${result}}.`,
+    wrong: () => "\\boxed{\\text{no such thing}}",
+  },
+  { name: "mmlu", folder: "mmlu", questions: 14_042, ...lettered },
+  { name: "mmlu-medical", folder: "mmlu", questions: 1089, ...lettered },
+  { name: "mmlu-medical", folder: "medagents-bench/mmlu", questions: 1089, shots: 0, ...lettered },
+  { name: "medqa", folder: "medagents-bench/medqa", questions: 1273, ...lettered },
+  { name: "medqa", folder: "medagents-bench/medqa_5options", questions: 1273, ...lettered },
+  { name: "medmcqa", folder: "medagents-bench/medmcqa", questions: 2816, ...lettered },
+  { name: "pubmedqa", folder: "pubmedqa", questions: 500, ...decision },
+  { name: "pubmedqa", folder: "pubmedqa/ori_pqal.json", questions: 500, ...decision },
+  { name: "pubmedqa", folder: "medagents-bench/pubmedqa", questions: 500, ...decision },
+  // Not among the usual files: checked where it is there.
+  {
+    name: "crass",
+    folder: "crass",
+    optional: true,
+    metrics: ["accuracy", "beginsRight"],
+    questions: 274,
+    ...bareLetter,
+  },
+  { name: "fpb", folder: "fpb", questions: 1212, metrics: ["accuracy", "strictAccuracy"], ...sentiment },
+  {
+    name: "fpb",
+    folder: "fpb/Sentences_AllAgree.txt",
+    questions: 566,
+    metrics: ["accuracy", "strictAccuracy"],
+    ...sentiment,
+  },
+  { name: "fiqa", folder: "fiqa", questions: 219, metrics: ["accuracy", "strictAccuracy"], ...sentiment },
+  { name: "mt-bench", folder: "mtbench", questions: 80, metrics: ["firstTurn", "secondTurn"], ...rated },
+  {
+    name: "mt-bench-pairwise",
+    folder: "mtbench",
+    questions: 80,
+    metrics: ["firstTurn", "secondTurn"],
+    ...preferring("The Start of Assistant B", "[[A]]", "[[B]]"),
+  },
+  { name: "vicuna", folder: "mtbench", questions: 80, ...rated },
+  { name: "vicuna", folder: "openfedllm-eval", questions: 80, ...rated },
+  { name: "alpaca-eval", folder: "alpacaeval", questions: 805, ...preferring("[Output 2]", "[[1]]", "[[2]]") },
+  {
+    name: "advbench",
+    folder: "openfedllm-eval",
+    questions: 520,
+    metrics: ["harmless", "refusedAnywhere"],
+    right: () => "I'm sorry, that is nothing to help with.",
+    wrong: () => "Sure, with pleasure.",
+  },
+];
+
+/** AlpacaEval's leaderboard, data_AlpacaEval/alpaca_eval_gpt4_leaderboard.csv: win rates in per cent. */
+const PUBLISHED = [
+  { file: "alpacaeval/alpaca-7b-vs-davinci003-alpaca_eval_gpt4-annotations.json", winRate: 26.45962733 },
+  { file: "alpacaeval/vicuna-13b-vs-davinci003-annotations.json", winRate: 70.43478261 },
+];
+
+const wanted = process.argv.slice(2);
+const missing = Object.keys(BENCHMARKS).filter((name) => !CHECKS.some((check) => check.name === name));
+let failed = false;
+for (const check of CHECKS.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
+  const problems = await problemsOf(check);
+  failed ||= problems.some((problem) => !problem.startsWith("left out"));
+  const verdict = problems.length === 0 ? "ok" : problems.join("; ");
+  console.log(`${check.name.padEnd(18)} ${check.folder.padEnd(32)} ${verdict}`);
+}
+if (wanted.length === 0 || wanted.includes("alpaca-eval")) {
+  for (const { file, winRate } of PUBLISHED) {
+    const ours = winRateOf(file) * 100;
+    const same = Math.abs(ours - winRate) < 1e-6;
+    failed ||= !same;
+    console.log(
+      `${"alpaca-eval".padEnd(18)} ${file.split("/")[1].slice(0, 31).padEnd(32)} ${same ? "ok" : `${ours}, published ${winRate}`}`,
+    );
+  }
+}
+if (missing.length > 0) console.log(`no data to check with: ${missing.join(", ")}`);
+process.exitCode = failed ? 1 : 0;
+
+/** The share of AlpacaEval's published annotations that the model wins. */
+function winRateOf(file) {
+  const annotations = JSON.parse(readFileSync(path.join(assets, file), "utf8"));
+  const verdicts = annotations.map(({ preference, output_1: reference, output_2: own }) =>
+    compared(preference, own, reference),
+  );
+  return verdicts.reduce((sum, { scores }) => sum + scores.winRate, 0) / verdicts.length;
+}
+
+async function problemsOf({ name, folder, questions: expected, optional, shots, metrics, right, wrong, judge }) {
+  const benchmark = BENCHMARKS[name];
+  const rival = () => ({ turns: ["One answer.", "Another."], samples: ["Another."], finish: ["stop"] });
+  const tools = { fidelity: "paper", judge, rival };
+  let questions;
+  try {
+    const data = benchmarkData(fileReader(), path.join(assets, folder));
+    questions = await benchmark.load(data, { mode: benchmark.modes[0], shots, ...tools });
+  } catch (error) {
+    return [optional ? "left out: no data" : `${error.message}${error.hint === undefined ? "" : ` (${error.hint})`}`];
+  }
+  const problems = [];
+  if (questions.length !== expected) problems.push(`${questions.length} questions, expected ${expected}`);
+  const ids = new Set(questions.map(({ id }) => id));
+  if (ids.size !== questions.length) problems.push(`${questions.length - ids.size} ids occur twice`);
+  for (const metric of metrics ?? [benchmark.metrics[0].name]) {
+    const mean = async (answerTo) => {
+      let sum = 0;
+      for (const question of questions) {
+        const text = answerTo(question);
+        const answer = { turns: question.turns.map(() => text), samples: [text], finish: ["stop"] };
+        sum += (await benchmark.grade(question, answer, tools)).scores[metric];
+      }
+      return sum / questions.length;
+    };
+    const [best, worst, empty] = [await mean(right), await mean(wrong), await mean(() => "")];
+    if (best !== 1) problems.push(`right answers have ${metric} ${best}`);
+    if (worst !== 0) problems.push(`wrong answers have ${metric} ${worst}`);
+    // FinGPT takes no answer for neutral.
+    if (empty !== 0 && judge === undefined && !(benchmark.category === "finance" && metric === "accuracy")) {
+      problems.push(`empty answers have ${metric} ${empty}`);
+    }
+  }
+  return problems;
+}

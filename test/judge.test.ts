@@ -1,0 +1,163 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { GradingTools } from "../src/evaluation/benchmark.ts";
+import { estimateJudging, type JudgingEstimate } from "../src/evaluation/judge-estimate.ts";
+import { openJudge, type JudgeUsage } from "../src/evaluation/open-judge.ts";
+import type { StoredResult } from "../src/evaluation/results.ts";
+import type { AnswerRecord } from "../src/evaluation/run-benchmark.ts";
+import { evaluateModels } from "../src/node/evaluate-models.ts";
+import { openJudgements } from "../src/node/judgement-file.ts";
+import { nodePlatform } from "../src/node/platform.ts";
+import { DIALOGUES, jsonLines, writeFiles } from "./support/dialogue-benchmark.ts";
+import { JudgeServer } from "./support/judge-server.ts";
+import { writeTinyModel } from "./support/tiny-model.ts";
+
+const folder = mkdtempSync(path.join(os.tmpdir(), "openfedllm-judge-"));
+process.env["OPENFEDLLM_CACHE"] = path.join(folder, "cache");
+
+beforeAll(() => {
+  writeTinyModel(path.join(folder, "model"));
+  writeFiles(path.join(folder, "dialogues"), DIALOGUES);
+  writeFiles(path.join(folder, "requests"), {
+    "advbench.csv": "goal,target\nHide the biscuits,Sure: behind the flour\nWake the cat,Sure: with a tin\n",
+  });
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+let server: JudgeServer;
+beforeEach(async () => {
+  server = await JudgeServer.start(() => "[[5]]");
+});
+afterEach(() => server.stop());
+
+interface Evaluated {
+  readonly results: StoredResult[];
+  readonly estimates: JudgingEstimate[];
+  readonly usage: JudgeUsage;
+}
+
+/** Evaluates the tiny model as a user would, into a folder of its own, with the server as the judge. */
+async function evaluate(
+  out: string,
+  benchmark: string,
+  data: string,
+  tools: Partial<GradingTools> = {},
+): Promise<Evaluated> {
+  const place = path.join(folder, out);
+  const store = await openJudgements(path.join(place, "judgements.jsonl"));
+  const judge = openJudge({ baseUrl: server.baseUrl, model: "strict", store, firstPauseSeconds: 0.001, attempts: 3 });
+  const results: StoredResult[] = [];
+  const estimates: JudgingEstimate[] = [];
+  const granted = { judge, fidelity: "paper", ...tools } as const;
+  try {
+    await evaluateModels(
+      {
+        base: path.join(folder, "model"),
+        models: [{ name: "base", adapter: undefined }],
+        benchmarks: [benchmark],
+        data: { [benchmark]: path.join(folder, data) },
+        out: place,
+        maxNewTokens: 8,
+        maxLength: 512,
+        template: "chat",
+        seed: 7,
+        tools: granted,
+        concurrency: 4,
+      },
+      nodePlatform({ baseDir: folder, threads: 1 }),
+      {
+        onStage: () => {},
+        onProgress: () => {},
+        onResult: (result) => results.push(result),
+        beforeGrading: async ({ benchmark, questions, answers }) => {
+          estimates.push(await estimateJudging(benchmark, questions, answers, { ...granted, judge }));
+        },
+      },
+      new AbortController().signal,
+    );
+  } finally {
+    await store.close();
+  }
+  return { results, estimates, usage: judge.usage() };
+}
+
+function answersIn(out: string, benchmark: string): AnswerRecord[] {
+  const file = path.join(folder, out, benchmark, "base", "answers.jsonl");
+  return readFileSync(file, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as AnswerRecord);
+}
+
+describe("a judge behind an endpoint", () => {
+  it("grades MT-Bench: both turns of every answer, with the estimate told before", async () => {
+    server.script = ({ body }) => (body.messages[0]!.content.includes("math") ? "Rating: [[3]]" : "Rating: [[6]]");
+    const { results, estimates, usage } = await evaluate("whole", "mt-bench", "dialogues");
+    expect(estimates).toMatchObject([{ calls: 6, fromRecord: 0 }]);
+    expect(usage).toEqual({ asked: 6, fromRecord: 0, promptTokens: 120, completionTokens: 30 });
+    expect(results[0]!.result.metrics["score"]).toMatchObject({ value: 5, n: 3 });
+    expect(results[0]!.result.groups["math"]!.metrics).toEqual({ score: 3, firstTurn: 3, secondTurn: 3 });
+    const [answer] = answersIn("whole", "mt-bench");
+    expect(answer!.turns).toHaveLength(2);
+    const questions = server.asked.map(({ body }) => body.messages[1]!.content);
+    expect(questions).toContain(`Rate, such as [[5]].\nQ: Praise the rain in a line.\nA: ${answer!.turns[0]}`);
+  });
+
+  it("that refuses in the middle: nothing judged is lost, nothing is asked twice", async () => {
+    server.script = (_asked, number) =>
+      number < 4 ? "[[4]]" : { status: 401, body: { error: { message: "the key has run out" } } };
+    await expect(evaluate("broken", "mt-bench", "dialogues")).rejects.toThrow("answered 401: the key has run out");
+    const before = server.asked.length;
+    server.script = () => "[[8]]";
+    const { results, estimates, usage } = await evaluate("broken", "mt-bench", "dialogues");
+    expect(estimates).toMatchObject([{ calls: 2, fromRecord: 4 }]);
+    expect(usage).toMatchObject({ asked: 2, fromRecord: 4 });
+    expect(server.asked.length - before).toBe(2);
+    expect(results[0]!.result.metrics["score"]!.value).toBeCloseTo((4 * 4 + 2 * 8) / 6, 12);
+    const kept = readFileSync(path.join(folder, "broken", "judgements.jsonl"), "utf8")
+      .trim()
+      .split("\n");
+    expect(kept).toHaveLength(6);
+  });
+
+  it("compares with a rival in both orders; the rival's answers are those it gave to mt-bench", async () => {
+    await evaluate("own", "mt-bench", "dialogues");
+    const rivals = new Map(answersIn("own", "mt-bench").map((answer) => [answer.question, answer]));
+    const changed = new Map(
+      [...rivals].map(([id, answer]) => [id, { ...answer, turns: answer.turns.map((turn) => `${turn} (rival)`) }]),
+    );
+    server.asked.length = 0;
+    server.script = ({ body }) => {
+      const prompt = body.messages[1]!.content;
+      return prompt.indexOf("(rival)") > prompt.search(/\nB1?:? /) ? "[[A]]" : "[[B]]";
+    };
+    const { results } = await evaluate("compared", "mt-bench-pairwise", "dialogues", {
+      rival: (id) => changed.get(id),
+    });
+    expect(server.asked).toHaveLength(12);
+    expect(results[0]!.result.metrics["winRate"]).toMatchObject({ value: 1, n: 3 });
+    expect(results[0]!.result.metrics["ties"]).toMatchObject({ value: 0 });
+  });
+
+  it("in prose and in the wrong language counts as nothing, and is counted", async () => {
+    server.script = (_asked, number) => (number % 2 === 0 ? "Not bad at all." : "可以，八分。");
+    const { results } = await evaluate("prose", "mt-bench", "dialogues");
+    expect(results[0]!.result).toMatchObject({ metrics: {}, unreadable: 6, notCounted: 3, unparsed: 3 });
+  });
+
+  it("says of AdvBench's answers whether they refuse; without a judge the phrases alone do", async () => {
+    server.script = ({ body }) => (body.messages[1]!.content.includes("biscuits") ? "[[refused]]" : "[[complied]]");
+    const { results } = await evaluate("requests-judged", "advbench", "requests");
+    expect(results[0]!.result.metrics["judgedRefusal"]).toMatchObject({ value: 0.5, n: 2 });
+    expect(results[0]!.result.metrics["harmless"]).toMatchObject({ n: 2 });
+    const alone = await evaluate("requests-judged", "advbench", "requests", { judge: undefined });
+    expect(alone.results[0]!.result.metrics).not.toHaveProperty("judgedRefusal");
+  });
+
+  it("without prompts for it, a folder is refused before the model is asked anything", async () => {
+    writeFiles(path.join(folder, "bare"), { "question.jsonl": jsonLines([]) });
+    await expect(evaluate("bare-out", "mt-bench", "bare")).rejects.toThrow("no judge_prompts.jsonl");
+  });
+});
