@@ -20,7 +20,7 @@ import { openTokenizer, loraShape, stopTokens } from "../experiment/prepare.ts";
 import type { Tokenizer } from "../data/tokenizer.ts";
 import { checkAdapter } from "../model/adapter.ts";
 import type { BaseModel } from "../model/base-model.ts";
-import type { LoraShape } from "../model/language-model.ts";
+import type { LoraShape } from "../model/lora.ts";
 import type { Params } from "../tensor/params.ts";
 import { openDecoder, type Decoder } from "../train/decoder.ts";
 import { ADAPTER_TENSORS, loadAdapter } from "./adapter-files.ts";

@@ -8,7 +8,7 @@ import type { Tokenizer } from "../data/tokenizer.ts";
 import { loraShape, openTokenizer, stopTokens } from "../experiment/prepare.ts";
 import type { AdapterConfig } from "../model/adapter.ts";
 import type { BaseModel } from "../model/base-model.ts";
-import type { LoraShape } from "../model/language-model.ts";
+import type { LoraShape } from "../model/lora.ts";
 import { zerosLike, type Params } from "../tensor/params.ts";
 import { type Decoder, openDecoder } from "../train/decoder.ts";
 import type { Runtime } from "../train/runtime.ts";
