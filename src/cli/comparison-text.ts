@@ -39,15 +39,17 @@ function terminalTable({ title, columns, rows }: ComparisonTable, style: Style):
 export function comparisonMarkdown(
   { tables, notes }: ComparisonTables,
   {
-    warnings,
-    charts,
+    title: heading = "Comparison",
+    warnings = [],
+    charts = [],
   }: {
-    readonly warnings: readonly string[];
-    readonly charts: readonly { readonly file: string; readonly title: string }[];
+    readonly title?: string;
+    readonly warnings?: readonly string[];
+    readonly charts?: readonly { readonly file: string; readonly title: string }[];
   },
 ): string {
   const blocks = [
-    "# Comparison",
+    `# ${markdownText(heading)}`,
     ...warnings.map((warning) => `> **Warning:** ${markdownText(warning)}`),
     ...tables.flatMap(({ title, columns, rows }) => [
       `## ${markdownText(title[0]!.toUpperCase() + title.slice(1))}`,
