@@ -27,7 +27,7 @@ export function memorisationTables(
       ...(canaries.length === 0 ? ["No canaries were planted in this run (data.canaries)."] : [exposureNote(found)]),
       `extracted: records of which, given the question and ${counted(options.prefixTokens, "token")} of the answer, the next ${options.suffixTokens} come out word by word.`,
       `copied: share of the runs of ${options.ngramTokens} tokens in answers to training questions that stand in the client's own training answers, and in answers held out.`,
-      "Below the numbers: 95% bootstrap intervals.",
+      "Ranges are 95% bootstrap intervals; there is none where all that was counted is alike.",
       ...few,
     ],
   };
@@ -113,10 +113,12 @@ function countCell(share: Interval | undefined): Cell {
   if (share === undefined) return MISSING;
   const { value, n, low, high } = share;
   const whole = (part: number): string => `${Math.round(100 * part)}`;
-  return { text: `${Math.round(value * n)} of ${n}`, range: `${whole(low)}–${whole(high)}%` };
+  const text = `${Math.round(value * n)} of ${n}`;
+  return low < high ? { text, range: `${whole(low)}–${whole(high)}%` } : { text };
 }
 
 function intervalCell(interval: Interval | undefined, format: (value: number) => string): Cell {
   if (interval === undefined) return MISSING;
-  return { text: format(interval.value), range: `${format(interval.low)}–${format(interval.high)}` };
+  const { value, low, high } = interval;
+  return low < high ? { text: format(value), range: `${format(low)}–${format(high)}` } : { text: format(value) };
 }

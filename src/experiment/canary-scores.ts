@@ -47,11 +47,13 @@ interface Contest {
   readonly others: readonly (readonly number[])[];
 }
 
+/** An answer may come to the secret in a few more words than it learnt. */
+const SPARE_TOKENS = 16;
+
 export interface CanaryWork {
   readonly prepared: Prepared;
   /** Secrets it is ranked among at most, without its own. */
   readonly candidates: number;
-  readonly maxNewTokens: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -59,11 +61,12 @@ export interface CanaryWork {
 export async function rankCanary(
   canary: Canary,
   adapters: readonly { readonly name: string; readonly decoder: Decoder; readonly params: Params }[],
-  { prepared, candidates, maxNewTokens, signal }: CanaryWork,
+  { prepared, candidates, signal }: CanaryWork,
 ): Promise<CanaryScore[]> {
   const { tokenizer, template, config, model } = prepared;
   const { prompt, own, others } = contestOf(canary, candidates, prepared);
   const asked = encodeMessages([{ role: "user", content: canary.question }], template, tokenizer, config.data);
+  const maxNewTokens = tokenizer.encode(canary.lead + canary.secret).length + SPARE_TOKENS;
   const scores: CanaryScore[] = [];
   for (const { name, decoder, params } of adapters) {
     const [first, ...rest] = await scoreContinuations(decoder, params, prompt, [own, ...others], { signal });
