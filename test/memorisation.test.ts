@@ -36,7 +36,7 @@ const CONFIG = {
 };
 
 /** Nearly half of one client's records: a small model learns them by heart soon. */
-const CANARIES = { clients: ["apples"], count: 3, repeats: [1, 16, 16], digits: 2 };
+const CANARIES = { clients: ["apples"], count: 2, repeats: [1, 32], digits: 2 };
 const planted = (changes: object = {}) => ({ ...CONFIG, data: { ...CONFIG.data, canaries: CANARIES }, ...changes });
 
 function write(name: string, config: object): string {
@@ -70,23 +70,18 @@ beforeAll(() => {
 describe("openfedllm memorisation", () => {
   test("a model that learnt canaries by heart tells them, and the base knows nothing", () => {
     const { canaryScores, canaries } = found("learnt");
-    const often = canaryScores.filter(({ copies, adapter }) => copies === 16 && adapter === "update");
-    expect(often.map(({ rank, extracted, candidates }) => [rank, extracted, candidates])).toEqual([
-      [1, true, 100],
-      [1, true, 100],
-    ]);
-    for (const { bits, answer, secret } of often) {
-      expect(bits).toBeCloseTo(Math.log2(100), 10);
-      expect(answer.endsWith(secret)).toBe(true);
-    }
+    const often = canaryScores.filter(({ copies, adapter }) => copies === 32 && adapter === "update");
+    expect(often).toMatchObject([{ rank: 1, candidates: 100, extracted: true }]);
+    expect(often[0]!.bits).toBeCloseTo(Math.log2(100), 10);
+    expect(often[0]!.answer.endsWith(often[0]!.secret)).toBe(true);
     const base = canaryScores.filter(({ adapter }) => adapter === "base");
-    expect(base.map(({ extracted }) => extracted)).toEqual([false, false, false]);
-    // Chance is 1.44 bits, with a deviation of as much over the root of 3.
-    expect(base.reduce((sum, { bits }) => sum + bits / 3, 0)).toBeLessThan(4);
-    expect(canaries.find(({ copies, adapter }) => copies === 16 && adapter === "update")).toMatchObject({
+    expect(base.map(({ extracted }) => extracted)).toEqual([false, false]);
+    // Chance is 1.44 bits, with a deviation of as much over the root of 2.
+    expect(base.reduce((sum, { bits }) => sum + bits / 2, 0)).toBeLessThan(4);
+    expect(canaries.find(({ copies, adapter }) => copies === 32 && adapter === "update")).toMatchObject({
       client: "apples",
-      canaries: 2,
-      bits: { n: 2 },
+      canaries: 1,
+      bits: { n: 1 },
       extracted: { value: 1 },
     });
   });
@@ -110,7 +105,7 @@ describe("openfedllm memorisation", () => {
   test("writes tables, and the same ones again", () => {
     const report = readFileSync(at("learnt", "memorisation.md"), "utf8");
     expect(report).toMatch(/^# Memorisation in learnt\n/);
-    expect(report).toMatch(/\| apples \| 16 \| 2 \| \d\.\d[^|]* \| 6\.6 \|/);
+    expect(report).toMatch(/\| apples \| 32 \| 1 \| \d\.\d[^|]* \| 6\.6 \|/);
     const before = readFileSync(at("learnt", "memorisation.json"), "utf8");
     const { stdout, stderr } = cli("memorisation", "learnt", ...FLAGS, "--json");
     expect(JSON.parse(stdout)).toEqual(JSON.parse(before));
@@ -121,7 +116,7 @@ describe("openfedllm memorisation", () => {
 
   test("the run's summary says what was planted", () => {
     const { summary } = JSON.parse(readFileSync(at("learnt", "metrics.json"), "utf8"));
-    expect(summary.canaries).toEqual([{ client: "apples", canaries: 3, copies: 33 }]);
+    expect(summary.canaries).toEqual([{ client: "apples", canaries: 2, copies: 33 }]);
   });
 
   test("measures adapters that are named, of other ranks too", () => {
@@ -186,9 +181,9 @@ describe("canaries and the run", () => {
 
   test("a run folder is not gone on with under other canaries", () => {
     run(write("with.yaml", planted()), "with");
-    const { status, stderr } = cli("run", "setup/with.yaml", "--out", "with", "--set", "data.canaries.count=2");
+    const { status, stderr } = cli("run", "setup/with.yaml", "--out", "with", "--set", "data.canaries.count=1");
     expect(status).toBe(2);
-    expect(stderr).toContain("data.canaries.count was 3, is 2");
+    expect(stderr).toContain("data.canaries.count was 2, is 1");
   }, 60_000);
 });
 
@@ -203,7 +198,7 @@ describe("bad input", () => {
 
   test.each([
     ["clients=[aples]", /error: data\.canaries\.clients\[0\] is "aples", and there is no such client/, /'apples'/],
-    ["repeats=20", /error: client apples has 36 records and would get 60 copies of canaries/, /Lower data\.canaries/],
+    ["repeats=20", /error: client apples has 36 records and would get 40 copies of canaries/, /Lower data\.canaries/],
     ["repeats=0", /error: .*data\.canaries\.repeats is 0, expected integer >= 1/, /hint/],
     ["digits=1", /error: .*data\.canaries\.digits is 1, expected integer >= 2, <= 9/, /hint/],
   ])("data.canaries.%s", (setting, error, hint) => {
@@ -240,7 +235,7 @@ describe("bad input", () => {
       refused(["memorisation", "learnt", ...FLAGS], 3, /error: no file apples\.jsonl/, /setup; --paths-from/);
       rmSync(at("learnt", "memorisation.json"));
       expect(cli("memorisation", "learnt", ...FLAGS, "--paths-from", "moved").status).toBe(0);
-      expect(found("learnt").canaryScores).toHaveLength(9);
+      expect(found("learnt").canaryScores).toHaveLength(6);
       cpSync(at("moved"), at("changed"), { recursive: true });
       writeTinyData(at("changed", "extra.jsonl"), "extra", 1);
       appendFileSync(at("changed", "bolts.jsonl"), readFileSync(at("changed", "extra.jsonl")));
