@@ -40,6 +40,33 @@ export type { Exchange } from "./federation/exchange.ts";
 export { memoryExchange } from "./federation/memory-exchange.ts";
 export { sha256 } from "./federation/sha256.ts";
 
+export {
+  bleuOf,
+  corpusBleu,
+  sentenceBleu,
+  textStatistics,
+  type Bleu,
+  type TextBleuOptions,
+} from "./evaluation/bleu.ts";
+export { bleuStatistics, sumBleuStatistics, type BleuStatistics } from "./evaluation/bleu-statistics.ts";
+export {
+  bootstrap,
+  bootstrapMean,
+  pairedDifference,
+  type BootstrapOptions,
+  type Difference,
+  type Interval,
+} from "./evaluation/bootstrap.ts";
+export { classificationReport, type ClassificationReport } from "./evaluation/classification.ts";
+export { dropMetric } from "./evaluation/drop-metric.ts";
+export { meanPassAtK, passAtK, type Attempts } from "./evaluation/pass-at-k.ts";
+export { perplexity, type TextLikelihood } from "./evaluation/perplexity.ts";
+export { preferenceAccuracy } from "./evaluation/preference-accuracy.ts";
+export { rouge, type Rouge, type RougeScore } from "./evaluation/rouge.ts";
+export { conalaScore, concodeScore, type SnippetScore } from "./evaluation/snippet-bleu.ts";
+export { squadMetric, type AnswerScore } from "./evaluation/squad-metric.ts";
+export { lengthControlledWinRate, winRate, type LengthedPreference, type WinRate } from "./evaluation/win-rate.ts";
+
 export { parseExperiment } from "./experiment/parse.ts";
 export type { Platform, RunStore } from "./experiment/ports.ts";
 export { prepareExperiment, type Prepared } from "./experiment/prepare.ts";

@@ -1,0 +1,18 @@
+/**
+ * Share of pairs, 0 to 1, whose chosen answer has the higher score; a pair whose scores differ by less than `tie` counts ½, so that
+ * a model that tells nothing apart is at chance. Throws an Error for no pairs and lists of unlike length.
+ */
+export function preferenceAccuracy(
+  chosen: readonly number[],
+  rejected: readonly number[],
+  { tie = 1e-5 }: { readonly tie?: number } = {},
+): number {
+  if (chosen.length === 0 || chosen.length !== rejected.length) {
+    throw new Error(`${chosen.length} chosen and ${rejected.length} rejected scores cannot be compared`);
+  }
+  const right = chosen.reduce((sum, score, i) => {
+    const margin = score - rejected[i]!;
+    return sum + (Math.abs(margin) < tie ? 0.5 : margin > 0 ? 1 : 0);
+  }, 0);
+  return right / chosen.length;
+}
