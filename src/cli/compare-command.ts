@@ -10,9 +10,10 @@ import { type Comparison, compareRuns, defaultMetric } from "../study/comparison
 import { comparisonCsv, scoresCsv } from "../study/csv.ts";
 import type { StoredRun } from "../study/stored-run.ts";
 import { type CommandContext, DEFAULT_COLUMNS } from "./command-context.ts";
-import { type ComparisonTables, comparisonTables, formatValue } from "./comparison-tables.ts";
-import { comparisonLines, comparisonMarkdown, tableWidth } from "./comparison-text.ts";
+import { comparisonTables, formatValue } from "./comparison-tables.ts";
 import { metricName } from "./quantities.ts";
+import { tablesLines, tablesMarkdown, tableWidth } from "./tables-text.ts";
+import type { Tables } from "./tables.ts";
 import { oneLine, textWidth } from "./text-width.ts";
 
 export interface CompareFlags {
@@ -58,7 +59,7 @@ export async function showComparison(
   const { tables } = fitting(runs, flags, shown, columns ?? MOST_COLUMNS);
   if (after && stderr.columns() !== undefined) stderr.write("\n");
   for (const warning of warnings) stderr.write(`${stderr.style("yellow", "warning:")} ${warning}\n`);
-  const lines = comparisonLines(tables, { style: stdout.style, columns: columns ?? DEFAULT_COLUMNS });
+  const lines = tablesLines(tables, { style: stdout.style, columns: columns ?? DEFAULT_COLUMNS });
   stdout.write(`${lines.join("\n")}\n`);
   if (out === undefined) return;
   const files = filesOf(runs, flags, shown, warnings);
@@ -85,7 +86,7 @@ function fitting(
   flags: CompareFlags,
   { charted, crossed }: Shown,
   columns: number,
-): { readonly comparison: Comparison; readonly tables: ComparisonTables } {
+): { readonly comparison: Comparison; readonly tables: Tables } {
   const made = (options: CompareFlags, notes: readonly string[] = []) => {
     const comparison = chartedFirst(compareRuns(runs, labels(options)), charted);
     return { comparison, tables: comparisonTables(comparison, { matrix: crossed, notes }) };
@@ -153,7 +154,7 @@ function filesOf(
     file: `${chart.name}.svg`,
   }));
   return new Map([
-    ["comparison.md", comparisonMarkdown(tables, { warnings, charts })],
+    ["comparison.md", tablesMarkdown(tables, { heading: "Comparison", warnings, charts })],
     ["comparison.csv", comparisonCsv(whole)],
     ["scores.csv", scoresCsv(whole)],
     ...charts.map(({ file, svg }) => [file, svg] as const),

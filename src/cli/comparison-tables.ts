@@ -4,28 +4,8 @@ import { costOf, type Figure, figure, type Stage, type View, VIEWS } from "../st
 import { matrixOf } from "../study/matrix.ts";
 import { LOSS } from "../study/measure.ts";
 import { formatBytes, formatChange, formatDuration, formatLoss, formatMetric, metricName } from "./quantities.ts";
+import type { Cell, Table, Tables } from "./tables.ts";
 import { oneLine } from "./text-width.ts";
-
-export interface Cell {
-  readonly text: string;
-  /** The lowest and the highest of what the text is the mean of. */
-  readonly range?: string;
-  /** The best of its column. */
-  readonly best?: boolean;
-}
-
-/** A table, to be written for a terminal or as Markdown. */
-export interface ComparisonTable {
-  readonly title: string;
-  readonly columns: readonly { readonly header: string; readonly right: boolean }[];
-  readonly rows: readonly (readonly Cell[])[];
-}
-
-export interface ComparisonTables {
-  readonly tables: readonly ComparisonTable[];
-  /** What the tables' words mean, as far as they occur. */
-  readonly notes: readonly string[];
-}
 
 export interface TableOptions {
   /** Metrics to show every adapter's value of, on every set. */
@@ -40,7 +20,7 @@ const VIEW_HEADERS: Readonly<Record<View, string>> = {
   worst: "worst client",
 };
 
-export function comparisonTables(comparison: Comparison, options: TableOptions): ComparisonTables {
+export function comparisonTables(comparison: Comparison, options: TableOptions): Tables {
   const matrices = options.matrix.map((metric) => matrixTable(comparison, metric));
   const tables = [
     ...comparison.metrics.map((metric) => metricTable(comparison, metric)),
@@ -71,7 +51,7 @@ function linesOf({ bases, groups }: Comparison): Line[] {
   ];
 }
 
-function metricTable(comparison: Comparison, metric: string): ComparisonTable {
+function metricTable(comparison: Comparison, metric: string): Table {
   const lines = linesOf(comparison);
   const views = VIEWS.filter((view) =>
     lines.some(({ group, stage }) => figure(group, metric, view, stage) !== undefined),
@@ -100,7 +80,7 @@ function metricTable(comparison: Comparison, metric: string): ComparisonTable {
   };
 }
 
-function costTable(comparison: Comparison): ComparisonTable {
+function costTable(comparison: Comparison): Table {
   return {
     title: "cost (mean over runs)",
     columns: [...labelColumns(comparison), ...["training", "up", "down"].map((header) => ({ header, right: true }))],
@@ -115,7 +95,7 @@ function costTable(comparison: Comparison): ComparisonTable {
   };
 }
 
-function matrixTable(comparison: Comparison, metric: string): ComparisonTable {
+function matrixTable(comparison: Comparison, metric: string): Table {
   const { sets, rows, best } = matrixOf(comparison, metric);
   return {
     title: `${metricTitle(comparison, metric)}: every adapter on every set`,
@@ -151,7 +131,7 @@ function figureCell(found: Figure | undefined, metric: string, stage: Stage): Ce
   };
 }
 
-function notesOf(comparison: Comparison, matrices: readonly ComparisonTable[]): string[] {
+function notesOf(comparison: Comparison, matrices: readonly Table[]): string[] {
   const { groups, metrics, sets } = comparison;
   const several = groups.some(({ runs }) => runs.length > 1);
   const lost = groups.flatMap(({ runs }) => runs.filter(({ measured }) => !measured));

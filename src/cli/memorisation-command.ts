@@ -6,9 +6,9 @@ import { openRunFolder } from "../node/run-folder.ts";
 import { checkRunFolder, readStoredExperiment } from "../node/stored-experiment.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { type CommandContext, DEFAULT_COLUMNS } from "./command-context.ts";
-import { comparisonLines, comparisonMarkdown } from "./comparison-text.ts";
 import { memorisationTables } from "./memorisation-tables.ts";
 import { withModel } from "./model-command.ts";
+import { tablesLines, tablesMarkdown } from "./tables-text.ts";
 
 export interface MemorisationFlags {
   readonly adapter: readonly string[];
@@ -58,13 +58,17 @@ export async function memorisationCommand(
     return;
   }
   const columns = stdout.columns() ?? DEFAULT_COLUMNS;
-  stdout.write(`${comparisonLines(memorisationTables(found), { style: stdout.style, columns }).join("\n")}\n`);
+  stdout.write(`${tablesLines(memorisationTables(found), { style: stdout.style, columns }).join("\n")}\n`);
 }
 
 async function writeMarkdown(folder: string, found: Memorisation): Promise<void> {
-  const title = `Memorisation in ${path.basename(path.resolve(folder))}`;
+  const heading = `Memorisation in ${path.basename(path.resolve(folder))}`;
   try {
-    const text = comparisonMarkdown(memorisationTables(found, { everyClient: true }), { title });
+    const text = tablesMarkdown(memorisationTables(found, { everyClient: true }), {
+      heading,
+      warnings: [],
+      charts: [],
+    });
     await writeAtomically(path.join(folder, MARKDOWN), text);
   } catch (error) {
     if (errorCode(error) === undefined) throw error;

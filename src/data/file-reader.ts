@@ -9,6 +9,8 @@ export interface FileReader {
   read(path: string): Promise<Uint8Array>;
   /** A file to read parts of; without it, files are read whole. */
   open?(path: string): Promise<OpenFile>;
+  /** The files below a folder, by their names there (`test/a.csv`), sorted; of a file itself that one. */
+  list?(path: string): Promise<readonly DatasetFile[]>;
   /** Fetches a dataset of the Hub: the files of one split, in their order. Without it there are no such datasets. */
   dataset?(ref: DatasetRef): Promise<readonly DatasetFile[]>;
 }
@@ -20,7 +22,7 @@ export interface OpenFile {
 }
 
 export interface DatasetFile {
-  /** In the dataset, for messages. */
+  /** In the dataset or folder, for messages. */
   readonly name: string;
   /** For `read` and `open`. */
   readonly path: string;

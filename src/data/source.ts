@@ -60,10 +60,7 @@ export async function loadRecords(
   options: SourceOptions = {},
 ): Promise<LoadedRecords> {
   const ref = parseDatasetRef(path);
-  const rows =
-    ref === undefined
-      ? await readRows(reader, path, path, options.format)
-      : await datasetRows(reader, ref, (file, name) => readRows(reader, file, name));
+  const rows = await loadRows(reader, path, options.format);
   const { records, problems } = parseRows(rows, { ...ref?.named?.fields, ...options.fields }, options.learnFrom);
   const skip = (options.invalid ?? (ref === undefined ? "refuse" : "skip")) === "skip";
   if (problems.length > 0 && (!skip || records.length === 0)) throw recordError(problems);
@@ -74,6 +71,14 @@ export async function loadRecords(
     records: records.map((record) => ({ ...record, id: `${ref.label}#${record.source.record}` })),
     skipped: problems,
   };
+}
+
+/** The rows of one file or one dataset of the Hub, whatever they hold. */
+export async function loadRows(reader: FileReader, path: string, format?: FormatName): Promise<SourcedRow[]> {
+  const ref = parseDatasetRef(path);
+  return ref === undefined
+    ? readRows(reader, path, path, format)
+    : datasetRows(reader, ref, (file, name) => readRows(reader, file, name));
 }
 
 /** The rows of one file, called `name` in messages. */
@@ -91,10 +96,15 @@ async function readRows(
       await file.close();
     }
   }
+  return FORMATS[format](await readUnpacked(reader, path, name), name);
+}
+
+/** A file's bytes, unpacked where they are gzip's. */
+export async function readUnpacked(reader: FileReader, path: string, name: string = path): Promise<Uint8Array> {
   const stored = await reader.read(path);
   // By content too: a browser unpacks some downloads on its own, and names lie.
   const packed = stored[0] === 0x1f && stored[1] === 0x8b;
-  return FORMATS[format](packed ? await gunzip(stored, name) : stored, name);
+  return packed ? gunzip(stored, name) : stored;
 }
 
 function formatOf(path: string): FormatName {

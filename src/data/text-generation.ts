@@ -5,13 +5,17 @@ import { generate, type FinishReason, type GenerationOptions } from "../train/ge
 import type { Tokenizer } from "./tokenizer.ts";
 
 export interface TextGenerationOptions extends Omit<GenerationOptions, "random" | "isComplete" | "batchSize"> {
-  /** What is drawn follows from it, the prompt's place in the list and the token's in the answer. */
+  /** What is drawn follows from it, the prompt's place in the list (or its number in `draws`) and the token's in the answer. */
   readonly seed: number;
+  /** For prompts that are a part of a longer list: a number for each, which stands for its place. */
+  readonly draws?: readonly number[] | undefined;
   /** An answer ends before the first of these, even where one lies across tokens. */
   readonly stop: readonly string[];
   readonly batchSize?: number | undefined;
   /** Gets each answer piece by piece as it grows; the pieces of a prompt together are its text. */
   readonly onText?: ((piece: string, prompt: number) => void) | undefined;
+  /** Hears of each answer when it is complete. */
+  readonly onAnswer?: (() => void) | undefined;
 }
 
 export interface GeneratedText {
@@ -29,19 +33,20 @@ export async function generateTexts(
   adapter: Params,
   prompts: readonly Int32Array[],
   tokenizer: Pick<Tokenizer, "decode">,
-  { seed, stop, onText, batchSize = BATCH_SIZE, ...options }: TextGenerationOptions,
+  { seed, draws, stop, onText, onAnswer, batchSize = BATCH_SIZE, ...options }: TextGenerationOptions,
 ): Promise<GeneratedText[]> {
   const answers = prompts.map(
     (_, prompt) => new GrowingText(tokenizer, stop, onText && ((piece) => onText(piece, prompt))),
   );
   const reasons: FinishReason[] = [];
-  const random = (prompt: number, position: number) => stream(seed, "generation", prompt, position);
+  const random = (prompt: number, position: number) => stream(seed, "generation", draws?.[prompt] ?? prompt, position);
   const isComplete = (prompt: number): boolean => answers[prompt]!.complete;
   for await (const event of generate(decoder, adapter, prompts, { ...options, batchSize, random, isComplete })) {
     if ("token" in event) answers[event.prompt]!.add(event.token);
     else {
       answers[event.prompt]!.end();
       reasons[event.prompt] = event.finish;
+      onAnswer?.();
     }
   }
   return answers.map(({ text, tokens }, i) => ({ text, tokens, finish: reasons[i]! }));

@@ -1,7 +1,7 @@
 import { type Canary, otherSecrets, recordsOf } from "../data/canaries.ts";
 import type { AnswerContent, DataRecord } from "../data/record.ts";
 import { contextOf, encodeMessages } from "../data/tokens.ts";
-import { bootstrap, type Interval } from "../evaluation/bootstrap.ts";
+import { bootstrapMean, type Interval } from "../evaluation/bootstrap.ts";
 import { exposureOf } from "../evaluation/exposure.ts";
 import type { Params } from "../tensor/params.ts";
 import { scoreContinuations } from "../train/continuations.ts";
@@ -130,8 +130,7 @@ export function summariseCanaries(scores: readonly CanaryScore[], seed: number):
           (score) => score.copies === count && score.adapter === adapter && (client ?? score.client) === score.client,
         );
         if (some.length === 0) return [];
-        const mean = (value: (score: CanaryScore) => number): Interval =>
-          bootstrap(some, (sample) => sample.reduce((sum, score) => sum + value(score), 0) / sample.length, { seed });
+        const mean = (value: (score: CanaryScore) => number): Interval => bootstrapMean(some.map(value), { seed });
         const bits = mean((score) => score.bits);
         const extracted = mean((score) => (score.extracted ? 1 : 0));
         return [{ client, copies: count, adapter, canaries: some.length, bits, extracted }];

@@ -1,4 +1,4 @@
-import { bootstrap, type Interval } from "../evaluation/bootstrap.ts";
+import { bootstrap, bootstrapMean, type Interval } from "../evaluation/bootstrap.ts";
 import { ngramOverlap } from "../evaluation/ngram-overlap.ts";
 import type { Params } from "../tensor/params.ts";
 import type { RandomStream } from "../tensor/random.ts";
@@ -100,7 +100,10 @@ export async function copiedOf(
 /** Share of `true`; undefined for none. */
 export function shareOf(found: readonly boolean[], seed: number): Interval | undefined {
   if (found.length === 0) return undefined;
-  return bootstrap(found, (sample) => sample.filter(Boolean).length / sample.length, { seed });
+  return bootstrapMean(
+    found.map((each) => (each ? 1 : 0)),
+    { seed },
+  );
 }
 
 /** Share of all generated n-grams, answers drawn anew; undefined where no answer has one, or nothing is held out. */

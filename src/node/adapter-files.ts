@@ -13,7 +13,7 @@ import { parseHubModel } from "./hub-model.ts";
 import { exists, readJson } from "./model-files.ts";
 
 const CONFIG = "adapter_config.json";
-const TENSORS = "adapter_model.safetensors";
+export const ADAPTER_TENSORS = "adapter_model.safetensors";
 const PICKLED = "adapter_model.bin";
 
 /**
@@ -25,7 +25,7 @@ export async function loadAdapter(dir: string): Promise<{ config: AdapterConfig;
   const file = path.join(dir, CONFIG);
   if (!(await exists(file))) throw await noAdapter(dir);
   const config = parsePeftConfig(await readJson(file), file);
-  const tensors = path.join(dir, TENSORS);
+  const tensors = path.join(dir, ADAPTER_TENSORS);
   if (!(await exists(tensors))) {
     if (await exists(path.join(dir, PICKLED))) {
       throw new UserError(
@@ -36,7 +36,7 @@ export async function loadAdapter(dir: string): Promise<{ config: AdapterConfig;
         },
       );
     }
-    throw new UserError("model", `no tensors in ${dir}: looked for ${TENSORS}`, {
+    throw new UserError("model", `no tensors in ${dir}: looked for ${ADAPTER_TENSORS}`, {
       hint: "Copy the whole folder of the adapter.",
     });
   }
@@ -85,7 +85,7 @@ function foldersWith(folder: string, file: string): string[] {
 export async function saveAdapter(dir: string, config: AdapterConfig, params: Params, baseName: string): Promise<void> {
   try {
     await mkdir(dir, { recursive: true });
-    await writeAtomically(path.join(dir, TENSORS), encodeSafetensors(toFloat32(params), { format: "pt" }));
+    await writeAtomically(path.join(dir, ADAPTER_TENSORS), encodeSafetensors(toFloat32(params), { format: "pt" }));
     await writeAtomically(path.join(dir, CONFIG), `${JSON.stringify(peftConfig(config, baseName), null, 2)}\n`);
   } catch (cause) {
     throw storageError(dir, "write", cause);

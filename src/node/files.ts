@@ -1,5 +1,5 @@
 import { readdirSync } from "node:fs";
-import { open, readFile } from "node:fs/promises";
+import { open, readdir, readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { datasetHint } from "../data/dataset-ref.ts";
 import type { FileReader } from "../data/file-reader.ts";
@@ -29,6 +29,15 @@ export function fileReader(folder: string = process.cwd(), hub: () => Hub = open
           },
           close: () => handle.close(),
         };
+      }),
+    list: (given) =>
+      reading(folder, given, async (absolute) => {
+        if ((await stat(absolute)).isFile()) return [{ name: path.basename(absolute), path: absolute }];
+        const entries = await readdir(absolute, { recursive: true, withFileTypes: true });
+        const files = entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
+        return files
+          .map((file) => ({ name: path.relative(absolute, file).replaceAll(path.sep, "/"), path: file }))
+          .sort((a, b) => (a.name < b.name ? -1 : 1));
       }),
     dataset: async (ref) => (await fetchDataset(hub(), ref)).files,
   };

@@ -1,5 +1,6 @@
 import type { Params } from "../tensor/params.ts";
 import type { Decoder } from "./decoder.ts";
+import { logProbabilities } from "./likelihood.ts";
 
 interface Node {
   readonly tokens: readonly number[];
@@ -52,7 +53,7 @@ export async function scoreContinuations(
     );
     some.forEach((node, row) => {
       spread(node, results[row]!);
-      cache.lengths[row] = prompt.length;
+      cache.truncate(row, prompt.length);
     });
   }
   return Float64Array.from(leaves, ({ logProbability }) => logProbability);
@@ -82,10 +83,6 @@ function treeOf(continuations: readonly (readonly number[])[]) {
 
 /** Gives what follows a node its log-probability, from the logits after it. */
 function spread({ next, logProbability }: Node, logits: Float32Array): void {
-  let largest = -Infinity;
-  for (const logit of logits) largest = Math.max(largest, logit);
-  let sum = 0;
-  for (const logit of logits) sum += Math.exp(logit - largest);
-  const normaliser = largest + Math.log(sum);
-  for (const [token, child] of next) child.logProbability = logProbability + logits[token]! - normaliser;
+  const after = logProbabilities(logits);
+  for (const [token, child] of next) child.logProbability = logProbability + after(token);
 }

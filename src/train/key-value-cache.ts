@@ -65,7 +65,12 @@ export class KeyValueCache {
   }
 
   clear(row: number): void {
-    this.lengths[row] = 0;
+    this.truncate(row, 0);
+  }
+
+  /** Forgets what a row holds behind its first `length` places. */
+  truncate(row: number, length: number): void {
+    this.lengths[row] = length;
   }
 
   /** Puts the row `from` in the place of the row `to`. */

@@ -1,11 +1,11 @@
 import { plainStyle, type Style } from "./output.ts";
-import type { Cell, ComparisonTable, ComparisonTables } from "./comparison-tables.ts";
+import type { Cell, Table, Tables } from "./tables.ts";
 import { tableLines } from "./table.ts";
 import { textWidth, wrap } from "./text-width.ts";
 
 /** The tables for a terminal; ranges stand below their means. */
-export function comparisonLines(
-  { tables, notes }: ComparisonTables,
+export function tablesLines(
+  { tables, notes }: Tables,
   { style, columns }: { readonly style: Style; readonly columns: number },
 ): string[] {
   return [
@@ -15,11 +15,11 @@ export function comparisonLines(
 }
 
 /** Columns the table takes on a terminal. */
-export function tableWidth(table: ComparisonTable): number {
+export function tableWidth(table: Table): number {
   return Math.max(...terminalTable(table, plainStyle).map(textWidth));
 }
 
-function terminalTable({ title, columns, rows }: ComparisonTable, style: Style): string[] {
+function terminalTable({ title, columns, rows }: Table, style: Style): string[] {
   const cell = ({ text, best }: Cell): string =>
     best === true ? (style === plainStyle ? `*${text}` : style(["bold", "green"], text)) : text;
   const lines = rows.flatMap((row) => [
@@ -36,16 +36,16 @@ function terminalTable({ title, columns, rows }: ComparisonTable, style: Style):
 }
 
 /** The tables as Markdown; ranges stand in brackets behind their means. */
-export function comparisonMarkdown(
-  { tables, notes }: ComparisonTables,
+export function tablesMarkdown(
+  { tables, notes }: Tables,
   {
-    title: heading = "Comparison",
-    warnings = [],
-    charts = [],
+    heading,
+    warnings,
+    charts,
   }: {
-    readonly title?: string;
-    readonly warnings?: readonly string[];
-    readonly charts?: readonly { readonly file: string; readonly title: string }[];
+    readonly heading: string;
+    readonly warnings: readonly string[];
+    readonly charts: readonly { readonly file: string; readonly title: string }[];
   },
 ): string {
   const blocks = [

@@ -1,0 +1,98 @@
+import type { FileReader } from "../data/file-reader.ts";
+import { isRow, place, typeName, type SourcedRow } from "../data/row.ts";
+import { loadRows, readUnpacked } from "../data/source.ts";
+import { UserError } from "../diagnostics/user-error.ts";
+
+/** The data of a benchmark: a local folder or file, or the Hub. */
+export interface BenchmarkData {
+  /** The folder or file that was given; undefined: the Hub. */
+  readonly local: string | undefined;
+  /** Names of the folder's files, those in its folders too (`test/anatomy_test.csv`), sorted; of a file its own name. */
+  files(): Promise<readonly string[]>;
+  /** The rows of one of the `files`. */
+  rows(name: string): Promise<readonly SourcedRow[]>;
+  /** The text of one of the `files`; not every benchmark is a table. */
+  text(name: string, encoding?: "utf-8" | "latin1"): Promise<string>;
+  /** The rows of a dataset of the Hub, `hf:org/name?config=…&split=…`. */
+  hub(ref: string): Promise<readonly SourcedRow[]>;
+}
+
+export function benchmarkData(reader: FileReader, local: string | undefined): BenchmarkData {
+  let listed: Promise<ReadonlyMap<string, string>> | undefined;
+  const list = async (): Promise<ReadonlyMap<string, string>> => {
+    if (local === undefined) return new Map();
+    if (reader.list === undefined) {
+      throw new UserError("data", `${local}: folders cannot be listed here`, { hint: "Take the data from the Hub." });
+    }
+    return new Map((await reader.list(local)).map(({ name, path }) => [name, path]));
+  };
+  const paths = (): Promise<ReadonlyMap<string, string>> => (listed ??= list());
+  const pathOf = async (name: string): Promise<string> => {
+    const path = (await paths()).get(name);
+    if (path === undefined) throw new UserError("data", `${local ?? "the Hub"}: no file ${name}`);
+    return path;
+  };
+  return {
+    local,
+    files: async () => [...(await paths()).keys()],
+    rows: async (name) => loadRows(reader, await pathOf(name)),
+    text: async (name, encoding = "utf-8") => textOf(await readUnpacked(reader, await pathOf(name)), encoding),
+    hub: (ref) => loadRows(reader, ref),
+  };
+}
+
+function textOf(bytes: Uint8Array, encoding: "utf-8" | "latin1"): string {
+  return new TextDecoder(encoding).decode(bytes);
+}
+
+/**
+ * The one file of a benchmark's folder that a pattern names.
+ *
+ * @throws UserError("data") that says what the folder holds instead.
+ */
+export async function oneFile(data: BenchmarkData, pattern: RegExp, called: string): Promise<string> {
+  const all = await data.files();
+  const found = all.filter((name) => pattern.test(name));
+  if (found.length === 1) return found[0]!;
+  if (found.length > 1) {
+    throw new UserError("data", `${data.local}: several files could be ${called}: ${found.slice(0, 5).join(", ")}`, {
+      hint: "Name the one that is meant.",
+    });
+  }
+  const holds =
+    all.length === 0 ? "It is empty." : `It holds ${all.slice(0, 6).join(", ")}${all.length > 6 ? ", …" : ""}.`;
+  throw new UserError("data", `${data.local}: no ${called}`, { hint: holds });
+}
+
+/** The text in a column of a row. @throws UserError("data") that names the columns there are. */
+export function textColumn({ fields, source }: SourcedRow, column: string): string {
+  const value = fields[column];
+  if (typeof value === "string") return value;
+  if (typeof value === "number" || typeof value === "bigint") return String(value);
+  throw missing({ fields, source }, column, "a text");
+}
+
+/** The list of texts in a column of a row. */
+export function listColumn({ fields, source }: SourcedRow, column: string): readonly string[] {
+  const value = fields[column];
+  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
+  throw missing({ fields, source }, column, "a list of texts");
+}
+
+/** The object in a column of a row. */
+export function objectColumn({ fields, source }: SourcedRow, column: string): Readonly<Record<string, unknown>> {
+  const value = fields[column];
+  if (isRow(value)) return value;
+  throw missing({ fields, source }, column, "an object");
+}
+
+function missing({ fields, source }: SourcedRow, column: string, expected: string): UserError {
+  const there = Object.hasOwn(fields, column);
+  return new UserError(
+    "data",
+    there
+      ? `${place(source)}: "${column}" holds ${typeName(fields[column])}, expected ${expected}`
+      : `${place(source)}: no column "${column}", expected ${expected} there`,
+    { hint: `Its columns are ${Object.keys(fields).slice(0, 10).join(", ")}.` },
+  );
+}

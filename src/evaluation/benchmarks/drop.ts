@@ -1,0 +1,110 @@
+import { isRow, place, type SourcedRow } from "../../data/row.ts";
+import { UserError } from "../../diagnostics/user-error.ts";
+import { objectColumn, oneFile, textColumn, type BenchmarkData } from "../benchmark-data.ts";
+import { GREEDY, type Benchmark, type Question } from "../benchmark.ts";
+import { dropMetric } from "../drop-metric.ts";
+
+interface Reading {
+  readonly id: string;
+  /** Passage, question, and where the answer goes. */
+  readonly text: string;
+  /** Each of them a right answer: its spans. */
+  readonly answers: readonly (readonly string[])[];
+}
+
+interface ReadingQuestion extends Question {
+  readonly answers: readonly (readonly string[])[];
+}
+
+const HUB = "hf:ucinlp/drop?split=";
+
+/** Discrete Reasoning Over Paragraphs. */
+export const drop: Benchmark<ReadingQuestion> = {
+  title: "DROP",
+  category: "reasoning",
+  about: "9,536 questions that need counting, sorting or sums over a paragraph; 3 worked examples; official EM and F1",
+  sources: [
+    "Dua et al. 2019, DROP: A Reading Comprehension Benchmark Requiring Discrete Reasoning Over Paragraphs, arXiv 1903.00161",
+    "github.com/allenai/allennlp-reading-comprehension, eval/drop_eval.py: the metric",
+    "github.com/openai/simple-evals, drop_eval.py: three shots, and the data's form",
+  ],
+  data: {
+    hub: "ucinlp/drop",
+    local:
+      "drop_v0_dev.jsonl(.gz) of simple-evals (context, ref_text), or a file with passage, question and answers_spans; drop_v0_train.jsonl(.gz) beside it gives the worked examples, else the last questions of the file do, which are then not asked",
+  },
+  modes: ["generation"],
+  shots: 3,
+  generation: { maxNewTokens: 64, stop: ["\n", "Passage:"], ...GREEDY },
+  metrics: [
+    { name: "f1", title: "F1", unit: "share" },
+    { name: "exactMatch", title: "exact match", unit: "share" },
+  ],
+  async load(data, { shots = 3 }) {
+    const { asked, examples } = await readingsOf(data, shots);
+    const worked = examples.map(({ text, answers }) => `${text} ${answers[0]!.join(", ")}`);
+    return asked.map(({ id, text, answers }) => ({ id, context: { shots: worked }, turns: [text], answers }));
+  },
+  grade({ answers }, { samples: [text = ""] }) {
+    const answer = text.trim();
+    if (answer === "") return { scores: { f1: 0, exactMatch: 0 }, parsed: null, expected: answers[0]!.join(", ") };
+    // An answer in words is one span; several are told by what a list is written with.
+    const best = [[answer], answer.split(/,\s*|\s+and\s+/).filter((span) => span !== "")]
+      .map((spans) => dropMetric(spans, answers))
+      .reduce((a, b) => (b.f1 > a.f1 ? b : a));
+    return { scores: { f1: best.f1, exactMatch: best.exactMatch }, parsed: answer, expected: answers[0]!.join(", ") };
+  },
+};
+
+async function readingsOf(
+  data: BenchmarkData,
+  shots: number,
+): Promise<{ asked: readonly Reading[]; examples: readonly Reading[] }> {
+  if (data.local === undefined) {
+    const examples = shots === 0 ? [] : (await data.hub(`${HUB}train`)).slice(0, shots).map(readingOf);
+    return { asked: (await data.hub(`${HUB}validation`)).map(readingOf), examples };
+  }
+  const files = await data.files();
+  const train = files.find((name) => /train[^/]*\.(jsonl|json|parquet)(\.gz)?$/.test(name));
+  const name =
+    files.length === 1
+      ? files[0]!
+      : await oneFile(data, /(dev|validation)[^/]*\.(jsonl|json|parquet)(\.gz)?$/, "drop_v0_dev.jsonl");
+  const all = (await data.rows(name)).map(readingOf);
+  if (train !== undefined) return { asked: all, examples: (await data.rows(train)).slice(0, shots).map(readingOf) };
+  if (shots >= all.length) {
+    throw new UserError("data", `${data.local}: ${all.length} questions, of which ${shots} would be worked examples`, {
+      hint: "Ask without examples: --shots 0.",
+    });
+  }
+  return { asked: all.slice(0, all.length - shots), examples: all.slice(all.length - shots) };
+}
+
+function readingOf(row: SourcedRow, index: number): Reading {
+  const { fields } = row;
+  if (fields["context"] !== undefined || fields["ref_text"] !== undefined) {
+    const text = textColumn(row, "context").trim();
+    const answers = textColumn(row, "ref_text")
+      .split("|")
+      .map((answer) => [answer.trim()]);
+    return { id: `dev/${index}`, text, answers };
+  }
+  const passage = textColumn(row, "passage");
+  const question = textColumn(row, "question");
+  const { spans } = objectColumn(row, "answers_spans");
+  if (!Array.isArray(spans) || spans.length === 0 || !spans.every((span) => typeof span === "string")) {
+    throw new UserError("data", `${place(row.source)}: "answers_spans" has no list of texts "spans"`);
+  }
+  const id = isRow(fields) && typeof fields["query_id"] === "string" ? fields["query_id"] : `validation/${index}`;
+  return {
+    id,
+    text: `Passage: ${passage.trim()}\nQuestion: ${question.trim()}\nAnswer:`,
+    answers: alternatives(spans as string[]),
+  };
+}
+
+/** The Hub lists a question's annotators one after another: each text is a right answer by itself, and so are all. */
+function alternatives(spans: readonly string[]): string[][] {
+  const one = spans.map((span) => [span]);
+  return spans.length === 1 ? one : [[...new Set(spans)], ...one];
+}

@@ -1,0 +1,15 @@
+import type { Message } from "../data/messages.ts";
+
+/** A model that grades answers. */
+export interface Judge {
+  /** As results name it. */
+  readonly name: string;
+  /**
+   * Its answer to a conversation. The same question is never paid for twice: what was answered before comes from a record.
+   * @throws UserError where it cannot be reached, after retries.
+   */
+  ask(
+    messages: readonly Message[],
+    options: { readonly temperature: number; readonly maxTokens: number },
+  ): Promise<string>;
+}

@@ -1,0 +1,86 @@
+import { bootstrap, bootstrapMean, type Interval } from "./bootstrap.ts";
+import type { Benchmark, Metric } from "./benchmark.ts";
+import type { AnswerRecord, Graded } from "./run-benchmark.ts";
+
+/** What a model came to on a benchmark. */
+export interface BenchmarkResult {
+  readonly questions: number;
+  /** Metric → value with its 95 % bootstrap interval. A metric that no question counts for is absent. */
+  readonly metrics: Readonly<Record<string, Interval>>;
+  /** Group (subject, task, category) → its questions and metrics; empty where a benchmark has no groups. */
+  readonly groups: Readonly<
+    Record<string, { readonly questions: number; readonly metrics: Readonly<Record<string, number>> }>
+  >;
+  /** Answers nothing could be read out of. */
+  readonly unparsed: number;
+  /** Questions without a verdict that counts: a judge's words that cannot be read. */
+  readonly notCounted: number;
+  /** Answers that ended because no more tokens were allowed. */
+  readonly cutOff: number;
+  /** Questions asked with fewer worked examples than wanted, for want of room. */
+  readonly fewerShots: number;
+  readonly tokens: number;
+  readonly seconds: number;
+}
+
+/** What answers follow from, besides the question. Kept beside them, so that answers of another model are never mixed in. */
+export type AnswerSettings = Readonly<Record<string, string | number | null>>;
+
+/** One model's result on one benchmark. */
+export interface StoredResult {
+  /** Key in `BENCHMARKS`. */
+  readonly benchmark: string;
+  readonly model: string;
+  readonly settings: AnswerSettings;
+  readonly result: BenchmarkResult;
+}
+
+export function summarise(
+  benchmark: Benchmark,
+  answers: readonly AnswerRecord[],
+  graded: readonly Graded[],
+  seed: number,
+): BenchmarkResult {
+  const metrics: Record<string, Interval> = {};
+  for (const metric of benchmark.metrics) {
+    const counted = graded.filter((verdict) => counts(metric, verdict));
+    if (counted.length === 0) continue;
+    metrics[metric.name] =
+      metric.ofAll === undefined
+        ? bootstrapMean(
+            counted.map(({ scores }) => scores[metric.name]!),
+            { seed },
+          )
+        : bootstrap(counted, metric.ofAll, { seed });
+  }
+  const groups: Record<string, { questions: number; metrics: Record<string, number> }> = {};
+  for (const group of new Set(graded.flatMap((verdict) => verdict.group ?? []))) {
+    const own = graded.filter((verdict) => verdict.group === group);
+    const values: Record<string, number> = {};
+    for (const metric of benchmark.metrics) {
+      const counted = own.filter((verdict) => counts(metric, verdict));
+      if (counted.length > 0) values[metric.name] = valueOf(metric)(counted);
+    }
+    groups[group] = { questions: own.length, metrics: values };
+  }
+  const sum = (of: (answer: AnswerRecord) => number): number => answers.reduce((all, answer) => all + of(answer), 0);
+  return {
+    questions: graded.length,
+    metrics,
+    groups,
+    unparsed: graded.filter(({ parsed }) => parsed === null).length,
+    notCounted: graded.filter((verdict) => !counts(benchmark.metrics[0]!, verdict)).length,
+    cutOff: answers.filter(({ finish }) => finish.includes("length")).length,
+    fewerShots: answers.filter(({ droppedShots }) => droppedShots > 0).length,
+    tokens: sum(({ tokens }) => tokens),
+    seconds: sum(({ seconds }) => seconds),
+  };
+}
+
+function counts({ name, ofAll }: Metric, { scores }: Graded): boolean {
+  return ofAll !== undefined || scores[name] !== undefined;
+}
+
+function valueOf({ name, ofAll }: Metric): (verdicts: readonly Graded[]) => number {
+  return ofAll ?? ((verdicts) => verdicts.reduce((sum, { scores }) => sum + scores[name]!, 0) / verdicts.length);
+}

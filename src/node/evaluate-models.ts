@@ -1,0 +1,224 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import type { TemplateName } from "../data/template.ts";
+import { UserError } from "../diagnostics/user-error.ts";
+import { benchmarkData } from "../evaluation/benchmark-data.ts";
+import type { AnswerMode, Benchmark, GradingTools } from "../evaluation/benchmark.ts";
+import { BENCHMARKS } from "../evaluation/registry.ts";
+import { respondent, type Respondent } from "../evaluation/respondent.ts";
+import { summarise, type StoredResult } from "../evaluation/results.ts";
+import {
+  askQuestions,
+  gradeAnswers,
+  sampleQuestions,
+  type AnswerRecord,
+  type Numbered,
+} from "../evaluation/run-benchmark.ts";
+import type { Platform } from "../experiment/ports.ts";
+import { openTokenizer, loraShape, stopTokens } from "../experiment/prepare.ts";
+import type { Tokenizer } from "../data/tokenizer.ts";
+import { checkAdapter } from "../model/adapter.ts";
+import type { BaseModel } from "../model/base-model.ts";
+import type { LoraShape } from "../model/language-model.ts";
+import type { Params } from "../tensor/params.ts";
+import { openDecoder, type Decoder } from "../train/decoder.ts";
+import { ADAPTER_TENSORS, loadAdapter } from "./adapter-files.ts";
+import { openAnswerFolder } from "./evaluation-folder.ts";
+
+/** A base with an adapter, or the base alone, by the name that results give it. */
+export interface NamedModel {
+  readonly name: string;
+  /** Folder of a PEFT adapter; undefined: the bare base. */
+  readonly adapter: string | undefined;
+}
+
+export interface EvaluationOptions {
+  /** Reference of the base. */
+  readonly base: string;
+  readonly models: readonly NamedModel[];
+  /** Names in `BENCHMARKS`. */
+  readonly benchmarks: readonly string[];
+  /** Benchmark → its local folder or file; the Hub otherwise. */
+  readonly data: Readonly<Record<string, string>>;
+  /** The evaluation folder. */
+  readonly out: string;
+  /** At most so many questions of each benchmark, the same ones for every model. */
+  readonly limit?: number | undefined;
+  readonly mode?: AnswerMode | undefined;
+  readonly shots?: number | undefined;
+  readonly samples?: number | undefined;
+  readonly temperature?: number | undefined;
+  readonly maxNewTokens?: number | undefined;
+  /** Tokens of prompt and answer together. */
+  readonly maxLength: number;
+  readonly template: TemplateName;
+  readonly system?: string | undefined;
+  readonly seed: number;
+  readonly batchSize?: number | undefined;
+  readonly tools: Omit<GradingTools, "signal">;
+  /** Answers graded at once. */
+  readonly concurrency: number;
+}
+
+export interface EvaluationEvents {
+  readonly onStage: (text: string) => void;
+  readonly onProgress: (what: { benchmark: string; model: string; done: number; of: number; grading: boolean }) => void;
+  readonly onResult: (result: StoredResult) => void;
+  /** Before anything is graded by a judge; an error thrown here ends the work, answers are kept. */
+  readonly beforeGrading?: (what: {
+    benchmark: Benchmark;
+    model: string;
+    questions: readonly Numbered[];
+    answers: readonly AnswerRecord[];
+  }) => Promise<void>;
+}
+
+interface Task {
+  readonly name: string;
+  readonly benchmark: Benchmark;
+  readonly mode: AnswerMode;
+  readonly questions: readonly Numbered[];
+}
+
+/** Puts benchmarks to a base and its adapters; what was answered before in the same folder is not asked again. */
+export async function evaluateModels(
+  options: EvaluationOptions,
+  platform: Platform,
+  events: EvaluationEvents,
+  signal: AbortSignal,
+): Promise<void> {
+  const tasks: Task[] = [];
+  for (const name of options.benchmarks) {
+    events.onStage(`reading ${name}`);
+    tasks.push(await loadTask(name, options, platform));
+  }
+  events.onStage(`opening ${options.base}`);
+  const model = await platform.openModel(options.base);
+  const opened = await openAll(model, options, platform);
+  try {
+    for (const each of opened.models) {
+      for (const task of tasks) await evaluate(each, task, options, events, signal);
+    }
+  } finally {
+    await opened.dispose();
+  }
+}
+
+async function loadTask(name: string, options: EvaluationOptions, { files }: Platform): Promise<Task> {
+  const benchmark = BENCHMARKS[name]!;
+  const mode = options.mode ?? benchmark.modes[0]!;
+  if (!benchmark.modes.includes(mode)) {
+    throw new UserError("config", `${name} cannot be answered by ${mode}, only by ${benchmark.modes.join(" or ")}`, {
+      hint: "Leave --answer-by out, or evaluate it apart.",
+    });
+  }
+  const all = await benchmark.load(benchmarkData(files, options.data[name]), {
+    mode,
+    shots: options.shots,
+    fidelity: options.tools.fidelity,
+  });
+  if (all.length === 0) throw new UserError("data", `${name}: no questions in ${options.data[name] ?? "its dataset"}`);
+  return { name, benchmark, mode, questions: sampleQuestions(all, options.limit, { ...options, benchmark: name }) };
+}
+
+interface OpenedModel {
+  readonly name: string;
+  /** SHA-256 of the adapter's tensors; null: the bare base. */
+  readonly adapterHash: string | null;
+  readonly respondent: () => Promise<Respondent>;
+}
+
+/** Adapters of one shape share a decoder; of the decoders one is open at a time, for each holds the weights. */
+async function openAll(
+  model: BaseModel,
+  options: EvaluationOptions,
+  platform: Platform,
+): Promise<{ models: OpenedModel[]; dispose: () => Promise<void> }> {
+  const tokenizer: Tokenizer = openTokenizer(model);
+  const maxLength = Math.min(options.maxLength, model.config.maxPositions);
+  let current: { key: string; decoder: Decoder } | undefined;
+  const decoderFor = async (lora: LoraShape | undefined): Promise<Decoder> => {
+    const key = JSON.stringify(lora === undefined ? null : { ...lora, modules: [...lora.modules] });
+    if (current?.key !== key) {
+      await current?.decoder.dispose();
+      current = undefined;
+      current = { key, decoder: await openDecoder({ runtime: platform.runtime, ...model, lora, maxLength }) };
+    }
+    return current.decoder;
+  };
+  const models: OpenedModel[] = [];
+  for (const { name, adapter } of options.models) {
+    let lora: LoraShape | undefined;
+    let params: Params = new Map();
+    let adapterHash: string | null = null;
+    if (adapter !== undefined) {
+      const loaded = await loadAdapter(adapter);
+      checkAdapter(loaded.params, loaded.config, model.config, adapter);
+      lora = loraShape(loaded.config, model.config);
+      params = loaded.params;
+      adapterHash = createHash("sha256")
+        .update(await readFile(path.join(adapter, ADAPTER_TENSORS)))
+        .digest("hex");
+    }
+    models.push({
+      name,
+      adapterHash,
+      respondent: async () =>
+        respondent({
+          ...options,
+          decoder: await decoderFor(lora),
+          adapter: params,
+          tokenizer,
+          stopTokens: stopTokens(model, tokenizer),
+        }),
+    });
+  }
+  return { models, dispose: async () => current?.decoder.dispose() };
+}
+
+async function evaluate(
+  { name: model, adapterHash, respondent: open }: OpenedModel,
+  { name, benchmark, mode, questions }: Task,
+  options: EvaluationOptions,
+  events: EvaluationEvents,
+  signal: AbortSignal,
+): Promise<void> {
+  const samples = mode === "likelihood" ? 1 : (options.samples ?? benchmark.samples ?? 1);
+  const place = { out: options.out, benchmark: name, model };
+  const folder = await openAnswerFolder(place, {
+    base: options.base,
+    adapter: adapterHash,
+    template: options.template,
+    system: options.system ?? null,
+    answerBy: mode,
+    shots: options.shots ?? benchmark.shots,
+    samples,
+    temperature: options.temperature ?? null,
+    maxNewTokens: options.maxNewTokens ?? null,
+    maxLength: options.maxLength,
+    seed: options.seed,
+  });
+  const progress = (grading: boolean) => (done: number, of: number) =>
+    events.onProgress({ benchmark: name, model, done, of, grading });
+  const answers = await askQuestions(benchmark, questions, await open(), {
+    ...options,
+    mode,
+    samples,
+    store: folder,
+    onProgress: progress(false),
+    signal,
+  });
+  await events.beforeGrading?.({ benchmark, model, questions, answers });
+  const grading = progress(true);
+  const graded = await gradeAnswers(
+    benchmark,
+    questions,
+    answers,
+    { ...options.tools, signal },
+    { concurrency: options.concurrency, onProgress: (done) => grading(done, questions.length) },
+  );
+  const result = summarise(benchmark, answers, graded, options.seed);
+  await folder.saveVerdicts(graded);
+  events.onResult(await folder.saveResult(result));
+}

@@ -1,0 +1,82 @@
+import type { Params } from "../tensor/params.ts";
+import type { Decoder } from "./decoder.ts";
+import type { KeyValueCache } from "./key-value-cache.ts";
+
+/** How likely each of several answers is to follow a prompt: the sum of its tokens' log-probabilities, nats. */
+export type Likelihoods = (
+  prompt: Int32Array,
+  answers: readonly (readonly number[])[],
+  signal?: AbortSignal,
+) => Promise<{ logProbability: number; tokens: number }[]>;
+
+/** Tokens of a prompt that are read at once, as in `generate`. */
+const PIECE = 256;
+
+/**
+ * Scores answers with the key-value cache: a prompt is read once for all its answers, and what it begins with alike with
+ * the prompt before (worked examples, mostly) is not read again.
+ */
+export function likelihoods(decoder: Decoder, adapter: Params): Likelihoods {
+  /** Row 0 holds the prompt, the others its answers. */
+  let cache: KeyValueCache | undefined;
+  let rows = 0;
+  let capacity = 0;
+  let read: Int32Array = new Int32Array();
+  return async (prompt, answers, signal) => {
+    if (prompt.length === 0) throw new RangeError("likelihoods: a prompt needs at least one token");
+    const longest = answers.reduce((most, { length }) => Math.max(most, length), 0);
+    if (cache === undefined || rows < answers.length + 1 || capacity < prompt.length + longest) {
+      rows = answers.length + 1;
+      capacity = Math.min(decoder.maxLength, Math.max(2 * capacity, prompt.length + longest + PIECE));
+      cache = decoder.openCache(rows, Math.max(capacity, prompt.length + longest));
+      read = new Int32Array();
+    }
+    // The last token is always read: its logits are wanted.
+    let from = 0;
+    while (from < read.length && from < prompt.length - 1 && read[from] === prompt[from]) from++;
+    cache.truncate(0, from);
+    let logits: Float32Array | undefined;
+    read = prompt.slice(0, from);
+    for (let at = from; at < prompt.length; at += PIECE) {
+      signal?.throwIfAborted();
+      [logits] = await decoder.extend(adapter, cache, 0, [prompt.subarray(at, at + PIECE)]);
+    }
+    read = prompt;
+
+    const first = logProbabilities(logits!);
+    const scores = answers.map(([token, ...rest]) => ({
+      logProbability: token === undefined ? 0 : first(token),
+      tokens: token === undefined ? 0 : rest.length + 1,
+    }));
+    // Answers of several tokens go on together, each in its row; the longest first, so that those left are the first rows.
+    const going = answers
+      .map((tokens, answer) => ({ tokens, answer }))
+      .filter(({ tokens }) => tokens.length > 1)
+      .sort((a, b) => b.tokens.length - a.tokens.length || a.answer - b.answer);
+    going.forEach((_, i) => cache!.move(0, i + 1));
+    for (let position = 1; position < longest; position++) {
+      signal?.throwIfAborted();
+      const left = going.filter(({ tokens }) => tokens.length > position);
+      const next = await decoder.extend(
+        adapter,
+        cache,
+        1,
+        left.map(({ tokens }) => [tokens[position - 1]!]),
+      );
+      left.forEach(({ tokens, answer }, i) => {
+        scores[answer]!.logProbability += logProbabilities(next[i]!)(tokens[position]!);
+      });
+    }
+    return scores;
+  };
+}
+
+/** The logarithm of the softmax of logits [vocabulary], token by token. */
+export function logProbabilities(logits: Float32Array): (token: number) => number {
+  let max = -Infinity;
+  for (const logit of logits) if (logit > max) max = logit;
+  let sum = 0;
+  for (const logit of logits) sum += Math.exp(logit - max);
+  const normaliser = max + Math.log(sum);
+  return (token) => logits[token]! - normaliser;
+}
