@@ -59,6 +59,8 @@ export {
 } from "./evaluation/bootstrap.ts";
 export { classificationReport, type ClassificationReport } from "./evaluation/classification.ts";
 export { dropMetric } from "./evaluation/drop-metric.ts";
+export { exposureOf, type Exposure } from "./evaluation/exposure.ts";
+export { ngramOverlap, type NgramOverlap } from "./evaluation/ngram-overlap.ts";
 export { meanPassAtK, passAtK, type Attempts } from "./evaluation/pass-at-k.ts";
 export { perplexity, type TextLikelihood } from "./evaluation/perplexity.ts";
 export { preferenceAccuracy } from "./evaluation/preference-accuracy.ts";
@@ -68,6 +70,7 @@ export { squadMetric, type AnswerScore } from "./evaluation/squad-metric.ts";
 export { lengthControlledWinRate, winRate, type LengthedPreference, type WinRate } from "./evaluation/win-rate.ts";
 
 export { parseExperiment } from "./experiment/parse.ts";
+export { measureMemorisation, type Memorisation, type MemorisationOptions } from "./experiment/memorisation.ts";
 export type { Platform, RunStore } from "./experiment/ports.ts";
 export { prepareExperiment, type Prepared } from "./experiment/prepare.ts";
 export { runExperiment } from "./experiment/run.ts";

@@ -69,10 +69,10 @@ export function makeCanaries({ clients, count, repeats, digits }: CanarySettings
   const asked = new Set<string>();
   return clients.flatMap((client) =>
     Array.from({ length: count }, (_, i): Canary => {
+      const { question, lead } = formOf(client, i, seed);
       for (let attempt = 0; ; attempt++) {
         const random = stream(seed, "canary", client, i, attempt);
         const secret = secretOf(random.integer(10 ** digits), digits);
-        const { question, lead } = FORMS[random.integer(FORMS.length)]!;
         const name = `${oneOf(ONSETS, random)}${oneOf(VOWELS, random)}${oneOf(MIDDLES, random)}${oneOf(ENDINGS, random)}`;
         const canary = {
           client,
@@ -88,6 +88,13 @@ export function makeCanaries({ clients, count, repeats, digits }: CanarySettings
       }
     }),
   );
+}
+
+/** Each form once, in random order, and then again: what form a canary has says nothing of its copies. */
+function formOf(client: string, index: number, seed: number): (typeof FORMS)[number] {
+  const turn = Math.floor(index / FORMS.length);
+  const order = stream(seed, "canary", client, "forms", turn).permutation(FORMS.length);
+  return FORMS[order[index % FORMS.length]!]!;
 }
 
 /** As many training records as the canary has copies, each with an id of its own. */
