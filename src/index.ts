@@ -63,6 +63,8 @@ export { estimateJudging, judgingCost, type JudgePrices, type JudgingEstimate } 
 export type { Judge, JudgeSettings } from "./evaluation/judge.ts";
 export { memoryJudgements, type Judgement, type JudgementStore } from "./evaluation/judgement.ts";
 export { openJudge, type JudgeOptions, type JudgeUsage, type OpenJudge } from "./evaluation/open-judge.ts";
+export { exposureOf, type Exposure } from "./evaluation/exposure.ts";
+export { ngramOverlap, type NgramOverlap } from "./evaluation/ngram-overlap.ts";
 export { meanPassAtK, passAtK, type Attempts } from "./evaluation/pass-at-k.ts";
 export { perplexity, type TextLikelihood } from "./evaluation/perplexity.ts";
 export { preferenceAccuracy } from "./evaluation/preference-accuracy.ts";
@@ -73,6 +75,7 @@ export { squadMetric, type AnswerScore } from "./evaluation/squad-metric.ts";
 export { lengthControlledWinRate, winRate, type LengthedPreference, type WinRate } from "./evaluation/win-rate.ts";
 
 export { parseExperiment } from "./experiment/parse.ts";
+export { measureMemorisation, type Memorisation, type MemorisationOptions } from "./experiment/memorisation.ts";
 export type { Platform, RunStore } from "./experiment/ports.ts";
 export { prepareExperiment, type Prepared } from "./experiment/prepare.ts";
 export { runExperiment } from "./experiment/run.ts";

@@ -55,6 +55,10 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ["npx openfedllm compare runs/quickstart runs/faster"],
     ["npx openfedllm compare runs/sweep --by federation.rounds --matrix --out report"],
   ],
+  memorisation: [
+    ["npx openfedllm memorisation runs/canaries"],
+    ["npx openfedllm memorisation runs/canaries --adapter runs/canaries/adapters/round-0002 --records 100"],
+  ],
   partition: [
     ["npx openfedllm partition examples/quickstart.yaml"],
     ["npx openfedllm partition pooled.yaml --set data.partition.by=dirichlet --set data.partition.alpha=0.1"],

@@ -9,6 +9,7 @@ import type { ConfigFlags } from "./config-command.ts";
 import type { DownloadFlags } from "./download-command.ts";
 import type { EvalFlags } from "./eval-command.ts";
 import type { GenerateFlags } from "./generate-command.ts";
+import type { MemorisationFlags } from "./memorisation-command.ts";
 import type { PartitionFlags } from "./partition-command.ts";
 import type { RunFlags } from "./run-command.ts";
 import type { ScoreFlags } from "./score-command.ts";
@@ -358,6 +359,41 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .option("--out <folder>", "also write the tables as Markdown and CSV and the charts as SVG", textFlag)
     .action(async (folders: string[], flags: CompareFlags) =>
       (await import("./compare-command.ts")).compareCommand(folders, flags, context),
+    );
+
+  const tokensOption = (flags: string, description: string, tokens: number): Option =>
+    advanced(new Option(flags, description).argParser(numberFlag({ integer: true, min: 1 })).default(tokens));
+  program
+    .command("memorisation")
+    .summary("measure what a run's adapters remember of the records they learnt from")
+    .description(
+      "Measures what the adapters of a run remember: how exposed planted secrets are (data.canaries), which records can be extracted, how much of answers is copied from training records.",
+    )
+    .argument("<run>", "run folder, of a finished run or one that was stopped")
+    .addOption(
+      new Option("--adapter <folder>", "adapter to measure in place of the run's own; give it again for more")
+        .argParser(collectTexts)
+        .default([], "none"),
+    )
+    .option(
+      "--paths-from <folder>",
+      "where the paths of the run's configuration start, if not where they did",
+      textFlag,
+    )
+    .addOption(
+      new Option("--records <n>", "training records, and held-out ones, drawn for each client")
+        .argParser(numberFlag({ integer: true, min: 1 }))
+        .default(32),
+    )
+    .addOption(tokensOption("--prefix-tokens <k>", "tokens of an answer that are given", 8))
+    .addOption(tokensOption("--suffix-tokens <m>", "tokens that have to follow as in the record", 16))
+    .addOption(tokensOption("--ngram-tokens <n>", "length of the runs of tokens that count as copied", 8))
+    .addOption(tokensOption("--max-new-tokens <n>", "longest answer", 48))
+    .addOption(tokensOption("--candidates <n>", "other secrets that a secret is ranked among at most", 10_000))
+    .option("--json", "write everything that was found as JSON")
+    .addOption(threadsOption())
+    .action(async (run: string, flags: MemorisationFlags) =>
+      (await import("./memorisation-command.ts")).memorisationCommand(run, flags, context),
     );
 
   program

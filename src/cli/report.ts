@@ -51,6 +51,7 @@ export function reportLines(summary: RunSummary, options: ReportOptions): string
           style("dim", own === undefined ? "adapter" : "adapters"),
           path.join(folder, own === undefined ? "adapter" : CLIENT_ADAPTERS),
         ],
+        ...canaryRow(summary, style),
         [style("dim", "in all"), totals],
       ],
     ),
@@ -60,6 +61,14 @@ export function reportLines(summary: RunSummary, options: ReportOptions): string
       commandLines(command, columns - 2).map((line) => `  ${line}`),
     ),
   ];
+}
+
+function canaryRow({ canaries }: RunSummary, style: Style): string[][] {
+  if (canaries === undefined) return [];
+  const of = canaries.map(
+    ({ client, canaries: planted, copies }) => `${planted} in ${oneLine(client)} (${copies} copies)`,
+  );
+  return [[style("dim", "canaries"), of.join(", ")]];
 }
 
 function ratio({ before, after }: HeldOutResult): number {

@@ -7,6 +7,7 @@ import type { RunSummary } from "../experiment/summary.ts";
 import { readConfigFile } from "../node/config-file.ts";
 import { nodePlatform } from "../node/platform.ts";
 import { openRunFolder } from "../node/run-folder.ts";
+import { keepOrigin } from "../node/stored-experiment.ts";
 import { DEFAULT_COLUMNS, type CommandContext } from "./command-context.ts";
 import { watchInterruption } from "./interruption.ts";
 import { LiveArea } from "./live-area.ts";
@@ -82,6 +83,7 @@ export async function trainIn(
       });
     const store = await openRunFolder(folder);
     try {
+      await keepOrigin(store, folder, baseDir);
       view.begin(runFacts(prepared, folder));
       if (live) status.say("preparing the engine");
       return await runExperiment(prepared, platform, store, {

@@ -32,8 +32,8 @@ function completed(config: z.output<typeof experimentSchema>): ExperimentConfig 
 const MOST_STEP_RECORDS = 1_000_000;
 
 /** What no setting alone says: that two of them do not go together. */
-function contradiction({ data, federation, training }: ExperimentConfig): Problem | undefined {
-  const { clients, train } = data;
+function contradiction({ data, federation, training, objective }: ExperimentConfig): Problem | undefined {
+  const { clients, train, canaries } = data;
   if ((clients === undefined) === (train === undefined)) {
     return {
       message: `give either data.clients or data.train, got ${clients === undefined ? "neither" : "both"}`,
@@ -71,6 +71,12 @@ function contradiction({ data, federation, training }: ExperimentConfig): Proble
     return {
       message: `data.clients[${names.indexOf(name)}] and data.clients[${second}] are both called "${name}"`,
       hint: "Give every client a name of its own.",
+    };
+  }
+  if (canaries !== undefined && OBJECTIVES[objective.name](objective).items !== "example") {
+    return {
+      message: `data.canaries are answers to learn, but objective.name ${objective.name} learns from preferences`,
+      hint: "Plant canaries with objective.name sft, or leave data.canaries out.",
     };
   }
   const stepRecords = training.batchSize * training.gradientAccumulation;

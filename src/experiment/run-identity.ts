@@ -27,12 +27,7 @@ const ARITHMETIC = 1;
  * @throws UserError of kind `config` naming the first settings that differ, `storage` for a damaged `config.json`.
  */
 export async function bindRun(prepared: Prepared, store: RunStore, threads: number): Promise<string> {
-  const run: StoredRun = {
-    config: prepared.config,
-    data: await examplesHash(prepared),
-    model: await hashOf([prepared.model.weights.fingerprint, prepared.model.config]),
-    threads,
-  };
+  const run = await identified(prepared, threads);
   const stored = (await store.readJson("config.json")) as StoredRun | undefined;
   if (stored === undefined) await store.saveJson("config.json", run);
   else if (typeof stored?.config === "object" && stored.config !== null) refuseOther(stored, run);
@@ -43,6 +38,25 @@ export async function bindRun(prepared: Prepared, store: RunStore, threads: numb
   }
   return hashOf([ARITHMETIC, withoutIndifferent(run.config), run.data, run.model]);
 }
+
+async function identified(prepared: Prepared, threads: number): Promise<StoredRun> {
+  return {
+    config: prepared.config,
+    data: await examplesHash(prepared),
+    model: await hashOf([prepared.model.weights.fingerprint, prepared.model.config]),
+    threads,
+  };
+}
+
+/** What of a run's data and base is no longer what its store was bound to, in words. */
+export async function changedSince(prepared: Prepared, store: Pick<RunStore, "readJson">): Promise<string[]> {
+  const stored = (await store.readJson("config.json")) as StoredRun;
+  const now = await identified(prepared, stored.threads);
+  return [...(stored.data === now.data ? [] : [DATA_CHANGED]), ...(stored.model === now.model ? [] : [BASE_CHANGED])];
+}
+
+const DATA_CHANGED = "the data (the files' records have changed)";
+const BASE_CHANGED = "the base model (its weights or its config.json have changed)";
 
 /** sha256 of a JSON value, whatever the order of its keys. */
 function hashOf(value: unknown): Promise<string> {
@@ -60,10 +74,8 @@ export function settingsThatDiffer(stored: ExperimentConfig, config: ExperimentC
 
 function refuseOther(stored: StoredRun, run: StoredRun): void {
   const differences = settingsThatDiffer(stored.config, run.config);
-  if (differences.length === 0 && stored.data !== run.data)
-    differences.push("the data (the files' records have changed)");
-  if (differences.length === 0 && stored.model !== run.model)
-    differences.push("the base model (its weights or its config.json have changed)");
+  if (differences.length === 0 && stored.data !== run.data) differences.push(DATA_CHANGED);
+  if (differences.length === 0 && stored.model !== run.model) differences.push(BASE_CHANGED);
   if (differences.length === 0 && stored.threads !== run.threads) {
     throw new UserError(
       "config",

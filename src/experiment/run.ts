@@ -14,6 +14,7 @@ import { referenceOf } from "../train/reference.ts";
 import { openScorer } from "../train/scorer.ts";
 import type { Runtime } from "../train/runtime.ts";
 import { answerPrompts } from "./answers.ts";
+import { canaryCounts } from "./canaries.ts";
 import { evaluate } from "./evaluate.ts";
 import { localTrainer } from "./local-trainer.ts";
 import { Metrics } from "./metrics.ts";
@@ -163,6 +164,7 @@ export async function runExperiment(
       clientAdapters,
       heldOut: heldOutResults(outcome),
       answers,
+      canaries: prepared.canaries.length === 0 ? undefined : canaryCounts(prepared.canaries),
       supervisedTokens,
       bytesUp,
       bytesDown,

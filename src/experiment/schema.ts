@@ -112,6 +112,28 @@ export const experimentSchema = z.strictObject({
       .describe(
         "Rows that are no usable records: refuse the file, or leave them out and count them. Default: refuse, but skip for datasets of the Hugging Face Hub.",
       ),
+    // Without a default, so that runs that plant none stay what they were.
+    canaries: z
+      .strictObject({
+        clients: z
+          .array(text)
+          .min(1)
+          .describe(
+            "Clients whose training records get made-up secrets, to measure what the model remembers (docs/memorisation.md).",
+          ),
+        count: count.max(1000).default(9).describe("Secrets each of these clients gets."),
+        repeats: z
+          .union([count, z.array(count).min(1)])
+          .default(1)
+          .describe("How often a secret stands in its client's records; numbers of a list are taken in turn."),
+        digits: z
+          .int()
+          .min(2)
+          .max(9)
+          .default(4)
+          .describe("Digits of a secret; 4 make 10,000 possible ones, all of which are ranked."),
+      })
+      .optional(),
   }),
 
   objective: z

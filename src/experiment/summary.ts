@@ -1,3 +1,5 @@
+import type { PlantedCount } from "./canaries.ts";
+
 /** Folder in the run folder that holds the clients' own adapters, where they keep their own. */
 export const CLIENT_ADAPTERS = "client-adapters";
 
@@ -33,6 +35,8 @@ export interface RunSummary {
   readonly clientAdapters?: Readonly<Record<string, string>> | undefined;
   readonly heldOut: readonly HeldOutResult[];
   readonly answers: readonly PromptAnswer[];
+  /** Made-up secrets in the clients' training records (`data.canaries`); absent where there are none. */
+  readonly canaries?: readonly PlantedCount[] | undefined;
   /** Over all updates that clients sent. */
   readonly supervisedTokens: number;
   readonly bytesUp: number;

@@ -19,6 +19,7 @@ export interface RunFolder extends RunStore {
  *
  * ```
  * config.json      the resolved configuration the folder is bound to
+ * origin.json      where the configuration's paths start
  * events.jsonl     everything that happened, a line each
  * metrics.json     losses, held-out losses, bytes, seconds, tokens by round and client
  * adapters/        the adapter before round 1 and after saved rounds, in PEFT's layout
