@@ -1,5 +1,5 @@
 import type { Interval } from "../evaluation/bootstrap.ts";
-import type { LoraShape } from "../model/language-model.ts";
+import type { LoraShape } from "../model/lora.ts";
 import type { Params } from "../tensor/params.ts";
 import { stream } from "../tensor/random.ts";
 import { type Decoder, openDecoder } from "../train/decoder.ts";
