@@ -1,8 +1,8 @@
 import { COMMON_SET } from "../experiment/client-records.ts";
+import { LOSS } from "../experiment/metric-names.ts";
 import { type Comparison, type Group, metricFacts } from "../study/comparison.ts";
 import { costOf, type Figure, figure, type Stage, type View, VIEWS } from "../study/figures.ts";
 import { matrixOf } from "../study/matrix.ts";
-import { LOSS } from "../study/measure.ts";
 import { formatBytes, formatChange, formatDuration, formatLoss, formatMetric, metricName } from "./quantities.ts";
 import { oneLine } from "./text-width.ts";
 
