@@ -151,6 +151,22 @@ function figureCell(found: Figure | undefined, metric: string, stage: Stage): Ce
   };
 }
 
+/** How long runs that stopped early were, and which round was best where one was kept: the tables have the last. */
+function bestNotes({ groups }: Comparison): string[] {
+  return groups.flatMap(({ label, runs }) => {
+    const parts = runs.flatMap(({ seed, stoppedEarly, rounds, best }) => {
+      const stopped = stoppedEarly ? [`stopped after round ${rounds.at(-1)?.round ?? 0}`] : [];
+      const kept =
+        best === undefined
+          ? []
+          : [`best round ${best.round} (${oneLine(metricName(best.metric))} ${formatValue(best.metric, best.value)})`];
+      const facts = [...stopped, ...kept];
+      return facts.length === 0 ? [] : [`${runs.length > 1 ? `seed ${seed} ` : ""}${facts.join(", ")}`];
+    });
+    return parts.length === 0 ? [] : [`${oneLine(label)}: ${parts.join("; ")}.`];
+  });
+}
+
 function notesOf(comparison: Comparison, matrices: readonly ComparisonTable[]): string[] {
   const { groups, metrics, sets } = comparison;
   const several = groups.some(({ runs }) => runs.length > 1);
@@ -177,6 +193,7 @@ function notesOf(comparison: Comparison, matrices: readonly ComparisonTable[]): 
           `${personal.map(({ label }) => oneLine(label)).join("; ")}: each client's own adapter${inCommon ? "; common set: their mean, and lowest–highest of them" : ""}.`,
         ]
       : []),
+    ...bestNotes(comparison),
     ...(matrices.length > 0
       ? [`every adapter on every set: means over seeds${best ? "; the best of each set is marked" : ""}.`]
       : []),

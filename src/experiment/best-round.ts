@@ -108,7 +108,7 @@ export function stopRule(config: ExperimentConfig): StopRule | undefined {
     const { values } = roundValues(by, evaluations);
     if (values.length === 0) throw notMeasured(by, evaluations);
     if (patience === undefined || !hasRunOut(by.metric, values, { patience, minDelta })) return undefined;
-    return { metric: by.metric, patience, best: bestRound(by.metric, values) };
+    return { metric: by.metric, patience, minDelta, best: bestRound(by.metric, values) };
   };
 }
 

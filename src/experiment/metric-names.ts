@@ -8,7 +8,7 @@ export const MARGIN = "margin";
 
 const PAIRED = [ACCURACY, MARGIN, ...REWARDS];
 const CLASSIFIED = [ACCURACY, "macroF1", "weightedF1"];
-const LOWER: readonly string[] = [LOSS, "perplexity"];
+const LOWER: ReadonlySet<string> = new Set([LOSS, "perplexity"]);
 
 /** The metrics a run of a configuration can measure on its held-out records. */
 export function measurableMetrics({ objective, evaluation }: ExperimentConfig): string[] {
@@ -20,5 +20,5 @@ export function measurableMetrics({ objective, evaluation }: ExperimentConfig): 
 export function betterWay(metric: string): "lower" | "higher" | undefined {
   const kind = metric.slice(metric.lastIndexOf("/") + 1);
   if (REWARDS.includes(kind)) return undefined;
-  return LOWER.includes(kind) ? "lower" : "higher";
+  return LOWER.has(kind) ? "lower" : "higher";
 }

@@ -57,7 +57,7 @@ export async function runExperiment(
   const metrics = new Metrics();
   const { rounds } = config.federation;
   const stop = stopRule(config);
-  const ending = { exchange: store.exchange, rounds, ...(stop && { stop }) };
+  const ending = { exchange: store.exchange, rounds, evaluateEvery: config.evaluation.every, ...(stop && { stop }) };
   const holds = await eventsThatHold(store.exchange, !(await isOver(ending)));
   const keepBest = bestKeeper(prepared, store);
   let bests: BestAdapters = {};
@@ -139,7 +139,6 @@ export async function runExperiment(
       minClients: pooled ? 1 : config.federation.minClients,
       learningRate: (round) => SCHEDULES[config.training.schedule](config.training, round, rounds),
       evaluate: async (what) => evaluate(prepared, await scorer.get(), references, what),
-      evaluateEvery: config.evaluation.every,
       async onRound(finished) {
         const { round, adapter, last } = finished;
         const { saveEvery } = config.output;

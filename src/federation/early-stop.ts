@@ -1,4 +1,4 @@
-import { readEvaluation } from "./evaluation.ts";
+import { evaluationDue, readEvaluation } from "./evaluation.ts";
 import type { Exchange } from "./exchange.ts";
 import { cells, type RoundEvaluation } from "./messages.ts";
 
@@ -7,6 +7,8 @@ export interface EarlyStop {
   readonly metric: string;
   /** Evaluations in a row that did not improve. */
   readonly patience: number;
+  /** Only a change by more than this is an improvement. */
+  readonly minDelta: number;
   /** The best of all evaluated rounds; undefined where none gave a number. */
   readonly best: { readonly round: number; readonly value: number } | undefined;
 }
@@ -14,10 +16,11 @@ export interface EarlyStop {
 /** Whether to stop, by the evaluations so far and nothing else: a run that is resumed decides as it did. */
 export type StopRule = (evaluations: readonly RoundEvaluation[]) => EarlyStop | undefined;
 
-/** The evaluations of rounds before `round`, in order. */
-export async function evaluationsBefore(exchange: Exchange, round: number): Promise<RoundEvaluation[]> {
+/** The evaluations of rounds before `round`, made after every so many, in order. */
+export async function evaluationsBefore(exchange: Exchange, round: number, every: number): Promise<RoundEvaluation[]> {
   const found: RoundEvaluation[] = [];
   for (let earlier = 0; earlier < round; earlier++) {
+    if (!evaluationDue(earlier, round, every)) continue;
     const evaluation = await readEvaluation(exchange, earlier);
     if (evaluation !== undefined) found.push(evaluation);
   }

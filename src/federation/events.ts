@@ -94,6 +94,8 @@ export type RunEvent =
       readonly round: number;
       readonly metric: string;
       readonly patience: number;
+      /** Only a change by more than this is an improvement. */
+      readonly minDelta: number;
       /** The best evaluated round, 0 for the base; absent where no evaluation gave a number. */
       readonly bestRound?: number | undefined;
       readonly bestValue?: number | undefined;

@@ -82,13 +82,13 @@ export interface FederationOutcome {
 export async function isOver({
   exchange,
   rounds,
+  evaluateEvery,
   stop,
-}: Pick<FederationOptions, "exchange" | "rounds" | "stop">): Promise<boolean> {
+}: Pick<FederationOptions, "exchange" | "rounds" | "evaluateEvery" | "stop">): Promise<boolean> {
   const round = (await readHead(exchange))?.head.round;
-  if (round === undefined) return false;
+  if (round === undefined || round >= rounds || stop === undefined) return round !== undefined && round >= rounds;
   return (
-    round >= rounds ||
-    (await earlyStop(exchange, round, await evaluationsBefore(exchange, round + 1), stop)) !== undefined
+    (await earlyStop(exchange, round, await evaluationsBefore(exchange, round + 1, evaluateEvery), stop)) !== undefined
   );
 }
 
@@ -112,7 +112,7 @@ export async function runFederation(options: FederationOptions): Promise<Federat
     adapterParameters: parameterCount(options.initialAdapter),
     clients: options.clients,
   });
-  const evaluations = await evaluationsBefore(exchange, first.round);
+  const evaluations = await evaluationsBefore(exchange, first.round, options.evaluateEvery);
   if (resumed && !(await isOver(options))) events.emit({ type: "run-resume", afterRound: first.round });
 
   for (;;) {
