@@ -1,4 +1,5 @@
 import type { RunEvent } from "../federation/events.ts";
+import { earlyStopText } from "./best-round-text.ts";
 import type { LiveArea } from "./live-area.ts";
 import type { Output } from "./output.ts";
 import { roundHeading, roundRow } from "./round-row.ts";
@@ -44,7 +45,8 @@ export function liveView(output: Output, area: LiveArea): RunView {
       if (event.type !== "client-step") phaseStarted = performance.now();
       doing = undefined;
       trained ||= event.type === "round-start";
-      row(progress.apply(event));
+      row(event.type === "early-stop" ? progress.takePending() : progress.apply(event));
+      if (event.type === "early-stop") warn(earlyStopText(event));
       if (event.type === "data-report") reports.push(event);
       if (event.type === "run-start") {
         heading();

@@ -21,8 +21,14 @@ export interface RunStore {
   readonly exchange: Exchange;
   /** The clients' own store, apart from the exchange: what they keep never travels. */
   readonly clientStore: Exchange;
-  /** Opens the durable event log, leaving in it what `holds` says still holds. */
-  openEvents(holds: (event: RunEvent) => boolean): Promise<EventSink & { close(): void }>;
+  /**
+   * Opens the durable event log, leaving in it what `holds` says still holds. `tensorboard`: what it measures is also
+   * written as TensorBoard's event file.
+   */
+  openEvents(
+    holds: (event: RunEvent) => boolean,
+    options: { readonly tensorboard: boolean },
+  ): Promise<EventSink & { close(): void }>;
   /** Writes an adapter under a name (`adapter`, `adapters/round-0003`), whole or not at all; returns where. */
   saveAdapter(name: string, config: AdapterConfig, adapter: Params, base: string): Promise<string>;
   /** Writes a JSON document (`config.json`, `metrics.json`), whole or not at all. */

@@ -21,17 +21,20 @@ const ARITHMETIC = 1;
 
 /**
  * Ties a run store to everything its outcome depends on: settings, data and base model. A new store is given the resolved
- * configuration; one that holds another run is refused. Settings that change nothing in the adapter (which adapters
- * are kept) may differ. Returns the identity.
+ * configuration; one that holds another run is refused. Settings that change nothing in any round (which adapters are
+ * kept, when to stop) may differ; `config.json` says when to stop as it was asked for last. Returns the identity.
  *
  * @throws UserError of kind `config` naming the first settings that differ, `storage` for a damaged `config.json`.
  */
 export async function bindRun(prepared: Prepared, store: RunStore, threads: number): Promise<string> {
+  const { config } = prepared;
   const run = await identified(prepared, threads);
   const stored = (await store.readJson("config.json")) as StoredRun | undefined;
   if (stored === undefined) await store.saveJson("config.json", run);
-  else if (typeof stored?.config === "object" && stored.config !== null) refuseOther(stored, run);
-  else {
+  else if (typeof stored?.config === "object" && stored.config !== null) {
+    refuseOther(stored, run);
+    if (stopsOtherwise(stored.config, config)) await store.saveJson("config.json", run);
+  } else {
     throw new UserError("storage", "config.json of the run folder is damaged: it holds no configuration", {
       hint: "Put the file back from a copy, or start the run in a new folder.",
     });
@@ -94,8 +97,15 @@ function refuseOther(stored: StoredRun, run: StoredRun): void {
   );
 }
 
-function withoutIndifferent({ runtime: _runtime, output: _output, ...config }: ExperimentConfig): object {
-  return config;
+/** Whether the run may stop early at another round: an earlier stop is then not its end for good. */
+export function stopsOtherwise(stored: ExperimentConfig, config: ExperimentConfig): boolean {
+  const of = ({ evaluation: { earlyStopping, best } }: ExperimentConfig): object => ({ earlyStopping, best });
+  return differing(of(stored), of(config)).length > 0;
+}
+
+function withoutIndifferent({ runtime: _runtime, output: _output, evaluation, ...config }: ExperimentConfig): object {
+  const { best: _best, earlyStopping: _earlyStopping, ...measured } = evaluation;
+  return { ...config, evaluation: measured };
 }
 
 /** `path: before -> now` for every leaf that is not the same. */

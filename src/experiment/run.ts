@@ -4,7 +4,7 @@ import { clientMemory } from "../federation/client-memory.ts";
 import { eventsThatHold } from "../federation/resume.ts";
 import { scoresBySet } from "../federation/evaluation.ts";
 import { keySegment } from "../federation/exchange.ts";
-import { type FederationOutcome, runFederation } from "../federation/run.ts";
+import { type FederationOutcome, isOver, runFederation } from "../federation/run.ts";
 import { SCHEDULES } from "../optim/schedule.ts";
 import { initAdapter } from "../model/adapter.ts";
 import type { Params } from "../tensor/params.ts";
@@ -14,15 +14,23 @@ import { referenceOf } from "../train/reference.ts";
 import { openScorer } from "../train/scorer.ts";
 import type { Runtime } from "../train/runtime.ts";
 import { answerPrompts } from "./answers.ts";
+import { stopRule } from "./best-round.ts";
 import { canaryCounts } from "./canaries.ts";
 import { evaluate } from "./evaluate.ts";
+import { bestKeeper } from "./keep-best.ts";
 import { localTrainer } from "./local-trainer.ts";
 import { Metrics } from "./metrics.ts";
 import type { Platform, RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
 import { referenceCache } from "./reference-cache.ts";
 import { bindRun } from "./run-identity.ts";
-import { CLIENT_ADAPTERS, type HeldOutResult, type PromptAnswer, type RunSummary } from "./summary.ts";
+import {
+  type BestAdapters,
+  CLIENT_ADAPTERS,
+  type HeldOutResult,
+  type PromptAnswer,
+  type RunSummary,
+} from "./summary.ts";
 
 export interface RunOptions {
   /** Every event as it happens, also those of a resumed part. */
@@ -48,14 +56,19 @@ export async function runExperiment(
   const identity = await bindRun(prepared, store, platform.threads);
   const earlier = (await store.readJson("metrics.json")) as { summary?: RunSummary } | undefined;
   const metrics = new Metrics();
-  const holds = await eventsThatHold(store.exchange);
+  const { rounds } = config.federation;
+  const stop = stopRule(config);
+  const ending = { exchange: store.exchange, rounds, evaluateEvery: config.evaluation.every, ...(stop && { stop }) };
+  const holds = await eventsThatHold(store.exchange, !(await isOver(ending)));
+  const keepBest = bestKeeper(prepared, store);
+  let bests: BestAdapters = {};
   let saved = -1;
   const log = await store.openEvents((event) => {
     const kept = holds(event);
     if (kept) metrics.fold(event);
     if (kept && event.type === "adapter-saved") saved = Math.max(saved, event.round);
     return kept;
-  });
+  }, config.output);
   const emit = (event: RunEvent): void => {
     log.emit(event);
     metrics.fold(event);
@@ -106,12 +119,11 @@ export async function runExperiment(
     for (const { name, report } of clients) emit({ type: "data-report", client: name, ...report });
     await saveAdapter(0, initialAdapter);
     const byName = new Map(trainers.map((trainer) => [trainer.name, trainer]));
-    const { rounds } = config.federation;
     const perRound = Math.min(config.federation.clientsPerRound ?? clients.length, clients.length);
     const pooled = algorithm.data === "pooled";
     const share = pooled ? { clients: perRound, of: clients.length } : undefined;
     const outcome = await runFederation({
-      exchange: store.exchange,
+      ...ending,
       algorithm,
       fidelity: config.fidelity,
       trainer: localTrainer(engine.get, config, trainingItems, share),
@@ -119,7 +131,6 @@ export async function runExperiment(
       initialAdapter,
       config: identity,
       seed: config.seed,
-      rounds,
       clients: trainers.map(({ name, train }) => ({
         name,
         records: train.length,
@@ -129,13 +140,14 @@ export async function runExperiment(
       minClients: pooled ? 1 : config.federation.minClients,
       learningRate: (round) => SCHEDULES[config.training.schedule](config.training, round, rounds),
       evaluate: async (what) => evaluate(prepared, await scorer.get(), references, what),
-      evaluateEvery: config.evaluation.every,
-      async onRound(round, adapter) {
+      async onRound(finished) {
+        const { round, adapter, last } = finished;
         const { saveEvery } = config.output;
-        const kept = round === rounds || (saveEvery > 0 && round % saveEvery === 0);
+        const kept = last || (saveEvery > 0 && round % saveEvery === 0);
         // Where every client has an adapter of its own the common one stays what it was.
         if (kept && algorithm.ownAdapter === undefined) await saveAdapter(round, adapter);
-        await store.saveJson("metrics.json", { rounds: metrics.rounds(), totals: metrics.totals() });
+        bests = await keepBest(finished);
+        await store.saveJson("metrics.json", { rounds: metrics.rounds(), totals: metrics.totals(), ...bests });
       },
       events: { emit, flush: () => log.flush() },
       ...(options.signal && { signal: options.signal }),
@@ -158,10 +170,13 @@ export async function runExperiment(
     await scorer.dispose();
     const answers = kept ?? (await answer(prepared, platform.runtime, initialAdapter, outcome, options.signal));
     const { supervisedTokens, bytesUp, bytesDown, seconds } = metrics.totals();
+    const played = outcome.head.round;
     const summary: RunSummary = {
-      rounds,
+      rounds: played,
+      ...(played < rounds && { plannedRounds: rounds }),
       adapter: outcome.head.adapter,
       clientAdapters,
+      ...bests,
       heldOut: heldOutResults(outcome),
       answers,
       canaries: prepared.canaries.length === 0 ? undefined : canaryCounts(prepared.canaries),
@@ -170,7 +185,7 @@ export async function runExperiment(
       bytesDown,
       seconds,
     };
-    await store.saveJson("metrics.json", { rounds: metrics.rounds(), totals: metrics.totals(), summary });
+    await store.saveJson("metrics.json", { rounds: metrics.rounds(), totals: metrics.totals(), ...bests, summary });
     return summary;
   } finally {
     log.close();

@@ -242,6 +242,29 @@ export const experimentSchema = z.strictObject({
         ),
       prompts: z.array(text).default([]).describe("Prompts answered by the base and by the final adapter, greedily."),
       maxNewTokens: count.default(96).describe("Longest answer to a prompt, in tokens."),
+      best: z
+        .strictObject({
+          metric: text
+            .optional()
+            .describe(
+              "Keep the adapter of the best evaluated round in best/, best by this metric: loss, accuracy, margin, …. Default with earlyStopping: loss; without: nothing is kept.",
+            ),
+          over: z
+            .enum(["common", "clients"])
+            .optional()
+            .describe(
+              "Where that metric is taken: on the common set, or as the mean over the clients' own sets. Default: the common set where there is one.",
+            ),
+        })
+        .prefault({}),
+      earlyStopping: z
+        .strictObject({
+          patience: count
+            .optional()
+            .describe("Stop after so many evaluations in a row without improvement of best.metric; default: never."),
+          minDelta: z.number().min(0).default(0).describe("Only a change by more than this is an improvement."),
+        })
+        .prefault({}),
     })
     .prefault({}),
 
@@ -250,6 +273,10 @@ export const experimentSchema = z.strictObject({
       saveEvery: natural
         .default(0)
         .describe("Keep the adapter after every so many rounds; the first and the last are always kept."),
+      tensorboard: z
+        .boolean()
+        .default(false)
+        .describe("Write what is measured as a TensorBoard event file, in tensorboard/."),
     })
     .prefault({}),
 

@@ -88,6 +88,18 @@ export type RunEvent =
       readonly records: number;
       readonly seconds: number;
     }
+  /** The run ends with this round, as `patience` evaluations in a row did not improve. */
+  | {
+      readonly type: "early-stop";
+      readonly round: number;
+      readonly metric: string;
+      readonly patience: number;
+      /** Only a change by more than this is an improvement. */
+      readonly minDelta: number;
+      /** The best evaluated round, 0 for the base; absent where no evaluation gave a number. */
+      readonly bestRound?: number | undefined;
+      readonly bestValue?: number | undefined;
+    }
   | { readonly type: "adapter-saved"; readonly round: number; readonly path: string }
   /** Records that were cut to the window, or dropped for having nothing to learn from, counted a client. */
   | {
@@ -101,6 +113,7 @@ export type RunEvent =
     }
   | {
       readonly type: "run-end";
+      /** Those that were played: fewer than planned after an `early-stop`. */
       readonly rounds: number;
       /** sha256 of the final adapter's tensors, as stored in the exchange. */
       readonly adapter: string;
