@@ -71,8 +71,8 @@ async function evaluate(
         onStage: () => {},
         onProgress: () => {},
         onResult: (result) => results.push(result),
-        beforeGrading: async ({ benchmark, questions, answers }) => {
-          estimates.push(await estimateJudging(benchmark, questions, answers, { ...granted, judge }));
+        beforeGrading: async ({ task, answers }) => {
+          estimates.push(await estimateJudging(task.benchmark, task.questions, answers, { ...granted, judge }));
         },
       },
       new AbortController().signal,

@@ -9,6 +9,7 @@ import {
   type RunSummary,
 } from "../experiment/summary.ts";
 import { progressBar } from "./bar.ts";
+import { benchmarkLines } from "./benchmark-text.ts";
 import { bestText } from "./best-round-text.ts";
 import type { Style } from "./output.ts";
 import {
@@ -49,6 +50,7 @@ export function reportLines(summary: RunSummary, options: ReportOptions): string
   return [
     ...heldOutTable(summary.heldOut, style),
     ...metricsTable(summary.heldOut, style),
+    ...benchmarkLines(summary.benchmarks ?? [], style),
     ...summary.answers.flatMap((answer) => answerLines(answer, columns, style)),
     "",
     ...tableLines(

@@ -37,6 +37,7 @@ export function roundValues(
   evaluations: readonly RoundEvaluation[],
   client?: string,
 ): { readonly over: Over; readonly values: readonly RoundValue[] } {
+  if (metric.includes("/")) return { over: "common", values: benchmarkValues(metric, evaluations, client) };
   const taken = evaluations.map(({ round, scores }) => {
     const of = (set: string): boolean => client === undefined || set === client || set === COMMON_SET;
     const whose = (scored: string | undefined): boolean =>
@@ -55,6 +56,18 @@ export function roundValues(
     return own.length === 0 ? [] : [{ round, value: own.reduce((sum, { value }) => sum + value, 0) / own.length }];
   });
   return { over: chosen, values };
+}
+
+/** `gsm8k/exactMatch`: the global adapter's or, where clients keep their own, one client's or the mean of all. */
+function benchmarkValues(metric: string, evaluations: readonly RoundEvaluation[], client?: string): RoundValue[] {
+  const [benchmark, name] = [metric.slice(0, metric.indexOf("/")), metric.slice(metric.indexOf("/") + 1)];
+  return evaluations.flatMap(({ round, benchmarks = [] }) => {
+    const values = benchmarks
+      .filter((score) => score.benchmark === benchmark)
+      .filter((score) => client === undefined || score.client === undefined || score.client === client)
+      .flatMap(({ metrics }) => metrics[name] ?? []);
+    return values.length === 0 ? [] : [{ round, value: values.reduce((sum, value) => sum + value, 0) / values.length }];
+  });
 }
 
 function valueOf({ loss, metrics }: EvaluationScore, metric: string): number | undefined {
@@ -114,7 +127,7 @@ export function stopRule(config: ExperimentConfig): StopRule | undefined {
 
 function notMeasured({ metric, over }: BestBy, evaluations: readonly RoundEvaluation[]): UserError {
   const scores = evaluations.flatMap((evaluation) => evaluation.scores);
-  if (scores.length === 0) {
+  if (scores.length === 0 && !metric.includes("/")) {
     return new UserError(
       "config",
       `there is no best round by ${metric}: nothing is measured, as no record is held out`,

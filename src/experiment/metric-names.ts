@@ -1,3 +1,4 @@
+import { BENCHMARKS } from "../evaluation/registry.ts";
 import type { ExperimentConfig } from "./schema.ts";
 
 export const LOSS = "loss";
@@ -14,6 +15,13 @@ const LOWER: ReadonlySet<string> = new Set([LOSS, "perplexity"]);
 export function measurableMetrics({ objective, evaluation }: ExperimentConfig): string[] {
   const paired = objective.name === "sft" ? [] : PAIRED;
   return [...new Set([LOSS, ...paired, ...(evaluation.labels === undefined ? [] : CLASSIFIED)])];
+}
+
+/** The metrics of a run's benchmarks, such as `gsm8k/exactMatch`. */
+export function benchmarkMetrics({ evaluation }: ExperimentConfig): string[] {
+  return evaluation.benchmarks.flatMap(({ name }) =>
+    BENCHMARKS[name]!.metrics.map((metric) => `${name}/${metric.name}`),
+  );
 }
 
 /** Whose values are better; undefined where neither way is. What stands before a slash (`gsm8k/accuracy`) says nothing. */

@@ -3,7 +3,7 @@ import { UserError } from "../diagnostics/user-error.ts";
 import { nearest } from "../diagnostics/nearest.ts";
 import { OBJECTIVES } from "../train/objective-registry.ts";
 import { explainAll, type Problem } from "./explain.ts";
-import { betterWay, measurableMetrics } from "./metric-names.ts";
+import { benchmarkMetrics, betterWay, measurableMetrics } from "./metric-names.ts";
 import { experimentSchema, type ExperimentConfig } from "./schema.ts";
 
 /**
@@ -99,12 +99,12 @@ function contradiction(config: ExperimentConfig): Problem | undefined {
   return participation(federation, clients?.length ?? federation.clients) ?? unusableBest(config);
 }
 
-/** What is wrong with choosing a best round. A metric with a slash is a benchmark's; whether there is such the first evaluation says. */
+/** What is wrong with choosing a best round. A metric with a slash is a benchmark's. */
 function unusableBest(config: ExperimentConfig): Problem | undefined {
   const { best, earlyStopping, every } = config.evaluation;
   const { metric, over } = best;
-  const measurable = measurableMetrics(config);
-  if (metric !== undefined && !metric.includes("/") && !measurable.includes(metric)) {
+  const measurable = [...measurableMetrics(config), ...benchmarkMetrics(config)];
+  if (metric !== undefined && !measurable.includes(metric)) {
     const near = nearest(metric, measurable);
     return {
       message: `evaluation.best.metric is "${metric}", which this run does not measure`,

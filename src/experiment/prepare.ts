@@ -16,6 +16,7 @@ import type { Example, PairExample, TrainingItem } from "../train/example.ts";
 import type { Objective } from "../train/objective.ts";
 import { OBJECTIVES } from "../train/objective-registry.ts";
 import { canaryCounts, plantCanaries } from "./canaries.ts";
+import { loadRunBenchmarks, type RunBenchmark } from "./benchmarks.ts";
 import { loadClientRecords, loadCommonRecords } from "./client-records.ts";
 import { inertSettings } from "./inert-settings.ts";
 import type { Platform } from "./ports.ts";
@@ -60,6 +61,7 @@ export interface Prepared {
   readonly algorithm: Algorithm;
   /** The common held-out set; empty where none is configured. */
   readonly common: HeldOut;
+  readonly benchmarks: readonly RunBenchmark[];
   /** What was planted in the clients' training records; their copies are the last of these. */
   readonly canaries: readonly Canary[];
 }
@@ -86,6 +88,7 @@ export async function prepareExperiment(
     onNote?.(`note: ${planted} canaries, ${copies} copies in all, are added to the records of client ${client}`);
   }
   const commonRecords = await loadCommonRecords(config, platform.files, records, onNote);
+  const benchmarks = await loadRunBenchmarks(config, platform.files, onProgress);
   onProgress?.(`opening ${config.model.base}`);
   const model = await platform.openModel(config.model.base);
   const { maxLength } = config.data;
@@ -170,7 +173,20 @@ export async function prepareExperiment(
   }
   const algorithm = ALGORITHMS[config.federation.algorithm]({ ...config.federation, fidelity: config.fidelity });
   const trainers = algorithm.data === "pooled" ? [pooled(clients)] : clients;
-  return { config, model, tokenizer, template, lora, objective, clients, trainers, algorithm, common, canaries };
+  return {
+    config,
+    model,
+    tokenizer,
+    template,
+    lora,
+    objective,
+    clients,
+    trainers,
+    algorithm,
+    common,
+    benchmarks,
+    canaries,
+  };
 }
 
 /** A canary that is cut has lost its secret, which stands at its end. */

@@ -17,6 +17,8 @@ import { answerPrompts } from "./answers.ts";
 import { stopRule } from "./best-round.ts";
 import { canaryCounts } from "./canaries.ts";
 import { evaluate } from "./evaluate.ts";
+import { checkGrading, type RunGrading } from "./benchmarks.ts";
+import { putBenchmarks } from "./put-benchmarks.ts";
 import { bestKeeper } from "./keep-best.ts";
 import { localTrainer } from "./local-trainer.ts";
 import { Metrics } from "./metrics.ts";
@@ -25,6 +27,7 @@ import type { Prepared } from "./prepare.ts";
 import { referenceCache } from "./reference-cache.ts";
 import { bindRun } from "./run-identity.ts";
 import {
+  type BenchmarkChange,
   type BestAdapters,
   CLIENT_ADAPTERS,
   type HeldOutResult,
@@ -38,6 +41,8 @@ export interface RunOptions {
   /** One line about long work between events. */
   readonly onProgress?: (message: string) => void;
   readonly signal?: AbortSignal;
+  /** What grading benchmarks may use besides the answers; default: neither runs code nor asks a judge. */
+  readonly grading?: RunGrading;
 }
 
 /**
@@ -53,6 +58,8 @@ export async function runExperiment(
   options: RunOptions = {},
 ): Promise<RunSummary> {
   const { config, model, lora, objective, clients, trainers, algorithm } = prepared;
+  const { grading = {} } = options;
+  checkGrading(config, grading);
   const identity = await bindRun(prepared, store, platform.threads);
   const earlier = (await store.readJson("metrics.json")) as { summary?: RunSummary } | undefined;
   const metrics = new Metrics();
@@ -139,7 +146,16 @@ export async function runExperiment(
       clientsPerRound: pooled ? 1 : perRound,
       minClients: pooled ? 1 : config.federation.minClients,
       learningRate: (round) => SCHEDULES[config.training.schedule](config.training, round, rounds),
-      evaluate: async (what) => evaluate(prepared, await scorer.get(), references, what),
+      evaluate: async (what) => {
+        const scores = await evaluate(prepared, await scorer.get(), references, what);
+        const benchmarks = await putBenchmarks(prepared, what, {
+          runtime: platform.runtime,
+          grading,
+          openAnswers: (...place) => store.openAnswers(...place),
+          onProgress: options.onProgress,
+        });
+        return { scores, ...(benchmarks && { benchmarks }) };
+      },
       async onRound(finished) {
         const { round, adapter, last } = finished;
         const { saveEvery } = config.output;
@@ -178,6 +194,7 @@ export async function runExperiment(
       clientAdapters,
       ...bests,
       heldOut: heldOutResults(outcome),
+      benchmarks: benchmarkResults(outcome),
       answers,
       canaries: prepared.canaries.length === 0 ? undefined : canaryCounts(prepared.canaries),
       supervisedTokens,
@@ -231,6 +248,27 @@ function heldOutResults({ evaluations }: FederationOutcome): HeldOutResult[] {
       ),
     }),
   );
+}
+
+/** Of each benchmark its first and its last score. */
+function benchmarkResults({ evaluations }: FederationOutcome): BenchmarkChange[] | undefined {
+  const all = evaluations.flatMap(({ benchmarks = [] }) => benchmarks);
+  if (all.length === 0) return undefined;
+  const names = [...new Set(all.map(({ benchmark }) => benchmark))];
+  return names.flatMap((name) => {
+    const own = all.filter(({ benchmark }) => benchmark === name);
+    const base = own[0]!;
+    return [...new Set(own.map(({ client }) => client))].flatMap((client): BenchmarkChange[] => {
+      // Before training clients have no adapters of their own: what they began with is the base.
+      const last = own.findLast((score) => score.client === client)!;
+      if (client === undefined && own.some((score) => score.client !== undefined)) return [];
+      const metrics = Object.entries(last.metrics).map(([metric, after]) => [
+        metric,
+        { before: base.metrics[metric] ?? Number.NaN, after },
+      ]);
+      return [{ benchmark: name, client, questions: last.questions, metrics: Object.fromEntries(metrics) }];
+    });
+  });
 }
 
 async function answer(

@@ -75,6 +75,16 @@ export class ScalarFold {
           { tag: `seconds/evaluation/${scored}`, step: round, value: seconds },
         ];
       }
+      case "benchmark-end": {
+        this.#elapsed += event.seconds;
+        const { benchmark, client, round, metrics } = event;
+        const whose = client === undefined ? "" : `/${client}`;
+        return Object.entries(metrics).map(([name, value]) => ({
+          tag: `benchmark/${benchmark}/${name}${whose}`,
+          step: round,
+          value: number(value),
+        }));
+      }
       case "reference-end":
         this.#elapsed += event.seconds;
         return [];

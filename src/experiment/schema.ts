@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { BENCHMARKS } from "../evaluation/registry.ts";
 import { ALGORITHMS } from "../algorithms/registry.ts";
 import { FIDELITIES, WEIGHTINGS } from "../algorithms/settings.ts";
 import { PARTITIONERS } from "../data/partition.ts";
@@ -239,6 +240,30 @@ export const experimentSchema = z.strictObject({
         .optional()
         .describe(
           "Answers to choose from: held-out records whose answer is one of them are classified by likelihood (accuracy, F1).",
+        ),
+      benchmarks: z
+        .array(
+          z.strictObject({
+            name: names(BENCHMARKS).describe("Which; `openfedllm eval --list` says what each is."),
+            data: text.optional().describe("Local folder or file of its data; default: the Hugging Face Hub."),
+            limit: count.optional().describe("At most this many questions, drawn by the seed."),
+            every: count
+              .default(1)
+              .describe(
+                "Of the evaluated rounds only every so manyth round; also before the first and after the last.",
+              ),
+            shots: natural.optional().describe("Worked examples before each question; default: as the authors do."),
+            answerBy: z
+              .enum(["likelihood", "generation"])
+              .optional()
+              .describe("Take the likeliest option, or read the answer out of words; default: the benchmark's."),
+            maxNewTokens: count.optional().describe("Longest answer; default: the benchmark's."),
+            maxLength: z.int().min(8).default(2048).describe("Question and answer together, in tokens."),
+          }),
+        )
+        .default([])
+        .describe(
+          "Benchmarks put to the adapter in evaluated rounds (to every client's own, where clients keep their own).",
         ),
       prompts: z.array(text).default([]).describe("Prompts answered by the base and by the final adapter, greedily."),
       maxNewTokens: count.default(96).describe("Longest answer to a prompt, in tokens."),

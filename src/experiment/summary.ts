@@ -42,6 +42,14 @@ export interface HeldOutResult {
   readonly metrics: Readonly<Record<string, { readonly before: number; readonly after: number }>>;
 }
 
+/** A benchmark's metrics with the base alone and with the final adapter (`client`: that client's own). */
+export interface BenchmarkChange {
+  readonly benchmark: string;
+  readonly client?: string | undefined;
+  readonly questions: number;
+  readonly metrics: Readonly<Record<string, { readonly before: number; readonly after: number }>>;
+}
+
 export interface PromptAnswer {
   readonly prompt: string;
   readonly before: string;
@@ -59,6 +67,8 @@ export interface RunSummary extends BestAdapters {
   /** Folders of the clients' own adapters by client, in the run folder, where there is no common one. */
   readonly clientAdapters?: Readonly<Record<string, string>> | undefined;
   readonly heldOut: readonly HeldOutResult[];
+  /** Absent where no benchmark was put. */
+  readonly benchmarks?: readonly BenchmarkChange[] | undefined;
   readonly answers: readonly PromptAnswer[];
   /** Made-up secrets in the clients' training records (`data.canaries`); absent where there are none. */
   readonly canaries?: readonly PlantedCount[] | undefined;

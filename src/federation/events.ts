@@ -1,4 +1,4 @@
-import type { EvaluationScore } from "./messages.ts";
+import type { BenchmarkScore, EvaluationScore } from "./messages.ts";
 
 /**
  * The one stream a run reports through. The terminal, `events.jsonl` and every later consumer read these; nothing in
@@ -68,6 +68,11 @@ export type RunEvent =
       readonly round: number;
       readonly seconds: number;
     } & EvaluationScore)
+  | ({
+      readonly type: "benchmark-end";
+      readonly round: number;
+      readonly seconds: number;
+    } & BenchmarkScore)
   | {
       readonly type: "round-end";
       readonly round: number;
@@ -130,7 +135,7 @@ export interface EventSink {
 }
 
 /** The fields that, with the type, say what an event is about; the others are what came out. */
-const ABOUT: readonly string[] = ["round", "client", "step", "set", "path"];
+const ABOUT: readonly string[] = ["round", "client", "step", "set", "benchmark", "path"];
 
 /**
  * What one event is about: a run has at most one event of each identity, so a resumed run that reports a thing again

@@ -16,7 +16,7 @@ export async function eventsThatHold(exchange: Exchange, goesOn = false): Promis
   return (event) => {
     if (goesOn && (event.type === "early-stop" || event.type === "run-end")) return false;
     if (!("round" in event)) return true;
-    if (event.type === "evaluation-end") return event.round < finished || evaluated;
+    if (event.type === "evaluation-end" || event.type === "benchmark-end") return event.round < finished || evaluated;
     if ("client" in event) {
       return event.round <= finished || submitted.has(cells.update(event.round, event.client));
     }

@@ -131,10 +131,12 @@ async function finalAdapter(changes: Partial<FederationOptions>): Promise<string
   return (await runFederation(options(memoryExchange(), changes))).head.adapter;
 }
 
-const scored: FederationOptions["evaluate"] = async ({ round }) => [
-  { set: "common", records: 3, supervisedTokens: 9, count: 9, loss: round + 0.5, seconds: Math.random() },
-  { set: "ann", records: 3, supervisedTokens: 9, count: 9, loss: round + 0.25, seconds: Math.random() },
-];
+const scored: Evaluate = async ({ round }) => ({
+  scores: [
+    { set: "common", records: 3, supervisedTokens: 9, count: 9, loss: round + 0.5, seconds: Math.random() },
+    { set: "ann", records: 3, supervisedTokens: 9, count: 9, loss: round + 0.25, seconds: Math.random() },
+  ],
+});
 
 describe("a run", () => {
   it("tells in events what it did", async () => {

@@ -7,6 +7,8 @@ import { saveAdapter } from "./adapter-files.ts";
 import { directoryExchange } from "./directory-exchange.ts";
 import { storageError, writeAtomically } from "./durable-file.ts";
 import { type EventLog, openEventLog } from "./event-log.ts";
+import { cells } from "../federation/messages.ts";
+import { openAnswerFolder } from "./evaluation-folder.ts";
 import { lockFolder } from "./folder-lock.ts";
 import { openTensorBoardFile } from "./tensorboard-file.ts";
 
@@ -62,6 +64,8 @@ export async function openRunFolder(folder: string): Promise<RunFolder> {
         throw error;
       }
     },
+    openAnswers: (round, what, settings) =>
+      openAnswerFolder({ out: path.join(folder, "benchmarks", cells.round(round)), ...what }, settings),
     async saveAdapter(name, config, adapter, base) {
       const target = path.join(folder, name);
       await saveAdapter(target, config, adapter, base);
