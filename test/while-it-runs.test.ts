@@ -39,8 +39,10 @@ const savedRound = (run: Ran, round: number): string =>
 const bestHash = (run: Ran): string => adapterHash(run.folder, "best");
 const json = (run: Ran, file: string) => JSON.parse(readFileSync(path.join(run.folder, file), "utf8"));
 
+type Scored = Extract<RunEvent, { type: "evaluation-end" }>;
+
 /** The clients' mean held-out loss by round. */
-function losses({ events }: Pick<Ran, "events">, of = (_: Extract<RunEvent, { type: "evaluation-end" }>) => true) {
+function losses({ events }: Pick<Ran, "events">, of: (event: Scored) => boolean = () => true) {
   const byRound: number[][] = [];
   for (const event of events)
     if (event.type === "evaluation-end" && of(event)) (byRound[event.round] ??= []).push(event.loss);
@@ -95,18 +97,14 @@ describe("the best round", () => {
   });
 
   test("is the base where no round was better", async () => {
-    // What is learnt is the opposite of what is measured.
-    const rows = (answer: string, count: number) =>
-      Array.from({ length: count }, (_, i) => JSON.stringify({ instruction: `Item ${i}?`, response: answer })).join(
-        "\n",
-      );
-    writeFileSync(path.join(folder, "noughts.jsonl"), rows("000000000000", 12));
-    writeFileSync(path.join(folder, "crosses.jsonl"), rows("xxxxxxxxxxxx", 4));
+    // Clients learn to prefer the opposite of what is measured.
+    const rows = (chosen: string, rejected: string, count: number) =>
+      Array.from({ length: count }, (_, i) => JSON.stringify({ prompt: `Item ${i}?`, chosen, rejected })).join("\n");
+    writeFileSync(path.join(folder, "noughts.jsonl"), rows("000000", "xxxxxx", 12));
+    writeFileSync(path.join(folder, "crosses.jsonl"), rows("xxxxxx", "000000", 4));
     const clients = [{ name: "opposed", train: "noughts.jsonl", heldOut: "crosses.jsonl" }];
-    const run = await runIn(
-      folder,
-      config({ best: { metric: "loss" } }, { data: { maxLength: 128, clients }, federation: { rounds: 2 } }),
-    );
+    const settings = { objective: { name: "dpo" }, data: { maxLength: 128, clients }, federation: { rounds: 2 } };
+    const run = await runIn(folder, config({ best: { metric: "loss" } }, settings));
     const [before, ...after] = losses(run);
     expect(Math.min(...after)).toBeGreaterThan(before!);
     expect(run.summary.best).toMatchObject({ round: 0, value: before });
@@ -265,9 +263,12 @@ describe("killed again and again", () => {
       for (const name of [...adapters, ...bests]) expect(adapterHash(other, name)).toBe(adapterHash(one, name));
       expect(eventsOf(other)).toEqual(eventsOf(one));
       expect(eventsOf(one).some((line) => line.includes('"early-stop"'))).toBe(true);
-      const withoutTimes = (run: string) => [...curvesOf(run)].filter(([tag]) => !tag.startsWith("seconds/")).sort();
       const points = (run: string) =>
-        withoutTimes(run).map(([tag, curve]) => [tag, curve.map(({ step, value }) => [step, value])]);
+        Object.fromEntries(
+          [...curvesOf(run)]
+            .filter(([tag]) => !tag.startsWith("seconds/"))
+            .map(([tag, curve]) => [tag, curve.map(({ step, value }) => [step, value])]),
+        );
       expect(points(other)).toEqual(points(one));
     },
     240_000,
