@@ -73,11 +73,11 @@ it("takes MMLU from the configuration of all subjects, and its medical ones from
     "all/test-00000-of-00001.parquet": mmluParquet(["anatomy", "astronomy", "anatomy"]),
     "all/dev-00000-of-00001.parquet": mmluParquet(["anatomy", "astronomy"]),
   });
-  const questions = await load("mmlu");
+  const questions = await load("mmlu", 1);
   expect(questions.map(({ id }) => id)).toEqual(["anatomy/0", "astronomy/0", "anatomy/1"]);
   expect(questions[2]).toMatchObject({ right: 2, choices: ["a bone", "a law", "a star", "a tune"] });
   expect(questions[1]!.context!.shots[0]).toMatch(/^Which belongs to astronomy\?[^]*Answer: B$/);
-  expect((await load("mmlu-medical")).map(({ id }) => id)).toEqual(["anatomy/0", "anatomy/1"]);
+  expect((await load("mmlu-medical", 1)).map(({ id }) => id)).toEqual(["anatomy/0", "anatomy/1"]);
 });
 
 it("takes the medical examinations' own files and splits", async () => {

@@ -4,6 +4,7 @@ import { textColumn, type BenchmarkData } from "./benchmark-data.ts";
 import { ACCURACY, GREEDY, type Benchmark, type LoadOptions, type Question, type Verdict } from "./benchmark.ts";
 import { firstWordLabel, likeliestLabel, MACRO_F1, MICRO_F1, WEIGHTED_F1 } from "./labels.ts";
 import { testRows } from "./numpy-permutation.ts";
+import { firstExamples } from "./split-rows.ts";
 
 const SENTIMENTS = ["negative", "neutral", "positive"] as const;
 export type Sentiment = (typeof SENTIMENTS)[number];
@@ -62,8 +63,8 @@ export function sentimentBenchmark({ original, opinions, ...facts }: SentimentSp
     ],
     modes: ["generation", "likelihood"],
     shots: 0,
-    // A label and no more: FinGPT's own limits go from 10 to what fits beside the prompt.
-    generation: { maxNewTokens: 10, stop: [], ...GREEDY },
+    // Room for a sentence around the label; FinGPT's limits go from 10 tokens to what fits beside the prompt.
+    generation: { maxNewTokens: 32, stop: [], ...GREEDY },
     metrics: [
       ACCURACY,
       MACRO_F1,
@@ -75,8 +76,9 @@ export function sentimentBenchmark({ original, opinions, ...facts }: SentimentSp
       const { shots = 0 } = options;
       const { test, train } = await opinions(data, shots);
       const asked = (opinion: Opinion): string => askedText(opinion, original, options);
-      if (train.length < shots) throw tooFewExamples(data, train.length, shots);
-      const examples = train.slice(0, shots).map((opinion) => `${asked(opinion).trimEnd()} ${opinion.sentiment}`);
+      const examples = firstExamples(data, train, shots).map(
+        (opinion) => `${asked(opinion).trimEnd()} ${opinion.sentiment}`,
+      );
       return test.map((opinion) => ({
         id: opinion.id,
         context: { shots: examples },
@@ -176,10 +178,4 @@ export function sentimentOf(row: SourcedRow, column: string, meaning: Readonly<R
     "data",
     `${place(row.source)}: "${column}" is ${JSON.stringify(written)}, expected one of ${legal}`,
   );
-}
-
-function tooFewExamples(data: BenchmarkData, there: number, shots: number): UserError {
-  return new UserError("data", `${data.local ?? "the Hub"}: ${there} worked examples, wanted ${shots}`, {
-    hint: "Put the training part beside the file, in one called train, or take --shots 0.",
-  });
 }

@@ -9,6 +9,7 @@ import { mmlu } from "./mmlu.ts";
 const bare = { ...DEFAULTS, shots: 0 };
 
 describe("MMLU", () => {
+  const two = { ...DEFAULTS, shots: 2 };
   // The authors' tables, without a header; a quoted cell with a comma and a line break.
   const original = {
     "data/test/anatomy_test.csv":
@@ -16,7 +17,8 @@ describe("MMLU", () => {
     "data/dev/anatomy_dev.csv":
       "Where is the heart?,skull,chest,hip,foot,B\nWhat holds urine?,bladder,lung,ear,nose,A\n",
     "data/test/world_religions_test.csv": "Who wrote the Torah?,Moses,Paul,Laozi,Plato,A\n",
-    "data/dev/world_religions_dev.csv": "Where is Mecca?,Egypt,Arabia,Persia,Turkey,B\n",
+    "data/dev/world_religions_dev.csv":
+      "Where is Mecca?,Egypt,Arabia,Persia,Turkey,B\nWho taught in Benares?,Moses,Buddha,Paul,Plato,B\n",
   };
   // Copies with a header, in another order, answers from 0.
   const headed = {
@@ -26,7 +28,7 @@ describe("MMLU", () => {
       "question,answer,choice3,choice2,choice1,choice0\nWhere is the heart?,1,foot,hip,chest,skull\nWhat holds urine?,0,nose,ear,lung,bladder\n",
     "test/world_religions_test.csv": "question,A,B,C,D,answer\nWho wrote the Torah?,Moses,Paul,Laozi,Plato,A\n",
     "dev/world_religions_dev.csv":
-      "question,choice0,choice1,choice2,choice3,answer\nWhere is Mecca?,Egypt,Arabia,Persia,Turkey,1\n",
+      "question,choice0,choice1,choice2,choice3,answer\nWhere is Mecca?,Egypt,Arabia,Persia,Turkey,1\nWho taught in Benares?,Moses,Buddha,Paul,Plato,1\n",
   };
   const row = (subject: string, question: string, choices: string[], answer: number) => ({
     question,
@@ -43,12 +45,13 @@ describe("MMLU", () => {
     "hf:cais/mmlu?config=all&split=dev": [
       row("anatomy", "Where is the heart?", ["skull", "chest", "hip", "foot"], 1),
       row("world_religions", "Where is Mecca?", ["Egypt", "Arabia", "Persia", "Turkey"], 1),
+      row("world_religions", "Who taught in Benares?", ["Moses", "Buddha", "Paul", "Plato"], 1),
       row("anatomy", "What holds urine?", ["bladder", "lung", "ear", "nose"], 0),
     ],
   };
 
   it("is the same from the authors' tables, tables with a header, and the Hub", async () => {
-    const questions = await mmlu.load(folderOf(original), DEFAULTS);
+    const questions = await mmlu.load(folderOf(original), two);
     expect(questions.map(({ id, group, right }) => [id, group, right])).toEqual([
       ["anatomy/0", "anatomy", 0],
       ["anatomy/1", "anatomy", 2],
@@ -66,18 +69,18 @@ describe("MMLU", () => {
       options: ["A", "B", "C", "D"],
     });
     expect(questions[2]!.context!.preamble).toContain("about  world religions.");
-    expect(await mmlu.load(folderOf(headed), DEFAULTS)).toEqual(questions);
-    expect(await mmlu.load(hubOf(hub), DEFAULTS)).toEqual(questions);
+    expect(await mmlu.load(folderOf(headed), two)).toEqual(questions);
+    expect(await mmlu.load(hubOf(hub), two)).toEqual(questions);
   });
 
   it("counts each question for its subject's category too", async () => {
-    const questions = await mmlu.load(folderOf(original), DEFAULTS);
+    const questions = await mmlu.load(folderOf(original), two);
     expect((await mmlu.grade(questions[0]!, said("A"), TOOLS)).scores).toEqual({ accuracy: 1, other: 1 });
     expect((await mmlu.grade(questions[2]!, said("D"), TOOLS)).scores).toEqual({ accuracy: 0, humanities: 0 });
   });
 
   it("has a part for medicine, which MedAgents-Bench's table without worked examples fits too", async () => {
-    const medical = await mmluMedical.load(folderOf(original), DEFAULTS);
+    const medical = await mmluMedical.load(folderOf(original), two);
     expect(medical.map(({ id }) => id)).toEqual(["anatomy/0", "anatomy/1"]);
     const options = { B: "tibia", A: "femur", C: "ulna", D: "rib" };
     const table = {
@@ -92,7 +95,7 @@ describe("MMLU", () => {
     };
     const [only] = await mmluMedical.load(folderOf(table), bare);
     expect(only).toMatchObject({ choices: ["femur", "tibia", "ulna", "rib"], right: 1, context: { shots: [] } });
-    await expect(mmluMedical.load(folderOf(table), DEFAULTS)).rejects.toThrow("no table called validation");
+    await expect(mmluMedical.load(folderOf(table), DEFAULTS)).rejects.toThrow("no dev.jsonl");
   });
 
   it.each([
@@ -112,14 +115,18 @@ describe("MMLU", () => {
     ["no options", { "test/anatomy_test.csv": "question,answer\n?,0\n" }, "no options, expected them"],
     ["an empty table", { "test/anatomy_test.csv": "" }, "anatomy_test.csv: no records"],
     ["another benchmark", { "test.jsonl": jsonLines({ question: "?", answer: "#### 3" }) }, 'no column "subject"'],
-    ["an empty folder", {}, "no table called test"],
+    ["an empty folder", {}, /no .*test\.jsonl/],
   ])("refuses %s in one sentence", async (_, files, message) => {
     await expect(mmlu.load(folderOf(files as Record<string, string>), bare)).rejects.toThrow(message);
   });
 
   it("says so where a subject has no worked examples", async () => {
     const { "data/dev/anatomy_dev.csv": _, ...without } = original;
-    await expect(mmlu.load(folderOf(without), DEFAULTS)).rejects.toThrow("no worked examples for anatomy");
+    await expect(mmlu.load(folderOf(original), { ...DEFAULTS, shots: 3 })).rejects.toMatchObject({
+      message: expect.stringContaining("2 worked examples for anatomy, wanted 3") as string,
+      hint: "Add the others to the split they are taken from, or ask with fewer: --shots 2.",
+    });
+    await expect(mmlu.load(folderOf(without), DEFAULTS)).rejects.toThrow("no worked examples for anatomy, wanted 5");
   });
 });
 

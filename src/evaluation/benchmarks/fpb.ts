@@ -48,7 +48,12 @@ async function opinionsOf(data: BenchmarkData, shots: number): Promise<Opinions>
   if (list !== undefined) return fingptSplit(await sentences(data, list), TEST_SHARE);
   const called = (word: string): boolean => names.some((name) => new RegExp(`(^|[/._-])${word}[._-]`, "i").test(name));
   const whole = called("train") && !called("test");
-  const rows = await splitRows(data, { split: whole ? "train" : "test", hub: HUB, orOnlyFile: true });
+  const rows = await splitRows(data, {
+    split: whole ? "train" : "test",
+    hub: HUB,
+    orOnlyFile: true,
+    orElse: "Sentences_50Agree.txt",
+  });
   const read = arePrepared(rows) ? preparedOpinions : (some: readonly SourcedRow[]) => some.map(opinion);
   if (whole && !arePrepared(rows)) return fingptSplit(read(rows), TEST_SHARE);
   return { test: read(rows), train: shots === 0 ? [] : read(await splitRows(data, { split: "train", hub: HUB })) };

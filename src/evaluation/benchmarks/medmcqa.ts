@@ -2,7 +2,7 @@ import { textColumn } from "../benchmark-data.ts";
 import { ACCURACY, type Benchmark } from "../benchmark.ts";
 import { optionsOf, rightOption } from "../choice-row.ts";
 import { choiceText, gradeChoice, letter, letters, LETTER_ANSWER, type ChoiceQuestion } from "../multiple-choice.ts";
-import { splitRows } from "../split-rows.ts";
+import { firstExamples, splitRows } from "../split-rows.ts";
 import { place, type SourcedRow } from "../../data/row.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 
@@ -30,7 +30,9 @@ export const medmcqa: Benchmark<ChoiceQuestion> = {
   async load(data, { shots = 0 }) {
     const held = await heldOut(data);
     const train = shots === 0 ? [] : await splitRows(data, { split: "train", hub: `${HUB}train` });
-    const examples = itemsOf(train.slice(0, shots), train).map(({ text, right }) => `${text} ${letter(right)}`);
+    const examples = itemsOf(firstExamples(data, train, shots), train).map(
+      ({ text, right }) => `${text} ${letter(right)}`,
+    );
     return itemsOf(held, held).map(({ text, subject, choices, right }, i) => ({
       id: `validation/${i}`,
       ...(subject === undefined ? {} : { group: subject }),

@@ -2,7 +2,7 @@ import { textColumn } from "../benchmark-data.ts";
 import { ACCURACY, type Benchmark } from "../benchmark.ts";
 import { optionsOf, rightOption } from "../choice-row.ts";
 import { choiceText, gradeChoice, letter, letters, LETTER_ANSWER, type ChoiceQuestion } from "../multiple-choice.ts";
-import { splitRows } from "../split-rows.ts";
+import { firstExamples, splitRows } from "../split-rows.ts";
 import type { SourcedRow } from "../../data/row.ts";
 
 const HUB = "hf:GBaker/MedQA-USMLE-4-options?split=";
@@ -27,7 +27,7 @@ export const medqa: Benchmark<ChoiceQuestion> = {
   async load(data, { shots = 0 }) {
     const test = await splitRows(data, { split: "test", hub: `${HUB}test`, orOnlyFile: true });
     const train = shots === 0 ? [] : await splitRows(data, { split: "train", hub: `${HUB}train` });
-    const examples = train.slice(0, shots).map((row) => {
+    const examples = firstExamples(data, train, shots).map((row) => {
       const { text, right } = itemOf(row);
       return `${text} ${letter(right)}`;
     });

@@ -3,7 +3,7 @@ import { textColumn } from "../benchmark-data.ts";
 import { ACCURACY, type Benchmark } from "../benchmark.ts";
 import { optionsOf, rightOption } from "../choice-row.ts";
 import { choiceText, gradeChoice, letter, letters, LETTER_ANSWER, type ChoiceQuestion } from "../multiple-choice.ts";
-import { splitRows } from "../split-rows.ts";
+import { firstExamples, splitRows } from "../split-rows.ts";
 import { splitCells } from "../../data/csv.ts";
 import { place, type SourcedRow } from "../../data/row.ts";
 import { nearest } from "../../diagnostics/nearest.ts";
@@ -81,8 +81,8 @@ export async function mmluQuestions(
     const { subject } = item;
     const number = numbers.get(subject) ?? 0;
     numbers.set(subject, number + 1);
-    const own = examples.filter((example) => example.subject === subject).slice(0, shots);
-    if (own.length === 0 && shots > 0) throw noExamples(data, subject);
+    const ofSubject = examples.filter((example) => example.subject === subject);
+    const own = firstExamples(data, ofSubject, shots, ` for ${subject}`);
     return {
       id: `${subject}/${number}`,
       group: subject,
@@ -96,12 +96,6 @@ export async function mmluQuestions(
       choices: item.options,
       right: item.right,
     };
-  });
-}
-
-function noExamples(data: BenchmarkData, subject: string): UserError {
-  return new UserError("data", `${data.local ?? "the Hub"}: no worked examples for ${subject} in the split dev`, {
-    hint: "Add them, or ask without: --shots 0.",
   });
 }
 
@@ -123,7 +117,7 @@ async function itemsOf(data: BenchmarkData, split: Split, subjects?: ReadonlySet
   });
   if (files.length === 0) {
     const rows = await splitRows(data, {
-      split: split === "dev" ? "validation" : "test",
+      split,
       hub: `hf:cais/mmlu?config=all&split=${split}`,
       orOnlyFile: split === "test",
     });

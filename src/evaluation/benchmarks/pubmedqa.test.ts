@@ -112,7 +112,7 @@ describe("PubMedQA", () => {
     ["some of the questions without saying which are the test", original(), "3 questions, expected all 1,000"],
     ["a truth of other questions", original({ 99: "yes" }), "ori_pqal.json has no question 99"],
     ["another benchmark", { "test.jsonl": jsonLines({ question: "?", answer: "#### 4" }) }, '"answer" is "#### 4"'],
-    ["an empty folder", {}, "no table called test"],
+    ["an empty folder", {}, /no .*test\.jsonl/],
   ])("refuses %s", async (_, files, message) => {
     await expect(pubmedqa.load(folderOf(files as Record<string, string>), DEFAULTS)).rejects.toThrow(message);
   });

@@ -2,7 +2,7 @@ import { listColumn, objectColumn, objectFile, textColumn, type BenchmarkData } 
 import { ACCURACY, GREEDY, type Benchmark, type Question } from "../benchmark.ts";
 import { likeliestLabel, MACRO_F1, saidLabel } from "../labels.ts";
 import { pythonRandom } from "../python-random.ts";
-import { splitRows } from "../split-rows.ts";
+import { firstExamples, splitRows } from "../split-rows.ts";
 import { isRow, place, type SourcedRow } from "../../data/row.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 
@@ -34,7 +34,7 @@ export const pubmedqa: Benchmark<Study> = {
   metrics: [ACCURACY, MACRO_F1],
   async load(data, { shots = 0 }) {
     const { test, train } = await splitOf(data, shots);
-    const examples = train.slice(0, shots).map(({ text, decision }) => `${text} ${decision}`);
+    const examples = firstExamples(data, train, shots).map(({ text, decision }) => `${text} ${decision}`);
     return test.map(({ id, text, decision }) => ({
       id,
       context: { shots: examples },
@@ -68,7 +68,7 @@ async function splitOf(data: BenchmarkData, shots: number): Promise<Split> {
   }
   const original = (await data.files()).filter((name) => /(^|\/)ori_pqal\.json$/.test(name));
   if (original.length > 0) return originalSplit(data, original[0]!);
-  const test = await splitRows(data, { split: "test", hub: "", orOnlyFile: true });
+  const test = await splitRows(data, { split: "test", hub: "", orOnlyFile: true, orElse: "ori_pqal.json" });
   const train = shots === 0 ? [] : await splitRows(data, { split: "train", hub: "" });
   return { test: test.map(tableItem), train: train.map(tableItem) };
 }
