@@ -15,6 +15,7 @@ import { type LocalTask, type LocalTrainer, takePart, type TrainedClient } from 
 import { clientMemory } from "./client-memory.ts";
 import { decodeGroups, encodeGroups } from "./codec.ts";
 import { aggregate, closeRound, judgeRound, openRound, openRun, readAdapter, receive } from "./coordinator.ts";
+import type { Evaluate } from "./evaluation.ts";
 import type { EventSink, RunEvent } from "./events.ts";
 import type { Exchange } from "./exchange.ts";
 import { memoryExchange } from "./memory-exchange.ts";
