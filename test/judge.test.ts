@@ -1,4 +1,5 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -10,6 +11,7 @@ import type { AnswerRecord } from "../src/evaluation/run-benchmark.ts";
 import { evaluateModels } from "../src/node/evaluate-models.ts";
 import { openJudgements } from "../src/node/judgement-file.ts";
 import { nodePlatform } from "../src/node/platform.ts";
+import { CLI } from "./support/cli.ts";
 import { DIALOGUES, jsonLines, writeFiles } from "./support/dialogue-benchmark.ts";
 import { JudgeServer } from "./support/judge-server.ts";
 import { writeTinyModel } from "./support/tiny-model.ts";
@@ -159,5 +161,65 @@ describe("a judge behind an endpoint", () => {
   it("without prompts for it, a folder is refused before the model is asked anything", async () => {
     writeFiles(path.join(folder, "bare"), { "question.jsonl": jsonLines([]) });
     await expect(evaluate("bare-out", "mt-bench", "bare")).rejects.toThrow("no judge_prompts.jsonl");
+  });
+});
+
+describe("openfedllm eval with a judge", () => {
+  const evaluated = async (...flags: string[]): Promise<{ status: number | null; stderr: string; stdout: string }> => {
+    const args = [
+      "eval",
+      "--model",
+      "model",
+      "--benchmark",
+      "mt-bench",
+      "--data",
+      "dialogues",
+      "--max-new-tokens",
+      "6",
+    ];
+    const child = spawn(process.execPath, [CLI, ...args, "--max-length", "512", ...flags], {
+      cwd: folder,
+      env: { ...process.env, NO_COLOR: "1", TEST_JUDGE_KEY: "sk-secret-of-the-test" },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let [stdout, stderr] = ["", ""];
+    child.stdout.on("data", (chunk) => (stdout += String(chunk)));
+    child.stderr.on("data", (chunk) => (stderr += String(chunk)));
+    const status = await new Promise<number | null>((resolve) => child.on("close", resolve));
+    return { status, stdout, stderr };
+  };
+
+  it("tells the cost before, asks with the key, keeps it out of every file, and asks nothing twice", async () => {
+    const judge = ["--judge-url", server.baseUrl, "--judge-model", "strict", "--judge-key-env", "TEST_JUDGE_KEY"];
+    const first = await evaluated(...judge, "--judge-price", "1000,1000", "--out", "by-command");
+    expect(first.stderr).toMatch(
+      /strict will be asked 6 questions: about [\d,]+ tokens of questions and 1,200 of verdicts, about \d+\.\d\d at/,
+    );
+    expect(first.status).toBe(0);
+    expect(first.stdout).toContain("MT-Bench");
+    expect(server.asked.every(({ authorization }) => authorization === "Bearer sk-secret-of-the-test")).toBe(true);
+    const files = readdirSync(path.join(folder, "by-command"), { recursive: true, withFileTypes: true });
+    const kept = files.filter((file) => file.isFile()).map((file) => path.join(file.parentPath, file.name));
+    expect(kept.some((file) => file.endsWith("judgements.jsonl"))).toBe(true);
+    for (const file of kept) expect(readFileSync(file, "utf8")).not.toContain("sk-secret");
+    const before = server.asked.length;
+    expect((await evaluated(...judge, "--out", "by-command")).status).toBe(0);
+    expect(server.asked.length).toBe(before);
+  });
+
+  it("does not judge where it may cost and nobody says yes; the answers are kept", async () => {
+    const away = ["--judge-url", "https://judge.example/v1", "--judge-model", "strict"];
+    const { status, stderr } = await evaluated(...away, "--out", "unjudged");
+    expect(status).not.toBe(0);
+    expect(stderr).toContain("judging may cost, and nobody is there to say yes; the answers are kept");
+    expect(answersIn("unjudged", "mt-bench")).toHaveLength(3);
+  });
+
+  it.each([
+    [[], "mt-bench: grading needs a judge"],
+    [["--judge-url", "http://127.0.0.1:9/v1"], "--judge-url without --judge-model"],
+    [["--judge-model", "strict"], "grading needs a judge"],
+  ])("%j: one clear sentence", async (flags, sentence) => {
+    expect((await evaluated(...flags)).stderr).toContain(sentence);
   });
 });

@@ -1,4 +1,4 @@
-import { Command, CommanderError, Help, Option } from "commander";
+import { Command, CommanderError, Help, InvalidArgumentError, Option } from "commander";
 import { TEMPLATES } from "../data/template.ts";
 import type { CommandContext } from "./command-context.ts";
 import { allSettingsHelp, commonSettingsHelp, examplesHelp } from "./help-text.ts";
@@ -99,6 +99,44 @@ const threadsOption = (): Option =>
     ),
   );
 
+/** What benchmarks may be graded with. */
+function withGrading(command: Command): Command {
+  const price = (text: string): { prompt: number; completion: number } => {
+    const [prompt = Number.NaN, completion = Number.NaN, ...more] = text.split(",").map(Number);
+    if (more.length > 0 || !(prompt >= 0) || !(completion >= 0)) {
+      throw new InvalidArgumentError("Expected two prices, such as 2.5,10.");
+    }
+    return { prompt, completion };
+  };
+  return command
+    .option("--allow-code-execution", "let benchmarks of code run what the model wrote, confined")
+    .option("--judge-url <address>", "OpenAI-compatible endpoint of the judge, for open-ended benchmarks", textFlag)
+    .option("--judge-model <name>", "the model there that judges", textFlag)
+    .addOption(
+      new Option("--judge-key-env <variable>", "environment variable with its key")
+        .argParser(textFlag)
+        .default("OPENAI_API_KEY"),
+    )
+    .addOption(
+      new Option("--judge-price <in,out>", "prices for a million tokens, to show the cost beforehand").argParser(price),
+    )
+    .addOption(
+      advanced(
+        new Option("--judge-concurrency <n>", "questions to the judge under way at once")
+          .argParser(numberFlag({ integer: true, min: 1, max: 64 }))
+          .default(4),
+      ),
+    )
+    .addOption(
+      advanced(
+        new Option("--judge-max-tokens <n>", "longest verdict, for a judge with a small window").argParser(
+          numberFlag({ integer: true, min: 1 }),
+        ),
+      ),
+    )
+    .option("--yes", "judge without asking whether to go on");
+}
+
 /** Every command and flag there is. The work behind a command is loaded when it is called, so that help is quick. */
 export function createProgram({ version, context, helpAll }: ProgramOptions): Command {
   const program = new Command("openfedllm");
@@ -110,8 +148,7 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .addOption(advanced(new Option("--debug", "print the stack trace of an error")))
     .configureHelp({ showGlobalOptions: true });
 
-  program
-    .command("run")
+  withGrading(program.command("run"))
     .summary("train with every client of a configuration, or go on with a run that was stopped")
     .description(
       "Trains one adapter with every client of a configuration. Stopped and typed again, it goes on where it was.",
@@ -220,8 +257,7 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .addOption(threadsOption())
     .action(async (flags: ServeFlags) => (await import("./serve-command.ts")).serveCommand(flags, context));
 
-  program
-    .command("eval")
+  withGrading(program.command("eval"))
     .summary("put benchmarks to a base and its adapters: scores with intervals, every answer kept")
     .description(
       "Puts benchmarks to a base model and any number of adapters. Stopped and typed again, it goes on: what was answered is kept.",
@@ -254,7 +290,6 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
       ).argParser(numberFlag({ integer: true, min: 1 })),
     )
     .option("--out <folder>", "evaluation folder (default: evaluations/<name of the model>)", textFlag)
-    .option("--allow-code-execution", "let benchmarks of code run what the model wrote, confined")
     .option("--list", "show the benchmarks; do nothing")
     .option("--json", "write each result as a line of JSON")
     .addOption(
@@ -301,6 +336,11 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
         new Option("--batch-size <n>", "answers written at once")
           .argParser(numberFlag({ integer: true, min: 1, max: 256 }))
           .default(8),
+      ),
+    )
+    .addOption(
+      new Option("--rival <file>", "another model's answers, which mt-bench-pairwise compares with").argParser(
+        textFlag,
       ),
     )
     .addOption(templateOption())

@@ -58,11 +58,13 @@ export interface EvaluationEvents {
   readonly onProgress: (what: { benchmark: string; model: string; done: number; of: number; grading: boolean }) => void;
   readonly onResult: (result: StoredResult) => void;
   /** Before anything is graded by a judge; an error thrown here ends the work, answers are kept. */
-  readonly beforeGrading?: (what: {
-    readonly task: BenchmarkTask;
-    readonly model: string;
-    readonly answers: readonly AnswerRecord[];
-  }) => Promise<void>;
+  readonly beforeGrading?: (what: ToGrade) => Promise<void>;
+}
+
+export interface ToGrade {
+  readonly task: BenchmarkTask;
+  readonly model: string;
+  readonly answers: readonly AnswerRecord[];
 }
 
 /** Puts benchmarks to a base and its adapters; what was answered before in the same folder is not asked again. */
