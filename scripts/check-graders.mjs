@@ -11,8 +11,10 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { benchmarkData } from "../dist/evaluation/benchmark-data.js";
 import { compared } from "../dist/evaluation/benchmarks/alpaca-eval.js";
+import { mbppProblem, mbppQuestion } from "../dist/evaluation/benchmarks/mbpp.js";
 import { BENCHMARKS } from "../dist/evaluation/registry.js";
 import { letter } from "../dist/evaluation/multiple-choice.js";
+import { openCodeRunner } from "../dist/node/code-runner.js";
 import { fileReader } from "../dist/node/files.js";
 
 const assets = process.env.OPENFEDLLM_ASSETS;
@@ -105,6 +107,14 @@ const CHECKS = [
     questions: 274,
     ...bareLetter,
   },
+  {
+    name: "conala",
+    folder: "conala",
+    questions: 500,
+    metrics: ["exactMatch"],
+    right: ({ snippet }) => `\`\`\`python\n${snippet}\n\`\`\``,
+    wrong: () => "no_such_snippet()",
+  },
   { name: "fpb", folder: "fpb", questions: 1212, metrics: ["accuracy", "strictAccuracy"], ...sentiment },
   {
     name: "fpb",
@@ -135,6 +145,30 @@ const CHECKS = [
   },
 ];
 
+/** Programs are run: the reference solutions must pass their tests, the same with nothing in them must not. */
+const PROGRAMS = [
+  {
+    name: "humaneval",
+    folder: "human-eval",
+    file: "HumanEval.jsonl.gz",
+    programs: 164,
+    question: (_row, i, questions) => questions[i],
+    right: ({ fields }) => fields.canonical_solution,
+    wrong: () => "    return None\n",
+  },
+  {
+    name: "mbpp",
+    folder: "mbpp",
+    file: "mbpp.jsonl",
+    // All tasks, not only those that are asked.
+    programs: 974,
+    question: (row) => mbppQuestion(mbppProblem(row)),
+    right: ({ fields }) => `\`\`\`python\n${fields.code}\n\`\`\``,
+    wrong: ({ fields }) =>
+      fields.code.replaceAll(/def (\w+)\s*\([^)]*\)\s*:/g, "def $1(*_):\n    return 'nothing'\ndef other_$1(*_):"),
+  },
+];
+
 /** AlpacaEval's leaderboard, data_AlpacaEval/alpaca_eval_gpt4_leaderboard.csv: win rates in per cent. */
 const PUBLISHED = [
   { file: "alpacaeval/alpaca-7b-vs-davinci003-alpaca_eval_gpt4-annotations.json", winRate: 26.45962733 },
@@ -142,7 +176,9 @@ const PUBLISHED = [
 ];
 
 const wanted = process.argv.slice(2);
-const missing = Object.keys(BENCHMARKS).filter((name) => !CHECKS.some((check) => check.name === name));
+const missing = Object.keys(BENCHMARKS).filter(
+  (name) => ![...CHECKS, ...PROGRAMS].some((check) => check.name === name),
+);
 let failed = false;
 for (const check of CHECKS.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
   const problems = await problemsOf(check);
@@ -160,8 +196,39 @@ if (wanted.length === 0 || wanted.includes("alpaca-eval")) {
     );
   }
 }
+for (const check of PROGRAMS.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
+  const { right, wrong, total } = await passed(check);
+  const ok = total === check.programs && right === total && wrong === 0;
+  failed ||= !ok;
+  const counts = `${right} of ${total} reference solutions pass, ${wrong} broken ones`;
+  console.log(`${check.name.padEnd(18)} ${check.folder.padEnd(32)} ${ok ? "ok: " : ""}${counts}`);
+}
 if (missing.length > 0) console.log(`no data to check with: ${missing.join(", ")}`);
 process.exitCode = failed ? 1 : 0;
+
+/** How many reference solutions, and how many broken ones, pass. */
+async function passed({ name, folder, file, question, right, wrong }) {
+  const data = benchmarkData(fileReader(), path.join(assets, folder));
+  const questions = await BENCHMARKS[name].load(data, { mode: "generation", shots: undefined, fidelity: "paper" });
+  const rows = await data.rows(file);
+  const codeRunner = await openCodeRunner();
+  const count = async (answerTo) => {
+    let sum = 0;
+    let next = 0;
+    const work = async () => {
+      while (next < rows.length) {
+        const i = next++;
+        const text = answerTo(rows[i]);
+        const answer = { turns: [text], samples: [text], finish: ["stop"] };
+        const { scores } = await BENCHMARKS[name].grade(question(rows[i], i, questions), answer, { codeRunner });
+        sum += scores["pass@1"];
+      }
+    };
+    await Promise.all([work(), work()]);
+    return sum;
+  };
+  return { total: rows.length, right: await count(right), wrong: await count(wrong) };
+}
 
 /** The share of AlpacaEval's published annotations that the model wins. */
 function winRateOf(file) {

@@ -18,6 +18,10 @@ import { nwgi } from "./benchmarks/nwgi.ts";
 import { pubmedqa } from "./benchmarks/pubmedqa.ts";
 import { tfns } from "./benchmarks/tfns.ts";
 import { vicunaBench } from "./benchmarks/vicuna-bench.ts";
+import { conala } from "./benchmarks/conala.ts";
+import { concode } from "./benchmarks/concode.ts";
+import { humaneval } from "./benchmarks/humaneval.ts";
+import { mbpp } from "./benchmarks/mbpp.ts";
 
 /** Benchmarks by their names; these keys are the only list. */
 export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
@@ -27,6 +31,10 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   crass,
   gsm8k,
   math,
+  humaneval,
+  mbpp,
+  conala,
+  concode,
   fpb,
   fiqa,
   tfns,
