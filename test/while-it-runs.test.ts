@@ -354,8 +354,8 @@ describe("bad input", () => {
     [
       "a benchmark that does not run",
       { best: { metric: "riddles/accuracy" } },
-      "which no evaluation measured",
-      "They measured loss.",
+      "which this run does not measure",
+      "It measures loss.",
     ],
     [
       "a common set that is not there",

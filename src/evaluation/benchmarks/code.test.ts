@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { DEFAULTS, folderOf, hubOf, jsonLines, said } from "../../../test/support/benchmark-data.ts";
 import { openCodeRunner } from "../../node/code-runner.ts";
-import type { GradingTools } from "../benchmark.ts";
+import type { GradingTools, Verdict } from "../benchmark.ts";
 import { fencedCode } from "../generated-program.ts";
 import { conalaScore, concodeScore } from "../snippet-bleu.ts";
 import { snippetOf } from "../snippet-grade.ts";
@@ -177,7 +177,7 @@ describe("CoNaLa and ConCode", () => {
     const says = ["x.sort(reverse=True)", "x[-1]"];
     const references = intents.map(({ snippet }) => snippet);
     const questions = await conala.load(folder, DEFAULTS);
-    const verdicts = await Promise.all(questions.map((question, i) => conala.grade(question, said(says[i]!), tools)));
+    const verdicts = questions.map((question, i) => conala.grade(question, said(says[i]!), tools) as Verdict);
     const [bleu] = conala.metrics;
     expect(bleu!.ofAll!(verdicts)).toBeCloseTo(conalaScore(says, references).bleu, 10);
     expect(verdicts.map(({ scores }) => scores["exactMatch"])).toEqual([0, 1]);
@@ -190,7 +190,7 @@ describe("CoNaLa and ConCode", () => {
     const asked = await concode.load(java, DEFAULTS);
     expect(asked[0]!.turns).toEqual(["Instruction: number of rows ; int rows\nSolution:"]);
     const said2 = ["int function ( ) { return 1 ; }", "void function ( ) { rows = 0 ; }"];
-    const graded = await Promise.all(asked.map((question, i) => concode.grade(question, said(said2[i]!), tools)));
+    const graded = asked.map((question, i) => concode.grade(question, said(said2[i]!), tools) as Verdict);
     expect(concode.metrics[0]!.ofAll!(graded)).toBeCloseTo(
       concodeScore(
         said2,
