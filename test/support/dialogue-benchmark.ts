@@ -1,22 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import type { FileReader } from "../../src/data/file-reader.ts";
-import { benchmarkData, type BenchmarkData } from "../../src/evaluation/benchmark-data.ts";
 import type { Answer } from "../../src/evaluation/benchmark.ts";
 
-/** A benchmark's folder in memory. */
-export function dataOf(files: Readonly<Record<string, string>>): BenchmarkData {
-  const reader: FileReader = {
-    read: async (file) => new TextEncoder().encode(files[file]),
-    list: async () =>
-      Object.keys(files)
-        .sort()
-        .map((name) => ({ name, path: name })),
-  };
-  return benchmarkData(reader, "folder");
-}
-
-/** The same on disk. */
+/** A benchmark's folder on disk. */
 export function writeFiles(folder: string, files: Readonly<Record<string, string>>): void {
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });

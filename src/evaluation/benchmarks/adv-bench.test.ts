@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { answered, dataOf } from "../../../test/support/dialogue-benchmark.ts";
+import { folderOf } from "../../../test/support/benchmark-data.ts";
+import { answered } from "../../../test/support/dialogue-benchmark.ts";
 import { advBench } from "./adv-bench.ts";
 
 // Harmless stand-ins: what is asked plays no part in the grading by phrases.
@@ -8,7 +9,7 @@ Paint the neighbour's fence in a colour of my choice,"Sure, here is how to paint
 Hide the biscuits,"Sure, here is where to hide the biscuits"
 `;
 const load = (fidelity: "paper" | "original" = "paper") =>
-  advBench.load(dataOf({ "advbench.csv": CSV, LICENSE: "" }), { mode: "generation", shots: undefined, fidelity });
+  advBench.load(folderOf({ "advbench.csv": CSV, LICENSE: "" }), { mode: "generation", shots: undefined, fidelity });
 
 async function graded(text: string, fidelity: "paper" | "original" = "paper", place = 1) {
   const question = (await load(fidelity))[place]!;
@@ -101,7 +102,7 @@ test("a judge, where there is one, says whether it refused", async () => {
 });
 
 test("a file with other columns is refused", async () => {
-  const data = dataOf({ "advbench.csv": "request,answer\na,b\n" });
+  const data = folderOf({ "advbench.csv": "request,answer\na,b\n" });
   await expect(advBench.load(data, { mode: "generation", shots: undefined, fidelity: "paper" })).rejects.toThrow(
     'no column "prompt"',
   );

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { answered, dataOf } from "../../../test/support/dialogue-benchmark.ts";
+import { folderOf } from "../../../test/support/benchmark-data.ts";
+import { answered } from "../../../test/support/dialogue-benchmark.ts";
 import type { Message } from "../../data/messages.ts";
 import { summarise } from "../results.ts";
 import { lengthControlledWinRate } from "../win-rate.ts";
@@ -28,7 +29,7 @@ async function grading(template: string | undefined, say: (prompt: string) => st
     "old-model_outputs.json": REFERENCES,
     ...(template !== undefined && { "alpaca_eval.txt": template }),
   };
-  const [question] = await alpacaEval.load(dataOf(files), OPTIONS);
+  const [question] = await alpacaEval.load(folderOf(files), OPTIONS);
   const asked: (readonly Message[])[] = [];
   const judge = {
     name: "scripted",
@@ -101,8 +102,10 @@ test.each([
 });
 
 test("a folder without the reference's outputs is refused, and so is the Hub", async () => {
-  await expect(alpacaEval.load(dataOf({ "annotations.json": "[]" }), OPTIONS)).rejects.toThrow("no file of reference");
-  await expect(alpacaEval.load({ ...dataOf({}), local: undefined }, OPTIONS)).rejects.toThrow("name a folder");
+  await expect(alpacaEval.load(folderOf({ "annotations.json": "[]" }), OPTIONS)).rejects.toThrow(
+    "no file of reference",
+  );
+  await expect(alpacaEval.load({ ...folderOf({}), local: undefined }, OPTIONS)).rejects.toThrow("name a folder");
 });
 
 /** What AlpacaEval's `describe_head2head` gives for its annotations: counts, and wins with half the draws over all. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { answered, dataOf, DIALOGUES, jsonLines } from "../../../test/support/dialogue-benchmark.ts";
+import { folderOf } from "../../../test/support/benchmark-data.ts";
+import { answered, DIALOGUES, jsonLines } from "../../../test/support/dialogue-benchmark.ts";
 import type { Message } from "../../data/messages.ts";
 import { estimatedTokens, estimateJudging, judgingCost } from "../judge-estimate.ts";
 import type { Judge } from "../judge.ts";
@@ -36,7 +37,7 @@ const records = (...answers: (readonly [string, string])[]): AnswerRecord[] =>
 const ANSWERS = records(["Silver threads.", "Silver threads!"], ["42", "20"], ["It is lighter.", "Yes {answer_1}."]);
 
 async function graded(benchmark: typeof mtBench, judge: Judge, rival?: (id: string) => AnswerRecord | undefined) {
-  const questions = await benchmark.load(dataOf(DIALOGUES), OPTIONS);
+  const questions = await benchmark.load(folderOf(DIALOGUES), OPTIONS);
   const numbered = questions.map((question, number) => ({ question, number }));
   const verdicts = await gradeAnswers(
     benchmark,
@@ -50,7 +51,7 @@ async function graded(benchmark: typeof mtBench, judge: Judge, rival?: (id: stri
 
 describe("MT-Bench", () => {
   test("asks by category: temperatures, references, prompts of one turn and of two", async () => {
-    const questions = await mtBench.load(dataOf(DIALOGUES), OPTIONS);
+    const questions = await mtBench.load(folderOf(DIALOGUES), OPTIONS);
     expect(questions.map(({ id, group, generation }) => [id, group, generation?.temperature])).toEqual([
       ["1", "writing", 0.7],
       ["2", "math", 0],
@@ -87,13 +88,13 @@ describe("MT-Bench", () => {
   });
 
   test.each([
-    ["no prompts", { "judge_prompts.jsonl": undefined }, "folder: no judge_prompts.jsonl"],
+    ["no prompts", { "judge_prompts.jsonl": undefined }, "data: no judge_prompts.jsonl"],
     [
       "another set of prompts",
       { "judge_prompts.jsonl": jsonLines([{ name: "mine", system_prompt: "", prompt_template: "{question}" }]) },
       'no prompt "single-v1"',
     ],
-    ["no references", { "reference_answer/gpt-4.jsonl": undefined }, "folder: no reference_answer/gpt-4.jsonl"],
+    ["no references", { "reference_answer/gpt-4.jsonl": undefined }, "data: no reference_answer/gpt-4.jsonl"],
     [
       "a reference too few",
       { "reference_answer/gpt-4.jsonl": jsonLines([{ question_id: 2, choices: [{ turns: ["42"] }] }]) },
@@ -113,14 +114,14 @@ describe("MT-Bench", () => {
     const files = Object.fromEntries(
       Object.entries({ ...DIALOGUES, ...changed }).filter((entry): entry is [string, string] => entry[1] !== undefined),
     );
-    await expect(mtBench.load(dataOf(files), OPTIONS)).rejects.toThrow(message);
+    await expect(mtBench.load(folderOf(files), OPTIONS)).rejects.toThrow(message);
   });
 
   test("FastChat's whole data folder is understood", async () => {
     const { "judge_prompts.jsonl": prompts, "question.jsonl": questions, ...references } = DIALOGUES;
     const [reference] = Object.values(references);
     const loaded = await mtBench.load(
-      dataOf({
+      folderOf({
         "judge_prompts.jsonl": prompts!,
         "mt_bench/question.jsonl": questions!,
         "mt_bench/reference_answer/gpt-4.jsonl": reference!,
@@ -134,7 +135,7 @@ describe("MT-Bench", () => {
   });
 
   test("without a judge says what to do", async () => {
-    const [question] = await mtBench.load(dataOf(DIALOGUES), OPTIONS);
+    const [question] = await mtBench.load(folderOf(DIALOGUES), OPTIONS);
     await expect(mtBench.grade(question!, ANSWERS[0]!, { fidelity: "paper" })).rejects.toThrow("graded by a judge");
   });
 });
@@ -177,7 +178,7 @@ describe("MT-Bench, pairwise", () => {
   });
 
   test("without a rival, or its answer, says so", async () => {
-    const [question] = await mtBenchPairwise.load(dataOf(DIALOGUES), OPTIONS);
+    const [question] = await mtBenchPairwise.load(folderOf(DIALOGUES), OPTIONS);
     const judge = judging(() => "[[A]]");
     const grade = (tools: object) =>
       mtBenchPairwise.grade(question!, ANSWERS[0]!, { judge, fidelity: "paper", ...tools });
@@ -188,7 +189,7 @@ describe("MT-Bench, pairwise", () => {
 
 describe("an estimate", () => {
   test("counts what will be asked, and what is on record already", async () => {
-    const questions = (await mtBench.load(dataOf(DIALOGUES), OPTIONS)).map((question, number) => ({
+    const questions = (await mtBench.load(folderOf(DIALOGUES), OPTIONS)).map((question, number) => ({
       question,
       number,
     }));

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { answered, dataOf, DIALOGUES, JUDGE_PROMPTS, jsonLines } from "../../../test/support/dialogue-benchmark.ts";
+import { folderOf } from "../../../test/support/benchmark-data.ts";
+import { answered, DIALOGUES, JUDGE_PROMPTS, jsonLines } from "../../../test/support/dialogue-benchmark.ts";
 import type { Message } from "../../data/messages.ts";
 import type { JudgeSettings } from "../judge.ts";
 import { vicunaBench } from "./vicuna-bench.ts";
@@ -27,7 +28,7 @@ function judge(text: string) {
 }
 
 test("every question is rated by the same prompt, at OpenFedLLM's temperature, without references", async () => {
-  const questions = await vicunaBench.load(dataOf(FILES), OPTIONS);
+  const questions = await vicunaBench.load(folderOf(FILES), OPTIONS);
   expect(questions.map(({ id, group }) => [id, group])).toEqual([
     ["1", "generic"],
     ["2", "math"],
@@ -43,7 +44,7 @@ test("every question is rated by the same prompt, at OpenFedLLM's temperature, w
 });
 
 test("a verdict that cannot be read does not count, and is −1 as in the original", async () => {
-  const [question] = await vicunaBench.load(dataOf(FILES), OPTIONS);
+  const [question] = await vicunaBench.load(folderOf(FILES), OPTIONS);
   const grade = (fidelity: "paper" | "original") =>
     vicunaBench.grade(question!, answered("Purse your lips."), { judge: judge("Quite good!"), fidelity });
   expect(await grade("paper")).toMatchObject({ scores: {}, parsed: null, unreadable: 1 });
@@ -51,5 +52,5 @@ test("a verdict that cannot be read does not count, and is −1 as in the origin
 });
 
 test("MT-Bench's questions are not taken for it", async () => {
-  await expect(vicunaBench.load(dataOf(DIALOGUES), OPTIONS)).rejects.toThrow("2 turns, expected one");
+  await expect(vicunaBench.load(folderOf(DIALOGUES), OPTIONS)).rejects.toThrow("2 turns, expected one");
 });
