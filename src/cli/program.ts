@@ -148,22 +148,25 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .addOption(advanced(new Option("--debug", "print the stack trace of an error")))
     .configureHelp({ showGlobalOptions: true });
 
-  withGrading(program.command("run"))
-    .summary("train with every client of a configuration, or go on with a run that was stopped")
-    .description(
-      "Trains one adapter with every client of a configuration. Stopped and typed again, it goes on where it was.",
-    )
-    .argument("<config>", "configuration file (YAML or JSON); paths in it start at its folder")
-    .addOption(setOption())
-    .option("--out <folder>", "run folder (default: runs/<name of the configuration>)", textFlag)
-    .option("--json", "write every event as a line of JSON to stdout, the summary last")
-    .addOption(threadsOption())
-    .addHelpText("after", () =>
-      helpAll ? allSettingsHelp(helpWidth(context)) : commonSettingsHelp(helpWidth(context)),
-    )
-    .action(async (config: string, flags: RunFlags) =>
-      (await import("./run-command.ts")).runCommand(config, flags, context),
-    );
+  withGrading(
+    program
+      .command("run")
+      .summary("train with every client of a configuration, or go on with a run that was stopped")
+      .description(
+        "Trains one adapter with every client of a configuration. Stopped and typed again, it goes on where it was.",
+      )
+      .argument("<config>", "configuration file (YAML or JSON); paths in it start at its folder")
+      .addOption(setOption())
+      .option("--out <folder>", "run folder (default: runs/<name of the configuration>)", textFlag)
+      .option("--json", "write every event as a line of JSON to stdout, the summary last")
+      .addOption(threadsOption())
+      .addHelpText("after", () =>
+        helpAll ? allSettingsHelp(helpWidth(context)) : commonSettingsHelp(helpWidth(context)),
+      )
+      .action(async (config: string, flags: RunFlags) =>
+        (await import("./run-command.ts")).runCommand(config, flags, context),
+      ),
+  );
 
   program
     .command("score")
@@ -257,110 +260,113 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .addOption(threadsOption())
     .action(async (flags: ServeFlags) => (await import("./serve-command.ts")).serveCommand(flags, context));
 
-  withGrading(program.command("eval"))
-    .summary("put benchmarks to a base and its adapters: scores with intervals, every answer kept")
-    .description(
-      "Puts benchmarks to a base model and any number of adapters. Stopped and typed again, it goes on: what was answered is kept.",
-    )
-    .addOption(
-      new Option(
-        "--model <ref>",
-        "base model: a local folder, org/name on the Hugging Face Hub, or npm:package",
-      ).argParser(textFlag),
-    )
-    .addOption(
-      new Option("--adapter <[name=]folder>", "adapter to evaluate beside the base; give it again for more")
-        .argParser(collectTexts)
-        .default([], "none"),
-    )
-    .option("--no-base", "leave the bare base out")
-    .option("--benchmark <name...>", "what to put to them; --list shows the names")
-    .addOption(
-      new Option(
-        "--data <[benchmark=]path>",
-        "local folder or file of a benchmark, in place of the Hub; give it again for more",
+  withGrading(
+    program
+      .command("eval")
+      .summary("put benchmarks to a base and its adapters: scores with intervals, every answer kept")
+      .description(
+        "Puts benchmarks to a base model and any number of adapters. Stopped and typed again, it goes on: what was answered is kept.",
       )
-        .argParser(collectTexts)
-        .default([], "none"),
-    )
-    .addOption(
-      new Option(
-        "--limit <n>",
-        "at most so many questions of each, drawn by the seed, the same for every model",
-      ).argParser(numberFlag({ integer: true, min: 1 })),
-    )
-    .option("--out <folder>", "evaluation folder (default: evaluations/<name of the model>)", textFlag)
-    .option("--list", "show the benchmarks; do nothing")
-    .option("--json", "write each result as a line of JSON")
-    .addOption(
-      new Option(
-        "--answer-by <mode>",
-        "take the likeliest option, or read the answer out of words; default: the benchmark's",
-      ).choices(["likelihood", "generation"]),
-    )
-    .addOption(
-      new Option("--shots <n>", "worked examples before each question; default: the benchmark's").argParser(
-        numberFlag({ integer: true, min: 0 }),
-      ),
-    )
-    .addOption(
-      advanced(
-        new Option("--samples <n>", "answers to each question, for pass@k; default: the benchmark's").argParser(
-          numberFlag({ integer: true, min: 1, max: 1000 }),
+      .addOption(
+        new Option(
+          "--model <ref>",
+          "base model: a local folder, org/name on the Hugging Face Hub, or npm:package",
+        ).argParser(textFlag),
+      )
+      .addOption(
+        new Option("--adapter <[name=]folder>", "adapter to evaluate beside the base; give it again for more")
+          .argParser(collectTexts)
+          .default([], "none"),
+      )
+      .option("--no-base", "leave the bare base out")
+      .option("--benchmark <name...>", "what to put to them; --list shows the names")
+      .addOption(
+        new Option(
+          "--data <[benchmark=]path>",
+          "local folder or file of a benchmark, in place of the Hub; give it again for more",
+        )
+          .argParser(collectTexts)
+          .default([], "none"),
+      )
+      .addOption(
+        new Option(
+          "--limit <n>",
+          "at most so many questions of each, drawn by the seed, the same for every model",
+        ).argParser(numberFlag({ integer: true, min: 1 })),
+      )
+      .option("--out <folder>", "evaluation folder (default: evaluations/<name of the model>)", textFlag)
+      .option("--list", "show the benchmarks; do nothing")
+      .option("--json", "write each result as a line of JSON")
+      .addOption(
+        new Option(
+          "--answer-by <mode>",
+          "take the likeliest option, or read the answer out of words; default: the benchmark's",
+        ).choices(["likelihood", "generation"]),
+      )
+      .addOption(
+        new Option("--shots <n>", "worked examples before each question; default: the benchmark's").argParser(
+          numberFlag({ integer: true, min: 0 }),
         ),
-      ),
-    )
-    .addOption(
-      advanced(
-        new Option("--temperature <t>", "0 takes the likeliest token; default: the benchmark's").argParser(
-          numberFlag({ min: 0 }),
+      )
+      .addOption(
+        advanced(
+          new Option("--samples <n>", "answers to each question, for pass@k; default: the benchmark's").argParser(
+            numberFlag({ integer: true, min: 1, max: 1000 }),
+          ),
         ),
-      ),
-    )
-    .addOption(
-      advanced(
-        new Option("--max-new-tokens <n>", "longest answer; default: the benchmark's").argParser(
-          numberFlag({ integer: true, min: 1 }),
+      )
+      .addOption(
+        advanced(
+          new Option("--temperature <t>", "0 takes the likeliest token; default: the benchmark's").argParser(
+            numberFlag({ min: 0 }),
+          ),
         ),
-      ),
-    )
-    .addOption(
-      advanced(
-        new Option("--max-length <tokens>", "question and answer together")
-          .argParser(numberFlag({ integer: true, min: 8 }))
-          .default(2048),
-      ),
-    )
-    .addOption(
-      advanced(
-        new Option("--batch-size <n>", "answers written at once")
-          .argParser(numberFlag({ integer: true, min: 1, max: 256 }))
-          .default(8),
-      ),
-    )
-    .addOption(
-      new Option("--rival <file>", "another model's answers, which mt-bench-pairwise compares with").argParser(
-        textFlag,
-      ),
-    )
-    .addOption(templateOption())
-    .addOption(advanced(new Option("--system <text>", "system message before each question")))
-    .addOption(
-      advanced(
-        new Option("--fidelity <how>", "original: grade as OpenFedLLM does, where that differs")
-          .choices(["paper", "original"])
-          .default("paper"),
-      ),
-    )
-    .addOption(
-      advanced(
-        new Option("--seed <n>", "what the questions drawn and sampled answers follow from")
-          .argParser(numberFlag({ integer: true, min: 0 }))
-          .default(42),
-      ),
-    )
-    .addOption(threadsOption())
-    .action(async (flags: EvalFlags) => (await import("./eval-command.ts")).evalCommand(flags, context));
+      )
+      .addOption(
+        advanced(
+          new Option("--max-new-tokens <n>", "longest answer; default: the benchmark's").argParser(
+            numberFlag({ integer: true, min: 1 }),
+          ),
+        ),
+      )
+      .addOption(
+        advanced(
+          new Option("--max-length <tokens>", "question and answer together")
+            .argParser(numberFlag({ integer: true, min: 8 }))
+            .default(2048),
+        ),
+      )
+      .addOption(
+        advanced(
+          new Option("--batch-size <n>", "answers written at once")
+            .argParser(numberFlag({ integer: true, min: 1, max: 256 }))
+            .default(8),
+        ),
+      )
+      .addOption(
+        new Option("--rival <file>", "another model's answers, which mt-bench-pairwise compares with").argParser(
+          textFlag,
+        ),
+      )
+      .addOption(templateOption())
+      .addOption(advanced(new Option("--system <text>", "system message before each question")))
+      .addOption(
+        advanced(
+          new Option("--fidelity <how>", "original: grade as OpenFedLLM does, where that differs")
+            .choices(["paper", "original"])
+            .default("paper"),
+        ),
+      )
+      .addOption(
+        advanced(
+          new Option("--seed <n>", "what the questions drawn and sampled answers follow from")
+            .argParser(numberFlag({ integer: true, min: 0 }))
+            .default(42),
+        ),
+      )
+      .addOption(threadsOption())
+      .action(async (flags: EvalFlags) => (await import("./eval-command.ts")).evalCommand(flags, context)),
+  );
 
   program
     .command("sweep")
