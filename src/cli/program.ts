@@ -99,8 +99,8 @@ const threadsOption = (): Option =>
     ),
   );
 
-/** What benchmarks may be graded with. */
-function withGrading(command: Command): Command {
+/** What benchmarks may be graded with; `common`: shown by --help too. */
+function withGrading(command: Command, { common }: { readonly common: boolean }): Command {
   const price = (text: string): { prompt: number; completion: number } => {
     const [prompt = Number.NaN, completion = Number.NaN, ...more] = text.split(",").map(Number);
     if (more.length > 0 || !(prompt >= 0) || !(completion >= 0)) {
@@ -108,33 +108,29 @@ function withGrading(command: Command): Command {
     }
     return { prompt, completion };
   };
-  return command
-    .option("--allow-code-execution", "let benchmarks of code run what the model wrote, confined")
-    .option("--judge-url <address>", "OpenAI-compatible endpoint of the judge, for open-ended benchmarks", textFlag)
-    .option("--judge-model <name>", "the model there that judges", textFlag)
-    .addOption(
-      new Option("--judge-key-env <variable>", "environment variable with its key")
-        .argParser(textFlag)
-        .default("OPENAI_API_KEY"),
-    )
-    .addOption(
-      new Option("--judge-price <in,out>", "prices for a million tokens, to show the cost beforehand").argParser(price),
-    )
-    .addOption(
-      advanced(
-        new Option("--judge-concurrency <n>", "questions to the judge under way at once")
-          .argParser(numberFlag({ integer: true, min: 1, max: 64 }))
-          .default(4),
-      ),
-    )
-    .addOption(
-      advanced(
-        new Option("--judge-max-tokens <n>", "longest verdict, for a judge with a small window").argParser(
-          numberFlag({ integer: true, min: 1 }),
-        ),
-      ),
-    )
-    .option("--yes", "judge without asking whether to go on");
+  const options = [
+    new Option("--allow-code-execution", "let benchmarks of code run what the model wrote, confined"),
+    new Option("--judge-url <address>", "OpenAI-compatible endpoint of the judge, for open-ended benchmarks").argParser(
+      textFlag,
+    ),
+    new Option("--judge-model <name>", "the model there that judges").argParser(textFlag),
+    new Option("--judge-key-env <variable>", "environment variable with its key")
+      .argParser(textFlag)
+      .default("OPENAI_API_KEY"),
+    new Option("--judge-price <in,out>", "prices for a million tokens, to show the cost beforehand").argParser(price),
+    new Option("--yes", "judge without asking whether to go on"),
+  ];
+  const rare = [
+    new Option("--judge-concurrency <n>", "questions to the judge under way at once")
+      .argParser(numberFlag({ integer: true, min: 1, max: 64 }))
+      .default(4),
+    new Option("--judge-max-tokens <n>", "longest verdict, for a judge with a small window").argParser(
+      numberFlag({ integer: true, min: 1 }),
+    ),
+  ];
+  for (const option of options) command.addOption(common ? option : advanced(option));
+  for (const option of rare) command.addOption(advanced(option));
+  return command;
 }
 
 /** Every command and flag there is. The work behind a command is loaded when it is called, so that help is quick. */
@@ -166,6 +162,7 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
       .action(async (config: string, flags: RunFlags) =>
         (await import("./run-command.ts")).runCommand(config, flags, context),
       ),
+    { common: false },
   );
 
   program
@@ -366,6 +363,7 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
       )
       .addOption(threadsOption())
       .action(async (flags: EvalFlags) => (await import("./eval-command.ts")).evalCommand(flags, context)),
+    { common: true },
   );
 
   program
