@@ -36,7 +36,7 @@ export function checkGradingFlags(
   const running = that((name) => BENCHMARKS[name]!.needs === "code-execution");
   if (running !== "" && flags.allowCodeExecution !== true) {
     throw new UserError("config", `${running}: grading means running programs that the model wrote`, {
-      hint: "Add --allow-code-execution, best in a container: docs/decisions/0022-generated-code.md says what it is kept from.",
+      hint: "Add --allow-code-execution, best in a container: docs/decisions/0019-generated-code.md says what it is kept from.",
     });
   }
   const judged = that((name) => BENCHMARKS[name]!.needs === "judge");
