@@ -109,13 +109,34 @@ describe("where the metric is taken", () => {
     });
   });
 
-  test("is where there is such a metric: a benchmark's may be on some sets only", () => {
-    const some = [round(0, score("a", 5, { metrics: { "riddles/accuracy": 0.25 } }), score("common", 4))];
-    expect(roundValues({ metric: "riddles/accuracy" }, some)).toEqual({
-      over: "clients",
-      values: [{ round: 0, value: 0.25 }],
+  test("is where there is such a metric", () => {
+    const some = [round(0, score("a", 5, { metrics: { accuracy: 0.25 } }), score("common", 4))];
+    expect(roundValues({ metric: "accuracy" }, some)).toEqual({ over: "clients", values: [{ round: 0, value: 0.25 }] });
+    expect(roundValues({ metric: "accuracy", over: "common" }, some).values).toEqual([]);
+  });
+
+  test("is a benchmark's own: the global adapter's, one client's, or the mean of the clients'", () => {
+    const put = (value: number, client?: string) => ({
+      benchmark: "riddles",
+      ...(client === undefined ? {} : { client }),
+      questions: 4,
+      metrics: { accuracy: value },
     });
-    expect(roundValues({ metric: "riddles/accuracy", over: "common" }, some).values).toEqual([]);
+    const evaluations = [
+      { ...round(0, score("a", 5)), benchmarks: [put(0.25)] },
+      round(1, score("a", 5)),
+      { ...round(2, score("a", 5)), benchmarks: [put(0.5, "a"), put(1, "b")] },
+    ];
+    const values = (client?: string) => roundValues({ metric: "riddles/accuracy" }, evaluations, client).values;
+    expect(values()).toEqual([
+      { round: 0, value: 0.25 },
+      { round: 2, value: 0.75 },
+    ]);
+    expect(values("b")).toEqual([
+      { round: 0, value: 0.25 },
+      { round: 2, value: 1 },
+    ]);
+    expect(roundValues({ metric: "riddles/other" }, evaluations).values).toEqual([]);
   });
 
   test("is the client's own adapter's, where clients have such", () => {
