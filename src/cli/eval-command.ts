@@ -117,7 +117,7 @@ export async function evalCommand(flags: EvalFlags, context: CommandContext): Pr
       signal,
     );
     await running.finally(() => grading.close());
-  });
+  }).catch(stopped);
   await writeReport(out);
   if (flags.json !== true) {
     const tables = evaluationTables(results, { groups: false });
@@ -125,6 +125,15 @@ export async function evalCommand(flags: EvalFlags, context: CommandContext): Pr
     stdout.write(`${tablesLines(tables, { style: stdout.style, columns }).join("\n")}\n`);
   }
   stderr.write(`wrote report.md, results.json, charts, every answer and verdict to ${out}\n`);
+}
+
+/** What a person who stopped it should know; any other error is as it was. */
+function stopped(error: unknown): never {
+  if ((error as Error | undefined)?.name !== "AbortError") throw error;
+  throw new UserError("interrupted", "Stopped; what was answered is kept.", {
+    hint: "Type the same command again to go on.",
+    cause: error,
+  });
 }
 
 /** The report of everything in an evaluation folder, this time's results and earlier ones. */

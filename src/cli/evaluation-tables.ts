@@ -34,14 +34,16 @@ export function evaluationTables(results: readonly StoredResult[], { groups }: {
     return benchmark.metrics.flatMap((metric, i): Cell[][] => {
       const estimates = models.map((model) => found(name, model)?.metrics[metric.name]);
       if (estimates.every((estimate) => estimate === undefined)) return [];
-      const best = Math.max(...estimates.map((estimate) => estimate?.value ?? -Infinity));
+      const values = estimates.flatMap((estimate) => estimate?.value ?? []);
+      // Where all are equal, none is the best.
+      const best = new Set(values).size > 1 ? Math.max(...values) : undefined;
       const counts = [...new Set(estimates.flatMap((estimate) => estimate?.n ?? []))];
       return [
         [
           { text: i === 0 ? benchmark.title : "" },
           { text: metric.title },
           { text: counts.map(formatCount).join(" / ") },
-          ...estimates.map((estimate) => cellOf(metric, estimate, models.length > 1 && estimate?.value === best)),
+          ...estimates.map((estimate) => cellOf(metric, estimate, best !== undefined && estimate?.value === best)),
         ],
       ];
     });
