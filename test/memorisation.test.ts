@@ -12,7 +12,11 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
+import { canaryCounts, plantCanaries } from "../src/experiment/canaries.ts";
+import { loadClientRecords } from "../src/experiment/client-records.ts";
 import type { Memorisation } from "../src/experiment/memorisation.ts";
+import { readConfigFile } from "../src/node/config-file.ts";
+import { fileReader } from "../src/node/files.ts";
 import { afterEvents, cliIn, startRun } from "./support/cli.ts";
 import { adapterHash } from "./support/experiment.ts";
 import { writeTinyData, writeTinyModel } from "./support/tiny-model.ts";
@@ -256,4 +260,12 @@ describe("bad input", () => {
     refused(other, 4, /error: wide-run\/adapter: tensor .* expected/, /fits the base model/);
     refused(["memorisation", "learnt", ...FLAGS, "--adapter", "setup"], 4, /error: .*setup/, /./);
   }, 60_000);
+});
+
+test("the example plants what its comment says", async () => {
+  const examples = path.join(import.meta.dirname, "..", "examples");
+  const config = readConfigFile(path.join(examples, "canaries.yaml"));
+  const { clients, canaries } = plantCanaries(config, await loadClientRecords(config, fileReader(examples)));
+  expect(canaryCounts(canaries)).toEqual([{ client: "clinic", canaries: 9, copies: 3 * (1 + 10 + 30) }]);
+  expect(clients.map(({ train }) => train.length)).toEqual([323, 200, 200]);
 });
