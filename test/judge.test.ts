@@ -146,7 +146,7 @@ describe("a judge behind an endpoint", () => {
   it("in prose and in the wrong language counts as nothing, and is counted", async () => {
     server.script = (_asked, number) => (number % 2 === 0 ? "Not bad at all." : "可以，八分。");
     const { results } = await evaluate("prose", "mt-bench", "dialogues");
-    expect(results[0]!.result).toMatchObject({ metrics: {}, unreadable: 6, notCounted: 3, unparsed: 3 });
+    expect(results[0]!.result).toMatchObject({ metrics: {}, unreadable: 6, notCounted: 3, unparsed: 0 });
   });
 
   it("says of AdvBench's answers whether they refuse; without a judge the phrases alone do", async () => {

@@ -33,7 +33,8 @@ export function evaluationTables(results: readonly StoredResult[], { groups }: {
     const benchmark = BENCHMARKS[name]!;
     return benchmark.metrics.flatMap((metric, i): Cell[][] => {
       const estimates = models.map((model) => found(name, model)?.metrics[metric.name]);
-      if (estimates.every((estimate) => estimate === undefined)) return [];
+      // A benchmark is shown by its headline even where no question counted.
+      if (i > 0 && estimates.every((estimate) => estimate === undefined)) return [];
       const values = estimates.flatMap((estimate) => estimate?.value ?? []);
       // Where all are equal, none is the best.
       const best = new Set(values).size > 1 ? Math.max(...values) : undefined;

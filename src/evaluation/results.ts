@@ -12,7 +12,7 @@ export interface BenchmarkResult {
   readonly groups: Readonly<
     Record<string, { readonly questions: number; readonly metrics: Readonly<Record<string, number>> }>
   >;
-  /** Answers nothing could be read out of. */
+  /** Answers nothing could be read out of, and which count all the same. */
   readonly unparsed: number;
   /** Questions without a verdict that counts: a judge's words that cannot be read. */
   readonly notCounted: number;
@@ -73,7 +73,7 @@ export function summarise(
     questions: graded.length,
     metrics,
     groups,
-    unparsed: graded.filter(({ parsed }) => parsed === null).length,
+    unparsed: graded.filter((verdict) => verdict.parsed === null && counts(benchmark.metrics[0]!, verdict)).length,
     notCounted: graded.filter((verdict) => !counts(benchmark.metrics[0]!, verdict)).length,
     unreadable: graded.reduce((all, verdict) => all + (verdict.unreadable ?? 0), 0),
     cutOff: answers.filter(({ finish }) => finish.includes("length")).length,

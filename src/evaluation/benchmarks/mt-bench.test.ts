@@ -81,7 +81,7 @@ describe("MT-Bench", () => {
     expect(result.metrics["score"]).toMatchObject({ value: 19 / 3, n: 2 });
     expect(result.metrics["firstTurn"]).toMatchObject({ value: 9, n: 2 });
     expect(result.metrics["secondTurn"]).toMatchObject({ value: 1, n: 1 });
-    expect(result).toMatchObject({ unreadable: 3, notCounted: 1, unparsed: 1 });
+    expect(result).toMatchObject({ unreadable: 3, notCounted: 1, unparsed: 0 });
     expect(result.groups["math"]!.metrics).toEqual({ score: 5.5, firstTurn: 10, secondTurn: 1 });
     expect(result.groups["stem"]!.metrics).toEqual({});
     expect(verdicts[2]!.note).toContain("Je ne sais pas.");
