@@ -4,6 +4,8 @@ import path from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import type { RunEvent } from "../src/federation/events.ts";
+import { readConfigFile } from "../src/node/config-file.ts";
+import { stateOf } from "../src/node/sweep-file.ts";
 import { cliIn, eventsOf, killedAfterEvents, startRun } from "./support/cli.ts";
 import { type Ran, adapterHash, runIn } from "./support/experiment.ts";
 import { curvesOf } from "./support/tensorboard.ts";
@@ -223,6 +225,17 @@ describe("stopping early", () => {
     expect((await runIn(folder, patient(1), { name: "patient" })).summary).toMatchObject({ rounds: 9 });
     // None at all: to the end.
     expect((await runIn(folder, config(), { name: "patient" })).summary.adapter).toBe(whole.summary.adapter);
+  });
+
+  test("a sweep takes a stopped run for finished, and for begun where it asks for more patience", async () => {
+    const { folder: stopped } = await runIn(folder, patient(1), { name: "swept" });
+    const stateUnder = (patience: number) => {
+      const file = path.join(folder, `swept-${patience}.yaml`);
+      writeFileSync(file, stringify(patient(patience)));
+      return stateOf({ name: "swept", seed: 42, folder: "swept", config: readConfigFile(file) }, stopped);
+    };
+    expect(stateUnder(1)).toMatchObject({ state: "finished" });
+    expect(stateUnder(2)).toEqual({ state: "begun", round: 2, rounds: 10 });
   });
 
   test("a round that was begun under more patience is played to its end", async () => {

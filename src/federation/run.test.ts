@@ -320,6 +320,26 @@ describe("after a crash", () => {
     }
   });
 
+  it("at any operation around an early stop, too", async () => {
+    const stop: FederationOptions["stop"] = (evaluations) =>
+      evaluations.length < 3 ? undefined : { metric: "loss", patience: 2, minDelta: 0, best: { round: 0, value: 0.5 } };
+    const changes = { evaluate: scored, evaluateEvery: 1, rounds: 4, stop };
+    const undisturbed = memoryPlace();
+    const counting = new Life();
+    const expected = await live(undisturbed, counting, changes);
+    expect(JSON.parse(expected)).toMatchObject({ round: 2 });
+    const expectedLines = lines(undisturbed.log);
+    expect(expectedLines.filter((line) => /early-stop|run-end/.test(line))).toHaveLength(2);
+    for (let at = 1; at <= counting.operations; at++) {
+      for (const afterwards of [false, true]) {
+        const place = memoryPlace();
+        await expect(live(place, new Life(at, afterwards), changes)).rejects.toThrow("killed");
+        expect(await live(place, new Life(), changes)).toBe(expected);
+        expect(lines(place.log), `operation ${at}, ${afterwards ? "after" : "before"}`).toEqual(expectedLines);
+      }
+    }
+  });
+
   it("and another, and another, in a folder", async () => {
     const expected = await live(memoryPlace(), new Life());
     const folder = newPath("run");
