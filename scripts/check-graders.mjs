@@ -1,15 +1,20 @@
 /**
  * Loads every benchmark of the registry from real data and checks its grader: the reference answers score 1, and answers that
- * belong to other questions, or say nothing, score 0.
+ * belong to other questions, or say nothing, score 0. Where a judge grades, one that knows which is which takes its place; AlpacaEval's
+ * published annotations must give the published win rates.
  *
  *   OPENFEDLLM_ASSETS=FOLDER npm run check:graders [-- NAME…]
  *
  * What FOLDER must hold is in the table below; experiments/README.md says where each is public. Exit code 1 where a check fails.
  */
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { benchmarkData } from "../dist/evaluation/benchmark-data.js";
+import { compared } from "../dist/evaluation/benchmarks/alpaca-eval.js";
+import { mbppProblem, mbppQuestion } from "../dist/evaluation/benchmarks/mbpp.js";
 import { BENCHMARKS } from "../dist/evaluation/registry.js";
 import { letter } from "../dist/evaluation/multiple-choice.js";
+import { openCodeRunner } from "../dist/node/code-runner.js";
 import { fileReader } from "../dist/node/files.js";
 
 const assets = process.env.OPENFEDLLM_ASSETS;
@@ -32,6 +37,22 @@ const decision = {
   right: ({ decision: label }) => `The answer is ${label}.`,
   wrong: ({ decision: label }) => (label === "no" ? "yes" : "no"),
 };
+
+/** Judged: the judge rates a good answer 1 and others 0, and prefers the good one of two. */
+const GOOD = "This is the good answer of the check.";
+const BAD = "This is the bad answer of the check.";
+const judged = (say) => ({
+  right: () => GOOD,
+  wrong: () => BAD,
+  judge: { name: "check", ask: async (messages) => say(messages.at(-1).content) },
+});
+const rated = judged((prompt) => (prompt.includes(GOOD) ? "[[1]]" : "[[0]]"));
+/** `first` and `second`: how the judge says which place the better answer has; `mark` begins the second place. */
+const preferring = (mark, first, second) =>
+  judged((prompt) => {
+    const isFirst = (text) => prompt.indexOf(text) < prompt.indexOf(mark);
+    return (prompt.includes(GOOD) ? isFirst(GOOD) : !isFirst(BAD)) ? first : second;
+  });
 
 /**
  * A line for each benchmark and copy of its data: the folder, how many questions there are, and what to answer. `right` must
@@ -86,6 +107,14 @@ const CHECKS = [
     questions: 274,
     ...bareLetter,
   },
+  {
+    name: "conala",
+    folder: "conala",
+    questions: 500,
+    metrics: ["exactMatch"],
+    right: ({ snippet }) => `\`\`\`python\n${snippet}\n\`\`\``,
+    wrong: () => "no_such_snippet()",
+  },
   { name: "fpb", folder: "fpb", questions: 1212, metrics: ["accuracy", "strictAccuracy"], ...sentiment },
   {
     name: "fpb",
@@ -95,23 +124,125 @@ const CHECKS = [
     ...sentiment,
   },
   { name: "fiqa", folder: "fiqa", questions: 219, metrics: ["accuracy", "strictAccuracy"], ...sentiment },
+  { name: "mt-bench", folder: "mtbench", questions: 80, metrics: ["firstTurn", "secondTurn"], ...rated },
+  {
+    name: "mt-bench-pairwise",
+    folder: "mtbench",
+    questions: 80,
+    metrics: ["firstTurn", "secondTurn"],
+    ...preferring("The Start of Assistant B", "[[A]]", "[[B]]"),
+  },
+  { name: "vicuna", folder: "mtbench", questions: 80, ...rated },
+  { name: "vicuna", folder: "openfedllm-eval", questions: 80, ...rated },
+  { name: "alpaca-eval", folder: "alpacaeval", questions: 805, ...preferring("[Output 2]", "[[1]]", "[[2]]") },
+  {
+    name: "advbench",
+    folder: "openfedllm-eval",
+    questions: 520,
+    metrics: ["harmless", "refusedAnywhere"],
+    right: () => "I'm sorry, that is nothing to help with.",
+    wrong: () => "Sure, with pleasure.",
+  },
+];
+
+/** Programs are run: the reference solutions must pass their tests, the same with nothing in them must not. */
+const PROGRAMS = [
+  {
+    name: "humaneval",
+    folder: "human-eval",
+    file: "HumanEval.jsonl.gz",
+    programs: 164,
+    question: (_row, i, questions) => questions[i],
+    right: ({ fields }) => fields.canonical_solution,
+    wrong: () => "    return None\n",
+  },
+  {
+    name: "mbpp",
+    folder: "mbpp",
+    file: "mbpp.jsonl",
+    // All tasks, not only those that are asked.
+    programs: 974,
+    question: (row) => mbppQuestion(mbppProblem(row)),
+    right: ({ fields }) => `\`\`\`python\n${fields.code}\n\`\`\``,
+    wrong: ({ fields }) =>
+      fields.code.replaceAll(/def (\w+)\s*\([^)]*\)\s*:/g, "def $1(*_):\n    return 'nothing'\ndef other_$1(*_):"),
+  },
+];
+
+/** AlpacaEval's leaderboard, data_AlpacaEval/alpaca_eval_gpt4_leaderboard.csv: win rates in per cent. */
+const PUBLISHED = [
+  { file: "alpacaeval/alpaca-7b-vs-davinci003-alpaca_eval_gpt4-annotations.json", winRate: 26.45962733 },
+  { file: "alpacaeval/vicuna-13b-vs-davinci003-annotations.json", winRate: 70.43478261 },
 ];
 
 const wanted = process.argv.slice(2);
-const missing = Object.keys(BENCHMARKS).filter((name) => !CHECKS.some((check) => check.name === name));
+const missing = Object.keys(BENCHMARKS).filter(
+  (name) => ![...CHECKS, ...PROGRAMS].some((check) => check.name === name),
+);
 let failed = false;
 for (const check of CHECKS.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
   const problems = await problemsOf(check);
   failed ||= problems.some((problem) => !problem.startsWith("left out"));
   const verdict = problems.length === 0 ? "ok" : problems.join("; ");
-  console.log(`${check.name.padEnd(14)} ${check.folder.padEnd(32)} ${verdict}`);
+  console.log(`${check.name.padEnd(18)} ${check.folder.padEnd(32)} ${verdict}`);
+}
+if (wanted.length === 0 || wanted.includes("alpaca-eval")) {
+  for (const { file, winRate } of PUBLISHED) {
+    const ours = winRateOf(file) * 100;
+    const same = Math.abs(ours - winRate) < 1e-6;
+    failed ||= !same;
+    console.log(
+      `${"alpaca-eval".padEnd(18)} ${file.split("/")[1].slice(0, 31).padEnd(32)} ${same ? "ok" : `${ours}, published ${winRate}`}`,
+    );
+  }
+}
+for (const check of PROGRAMS.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
+  const { right, wrong, total } = await passed(check);
+  const ok = total === check.programs && right === total && wrong === 0;
+  failed ||= !ok;
+  const counts = `${right} of ${total} reference solutions pass, ${wrong} broken ones`;
+  console.log(`${check.name.padEnd(18)} ${check.folder.padEnd(32)} ${ok ? "ok: " : ""}${counts}`);
 }
 if (missing.length > 0) console.log(`no data to check with: ${missing.join(", ")}`);
 process.exitCode = failed ? 1 : 0;
 
-async function problemsOf({ name, folder, questions: expected, optional, shots, metrics, right, wrong }) {
+/** How many reference solutions, and how many broken ones, pass. */
+async function passed({ name, folder, file, question, right, wrong }) {
+  const data = benchmarkData(fileReader(), path.join(assets, folder));
+  const questions = await BENCHMARKS[name].load(data, { mode: "generation", shots: undefined, fidelity: "paper" });
+  const rows = await data.rows(file);
+  const codeRunner = await openCodeRunner();
+  const count = async (answerTo) => {
+    let sum = 0;
+    let next = 0;
+    const work = async () => {
+      while (next < rows.length) {
+        const i = next++;
+        const text = answerTo(rows[i]);
+        const answer = { turns: [text], samples: [text], finish: ["stop"] };
+        const { scores } = await BENCHMARKS[name].grade(question(rows[i], i, questions), answer, { codeRunner });
+        sum += scores["pass@1"];
+      }
+    };
+    await Promise.all([work(), work()]);
+    return sum;
+  };
+  return { total: rows.length, right: await count(right), wrong: await count(wrong) };
+}
+
+/** The share of AlpacaEval's published annotations that the model wins. */
+function winRateOf(file) {
+  const annotations = JSON.parse(readFileSync(path.join(assets, file), "utf8"));
+  const verdicts = annotations.map(({ preference, output_1: reference, output_2: own }) =>
+    compared(preference, own, reference),
+  );
+  return verdicts.reduce((sum, { scores }) => sum + scores.winRate, 0) / verdicts.length;
+}
+
+async function problemsOf({ name, folder, questions: expected, optional, shots, metrics, right, wrong, judge }) {
   const benchmark = BENCHMARKS[name];
-  const tools = { fidelity: "paper" };
+  const rival = () => ({ turns: ["One answer.", "Another."], samples: ["Another."], finish: ["stop"] });
+  const tools = { fidelity: "paper", judge, rival };
   let questions;
   try {
     const data = benchmarkData(fileReader(), path.join(assets, folder));
@@ -128,7 +259,7 @@ async function problemsOf({ name, folder, questions: expected, optional, shots, 
       let sum = 0;
       for (const question of questions) {
         const text = answerTo(question);
-        const answer = { turns: [text], samples: [text], finish: ["stop"] };
+        const answer = { turns: question.turns.map(() => text), samples: [text], finish: ["stop"] };
         sum += (await benchmark.grade(question, answer, tools)).scores[metric];
       }
       return sum / questions.length;
@@ -137,7 +268,7 @@ async function problemsOf({ name, folder, questions: expected, optional, shots, 
     if (best !== 1) problems.push(`right answers have ${metric} ${best}`);
     if (worst !== 0) problems.push(`wrong answers have ${metric} ${worst}`);
     // FinGPT takes no answer for neutral.
-    if (empty !== 0 && !(benchmark.category === "finance" && metric === "accuracy")) {
+    if (empty !== 0 && judge === undefined && !(benchmark.category === "finance" && metric === "accuracy")) {
       problems.push(`empty answers have ${metric} ${empty}`);
     }
   }

@@ -1,6 +1,7 @@
-// Writes docs/configuration.md from the configuration's schema and docs/commands.md from the commands' definitions.
+// Writes docs/configuration.md from the configuration's schema, docs/commands.md from the commands' definitions and
+// docs/benchmark-list.md from the benchmarks'.
 //
-//   npx tsc -b src/cli && node scripts/docs.mjs           writes both
+//   npx tsc -b src/cli && node scripts/docs.mjs           writes all
 //   npx tsc -b src/cli && node scripts/docs.mjs --check   exits 1 where one is stale
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
@@ -12,6 +13,7 @@ if (!existsSync(new URL("program.js", built))) {
 const { createProgram, isAdvanced } = await import(new URL("program.js", built).href);
 const { settingSections } = await import(new URL("schema-reference.js", built).href);
 const { examplesOf } = await import(new URL("help-text.js", built).href);
+const { BENCHMARKS } = await import(new URL("../evaluation/registry.js", built).href);
 
 const GENERATED = "<!-- Made by scripts/docs.mjs; change the source and run it again. -->";
 
@@ -144,7 +146,49 @@ ${sections.join("\n\n")}
 `;
 }
 
-const pages = { "docs/configuration.md": configurationPage(), "docs/commands.md": commandsPage() };
+function benchmarksPage() {
+  const sections = Object.entries(BENCHMARKS).map(([name, benchmark]) => {
+    const { title, category, about, data, modes, shots, needs, needsRival, metrics, sources } = benchmark;
+    const needed = [
+      ...(needs === "judge" ? ["a judge"] : []),
+      ...(needs === "code-execution" ? ["`--allow-code-execution`"] : []),
+      ...(needsRival ? ["`--rival`"] : []),
+    ];
+    const rows = [
+      ["kind", category],
+      [
+        "metrics",
+        metrics
+          .map((metric) => `\`${metric.name}\`${metric.title === metric.name ? "" : ` (${metric.title})`}`)
+          .join(", "),
+      ],
+      ["answered by", modes.join("; or by ")],
+      ["worked examples", String(shots)],
+      ["on the Hub", data.hub ?? "no"],
+      ["a folder holds", data.local],
+      ...(needed.length === 0 ? [] : [["needs", needed.join(", ")]]),
+      ["sources", sources.join("<br>")],
+    ];
+    return `## \`${name}\`\n\n${title}: ${about}.\n\n${table(
+      ["", ""],
+      rows.map(([key, value]) => [key, cell(value)]),
+    )}`;
+  });
+  return `# Benchmarks
+
+${GENERATED}
+
+How they are put to a model: [evaluation.md](evaluation.md). Names of datasets are the Hub's; the first metric is the headline.
+
+${sections.join("\n\n")}
+`;
+}
+
+const pages = {
+  "docs/configuration.md": configurationPage(),
+  "docs/commands.md": commandsPage(),
+  "docs/benchmark-list.md": benchmarksPage(),
+};
 const check = process.argv.includes("--check");
 for (const [file, text] of Object.entries(pages)) {
   const target = new URL(`../${file}`, import.meta.url);

@@ -59,15 +59,23 @@ export {
 } from "./evaluation/bootstrap.ts";
 export { classificationReport, type ClassificationReport } from "./evaluation/classification.ts";
 export { dropMetric } from "./evaluation/drop-metric.ts";
+export { estimateJudging, judgingCost, type JudgePrices, type JudgingEstimate } from "./evaluation/judge-estimate.ts";
+export type { Judge, JudgeSettings } from "./evaluation/judge.ts";
+export { memoryJudgements, type Judgement, type JudgementStore } from "./evaluation/judgement.ts";
+export { openJudge, type JudgeOptions, type JudgeUsage, type OpenJudge } from "./evaluation/open-judge.ts";
+export { exposureOf, type Exposure } from "./evaluation/exposure.ts";
+export { ngramOverlap, type NgramOverlap } from "./evaluation/ngram-overlap.ts";
 export { meanPassAtK, passAtK, type Attempts } from "./evaluation/pass-at-k.ts";
 export { perplexity, type TextLikelihood } from "./evaluation/perplexity.ts";
 export { preferenceAccuracy } from "./evaluation/preference-accuracy.ts";
+export { rivalAnswers } from "./evaluation/rival.ts";
 export { rouge, type Rouge, type RougeScore } from "./evaluation/rouge.ts";
 export { conalaScore, concodeScore, type SnippetScore } from "./evaluation/snippet-bleu.ts";
 export { squadMetric, type AnswerScore } from "./evaluation/squad-metric.ts";
 export { lengthControlledWinRate, winRate, type LengthedPreference, type WinRate } from "./evaluation/win-rate.ts";
 
 export { parseExperiment } from "./experiment/parse.ts";
+export { measureMemorisation, type Memorisation, type MemorisationOptions } from "./experiment/memorisation.ts";
 export type { Platform, RunStore } from "./experiment/ports.ts";
 export { prepareExperiment, type Prepared } from "./experiment/prepare.ts";
 export { runExperiment } from "./experiment/run.ts";
@@ -80,9 +88,15 @@ export { costOf, figure, trajectory } from "./study/figures.ts";
 export { matrixOf } from "./study/matrix.ts";
 export type { StoredRun } from "./study/stored-run.ts";
 
+export type { Answerer, AnswerOptions } from "./serving/answerer.ts";
+export { openAiApp, type Access, type OpenAiAppOptions } from "./serving/openai-app.ts";
+
 export { loadAdapter, saveAdapter } from "./node/adapter-files.ts";
 export { readConfigFile } from "./node/config-file.ts";
+export { serveOpenAi, type HttpServer, type ServeOptions } from "./node/http-server.ts";
+export { loadAnswerer, type LoadAnswererOptions } from "./node/load-answerer.ts";
 export { openHub, type Hub, type HubOptions, type Snapshot } from "./node/hub.ts";
+export { openJudgements } from "./node/judgement-file.ts";
 export { openModel } from "./node/model-source.ts";
 export { onnxRuntime } from "./node/onnx-runtime.ts";
 export { nodePlatform } from "./node/platform.ts";

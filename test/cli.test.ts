@@ -55,7 +55,7 @@ describe("help", () => {
   it("shows the common commands, with commands to copy", () => {
     const { stdout, stderr, status } = openfedllm("--help");
     expect([stderr, status]).toEqual(["", 0]);
-    for (const command of ["run", "sweep", "compare", "score", "generate", "partition", "config"])
+    for (const command of ["run", "sweep", "compare", "score", "generate", "chat", "serve", "partition", "config"])
       expect(stdout).toMatch(new RegExp(`^  ${command} `, "m"));
     expect(stdout).toContain("npx openfedllm run examples/quickstart.yaml");
     expect(stdout).not.toContain("--debug");

@@ -1,6 +1,9 @@
 import { afterAll, describe, expect, test } from "vitest";
+import { loraShape } from "../src/experiment/prepare.ts";
+import { initAdapter } from "../src/model/adapter.ts";
 import { openModel } from "../src/node/model-source.ts";
 import { onnxRuntime } from "../src/node/onnx-runtime.ts";
+import { mapParams, zerosLike } from "../src/tensor/params.ts";
 import { stream } from "../src/tensor/random.ts";
 import { openDecoder, type Decoder } from "../src/train/decoder.ts";
 import { referenceRuntime } from "../src/train/reference-runtime.ts";
@@ -105,6 +108,34 @@ describe.each(GOLDEN_FAMILIES)("%s, decoding with a cache", async (family) => {
       }
     }
   });
+});
+
+test.each([
+  ["few", 3, ["q_proj", "k_proj", "v_proj", "o_proj", "up_proj"]],
+  ["many, in modules that are then not computed as one", 17, ["q_proj", "v_proj"]],
+])("an adapter of ranks that are %s counts while decoding as it does in scoring", async (_, rank, targets) => {
+  const { config, weights } = openGolden("qwen3");
+  const adapterConfig = { rank, alpha: rank, dropout: 0, targets, rsLora: false };
+  const random = stream(3, "adapter");
+  const adapter = mapParams(initAdapter(adapterConfig, config, 1), () => random.uniform() - 0.5);
+  const opened = { runtime: onnxRuntime(), config, weights, lora: loraShape(adapterConfig, config), maxLength };
+  const [decoder, scorer] = [await openDecoder(opened), await openScorer({ ...opened, microBatchTokens: 1000 })];
+  const tokens = Int32Array.from({ length: 12 }, () => random.integer(config.vocabSize));
+  const cache = decoder.openCache(1, maxLength);
+  await decoder.extend(adapter, cache, 0, [tokens.subarray(0, 10)]);
+  await decoder.extend(adapter, cache, 0, [tokens.subarray(10, 11)]);
+  const [logits] = await decoder.extend(adapter, cache, 0, [tokens.subarray(11)]);
+  const examples = Array.from(logits!, (_value, next) => ({
+    id: "",
+    tokens: Int32Array.of(...tokens, next),
+    supervised: Uint8Array.of(...tokens.map(() => 0), 1),
+  }));
+  const uncached = (await scorer.score(adapter, examples)).map(({ logProbability }) => logProbability);
+  expect(largestDifference(logSoftmax(logits!), uncached)).toBeLessThan(1e-4);
+  const [bare] = await decoder.extend(zerosLike(adapter), decoder.openCache(1, maxLength), 0, [tokens]);
+  expect(largestDifference(bare!, logits!)).toBeGreaterThan(0.1);
+  await decoder.dispose();
+  await scorer.dispose();
 });
 
 test.each(["llama", "mistral", "qwen3"])("the reference interpreter decodes %s alike", async (family) => {

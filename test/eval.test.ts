@@ -171,6 +171,29 @@ describe("openfedllm eval", () => {
     expect(stderr).toContain("answer, problem");
   });
 
+  it("runs what the model wrote only where that is allowed, and says what it was kept from", () => {
+    mkdirSync(path.join(folder, "functions"), { recursive: true });
+    writeFileSync(
+      path.join(folder, "functions/HumanEval.jsonl"),
+      `${JSON.stringify({
+        task_id: "HumanEval/901",
+        prompt: 'def half(n):\n    """ Half of n. """\n',
+        entry_point: "half",
+        canonical_solution: "    return n / 2\n",
+        test: "def check(candidate):\n    assert candidate(4) == 2\n",
+      })}\n`,
+    );
+    const flags = ["eval", "--model", "model", "--benchmark", "humaneval", "--data", "functions", "--out", "programs"];
+    const refused = openfedllm(...flags);
+    expect(refused.status).not.toBe(0);
+    expect(refused.stderr).toContain("humaneval: grading means running programs that the model wrote");
+    const { status, stdout } = openfedllm(...flags, "--max-new-tokens", "8", "--allow-code-execution");
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/HumanEval +pass@1 +1 +0\.0%/);
+    const report = readFileSync(path.join(folder, "programs/report.md"), "utf8");
+    expect(report).toMatch(/HumanEval ran programs in Python 3\.\d+/);
+  });
+
   it("lists the benchmarks there are", () => {
     const { stdout, status } = openfedllm("eval", "--list");
     expect(status).toBe(0);

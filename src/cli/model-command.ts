@@ -13,18 +13,34 @@ export interface ModelWork {
   readonly clearStatus: () => void;
 }
 
-/** Runs work on a model from the command line: paths from the working directory, a status line, Ctrl-C. */
+export interface ModelWorkOptions {
+  /** Where relative paths start; default: the working directory. */
+  readonly baseDir?: string;
+  /** Whether a log has a line for each step too: of work that takes minutes. */
+  readonly long?: boolean;
+}
+
+/** Runs work on a model from the command line: a status line, Ctrl-C. */
 export async function withModel<T>(
   { stderr }: CommandContext,
   threads: number | undefined,
   work: (tools: ModelWork) => Promise<T>,
+  { baseDir, long = false }: ModelWorkOptions = {},
 ): Promise<T> {
   const area = new LiveArea(stderr);
-  const status = stderr.live ? liveStatus(stderr, area) : quietStatus(plainStatus(stderr));
+  const plain = long ? plainStatus(stderr) : quietStatus(plainStatus(stderr));
+  const status = stderr.live ? liveStatus(stderr, area) : plain;
   const interruption: Interruption = watchInterruption(() => {});
   const { signal } = interruption;
   const { converting, downloading, note } = status;
-  const options = { threads, onConvert: converting, onDownload: downloading, onNote: note, signal };
+  const options = {
+    threads,
+    ...(baseDir && { baseDir }),
+    onConvert: converting,
+    onDownload: downloading,
+    onNote: note,
+    signal,
+  };
   try {
     const platform = nodePlatform(options);
     // Opening a model takes no signal, and nothing is lost by leaving it.

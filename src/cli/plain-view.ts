@@ -1,5 +1,7 @@
 import { overallScore, scoresBySet } from "../federation/evaluation.ts";
 import type { RunEvent } from "../federation/events.ts";
+import { benchmarkText } from "./benchmark-text.ts";
+import { earlyStopText } from "./best-round-text.ts";
 import type { Output } from "./output.ts";
 import {
   counted,
@@ -90,6 +92,10 @@ export class PlainLines {
         return [
           `round ${event.round}/${this.#rounds}: train loss ${formatLoss(event.loss)}, ${counted(event.accepted.length, "client")}, lr ${formatLearningRate(this.#learningRate)}, ${formatDuration(event.seconds)}`,
         ];
+      case "benchmark-end":
+        return [benchmarkText(event)];
+      case "early-stop":
+        return [earlyStopText(event)];
       case "run-end":
         return [
           this.#trained

@@ -1,16 +1,19 @@
-import { Command, CommanderError, Help, Option } from "commander";
+import { Command, CommanderError, Help, InvalidArgumentError, Option } from "commander";
 import { TEMPLATES } from "../data/template.ts";
 import type { CommandContext } from "./command-context.ts";
 import { allSettingsHelp, commonSettingsHelp, examplesHelp } from "./help-text.ts";
 import { collect, collectTexts, numberFlag, textFlag } from "./option-values.ts";
+import type { ChatFlags } from "./chat-command.ts";
 import type { CompareFlags } from "./compare-command.ts";
 import type { ConfigFlags } from "./config-command.ts";
 import type { DownloadFlags } from "./download-command.ts";
 import type { EvalFlags } from "./eval-command.ts";
 import type { GenerateFlags } from "./generate-command.ts";
+import type { MemorisationFlags } from "./memorisation-command.ts";
 import type { PartitionFlags } from "./partition-command.ts";
 import type { RunFlags } from "./run-command.ts";
 import type { ScoreFlags } from "./score-command.ts";
+import type { ServeFlags } from "./serve-command.ts";
 import type { SweepFlags } from "./sweep-command.ts";
 import { usageError } from "./usage-error.ts";
 
@@ -44,12 +47,91 @@ const adapterOption = (): Option =>
   new Option("--adapter <folder>", "adapter to apply to it (PEFT layout); default: the bare base").argParser(textFlag);
 const templateOption = (): Option =>
   new Option("--template <name>", "how text is put to the model").choices(Object.keys(TEMPLATES)).default("chat");
+/** Adds what every command that writes text takes. */
+function addSampling(command: Command, maxNewTokens: number): Command {
+  for (const option of samplingOptions(maxNewTokens)) command.addOption(option);
+  return command;
+}
+
+const samplingOptions = (maxNewTokens: number): Option[] => [
+  new Option("--max-new-tokens <n>", "longest answer")
+    .argParser(numberFlag({ integer: true, min: 1 }))
+    .default(maxNewTokens),
+  new Option("--temperature <t>", "0 takes the likeliest token every time; above, answers vary")
+    .argParser(numberFlag({ min: 0 }))
+    .default(0),
+  advanced(
+    new Option("--top-k <n>", "choose among this many likeliest tokens; 0: all")
+      .argParser(numberFlag({ integer: true, min: 0 }))
+      .default(0),
+  ),
+  advanced(
+    new Option("--top-p <p>", "choose among the likeliest tokens that together reach this probability")
+      .argParser(numberFlag({ min: 0, max: 1 }))
+      .default(1),
+  ),
+  advanced(
+    new Option("--repetition-penalty <p>", "above 1, tokens that are there already become less likely")
+      .argParser(numberFlag({ min: 0.01 }))
+      .default(1),
+  ),
+  advanced(
+    new Option("--stop <text>", "end the answer before this text; may be given again and again")
+      .argParser(collectTexts)
+      .default([], "none"),
+  ),
+  advanced(
+    new Option("--seed <n>", "what the choice follows from")
+      .argParser(numberFlag({ integer: true, min: 0 }))
+      .default(42),
+  ),
+];
+const contextOption = (): Option =>
+  advanced(
+    new Option("--context <tokens>", "longest prompt and answer together, where the model has positions for so many")
+      .argParser(numberFlag({ integer: true, min: 8 }))
+      .default(2048),
+  );
 const threadsOption = (): Option =>
   advanced(
     new Option("--threads <n>", "threads of the engine; default: one a processor").argParser(
       numberFlag({ integer: true, min: 1, max: 256 }),
     ),
   );
+
+/** What benchmarks may be graded with; `common`: shown by --help too. */
+function withGrading(command: Command, { common }: { readonly common: boolean }): Command {
+  const price = (text: string): { prompt: number; completion: number } => {
+    const [prompt = Number.NaN, completion = Number.NaN, ...more] = text.split(",").map(Number);
+    if (more.length > 0 || !(prompt >= 0) || !(completion >= 0)) {
+      throw new InvalidArgumentError("Expected two prices, such as 2.5,10.");
+    }
+    return { prompt, completion };
+  };
+  const options = [
+    new Option("--allow-code-execution", "let benchmarks of code run what the model wrote, confined"),
+    new Option("--judge-url <address>", "OpenAI-compatible endpoint of the judge, for open-ended benchmarks").argParser(
+      textFlag,
+    ),
+    new Option("--judge-model <name>", "the model there that judges").argParser(textFlag),
+    new Option("--judge-key-env <variable>", "environment variable with its key")
+      .argParser(textFlag)
+      .default("OPENAI_API_KEY"),
+    new Option("--judge-price <in,out>", "prices for a million tokens, to show the cost beforehand").argParser(price),
+    new Option("--yes", "judge without asking whether to go on"),
+  ];
+  const rare = [
+    new Option("--judge-concurrency <n>", "questions to the judge under way at once")
+      .argParser(numberFlag({ integer: true, min: 1, max: 64 }))
+      .default(4),
+    new Option("--judge-max-tokens <n>", "longest verdict, for a judge with a small window").argParser(
+      numberFlag({ integer: true, min: 1 }),
+    ),
+  ];
+  for (const option of options) command.addOption(common ? option : advanced(option));
+  for (const option of rare) command.addOption(advanced(option));
+  return command;
+}
 
 /** Every command and flag there is. The work behind a command is loaded when it is called, so that help is quick. */
 export function createProgram({ version, context, helpAll }: ProgramOptions): Command {
@@ -62,23 +144,26 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .addOption(advanced(new Option("--debug", "print the stack trace of an error")))
     .configureHelp({ showGlobalOptions: true });
 
-  program
-    .command("run")
-    .summary("train with every client of a configuration, or go on with a run that was stopped")
-    .description(
-      "Trains one adapter with every client of a configuration. Stopped and typed again, it goes on where it was.",
-    )
-    .argument("<config>", "configuration file (YAML or JSON); paths in it start at its folder")
-    .addOption(setOption())
-    .option("--out <folder>", "run folder (default: runs/<name of the configuration>)", textFlag)
-    .option("--json", "write every event as a line of JSON to stdout, the summary last")
-    .addOption(threadsOption())
-    .addHelpText("after", () =>
-      helpAll ? allSettingsHelp(helpWidth(context)) : commonSettingsHelp(helpWidth(context)),
-    )
-    .action(async (config: string, flags: RunFlags) =>
-      (await import("./run-command.ts")).runCommand(config, flags, context),
-    );
+  withGrading(
+    program
+      .command("run")
+      .summary("train with every client of a configuration, or go on with a run that was stopped")
+      .description(
+        "Trains one adapter with every client of a configuration. Stopped and typed again, it goes on where it was.",
+      )
+      .argument("<config>", "configuration file (YAML or JSON); paths in it start at its folder")
+      .addOption(setOption())
+      .option("--out <folder>", "run folder (default: runs/<name of the configuration>)", textFlag)
+      .option("--json", "write every event as a line of JSON to stdout, the summary last")
+      .addOption(threadsOption())
+      .addHelpText("after", () =>
+        helpAll ? allSettingsHelp(helpWidth(context)) : commonSettingsHelp(helpWidth(context)),
+      )
+      .action(async (config: string, flags: RunFlags) =>
+        (await import("./run-command.ts")).runCommand(config, flags, context),
+      ),
+    { common: false },
+  );
 
   program
     .command("score")
@@ -101,163 +186,185 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .addOption(threadsOption())
     .action(async (flags: ScoreFlags) => (await import("./score-command.ts")).scoreCommand(flags, context));
 
-  program
+  const generate = program
     .command("generate")
     .summary("let a model answer a prompt")
     .description("Answers one prompt; the text appears as it is written.")
     .addOption(modelOption())
     .addOption(adapterOption())
     .requiredOption("--prompt <text>", "what to answer", textFlag)
-    .option("--system <text>", "system message before the prompt")
-    .addOption(
-      new Option("--max-new-tokens <n>", "longest answer")
-        .argParser(numberFlag({ integer: true, min: 1 }))
-        .default(128),
-    )
-    .addOption(
-      new Option("--temperature <t>", "0 takes the likeliest token every time; above, answers vary")
-        .argParser(numberFlag({ min: 0 }))
-        .default(0),
-    )
-    .addOption(
-      advanced(
-        new Option("--top-k <n>", "choose among this many likeliest tokens; 0: all")
-          .argParser(numberFlag({ integer: true, min: 0 }))
-          .default(0),
-      ),
-    )
-    .addOption(
-      advanced(
-        new Option("--top-p <p>", "choose among the likeliest tokens that together reach this probability")
-          .argParser(numberFlag({ min: 0, max: 1 }))
-          .default(1),
-      ),
-    )
-    .addOption(
-      advanced(
-        new Option("--repetition-penalty <p>", "above 1, tokens that are there already become less likely")
-          .argParser(numberFlag({ min: 0.01 }))
-          .default(1),
-      ),
-    )
-    .addOption(
-      advanced(
-        new Option("--stop <text>", "end the answer before this text; may be given again and again")
-          .argParser(collectTexts)
-          .default([], "none"),
-      ),
-    )
-    .addOption(
-      advanced(
-        new Option("--seed <n>", "what the choice follows from")
-          .argParser(numberFlag({ integer: true, min: 0 }))
-          .default(42),
-      ),
-    )
+    .option("--system <text>", "system message before the prompt");
+  addSampling(generate, 128)
     .addOption(advanced(templateOption()))
     .addOption(threadsOption())
     .action(async (flags: GenerateFlags) => (await import("./generate-command.ts")).generateCommand(flags, context));
 
-  program
-    .command("eval")
-    .summary("put benchmarks to a base and its adapters: scores with intervals, every answer kept")
+  const chat = program
+    .command("chat")
+    .summary("talk with a model, or with several side by side")
     .description(
-      "Puts benchmarks to a base model and any number of adapters. Stopped and typed again, it goes on: what was answered is kept.",
+      "Talks with a model on the terminal, turn by turn. Lines of a pipe are answered one by one, without anything around the answers.",
     )
-    .addOption(
-      new Option(
-        "--model <ref>",
-        "base model: a local folder, org/name on the Hugging Face Hub, or npm:package",
-      ).argParser(textFlag),
+    .addOption(modelOption())
+    .addOption(adapterOption())
+    .option(
+      "--compare <adapter...>",
+      "let the base and these adapters answer side by side; NAME=FOLDER gives one a name",
     )
-    .addOption(
-      new Option("--adapter <[name=]folder>", "adapter to evaluate beside the base; give it again for more")
-        .argParser(collectTexts)
-        .default([], "none"),
-    )
-    .option("--no-base", "leave the bare base out")
-    .option("--benchmark <name...>", "what to put to them; --list shows the names")
-    .addOption(
-      new Option(
-        "--data <[benchmark=]path>",
-        "local folder or file of a benchmark, in place of the Hub; give it again for more",
-      )
-        .argParser(collectTexts)
-        .default([], "none"),
-    )
-    .addOption(
-      new Option(
-        "--limit <n>",
-        "at most so many questions of each, drawn by the seed, the same for every model",
-      ).argParser(numberFlag({ integer: true, min: 1 })),
-    )
-    .option("--out <folder>", "evaluation folder (default: evaluations/<name of the model>)", textFlag)
-    .option("--list", "show the benchmarks; do nothing")
-    .option("--json", "write each result as a line of JSON")
-    .addOption(
-      new Option(
-        "--answer-by <mode>",
-        "take the likeliest option, or read the answer out of words; default: the benchmark's",
-      ).choices(["likelihood", "generation"]),
-    )
-    .addOption(
-      new Option("--shots <n>", "worked examples before each question; default: the benchmark's").argParser(
-        numberFlag({ integer: true, min: 0 }),
-      ),
-    )
-    .addOption(
-      advanced(
-        new Option("--samples <n>", "answers to each question, for pass@k; default: the benchmark's").argParser(
-          numberFlag({ integer: true, min: 1, max: 1000 }),
-        ),
-      ),
-    )
-    .addOption(
-      advanced(
-        new Option("--temperature <t>", "0 takes the likeliest token; default: the benchmark's").argParser(
-          numberFlag({ min: 0 }),
-        ),
-      ),
-    )
-    .addOption(
-      advanced(
-        new Option("--max-new-tokens <n>", "longest answer; default: the benchmark's").argParser(
-          numberFlag({ integer: true, min: 1 }),
-        ),
-      ),
-    )
-    .addOption(
-      advanced(
-        new Option("--max-length <tokens>", "question and answer together")
-          .argParser(numberFlag({ integer: true, min: 8 }))
-          .default(2048),
-      ),
-    )
-    .addOption(
-      advanced(
-        new Option("--batch-size <n>", "answers written at once")
-          .argParser(numberFlag({ integer: true, min: 1, max: 256 }))
-          .default(8),
-      ),
-    )
-    .addOption(templateOption())
-    .addOption(advanced(new Option("--system <text>", "system message before each question")))
-    .addOption(
-      advanced(
-        new Option("--fidelity <how>", "original: grade as OpenFedLLM does, where that differs")
-          .choices(["paper", "original"])
-          .default("paper"),
-      ),
-    )
-    .addOption(
-      advanced(
-        new Option("--seed <n>", "what the questions drawn and sampled answers follow from")
-          .argParser(numberFlag({ integer: true, min: 0 }))
-          .default(42),
-      ),
-    )
+    .option("--system <text>", "system message before the conversation");
+  addSampling(chat, 512)
+    .addOption(contextOption())
+    .addOption(advanced(templateOption()))
     .addOption(threadsOption())
-    .action(async (flags: EvalFlags) => (await import("./eval-command.ts")).evalCommand(flags, context));
+    .action(async (flags: ChatFlags) => (await import("./chat-command.ts")).chatCommand(flags, context));
+
+  program
+    .command("serve")
+    .summary("answer over OpenAI's API: chat, completions, adapters as models")
+    .description(
+      "Serves a model and its adapters over OpenAI's API, for any client of it: /v1/models, /v1/chat/completions, /v1/completions.",
+    )
+    .addOption(modelOption())
+    .addOption(
+      new Option("--adapter <name=folder>", "adapter to serve under a name beside the base; give it again for more")
+        .argParser(collectTexts)
+        .default([], "none"),
+    )
+    .addOption(
+      new Option("--host <address>", "where to listen; other than this machine alone, with an API key only")
+        .argParser(textFlag)
+        .default("127.0.0.1"),
+    )
+    .addOption(
+      new Option("--port <n>", "port to listen at; 0: any that is free")
+        .argParser(numberFlag({ integer: true, min: 0, max: 65_535 }))
+        .default(8080),
+    )
+    .option(
+      "--api-key-env <variable>",
+      "environment variable with the API key that clients must send (default: OPENFEDLLM_API_KEY, where it is set)",
+      textFlag,
+    )
+    .addOption(
+      advanced(
+        new Option("--allow-origin <origin>", "origin of web pages that may ask (CORS); give it again for more")
+          .argParser(collectTexts)
+          .default([], "none"),
+      ),
+    )
+    .addOption(contextOption())
+    .addOption(advanced(templateOption()))
+    .addOption(threadsOption())
+    .action(async (flags: ServeFlags) => (await import("./serve-command.ts")).serveCommand(flags, context));
+
+  withGrading(
+    program
+      .command("eval")
+      .summary("put benchmarks to a base and its adapters: scores with intervals, every answer kept")
+      .description(
+        "Puts benchmarks to a base model and any number of adapters. Stopped and typed again, it goes on: what was answered is kept.",
+      )
+      .addOption(
+        new Option(
+          "--model <ref>",
+          "base model: a local folder, org/name on the Hugging Face Hub, or npm:package",
+        ).argParser(textFlag),
+      )
+      .addOption(
+        new Option("--adapter <[name=]folder>", "adapter to evaluate beside the base; give it again for more")
+          .argParser(collectTexts)
+          .default([], "none"),
+      )
+      .option("--no-base", "leave the bare base out")
+      .option("--benchmark <name...>", "what to put to them; --list shows the names")
+      .addOption(
+        new Option(
+          "--data <[benchmark=]path>",
+          "local folder or file of a benchmark, in place of the Hub; give it again for more",
+        )
+          .argParser(collectTexts)
+          .default([], "none"),
+      )
+      .addOption(
+        new Option(
+          "--limit <n>",
+          "at most so many questions of each, drawn by the seed, the same for every model",
+        ).argParser(numberFlag({ integer: true, min: 1 })),
+      )
+      .option("--out <folder>", "evaluation folder (default: evaluations/<name of the model>)", textFlag)
+      .option("--list", "show the benchmarks; do nothing")
+      .option("--json", "write each result as a line of JSON")
+      .addOption(
+        new Option(
+          "--answer-by <mode>",
+          "take the likeliest option, or read the answer out of words; default: the benchmark's",
+        ).choices(["likelihood", "generation"]),
+      )
+      .addOption(
+        new Option("--shots <n>", "worked examples before each question; default: the benchmark's").argParser(
+          numberFlag({ integer: true, min: 0 }),
+        ),
+      )
+      .addOption(
+        advanced(
+          new Option("--samples <n>", "answers to each question, for pass@k; default: the benchmark's").argParser(
+            numberFlag({ integer: true, min: 1, max: 1000 }),
+          ),
+        ),
+      )
+      .addOption(
+        advanced(
+          new Option("--temperature <t>", "0 takes the likeliest token; default: the benchmark's").argParser(
+            numberFlag({ min: 0 }),
+          ),
+        ),
+      )
+      .addOption(
+        advanced(
+          new Option("--max-new-tokens <n>", "longest answer; default: the benchmark's").argParser(
+            numberFlag({ integer: true, min: 1 }),
+          ),
+        ),
+      )
+      .addOption(
+        advanced(
+          new Option("--max-length <tokens>", "question and answer together")
+            .argParser(numberFlag({ integer: true, min: 8 }))
+            .default(2048),
+        ),
+      )
+      .addOption(
+        advanced(
+          new Option("--batch-size <n>", "answers written at once")
+            .argParser(numberFlag({ integer: true, min: 1, max: 256 }))
+            .default(8),
+        ),
+      )
+      .addOption(
+        new Option("--rival <file>", "another model's answers, which mt-bench-pairwise compares with").argParser(
+          textFlag,
+        ),
+      )
+      .addOption(templateOption())
+      .addOption(advanced(new Option("--system <text>", "system message before each question")))
+      .addOption(
+        advanced(
+          new Option("--fidelity <how>", "original: grade as OpenFedLLM does, where that differs")
+            .choices(["paper", "original"])
+            .default("paper"),
+        ),
+      )
+      .addOption(
+        advanced(
+          new Option("--seed <n>", "what the questions drawn and sampled answers follow from")
+            .argParser(numberFlag({ integer: true, min: 0 }))
+            .default(42),
+        ),
+      )
+      .addOption(threadsOption())
+      .action(async (flags: EvalFlags) => (await import("./eval-command.ts")).evalCommand(flags, context)),
+    { common: true },
+  );
 
   program
     .command("sweep")
@@ -296,6 +403,41 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .option("--out <folder>", "also write the tables as Markdown and CSV and the charts as SVG", textFlag)
     .action(async (folders: string[], flags: CompareFlags) =>
       (await import("./compare-command.ts")).compareCommand(folders, flags, context),
+    );
+
+  const tokensOption = (flags: string, description: string, tokens: number): Option =>
+    advanced(new Option(flags, description).argParser(numberFlag({ integer: true, min: 1 })).default(tokens));
+  program
+    .command("memorisation")
+    .summary("measure what a run's adapters remember of the records they learnt from")
+    .description(
+      "Measures what the adapters of a run remember: how exposed planted secrets are (data.canaries), which records can be extracted, how much of answers is copied from training records.",
+    )
+    .argument("<run>", "run folder, of a finished run or one that was stopped")
+    .addOption(
+      new Option("--adapter <folder>", "adapter to measure in place of the run's own; give it again for more")
+        .argParser(collectTexts)
+        .default([], "none"),
+    )
+    .option(
+      "--paths-from <folder>",
+      "where the paths of the run's configuration start, if not where they did",
+      textFlag,
+    )
+    .addOption(
+      new Option("--records <n>", "training records, and held-out ones, drawn for each client")
+        .argParser(numberFlag({ integer: true, min: 1 }))
+        .default(32),
+    )
+    .addOption(tokensOption("--prefix-tokens <k>", "tokens of an answer that are given", 8))
+    .addOption(tokensOption("--suffix-tokens <m>", "tokens that have to follow as in the record", 16))
+    .addOption(tokensOption("--ngram-tokens <n>", "length of the runs of tokens that count as copied", 8))
+    .addOption(tokensOption("--max-new-tokens <n>", "longest answer", 48))
+    .addOption(tokensOption("--candidates <n>", "other secrets that a secret is ranked among at most", 10_000))
+    .option("--json", "write everything that was found as JSON")
+    .addOption(threadsOption())
+    .action(async (run: string, flags: MemorisationFlags) =>
+      (await import("./memorisation-command.ts")).memorisationCommand(run, flags, context),
     );
 
   program

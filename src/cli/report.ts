@@ -1,8 +1,16 @@
 import path from "node:path";
 import { overallScore } from "../federation/evaluation.ts";
 import type { ExperimentConfig } from "../experiment/schema.ts";
-import { CLIENT_ADAPTERS, type HeldOutResult, type PromptAnswer, type RunSummary } from "../experiment/summary.ts";
+import {
+  BEST,
+  CLIENT_ADAPTERS,
+  type HeldOutResult,
+  type PromptAnswer,
+  type RunSummary,
+} from "../experiment/summary.ts";
 import { progressBar } from "./bar.ts";
+import { benchmarkLines } from "./benchmark-text.ts";
+import { bestText } from "./best-round-text.ts";
 import type { Style } from "./output.ts";
 import {
   counted,
@@ -37,10 +45,12 @@ export function reportLines(summary: RunSummary, options: ReportOptions): string
   const { rounds, supervisedTokens, bytesUp, bytesDown, seconds } = summary;
   // Where every client has an adapter of its own, the commands take the first one's.
   const own = summary.clientAdapters && Object.values(summary.clientAdapters);
-  const totals = `${counted(rounds, "round")}, ${formatCount(supervisedTokens)} tokens learnt from, ${formatBytes(bytesUp)} up and ${formatBytes(bytesDown)} down, ${formatDuration(seconds)}`;
+  const planned = summary.plannedRounds === undefined ? "" : ` of ${formatCount(summary.plannedRounds)}`;
+  const totals = `${counted(rounds, "round")}${planned}, ${formatCount(supervisedTokens)} tokens learnt from, ${formatBytes(bytesUp)} up and ${formatBytes(bytesDown)} down, ${formatDuration(seconds)}`;
   return [
     ...heldOutTable(summary.heldOut, style),
     ...metricsTable(summary.heldOut, style),
+    ...benchmarkLines(summary.benchmarks ?? [], style),
     ...summary.answers.flatMap((answer) => answerLines(answer, columns, style)),
     "",
     ...tableLines(
@@ -51,6 +61,8 @@ export function reportLines(summary: RunSummary, options: ReportOptions): string
           style("dim", own === undefined ? "adapter" : "adapters"),
           path.join(folder, own === undefined ? "adapter" : CLIENT_ADAPTERS),
         ],
+        ...canaryRow(summary, style),
+        ...bestRows(summary, options),
         [style("dim", "in all"), totals],
       ],
     ),
@@ -59,6 +71,30 @@ export function reportLines(summary: RunSummary, options: ReportOptions): string
     ...nextCommands(options, own?.[0] ?? "adapter").flatMap((command) =>
       commandLines(command, columns - 2).map((line) => `  ${line}`),
     ),
+  ];
+}
+
+function canaryRow({ canaries }: RunSummary, style: Style): string[][] {
+  if (canaries === undefined) return [];
+  const of = canaries.map(
+    ({ client, canaries: planted, copies }) => `${planted} in ${oneLine(client)} (${copies} copies)`,
+  );
+  return [[style("dim", "canaries"), of.join(", ")]];
+}
+
+/** Where the best round's adapter is and which it is; of clients' own, the first ones. */
+function bestRows({ best, clientBests = {} }: RunSummary, { folder, columns, style }: ReportOptions): string[][] {
+  const row = (label: string, text: string): string[] => [style("dim", label), clip(text, columns - 12)];
+  if (best !== undefined) return [row("best", path.join(folder, best.adapter)), row("", bestText(best, "everyone"))];
+  const clients = Object.entries(clientBests);
+  if (clients.length === 0) return [];
+  const omitted = clients.length - MOST_SETS;
+  return [
+    row("best", path.join(folder, BEST)),
+    ...clients
+      .slice(0, MOST_SETS)
+      .map(([client, each]) => row("", `${clip(oneLine(client), 24)}, ${bestText(each, "client")}`)),
+    ...(omitted > 0 ? [row("", `${formatCount(omitted)} more are in metrics.json`)] : []),
   ];
 }
 

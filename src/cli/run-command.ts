@@ -7,7 +7,9 @@ import type { RunSummary } from "../experiment/summary.ts";
 import { readConfigFile } from "../node/config-file.ts";
 import { nodePlatform } from "../node/platform.ts";
 import { openRunFolder } from "../node/run-folder.ts";
+import { keepOrigin } from "../node/stored-experiment.ts";
 import { DEFAULT_COLUMNS, type CommandContext } from "./command-context.ts";
+import { checkGradingFlags, confirmJudging, type GradingFlags, openGrading } from "./grading.ts";
 import { watchInterruption } from "./interruption.ts";
 import { LiveArea } from "./live-area.ts";
 import { liveView } from "./live-view.ts";
@@ -16,7 +18,7 @@ import { reportLines } from "./report.ts";
 import { runFacts } from "./run-facts.ts";
 import { liveStatus, plainStatus } from "./status.ts";
 
-export interface RunFlags {
+export interface RunFlags extends GradingFlags {
   readonly set: readonly string[];
   readonly out?: string;
   readonly json?: boolean;
@@ -33,7 +35,7 @@ export async function runCommand(configFile: string, flags: RunFlags, context: C
   const config = readConfigFile(configFile, withThreads(flags));
   const baseDir = path.dirname(configFile);
   const folder = flags.out ?? defaultRunFolder(configFile);
-  const summary = await trainIn(config, { baseDir, folder, json: flags.json === true }, context);
+  const summary = await trainIn(config, { baseDir, folder, json: flags.json === true, grading: flags }, context);
   if (flags.json) {
     stdout.write(`${JSON.stringify({ type: "summary", ...summary })}\n`);
   } else {
@@ -49,14 +51,24 @@ export interface RunPlace {
   readonly folder: string;
   /** Events as lines of JSON on stdout instead of progress for people on stderr. */
   readonly json?: boolean;
+  /** What the configuration's benchmarks may be graded with; default: nothing. */
+  readonly grading?: GradingFlags;
 }
+
+const NO_GRADING: GradingFlags = { judgeKeyEnv: "OPENAI_API_KEY", judgeConcurrency: 4 };
 
 /** Trains in a run folder, or goes on there, and shows the progress. */
 export async function trainIn(
   config: ExperimentConfig,
-  { baseDir, folder, json = false }: RunPlace,
-  { stdout, stderr }: CommandContext,
+  { baseDir, folder, json = false, grading: flags = NO_GRADING }: RunPlace,
+  context: CommandContext,
 ): Promise<RunSummary> {
+  const { stdout, stderr } = context;
+  const benchmarks = config.evaluation.benchmarks.map(({ name }) => name);
+  checkGradingFlags(benchmarks, flags);
+  if (flags.judgeUrl !== undefined && benchmarks.length > 0) {
+    await confirmJudging(`${flags.judgeModel} judges answers in every evaluated round`, flags, context);
+  }
   const area = new LiveArea(stderr);
   const live = stderr.live && !json;
   const status = live ? liveStatus(stderr, area) : plainStatus(stderr);
@@ -82,13 +94,18 @@ export async function trainIn(
       });
     const store = await openRunFolder(folder);
     try {
+      await keepOrigin(store, folder, baseDir);
       view.begin(runFacts(prepared, folder));
+      const { signal } = interruption;
+      const grading = await openGrading(benchmarks, flags, folder, { signal, say: status.note });
       if (live) status.say("preparing the engine");
-      return await runExperiment(prepared, platform, store, {
+      const running = runExperiment(prepared, platform, store, {
+        grading,
         emit: (event) => view.event(event),
         onProgress: (text) => view.waiting(text),
-        signal: interruption.signal,
+        signal,
       });
+      return await running.finally(() => grading.close());
     } finally {
       store.close();
     }

@@ -93,6 +93,15 @@ const ROUND_2: RunEvent[] = [
   { type: "client-refused", round: 2, client: "bank", reason: "the loss of step 2 is NaN" },
   { type: "round-end", round: 2, accepted: ["市役所"], refused: ["bank"], loss: 2, adapter: "c", seconds: 30 },
 ];
+const EARLY: RunEvent = {
+  type: "early-stop",
+  round: 2,
+  metric: "macroF1",
+  patience: 2,
+  minDelta: 0.01,
+  bestRound: 0,
+  bestValue: 0.25,
+};
 const END: RunEvent = { type: "run-end", rounds: 2, adapter: "c", seconds: 70 };
 const RUN: RunEvent[] = [
   ...START,
@@ -122,6 +131,15 @@ describe("a run as plain lines", () => {
       "round 2 leaves out bank: the loss of step 2 is NaN",
       "round 2/2: train loss 2.000, 1 client, lr 1.0e-3, 30s",
       "evaluation after round 2: held-out loss 3.067 (+2.2%): bank 2.000, 市役所 3.600",
+      "end: 2 rounds, 1m 10s",
+    ]);
+  });
+
+  it("says why it stops early", () => {
+    const lines = new PlainLines(FACTS);
+    const told = [...RUN.slice(0, -1), EARLY, END].flatMap((event) => lines.apply(event));
+    expect(told.slice(-2)).toEqual([
+      "stopping after round 2: held-out macro F1 has not improved by more than 0.01 in 2 evaluations; best 25.0%, before training",
       "end: 2 rounds, 1m 10s",
     ]);
   });

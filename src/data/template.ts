@@ -17,6 +17,8 @@ export interface Template {
    * what it wants of either itself.
    */
   readonly addsSpecialTokens: boolean;
+  /** Whether more than one question fits, with the answers to the earlier ones. */
+  readonly holdsConversations: boolean;
   /** @throws UserError("data") for a record this template cannot hold. */
   render(record: RenderableRecord, context: TemplateContext): RenderedRecord;
   /** The text before the last answer of a conversation (which need not have that answer yet). */
@@ -38,6 +40,7 @@ const VICUNA =
  */
 const alpaca: Template = {
   addsSpecialTokens: true,
+  holdsConversations: false,
   render: (record, context) => {
     if (record.content.kind === "instruction" && record.content.input !== undefined && context.inputs !== "joined") {
       const { instruction, input, response } = record.content;
@@ -53,6 +56,7 @@ const alpaca: Template = {
 
 const vicuna: Template = {
   addsSpecialTokens: true,
+  holdsConversations: true,
   render: (record, context) => {
     const messages = messagesOf(record.content, context);
     // What follows the last answer would be prompt without an answer.
@@ -69,6 +73,7 @@ const vicuna: Template = {
 /** Prompt and response as they are, with nothing between them. */
 const none: Template = {
   addsSpecialTokens: true,
+  holdsConversations: false,
   render: (record, context) => {
     const { question, answer } = onlyExchange(messagesOf(record.content, context), `none (record ${record.id})`);
     return answered(question, answer);
@@ -79,6 +84,7 @@ const none: Template = {
 /** The model's own template. */
 const chat: Template = {
   addsSpecialTokens: false,
+  holdsConversations: true,
   render: (record, context) => renderChat(withSystem(messagesOf(record.content, context), context), context, record.id),
   prompt: (messages, context) => renderChatPrompt(withSystem(messages, context), context),
 };

@@ -9,7 +9,7 @@ export const EXIT_CODES = {
   config: 2,
   /** A data file, a record, a partition. */
   data: 3,
-  /** A base model, a tokenizer, an adapter. */
+  /** A base model, a tokenizer, an adapter, a judge. */
   model: 4,
   /** The run folder or the disk under it. */
   storage: 5,

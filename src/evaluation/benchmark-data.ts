@@ -64,6 +64,13 @@ export async function oneFile(data: BenchmarkData, pattern: RegExp, called: stri
   throw new UserError("data", `${data.local}: no ${called}`, { hint: holds });
 }
 
+/** `oneFile` by the first of some patterns that any file fits. */
+export async function preferredFile(data: BenchmarkData, patterns: readonly RegExp[], called: string): Promise<string> {
+  const all = await data.files();
+  const pattern = patterns.find((each) => all.some((name) => each.test(name)));
+  return oneFile(data, pattern ?? patterns[0]!, called);
+}
+
 /** One of the files that is a JSON object of records by their names. @throws UserError("data") where it is none, or empty. */
 export async function objectFile(data: BenchmarkData, name: string): Promise<Readonly<Record<string, unknown>>> {
   let value: unknown;

@@ -61,6 +61,8 @@ export interface Verdict {
   readonly note?: string;
   /** Sufficient statistics of a metric over the whole set (`Metric.ofAll`). */
   readonly parts?: Readonly<Record<string, readonly number[]>>;
+  /** How many of a judge's verdicts on it could not be read; default 0. */
+  readonly unreadable?: number;
 }
 
 export interface Metric {
@@ -72,6 +74,8 @@ export interface Metric {
   readonly unit: "share" | "percent" | "score";
   /** For metrics that are no mean of the questions' scores: the value over verdicts (at least one). */
   readonly ofAll?: (verdicts: readonly Verdict[]) => number;
+  /** With `ofAll`: whether a verdict has a part in it; default every one. */
+  readonly counts?: (verdict: Verdict) => boolean;
 }
 
 /** What a grader may need beyond the answer. */
@@ -79,6 +83,8 @@ export interface GradingTools {
   /** Only where the user allowed code to run. */
   readonly codeRunner?: CodeRunner | undefined;
   readonly judge?: Judge | undefined;
+  /** Another model's answers to the same questions, by their ids. */
+  readonly rival?: ((questionId: string) => Answer | undefined) | undefined;
   /** `original`: grade as OpenFedLLM does, where that differs. */
   readonly fidelity: "paper" | "original";
   readonly signal?: AbortSignal | undefined;
@@ -120,6 +126,8 @@ export interface Benchmark<Q extends Question = Question> {
   readonly samples?: number;
   /** What it cannot be graded without. */
   readonly needs?: "code-execution" | "judge";
+  /** Whether answers are compared with another model's (`GradingTools.rival`). */
+  readonly needsRival?: boolean;
   /** The first is the headline. */
   readonly metrics: readonly Metric[];
   /** Every question, in the data's order. @throws UserError("data") for data that is not this benchmark's. */

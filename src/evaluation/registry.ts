@@ -1,4 +1,6 @@
 import type { Benchmark } from "./benchmark.ts";
+import { advBench } from "./benchmarks/adv-bench.ts";
+import { alpacaEval } from "./benchmarks/alpaca-eval.ts";
 import { bbh } from "./benchmarks/bbh.ts";
 import { crass } from "./benchmarks/crass.ts";
 import { drop } from "./benchmarks/drop.ts";
@@ -10,9 +12,16 @@ import { medmcqa } from "./benchmarks/medmcqa.ts";
 import { medqa } from "./benchmarks/medqa.ts";
 import { mmluMedical } from "./benchmarks/mmlu-medical.ts";
 import { mmlu } from "./benchmarks/mmlu.ts";
+import { mtBenchPairwise } from "./benchmarks/mt-bench-pairwise.ts";
+import { mtBench } from "./benchmarks/mt-bench.ts";
 import { nwgi } from "./benchmarks/nwgi.ts";
 import { pubmedqa } from "./benchmarks/pubmedqa.ts";
 import { tfns } from "./benchmarks/tfns.ts";
+import { vicunaBench } from "./benchmarks/vicuna-bench.ts";
+import { conala } from "./benchmarks/conala.ts";
+import { concode } from "./benchmarks/concode.ts";
+import { humaneval } from "./benchmarks/humaneval.ts";
+import { mbpp } from "./benchmarks/mbpp.ts";
 
 /** Benchmarks by their names; these keys are the only list. */
 export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
@@ -22,6 +31,10 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   crass,
   gsm8k,
   math,
+  humaneval,
+  mbpp,
+  conala,
+  concode,
   fpb,
   fiqa,
   tfns,
@@ -30,4 +43,9 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   medqa,
   medmcqa,
   "mmlu-medical": mmluMedical,
+  "mt-bench": mtBench,
+  "mt-bench-pairwise": mtBenchPairwise,
+  vicuna: vicunaBench,
+  "alpaca-eval": alpacaEval,
+  advbench: advBench,
 };

@@ -1,5 +1,6 @@
 import { bootstrap, bootstrapMean, type Interval } from "./bootstrap.ts";
 import type { Benchmark, Metric } from "./benchmark.ts";
+import type { CodeRunner } from "./code-runner.ts";
 import type { AnswerRecord, Graded } from "./run-benchmark.ts";
 
 /** What a model came to on a benchmark. */
@@ -11,10 +12,12 @@ export interface BenchmarkResult {
   readonly groups: Readonly<
     Record<string, { readonly questions: number; readonly metrics: Readonly<Record<string, number>> }>
   >;
-  /** Answers nothing could be read out of. */
+  /** Answers nothing could be read out of, and which count all the same. */
   readonly unparsed: number;
   /** Questions without a verdict that counts: a judge's words that cannot be read. */
   readonly notCounted: number;
+  /** A judge's verdicts that cannot be read; a question may have several verdicts. */
+  readonly unreadable: number;
   /** Answers that ended because no more tokens were allowed. */
   readonly cutOff: number;
   /** Questions asked with fewer worked examples than wanted, for want of room. */
@@ -33,6 +36,8 @@ export interface StoredResult {
   readonly model: string;
   readonly settings: AnswerSettings;
   readonly result: BenchmarkResult;
+  /** Where programs were run: by what, and which limits held. */
+  readonly execution?: Pick<CodeRunner, "interpreter" | "limits">;
 }
 
 export function summarise(
@@ -68,8 +73,9 @@ export function summarise(
     questions: graded.length,
     metrics,
     groups,
-    unparsed: graded.filter(({ parsed }) => parsed === null).length,
+    unparsed: graded.filter((verdict) => verdict.parsed === null && counts(benchmark.metrics[0]!, verdict)).length,
     notCounted: graded.filter((verdict) => !counts(benchmark.metrics[0]!, verdict)).length,
+    unreadable: graded.reduce((all, verdict) => all + (verdict.unreadable ?? 0), 0),
     cutOff: answers.filter(({ finish }) => finish.includes("length")).length,
     fewerShots: answers.filter(({ droppedShots }) => droppedShots > 0).length,
     tokens: sum(({ tokens }) => tokens),
@@ -77,8 +83,8 @@ export function summarise(
   };
 }
 
-function counts({ name, ofAll }: Metric, { scores }: Graded): boolean {
-  return ofAll !== undefined || scores[name] !== undefined;
+function counts({ name, ofAll, counts }: Metric, verdict: Graded): boolean {
+  return ofAll === undefined ? verdict.scores[name] !== undefined : (counts?.(verdict) ?? true);
 }
 
 function valueOf({ name, ofAll }: Metric): (verdicts: readonly Graded[]) => number {

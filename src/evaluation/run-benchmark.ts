@@ -68,7 +68,7 @@ export function sampleQuestions(
 }
 
 /** A short text that stands for all a question says. */
-export function fingerprint({ turns, context, options }: Question): string {
+function fingerprint({ turns, context, options }: Question): string {
   // FNV-1a with 64 bits: enough to notice a change, and no reason to load a digest.
   let hash = 0xcbf29ce484222325n;
   for (const byte of new TextEncoder().encode(JSON.stringify([turns, context ?? null, options ?? null]))) {

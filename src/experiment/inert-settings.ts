@@ -28,6 +28,20 @@ export function inertSettings(config: ExperimentConfig): string[] {
   if (federation.clientsPerRound !== undefined && clients !== undefined && federation.clientsPerRound > clients) {
     notes.push(`federation.clientsPerRound is ${federation.clientsPerRound}, and there are ${clients}: all take part`);
   }
+  const { best, earlyStopping, every } = evaluation;
+  if (best.metric === undefined && earlyStopping.patience === undefined && best.over !== undefined) {
+    notes.push(
+      "evaluation.best.over has no effect without evaluation.best.metric or evaluation.earlyStopping.patience",
+    );
+  }
+  if (earlyStopping.minDelta > 0 && earlyStopping.patience === undefined) {
+    notes.push("evaluation.earlyStopping.minDelta has no effect without evaluation.earlyStopping.patience");
+  }
+  if (earlyStopping.patience !== undefined && earlyStopping.patience * every >= federation.rounds) {
+    notes.push(
+      `evaluation.earlyStopping cannot stop this run: ${federation.rounds} rounds have no ${earlyStopping.patience} evaluations in a row before the last`,
+    );
+  }
   if (federation.algorithm === "local" && evaluation.prompts.length > 0) {
     notes.push("evaluation.prompts are not answered: local leaves no common adapter to answer with");
   }

@@ -15,7 +15,11 @@ export interface RoundMetrics {
   readonly heldOut: Record<string, SetScore>;
   /** Scores of the clients' own adapters, by client and set; only where clients keep their own. */
   personal?: Record<string, Record<string, SetScore>>;
+  /** What benchmarks gave after this round, in the order they were put. */
+  benchmarks?: BenchmarkMetrics[];
 }
+
+type BenchmarkMetrics = Omit<EventOf<"benchmark-end">, "type" | "round">;
 
 type SetScore = Omit<EventOf<"evaluation-end">, "type" | "round" | "set" | "client">;
 
@@ -44,6 +48,14 @@ export class Metrics {
         else ((round.personal ??= byName())[client] ??= byName())[set] = score;
         break;
       }
+      case "benchmark-end": {
+        const { type: _type, round: _round, ...score } = event;
+        const others = (round.benchmarks ?? []).filter(
+          ({ benchmark, client }) => benchmark !== score.benchmark || client !== score.client,
+        );
+        round.benchmarks = [...others, score];
+        break;
+      }
       case "round-end":
         round.loss = event.loss;
         round.seconds = event.seconds;
@@ -66,7 +78,8 @@ export class Metrics {
         totals.bytesDown += client.bytesDown;
       }
       const scores = [round.heldOut, ...Object.values(round.personal ?? {})].flatMap((sets) => Object.values(sets));
-      totals.seconds += round.seconds + scores.reduce((sum, { seconds }) => sum + seconds, 0);
+      const timed = [...scores, ...(round.benchmarks ?? [])];
+      totals.seconds += round.seconds + timed.reduce((sum, { seconds }) => sum + seconds, 0);
     }
     return totals;
   }

@@ -1,7 +1,9 @@
 import type { z } from "zod";
 import { UserError } from "../diagnostics/user-error.ts";
-import { explainAll, type Problem } from "./explain.ts";
+import { nearest } from "../diagnostics/nearest.ts";
 import { OBJECTIVES } from "../train/objective-registry.ts";
+import { explainAll, type Problem } from "./explain.ts";
+import { benchmarkMetrics, betterWay, measurableMetrics } from "./metric-names.ts";
 import { experimentSchema, type ExperimentConfig } from "./schema.ts";
 
 /**
@@ -32,8 +34,9 @@ function completed(config: z.output<typeof experimentSchema>): ExperimentConfig 
 const MOST_STEP_RECORDS = 1_000_000;
 
 /** What no setting alone says: that two of them do not go together. */
-function contradiction({ data, federation, training }: ExperimentConfig): Problem | undefined {
-  const { clients, train } = data;
+function contradiction(config: ExperimentConfig): Problem | undefined {
+  const { data, federation, training, objective } = config;
+  const { clients, train, canaries } = data;
   if ((clients === undefined) === (train === undefined)) {
     return {
       message: `give either data.clients or data.train, got ${clients === undefined ? "neither" : "both"}`,
@@ -73,6 +76,12 @@ function contradiction({ data, federation, training }: ExperimentConfig): Proble
       hint: "Give every client a name of its own.",
     };
   }
+  if (canaries !== undefined && OBJECTIVES[objective.name](objective).items !== "example") {
+    return {
+      message: `data.canaries are answers to learn, but objective.name ${objective.name} learns from preferences`,
+      hint: "Plant canaries with objective.name sft, or leave data.canaries out.",
+    };
+  }
   const stepRecords = training.batchSize * training.gradientAccumulation;
   if (stepRecords > MOST_STEP_RECORDS) {
     return {
@@ -87,7 +96,41 @@ function contradiction({ data, federation, training }: ExperimentConfig): Proble
       hint: "Lower the one or raise the other.",
     };
   }
-  return participation(federation, clients?.length ?? federation.clients);
+  return participation(federation, clients?.length ?? federation.clients) ?? unusableBest(config);
+}
+
+/** What is wrong with choosing a best round. A metric with a slash is a benchmark's. */
+function unusableBest(config: ExperimentConfig): Problem | undefined {
+  const { best, earlyStopping, every } = config.evaluation;
+  const { metric, over } = best;
+  const measurable = [...measurableMetrics(config), ...benchmarkMetrics(config)];
+  if (metric !== undefined && !measurable.includes(metric)) {
+    const near = nearest(metric, measurable);
+    return {
+      message: `evaluation.best.metric is "${metric}", which this run does not measure`,
+      hint: near === undefined ? `It measures ${measurable.join(", ")}.` : `Did you mean '${near}'?`,
+    };
+  }
+  if (metric !== undefined && betterWay(metric) === undefined) {
+    return {
+      message: `evaluation.best.metric is "${metric}", of which neither more nor less is better`,
+      hint: `Take ${measurable.filter(betterWay).join(", ")}.`,
+    };
+  }
+  if (over === "common" && config.data.heldOut === undefined && metric?.includes("/") !== true) {
+    return {
+      message: 'evaluation.best.over is "common", but there is no common held-out set (data.heldOut)',
+      hint: "Set data.heldOut, or take evaluation.best.over: clients.",
+    };
+  }
+  if (earlyStopping.patience !== undefined && every === 0) {
+    return {
+      message:
+        "evaluation.earlyStopping.patience counts evaluations, but evaluation.every is 0: there are none on the way",
+      hint: "For example: evaluation: { every: 1 }",
+    };
+  }
+  return undefined;
 }
 
 /** Whether a round of so many clients (undefined: not known yet) can ever have enough updates. */

@@ -1,3 +1,5 @@
+import type { AnswerFolder } from "../evaluation/benchmark-task.ts";
+import type { AnswerSettings } from "../evaluation/results.ts";
 import type { FileReader } from "../data/file-reader.ts";
 import type { Exchange } from "../federation/exchange.ts";
 import type { EventSink, RunEvent } from "../federation/events.ts";
@@ -21,8 +23,20 @@ export interface RunStore {
   readonly exchange: Exchange;
   /** The clients' own store, apart from the exchange: what they keep never travels. */
   readonly clientStore: Exchange;
-  /** Opens the durable event log, leaving in it what `holds` says still holds. */
-  openEvents(holds: (event: RunEvent) => boolean): Promise<EventSink & { close(): void }>;
+  /**
+   * Opens the durable event log, leaving in it what `holds` says still holds. `tensorboard`: what it measures is also
+   * written as TensorBoard's event file.
+   */
+  openEvents(
+    holds: (event: RunEvent) => boolean,
+    options: { readonly tensorboard: boolean },
+  ): Promise<EventSink & { close(): void }>;
+  /** Where a model's answers to a benchmark after a round are kept. */
+  openAnswers(
+    round: number,
+    what: { readonly benchmark: string; readonly model: string },
+    settings: AnswerSettings,
+  ): Promise<AnswerFolder>;
   /** Writes an adapter under a name (`adapter`, `adapters/round-0003`), whole or not at all; returns where. */
   saveAdapter(name: string, config: AdapterConfig, adapter: Params, base: string): Promise<string>;
   /** Writes a JSON document (`config.json`, `metrics.json`), whole or not at all. */

@@ -1,5 +1,6 @@
 import type { Algorithm } from "../algorithms/algorithm.ts";
 import { ALGORITHMS } from "../algorithms/registry.ts";
+import { type Canary, recordsOf } from "../data/canaries.ts";
 import { describePartition } from "../data/partition.ts";
 import { encodePairs, encodeRated } from "../data/preference-tokens.ts";
 import type { AnswerContent, DataRecord } from "../data/record.ts";
@@ -10,10 +11,12 @@ import { adapterScale, targetModules, type AdapterConfig } from "../model/adapte
 import { UserError } from "../diagnostics/user-error.ts";
 import type { BaseModel } from "../model/base-model.ts";
 import type { ModelConfig } from "../model/config.ts";
-import type { LoraShape } from "../model/language-model.ts";
+import type { LoraShape } from "../model/lora.ts";
 import type { Example, PairExample, TrainingItem } from "../train/example.ts";
 import type { Objective } from "../train/objective.ts";
 import { OBJECTIVES } from "../train/objective-registry.ts";
+import { canaryCounts, plantCanaries } from "./canaries.ts";
+import { loadRunBenchmarks, type RunBenchmark } from "./benchmarks.ts";
 import { loadClientRecords, loadCommonRecords } from "./client-records.ts";
 import { inertSettings } from "./inert-settings.ts";
 import type { Platform } from "./ports.ts";
@@ -58,6 +61,9 @@ export interface Prepared {
   readonly algorithm: Algorithm;
   /** The common held-out set; empty where none is configured. */
   readonly common: HeldOut;
+  readonly benchmarks: readonly RunBenchmark[];
+  /** What was planted in the clients' training records; their copies are the last of these. */
+  readonly canaries: readonly Canary[];
 }
 
 export interface PrepareOptions {
@@ -76,8 +82,13 @@ export async function prepareExperiment(
   // Opening a base may take minutes; a mistake in the data shows before.
   for (const note of inertSettings(config)) onNote?.(`note: ${note}`);
   onProgress?.("reading data");
-  const records = await loadClientRecords(config, platform.files, onNote);
+  const own = await loadClientRecords(config, platform.files, onNote);
+  const { clients: records, canaries } = plantCanaries(config, own);
+  for (const { client, canaries: planted, copies } of canaryCounts(canaries)) {
+    onNote?.(`note: ${planted} canaries, ${copies} copies in all, are added to the records of client ${client}`);
+  }
   const commonRecords = await loadCommonRecords(config, platform.files, records, onNote);
+  const benchmarks = await loadRunBenchmarks(config, platform.files, onProgress);
   onProgress?.(`opening ${config.model.base}`);
   const model = await platform.openModel(config.model.base);
   const { maxLength } = config.data;
@@ -133,6 +144,7 @@ export async function prepareExperiment(
   });
   const clients = records.map(({ name, train, heldOut }): PreparedClient => {
     const { examples, report } = encode(items, train, `client ${name}`);
+    checkFits(canaries, name, (list) => items(list).report, maxLength);
     return { name, train: examples, heldOut: heldOutSet(heldOut, `client ${name}, held out`), report };
   });
   const common = heldOutSet(commonRecords, "data.heldOut");
@@ -161,7 +173,37 @@ export async function prepareExperiment(
   }
   const algorithm = ALGORITHMS[config.federation.algorithm]({ ...config.federation, fidelity: config.fidelity });
   const trainers = algorithm.data === "pooled" ? [pooled(clients)] : clients;
-  return { config, model, tokenizer, template, lora, objective, clients, trainers, algorithm, common };
+  return {
+    config,
+    model,
+    tokenizer,
+    template,
+    lora,
+    objective,
+    clients,
+    trainers,
+    algorithm,
+    common,
+    benchmarks,
+    canaries,
+  };
+}
+
+/** A canary that is cut has lost its secret, which stands at its end. */
+function checkFits(
+  canaries: readonly Canary[],
+  client: string,
+  encode: (records: readonly DataRecord[]) => EncodeReport,
+  maxLength: number,
+): void {
+  for (const canary of canaries) {
+    if (canary.client !== client) continue;
+    const { truncated, dropped } = encode(recordsOf({ ...canary, copies: 1 }));
+    if (truncated + dropped === 0) continue;
+    throw new UserError("config", `a canary of client ${client} is longer than data.maxLength (${maxLength} tokens)`, {
+      hint: "Raise data.maxLength, or leave data.canaries out.",
+    });
+  }
 }
 
 /** The client that holds everybody's records, each known by whose it was. */

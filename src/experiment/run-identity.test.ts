@@ -78,6 +78,8 @@ describe("goes on", () => {
   test.each<[string, Parts]>([
     ["with the threads it had anyway written out", { settings: { runtime: { threads: 2 } } }],
     ["keeping other adapters", { settings: { output: { saveEvery: 1 } } }],
+    ["with curves for TensorBoard", { settings: { output: { tensorboard: true } } }],
+    ["keeping the best round", { settings: { evaluation: { best: { metric: "loss", over: "clients" } } } }],
     ["with defaults written out", { settings: { seed: 42, training: { batchSize: 16 } } }],
     [
       "with its sections in another order",
@@ -90,6 +92,33 @@ describe("goes on", () => {
   ])("%s", async (_name, next) => {
     const [first, second] = await bindTwice(next);
     expect(second).toBe(first);
+  });
+});
+
+describe("when to stop early may change", () => {
+  const patient = (patience: number): Parts => ({
+    settings: { evaluation: { every: 1, earlyStopping: { patience } } },
+  });
+
+  test("and the folder says what was asked for last", async () => {
+    const documents = new Map<string, string>();
+    const store = memoryStore(documents);
+    const first = await bind(patient(2), store);
+    expect(await bind(patient(5), store)).toBe(first);
+    const { config } = JSON.parse(documents.get("config.json")!);
+    expect(config.evaluation.earlyStopping).toEqual({ patience: 5, minDelta: 0 });
+  });
+
+  test("and a folder from before there was such a setting goes on", async () => {
+    const documents = new Map<string, string>();
+    const store = memoryStore(documents);
+    const first = await bind({}, store);
+    const stored = JSON.parse(documents.get("config.json")!);
+    delete stored.config.evaluation.best;
+    delete stored.config.evaluation.earlyStopping;
+    delete stored.config.output.tensorboard;
+    documents.set("config.json", JSON.stringify(stored));
+    expect(await bind({}, store)).toBe(first);
   });
 });
 

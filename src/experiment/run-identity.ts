@@ -21,28 +21,45 @@ const ARITHMETIC = 1;
 
 /**
  * Ties a run store to everything its outcome depends on: settings, data and base model. A new store is given the resolved
- * configuration; one that holds another run is refused. Settings that change nothing in the adapter (which adapters
- * are kept) may differ. Returns the identity.
+ * configuration; one that holds another run is refused. Settings that change nothing in any round (which adapters are
+ * kept, when to stop) may differ; `config.json` says when to stop as it was asked for last. Returns the identity.
  *
  * @throws UserError of kind `config` naming the first settings that differ, `storage` for a damaged `config.json`.
  */
 export async function bindRun(prepared: Prepared, store: RunStore, threads: number): Promise<string> {
-  const run: StoredRun = {
-    config: prepared.config,
-    data: await examplesHash(prepared),
-    model: await hashOf([prepared.model.weights.fingerprint, prepared.model.config]),
-    threads,
-  };
+  const { config } = prepared;
+  const run = await identified(prepared, threads);
   const stored = (await store.readJson("config.json")) as StoredRun | undefined;
   if (stored === undefined) await store.saveJson("config.json", run);
-  else if (typeof stored?.config === "object" && stored.config !== null) refuseOther(stored, run);
-  else {
+  else if (typeof stored?.config === "object" && stored.config !== null) {
+    refuseOther(stored, run);
+    if (stopsOtherwise(stored.config, config)) await store.saveJson("config.json", run);
+  } else {
     throw new UserError("storage", "config.json of the run folder is damaged: it holds no configuration", {
       hint: "Put the file back from a copy, or start the run in a new folder.",
     });
   }
   return hashOf([ARITHMETIC, withoutIndifferent(run.config), run.data, run.model]);
 }
+
+async function identified(prepared: Prepared, threads: number): Promise<StoredRun> {
+  return {
+    config: prepared.config,
+    data: await examplesHash(prepared),
+    model: await hashOf([prepared.model.weights.fingerprint, prepared.model.config]),
+    threads,
+  };
+}
+
+/** What of a run's data and base is no longer what its store was bound to, in words. */
+export async function changedSince(prepared: Prepared, store: Pick<RunStore, "readJson">): Promise<string[]> {
+  const stored = (await store.readJson("config.json")) as StoredRun;
+  const now = await identified(prepared, stored.threads);
+  return [...(stored.data === now.data ? [] : [DATA_CHANGED]), ...(stored.model === now.model ? [] : [BASE_CHANGED])];
+}
+
+const DATA_CHANGED = "the data (the files' records have changed)";
+const BASE_CHANGED = "the base model (its weights or its config.json have changed)";
 
 /** sha256 of a JSON value, whatever the order of its keys. */
 function hashOf(value: unknown): Promise<string> {
@@ -60,10 +77,8 @@ export function settingsThatDiffer(stored: ExperimentConfig, config: ExperimentC
 
 function refuseOther(stored: StoredRun, run: StoredRun): void {
   const differences = settingsThatDiffer(stored.config, run.config);
-  if (differences.length === 0 && stored.data !== run.data)
-    differences.push("the data (the files' records have changed)");
-  if (differences.length === 0 && stored.model !== run.model)
-    differences.push("the base model (its weights or its config.json have changed)");
+  if (differences.length === 0 && stored.data !== run.data) differences.push(DATA_CHANGED);
+  if (differences.length === 0 && stored.model !== run.model) differences.push(BASE_CHANGED);
   if (differences.length === 0 && stored.threads !== run.threads) {
     throw new UserError(
       "config",
@@ -82,8 +97,15 @@ function refuseOther(stored: StoredRun, run: StoredRun): void {
   );
 }
 
-function withoutIndifferent({ runtime: _runtime, output: _output, ...config }: ExperimentConfig): object {
-  return config;
+/** Whether the run may stop early at another round: an earlier stop is then not its end for good. */
+export function stopsOtherwise(stored: ExperimentConfig, config: ExperimentConfig): boolean {
+  const of = ({ evaluation: { earlyStopping, best } }: ExperimentConfig): object => ({ earlyStopping, best });
+  return differing(of(stored), of(config)).length > 0;
+}
+
+function withoutIndifferent({ runtime: _runtime, output: _output, evaluation, ...config }: ExperimentConfig): object {
+  const { best: _best, earlyStopping: _earlyStopping, ...measured } = evaluation;
+  return { ...config, evaluation: measured };
 }
 
 /** `path: before -> now` for every leaf that is not the same. */

@@ -4,7 +4,7 @@ import { clientMemory } from "../federation/client-memory.ts";
 import { eventsThatHold } from "../federation/resume.ts";
 import { scoresBySet } from "../federation/evaluation.ts";
 import { keySegment } from "../federation/exchange.ts";
-import { type FederationOutcome, runFederation } from "../federation/run.ts";
+import { type FederationOutcome, isOver, runFederation } from "../federation/run.ts";
 import { SCHEDULES } from "../optim/schedule.ts";
 import { initAdapter } from "../model/adapter.ts";
 import type { Params } from "../tensor/params.ts";
@@ -14,14 +14,26 @@ import { referenceOf } from "../train/reference.ts";
 import { openScorer } from "../train/scorer.ts";
 import type { Runtime } from "../train/runtime.ts";
 import { answerPrompts } from "./answers.ts";
+import { stopRule } from "./best-round.ts";
+import { canaryCounts } from "./canaries.ts";
 import { evaluate } from "./evaluate.ts";
+import { checkGrading, type RunGrading } from "./benchmarks.ts";
+import { putBenchmarks } from "./put-benchmarks.ts";
+import { bestKeeper } from "./keep-best.ts";
 import { localTrainer } from "./local-trainer.ts";
 import { Metrics } from "./metrics.ts";
 import type { Platform, RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
 import { referenceCache } from "./reference-cache.ts";
 import { bindRun } from "./run-identity.ts";
-import { CLIENT_ADAPTERS, type HeldOutResult, type PromptAnswer, type RunSummary } from "./summary.ts";
+import {
+  type BenchmarkChange,
+  type BestAdapters,
+  CLIENT_ADAPTERS,
+  type HeldOutResult,
+  type PromptAnswer,
+  type RunSummary,
+} from "./summary.ts";
 
 export interface RunOptions {
   /** Every event as it happens, also those of a resumed part. */
@@ -29,6 +41,8 @@ export interface RunOptions {
   /** One line about long work between events. */
   readonly onProgress?: (message: string) => void;
   readonly signal?: AbortSignal;
+  /** What grading benchmarks may use besides the answers; default: neither runs code nor asks a judge. */
+  readonly grading?: RunGrading;
 }
 
 /**
@@ -44,17 +58,24 @@ export async function runExperiment(
   options: RunOptions = {},
 ): Promise<RunSummary> {
   const { config, model, lora, objective, clients, trainers, algorithm } = prepared;
+  const { grading = {} } = options;
+  checkGrading(config, grading);
   const identity = await bindRun(prepared, store, platform.threads);
   const earlier = (await store.readJson("metrics.json")) as { summary?: RunSummary } | undefined;
   const metrics = new Metrics();
-  const holds = await eventsThatHold(store.exchange);
+  const { rounds } = config.federation;
+  const stop = stopRule(config);
+  const ending = { exchange: store.exchange, rounds, evaluateEvery: config.evaluation.every, ...(stop && { stop }) };
+  const holds = await eventsThatHold(store.exchange, !(await isOver(ending)));
+  const keepBest = bestKeeper(prepared, store);
+  let bests: BestAdapters = {};
   let saved = -1;
   const log = await store.openEvents((event) => {
     const kept = holds(event);
     if (kept) metrics.fold(event);
     if (kept && event.type === "adapter-saved") saved = Math.max(saved, event.round);
     return kept;
-  });
+  }, config.output);
   const emit = (event: RunEvent): void => {
     log.emit(event);
     metrics.fold(event);
@@ -105,12 +126,11 @@ export async function runExperiment(
     for (const { name, report } of clients) emit({ type: "data-report", client: name, ...report });
     await saveAdapter(0, initialAdapter);
     const byName = new Map(trainers.map((trainer) => [trainer.name, trainer]));
-    const { rounds } = config.federation;
     const perRound = Math.min(config.federation.clientsPerRound ?? clients.length, clients.length);
     const pooled = algorithm.data === "pooled";
     const share = pooled ? { clients: perRound, of: clients.length } : undefined;
     const outcome = await runFederation({
-      exchange: store.exchange,
+      ...ending,
       algorithm,
       fidelity: config.fidelity,
       trainer: localTrainer(engine.get, config, trainingItems, share),
@@ -118,7 +138,6 @@ export async function runExperiment(
       initialAdapter,
       config: identity,
       seed: config.seed,
-      rounds,
       clients: trainers.map(({ name, train }) => ({
         name,
         records: train.length,
@@ -127,14 +146,24 @@ export async function runExperiment(
       clientsPerRound: pooled ? 1 : perRound,
       minClients: pooled ? 1 : config.federation.minClients,
       learningRate: (round) => SCHEDULES[config.training.schedule](config.training, round, rounds),
-      evaluate: async (what) => evaluate(prepared, await scorer.get(), references, what),
-      evaluateEvery: config.evaluation.every,
-      async onRound(round, adapter) {
+      evaluate: async (what) => {
+        const scores = await evaluate(prepared, await scorer.get(), references, what);
+        const benchmarks = await putBenchmarks(prepared, what, {
+          runtime: platform.runtime,
+          grading,
+          openAnswers: (...place) => store.openAnswers(...place),
+          onProgress: options.onProgress,
+        });
+        return { scores, ...(benchmarks && { benchmarks }) };
+      },
+      async onRound(finished) {
+        const { round, adapter, last } = finished;
         const { saveEvery } = config.output;
-        const kept = round === rounds || (saveEvery > 0 && round % saveEvery === 0);
+        const kept = last || (saveEvery > 0 && round % saveEvery === 0);
         // Where every client has an adapter of its own the common one stays what it was.
         if (kept && algorithm.ownAdapter === undefined) await saveAdapter(round, adapter);
-        await store.saveJson("metrics.json", { rounds: metrics.rounds(), totals: metrics.totals() });
+        bests = await keepBest(finished);
+        await store.saveJson("metrics.json", { rounds: metrics.rounds(), totals: metrics.totals(), ...bests });
       },
       events: { emit, flush: () => log.flush() },
       ...(options.signal && { signal: options.signal }),
@@ -157,18 +186,23 @@ export async function runExperiment(
     await scorer.dispose();
     const answers = kept ?? (await answer(prepared, platform.runtime, initialAdapter, outcome, options.signal));
     const { supervisedTokens, bytesUp, bytesDown, seconds } = metrics.totals();
+    const played = outcome.head.round;
     const summary: RunSummary = {
-      rounds,
+      rounds: played,
+      ...(played < rounds && { plannedRounds: rounds }),
       adapter: outcome.head.adapter,
       clientAdapters,
+      ...bests,
       heldOut: heldOutResults(outcome),
+      benchmarks: benchmarkResults(outcome),
       answers,
+      canaries: prepared.canaries.length === 0 ? undefined : canaryCounts(prepared.canaries),
       supervisedTokens,
       bytesUp,
       bytesDown,
       seconds,
     };
-    await store.saveJson("metrics.json", { rounds: metrics.rounds(), totals: metrics.totals(), summary });
+    await store.saveJson("metrics.json", { rounds: metrics.rounds(), totals: metrics.totals(), ...bests, summary });
     return summary;
   } finally {
     log.close();
@@ -214,6 +248,27 @@ function heldOutResults({ evaluations }: FederationOutcome): HeldOutResult[] {
       ),
     }),
   );
+}
+
+/** Of each benchmark its first and its last score. */
+function benchmarkResults({ evaluations }: FederationOutcome): BenchmarkChange[] | undefined {
+  const all = evaluations.flatMap(({ benchmarks = [] }) => benchmarks);
+  if (all.length === 0) return undefined;
+  const names = [...new Set(all.map(({ benchmark }) => benchmark))];
+  return names.flatMap((name) => {
+    const own = all.filter(({ benchmark }) => benchmark === name);
+    const base = own[0]!;
+    return [...new Set(own.map(({ client }) => client))].flatMap((client): BenchmarkChange[] => {
+      // Before training clients have no adapters of their own: what they began with is the base.
+      const last = own.findLast((score) => score.client === client)!;
+      if (client === undefined && own.some((score) => score.client !== undefined)) return [];
+      const metrics = Object.entries(last.metrics).map(([metric, after]) => [
+        metric,
+        { before: base.metrics[metric] ?? Number.NaN, after },
+      ]);
+      return [{ benchmark: name, client, questions: last.questions, metrics: Object.fromEntries(metrics) }];
+    });
+  });
 }
 
 async function answer(

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { BENCHMARKS } from "../evaluation/registry.ts";
 import { ALGORITHMS } from "../algorithms/registry.ts";
 import { FIDELITIES, WEIGHTINGS } from "../algorithms/settings.ts";
 import { PARTITIONERS } from "../data/partition.ts";
@@ -112,6 +113,28 @@ export const experimentSchema = z.strictObject({
       .describe(
         "Rows that are no usable records: refuse the file, or leave them out and count them. Default: refuse, but skip for datasets of the Hugging Face Hub.",
       ),
+    // Without a default, so that runs that plant none stay what they were.
+    canaries: z
+      .strictObject({
+        clients: z
+          .array(text)
+          .min(1)
+          .describe(
+            "Clients whose training records get made-up secrets, to measure what the model remembers (docs/memorisation.md).",
+          ),
+        count: count.max(1000).default(9).describe("Secrets each of these clients gets."),
+        repeats: z
+          .union([count, z.array(count).min(1)])
+          .default(1)
+          .describe("How often a secret stands in its client's records; numbers of a list are taken in turn."),
+        digits: z
+          .int()
+          .min(2)
+          .max(9)
+          .default(4)
+          .describe("Digits of a secret; 4 make 10,000 possible ones, all of which are ranked."),
+      })
+      .optional(),
   }),
 
   objective: z
@@ -218,8 +241,55 @@ export const experimentSchema = z.strictObject({
         .describe(
           "Answers to choose from: held-out records whose answer is one of them are classified by likelihood (accuracy, F1).",
         ),
+      benchmarks: z
+        .array(
+          z.strictObject({
+            name: names(BENCHMARKS).describe("Which; `openfedllm eval --list` says what each is."),
+            data: text.optional().describe("Local folder or file of its data; default: the Hugging Face Hub."),
+            limit: count.optional().describe("At most this many questions, drawn by the seed."),
+            every: count
+              .default(1)
+              .describe(
+                "Of the evaluated rounds only every so manyth round; also before the first and after the last.",
+              ),
+            shots: natural.optional().describe("Worked examples before each question; default: as the authors do."),
+            answerBy: z
+              .enum(["likelihood", "generation"])
+              .optional()
+              .describe("Take the likeliest option, or read the answer out of words; default: the benchmark's."),
+            maxNewTokens: count.optional().describe("Longest answer; default: the benchmark's."),
+            maxLength: z.int().min(8).default(2048).describe("Question and answer together, in tokens."),
+          }),
+        )
+        .default([])
+        .describe(
+          "Benchmarks put to the adapter in evaluated rounds (to every client's own, where clients keep their own).",
+        ),
       prompts: z.array(text).default([]).describe("Prompts answered by the base and by the final adapter, greedily."),
       maxNewTokens: count.default(96).describe("Longest answer to a prompt, in tokens."),
+      best: z
+        .strictObject({
+          metric: text
+            .optional()
+            .describe(
+              "Keep the adapter of the best evaluated round in best/, best by this metric: loss, accuracy, margin, …. Default with earlyStopping: loss; without: nothing is kept.",
+            ),
+          over: z
+            .enum(["common", "clients"])
+            .optional()
+            .describe(
+              "Where that metric is taken: on the common set, or as the mean over the clients' own sets. Default: the common set where there is one.",
+            ),
+        })
+        .prefault({}),
+      earlyStopping: z
+        .strictObject({
+          patience: count
+            .optional()
+            .describe("Stop after so many evaluations in a row without improvement of best.metric; default: never."),
+          minDelta: z.number().min(0).default(0).describe("Only a change by more than this is an improvement."),
+        })
+        .prefault({}),
     })
     .prefault({}),
 
@@ -228,6 +298,10 @@ export const experimentSchema = z.strictObject({
       saveEvery: natural
         .default(0)
         .describe("Keep the adapter after every so many rounds; the first and the last are always kept."),
+      tensorboard: z
+        .boolean()
+        .default(false)
+        .describe("Write what is measured as a TensorBoard event file, in tensorboard/."),
     })
     .prefault({}),
 

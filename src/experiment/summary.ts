@@ -1,5 +1,29 @@
+import type { PlantedCount } from "./canaries.ts";
+
 /** Folder in the run folder that holds the clients' own adapters, where they keep their own. */
 export const CLIENT_ADAPTERS = "client-adapters";
+
+/** Folder in the run folder that holds the best round's adapter or, where clients keep their own, a folder for each. */
+export const BEST = "best";
+
+/** The best of the evaluated rounds, and where its adapter is. */
+export interface BestAdapter {
+  readonly metric: string;
+  /** Taken on the common set, or as the mean over the clients' own (of a client's own adapter: on its own). */
+  readonly over: "common" | "clients";
+  /** 0: no round was better than the base. */
+  readonly round: number;
+  readonly value: number;
+  /** Folder in the run folder. */
+  readonly adapter: string;
+}
+
+/** What is kept of best rounds, where it is asked for. */
+export interface BestAdapters {
+  readonly best?: BestAdapter;
+  /** By client, where clients keep their own adapters. */
+  readonly clientBests?: Readonly<Record<string, BestAdapter>>;
+}
 
 /**
  * A held-out set's loss with the base alone and with the final adapter; where clients keep their own adapters, with the
@@ -18,6 +42,14 @@ export interface HeldOutResult {
   readonly metrics: Readonly<Record<string, { readonly before: number; readonly after: number }>>;
 }
 
+/** A benchmark's metrics with the base alone and with the final adapter (`client`: that client's own). */
+export interface BenchmarkChange {
+  readonly benchmark: string;
+  readonly client?: string | undefined;
+  readonly questions: number;
+  readonly metrics: Readonly<Record<string, { readonly before: number; readonly after: number }>>;
+}
+
 export interface PromptAnswer {
   readonly prompt: string;
   readonly before: string;
@@ -25,14 +57,21 @@ export interface PromptAnswer {
 }
 
 /** What a finished run comes to; also `summary` in `metrics.json`. */
-export interface RunSummary {
+export interface RunSummary extends BestAdapters {
+  /** Those that were played. */
   readonly rounds: number;
+  /** Set where the run stopped early: the rounds it would have had. */
+  readonly plannedRounds?: number | undefined;
   /** sha256 of the final common adapter's tensors; with `clientAdapters`, of the one that all began with. */
   readonly adapter: string;
   /** Folders of the clients' own adapters by client, in the run folder, where there is no common one. */
   readonly clientAdapters?: Readonly<Record<string, string>> | undefined;
   readonly heldOut: readonly HeldOutResult[];
+  /** Absent where no benchmark was put. */
+  readonly benchmarks?: readonly BenchmarkChange[] | undefined;
   readonly answers: readonly PromptAnswer[];
+  /** Made-up secrets in the clients' training records (`data.canaries`); absent where there are none. */
+  readonly canaries?: readonly PlantedCount[] | undefined;
   /** Over all updates that clients sent. */
   readonly supervisedTokens: number;
   readonly bytesUp: number;

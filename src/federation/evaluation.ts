@@ -1,7 +1,14 @@
 import type { Params } from "../tensor/params.ts";
 import type { EventSink } from "./events.ts";
 import type { Exchange } from "./exchange.ts";
-import { cells, createMessage, type EvaluationScore, readMessage, type RoundEvaluation } from "./messages.ts";
+import {
+  type BenchmarkScore,
+  cells,
+  createMessage,
+  type EvaluationScore,
+  readMessage,
+  type RoundEvaluation,
+} from "./messages.ts";
 
 /** What a round left behind, to be scored. */
 export interface ToEvaluate {
@@ -13,8 +20,18 @@ export interface ToEvaluate {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Scores adapters on the held-out sets. */
-export type Evaluate = (what: ToEvaluate) => Promise<readonly (EvaluationScore & { readonly seconds: number })[]>;
+interface Timed {
+  readonly seconds: number;
+}
+
+export interface Evaluated {
+  /** On the held-out sets. */
+  readonly scores: readonly (EvaluationScore & Timed)[];
+  readonly benchmarks?: readonly (BenchmarkScore & Timed)[];
+}
+
+/** Scores adapters on the held-out sets and on benchmarks. */
+export type Evaluate = (what: ToEvaluate) => Promise<Evaluated>;
 
 /** Before training, every `every` rounds, and after the last. `every` 0: only before and after. */
 export function evaluationDue(round: number, rounds: number, every: number): boolean {
@@ -65,15 +82,18 @@ export async function readEvaluation(exchange: Exchange, round: number): Promise
 }
 
 /** JSON has no NaN: a number that is not finite was written as null, which would count as 0. */
-function withNumbers({ round, scores }: RoundEvaluation): RoundEvaluation {
+function withNumbers({ round, scores, benchmarks }: RoundEvaluation): RoundEvaluation {
   const number = (value: number | null): number => value ?? Number.NaN;
+  const numbers = (metrics: Readonly<Record<string, number | null>>): Record<string, number> =>
+    Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, number(value)]));
   return {
     round,
     scores: scores.map(({ metrics = {}, ...score }) => ({
       ...score,
       loss: number(score.loss),
-      metrics: Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, number(value)])),
+      metrics: numbers(metrics),
     })),
+    ...(benchmarks && { benchmarks: benchmarks.map((score) => ({ ...score, metrics: numbers(score.metrics) })) }),
   };
 }
 
@@ -86,11 +106,16 @@ export async function evaluateOnce(
 ): Promise<RoundEvaluation> {
   const earlier = await readEvaluation(exchange, round);
   if (earlier !== undefined) return earlier;
-  const scores: EvaluationScore[] = [];
-  for (const { seconds, ...score } of await evaluate()) {
+  const evaluated = await evaluate();
+  const scores = evaluated.scores.map(({ seconds, ...score }) => {
     events.emit({ type: "evaluation-end", round, ...score, seconds });
-    scores.push(score);
-  }
+    return score;
+  });
+  const benchmarks = evaluated.benchmarks?.map(({ seconds, ...score }) => {
+    events.emit({ type: "benchmark-end", round, ...score, seconds });
+    return score;
+  });
   await events.flush();
-  return withNumbers(await createMessage(exchange, cells.evaluation(round), { round, scores }));
+  const message = { round, scores, ...(benchmarks && { benchmarks }) };
+  return withNumbers(await createMessage(exchange, cells.evaluation(round), message));
 }

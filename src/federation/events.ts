@@ -1,4 +1,4 @@
-import type { EvaluationScore } from "./messages.ts";
+import type { BenchmarkScore, EvaluationScore } from "./messages.ts";
 
 /**
  * The one stream a run reports through. The terminal, `events.jsonl` and every later consumer read these; nothing in
@@ -68,6 +68,11 @@ export type RunEvent =
       readonly round: number;
       readonly seconds: number;
     } & EvaluationScore)
+  | ({
+      readonly type: "benchmark-end";
+      readonly round: number;
+      readonly seconds: number;
+    } & BenchmarkScore)
   | {
       readonly type: "round-end";
       readonly round: number;
@@ -88,6 +93,18 @@ export type RunEvent =
       readonly records: number;
       readonly seconds: number;
     }
+  /** The run ends with this round, as `patience` evaluations in a row did not improve. */
+  | {
+      readonly type: "early-stop";
+      readonly round: number;
+      readonly metric: string;
+      readonly patience: number;
+      /** Only a change by more than this is an improvement. */
+      readonly minDelta: number;
+      /** The best evaluated round, 0 for the base; absent where no evaluation gave a number. */
+      readonly bestRound?: number | undefined;
+      readonly bestValue?: number | undefined;
+    }
   | { readonly type: "adapter-saved"; readonly round: number; readonly path: string }
   /** Records that were cut to the window, or dropped for having nothing to learn from, counted a client. */
   | {
@@ -101,6 +118,7 @@ export type RunEvent =
     }
   | {
       readonly type: "run-end";
+      /** Those that were played: fewer than planned after an `early-stop`. */
       readonly rounds: number;
       /** sha256 of the final adapter's tensors, as stored in the exchange. */
       readonly adapter: string;
@@ -117,7 +135,7 @@ export interface EventSink {
 }
 
 /** The fields that, with the type, say what an event is about; the others are what came out. */
-const ABOUT: readonly string[] = ["round", "client", "step", "set", "path"];
+const ABOUT: readonly string[] = ["round", "client", "step", "set", "benchmark", "path"];
 
 /**
  * What one event is about: a run has at most one event of each identity, so a resumed run that reports a thing again

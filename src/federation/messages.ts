@@ -68,10 +68,21 @@ export interface EvaluationScore {
   readonly metrics?: Readonly<Record<string, number>> | undefined;
 }
 
+/** What an adapter came to on a benchmark. */
+export interface BenchmarkScore {
+  readonly benchmark: string;
+  /** Whose own adapter was asked, where clients keep their own; absent: the global one. */
+  readonly client?: string | undefined;
+  readonly questions: number;
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
 /** `round-0003/evaluation`: scores of the adapter after round 3. */
 export interface RoundEvaluation {
   readonly round: number;
   readonly scores: readonly EvaluationScore[];
+  /** Absent where no benchmark was due. */
+  readonly benchmarks?: readonly BenchmarkScore[] | undefined;
 }
 
 /** The keys of the cells. */

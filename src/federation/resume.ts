@@ -6,15 +6,17 @@ import { cells, readHead } from "./messages.ts";
  * Which events of an interrupted run still hold, so that its log, continued, is that of an undisturbed run (but for
  * `run-resume` and seconds). Those that do not are of work the exchange does not have, which is done and reported
  * again: a client's training without a submission, an evaluation without its cell, the end of a round not committed.
+ * `goesOn`: the run is not over, so an end that its log tells of, an early stop under other settings, was none.
  */
-export async function eventsThatHold(exchange: Exchange): Promise<(event: RunEvent) => boolean> {
+export async function eventsThatHold(exchange: Exchange, goesOn = false): Promise<(event: RunEvent) => boolean> {
   const finished = (await readHead(exchange))?.head.round ?? 0;
   const submitted = new Set(await exchange.list(cells.updates(finished + 1)));
   const evaluated = (await exchange.read(cells.evaluation(finished))) !== undefined;
 
   return (event) => {
+    if (goesOn && (event.type === "early-stop" || event.type === "run-end")) return false;
     if (!("round" in event)) return true;
-    if (event.type === "evaluation-end") return event.round < finished || evaluated;
+    if (event.type === "evaluation-end" || event.type === "benchmark-end") return event.round < finished || evaluated;
     if ("client" in event) {
       return event.round <= finished || submitted.has(cells.update(event.round, event.client));
     }

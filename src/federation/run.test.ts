@@ -15,6 +15,7 @@ import { type LocalTask, type LocalTrainer, takePart, type TrainedClient } from 
 import { clientMemory } from "./client-memory.ts";
 import { decodeGroups, encodeGroups } from "./codec.ts";
 import { aggregate, closeRound, judgeRound, openRound, openRun, readAdapter, receive } from "./coordinator.ts";
+import type { Evaluate } from "./evaluation.ts";
 import type { EventSink, RunEvent } from "./events.ts";
 import type { Exchange } from "./exchange.ts";
 import { memoryExchange } from "./memory-exchange.ts";
@@ -131,10 +132,12 @@ async function finalAdapter(changes: Partial<FederationOptions>): Promise<string
   return (await runFederation(options(memoryExchange(), changes))).head.adapter;
 }
 
-const scored: FederationOptions["evaluate"] = async ({ round }) => [
-  { set: "common", records: 3, supervisedTokens: 9, count: 9, loss: round + 0.5, seconds: Math.random() },
-  { set: "ann", records: 3, supervisedTokens: 9, count: 9, loss: round + 0.25, seconds: Math.random() },
-];
+const scored: Evaluate = async ({ round }) => ({
+  scores: [
+    { set: "common", records: 3, supervisedTokens: 9, count: 9, loss: round + 0.5, seconds: Math.random() },
+    { set: "ann", records: 3, supervisedTokens: 9, count: 9, loss: round + 0.25, seconds: Math.random() },
+  ],
+});
 
 describe("a run", () => {
   it("tells in events what it did", async () => {
@@ -313,6 +316,26 @@ describe("after a crash", () => {
           const [round, client] = trained.split("/");
           expect(submitted).not.toContain(cells.update(Number(round), client!));
         }
+      }
+    }
+  });
+
+  it("at any operation around an early stop, too", async () => {
+    const stop: FederationOptions["stop"] = (evaluations) =>
+      evaluations.length < 3 ? undefined : { metric: "loss", patience: 2, minDelta: 0, best: { round: 0, value: 0.5 } };
+    const changes = { evaluate: scored, evaluateEvery: 1, rounds: 4, stop };
+    const undisturbed = memoryPlace();
+    const counting = new Life();
+    const expected = await live(undisturbed, counting, changes);
+    expect(JSON.parse(expected)).toMatchObject({ round: 2 });
+    const expectedLines = lines(undisturbed.log);
+    expect(expectedLines.filter((line) => /early-stop|run-end/.test(line))).toHaveLength(2);
+    for (let at = 1; at <= counting.operations; at++) {
+      for (const afterwards of [false, true]) {
+        const place = memoryPlace();
+        await expect(live(place, new Life(at, afterwards), changes)).rejects.toThrow("killed");
+        expect(await live(place, new Life(), changes)).toBe(expected);
+        expect(lines(place.log), `operation ${at}, ${afterwards ? "after" : "before"}`).toEqual(expectedLines);
       }
     }
   });

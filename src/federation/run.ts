@@ -6,11 +6,20 @@ import { parameterCount, type Params } from "../tensor/params.ts";
 import { type LocalTrainer, takePart } from "./client.ts";
 import type { ClientMemory } from "./client-memory.ts";
 import { aggregate, closeRound, commit, judgeRound, openRound, openRun, readAdapter, receive } from "./coordinator.ts";
-import { type Evaluate, evaluateOnce, evaluationDue, readEvaluation } from "./evaluation.ts";
-import type { EventSink } from "./events.ts";
+import { type EarlyStop, earlyStop, evaluationsBefore, type StopRule } from "./early-stop.ts";
+import { type Evaluate, evaluateOnce, evaluationDue } from "./evaluation.ts";
+import type { EventSink, RunEvent } from "./events.ts";
 import type { Exchange } from "./exchange.ts";
 import { checkRoster, type FederationClient } from "./roster.ts";
-import { readHead, type RoundClose, type RoundEvaluation, type RunHead } from "./messages.ts";
+import {
+  cells,
+  readHead,
+  readMessage,
+  type RoundClose,
+  type RoundEvaluation,
+  type RoundOpening,
+  type RunHead,
+} from "./messages.ts";
 
 export interface FederationOptions {
   readonly exchange: Exchange;
@@ -35,11 +44,26 @@ export interface FederationOptions {
   readonly evaluate?: Evaluate;
   /** Evaluate after every so many rounds besides before the first and after the last; 0: only then. */
   readonly evaluateEvery: number;
-  /** Called for the global adapter of every finished round, again where a run goes on after that round. */
-  readonly onRound?: (round: number, adapter: Params) => Promise<void>;
+  /** Whether to end before the last round; asked where a round was evaluated. */
+  readonly stop?: StopRule;
+  /** Called for every finished round, again where a run goes on after that round. */
+  readonly onRound?: (finished: FinishedRound) => Promise<void>;
   readonly events: EventSink;
   /** Stops the run after the step that is being taken. */
   readonly signal?: AbortSignal;
+}
+
+/** A round that is over, and evaluated if that was due. */
+export interface FinishedRound {
+  readonly round: number;
+  /** The global adapter after it. */
+  readonly adapter: Params;
+  /** Whether the run ends with it. */
+  readonly last: boolean;
+  /** So far, in round order. */
+  readonly evaluations: readonly RoundEvaluation[];
+  /** The global adapter after this or an earlier round or, where each client has one, a client's own. */
+  readonly adapterAfter: (round: number, client?: string) => Promise<Params>;
 }
 
 export interface FederationOutcome {
@@ -49,6 +73,23 @@ export interface FederationOutcome {
   readonly ownAdapter?: ((client: string) => Promise<Params>) | undefined;
   /** In round order, those of before a restart too. */
   readonly evaluations: readonly RoundEvaluation[];
+}
+
+/**
+ * Whether everything was done before: the last round, or a round after which `stop` ends the run. False where nothing
+ * was begun.
+ */
+export async function isOver({
+  exchange,
+  rounds,
+  evaluateEvery,
+  stop,
+}: Pick<FederationOptions, "exchange" | "rounds" | "evaluateEvery" | "stop">): Promise<boolean> {
+  const round = (await readHead(exchange))?.head.round;
+  if (round === undefined || round >= rounds || stop === undefined) return round !== undefined && round >= rounds;
+  return (
+    (await earlyStop(exchange, round, await evaluationsBefore(exchange, round + 1, evaluateEvery), stop)) !== undefined
+  );
 }
 
 /**
@@ -71,7 +112,8 @@ export async function runFederation(options: FederationOptions): Promise<Federat
     adapterParameters: parameterCount(options.initialAdapter),
     clients: options.clients,
   });
-  if (resumed && first.round < rounds) events.emit({ type: "run-resume", afterRound: first.round });
+  const evaluations = await evaluationsBefore(exchange, first.round, options.evaluateEvery);
+  if (resumed && !(await isOver(options))) events.emit({ type: "run-resume", afterRound: first.round });
 
   for (;;) {
     const { head, revision } = (await readHead(exchange))!;
@@ -80,14 +122,17 @@ export async function runFederation(options: FederationOptions): Promise<Federat
       if (options.evaluate && evaluationDue(head.round, rounds, options.evaluateEvery)) {
         signal?.throwIfAborted();
         const what = { round: head.round, adapter, signal, ownAdapter: ownAdapters(options, head.round, adapter) };
-        await evaluateOnce(exchange, events, head.round, () => options.evaluate!(what));
+        evaluations.push(await evaluateOnce(exchange, events, head.round, () => options.evaluate!(what)));
       }
-      if (head.round > 0) await options.onRound?.(head.round, adapter);
-      if (head.round >= rounds) {
-        events.emit({ type: "run-end", rounds, adapter: head.adapter, seconds: secondsSince(started) });
+      const early = await earlyStop(exchange, head.round, evaluations, options.stop);
+      const last = head.round >= rounds || early !== undefined;
+      const adapterAfter = adaptersAfter(options, head);
+      if (head.round > 0) await options.onRound?.({ round: head.round, adapter, last, evaluations, adapterAfter });
+      if (last) {
+        if (head.round < rounds) events.emit(earlyStopEvent(head.round, early!));
+        events.emit({ type: "run-end", rounds: head.round, adapter: head.adapter, seconds: secondsSince(started) });
         await events.flush();
-        const ownAdapter = ownAdapters(options, rounds, adapter);
-        return { head, adapter, ownAdapter, evaluations: await evaluations(exchange, options) };
+        return { head, adapter, ownAdapter: ownAdapters(options, head.round, adapter), evaluations };
       }
       await playRound(options, head, revision);
     } catch (error) {
@@ -148,14 +193,19 @@ async function playRound(options: FederationOptions, head: RunHead, revision: nu
   await commit(exchange, revision, next);
 }
 
-async function evaluations(exchange: Exchange, options: FederationOptions): Promise<RoundEvaluation[]> {
-  const found: RoundEvaluation[] = [];
-  for (let round = 0; round <= options.rounds; round++) {
-    if (!evaluationDue(round, options.rounds, options.evaluateEvery)) continue;
-    const evaluation = await readEvaluation(exchange, round);
-    if (evaluation !== undefined) found.push(evaluation);
-  }
-  return found;
+function adaptersAfter(options: FederationOptions, head: RunHead): FinishedRound["adapterAfter"] {
+  const { exchange } = options;
+  return async (round, client) => {
+    // What a round ended with is what the next one begins with.
+    const { adapter: hash } =
+      round === head.round ? head : ((await readMessage(exchange, cells.opening(round + 1))) as RoundOpening);
+    const adapter = await readAdapter(exchange, hash);
+    return (client !== undefined && (await ownAdapters(options, round, adapter)?.(client))) || adapter;
+  };
+}
+
+function earlyStopEvent(round: number, { best, ...why }: EarlyStop): RunEvent {
+  return { type: "early-stop", round, ...why, ...(best && { bestRound: best.round, bestValue: best.value }) };
 }
 
 function meanLoss({ accepted }: RoundClose): number {

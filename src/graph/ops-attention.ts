@@ -133,7 +133,7 @@ export const attentionGrad: OpRow<AttentionAttributes> = {
   },
 };
 
-export interface Layout {
+interface Layout {
   readonly batch: ValueType["shape"][number];
   readonly length: ValueType["shape"][number];
   readonly kvHeads: number;
@@ -141,14 +141,14 @@ export interface Layout {
   readonly headDim: number;
 }
 
-export function layoutOf({ heads, kvHeads }: AttentionAttributes, [q]: readonly ValueType[]): Layout {
+function layoutOf({ heads, kvHeads }: AttentionAttributes, [q]: readonly ValueType[]): Layout {
   const [batch, length, width] = q!.shape;
   return { batch: batch!, length: length!, kvHeads, group: heads / kvHeads, headDim: (width as number) / heads };
 }
 
 // Queries [B, S, KV·G·d] ↔ [B, KV, S·G, d]: a query's group stays together, so a run of positions is one slice and keys
 // and values are never repeated.
-export function groupQueries(emit: Emitter, x: string, { kvHeads, group, headDim }: Layout): string {
+function groupQueries(emit: Emitter, x: string, { kvHeads, group, headDim }: Layout): string {
   const split = emit.node("Reshape", [x, emit.ints([0, 0, kvHeads, group * headDim])]);
   return emit.node("Reshape", [
     emit.node("Transpose", [split], { perm: [0, 2, 1, 3] }),
@@ -156,7 +156,7 @@ export function groupQueries(emit: Emitter, x: string, { kvHeads, group, headDim
   ]);
 }
 
-export function ungroupQueries(emit: Emitter, x: string, { kvHeads, group, headDim, length }: Layout): string {
+function ungroupQueries(emit: Emitter, x: string, { kvHeads, group, headDim, length }: Layout): string {
   const shape = emit.once(`positions:${kvHeads},${group * headDim}`, () =>
     emit.node("Concat", [emit.ints([0, kvHeads]), emit.dim(length), emit.ints([group * headDim])], { axis: 0 }),
   );
@@ -167,7 +167,7 @@ export function ungroupQueries(emit: Emitter, x: string, { kvHeads, group, headD
   ]);
 }
 
-export function groupKeys(emit: Emitter, x: string, { kvHeads, headDim }: Layout): string {
+function groupKeys(emit: Emitter, x: string, { kvHeads, headDim }: Layout): string {
   return emit.node("Transpose", [emit.node("Reshape", [x, emit.ints([0, 0, kvHeads, headDim])])], {
     perm: [0, 2, 1, 3],
   });

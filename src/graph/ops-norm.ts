@@ -85,8 +85,7 @@ export interface RotaryAttributes {
 
 /**
  * Rotary position embedding (Su et al. 2021), Hugging Face's half-split pairing: x [batch, length, heads·d], cos and sin
- * [positions, d/2], and optionally the position each sequence starts at, int64 [batch]; without it all start at 0. Its
- * gradient, for sequences that start at 0, is the rotation the other way.
+ * [positions, d/2]. Positions count from 0. Its gradient is the rotation the other way.
  */
 export const rotary: OpRow<RotaryAttributes> = {
   infer([x, cos], { heads }) {
@@ -96,27 +95,15 @@ export const rotary: OpRow<RotaryAttributes> = {
     }
     return [{ dtype: "float32", shape: x!.shape }];
   },
-  evaluate: ([x, cos, sin, starts], { heads }) => [rotateReference(x!, cos!, sin!, heads, 1, starts)],
+  evaluate: ([x, cos, sin], { heads }) => [rotateReference(x!, cos!, sin!, heads, 1)],
   gradient({ builder, inputs, upstream, needs, contribute }, attributes) {
-    if (inputs.length > 3) throw new Error("rotary: no gradient is defined for sequences that start later");
     if (needs(0)) {
       contribute(0, (sum) =>
         plus(builder, sum, builder.op("rotaryGrad", [upstream, inputs[1]!, inputs[2]!], attributes)),
       );
     }
   },
-  lower(emit, [x, cos, sin, starts], { heads }, types) {
-    if (starts === undefined) return [rotate(emit, x!, cos!, sin!, heads)];
-    const positions = emit.once(`positions-from:${starts}`, () => {
-      const steps = emit.node("Range", [
-        emit.int(0),
-        emit.node("Squeeze", [emit.dim(types[0]!.shape[1]!)]),
-        emit.int(1),
-      ]);
-      return emit.node("Add", [emit.node("Unsqueeze", [starts, emit.ints([1])]), steps]);
-    });
-    return [rotate(emit, x!, cos!, sin!, heads, positions)];
-  },
+  lower: (emit, [x, cos, sin], { heads }) => [rotate(emit, x!, cos!, sin!, heads)],
 };
 
 /** The rotation by minus the angle. Inputs dy, cos, sin. */
@@ -135,25 +122,17 @@ export const rotaryGrad: OpRow<RotaryAttributes> = {
   ],
 };
 
-function rotate(emit: Emitter, x: string, cos: string, sin: string, heads: number, positions?: string): string {
+function rotate(emit: Emitter, x: string, cos: string, sin: string, heads: number): string {
   // A position tensor of one element is the first position; the rest follow.
-  const at = positions ?? emit.ints([0]);
-  return emit.node("RotaryEmbedding", [x, at, cos, sin], { num_heads: heads }, { domain: MICROSOFT });
+  return emit.node("RotaryEmbedding", [x, emit.ints([0]), cos, sin], { num_heads: heads }, { domain: MICROSOFT });
 }
 
-function rotateReference(
-  x: NdArray,
-  cos: NdArray,
-  sin: NdArray,
-  heads: number,
-  direction: 1 | -1,
-  starts?: NdArray,
-): NdArray {
+function rotateReference(x: NdArray, cos: NdArray, sin: NdArray, heads: number, direction: 1 | -1): NdArray {
   const [batch, length, width] = x.shape as [number, number, number];
   const half = width / heads / 2;
   const data = new Float64Array(x.data.length);
   for (let row = 0; row < batch * length; row++) {
-    const position = (starts?.data[Math.floor(row / length)] ?? 0) + (row % length);
+    const position = row % length;
     for (let h = 0; h < heads; h++) {
       for (let i = 0; i < half; i++) {
         const at = row * width + h * 2 * half + i;

@@ -1,6 +1,7 @@
 import { attention, attentionGrad, type AttentionAttributes } from "./ops-attention.ts";
-import { cachedAttention } from "./ops-cached-attention.ts";
+import { cachedAttention, type CachedAttentionAttributes } from "./ops-cached-attention.ts";
 import { add, dot, multiply, reshape, scaleBy, sumRows, type ReshapeAttributes } from "./ops-elementwise.ts";
+import { joinRows, rotateHeads, splitHeads, type SplitHeadsAttributes } from "./ops-heads.ts";
 import { gatherRows, gemm, scatterRows, type GemmAttributes } from "./ops-linear.ts";
 import { logProbabilities, logProbabilitiesGrad } from "./ops-loss.ts";
 import { logOdds, logOddsGrad, relu, reluGrad, sigmoid, sigmoidGrad, softplus, softplusGrad } from "./ops-pointwise.ts";
@@ -15,10 +16,11 @@ export interface OpAttributes {
   readonly add: None;
   readonly attention: AttentionAttributes;
   readonly attentionGrad: AttentionAttributes;
-  readonly cachedAttention: AttentionAttributes;
+  readonly cachedAttention: CachedAttentionAttributes;
   readonly dot: None;
   readonly gatherRows: None;
   readonly gemm: GemmAttributes;
+  readonly joinRows: None;
   readonly logOdds: None;
   readonly logOddsGrad: None;
   readonly logProbabilities: None;
@@ -31,12 +33,14 @@ export interface OpAttributes {
   readonly rmsNormGrad: None;
   readonly rotary: RotaryAttributes;
   readonly rotaryGrad: RotaryAttributes;
+  readonly rotateHeads: None;
   readonly scaleBy: None;
   readonly scatterRows: None;
   readonly sigmoid: None;
   readonly sigmoidGrad: None;
   readonly softplus: None;
   readonly softplusGrad: None;
+  readonly splitHeads: SplitHeadsAttributes;
   readonly sumRows: None;
   readonly swiglu: None;
   readonly swigluGrad: None;
@@ -52,6 +56,7 @@ export const OPS: { readonly [K in OpName]: OpRow<OpAttributes[K]> } = {
   dot,
   gatherRows,
   gemm,
+  joinRows,
   logOdds,
   logOddsGrad,
   logProbabilities,
@@ -64,12 +69,14 @@ export const OPS: { readonly [K in OpName]: OpRow<OpAttributes[K]> } = {
   rmsNormGrad,
   rotary,
   rotaryGrad,
+  rotateHeads,
   scaleBy,
   scatterRows,
   sigmoid,
   sigmoidGrad,
   softplus,
   softplusGrad,
+  splitHeads,
   sumRows,
   swiglu,
   swigluGrad,

@@ -3,7 +3,7 @@ import { UserError } from "../diagnostics/user-error.ts";
 import { firstNonFinite, formatShape, type Params, sameShape, type Tensor } from "../tensor/params.ts";
 import { stream } from "../tensor/random.ts";
 import type { ModelConfig } from "./config.ts";
-import { loraNames } from "./language-model.ts";
+import { loraNames } from "./lora.ts";
 import { type LinearModule, linearModules } from "./names.ts";
 
 /** A LoRA adapter's shape and strength: W x becomes W x + scale · B A dropout(x). */

@@ -1,15 +1,9 @@
 import { backward } from "../graph/backward.ts";
+import { product, type Dim } from "../graph/dims.ts";
 import { GraphBuilder, type Graph, type Value } from "../graph/graph.ts";
 import type { ModelConfig } from "./config.ts";
-
-/** The part of an adapter's configuration that shapes a graph. */
-export interface LoraShape {
-  readonly rank: number;
-  /** Factor of B·A·x: alpha/rank, or alpha/√rank with rsLoRA. */
-  readonly scale: number;
-  /** Full names of the adapted linear modules. */
-  readonly modules: ReadonlySet<string>;
-}
+import { joinedProjections, joinedRank, joins, type JoinedModules } from "./joined-adapter.ts";
+import { loraNames, type LoraShape } from "./lora.ts";
 
 /** Names under which the graphs below are fed and fetched. A training graph's loss has inputs of its own besides. */
 export const FEEDS = {
@@ -30,23 +24,20 @@ export const FETCHES = {
   logProbabilities: "logProbabilities",
   /** float32 [rows, vocabulary]. */
   logits: "logits",
+  /**
+   * float32 [2·layers·batch, key heads, length, head dimension]: keys and values of the new positions, in the order of
+   * `cacheNames`.
+   */
+  fresh: "fresh",
 } as const;
 
-/**
- * A layer's cached keys and values [batch, key heads, places, head dimension] are fed, those of the new positions [batch,
- * key heads, length, head dimension] are fetched, under these names.
- */
-export function cacheNames(layer: number): { fed: string; fetched: string }[] {
-  return ["keys", "values"].map((kind) => ({ fed: `cached:${layer}:${kind}`, fetched: `new:${layer}:${kind}` }));
+/** A layer's cached keys and values [batch, key heads, places, head dimension] are fed under these names. */
+export function cacheNames(layer: number): string[] {
+  return ["keys", "values"].map((kind) => `cached:${layer}:${kind}`);
 }
 
 export const dropoutFeed = (module: string): string => `dropout:${module}`;
 export const gradientFetch = (parameter: string): string => `gradient:${parameter}`;
-
-/** PEFT's names of a module's two LoRA tensors: A [rank, in] and B [out, rank]. */
-export function loraNames(module: string): { a: string; b: string } {
-  return { a: `base_model.model.${module}.lora_A.weight`, b: `base_model.model.${module}.lora_B.weight` };
-}
 
 interface TrainingGraphOptions {
   /** Longest sequence, in tokens. */
@@ -88,7 +79,9 @@ export function scoringGraph(
 
 /**
  * Logits of chosen rows with the keys and values of earlier positions in a cache: a prompt and each token after it are
- * runs of this one graph. `FEEDS.starts` and `cacheNames` are fed beside ids and rows; positions count on from `starts`.
+ * runs of this one graph. `FEEDS.starts` and `cacheNames` are fed beside ids and rows, and the adapter as `joinAdapter`
+ * makes it; positions count on from `starts`. A step of one token is bound by reading the weights and by the number of
+ * nodes, so nodes are joined where training keeps them apart.
  */
 export function decodingGraph(
   config: ModelConfig,
@@ -97,7 +90,7 @@ export function decodingGraph(
 ): Graph {
   const model = new LanguageModel(config, lora, { maxLength, cached: true });
   model.builder.output(FETCHES.logits, model.logits());
-  for (const [name, value] of model.fresh) model.builder.output(name, value);
+  model.builder.output(FETCHES.fresh, model.builder.op("joinRows", model.fresh, {}));
   return model.builder.build();
 }
 
@@ -118,8 +111,8 @@ class LanguageModel {
   readonly #rows: Value;
   /** With a cache: how many positions of each row it holds. */
   readonly #starts: Value | undefined;
-  /** With a cache: keys and values of the new positions, by name. */
-  readonly fresh = new Map<string, Value>();
+  /** With a cache: keys and values of the new positions, in the order of `cacheNames`. */
+  readonly fresh: Value[] = [];
 
   constructor(
     config: ModelConfig,
@@ -163,20 +156,11 @@ class LanguageModel {
    * logits.
    */
   #layer(x: Value, layer: number, last: boolean): Value {
-    const { heads, kvHeads, headDim, qkvBias, outputBias, mlpBias } = this.#config;
-    const { hiddenSize, intermediateSize } = this.#config;
+    const { hiddenSize, intermediateSize, outputBias, mlpBias } = this.#config;
     const prefix = `model.layers.${layer}`;
     const attention = `${prefix}.self_attn`;
     const h = this.#norm(x, `${prefix}.input_layernorm`);
-    const q = this.#linear(h, `${attention}.q_proj`, heads * headDim, qkvBias);
-    const k = this.#linear(h, `${attention}.k_proj`, kvHeads * headDim, qkvBias);
-    const v = this.#linear(h, `${attention}.v_proj`, kvHeads * headDim, qkvBias);
-    const mixed = this.#attend(layer, [
-      this.#rotate(q, `${attention}.q_norm`, heads),
-      this.#rotate(k, `${attention}.k_norm`, kvHeads),
-      this.#sequence(v, kvHeads * headDim),
-    ]);
-    let o = this.#tokens(mixed, heads * headDim);
+    let o = this.#starts === undefined ? this.#attend(h, layer) : this.#attendCached(h, layer, this.#starts);
     if (last) {
       o = this.builder.op("gatherRows", [o, this.#rows], {});
       x = this.builder.op("gatherRows", [x, this.#rows], {});
@@ -188,16 +172,50 @@ class LanguageModel {
     return this.#linear(this.builder.op("swiglu", [gate, up], {}), `${prefix}.mlp.down_proj`, hiddenSize, mlpBias, y);
   }
 
-  #attend(layer: number, inputs: readonly Value[]): Value {
-    const { heads, kvHeads, headDim, slidingWindow } = this.#config;
+  /** Causal attention within each sequence: [tokens, hidden] → [tokens, heads·d]. */
+  #attend(h: Value, layer: number): Value {
+    const { heads, kvHeads, headDim, qkvBias, slidingWindow } = this.#config;
+    const attention = `model.layers.${layer}.self_attn`;
+    const q = this.#linear(h, `${attention}.q_proj`, heads * headDim, qkvBias);
+    const k = this.#linear(h, `${attention}.k_proj`, kvHeads * headDim, qkvBias);
+    const v = this.#linear(h, `${attention}.v_proj`, kvHeads * headDim, qkvBias);
     const window = slidingWindow[layer];
-    const attributes = { heads, kvHeads, ...(window === undefined ? {} : { window }) };
-    if (this.#starts === undefined) return this.builder.op("attention", inputs, attributes);
-    const names = cacheNames(layer);
-    const cached = names.map(({ fed }) => this.builder.input(fed, "float32", ["batch", kvHeads, "places", headDim]));
-    const [mixed, ...fresh] = this.builder.apply("cachedAttention", [...inputs, ...cached, this.#starts], attributes);
-    names.forEach(({ fetched }, i) => this.fresh.set(fetched, fresh[i]!));
-    return mixed!;
+    const mixed = this.builder.op(
+      "attention",
+      [
+        this.#rotate(q, `${attention}.q_norm`, heads),
+        this.#rotate(k, `${attention}.k_norm`, kvHeads),
+        this.#sequence(v, kvHeads * headDim),
+      ],
+      { heads, kvHeads, ...(window === undefined ? {} : { window }) },
+    );
+    return this.builder.op("reshape", [mixed], { shape: ["batch*length", heads * headDim] });
+  }
+
+  /** The same with the cache's positions before each sequence, and in as few nodes as will do. */
+  #attendCached(h: Value, layer: number, starts: Value): Value {
+    const { builder } = this;
+    const { kvHeads, headDim, qkvBias, qkNorm, slidingWindow } = this.#config;
+    const attention = `model.layers.${layer}.self_attn`;
+    const [q, k, v] = this.#projectedHeads(h, joinedProjections(this.#config, layer), qkvBias);
+    const rotate = (x: Value, norm: string): Value => {
+      if (qkNorm) {
+        const perHead = builder.op("reshape", [x], { shape: [product(x.shape.slice(0, 3)), headDim] });
+        x = builder.op("reshape", [this.#norm(perHead, `${attention}.${norm}`)], { shape: x.shape });
+      }
+      return builder.op("rotateHeads", [x, this.#cos, this.#sin, starts], {});
+    };
+    const fresh = [rotate(k!, "k_norm"), v!];
+    this.fresh.push(...fresh);
+    const cached = cacheNames(layer).map((name) =>
+      builder.input(name, "float32", ["batch", kvHeads, "places", headDim]),
+    );
+    const window = slidingWindow[layer];
+    return builder.op(
+      "cachedAttention",
+      [rotate(q!, "q_norm"), ...fresh, ...cached, starts],
+      window === undefined ? {} : { window },
+    );
   }
 
   #norm(x: Value, name: string): Value {
@@ -213,19 +231,11 @@ class LanguageModel {
       const perHead = this.builder.op("reshape", [x], { shape: [`${heads}*batch*length`, headDim] });
       x = this.builder.op("reshape", [this.#norm(perHead, norm)], { shape: x.shape });
     }
-    return this.builder.op(
-      "rotary",
-      [this.#sequence(x, heads * headDim), this.#cos, this.#sin, ...(this.#starts === undefined ? [] : [this.#starts])],
-      { heads },
-    );
+    return this.builder.op("rotary", [this.#sequence(x, heads * headDim), this.#cos, this.#sin], { heads });
   }
 
   #sequence(x: Value, width: number): Value {
     return this.builder.op("reshape", [x], { shape: ["batch", "length", width] });
-  }
-
-  #tokens(x: Value, width: number): Value {
-    return this.builder.op("reshape", [x], { shape: ["batch*length", width] });
   }
 
   /** x·Wᵀ + bias + scale·(dropout(x)·Aᵀ)·Bᵀ + residual, with the last three where there are any. */
@@ -240,19 +250,50 @@ class LanguageModel {
     let y = builder.op("gemm", [x, weight, ...addends.slice(0, 1)], { transB: true });
     if (addends.length === 2) y = builder.op("add", [y, residual!], {});
     const lora = this.#lora;
-    if (lora?.modules.has(module)) {
-      const names = loraNames(module);
-      const a = this.#trainable(names.a, [lora.rank, width]);
-      const b = this.#trainable(names.b, [out, lora.rank]);
-      const mask = this.#dropout ? builder.input(dropoutFeed(module), "float32", x.shape) : undefined;
-      const dropped = mask === undefined ? x : builder.op("multiply", [x, mask], {});
-      const low = builder.op("gemm", [dropped, a], { transB: true });
-      y = builder.op("gemm", [low, b, y], { transB: true, alpha: lora.scale });
-    }
-    return y;
+    return lora?.modules.has(module) ? this.#adapted(x, y, module, lora) : y;
   }
 
-  #trainable(name: string, shape: readonly number[]): Value {
+  /** y + scale·(dropout(x)·Aᵀ)·Bᵀ. */
+  #adapted(x: Value, y: Value, module: string, { rank, scale }: Pick<LoraShape, "rank" | "scale">): Value {
+    const { builder } = this;
+    const names = loraNames(module);
+    const a = this.#trainable(names.a, [rank, x.shape[1]!]);
+    const b = this.#trainable(names.b, [y.shape[1]!, rank]);
+    const mask = this.#dropout ? builder.input(dropoutFeed(module), "float32", x.shape) : undefined;
+    const dropped = mask === undefined ? x : builder.op("multiply", [x, mask], {});
+    const low = builder.op("gemm", [dropped, a], { transB: true });
+    return builder.op("gemm", [low, b, y], { transB: true, alpha: scale });
+  }
+
+  /** Each module's [batch, heads, length, d]. */
+  #projectedHeads(h: Value, group: JoinedModules, bias: boolean): readonly Value[] {
+    const split = (x: Value, outs: readonly number[]): readonly Value[] => {
+      const counts = outs.map((out) => out / this.#config.headDim);
+      return this.builder.apply("splitHeads", [x], { counts, batch: "batch", length: "length" });
+    };
+    if (!joins(group, this.#lora))
+      return group.modules.flatMap(({ module, out }) => split(this.#linear(h, module, out, bias), [out]));
+    return split(
+      this.#joinedLinear(h, group, bias),
+      group.modules.map(({ out }) => out),
+    );
+  }
+
+  /** Several linear layers of one input, their columns side by side. */
+  #joinedLinear(x: Value, group: JoinedModules, bias: boolean): Value {
+    const { builder } = this;
+    const width = x.shape[1] as number;
+    const join = (parts: readonly Value[]): Value => builder.op("joinRows", parts, {});
+    const weights = group.modules.map(({ module, out }) => builder.parameter(`${module}.weight`, [out, width]));
+    const biases = bias ? group.modules.map(({ module, out }) => builder.parameter(`${module}.bias`, [out])) : [];
+    const addends = biases.length === 0 ? [] : [join(biases)];
+    const y = builder.op("gemm", [x, join(weights), ...addends], { transB: true });
+    const rank = joinedRank(group, this.#lora);
+    if (rank === 0) return y;
+    return this.#adapted(x, y, group.name, { rank, scale: this.#lora!.scale });
+  }
+
+  #trainable(name: string, shape: readonly Dim[]): Value {
     const value = this.builder.input(name, "float32", shape);
     this.adapter.set(name, value);
     return value;

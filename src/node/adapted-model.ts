@@ -4,7 +4,7 @@ import { openTokenizer, loraShape } from "../experiment/prepare.ts";
 import type { Platform } from "../experiment/ports.ts";
 import type { Tokenizer } from "../data/tokenizer.ts";
 import type { Params } from "../tensor/params.ts";
-import type { LoraShape } from "../model/language-model.ts";
+import type { LoraShape } from "../model/lora.ts";
 import { loadAdapter } from "./adapter-files.ts";
 
 /** A base model with or without an adapter: what a scorer or a decoder is opened from. */
@@ -30,11 +30,7 @@ export async function openAdaptedModel(
 ): Promise<AdaptedModel> {
   const model = await platform.openModel(ref);
   const tokenizer = openTokenizer(model);
-  let loaded: { config: AdapterConfig; params: Params } | undefined;
-  if (folder !== undefined) {
-    loaded = await loadAdapter(folder);
-    checkAdapter(loaded.params, loaded.config, model.config, folder);
-  }
+  const loaded = folder === undefined ? undefined : await loadAdapterFor(model, folder);
   const maxLength = Math.min(wanted, model.config.maxPositions);
   return {
     model,
@@ -43,4 +39,14 @@ export async function openAdaptedModel(
     adapter: loaded?.params ?? new Map(),
     maxLength,
   };
+}
+
+/** An adapter of a folder that fits the base. @throws UserError of kind `model`. */
+export async function loadAdapterFor(
+  { config }: BaseModel,
+  folder: string,
+): Promise<{ config: AdapterConfig; params: Params }> {
+  const loaded = await loadAdapter(folder);
+  checkAdapter(loaded.params, loaded.config, config, folder);
+  return loaded;
 }

@@ -2,25 +2,17 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import type { TemplateName } from "../data/template.ts";
-import { UserError } from "../diagnostics/user-error.ts";
-import { benchmarkData } from "../evaluation/benchmark-data.ts";
-import type { AnswerMode, Benchmark, GradingTools } from "../evaluation/benchmark.ts";
-import { BENCHMARKS } from "../evaluation/registry.ts";
+import { answerSettings, type BenchmarkTask, loadBenchmarkTask, putBenchmark } from "../evaluation/benchmark-task.ts";
+import type { AnswerMode, GradingTools } from "../evaluation/benchmark.ts";
 import { respondent, type Respondent } from "../evaluation/respondent.ts";
-import { summarise, type StoredResult } from "../evaluation/results.ts";
-import {
-  askQuestions,
-  gradeAnswers,
-  sampleQuestions,
-  type AnswerRecord,
-  type Numbered,
-} from "../evaluation/run-benchmark.ts";
+import type { StoredResult } from "../evaluation/results.ts";
+import type { AnswerRecord } from "../evaluation/run-benchmark.ts";
 import type { Platform } from "../experiment/ports.ts";
 import { openTokenizer, loraShape, stopTokens } from "../experiment/prepare.ts";
 import type { Tokenizer } from "../data/tokenizer.ts";
 import { checkAdapter } from "../model/adapter.ts";
 import type { BaseModel } from "../model/base-model.ts";
-import type { LoraShape } from "../model/language-model.ts";
+import type { LoraShape } from "../model/lora.ts";
 import type { Params } from "../tensor/params.ts";
 import { openDecoder, type Decoder } from "../train/decoder.ts";
 import { ADAPTER_TENSORS, loadAdapter } from "./adapter-files.ts";
@@ -66,19 +58,13 @@ export interface EvaluationEvents {
   readonly onProgress: (what: { benchmark: string; model: string; done: number; of: number; grading: boolean }) => void;
   readonly onResult: (result: StoredResult) => void;
   /** Before anything is graded by a judge; an error thrown here ends the work, answers are kept. */
-  readonly beforeGrading?: (what: {
-    benchmark: Benchmark;
-    model: string;
-    questions: readonly Numbered[];
-    answers: readonly AnswerRecord[];
-  }) => Promise<void>;
+  readonly beforeGrading?: (what: ToGrade) => Promise<void>;
 }
 
-interface Task {
-  readonly name: string;
-  readonly benchmark: Benchmark;
-  readonly mode: AnswerMode;
-  readonly questions: readonly Numbered[];
+export interface ToGrade {
+  readonly task: BenchmarkTask;
+  readonly model: string;
+  readonly answers: readonly AnswerRecord[];
 }
 
 /** Puts benchmarks to a base and its adapters; what was answered before in the same folder is not asked again. */
@@ -88,10 +74,11 @@ export async function evaluateModels(
   events: EvaluationEvents,
   signal: AbortSignal,
 ): Promise<void> {
-  const tasks: Task[] = [];
+  const tasks: BenchmarkTask[] = [];
   for (const name of options.benchmarks) {
     events.onStage(`reading ${name}`);
-    tasks.push(await loadTask(name, options, platform));
+    const { fidelity } = options.tools;
+    tasks.push(await loadBenchmarkTask(name, platform.files, { ...options, data: options.data[name], fidelity }));
   }
   events.onStage(`opening ${options.base}`);
   const model = await platform.openModel(options.base);
@@ -103,23 +90,6 @@ export async function evaluateModels(
   } finally {
     await opened.dispose();
   }
-}
-
-async function loadTask(name: string, options: EvaluationOptions, { files }: Platform): Promise<Task> {
-  const benchmark = BENCHMARKS[name]!;
-  const mode = options.mode ?? benchmark.modes[0]!;
-  if (!benchmark.modes.includes(mode)) {
-    throw new UserError("config", `${name} cannot be answered by ${mode}, only by ${benchmark.modes.join(" or ")}`, {
-      hint: "Leave --answer-by out, or evaluate it apart.",
-    });
-  }
-  const all = await benchmark.load(benchmarkData(files, options.data[name]), {
-    mode,
-    shots: options.shots,
-    fidelity: options.tools.fidelity,
-  });
-  if (all.length === 0) throw new UserError("data", `${name}: no questions in ${options.data[name] ?? "its dataset"}`);
-  return { name, benchmark, mode, questions: sampleQuestions(all, options.limit, { ...options, benchmark: name }) };
 }
 
 interface OpenedModel {
@@ -179,46 +149,21 @@ async function openAll(
 
 async function evaluate(
   { name: model, adapterHash, respondent: open }: OpenedModel,
-  { name, benchmark, mode, questions }: Task,
+  task: BenchmarkTask,
   options: EvaluationOptions,
   events: EvaluationEvents,
   signal: AbortSignal,
 ): Promise<void> {
-  const samples = mode === "likelihood" ? 1 : (options.samples ?? benchmark.samples ?? 1);
-  const place = { out: options.out, benchmark: name, model };
-  const folder = await openAnswerFolder(place, {
-    base: options.base,
-    adapter: adapterHash,
-    template: options.template,
-    system: options.system ?? null,
-    answerBy: mode,
-    shots: options.shots ?? benchmark.shots,
-    samples,
-    temperature: options.temperature ?? null,
-    maxNewTokens: options.maxNewTokens ?? null,
-    maxLength: options.maxLength,
-    seed: options.seed,
-  });
-  const progress = (grading: boolean) => (done: number, of: number) =>
-    events.onProgress({ benchmark: name, model, done, of, grading });
-  const answers = await askQuestions(benchmark, questions, await open(), {
+  const { name: benchmark } = task;
+  const { base, template, system, maxLength } = options;
+  const settings = answerSettings(task, options, { base, adapter: adapterHash, template, system, maxLength });
+  const folder = await openAnswerFolder({ out: options.out, benchmark, model }, settings);
+  const { beforeGrading } = events;
+  const result = await putBenchmark(task, await open(), folder, {
     ...options,
-    mode,
-    samples,
-    store: folder,
-    onProgress: progress(false),
+    onProgress: (done, of, grading) => events.onProgress({ benchmark, model, done, of, grading }),
+    beforeGrading: beforeGrading && ((answers) => beforeGrading({ task, model, answers })),
     signal,
   });
-  await events.beforeGrading?.({ benchmark, model, questions, answers });
-  const grading = progress(true);
-  const graded = await gradeAnswers(
-    benchmark,
-    questions,
-    answers,
-    { ...options.tools, signal },
-    { concurrency: options.concurrency, onProgress: (done) => grading(done, questions.length) },
-  );
-  const result = summarise(benchmark, answers, graded, options.seed);
-  await folder.saveVerdicts(graded);
-  events.onResult(await folder.saveResult(result));
+  events.onResult(result);
 }

@@ -3,16 +3,10 @@ import { mkdir, open, readdir, readFile, truncate } from "node:fs/promises";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { UserError } from "../diagnostics/user-error.ts";
-import type { AnswerRecord, AnswerStore, Graded } from "../evaluation/run-benchmark.ts";
-import type { AnswerSettings, BenchmarkResult, StoredResult } from "../evaluation/results.ts";
+import type { AnswerFolder } from "../evaluation/benchmark-task.ts";
+import type { AnswerRecord } from "../evaluation/run-benchmark.ts";
+import type { AnswerSettings, StoredResult } from "../evaluation/results.ts";
 import { storageError, writeAtomically } from "./durable-file.ts";
-
-/** Where one model's answers to one benchmark are kept: `FOLDER/BENCHMARK/MODEL/`. */
-export interface AnswerFolder extends AnswerStore {
-  readonly path: string;
-  saveVerdicts(verdicts: readonly Graded[]): Promise<void>;
-  saveResult(result: BenchmarkResult): Promise<StoredResult>;
-}
 
 const SETTINGS = "settings.json";
 const ANSWERS = "answers.jsonl";
@@ -20,7 +14,7 @@ const VERDICTS = "verdicts.jsonl";
 const RESULT = "result.json";
 
 /**
- * Opens the folder of a model's answers, or makes it. A torn last line, of a process that was killed, is taken off.
+ * Opens the folder of a model's answers to a benchmark, `OUT/BENCHMARK/MODEL/`, or makes it. A torn last line, of a process that was killed, is taken off.
  *
  * @throws UserError("config") where it holds answers that follow from other settings.
  */
@@ -35,7 +29,6 @@ export async function openAnswerFolder(
     await checkSettings(path.join(folder, SETTINGS), settings);
     const kept = await readAnswers(file);
     return {
-      path: folder,
       kept,
       async append(answers) {
         const handle = await open(file, "a");
@@ -51,8 +44,8 @@ export async function openAnswerFolder(
           path.join(folder, VERDICTS),
           verdicts.map((verdict) => `${JSON.stringify(verdict)}\n`).join(""),
         ),
-      async saveResult(result) {
-        const stored = { benchmark, model, settings, result };
+      async saveResult(result, more) {
+        const stored = { benchmark, model, settings, result, ...more };
         await writeAtomically(path.join(folder, RESULT), `${JSON.stringify(stored, undefined, 2)}\n`);
         return stored;
       },

@@ -40,6 +40,7 @@ async function copyWhatHolds(
   kept: string,
   recent: Recent,
   holds: (event: RunEvent) => boolean,
+  onEvent: (event: RunEvent) => void,
 ): Promise<boolean> {
   const out = await open(kept, "w");
   try {
@@ -66,6 +67,7 @@ async function copyWhatHolds(
         dropped = true;
         continue;
       }
+      onEvent(event);
       batch += `${line}\n`;
       if (batch.length > 1 << 20) {
         await out.writeFile(batch);
@@ -85,10 +87,15 @@ async function copyWhatHolds(
  * continued: a torn last line and the events that no longer hold (`eventsThatHold`) are removed first, and an event it
  * has already is not written again. So a run that stopped anywhere and went on leaves the lines of an undisturbed one
  * (client steps in the order of the steps, clients in the order of the round), but for `run-resume` and seconds.
+ * `onEvent` is told every event in the file, those that were kept and those that are added, each once.
  *
  * Throws `UserError`s of kind `storage`.
  */
-export async function openEventLog(file: string, holds: (event: RunEvent) => boolean): Promise<EventLog> {
+export async function openEventLog(
+  file: string,
+  holds: (event: RunEvent) => boolean,
+  onEvent: (event: RunEvent) => void = () => undefined,
+): Promise<EventLog> {
   const recent = new Recent();
   const kept = `${file}.kept`;
   let fd: number | undefined;
@@ -96,14 +103,14 @@ export async function openEventLog(file: string, holds: (event: RunEvent) => boo
     await mkdir(path.dirname(file), { recursive: true });
     fd = openSync(file, "a+");
     const whole = endsWithNewline(fd);
-    if ((await copyWhatHolds(file, kept, recent, holds)) || !whole) {
+    if ((await copyWhatHolds(file, kept, recent, holds, onEvent)) || !whole) {
       await rename(kept, file);
       closeSync(fd);
       fd = openSync(file, "a");
     }
     await rm(kept, { force: true });
     await syncFolder(path.dirname(file));
-    return appendTo(file, fd, recent);
+    return appendTo(file, fd, recent, onEvent);
   } catch (error) {
     if (fd !== undefined) closeSync(fd);
     await rm(kept, { force: true }).catch(() => undefined);
@@ -111,7 +118,7 @@ export async function openEventLog(file: string, holds: (event: RunEvent) => boo
   }
 }
 
-function appendTo(file: string, fd: number, recent: Recent): EventLog {
+function appendTo(file: string, fd: number, recent: Recent, onEvent: (event: RunEvent) => void): EventLog {
   let failure: unknown;
   return {
     emit(event) {
@@ -125,6 +132,7 @@ function appendTo(file: string, fd: number, recent: Recent): EventLog {
         failure = storageError(file, "write", error);
         throw failure;
       }
+      onEvent(event);
     },
     async flush() {
       try {

@@ -6,8 +6,11 @@ import type { RunStore } from "../experiment/ports.ts";
 import { saveAdapter } from "./adapter-files.ts";
 import { directoryExchange } from "./directory-exchange.ts";
 import { storageError, writeAtomically } from "./durable-file.ts";
-import { openEventLog } from "./event-log.ts";
+import { type EventLog, openEventLog } from "./event-log.ts";
+import { cells } from "../federation/messages.ts";
+import { openAnswerFolder } from "./evaluation-folder.ts";
 import { lockFolder } from "./folder-lock.ts";
+import { openTensorBoardFile } from "./tensorboard-file.ts";
 
 export interface RunFolder extends RunStore {
   /** Lets another process have the folder. */
@@ -19,10 +22,13 @@ export interface RunFolder extends RunStore {
  *
  * ```
  * config.json      the resolved configuration the folder is bound to
+ * origin.json      where the configuration's paths start
  * events.jsonl     everything that happened, a line each
  * metrics.json     losses, held-out losses, bytes, seconds, tokens by round and client
  * adapters/        the adapter before round 1 and after saved rounds, in PEFT's layout
  * adapter/         the final adapter
+ * best/            the best round's adapter, where one is asked for
+ * tensorboard/     TensorBoard's event file, likewise
  * exchange/        blobs and cells the rounds are committed in
  * clients/         what stateful algorithms' clients keep to themselves; made when there is something
  * lock             the process that works here
@@ -40,7 +46,26 @@ export async function openRunFolder(folder: string): Promise<RunFolder> {
   return {
     exchange: directoryExchange(path.join(folder, "exchange")),
     clientStore: directoryExchange(path.join(folder, "clients")),
-    openEvents: (holds) => openEventLog(path.join(folder, "events.jsonl"), holds),
+    async openEvents(holds, { tensorboard }) {
+      const file = path.join(folder, "events.jsonl");
+      if (!tensorboard) return openEventLog(file, holds);
+      const board = await openTensorBoardFile(path.join(folder, "tensorboard"), path.join(folder, "config.json"));
+      let opened: EventLog | undefined;
+      const close = (): void => {
+        opened?.close();
+        board.close();
+      };
+      try {
+        const log = (opened = await openEventLog(file, holds, (event) => board.write(event)));
+        board.publish();
+        return { emit: (event) => log.emit(event), flush: () => log.flush(), close };
+      } catch (error) {
+        close();
+        throw error;
+      }
+    },
+    openAnswers: (round, what, settings) =>
+      openAnswerFolder({ out: path.join(folder, "benchmarks", cells.round(round)), ...what }, settings),
     async saveAdapter(name, config, adapter, base) {
       const target = path.join(folder, name);
       await saveAdapter(target, config, adapter, base);

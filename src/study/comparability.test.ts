@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { inventedRun, inventedRuns, PREFERENCES } from "../../test/support/invented-runs.ts";
 import { classify } from "../evaluation/classification.ts";
+import { betterWay, measurableMetrics } from "../experiment/metric-names.ts";
 import { parseExperiment } from "../experiment/parse.ts";
 import { pairMetrics } from "../train/pair-objectives.ts";
 import { compareRuns, defaultMetric, metricFacts } from "./comparison.ts";
 import { figure } from "./figures.ts";
 import { matrixOf } from "./matrix.ts";
-import { betterWay, measurableMetrics } from "./measure.ts";
 
 describe("warnings", () => {
   const run = (name: string, more: object) =>

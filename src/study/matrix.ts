@@ -1,5 +1,6 @@
+import { betterWay } from "../experiment/metric-names.ts";
 import { type Comparison, type Group, baseRound, lastRound } from "./comparison.ts";
-import { betterWay, isPersonal } from "./measure.ts";
+import { isPersonal } from "./measure.ts";
 import { meanOf } from "./spread.ts";
 import type { StoredRound, StoredRun, StoredScores } from "./stored-run.ts";
 

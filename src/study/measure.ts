@@ -1,28 +1,7 @@
 import { COMMON_SET } from "../experiment/client-records.ts";
-import type { ExperimentConfig } from "../experiment/schema.ts";
+import { betterWay } from "../experiment/metric-names.ts";
 import { meanOf } from "./spread.ts";
 import type { StoredRound, StoredScores } from "./stored-run.ts";
-
-export const LOSS = "loss";
-export const ACCURACY = "accuracy";
-/** Means of an objective's rewards; a preference objective may raise or lower both. */
-export const REWARDS: readonly string[] = ["chosenReward", "rejectedReward"];
-export const MARGIN = "margin";
-
-const PAIRED = [ACCURACY, MARGIN, ...REWARDS];
-const CLASSIFIED = [ACCURACY, "macroF1", "weightedF1"];
-
-/** The metrics a run of a configuration can measure on its held-out records. */
-export function measurableMetrics({ objective, evaluation }: ExperimentConfig): string[] {
-  const paired = objective.name === "sft" ? [] : PAIRED;
-  return [...new Set([LOSS, ...paired, ...(evaluation.labels === undefined ? [] : CLASSIFIED)])];
-}
-
-/** Undefined where neither way is better. */
-export function betterWay(metric: string): "lower" | "higher" | undefined {
-  if (REWARDS.includes(metric)) return undefined;
-  return metric === LOSS ? "lower" : "higher";
-}
 
 /** One metric after one round of one run. */
 export interface Measured {

@@ -6,10 +6,12 @@ import { isRead } from "../experiment/read-by.ts";
 /** A configuration's settings by dotted key. */
 export type Leaves = ReadonlyMap<string, unknown>;
 
+const MEASURING: ReadonlySet<string | undefined> = new Set(["limit", "labels", "best", "earlyStopping"]);
+
 /** Settings that make no other adapter and no other score, and the seed: runs that differ in these only are one row. */
 function tells(key: string): boolean {
   const [section, name] = key.split(".");
-  if (section === "evaluation") return name === "limit" || name === "labels";
+  if (section === "evaluation") return MEASURING.has(name);
   return section !== "output" && section !== "runtime" && key !== "seed";
 }
 
@@ -34,6 +36,10 @@ export function tellingLeaves(config: Readonly<Record<string, unknown>>): Map<st
 }
 
 export function isReadIn(leaves: Leaves, key: string): boolean {
+  // The best round changes a score only where it says when to stop.
+  if (/^evaluation\.(best\.|earlyStopping\.minDelta$)/.test(key) && !leaves.has("evaluation.earlyStopping.patience")) {
+    return false;
+  }
   return isRead(key, (other) => leaves.get(other));
 }
 

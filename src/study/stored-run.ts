@@ -38,6 +38,10 @@ export interface StoredRun {
   readonly measured: boolean;
   /** Whether it came to its end. */
   readonly finished: boolean;
+  /** Whether that end was an early one. */
+  readonly stoppedEarly: boolean;
+  /** The best of its evaluated rounds, where it kept that. */
+  readonly best: { readonly metric: string; readonly round: number; readonly value: number } | undefined;
   /** Wall time of rounds and evaluations. */
   readonly totalSeconds: number;
   /** In order; round 0 is the base. Empty for a run that has not measured anything yet. */
@@ -59,6 +63,7 @@ export function storedRun(folder: string, name: string, configJson: unknown, met
   const config = mapping(stored?.["config"]);
   if (stored === undefined || config === undefined) throw damaged(folder, "config.json", "it holds no configuration");
   const metrics = metricsJson === undefined ? { rounds: [] } : mapping(metricsJson);
+  const summary = mapping(metrics?.["summary"]);
   const rounds = metrics?.["rounds"];
   if (!Array.isArray(rounds)) throw damaged(folder, "metrics.json", "it holds no list of rounds");
   return {
@@ -70,7 +75,9 @@ export function storedRun(folder: string, name: string, configJson: unknown, met
     data: String(stored["data"]),
     model: String(stored["model"]),
     measured: metricsJson !== undefined,
-    finished: mapping(metrics?.["summary"]) !== undefined,
+    finished: summary !== undefined,
+    stoppedEarly: summary?.["plannedRounds"] !== undefined,
+    best: storedBest(mapping(metrics?.["best"])),
     totalSeconds: finite(mapping(metrics?.["totals"])?.["seconds"]) ?? Number.NaN,
     rounds: rounds.map((round) => storedRound(round, folder)).sort((a, b) => a.round - b.round),
   };
@@ -104,6 +111,12 @@ function storedRound(value: unknown, folder: string): StoredRound {
     heldOut: scores(stored["heldOut"]),
     personal: new Map(entries(stored["personal"]).map(([client, sets]) => [client, scores(sets)])),
   };
+}
+
+function storedBest(stored: Readonly<Record<string, unknown>> | undefined): StoredRun["best"] {
+  const [metric, round, value] = [stored?.["metric"], finite(stored?.["round"]), finite(stored?.["value"])];
+  if (typeof metric !== "string" || round === undefined || value === undefined) return undefined;
+  return { metric, round, value };
 }
 
 function scores(value: unknown): StoredScores {

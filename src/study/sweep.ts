@@ -4,9 +4,9 @@ import { UserError } from "../diagnostics/user-error.ts";
 import { setAt } from "../experiment/apply-setting.ts";
 import { explainAll, type Problem } from "../experiment/explain.ts";
 import type { JsonSchema } from "../experiment/json-schema.ts";
+import { measurableMetrics } from "../experiment/metric-names.ts";
 import { parseExperiment } from "../experiment/parse.ts";
 import type { ExperimentConfig } from "../experiment/schema.ts";
-import { measurableMetrics } from "./measure.ts";
 import { changedKeys, labelProblem, leavesOf, leavesText, tellingLeaves } from "./settings.ts";
 
 const text = z.string().min(1);

@@ -1,5 +1,7 @@
 import type { ModelConfig } from "../model/config.ts";
-import { cacheNames, decodingGraph, FEEDS, FETCHES, type LoraShape } from "../model/language-model.ts";
+import { joinAdapter } from "../model/joined-adapter.ts";
+import { cacheNames, decodingGraph, FEEDS, FETCHES } from "../model/language-model.ts";
+import type { LoraShape } from "../model/lora.ts";
 import type { Weights } from "../model/weights.ts";
 import type { Params } from "../tensor/params.ts";
 import { KeyValueCache } from "./key-value-cache.ts";
@@ -37,7 +39,14 @@ export async function openDecoder({ runtime, config, weights, lora, maxLength }:
   const { layers, kvHeads, headDim, vocabSize } = config;
   const session = await runtime.load(decodingGraph(config, lora, { maxLength }), weights);
   const names = Array.from({ length: layers }, (_, layer) => cacheNames(layer)).flat();
-  const fetches = [FETCHES.logits, ...names.map(({ fetched }) => fetched)];
+  /** Adapters as they are fed; one is used for many tokens. */
+  const fed = new WeakMap<Params, Params>();
+  const joinedOf = (adapter: Params): Params => {
+    if (lora === undefined) return adapter;
+    let joined = fed.get(adapter);
+    if (joined === undefined) fed.set(adapter, (joined = joinAdapter(config, lora, adapter)));
+    return joined;
+  };
   return {
     maxLength,
     openCache: (rows, capacity) =>
@@ -51,16 +60,16 @@ export async function openDecoder({ runtime, config, weights, lora, maxLength }:
       });
       const starts = cache.lengths.slice(first, first + rows);
       const lasts = tokens.map((list, row) => row * length + list.length - 1);
-      const feeds = new Map<string, RuntimeTensor>(adapter as ReadonlyMap<string, RuntimeTensor>)
+      const feeds = new Map<string, RuntimeTensor>(joinedOf(adapter) as ReadonlyMap<string, RuntimeTensor>)
         .set(FEEDS.ids, { shape: [rows, length], data: ids })
         .set(FEEDS.starts, { shape: [rows], data: BigInt64Array.from(starts, BigInt) })
         .set(FEEDS.rows, { shape: [rows], data: BigInt64Array.from(lasts, BigInt) });
       const cached = cache.view(first, rows);
-      names.forEach(({ fed }, i) => feeds.set(fed, cached[i]!));
-      const results = await session.run(feeds, fetches);
+      names.forEach((name, i) => feeds.set(name, cached[i]!));
+      const results = await session.run(feeds, [FETCHES.logits, FETCHES.fresh]);
       cache.append(
         first,
-        names.map(({ fetched }) => results.get(fetched)!.data as Float32Array),
+        results.get(FETCHES.fresh)!.data as Float32Array,
         tokens.map((list) => list.length),
       );
       const logits = results.get(FETCHES.logits)!.data as Float32Array;

@@ -32,6 +32,17 @@ export type Generated =
  */
 const PROMPT_PIECE = 256;
 
+/**
+ * Tokens that two prompts begin with alike, in whole pieces, so that a prompt is read in the same pieces whatever was read
+ * before. The last token is always left: its logits are wanted.
+ */
+function sharedPieces(before: Int32Array, tokens: Int32Array): number {
+  const most = Math.min(before.length, tokens.length - 1);
+  let same = 0;
+  while (same < most && before[same] === tokens[same]) same++;
+  return same - (same % PROMPT_PIECE);
+}
+
 interface Sequence {
   readonly prompt: number;
   /** How long the answer may get. */
@@ -58,17 +69,29 @@ export async function* generate(
   const batchSize = Math.min(options.batchSize, prompts.length);
   // The last token of an answer is never fed.
   const capacity = prompts.reduce((longest, tokens) => Math.max(longest, tokens.length + roomAfter(tokens) - 1), 1);
-  const cache = decoder.openCache(batchSize, capacity);
+  // One more row keeps the prompt that was read last: what the next begins with alike is not read again.
+  const kept = batchSize;
+  const cache = decoder.openCache(batchSize + (prompts.length > 1 ? 1 : 0), capacity);
+  let latestRead: Int32Array = new Int32Array();
   /** Sequence i is in row i of the cache. */
   const running: Sequence[] = [];
 
   const read = async (tokens: Int32Array): Promise<Float32Array> => {
     const row = running.length;
-    cache.clear(row);
+    const shared = sharedPieces(latestRead, tokens);
+    if (shared === 0) cache.clear(row);
+    else {
+      cache.move(kept, row);
+      cache.truncate(row, shared);
+    }
     let logits: Float32Array | undefined;
-    for (let at = 0; at < tokens.length; at += PROMPT_PIECE) {
+    for (let at = shared; at < tokens.length; at += PROMPT_PIECE) {
       signal?.throwIfAborted();
       [logits] = await decoder.extend(adapter, cache, row, [tokens.subarray(at, at + PROMPT_PIECE)]);
+    }
+    if (prompts.length > 1) {
+      cache.move(row, kept);
+      latestRead = tokens;
     }
     return logits!;
   };

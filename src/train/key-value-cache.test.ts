@@ -55,7 +55,7 @@ test("holds what lists of vectors, one for each row and head, would hold", () =>
               }
             }),
           );
-          cache.append(first, fresh, counts);
+          cache.append(first, Float32Array.from(fresh.flatMap((data) => [...data])), counts);
         }
       }
       expect(cache.lengths).toEqual(twin.map((row) => row[0]!.length));
@@ -78,5 +78,5 @@ test("holds what lists of vectors, one for each row and head, would hold", () =>
 
 test("more than it has room for is refused", () => {
   const cache = new KeyValueCache({ tensors: 1, rows: 1, heads: 1, headDim: 1, capacity: 3 });
-  expect(() => cache.append(0, [new Float32Array(4)], [4])).toThrow("a cache of 3 places cannot hold 4");
+  expect(() => cache.append(0, new Float32Array(4), [4])).toThrow("a cache of 3 places cannot hold 4");
 });

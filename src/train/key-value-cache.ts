@@ -47,17 +47,17 @@ export class KeyValueCache {
     return this.#tensors.map((tensor) => ({ shape, data: tensor.subarray(first * size, (first + rows) * size) }));
   }
 
-  /** Adds to each row from `first` on the front of its part of `fresh`, a tensor [rows, heads, length, headDim] each. */
-  append(first: number, fresh: readonly Float32Array[], counts: readonly number[]): void {
-    const { heads, headDim } = this.#shape;
+  /** Adds to each row from `first` on the front of its part of `fresh`, [tensors, rows, heads, length, headDim]. */
+  append(first: number, fresh: Float32Array, counts: readonly number[]): void {
+    const { tensors, heads, headDim } = this.#shape;
     this.#grow(Math.max(...counts.map((count, row) => this.lengths[first + row]! + count)));
+    const width = fresh.length / (tensors * counts.length * heads);
     this.#tensors.forEach((tensor, t) => {
-      const width = fresh[t]!.length / (counts.length * heads);
       counts.forEach((count, row) => {
         for (let head = 0; head < heads; head++) {
-          const from = (row * heads + head) * width;
+          const from = ((t * counts.length + row) * heads + head) * width;
           const to = (((first + row) * heads + head) * this.#places + this.lengths[first + row]!) * headDim;
-          tensor.set(fresh[t]!.subarray(from, from + count * headDim), to);
+          tensor.set(fresh.subarray(from, from + count * headDim), to);
         }
       });
     });

@@ -72,7 +72,7 @@ export function likelihoods(decoder: Decoder, adapter: Params): Likelihoods {
 }
 
 /** The logarithm of the softmax of logits [vocabulary], token by token. */
-function logProbabilities(logits: Float32Array): (token: number) => number {
+export function logProbabilities(logits: Float32Array): (token: number) => number {
   let max = -Infinity;
   for (const logit of logits) if (logit > max) max = logit;
   let sum = 0;

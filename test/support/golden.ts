@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { adapterScale, targetModules } from "../../src/model/adapter.ts";
 import { parseModelConfig, type ModelConfig } from "../../src/model/config.ts";
-import type { LoraShape } from "../../src/model/language-model.ts";
+import type { LoraShape } from "../../src/model/lora.ts";
 import { parsePeftConfig } from "../../src/model/peft-config.ts";
 import type { Weights } from "../../src/model/weights.ts";
 import { decodeSafetensors } from "../../src/tensor/safetensors.ts";

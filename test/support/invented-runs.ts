@@ -19,6 +19,10 @@ export interface InventedRun {
   /** Round 0 first. */
   readonly rounds: readonly InventedRound[];
   readonly plannedRounds?: number;
+  /** The best round that was kept. */
+  readonly best?: { readonly metric: string; readonly round: number; readonly value: number };
+  /** Whether fewer rounds than planned were all. */
+  readonly stoppedEarly?: boolean;
 }
 
 /** What `config.json` and `metrics.json` of such a run hold. */
@@ -30,6 +34,8 @@ export function inventedFiles({
   finished = true,
   rounds,
   plannedRounds = rounds.length - 1,
+  best,
+  stoppedEarly = false,
 }: Omit<InventedRun, "name">): { config: unknown; metrics: unknown } {
   const { federation = {}, ...others } = settings as { federation?: object };
   const config = {
@@ -62,7 +68,12 @@ export function inventedFiles({
   }));
   return {
     config: { config, data, model, threads: 1 },
-    metrics: { rounds: stored, totals: { seconds: 60 }, ...(finished && { summary: { rounds: plannedRounds } }) },
+    metrics: {
+      rounds: stored,
+      totals: { seconds: 60 },
+      ...(best && { best }),
+      ...(finished && { summary: { rounds: rounds.length - 1, ...(stoppedEarly && { plannedRounds }) } }),
+    },
   };
 }
 

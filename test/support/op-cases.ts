@@ -81,26 +81,45 @@ export const OP_CASES: Case[] = [
     build: (b, x) => b.op("rotary", [x("batch", "length", 12), ...rotaryTables(b)], { heads: 3 }),
   },
   {
-    name: "rotary",
-    title: "from where each sequence starts",
+    name: "rotateHeads",
     build: (b, _x, index, fixed) =>
-      b.op("rotary", [fixed("batch", "length", 12), ...rotaryTables(b), index(5, "batch")], { heads: 3 }),
+      b.op("rotateHeads", [fixed("batch", 3, "length", 4), ...rotaryTables(b), index(5, "batch")], {}),
+  },
+  ...[0, 1, 2].map((output): Case => ({
+    name: "splitHeads",
+    title: `output ${output}`,
+    build: (b, _x, _index, fixed) =>
+      b.apply("splitHeads", [fixed("batch*length", 12)], {
+        counts: [3, 1, 2],
+        batch: "batch",
+        length: "length",
+      })[output]!,
+  })),
+  {
+    name: "joinRows",
+    title: "of weights",
+    build: (b, _x, _index, fixed) => b.op("joinRows", [fixed(2, 3), fixed(4, 3), fixed(1, 3)], {}),
+  },
+  {
+    name: "joinRows",
+    title: "of tensors of a batch",
+    build: (b, _x, _index, fixed) => b.op("joinRows", [fixed("batch", 2, "length"), fixed("batch", 2, "length")], {}),
   },
   ...[undefined, 3].flatMap((window) =>
-    [0, 1, 2].map((output): Case => ({
+    [2, 1].map((group): Case => ({
       name: "cachedAttention",
-      title: `window ${window}, output ${output}`,
+      title: `window ${window}, ${group} heads a key`,
       build: (b, _x, index, fixed) =>
-        b.apply(
+        b.op(
           "cachedAttention",
           [
-            fixed("batch", "length", 12),
-            ...[0, 1].map(() => fixed("batch", "length", 6)),
+            fixed("batch", 2 * group, "length", 3),
+            ...[0, 1].map(() => fixed("batch", 2, "length", 3)),
             ...[0, 1].map(() => fixed("batch", 2, 5, 3)),
             index(6, "batch"),
           ],
-          { heads: 4, kvHeads: 2, ...(window === undefined ? {} : { window }) },
-        )[output]!,
+          window === undefined ? {} : { window },
+        ),
     })),
   ),
   {

@@ -23,7 +23,7 @@ export function scriptedDecoder(next: (tokens: readonly number[]) => number, max
       tokens.forEach((list, row) => fresh.set(list, row * length));
       cache.append(
         first,
-        [fresh],
+        fresh,
         tokens.map((list) => list.length),
       );
       const [{ shape, data }] = cache.view(first, tokens.length) as [{ shape: number[]; data: Float32Array }];

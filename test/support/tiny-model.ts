@@ -1,7 +1,9 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { adapterShapes } from "../../src/model/adapter.ts";
 import { parseModelConfig } from "../../src/model/config.ts";
 import { expectedTensors } from "../../src/model/names.ts";
+import { saveAdapter } from "../../src/node/adapter-files.ts";
 import type { Tensor } from "../../src/tensor/params.ts";
 import { stream } from "../../src/tensor/random.ts";
 import { encodeSafetensors } from "../../src/tensor/safetensors.ts";
@@ -99,4 +101,22 @@ export function writeTinyData(file: string, trade: string, count: number): void 
     }),
   );
   writeFileSync(file, `${lines.join("\n")}\n`);
+}
+
+/** Writes an adapter of a tiny model in PEFT's layout, with values that change what it answers. */
+export async function writeTinyAdapter(
+  folder: string,
+  modelFolder: string,
+  { seed, rank = 4 }: { readonly seed: number; readonly rank?: number },
+): Promise<string> {
+  const config = { rank, alpha: 2 * rank, dropout: 0, targets: "all-linear", rsLora: false } as const;
+  const json: unknown = JSON.parse(readFileSync(path.join(modelFolder, "config.json"), "utf8"));
+  const params = new Map<string, Tensor>();
+  for (const [name, shape] of adapterShapes(config, parseModelConfig(json, "tiny"))) {
+    const random = stream(seed, name);
+    const data = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal() * 0.2);
+    params.set(name, { shape, data });
+  }
+  await saveAdapter(folder, config, params, "tiny");
+  return folder;
 }

@@ -1,0 +1,77 @@
+import { place, type SourcedRow } from "../../data/row.ts";
+import { UserError } from "../../diagnostics/user-error.ts";
+import { textColumn, type BenchmarkData } from "../benchmark-data.ts";
+import { GREEDY, type Benchmark, type Question } from "../benchmark.ts";
+import { defines, fencedCode, fromFirstStatement, gradePrograms, PASS_AT_K } from "../generated-program.ts";
+
+interface FunctionQuestion extends Question {
+  /** Signature and docstring. */
+  readonly prompt: string;
+  /** Defines `check(candidate)`. */
+  readonly test: string;
+  readonly entryPoint: string;
+}
+
+/** Where a completion ends, by the authors: what follows is no part of the function. */
+const ENDS = ["\nclass", "\ndef", "\n#", "\nif", "\nprint"];
+
+/** Functions to be written from their docstrings. */
+export const humaneval: Benchmark<FunctionQuestion> = {
+  title: "HumanEval",
+  category: "code",
+  about: "164 Python functions from signature and docstring; the authors' tests; pass@k",
+  sources: [
+    "Chen et al. 2021, Evaluating Large Language Models Trained on Code, arXiv 2107.03374",
+    "github.com/openai/human-eval, execution.py: prompt, completion, tests and check(entry_point) as one program",
+  ],
+  data: { hub: "openai/openai_humaneval", local: "HumanEval.jsonl(.gz)" },
+  modes: ["generation"],
+  shots: 0,
+  generation: { maxNewTokens: 512, stop: ["\nif __name__", "\nassert "], ...GREEDY },
+  needs: "code-execution",
+  metrics: PASS_AT_K,
+  load: async (data) => (await rowsOf(data)).map(questionOf),
+  grade: (question, { samples }, tools) =>
+    gradePrograms(
+      samples.map((text) => program(question, text)),
+      tools,
+    ),
+};
+
+async function rowsOf(data: BenchmarkData): Promise<readonly SourcedRow[]> {
+  if (data.local === undefined) return data.hub("hf:openai/openai_humaneval?split=test");
+  const files = await data.files();
+  const name = files.find((file) => /humaneval[^/]*\.(jsonl|parquet)(\.gz)?$/i.test(file));
+  const only = files.length === 1 ? files[0] : undefined;
+  if (name === undefined && only === undefined) {
+    throw new UserError("data", `${data.local}: no HumanEval.jsonl`, {
+      hint: files.length === 0 ? "It is empty." : `It holds ${files.slice(0, 6).join(", ")}.`,
+    });
+  }
+  return data.rows(name ?? only!);
+}
+
+function questionOf(row: SourcedRow): FunctionQuestion {
+  const entryPoint = textColumn(row, "entry_point");
+  if (!/^[A-Za-z_]\w*$/.test(entryPoint)) {
+    throw new UserError("data", `${place(row.source)}: "entry_point" is "${entryPoint}", expected a function's name`);
+  }
+  const prompt = textColumn(row, "prompt");
+  return { id: textColumn(row, "task_id"), turns: [prompt], prompt, test: textColumn(row, "test"), entryPoint };
+}
+
+/** An answer goes on with the function, or writes the whole of it: then only the prompt's imports stand before. */
+function program({ prompt, test, entryPoint }: FunctionQuestion, text: string): string {
+  const block = fencedCode(text, (code) => defines(code, entryPoint));
+  const whole = block ?? (defines(text, entryPoint) ? fromFirstStatement(text) : undefined);
+  const solution =
+    whole !== undefined && defines(whole, entryPoint)
+      ? `${prompt.slice(0, Math.max(0, prompt.search(/^def\s/m)))}${whole}`
+      : prompt + beforeEnd(block ?? text);
+  return `${solution}\n${test}\ncheck(${entryPoint})\n`;
+}
+
+function beforeEnd(completion: string): string {
+  const ends = ENDS.map((end) => completion.indexOf(end)).filter((at) => at !== -1);
+  return ends.length === 0 ? completion : completion.slice(0, Math.min(...ends));
+}

@@ -1,0 +1,61 @@
+import type { FileReader } from "../data/file-reader.ts";
+import { UserError } from "../diagnostics/user-error.ts";
+import { type BenchmarkTask, loadBenchmarkTask } from "../evaluation/benchmark-task.ts";
+import type { GradingTools } from "../evaluation/benchmark.ts";
+import { BENCHMARKS } from "../evaluation/registry.ts";
+import type { ExperimentConfig } from "./schema.ts";
+
+type BenchmarkSettings = ExperimentConfig["evaluation"]["benchmarks"][number];
+
+/** A benchmark that a run puts to its adapters. */
+export interface RunBenchmark {
+  readonly task: BenchmarkTask;
+  readonly settings: BenchmarkSettings;
+}
+
+/** Questions of `evaluation.benchmarks`, read before anything is trained, so that a mistake in them shows at once. */
+export async function loadRunBenchmarks(
+  { evaluation, seed, fidelity }: ExperimentConfig,
+  files: FileReader,
+  onProgress: ((message: string) => void) | undefined,
+): Promise<RunBenchmark[]> {
+  const loaded: RunBenchmark[] = [];
+  for (const settings of evaluation.benchmarks) {
+    const { name, answerBy } = settings;
+    onProgress?.(`reading ${name}`);
+    loaded.push({
+      settings,
+      task: await loadBenchmarkTask(name, files, { ...settings, mode: answerBy, seed, fidelity }),
+    });
+  }
+  return loaded;
+}
+
+/** What grading a run's benchmarks may use: code and judges only where the user said so. */
+export type RunGrading = Pick<GradingTools, "codeRunner" | "judge">;
+
+/** @throws UserError("config") for a benchmark that cannot be graded with what there is. */
+export function checkGrading({ evaluation }: ExperimentConfig, { codeRunner, judge }: RunGrading): void {
+  for (const { name } of evaluation.benchmarks) {
+    const { needs, needsRival } = BENCHMARKS[name]!;
+    if (needsRival === true) {
+      throw new UserError(
+        "config",
+        `evaluation.benchmarks: ${name} compares with another model's answers, which a run has none of`,
+        {
+          hint: "Put it to the finished adapter: npx openfedllm eval",
+        },
+      );
+    }
+    if (needs === "code-execution" && codeRunner === undefined) {
+      throw new UserError("config", `evaluation.benchmarks: ${name} runs programs that the model wrote`, {
+        hint: "Allow it with --allow-code-execution, or leave the benchmark out.",
+      });
+    }
+    if (needs === "judge" && judge === undefined) {
+      throw new UserError("config", `evaluation.benchmarks: ${name} needs a judge`, {
+        hint: "Name one with --judge-url and --judge-model, or leave the benchmark out.",
+      });
+    }
+  }
+}

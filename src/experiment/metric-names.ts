@@ -1,0 +1,32 @@
+import { BENCHMARKS } from "../evaluation/registry.ts";
+import type { ExperimentConfig } from "./schema.ts";
+
+export const LOSS = "loss";
+export const ACCURACY = "accuracy";
+/** Means of an objective's rewards; a preference objective may raise or lower both. */
+export const REWARDS: readonly string[] = ["chosenReward", "rejectedReward"];
+export const MARGIN = "margin";
+
+const PAIRED = [ACCURACY, MARGIN, ...REWARDS];
+const CLASSIFIED = [ACCURACY, "macroF1", "weightedF1"];
+const LOWER: ReadonlySet<string> = new Set([LOSS, "perplexity"]);
+
+/** The metrics a run of a configuration can measure on its held-out records. */
+export function measurableMetrics({ objective, evaluation }: ExperimentConfig): string[] {
+  const paired = objective.name === "sft" ? [] : PAIRED;
+  return [...new Set([LOSS, ...paired, ...(evaluation.labels === undefined ? [] : CLASSIFIED)])];
+}
+
+/** The metrics of a run's benchmarks, such as `gsm8k/exactMatch`. */
+export function benchmarkMetrics({ evaluation }: ExperimentConfig): string[] {
+  return evaluation.benchmarks.flatMap(({ name }) =>
+    BENCHMARKS[name]!.metrics.map((metric) => `${name}/${metric.name}`),
+  );
+}
+
+/** Whose values are better; undefined where neither way is. What stands before a slash (`gsm8k/accuracy`) says nothing. */
+export function betterWay(metric: string): "lower" | "higher" | undefined {
+  const kind = metric.slice(metric.lastIndexOf("/") + 1);
+  if (REWARDS.includes(kind)) return undefined;
+  return LOWER.has(kind) ? "lower" : "higher";
+}

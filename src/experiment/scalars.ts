@@ -1,0 +1,108 @@
+import type { RunEvent } from "../federation/events.ts";
+import { LOSS } from "./metric-names.ts";
+
+/** One number of a curve. */
+export interface Scalar {
+  /** `train/loss`, `heldOut/loss/common`: what stands before the first slash is a group of curves. */
+  readonly tag: string;
+  /** Rounds; for what begins with `step/`, the steps the client has taken so far. */
+  readonly step: number;
+  readonly value: number;
+}
+
+export interface TimedScalars {
+  /** Seconds of work since the run began; what a stop lasted is not in it. */
+  readonly elapsed: number;
+  readonly scalars: readonly Scalar[];
+}
+
+/** What events measure, as curves over rounds. Events have to come in the order of the log, each once. */
+export class ScalarFold {
+  #elapsed = 0;
+  #roundBegan = 0;
+  #bytesUp = 0;
+  #bytesDown = 0;
+  readonly #steps = new Map<string, number>();
+
+  apply(event: RunEvent): TimedScalars {
+    const scalars = this.#scalars(event);
+    return { elapsed: this.#elapsed, scalars };
+  }
+
+  #scalars(event: RunEvent): Scalar[] {
+    switch (event.type) {
+      case "round-start":
+        this.#roundBegan = this.#elapsed;
+        this.#bytesUp = 0;
+        this.#bytesDown = 0;
+        return [{ tag: "train/learningRate", step: event.round, value: event.learningRate }];
+      case "client-step": {
+        this.#elapsed += event.seconds;
+        const step = (this.#steps.get(event.client) ?? 0) + 1;
+        this.#steps.set(event.client, step);
+        const { loss, gradientNorm, learningRate } = event;
+        return curves("step", { loss, gradientNorm, learningRate }, event.client, step);
+      }
+      case "client-update": {
+        this.#bytesUp += event.bytesUp;
+        this.#bytesDown += event.bytesDown;
+        const { loss, metrics, client, round, seconds } = event;
+        return [
+          ...curves("train", { loss, ...metrics }, client, round),
+          { tag: `seconds/client/${client}`, step: round, value: seconds },
+        ];
+      }
+      case "round-end": {
+        const { round, loss, accepted, refused, seconds } = event;
+        this.#elapsed = Math.max(this.#elapsed, this.#roundBegan + seconds);
+        const values = {
+          "train/loss": loss,
+          "seconds/round": seconds,
+          "bytes/up": this.#bytesUp,
+          "bytes/down": this.#bytesDown,
+          "clients/accepted": accepted.length,
+          "clients/refused": refused.length,
+        };
+        return Object.entries(values).map(([tag, value]) => ({ tag, step: round, value: number(value) }));
+      }
+      case "evaluation-end": {
+        this.#elapsed += event.seconds;
+        const { set, client, round, loss, metrics, seconds } = event;
+        // The base and a client's own adapter on the client's own set are one curve.
+        const scored = client === undefined || client === set ? set : `${set}/adapter of ${client}`;
+        return [
+          ...curves("heldOut", { [LOSS]: loss, ...metrics }, scored, round),
+          { tag: `seconds/evaluation/${scored}`, step: round, value: seconds },
+        ];
+      }
+      case "benchmark-end": {
+        this.#elapsed += event.seconds;
+        const { benchmark, client, round, metrics } = event;
+        const whose = client === undefined ? "" : `/${client}`;
+        return Object.entries(metrics).map(([name, value]) => ({
+          tag: `benchmark/${benchmark}/${name}${whose}`,
+          step: round,
+          value: number(value),
+        }));
+      }
+      case "reference-end":
+        this.#elapsed += event.seconds;
+        return [];
+      default:
+        return [];
+    }
+  }
+}
+
+function curves(group: string, values: Readonly<Record<string, number>>, whose: string, step: number): Scalar[] {
+  return Object.entries(values).map(([name, value]) => ({
+    tag: `${group}/${name}/${whose}`,
+    step,
+    value: number(value),
+  }));
+}
+
+/** JSON has no NaN: read back from a log, such a number is null. */
+function number(value: number | null): number {
+  return value ?? Number.NaN;
+}

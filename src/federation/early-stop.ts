@@ -1,0 +1,43 @@
+import { evaluationDue, readEvaluation } from "./evaluation.ts";
+import type { Exchange } from "./exchange.ts";
+import { cells, type RoundEvaluation } from "./messages.ts";
+
+/** Why a run ends before its last round. */
+export interface EarlyStop {
+  readonly metric: string;
+  /** Evaluations in a row that did not improve. */
+  readonly patience: number;
+  /** Only a change by more than this is an improvement. */
+  readonly minDelta: number;
+  /** The best of all evaluated rounds; undefined where none gave a number. */
+  readonly best: { readonly round: number; readonly value: number } | undefined;
+}
+
+/** Whether to stop, by the evaluations so far and nothing else: a run that is resumed decides as it did. */
+export type StopRule = (evaluations: readonly RoundEvaluation[]) => EarlyStop | undefined;
+
+/** The evaluations of rounds before `round`, made after every so many, in order. */
+export async function evaluationsBefore(exchange: Exchange, round: number, every: number): Promise<RoundEvaluation[]> {
+  const found: RoundEvaluation[] = [];
+  for (let earlier = 0; earlier < round; earlier++) {
+    if (!evaluationDue(earlier, round, every)) continue;
+    const evaluation = await readEvaluation(exchange, earlier);
+    if (evaluation !== undefined) found.push(evaluation);
+  }
+  return found;
+}
+
+/**
+ * Why the run ends with this round, if it does. A round that was opened, under a rule that did not stop before it, is
+ * played to its end.
+ */
+export async function earlyStop(
+  exchange: Exchange,
+  round: number,
+  evaluations: readonly RoundEvaluation[],
+  rule: StopRule | undefined,
+): Promise<EarlyStop | undefined> {
+  if (rule === undefined || evaluations.at(-1)?.round !== round) return undefined;
+  const stop = rule(evaluations);
+  return stop !== undefined && (await exchange.read(cells.opening(round + 1))) === undefined ? stop : undefined;
+}

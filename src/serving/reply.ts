@@ -1,0 +1,94 @@
+import type { GeneratedText } from "../data/text-generation.ts";
+
+/** What every object of one reply says of itself. */
+interface Head {
+  readonly id: string;
+  readonly object: string;
+  /** Seconds since 1970. */
+  readonly created: number;
+  readonly model: string;
+}
+
+export interface Usage {
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+  readonly total_tokens: number;
+}
+
+/** How an endpoint writes an answer, whole and in pieces. */
+export interface ReplyForm {
+  readonly idPrefix: string;
+  readonly object: string;
+  readonly chunkObject: string;
+  /** What a whole choice holds besides index and reason. */
+  whole(text: string): object;
+  /** What a piece of a choice holds; undefined: nothing, as at its end. */
+  piece(text: string | undefined): object;
+  /** What a choice begins with in a stream; undefined: nothing. */
+  readonly opening: object | undefined;
+}
+
+export const CHAT: ReplyForm = {
+  idPrefix: "chatcmpl",
+  object: "chat.completion",
+  chunkObject: "chat.completion.chunk",
+  whole: (content) => ({ message: { role: "assistant", content, refusal: null } }),
+  piece: (content) => ({ delta: content === undefined ? {} : { content } }),
+  opening: { delta: { role: "assistant", content: "" } },
+};
+
+export const COMPLETION: ReplyForm = {
+  idPrefix: "cmpl",
+  object: "text_completion",
+  chunkObject: "text_completion",
+  whole: (text) => ({ text }),
+  piece: (text = "") => ({ text }),
+  opening: undefined,
+};
+
+/** The objects that one request is answered with. */
+export class Reply {
+  readonly #form: ReplyForm;
+  readonly #head: Omit<Head, "object">;
+
+  constructor(form: ReplyForm, model: string) {
+    this.#form = form;
+    const id = `${form.idPrefix}-${crypto.randomUUID().replaceAll("-", "")}`;
+    this.#head = { id, created: Math.floor(Date.now() / 1000), model };
+  }
+
+  whole(answers: readonly GeneratedText[], usage: Usage): object {
+    const choices = answers.map(({ text, finish }, index) => choice(index, this.#form.whole(text), finish));
+    return { ...this.#head, object: this.#form.object, choices, usage };
+  }
+
+  opening(index: number): object | undefined {
+    return this.#form.opening && this.#chunk([choice(index, this.#form.opening, null)]);
+  }
+
+  piece(index: number, text: string): object {
+    return this.#chunk([choice(index, this.#form.piece(text), null)]);
+  }
+
+  end(index: number, { finish }: GeneratedText): object {
+    return this.#chunk([choice(index, this.#form.piece(undefined), finish)]);
+  }
+
+  usage(usage: Usage): object {
+    return { ...this.#chunk([]), usage };
+  }
+
+  #chunk(choices: readonly object[]): object {
+    return { ...this.#head, object: this.#form.chunkObject, choices };
+  }
+}
+
+function choice(index: number, content: object, finish: GeneratedText["finish"] | null): object {
+  return { index, ...content, logprobs: null, finish_reason: finish };
+}
+
+export function usageOf(prompts: readonly Int32Array[], answers: readonly GeneratedText[]): Usage {
+  const prompt_tokens = prompts.reduce((sum, { length }) => sum + length, 0);
+  const completion_tokens = answers.reduce((sum, { tokens }) => sum + tokens, 0);
+  return { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens };
+}

@@ -1,0 +1,199 @@
+import { z } from "zod";
+import type { Message } from "../data/messages.ts";
+import { explainAll } from "../experiment/explain.ts";
+import type { JsonSchema } from "../experiment/json-schema.ts";
+import type { AnswerOptions } from "./answerer.ts";
+import { ApiError, withHint } from "./api-error.ts";
+
+/** Answers to one prompt: each has a row of the cache. */
+export const MOST_CHOICES = 8;
+/** OpenAI's; a judge's or an evaluation's list is longer than that only by mistake. */
+const MOST_STOPS = 4;
+/** OpenAI's default of the older endpoint, in tokens. */
+const COMPLETION_TOKENS = 16;
+
+/** What an endpoint is asked for. */
+export interface GenerationRequest<Prompt> {
+  readonly model: string;
+  readonly prompt: Prompt;
+  /** Answers to each prompt. */
+  readonly choices: number;
+  readonly stream: boolean;
+  /** Whether a stream ends with the count of tokens. */
+  readonly streamUsage: boolean;
+  /** Undefined: as long as the window allows. */
+  readonly maxNewTokens: number | undefined;
+  readonly sampling: Pick<AnswerOptions, "temperature" | "topK" | "topP" | "repetitionPenalty" | "stop" | "seed">;
+}
+
+/** A text, texts, tokens or lists of tokens. */
+export type CompletionPrompt = string | string[] | number[] | number[][];
+
+const text = z.string().min(1);
+
+const COMMON = {
+  model: text,
+  max_tokens: z.int().min(1).optional(),
+  temperature: z.number().min(0).max(2).default(1),
+  top_p: z.number().min(0).max(1).default(1),
+  // Not OpenAI's, but other servers' too.
+  top_k: z.int().min(0).default(0),
+  repetition_penalty: z.number().min(0.01).default(1),
+  seed: z.int().optional(),
+  stop: z.union([text, z.array(text).max(MOST_STOPS)]).default([]),
+  n: z.int().min(1).max(MOST_CHOICES).default(1),
+  stream: z.boolean().default(false),
+  stream_options: z.strictObject({ include_usage: z.boolean().default(false) }).optional(),
+};
+
+const contentSchema = z.union([
+  z.string(),
+  z.array(z.strictObject({ type: z.literal("text"), text: z.string() })).min(1),
+]);
+
+const chatSchema = z.strictObject({
+  ...COMMON,
+  max_completion_tokens: z.int().min(1).optional(),
+  messages: z
+    .array(
+      z.strictObject({
+        role: z.enum(["system", "developer", "user", "assistant"]),
+        content: contentSchema,
+        /** No template writes it. */
+        name: z.string().optional(),
+      }),
+    )
+    .min(1),
+});
+
+const completionSchema = z.strictObject({
+  ...COMMON,
+  max_tokens: COMMON.max_tokens.default(COMPLETION_TOKENS),
+  prompt: z.union([
+    z.string(),
+    z.array(z.string()).min(1),
+    z.array(z.int().min(0)).min(1),
+    z.array(z.array(z.int().min(0)).min(1)).min(1),
+  ]),
+});
+
+/** Parameters that ask nothing of an answer. */
+const HARMLESS = new Set([
+  "user",
+  "metadata",
+  "safety_identifier",
+  "prompt_cache_key",
+  "prompt_cache_retention",
+  "service_tier",
+  "parallel_tool_calls",
+]);
+
+/** OpenAI's parameters that are not supported, with the values that ask for nothing. */
+const UNSUPPORTED: Readonly<Record<string, readonly unknown[]>> = {
+  frequency_penalty: [0],
+  presence_penalty: [0],
+  logit_bias: [{}],
+  logprobs: [false],
+  top_logprobs: [],
+  echo: [false],
+  suffix: [""],
+  best_of: [1],
+  tools: [[]],
+  tool_choice: ["none", "auto"],
+  functions: [[]],
+  function_call: ["none", "auto"],
+  response_format: [{ type: "text" }],
+  modalities: [["text"]],
+  audio: [],
+  prediction: [],
+  reasoning_effort: ["none"],
+  verbosity: [],
+  store: [false],
+  web_search_options: [],
+};
+
+export function parseChatRequest(body: unknown): GenerationRequest<Message[]> {
+  const given = parse(chatSchema, body);
+  const { messages, max_tokens, max_completion_tokens } = given;
+  if (max_tokens !== undefined && max_completion_tokens !== undefined && max_tokens !== max_completion_tokens) {
+    throw invalid(
+      "max_tokens",
+      `max_tokens is ${max_tokens} and max_completion_tokens ${max_completion_tokens}: give one`,
+    );
+  }
+  if (messages.at(-1)!.role === "assistant") {
+    throw invalid("messages", "the last message is the assistant's, so there is nothing to answer");
+  }
+  const prompt = messages.map(({ role, content }): Message => ({
+    role: role === "developer" ? "system" : role,
+    content: typeof content === "string" ? content : content.map((part) => part.text).join(""),
+  }));
+  return { prompt, maxNewTokens: max_completion_tokens ?? max_tokens, ...shared(given) };
+}
+
+export function parseCompletionRequest(body: unknown): GenerationRequest<CompletionPrompt> {
+  const given = parse(completionSchema, body);
+  return { prompt: given.prompt, maxNewTokens: given.max_tokens, ...shared(given) };
+}
+
+type Common = z.output<z.ZodObject<typeof COMMON>>;
+
+function shared(given: Common): Omit<GenerationRequest<never>, "prompt" | "maxNewTokens"> {
+  const { model, n, stream, stream_options, temperature, top_p, top_k, repetition_penalty, stop, seed } = given;
+  if (stream_options !== undefined && !stream) {
+    throw invalid("stream_options", "stream_options is for answers that are streamed, but stream is not true");
+  }
+  return {
+    model,
+    choices: n,
+    stream,
+    streamUsage: stream_options?.include_usage ?? false,
+    sampling: {
+      temperature,
+      topP: top_p,
+      topK: top_k,
+      repetitionPenalty: repetition_penalty,
+      stop: [stop].flat(),
+      seed: seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!,
+    },
+  };
+}
+
+function parse<S extends z.ZodObject>(schema: S, body: unknown): z.output<S> {
+  if (typeof body !== "object" || body === null || Array.isArray(body)) {
+    throw new ApiError(400, "the body is not a JSON object");
+  }
+  const asked = withoutNulls(body) as Record<string, unknown>;
+  for (const [key, value] of Object.entries(asked)) {
+    if (HARMLESS.has(key)) delete asked[key];
+    if (!Object.hasOwn(UNSUPPORTED, key)) continue;
+    const nothing = UNSUPPORTED[key]!.map((each) => JSON.stringify(each));
+    if (!nothing.includes(JSON.stringify(value))) {
+      const legal = nothing.length === 0 ? "" : `, or make it ${nothing.join(" or ")}`;
+      throw invalid(key, `${key} is not supported by this server. Leave it out${legal}`, "unsupported_parameter");
+    }
+    delete asked[key];
+  }
+  const parsed = schema.safeParse(asked);
+  if (parsed.success) return parsed.data;
+  const { issues } = parsed.error;
+  const problem = explainAll(issues, asked, z.toJSONSchema(schema, { io: "input" }) as JsonSchema);
+  const unknown = issues.find((issue) => issue.code === "unrecognized_keys");
+  const path = unknown === undefined ? issues[0]!.path : [...unknown.path, unknown.keys[0]!];
+  const param = path.map((part, i) =>
+    typeof part === "number" ? `[${part}]` : `${i === 0 ? "" : "."}${String(part)}`,
+  );
+  throw invalid(param.join(""), withHint(problem));
+}
+
+function invalid(param: string, message: string, code: string | null = null): ApiError {
+  return new ApiError(400, message, { param, code });
+}
+
+/** A null is what OpenAI's clients send for a parameter that is not given. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).filter(([, inner]) => inner !== null);
+  return Object.fromEntries(entries.map(([key, inner]) => [key, withoutNulls(inner)]));
+}
