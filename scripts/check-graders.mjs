@@ -56,7 +56,7 @@ const preferring = (mark, first, second) =>
 
 /**
  * A line for each benchmark and copy of its data: the folder, how many questions there are, and what to answer. `right` must
- * score 1 by the metrics named (default: the headline), `wrong` 0.
+ * score 1 by the metrics named (default: the headline), `wrong` 0. `sameAs`: a folder that must give the same questions.
  */
 const CHECKS = [
   {
@@ -96,8 +96,8 @@ const CHECKS = [
   { name: "medqa", folder: "medagents-bench/medqa_5options", questions: 1273, ...lettered },
   { name: "medmcqa", folder: "medagents-bench/medmcqa", questions: 2816, ...lettered },
   { name: "pubmedqa", folder: "pubmedqa", questions: 500, ...decision },
-  { name: "pubmedqa", folder: "pubmedqa/ori_pqal.json", questions: 500, ...decision },
-  { name: "pubmedqa", folder: "medagents-bench/pubmedqa", questions: 500, ...decision },
+  { name: "pubmedqa", folder: "pubmedqa/ori_pqal.json", sameAs: "pubmedqa", questions: 500, ...decision },
+  { name: "pubmedqa", folder: "medagents-bench/pubmedqa", sameAs: "pubmedqa", questions: 500, ...decision },
   // Not among the usual files: checked where it is there.
   {
     name: "crass",
@@ -239,14 +239,26 @@ function winRateOf(file) {
   return verdicts.reduce((sum, { scores }) => sum + scores.winRate, 0) / verdicts.length;
 }
 
-async function problemsOf({ name, folder, questions: expected, optional, shots, metrics, right, wrong, judge }) {
+async function problemsOf({
+  name,
+  folder,
+  sameAs,
+  questions: expected,
+  optional,
+  shots,
+  metrics,
+  right,
+  wrong,
+  judge,
+}) {
   const benchmark = BENCHMARKS[name];
   const rival = () => ({ turns: ["One answer.", "Another."], samples: ["Another."], finish: ["stop"] });
   const tools = { fidelity: "paper", judge, rival };
+  const load = (from) =>
+    benchmark.load(benchmarkData(fileReader(), path.join(assets, from)), { mode: benchmark.modes[0], shots, ...tools });
   let questions;
   try {
-    const data = benchmarkData(fileReader(), path.join(assets, folder));
-    questions = await benchmark.load(data, { mode: benchmark.modes[0], shots, ...tools });
+    questions = await load(folder);
   } catch (error) {
     return [optional ? "left out: no data" : `${error.message}${error.hint === undefined ? "" : ` (${error.hint})`}`];
   }
@@ -254,6 +266,10 @@ async function problemsOf({ name, folder, questions: expected, optional, shots, 
   if (questions.length !== expected) problems.push(`${questions.length} questions, expected ${expected}`);
   const ids = new Set(questions.map(({ id }) => id));
   if (ids.size !== questions.length) problems.push(`${questions.length - ids.size} ids occur twice`);
+  if (sameAs !== undefined) {
+    const asked = (all) => JSON.stringify(all.map(({ id, turns }) => [id, turns]).sort(([a], [b]) => (a < b ? -1 : 1)));
+    if (asked(questions) !== asked(await load(sameAs))) problems.push(`other questions than ${sameAs}`);
+  }
   for (const metric of metrics ?? [benchmark.metrics[0].name]) {
     const mean = async (answerTo) => {
       let sum = 0;

@@ -71,17 +71,30 @@ export async function preferredFile(data: BenchmarkData, patterns: readonly RegE
   return oneFile(data, pattern ?? patterns[0]!, called);
 }
 
-/** One of the files that is a JSON object of records by their names. @throws UserError("data") where it is none, or empty. */
-export async function objectFile(data: BenchmarkData, name: string): Promise<Readonly<Record<string, unknown>>> {
+/**
+ * The records of one of the files that is a JSON object of them by name, in the file's order.
+ *
+ * @throws UserError("data") where it is none, or empty.
+ */
+export async function namedRecords(
+  data: BenchmarkData,
+  name: string,
+): Promise<readonly (readonly [string, unknown])[]> {
+  const text = await data.text(name);
   let value: unknown;
   try {
-    value = JSON.parse(await data.text(name));
+    value = JSON.parse(text);
   } catch (cause) {
-    if (cause instanceof UserError) throw cause;
     throw new UserError("data", `${name}: not valid JSON (${(cause as Error).message})`, { cause });
   }
-  if (isRow(value) && Object.keys(value).length > 0) return value;
-  throw new UserError("data", `${name}: ${isRow(value) ? "empty" : typeName(value)}, expected an object of records`);
+  if (!isRow(value) || Object.keys(value).length === 0) {
+    throw new UserError("data", `${name}: ${isRow(value) ? "empty" : typeName(value)}, expected an object of records`);
+  }
+  // JavaScript sorts names that are numbers, and splits are drawn from the file's order.
+  const written = [...text.matchAll(/"((?:[^"\\]|\\.)*)"\s*:/g)].map((match) => match[1]!);
+  const names = [...new Set([...written, ...Object.keys(value)])];
+  const records = value;
+  return names.flatMap((each) => (Object.hasOwn(records, each) ? [[each, records[each]] as const] : []));
 }
 
 /** The text in a column of a row. @throws UserError("data") that names the columns there are. */

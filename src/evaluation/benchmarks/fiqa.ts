@@ -1,4 +1,4 @@
-import { objectFile, textColumn, type BenchmarkData } from "../benchmark-data.ts";
+import { namedRecords, textColumn, type BenchmarkData } from "../benchmark-data.ts";
 import type { Benchmark } from "../benchmark.ts";
 import {
   arePrepared,
@@ -63,7 +63,7 @@ async function challenge(data: BenchmarkData, split: "test" | "train"): Promise<
   const opinions: Opinion[] = [];
   for (const file of files) {
     const format = shape.exec(file)![1]!;
-    Object.entries(await objectFile(data, file)).forEach(([number, given], i) => {
+    (await namedRecords(data, file)).forEach(([number, given], i) => {
       const source: RowSource = { file, record: i + 1 };
       const info = isRow(given) && Array.isArray(given["info"]) ? given["info"].filter(isRow) : [];
       if (!isRow(given) || info.length === 0) {

@@ -63,6 +63,11 @@ describe("PubMedQA", () => {
       return ids.slice(ids.length / 2);
     });
     expect(questions.map(({ id }) => id)).toEqual(expected);
+    // The same from the authors' file, whose numbers are in no order.
+    const file = Object.fromEntries(rows.map(({ pubid, final_decision }) => [`n${pubid}`, study(final_decision)]));
+    const text = JSON.stringify(file).replaceAll(/"n(\d+)":/g, (_, id: string) => `"${6999 - Number(id)}":`);
+    const own = await pubmedqa.load(folderOf({ "ori_pqal.json": text }), DEFAULTS);
+    expect(own.map(({ id }) => id)).toEqual(expected.map((id) => String(6999 - Number(id))));
     await expect(
       pubmedqa.load(hubOf({ "hf:qiaojin/PubMedQA?config=pqa_labeled&split=train": rows.slice(1) }), DEFAULTS),
     ).rejects.toThrow("999 questions, expected all 1,000");

@@ -1,4 +1,4 @@
-import { listColumn, objectColumn, objectFile, textColumn, type BenchmarkData } from "../benchmark-data.ts";
+import { listColumn, namedRecords, objectColumn, textColumn, type BenchmarkData } from "../benchmark-data.ts";
 import { ACCURACY, GREEDY, type Benchmark, type Question } from "../benchmark.ts";
 import { likeliestLabel, MACRO_F1, saidLabel } from "../labels.ts";
 import { pythonRandom } from "../python-random.ts";
@@ -75,22 +75,21 @@ async function splitOf(data: BenchmarkData, shots: number): Promise<Split> {
 
 /** The authors' files: questions by their PubMed number, and the test questions' answers by the same. */
 async function originalSplit(data: BenchmarkData, name: string): Promise<Split> {
-  const entries = Object.entries(await objectFile(data, name));
-  const items = entries.map(([id, fields], i) => {
+  const items = (await namedRecords(data, name)).map(([id, fields], i) => {
     if (!isRow(fields)) throw new UserError("data", `${name}: ${id} is no object`);
     const row = { source: { file: name, record: i + 1 }, fields };
     return itemOf(row, id, listColumn(row, "CONTEXTS"), textColumn(row, "QUESTION"), "final_decision");
   });
   const truth = (await data.files()).find((file) => /(^|\/)test_ground_truth\.json$/.test(file));
   if (truth === undefined) return officialSplit(items, data);
-  const wanted = await objectFile(data, truth);
+  const wanted = new Set((await namedRecords(data, truth)).map(([id]) => id));
   const byId = new Map(items.map((item) => [item.id, item]));
-  const test = Object.keys(wanted).map((id) => {
+  const test = [...wanted].map((id) => {
     const item = byId.get(id);
     if (item === undefined) throw new UserError("data", `${truth}: ${name} has no question ${id}`);
     return item;
   });
-  return { test, train: items.filter(({ id }) => !Object.hasOwn(wanted, id)) };
+  return { test, train: items.filter(({ id }) => !wanted.has(id)) };
 }
 
 /**
