@@ -144,7 +144,7 @@ describe("HumanEval", () => {
       test: `${row.test}    assert longer('a', 'bc') == 'bc'\n`,
     };
     const [question] = await humaneval.load(folderOf({ "HumanEval.jsonl": jsonLines(helped) }), DEFAULTS);
-    const whole = "```python\nfrom typing import List\n\ndef widest(rows: List[str]):\n" + `${BODY}\`\`\``;
+    const whole = `\`\`\`python\nfrom typing import List\n\n${WHOLE}\`\`\``;
     expect((await humaneval.grade(question!, said(whole), tools)).scores).toEqual({ "pass@1": 1 });
   });
 
