@@ -111,7 +111,7 @@ const CHECKS = [
     name: "conala",
     folder: "conala",
     questions: 500,
-    metrics: ["exactMatch"],
+    metrics: ["bleu", "exactMatch"],
     right: ({ snippet }) => `\`\`\`python\n${snippet}\n\`\`\``,
     wrong: () => "no_such_snippet()",
   },
@@ -145,7 +145,10 @@ const CHECKS = [
   },
 ];
 
-/** Programs are run: the reference solutions must pass their tests, the same with nothing in them must not. */
+/**
+ * Programs are run: the reference solutions must pass their tests in each of the forms that models answer in, the same with
+ * nothing in them must not.
+ */
 const PROGRAMS = [
   {
     name: "humaneval",
@@ -153,7 +156,12 @@ const PROGRAMS = [
     file: "HumanEval.jsonl.gz",
     programs: 164,
     question: (_row, i, questions) => questions[i],
-    right: ({ fields }) => fields.canonical_solution,
+    right: {
+      continued: ({ fields }) => fields.canonical_solution,
+      // Of the prompt's functions only the one that was asked for.
+      fenced: ({ fields }) => `Here:\n\`\`\`python\n${functionOf(fields)}\n\`\`\`\nThat is all.`,
+      "in prose": ({ fields }) => `Here it is:\n${functionOf(fields)}\n\nThat is all.`,
+    },
     wrong: () => "    return None\n",
   },
   {
@@ -163,11 +171,23 @@ const PROGRAMS = [
     // All tasks, not only those that are asked.
     programs: 974,
     question: (row) => mbppQuestion(mbppProblem(row)),
-    right: ({ fields }) => `\`\`\`python\n${fields.code}\n\`\`\``,
+    right: {
+      "as the examples": ({ fields }) => lines(fields.code),
+      fenced: ({ fields }) => `\`\`\`python\n${lines(fields.code)}\n\`\`\``,
+      "in prose": ({ fields }) => `Here it is:\n${lines(fields.code)}\n\nThat is all.`,
+    },
     wrong: ({ fields }) =>
       fields.code.replaceAll(/def (\w+)\s*\([^)]*\)\s*:/g, "def $1(*_):\n    return 'nothing'\ndef other_$1(*_):"),
   },
 ];
+
+function lines(code) {
+  return code.replaceAll("\r\n", "\n");
+}
+
+function functionOf({ prompt, entry_point, canonical_solution }) {
+  return prompt.slice(prompt.search(new RegExp(`^def ${entry_point}\\b`, "m"))) + canonical_solution;
+}
 
 /** AlpacaEval's leaderboard, data_AlpacaEval/alpaca_eval_gpt4_leaderboard.csv: win rates in per cent. */
 const PUBLISHED = [
@@ -198,9 +218,10 @@ if (wanted.length === 0 || wanted.includes("alpaca-eval")) {
 }
 for (const check of PROGRAMS.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
   const { right, wrong, total } = await passed(check);
-  const ok = total === check.programs && right === total && wrong === 0;
+  const ok = total === check.programs && Object.values(right).every((count) => count === total) && wrong === 0;
   failed ||= !ok;
-  const counts = `${right} of ${total} reference solutions pass, ${wrong} broken ones`;
+  const forms = Object.entries(right).map(([form, count]) => `${count} ${form}`);
+  const counts = `of ${total} reference solutions pass ${forms.join(", ")}; of broken ones ${wrong}`;
   console.log(`${check.name.padEnd(18)} ${check.folder.padEnd(32)} ${ok ? "ok: " : ""}${counts}`);
 }
 if (missing.length > 0) console.log(`no data to check with: ${missing.join(", ")}`);
@@ -227,7 +248,9 @@ async function passed({ name, folder, file, question, right, wrong }) {
     await Promise.all([work(), work()]);
     return sum;
   };
-  return { total: rows.length, right: await count(right), wrong: await count(wrong) };
+  const counts = {};
+  for (const [form, answerTo] of Object.entries(right)) counts[form] = await count(answerTo);
+  return { total: rows.length, right: counts, wrong: await count(wrong) };
 }
 
 /** The share of AlpacaEval's published annotations that the model wins. */
@@ -271,18 +294,26 @@ async function problemsOf({
     if (asked(questions) !== asked(await load(sameAs))) problems.push(`other questions than ${sameAs}`);
   }
   for (const metric of metrics ?? [benchmark.metrics[0].name]) {
+    const { ofAll, unit } = benchmark.metrics.find(({ name: other }) => other === metric);
     const mean = async (answerTo) => {
-      let sum = 0;
-      for (const question of questions) {
-        const text = answerTo(question);
+      const verdicts = [];
+      for (const [i, question] of questions.entries()) {
+        const text = answerTo(question, i);
         const answer = { turns: question.turns.map(() => text), samples: [text], finish: ["stop"] };
-        sum += (await benchmark.grade(question, answer, tools)).scores[metric];
+        verdicts.push(await benchmark.grade(question, answer, tools));
       }
-      return sum / questions.length;
+      if (ofAll !== undefined) return Number((ofAll(verdicts) / (unit === "percent" ? 100 : 1)).toFixed(12));
+      return verdicts.reduce((sum, { scores }) => sum + scores[metric], 0) / questions.length;
     };
     const [best, worst, empty] = [await mean(right), await mean(wrong), await mean(() => "")];
     if (best !== 1) problems.push(`right answers have ${metric} ${best}`);
     if (worst !== 0) problems.push(`wrong answers have ${metric} ${worst}`);
+    if (ofAll !== undefined) {
+      // Neighbours may be answers to one question on Stack Overflow: half the set lies between.
+      const half = Math.floor(questions.length / 2);
+      const shuffled = await mean((_, i) => right(questions[(i + half) % questions.length]));
+      if (shuffled > 0.1) problems.push(`answers to other questions have ${metric} ${shuffled}`);
+    }
     // FinGPT takes no answer for neutral.
     if (empty !== 0 && judge === undefined && !(benchmark.category === "finance" && metric === "accuracy")) {
       problems.push(`empty answers have ${metric} ${empty}`);

@@ -187,11 +187,18 @@ describe("openfedllm eval", () => {
     const refused = openfedllm(...flags);
     expect(refused.status).not.toBe(0);
     expect(refused.stderr).toContain("humaneval: grading means running programs that the model wrote");
+    expect(refused.stderr.trim().split("\n")).toHaveLength(2);
     const { status, stdout } = openfedllm(...flags, "--max-new-tokens", "8", "--allow-code-execution");
     expect(status).toBe(0);
     expect(stdout).toMatch(/HumanEval +pass@1 +1 +0\.0%/);
     const report = readFileSync(path.join(folder, "programs/report.md"), "utf8");
-    expect(report).toMatch(/HumanEval ran programs in Python 3\.\d+/);
+    expect(report).toMatch(
+      /HumanEval ran programs in Python 3\.\d+\S* Limits that held when tried: .*a program that does not end/,
+    );
+    // One answer says nothing of the best of ten.
+    expect(report).not.toContain("pass@10");
+    const sampled = [...flags.slice(0, -1), "sampled-programs", "--max-new-tokens", "8", "--temperature", "1"];
+    expect(openfedllm(...sampled, "--samples", "10", "--allow-code-execution").stdout).toMatch(/pass@10 +1 +0\.0%/);
   });
 
   it("lists the benchmarks there are", () => {

@@ -37,13 +37,46 @@ export function fencedCode(text: string, wanted: (code: string) => boolean = () 
   return blocks.find(wanted) ?? blocks[0];
 }
 
-/** Whether code defines a function of this name at its left edge. */
-export function defines(code: string, name: string): boolean {
+/** Whether code defines a function, of this name if one is given, at its left edge. */
+export function defines(code: string, name = "\\w+"): boolean {
   return new RegExp(`^(?:async[ \\t]+)?def[ \\t]+${name}[ \\t]*\\(`, "m").test(code);
 }
 
-/** From the first line that is Python on, where an answer begins in prose. */
-export function fromFirstStatement(text: string): string {
-  const at = text.search(/^(?:from|import|def|async def|class|@)\b|^@/m);
-  return at === -1 ? text : text.slice(at);
+/** A line that code begins with: an import, a definition, a decorator, a constant. Prose may begin with the same words. */
+const STATEMENT =
+  /^(?:from[ \t]+[\w.]+[ \t]+import\b|import[ \t]+[\w.]+[ \t]*(?:,|;|#|as\b|$)|(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(|class[ \t]+\w+[ \t]*[(:]|@\w|\w+(?:[ \t]*,[ \t]*\w+)*[ \t]*=(?!=))/m;
+
+const STATEMENT_WORDS =
+  "assert|async|await|case|class|def|del|elif|else|except|finally|for|from|global|if|import|lambda|match|nonlocal|not|pass|print|raise|return|try|type|while|with|yield";
+const OPERATOR_WORDS = "and|else|for|if|in|is|not|or";
+const TO_LINE_END = String.raw`[^=\n]*(?:\n|$)`;
+/** How a line at the left edge begins that is prose: hardly any Python that does something begins so. */
+const PROSE_BEGINNINGS = [
+  // "It is", "Well, this", "Note: it"
+  String.raw`\p{Lu}\p{Ll}* +\p{L}`,
+  String.raw`\p{Lu}\p{Ll}*[,:] ${TO_LINE_END}`,
+  // Two words without an operator, or one and a colon.
+  String.raw`(?!(?:${STATEMENT_WORDS})\b)\p{L}[\p{L}'’]* +(?!(?:${OPERATOR_WORDS})\b)\p{L}`,
+  String.raw`(?!(?:${STATEMENT_WORDS})\b)\p{L}+: *(?:\n|$)`,
+  // Chinese and the like; an item of a list; Markdown's bold, code and fence.
+  String.raw`\p{Lo}`,
+  String.raw`(?:[-*]|\d+[.)]) +\p{L}`,
+  String.raw`\*\*`,
+  "`",
+];
+const PROSE = new RegExp(`\\n(?=${PROSE_BEGINNINGS.join("|")})`, "gu");
+
+/** Python in an answer without fences: from its first statement on (all of it, where there is none) to where prose follows. */
+export function unfencedCode(text: string): string {
+  const at = text.search(STATEMENT);
+  return beforeProse(at === -1 ? text : text.slice(at));
+}
+
+/** Code up to the first line of prose that no string in three quotes holds. */
+export function beforeProse(code: string): string {
+  for (const { index } of code.matchAll(PROSE)) {
+    const quotes = code.slice(0, index).match(/"""|'''/g)?.length ?? 0;
+    if (quotes % 2 === 0) return code.slice(0, index + 1);
+  }
+  return code;
 }

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { DEFAULTS, folderOf, hubOf, jsonLines, said } from "../../../test/support/benchmark-data.ts";
 import { openCodeRunner } from "../../node/code-runner.ts";
 import type { GradingTools, Verdict } from "../benchmark.ts";
-import { fencedCode } from "../generated-program.ts";
+import { beforeProse, fencedCode, unfencedCode } from "../generated-program.ts";
 import { conalaScore, concodeScore } from "../snippet-bleu.ts";
 import { snippetOf } from "../snippet-grade.ts";
 import { conala } from "./conala.ts";
@@ -14,6 +14,12 @@ let tools: GradingTools;
 beforeAll(async () => {
   tools = { fidelity: "paper", codeRunner: await openCodeRunner() };
 });
+
+/** The same with less patience. */
+const hasty = (): GradingTools => {
+  const runner = tools.codeRunner!;
+  return { ...tools, codeRunner: { ...runner, run: (program) => runner.run(program, { timeoutSeconds: 1 }) } };
+};
 
 const samples = (...texts: string[]) => ({
   turns: [texts[0]!],
@@ -32,6 +38,59 @@ describe("fenced code", () => {
   it("is the block that is wanted", () => {
     expect(fencedCode("```\na = 1\n```\n```\nb = 2\n```", (code) => code.startsWith("b"))).toBe("b = 2\n");
   });
+});
+
+describe("code without a fence", () => {
+  it.each([
+    ["Here it is:\nLIMIT = 3\ndef f(x):\n  return LIMIT", "LIMIT = 3\ndef f(x):\n  return LIMIT"],
+    ["LOW, HIGH = 1, 9\nimport math\nx = 1", "LOW, HIGH = 1, 9\nimport math\nx = 1"],
+    ["import the module first:\nimport math", "import math"],
+    ["from a list you take\nfrom math import pi", "from math import pi"],
+    ["class of its own\nclass Own:\n  pass", "class Own:\n  pass"],
+    ["no code at all", "no code at all"],
+  ])("of %j begins %j", (text, code) => expect(unfencedCode(text)).toBe(code));
+
+  const code = "def f(x):\n  return x\n";
+  it.each([
+    "This gives x back.",
+    "Well, this gives x back.",
+    "Explanation:\nx comes back.",
+    "1. The function gives x back.",
+    "- the function gives x back",
+    "**Note** x comes back.",
+    "```",
+    "这个函数返回 x。",
+    "That is all.",
+    "It's x that comes back",
+    "Note: x comes back.",
+    "`f` gives x back.",
+    "A list in a list is left alone.",
+  ])("ends before %j", (prose) => expect(beforeProse(`${code}\n${prose}\n`)).toBe(`${code}\n`));
+
+  it.each([
+    "if f(1) is not None:\n  pass\nelse:\n  pass",
+    "for i in range(3): f(i)",
+    "print(f(1))",
+    "y = f(1) if f else None",
+    "y not in [1]",
+    "match y:\n  case _: pass",
+    "async def g(): pass",
+    "@cache\ndef g(): pass",
+    "# The rest is tests",
+    "f (1)",
+    "y: int = 3",
+    "a, b = 1, 2",
+    "low, high = 1, 2",
+    "Low, High = 1, 2",
+    "LOW, HIGH = 1, 2",
+    "Limit: int = 3",
+    "not_here or f(1)",
+    "x if y else f(1)",
+    "print (f(1))",
+    "-f(1)",
+    '"""\nWords in a string\n"""',
+    "try:\n  f()\nfinally:\n  pass",
+  ])("goes on with %j", (more) => expect(beforeProse(`${code}\n${more}\n`)).toBe(`${code}\n${more}\n`));
 });
 
 describe("HumanEval", () => {
@@ -59,7 +118,13 @@ describe("HumanEval", () => {
     ["the whole of it in a block", `Sure:\n\`\`\`python\n${WHOLE}\`\`\`\nIt takes the longest.`, 1],
     ["its body in a block", `\`\`\`python\n${BODY}\`\`\``, 1],
     ["a block behind another", `\`\`\`\npip install x\n\`\`\`\n\`\`\`python\n${WHOLE}\`\`\``, 1],
-    ["the whole of it in prose", `The function is:\n${WHOLE}`, 1],
+    ["the whole of it in prose", `The function is:\n${WHOLE}\nIt takes the longest.`, 1],
+    ["the rest, and prose", `${BODY}\nIt takes the longest.`, 1],
+    ["the rest, and the end of a block", `${BODY}\`\`\`\n\nIt takes the longest.`, 1],
+    ["the rest, and another block", `${BODY}\n\`\`\`python\nprint(widest([]))\n\`\`\``, 1],
+    ["the rest, a space of it lost by the tokenizer", BODY.slice(1), 1],
+    ["the rest, two spaces lost", BODY.slice(2), 0],
+    ["a wrong one after the right one", `${BODY}\ndef widest(rows):\n    return 3\n`, 1],
     ["a wrong one", "    return 3\n", 0],
     ["one that is no Python", "    return max(len(row) for row in rows\n", 0],
     ["one that leaves early", "    import os\n    os._exit(0)\n", 0],
@@ -70,6 +135,24 @@ describe("HumanEval", () => {
     const verdict = await humaneval.grade(question!, said(text), tools);
     expect(verdict.scores).toEqual({ "pass@1": score });
     expect(verdict.note === undefined).toBe(score === 1);
+  });
+
+  it("keeps the prompt's other functions beside an answer that leaves them out", async () => {
+    const helped = {
+      ...row,
+      prompt: `def longer(a, b):\n    return a if len(a) > len(b) else b\n\n\n${row.prompt.slice(row.prompt.indexOf("def"))}`,
+      test: `${row.test}    assert longer('a', 'bc') == 'bc'\n`,
+    };
+    const [question] = await humaneval.load(folderOf({ "HumanEval.jsonl": jsonLines(helped) }), DEFAULTS);
+    const whole = `\`\`\`python\nfrom typing import List\n\n${WHOLE}\`\`\``;
+    expect((await humaneval.grade(question!, said(whole), tools)).scores).toEqual({ "pass@1": 1 });
+  });
+
+  it("stops a program that does not end, and goes on to the next sample", async () => {
+    const [question] = await humaneval.load(folder, DEFAULTS);
+    const verdict = await humaneval.grade(question!, samples("    while True:\n        pass\n", BODY), hasty());
+    expect(verdict.scores).toEqual({ "pass@1": 0.5 });
+    expect(verdict.note).toMatch(/^timed-out/);
   });
 
   it("estimates pass@k without bias from several samples", async () => {
@@ -126,13 +209,18 @@ describe("MBPP", () => {
     ["[BEGIN]\ndef add(n):\n  return n + 11\n", 1],
     ["```python\nimport math\ndef add(n):\n  return n + 11\n```", 1],
     ["Here it is.\ndef add(n):\n  return n + 11", 1],
+    ["ELEVEN = 11\ndef add(n):\n  return n + ELEVEN\n", 1],
+    ["Here it is.\nELEVEN = 11\ndef add(n):\n  return n + ELEVEN\n\nIt adds eleven to n.", 1],
+    ["```\npip install numbers\n```\n```python\ndef add(n):\n  return n + 11\n```", 1],
+    ["def add(n)\n  return n + 11\n", 0],
+    ["while True:\n  pass\n", 0],
     ["def add(n):\n  return n + 12\n", 0],
     ["def plus(n):\n  return n + 11\n", 0],
     ["import sys\nsys.exit(0)", 0],
     ["加法", 0],
   ])("%j scores %d", async (text, score) => {
     const [question] = await mbpp.load(folder, DEFAULTS);
-    expect((await mbpp.grade(question!, said(text), tools)).scores).toEqual({ "pass@1": score });
+    expect((await mbpp.grade(question!, said(text), hasty())).scores).toEqual({ "pass@1": score });
   });
 
   it("sets up what tests need, and refuses other data", async () => {
@@ -181,6 +269,8 @@ describe("CoNaLa and ConCode", () => {
     const [bleu] = conala.metrics;
     expect(bleu!.ofAll!(verdicts)).toBeCloseTo(conalaScore(says, references).bleu, 10);
     expect(verdicts.map(({ scores }) => scores["exactMatch"])).toEqual([0, 1]);
+    const perfect = questions.map((question) => conala.grade(question, said(question.snippet), tools) as Verdict);
+    expect(bleu!.ofAll!(perfect)).toBeCloseTo(100, 10);
 
     const members = [
       { nl: "number of rows concode_field_sep int rows", code: "int function ( ) { return rows ; }" },

@@ -2,7 +2,7 @@ import { place, type SourcedRow } from "../../data/row.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { textColumn, type BenchmarkData } from "../benchmark-data.ts";
 import { GREEDY, type Benchmark, type Question } from "../benchmark.ts";
-import { defines, fencedCode, fromFirstStatement, gradePrograms, PASS_AT_K } from "../generated-program.ts";
+import { beforeProse, defines, fencedCode, gradePrograms, PASS_AT_K, unfencedCode } from "../generated-program.ts";
 
 interface FunctionQuestion extends Question {
   /** Signature and docstring. */
@@ -23,6 +23,7 @@ export const humaneval: Benchmark<FunctionQuestion> = {
   sources: [
     "Chen et al. 2021, Evaluating Large Language Models Trained on Code, arXiv 2107.03374",
     "github.com/openai/human-eval, execution.py: prompt, completion, tests and check(entry_point) as one program",
+    "github.com/evalplus/evalplus, sanitize.py: of a chat model's answer, the code without the prose around it",
   ],
   data: { hub: "openai/openai_humaneval", local: "HumanEval.jsonl(.gz)" },
   modes: ["generation"],
@@ -60,18 +61,30 @@ function questionOf(row: SourcedRow): FunctionQuestion {
   return { id: textColumn(row, "task_id"), turns: [prompt], prompt, test: textColumn(row, "test"), entryPoint };
 }
 
-/** An answer goes on with the function, or writes the whole of it: then only the prompt's imports stand before. */
 function program({ prompt, test, entryPoint }: FunctionQuestion, text: string): string {
-  const block = fencedCode(text, (code) => defines(code, entryPoint));
-  const whole = block ?? (defines(text, entryPoint) ? fromFirstStatement(text) : undefined);
-  const solution =
-    whole !== undefined && defines(whole, entryPoint)
-      ? `${prompt.slice(0, Math.max(0, prompt.search(/^def\s/m)))}${whole}`
-      : prompt + beforeEnd(block ?? text);
-  return `${solution}\n${test}\ncheck(${entryPoint})\n`;
+  return `${solution(prompt, entryPoint, text)}\n${test}\ncheck(${entryPoint})\n`;
 }
 
-function beforeEnd(completion: string): string {
-  const ends = ENDS.map((end) => completion.indexOf(end)).filter((at) => at !== -1);
-  return ends.length === 0 ? completion : completion.slice(0, Math.min(...ends));
+/**
+ * An answer goes on with the function, or writes the whole of it: then what the prompt has before the function stands
+ * before it, its imports and the functions that the tests use too (`poly` in task 32).
+ */
+function solution(prompt: string, entryPoint: string, text: string): string {
+  if (isIndented(text)) return prompt + completion(text);
+  const isWhole = (code: string): boolean => defines(code, entryPoint);
+  const block = fencedCode(text, isWhole);
+  const code = block ?? (isWhole(text) ? unfencedCode(text) : text);
+  if (!isWhole(code)) return prompt + completion(code);
+  const start = prompt.search(new RegExp(`^(?:async[ \\t]+)?def[ \\t]+${entryPoint}\\b`, "m"));
+  return prompt.slice(0, Math.max(0, start)) + code;
+}
+
+function isIndented(text: string): boolean {
+  return /^(?:[ \t]*\r?\n)*(?: {2}|\t)/.test(text);
+}
+
+/** The rest of the function. Tokenizers as LLaMA's take one space off a text's beginning: of four, three are left. */
+function completion(text: string): string {
+  const ends = ENDS.map((end) => text.indexOf(end)).filter((at) => at !== -1);
+  return beforeProse(text.slice(0, Math.min(text.length, ...ends))).replace(/^ {3}(?=\S)/, "    ");
 }

@@ -2,7 +2,7 @@ import { place, type SourcedRow } from "../../data/row.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { listColumn, textColumn, type BenchmarkData } from "../benchmark-data.ts";
 import { GREEDY, type Benchmark, type Question } from "../benchmark.ts";
-import { fencedCode, fromFirstStatement, gradePrograms, PASS_AT_K } from "../generated-program.ts";
+import { defines, fencedCode, gradePrograms, PASS_AT_K, unfencedCode } from "../generated-program.ts";
 
 interface ProblemQuestion extends Question {
   readonly setup: string;
@@ -104,6 +104,5 @@ function wording({ text, tests }: Problem): string {
 }
 
 function solution(text: string): string {
-  const block = fencedCode(text);
-  return block ?? fromFirstStatement(text.replace(/^\s*\[BEGIN\]/, ""));
+  return fencedCode(text, (code) => defines(code)) ?? unfencedCode(text.replace(/^\s*\[BEGIN\]/, ""));
 }
