@@ -75,7 +75,8 @@ export async function evalCommand(flags: EvalFlags, context: CommandContext): Pr
     const { codeRunner, judge } = grading;
     const tools = { fidelity: flags.fidelity, codeRunner, judge, rival };
     const beforeGrading = async ({ task, model, answers }: ToGrade): Promise<void> => {
-      if (judge === undefined) return;
+      // Programs are graded by running them; no judge is asked.
+      if (judge === undefined || task.benchmark.needs === "code-execution") return;
       const estimate = await estimateJudging(task.benchmark, task.questions, answers, tools);
       if (estimate.calls === 0) return;
       clearStatus();

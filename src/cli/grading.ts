@@ -125,5 +125,5 @@ export async function confirmJudging(
 
 function isLocal(url: string): boolean {
   const host = URL.canParse(url) ? new URL(url).hostname : "";
-  return host === "localhost" || host === "[::1]" || host.startsWith("127.");
+  return host === "localhost" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
 }

@@ -35,7 +35,9 @@ export async function putBenchmarks(
   const { config, model, lora, tokenizer, benchmarks } = prepared;
   const due = benchmarks.filter(({ settings }) => evaluationDue(round, config.federation.rounds, settings.every));
   if (due.length === 0) return undefined;
-  const maxLength = Math.min(model.config.maxPositions, Math.max(...due.map(({ settings }) => settings.maxLength)));
+  // Of all benchmarks, not those that are due: a question is asked in the same window in every round.
+  const longest = Math.max(...benchmarks.map(({ settings }) => settings.maxLength));
+  const maxLength = Math.min(model.config.maxPositions, longest);
   const decoder: Decoder = await openDecoder({ runtime, ...model, lora, maxLength });
   const { template, system } = config.data;
   const scores: NonNullable<Evaluated["benchmarks"]>[number][] = [];
