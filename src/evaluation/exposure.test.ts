@@ -2,7 +2,12 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { exposureOf } from "./exposure.ts";
 
-const distinct = fc.uniqueArray(fc.double({ noNaN: true, min: -50, max: 0 }), { minLength: 2, maxLength: 60 });
+const distinct = fc.uniqueArray(fc.double({ noNaN: true, min: -50, max: 0 }), {
+  minLength: 2,
+  maxLength: 60,
+  // 0 and -0 are the same score.
+  comparator: "IsStrictlyEqual",
+});
 
 describe("exposure", () => {
   test("of the likeliest of all secrets is log2|R|", () => {
