@@ -93,6 +93,27 @@ describe("openfedllm eval", () => {
     expect(readFileSync(file, "utf8")).toBe(size);
   });
 
+  it("asks a question again whose answer's line was not ended, and refuses a damaged one", () => {
+    const run = () => openfedllm(...GSM8K, ...SMALL, "--limit", "5", "--out", "unended");
+    expect(run().status).toBe(0);
+    const file = path.join(folder, "unended/gsm8k/base/answers.jsonl");
+    const whole = readFileSync(file, "utf8");
+    writeFileSync(file, whole.slice(0, -1));
+    expect(run().status).toBe(0);
+    expect(withoutSeconds(answersIn("unended", "gsm8k", "base"))).toEqual(
+      withoutSeconds(
+        whole
+          .trim()
+          .split("\n")
+          .map((line) => JSON.parse(line) as AnswerRecord),
+      ),
+    );
+    writeFileSync(file, whole.replace("{", "["));
+    const { status, stderr } = run();
+    expect(status).not.toBe(0);
+    expect(stderr).toContain("line 1, is damaged: it is no answer");
+  });
+
   it("samples the same answers alone, batched and after an interruption", () => {
     const sampled = [...GSM8K, ...SMALL, "--temperature", "0.8", "--samples", "3"];
     expect(openfedllm(...sampled, "--limit", "20", "--out", "sampled").status).toBe(0);

@@ -1,12 +1,12 @@
-import { createReadStream, existsSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { mkdir, open, readdir, readFile, truncate } from "node:fs/promises";
 import path from "node:path";
-import { createInterface } from "node:readline";
 import { UserError } from "../diagnostics/user-error.ts";
 import type { AnswerFolder } from "../evaluation/benchmark-task.ts";
 import type { AnswerRecord } from "../evaluation/run-benchmark.ts";
 import type { AnswerSettings, StoredResult } from "../evaluation/results.ts";
 import { storageError, writeAtomically } from "./durable-file.ts";
+import { readJsonLog } from "./json-log.ts";
 
 const SETTINGS = "settings.json";
 const ANSWERS = "answers.jsonl";
@@ -74,28 +74,12 @@ function settingText(value: string | number | null | undefined): string {
 }
 
 async function readAnswers(file: string): Promise<ReadonlyMap<string, AnswerRecord>> {
-  const kept = new Map<string, AnswerRecord>();
-  if (!existsSync(file)) return kept;
-  let end = 0;
-  let number = 0;
-  let torn: number | undefined;
-  for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
-    number++;
-    if (torn !== undefined) {
-      throw new UserError("storage", `${file}, line ${torn}, is damaged: it is not JSON`, {
-        hint: "Remove the line: its question is then asked again.",
-      });
-    }
-    try {
-      const answer = JSON.parse(line) as AnswerRecord;
-      kept.set(answer.question, answer);
-      end += Buffer.byteLength(line) + 1;
-    } catch {
-      torn = number;
-    }
-  }
-  if (torn !== undefined) await truncate(file, end);
-  return kept;
+  const { records, length } = await readJsonLog<AnswerRecord>(file, {
+    called: "answer",
+    isRecord: ({ question }) => typeof question === "string",
+  });
+  if (existsSync(file)) await truncate(file, length);
+  return new Map(records.map((answer) => [answer.question, answer]));
 }
 
 /** Every result below an evaluation folder, benchmarks and models in the order of their names. */
