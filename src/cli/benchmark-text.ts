@@ -3,7 +3,7 @@ import type { BenchmarkChange } from "../experiment/summary.ts";
 import type { RunEvent } from "../federation/events.ts";
 import { metricText } from "./evaluation-tables.ts";
 import type { Style } from "./output.ts";
-import { counted, formatCount } from "./quantities.ts";
+import { counted, formatCount, roundText } from "./quantities.ts";
 import { tableLines } from "./table.ts";
 import { clip, oneLine } from "./text-width.ts";
 
@@ -15,9 +15,8 @@ export function benchmarkText(event: Extract<RunEvent, { type: "benchmark-end" }
     const value = metrics[metric.name];
     return value === undefined ? [] : [`${metric.title} ${metricText(metric, value)}`];
   });
-  const when = round === 0 ? "before training" : `after round ${round}`;
   const whose = client === undefined ? "" : `, ${oneLine(client)}`;
-  return `${title} ${when}${whose}: ${values.join(", ") || "no question counted"} (${counted(questions, "question")})`;
+  return `${title} ${roundText(round)}${whose}: ${values.join(", ") || "no question counted"} (${counted(questions, "question")})`;
 }
 
 /** Each benchmark's metrics before and after a run. */

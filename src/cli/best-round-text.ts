@@ -3,7 +3,7 @@ import { BENCHMARKS } from "../evaluation/registry.ts";
 import type { RunEvent } from "../federation/events.ts";
 import type { BestAdapter } from "../experiment/summary.ts";
 import { metricText } from "./evaluation-tables.ts";
-import { counted, formatMetric, metricName } from "./quantities.ts";
+import { counted, formatMetric, metricName, roundText } from "./quantities.ts";
 import { oneLine } from "./text-width.ts";
 
 function isBenchmarks(metric: string): boolean {
@@ -28,10 +28,6 @@ function benchmarkMetric(metric: string): { title: string; metric: Metric } | un
   return benchmark && found && { title: benchmark.title, metric: found };
 }
 
-function roundText(round: number): string {
-  return round === 0 ? "before training" : `after round ${round}`;
-}
-
 /** `stopping after round 5: held-out loss has not improved in 2 evaluations; best 3.612, after round 3` */
 export function earlyStopText(event: Extract<RunEvent, { type: "early-stop" }>): string {
   const { round, metric, patience, minDelta, bestRound, bestValue } = event;
@@ -46,10 +42,8 @@ export function earlyStopText(event: Extract<RunEvent, { type: "early-stop" }>):
 
 /** `round 3: held-out loss 3.612, mean over the clients` or, of a client's own adapter, `own set` */
 export function bestText({ metric, over, round, value }: BestAdapter, whose: "everyone" | "client"): string {
-  if (isBenchmarks(metric)) {
-    return `${round === 0 ? "the base" : `round ${round}`}: ${measured(metric)} ${valueText(metric, value)}`;
-  }
+  const what = `${round === 0 ? "the base" : `round ${round}`}: ${measured(metric)} ${valueText(metric, value)}`;
+  if (isBenchmarks(metric)) return what;
   const where = over === "common" ? "on the common set" : whose === "client" ? "own set" : "mean over the clients";
-  const when = round === 0 ? "the base" : `round ${round}`;
-  return `${when}: ${measured(metric)} ${valueText(metric, value)}, ${where}`;
+  return `${what}, ${where}`;
 }

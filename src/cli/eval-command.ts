@@ -12,6 +12,7 @@ import type { StoredResult } from "../evaluation/results.ts";
 import { storageError, writeAtomically } from "../node/durable-file.ts";
 import { evaluateModels, type NamedModel, type ToGrade } from "../node/evaluate-models.ts";
 import { readResults } from "../node/evaluation-folder.ts";
+import { parseAdapterFolder } from "../node/load-answerer.ts";
 import { benchmarkCharts } from "../study/benchmark-charts.ts";
 import { type CommandContext, DEFAULT_COLUMNS } from "./command-context.ts";
 import { estimateText, evaluationTables } from "./evaluation-tables.ts";
@@ -66,7 +67,14 @@ export async function evalCommand(flags: EvalFlags, context: CommandContext): Pr
   const benchmarks = benchmarksOf(flags.benchmark);
   const models = modelsOf(flags);
   checkGradingFlags(benchmarks, flags);
-  const out = flags.out ?? path.join("evaluations", defaultName(base));
+  const compared = benchmarks.filter((name) => BENCHMARKS[name]!.needsRival === true).join(", ");
+  if (compared !== "" && flags.rival === undefined) {
+    throw usage(
+      `${compared}: answers are compared with a rival's, and none is named`,
+      "Add --rival FILE: the answers.jsonl of another model, or FastChat's model_answer file.",
+    );
+  }
+  const out = flags.out ?? path.join("evaluations", folderName(base.replace(/^npm:/, "")));
   const results: StoredResult[] = [];
   await withModel(context, threads, async ({ platform, status, signal, clearStatus }) => {
     const started = new Map<string, { at: number; done: number }>();
@@ -187,7 +195,6 @@ function checkBenchmark(flag: string, name: string, legal: readonly string[]): v
   );
 }
 
-/** Whether generated programs will be run. */
 /** `--data mmlu=FOLDER`; for a single benchmark the folder alone will do. */
 function dataOf(given: readonly string[], benchmarks: readonly string[]): Record<string, string> {
   const data: Record<string, string> = {};
@@ -205,15 +212,11 @@ function dataOf(given: readonly string[], benchmarks: readonly string[]): Record
   return data;
 }
 
-const NAME = /^[A-Za-z0-9][\w.-]*$/;
-
 /** The base, unless it is left out, and the adapters: `--adapter FOLDER` or `--adapter NAME=FOLDER`. */
 function modelsOf({ adapter, base }: EvalFlags): readonly NamedModel[] {
   const adapters = adapter.map((given): NamedModel => {
-    const at = given.indexOf("=");
-    const named = at > 0 && NAME.test(given.slice(0, at));
-    const folder = named ? given.slice(at + 1) : given;
-    return { name: named ? given.slice(0, at) : adapterName(folder), adapter: folder };
+    const { name, folder } = parseAdapterFolder(given);
+    return { name: folderName(name), adapter: folder };
   });
   const models = [...(base ? [{ name: "base", adapter: undefined }] : []), ...adapters];
   const twice = models.find(({ name }, i) => models.findIndex((each) => each.name === name) !== i);
@@ -224,15 +227,9 @@ function modelsOf({ adapter, base }: EvalFlags): readonly NamedModel[] {
   return models;
 }
 
-/** `runs/quickstart/adapter` is known as `quickstart`. */
-function adapterName(folder: string): string {
-  const parts = path.resolve(folder).split(path.sep);
-  const name = (parts.at(-1) === "adapter" ? parts.at(-2) : parts.at(-1)) ?? "";
-  return name.replaceAll(/[^\w.-]/g, "-").replace(/^[^A-Za-z0-9]+/, "") || "adapter";
-}
-
-function defaultName(base: string): string {
-  return adapterName(base.replace(/^npm:/, "").replaceAll(/[/\\@]/g, "-"));
+/** Answers lie in folders of these names. */
+function folderName(text: string): string {
+  return text.replaceAll(/[^\w.-]/g, "-").replace(/^[^A-Za-z0-9]+/, "") || "adapter";
 }
 
 function usage(message: string, hint: string): UserError {

@@ -7,6 +7,7 @@ import { openJudge, type OpenJudge } from "../evaluation/open-judge.ts";
 import { BENCHMARKS } from "../evaluation/registry.ts";
 import { openCodeRunner } from "../node/code-runner.ts";
 import { openJudgements } from "../node/judgement-file.ts";
+import { isLoopback } from "../serving/access.ts";
 import type { CommandContext } from "./command-context.ts";
 import { counted, formatCount } from "./quantities.ts";
 
@@ -28,10 +29,7 @@ export interface Grading extends Pick<GradingTools, "codeRunner"> {
 }
 
 /** @throws UserError("config") for benchmarks that cannot be graded with these flags. */
-export function checkGradingFlags(
-  benchmarks: readonly string[],
-  flags: GradingFlags & { readonly rival?: string },
-): void {
+export function checkGradingFlags(benchmarks: readonly string[], flags: GradingFlags): void {
   const that = (wants: (name: string) => boolean): string => benchmarks.filter(wants).join(", ");
   const running = that((name) => BENCHMARKS[name]!.needs === "code-execution");
   if (running !== "" && flags.allowCodeExecution !== true) {
@@ -53,12 +51,6 @@ export function checkGradingFlags(
   if (flags.judgeUrl === undefined && flags.judgeModel !== undefined) {
     throw new UserError("config", "--judge-model without --judge-url", {
       hint: "Say where the judge is: --judge-url http://127.0.0.1:8080/v1",
-    });
-  }
-  const compared = that((name) => BENCHMARKS[name]!.needsRival === true);
-  if (compared !== "" && flags.rival === undefined) {
-    throw new UserError("config", `${compared}: answers are compared with a rival's, and none is named`, {
-      hint: "Add --rival FILE: the answers.jsonl of another model, or FastChat's model_answer file.",
     });
   }
 }
@@ -110,7 +102,7 @@ export async function confirmJudging(
   { stderr }: CommandContext,
 ): Promise<void> {
   stderr.write(`${sentence}\n`);
-  if (yes || isLocal(judgeUrl!)) return;
+  if (yes || (URL.canParse(judgeUrl!) && isLoopback(new URL(judgeUrl!).hostname))) return;
   const refused = (why: string): UserError =>
     new UserError("config", `${why}; the answers are kept`, { hint: "The same command with --yes judges them." });
   if (!process.stdin.isTTY || !stderr.live) throw refused("judging may cost, and nobody is there to say yes");
@@ -121,9 +113,4 @@ export async function confirmJudging(
   } finally {
     prompt.close();
   }
-}
-
-function isLocal(url: string): boolean {
-  const host = URL.canParse(url) ? new URL(url).hostname : "";
-  return host === "localhost" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
 }

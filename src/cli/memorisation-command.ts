@@ -1,5 +1,5 @@
 import path from "node:path";
-import type { Memorisation } from "../experiment/memorisation.ts";
+import type { Memorisation, MemorisationOptions } from "../experiment/memorisation.ts";
 import { errorCode, storageReason, writeAtomically } from "../node/durable-file.ts";
 import { measureRun } from "../node/memorisation.ts";
 import { openRunFolder } from "../node/run-folder.ts";
@@ -10,14 +10,8 @@ import { memorisationTables } from "./memorisation-tables.ts";
 import { withModel } from "./model-command.ts";
 import { tablesLines, tablesMarkdown } from "./tables-text.ts";
 
-export interface MemorisationFlags {
+export interface MemorisationFlags extends MemorisationOptions {
   readonly adapter: readonly string[];
-  readonly records: number;
-  readonly prefixTokens: number;
-  readonly suffixTokens: number;
-  readonly ngramTokens: number;
-  readonly maxNewTokens: number;
-  readonly candidates: number;
   readonly pathsFrom?: string;
   readonly json?: boolean;
   readonly threads?: number;

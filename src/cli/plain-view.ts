@@ -12,6 +12,7 @@ import {
   formatLoss,
   formatMetric,
   metricName,
+  roundText,
 } from "./quantities.ts";
 import { dataNote, someNames, type RunFacts } from "./run-facts.ts";
 import type { RunView } from "./run-view.ts";
@@ -55,10 +56,9 @@ export class PlainLines {
       sets.length === 1
         ? ""
         : `: ${sets.length <= 8 ? sets.join(", ") : `${sets.slice(0, 7).join(", ")} and ${formatCount(sets.length - 7)} more`}`;
-    const when = first.round === 0 ? "before training" : `after round ${first.round}`;
     this.#heldOut = loss;
     this.#scores = [];
-    return [`evaluation ${when}: held-out loss ${formatLoss(loss)}${change}${more.join("")}${shown}`];
+    return [`evaluation ${roundText(first.round)}: held-out loss ${formatLoss(loss)}${change}${more.join("")}${shown}`];
   }
 
   #lines(event: RunEvent): string[] {

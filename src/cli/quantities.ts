@@ -49,6 +49,11 @@ export function counted(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
+/** `before training`, `after round 3` */
+export function roundText(round: number): string {
+  return round === 0 ? "before training" : `after round ${round}`;
+}
+
 export function formatLearningRate(rate: number): string {
   return rate.toExponential(1);
 }

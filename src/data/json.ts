@@ -31,7 +31,7 @@ export function readJsonLines(bytes: Uint8Array, file: string): SourcedRow[] {
         hint: "Name the file .json or set `format: json`.",
       });
     }
-    const fields = parse(text, where);
+    const fields = parseJson(text, where);
     if (!isRow(fields)) {
       const isArray = line === 1 && text.startsWith("[");
       const options = isArray ? { hint: "This looks like a JSON array: set `format: json`." } : {};
@@ -45,7 +45,7 @@ export function readJsonLines(bytes: Uint8Array, file: string): SourcedRow[] {
 /** JSON: an array of objects. */
 export function readJson(bytes: Uint8Array, file: string): SourcedRow[] {
   const text = decodeUtf8(bytes, file);
-  const value = looksLikeLines(text) ? undefined : parse(text, file);
+  const value = looksLikeLines(text) ? undefined : parseJson(text, file);
   if (value === undefined) {
     throw new UserError("data", `${file}: not one JSON value but one a line`, {
       hint: "This looks like JSON Lines: name the file .jsonl or set `format: jsonl`.",
@@ -84,7 +84,8 @@ function looksLikeLines(text: string): boolean {
   }
 }
 
-function parse(text: string, where: string): unknown {
+/** A JSON value. @throws UserError("data") that names the place. */
+export function parseJson(text: string, where: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {

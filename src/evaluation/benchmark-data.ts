@@ -1,4 +1,5 @@
 import type { FileReader } from "../data/file-reader.ts";
+import { parseJson } from "../data/json.ts";
 import { isRow, place, typeName, type SourcedRow } from "../data/row.ts";
 import { loadRows, readUnpacked } from "../data/source.ts";
 import { UserError } from "../diagnostics/user-error.ts";
@@ -59,9 +60,13 @@ export async function oneFile(data: BenchmarkData, pattern: RegExp, called: stri
       hint: "Name the one that is meant.",
     });
   }
-  const holds =
-    all.length === 0 ? "It is empty." : `It holds ${all.slice(0, 6).join(", ")}${all.length > 6 ? ", …" : ""}.`;
-  throw new UserError("data", `${data.local}: no ${called}`, { hint: holds });
+  throw new UserError("data", `${data.local}: no ${called}`, { hint: contentsText(all) });
+}
+
+/** What a folder holds, for the hint where it lacks something. */
+export function contentsText(files: readonly string[]): string {
+  if (files.length === 0) return "It is empty.";
+  return `It holds ${files.slice(0, 6).join(", ")}${files.length > 6 ? ", …" : ""}.`;
 }
 
 /** `oneFile` by the first of some patterns that any file fits. */
@@ -81,12 +86,7 @@ export async function namedRecords(
   name: string,
 ): Promise<readonly (readonly [string, unknown])[]> {
   const text = await data.text(name);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new UserError("data", `${name}: not valid JSON (${(cause as Error).message})`, { cause });
-  }
+  const value = parseJson(text, name);
   if (!isRow(value) || Object.keys(value).length === 0) {
     throw new UserError("data", `${name}: ${isRow(value) ? "empty" : typeName(value)}, expected an object of records`);
   }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { numpyPermutation, testRows } from "./numpy-permutation.ts";
-import { pythonRandom } from "./python-random.ts";
+import { PythonRandom } from "../tensor/python-random.ts";
 
 // scripts/golden/make_shuffles.py made it.
 const golden = JSON.parse(
@@ -15,7 +15,7 @@ const golden = JSON.parse(
 
 it("shuffles as CPython does, one list after the other", () => {
   for (const [seed, lists] of Object.entries(golden.python)) {
-    const random = pythonRandom(Number(seed));
+    const random = new PythonRandom(Number(seed));
     for (const expected of lists) {
       const items = expected.map((_, i) => i);
       random.shuffle(items);

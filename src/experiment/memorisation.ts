@@ -1,5 +1,5 @@
 import type { Interval } from "../evaluation/bootstrap.ts";
-import type { LoraShape } from "../model/lora.ts";
+import { type LoraShape, shapeKey } from "../model/lora.ts";
 import type { Params } from "../tensor/params.ts";
 import { stream } from "../tensor/random.ts";
 import { type Decoder, openDecoder } from "../train/decoder.ts";
@@ -201,11 +201,10 @@ function summariseRecords(
 function openDecoders({ model, config }: Prepared, runtime: Runtime) {
   const open = new Map<string, Promise<Decoder>>();
   return {
-    get({ rank, scale, modules }: LoraShape): Promise<Decoder> {
-      const key = JSON.stringify([rank, scale, ...modules]);
+    get(lora: LoraShape): Promise<Decoder> {
+      const key = shapeKey(lora);
       const known = open.get(key);
       if (known !== undefined) return known;
-      const lora = { rank, scale, modules };
       const opened = openDecoder({ runtime, ...model, lora, maxLength: config.data.maxLength });
       open.set(key, opened);
       return opened;

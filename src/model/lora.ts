@@ -7,6 +7,11 @@ export interface LoraShape {
   readonly modules: ReadonlySet<string>;
 }
 
+/** Equal for adapters that one decoder serves; undefined: the bare base. */
+export function shapeKey(lora: LoraShape | undefined): string {
+  return lora === undefined ? "" : JSON.stringify([lora.rank, lora.scale, ...[...lora.modules].sort()]);
+}
+
 /** PEFT's names of a module's two LoRA tensors: A [rank, in] and B [out, rank]. */
 export function loraNames(module: string): { a: string; b: string } {
   return { a: `base_model.model.${module}.lora_A.weight`, b: `base_model.model.${module}.lora_B.weight` };

@@ -10,12 +10,12 @@ import type { AnswerRecord } from "../evaluation/run-benchmark.ts";
 import type { Platform } from "../experiment/ports.ts";
 import { openTokenizer, loraShape, stopTokens } from "../experiment/prepare.ts";
 import type { Tokenizer } from "../data/tokenizer.ts";
-import { checkAdapter } from "../model/adapter.ts";
 import type { BaseModel } from "../model/base-model.ts";
-import type { LoraShape } from "../model/lora.ts";
+import { type LoraShape, shapeKey } from "../model/lora.ts";
 import type { Params } from "../tensor/params.ts";
 import { openDecoder, type Decoder } from "../train/decoder.ts";
-import { ADAPTER_TENSORS, loadAdapter } from "./adapter-files.ts";
+import { loadAdapterFor } from "./adapted-model.ts";
+import { ADAPTER_TENSORS } from "./adapter-files.ts";
 import { openAnswerFolder } from "./evaluation-folder.ts";
 
 /** A base with an adapter, or the base alone, by the name that results give it. */
@@ -109,7 +109,7 @@ async function openAll(
   const maxLength = Math.min(options.maxLength, model.config.maxPositions);
   let current: { key: string; decoder: Decoder } | undefined;
   const decoderFor = async (lora: LoraShape | undefined): Promise<Decoder> => {
-    const key = JSON.stringify(lora === undefined ? null : { ...lora, modules: [...lora.modules] });
+    const key = shapeKey(lora);
     if (current?.key !== key) {
       await current?.decoder.dispose();
       current = undefined;
@@ -123,8 +123,7 @@ async function openAll(
     let params: Params = new Map();
     let adapterHash: string | null = null;
     if (adapter !== undefined) {
-      const loaded = await loadAdapter(adapter);
-      checkAdapter(loaded.params, loaded.config, model.config, adapter);
+      const loaded = await loadAdapterFor(model, adapter);
       lora = loraShape(loaded.config, model.config);
       params = loaded.params;
       adapterHash = createHash("sha256")

@@ -11,8 +11,7 @@ import type { Platform, RunStore } from "../experiment/ports.ts";
 import { loraShape, type Prepared, prepareExperiment } from "../experiment/prepare.ts";
 import { adaptersOf, baseAdapter } from "../experiment/run-adapters.ts";
 import { changedSince } from "../experiment/run-identity.ts";
-import { checkAdapter } from "../model/adapter.ts";
-import { loadAdapter } from "./adapter-files.ts";
+import { loadAdapterFor } from "./adapted-model.ts";
 import type { StoredExperiment } from "./stored-experiment.ts";
 
 export interface RunMemorisationOptions extends MemorisationOptions {
@@ -55,8 +54,7 @@ export async function measureRun(
 }
 
 async function givenAdapter(folder: string, { model }: Prepared): Promise<MeasuredAdapter> {
-  const { config, params } = await loadAdapter(folder);
-  checkAdapter(params, config, model.config, folder);
+  const { config, params } = await loadAdapterFor(model, folder);
   return {
     name: folder,
     what: `the adapter in ${folder}`,

@@ -8,7 +8,7 @@ import type { Tokenizer } from "../data/tokenizer.ts";
 import { loraShape, openTokenizer, stopTokens } from "../experiment/prepare.ts";
 import type { AdapterConfig } from "../model/adapter.ts";
 import type { BaseModel } from "../model/base-model.ts";
-import type { LoraShape } from "../model/lora.ts";
+import { type LoraShape, shapeKey } from "../model/lora.ts";
 import { zerosLike, type Params } from "../tensor/params.ts";
 import { type Decoder, openDecoder } from "../train/decoder.ts";
 import type { Runtime } from "../train/runtime.ts";
@@ -78,7 +78,7 @@ export async function openAnswerer({ runtime, model, base, adapters, ...options 
   const maxLength = Math.min(options.maxLength, model.config.maxPositions);
   const decoders = new Map<string, Decoder>();
   const open = async (lora: LoraShape | undefined): Promise<Decoder> => {
-    const key = lora === undefined ? "" : JSON.stringify([lora.rank, lora.scale, ...[...lora.modules].sort()]);
+    const key = shapeKey(lora);
     const decoder = decoders.get(key) ?? (await openDecoder({ runtime, ...model, lora, maxLength }));
     decoders.set(key, decoder);
     return decoder;

@@ -2,8 +2,8 @@ const SIZE = 624;
 const SHIFT = 397;
 
 /**
- * CPython's `random.Random` (Mersenne Twister MT19937, Matsumoto & Nishimura 1998), as far as OpenFedLLM uses it: seeded
- * with a whole number, `sample(range(n), k)`. Only for repeating its choices; everything else draws from `stream`.
+ * CPython's `random.Random` (Mersenne Twister MT19937, Matsumoto & Nishimura 1998), as far as OpenFedLLM and benchmarks use it:
+ * seeded with a whole number, `sample(range(n), k)`, `shuffle`. Only for repeating its choices; everything else draws from `stream`.
  */
 export class PythonRandom {
   readonly #state = new Uint32Array(SIZE);
@@ -55,6 +55,14 @@ export class PythonRandom {
     for (;;) {
       const draw = this.#uint32() >>> (32 - bits);
       if (draw < n) return draw;
+    }
+  }
+
+  /** `random.shuffle(items)`, in place. */
+  shuffle(items: unknown[]): void {
+    for (let i = items.length - 1; i > 0; i--) {
+      const j = this.#below(i + 1);
+      [items[i], items[j]] = [items[j], items[i]];
     }
   }
 

@@ -1,6 +1,7 @@
 import type { Params } from "../tensor/params.ts";
 import type { Decoder } from "./decoder.ts";
 import { logProbabilities } from "./likelihood.ts";
+import { readPrompt } from "./prompt.ts";
 
 interface Node {
   readonly tokens: readonly number[];
@@ -14,9 +15,6 @@ export interface ContinuationOptions {
   readonly batchSize?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
-
-/** As the prompts of a generation are read. */
-const PROMPT_PIECE = 256;
 
 /**
  * Log-probabilities (nats) of many continuations of one prompt. The prompt is read once, and a beginning that several
@@ -33,13 +31,9 @@ export async function scoreContinuations(
   if (prompt.length === 0) throw new RangeError("scoreContinuations: a prompt needs at least one token");
   const rows = Math.max(1, Math.min(batchSize, inner.length - 1));
   const cache = decoder.openCache(rows, prompt.length + Math.max(0, depth - 1));
-  let logits: Float32Array | undefined;
-  for (let at = 0; at < prompt.length; at += PROMPT_PIECE) {
-    signal?.throwIfAborted();
-    [logits] = await decoder.extend(adapter, cache, 0, [prompt.subarray(at, at + PROMPT_PIECE)]);
-  }
+  const logits = await readPrompt(decoder, adapter, cache, { row: 0, prompt }, signal);
   const [root, ...others] = inner;
-  if (root !== undefined) spread(root, logits!);
+  if (root !== undefined) spread(root, logits);
   for (let row = 1; row < rows; row++) cache.move(0, row);
   // Shorter beginnings come first, so what a run starts from is known.
   for (let at = 0; at < others.length; at += rows) {

@@ -1,6 +1,7 @@
 import type { Params } from "../tensor/params.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import type { Decoder } from "./decoder.ts";
+import { PROMPT_PIECE, readPrompt, sharedTokens } from "./prompt.ts";
 import { chooseToken, penalizeRepetition, type Sampling } from "./sampling.ts";
 
 export interface GenerationOptions extends Sampling {
@@ -25,23 +26,6 @@ export type FinishReason = "stop" | "length";
 export type Generated =
   | { readonly prompt: number; readonly token: number }
   | { readonly prompt: number; readonly finish: FinishReason };
-
-/**
- * Prompts are read in pieces of this many tokens, one prompt at a time. Pieces keep attention's square small; more rows at
- * once would pad, and a piece is enough for the products to run at full speed.
- */
-const PROMPT_PIECE = 256;
-
-/**
- * Tokens that two prompts begin with alike, in whole pieces, so that a prompt is read in the same pieces whatever was read
- * before. The last token is always left: its logits are wanted.
- */
-function sharedPieces(before: Int32Array, tokens: Int32Array): number {
-  const most = Math.min(before.length, tokens.length - 1);
-  let same = 0;
-  while (same < most && before[same] === tokens[same]) same++;
-  return same - (same % PROMPT_PIECE);
-}
 
 interface Sequence {
   readonly prompt: number;
@@ -78,22 +62,20 @@ export async function* generate(
 
   const read = async (tokens: Int32Array): Promise<Float32Array> => {
     const row = running.length;
-    const shared = sharedPieces(latestRead, tokens);
+    // In whole pieces, so that a prompt is read in the same ones whatever was read before.
+    const alike = sharedTokens(latestRead, tokens);
+    const shared = alike - (alike % PROMPT_PIECE);
     if (shared === 0) cache.clear(row);
     else {
       cache.move(kept, row);
       cache.truncate(row, shared);
     }
-    let logits: Float32Array | undefined;
-    for (let at = shared; at < tokens.length; at += PROMPT_PIECE) {
-      signal?.throwIfAborted();
-      [logits] = await decoder.extend(adapter, cache, row, [tokens.subarray(at, at + PROMPT_PIECE)]);
-    }
+    const logits = await readPrompt(decoder, adapter, cache, { row, prompt: tokens, from: shared }, signal);
     if (prompts.length > 1) {
       cache.move(row, kept);
       latestRead = tokens;
     }
-    return logits!;
+    return logits;
   };
 
   /** The next token, or undefined where the answer ends before it. */

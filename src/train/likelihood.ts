@@ -1,6 +1,7 @@
 import type { Params } from "../tensor/params.ts";
 import type { Decoder } from "./decoder.ts";
 import type { KeyValueCache } from "./key-value-cache.ts";
+import { PROMPT_PIECE, readPrompt, sharedTokens } from "./prompt.ts";
 
 /** How likely each of several answers is to follow a prompt: the sum of its tokens' log-probabilities, nats. */
 export type Likelihoods = (
@@ -8,9 +9,6 @@ export type Likelihoods = (
   answers: readonly (readonly number[])[],
   signal?: AbortSignal,
 ) => Promise<{ logProbability: number; tokens: number }[]>;
-
-/** Tokens of a prompt that are read at once, as in `generate`. */
-const PIECE = 256;
 
 /**
  * Scores answers with the key-value cache: a prompt is read once for all its answers, and what it begins with alike with
@@ -27,23 +25,17 @@ export function likelihoods(decoder: Decoder, adapter: Params): Likelihoods {
     const longest = answers.reduce((most, { length }) => Math.max(most, length), 0);
     if (cache === undefined || rows < answers.length + 1 || capacity < prompt.length + longest) {
       rows = answers.length + 1;
-      capacity = Math.min(decoder.maxLength, Math.max(2 * capacity, prompt.length + longest + PIECE));
+      capacity = Math.min(decoder.maxLength, Math.max(2 * capacity, prompt.length + longest + PROMPT_PIECE));
       cache = decoder.openCache(rows, Math.max(capacity, prompt.length + longest));
       read = new Int32Array();
     }
-    // The last token is always read: its logits are wanted.
-    let from = 0;
-    while (from < read.length && from < prompt.length - 1 && read[from] === prompt[from]) from++;
+    const from = sharedTokens(read, prompt);
     cache.truncate(0, from);
-    let logits: Float32Array | undefined;
+    // Should the reading fail, no more than this is there.
     read = prompt.slice(0, from);
-    for (let at = from; at < prompt.length; at += PIECE) {
-      signal?.throwIfAborted();
-      [logits] = await decoder.extend(adapter, cache, 0, [prompt.subarray(at, at + PIECE)]);
-    }
+    const first = logProbabilities(await readPrompt(decoder, adapter, cache, { row: 0, prompt, from }, signal));
     read = prompt;
 
-    const first = logProbabilities(logits!);
     const scores = answers.map(([token, ...rest]) => ({
       logProbability: token === undefined ? 0 : first(token),
       tokens: token === undefined ? 0 : rest.length + 1,

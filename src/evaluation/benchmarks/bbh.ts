@@ -1,3 +1,4 @@
+import { parseJson } from "../../data/json.ts";
 import { isRow, typeName, type SourcedRow } from "../../data/row.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { textColumn, type BenchmarkData } from "../benchmark-data.ts";
@@ -116,12 +117,7 @@ function isTask(file: string, task: string): boolean {
 async function rowsOf(data: BenchmarkData, task: string): Promise<{ input: string; target: string }[]> {
   if (data.local === undefined) return (await data.hub(`hf:lukaemon/bbh?config=${task}&split=test`)).map(inputOf);
   const file = (await data.files()).find((name) => isTask(name, task))!;
-  let content: unknown;
-  try {
-    content = JSON.parse(await data.text(file));
-  } catch (cause) {
-    throw new UserError("data", `${file}: not valid JSON (${(cause as Error).message})`, { cause });
-  }
+  const content = parseJson(await data.text(file), file);
   const list = isRow(content) ? content["examples"] : content;
   if (!Array.isArray(list)) {
     throw new UserError("data", `${file}: "examples" is ${typeName(list)}, expected a list of {input, target}`);

@@ -1,6 +1,6 @@
 import { isRow, type SourcedRow } from "../../data/row.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
-import { textColumn, type BenchmarkData } from "../benchmark-data.ts";
+import { contentsText, textColumn, type BenchmarkData } from "../benchmark-data.ts";
 import { EXACT_MATCH, GREEDY, type Benchmark, type Question } from "../benchmark.ts";
 import { splitWords } from "../python-text.ts";
 import { gradeSnippet, snippetBleu, snippetOf } from "../snippet-grade.ts";
@@ -52,7 +52,7 @@ async function rowsOf(data: BenchmarkData, split: "dev" | "train"): Promise<read
   const name = files.find((file) => new RegExp(`(^|/)${split}\\.(json|jsonl)$`).test(file));
   if (name === undefined) {
     throw new UserError("data", `${data.local}: no ${split}.json`, {
-      hint: `${files.length === 0 ? "It is empty." : `It holds ${files.slice(0, 6).join(", ")}.`} Without worked examples: --shots 0.`,
+      hint: `${contentsText(files)} Without worked examples: --shots 0.`,
     });
   }
   // CodeXGLUE calls its JSON Lines .json.

@@ -1,7 +1,7 @@
 import { oneFile, textColumn, type BenchmarkData } from "../benchmark-data.ts";
 import { ACCURACY, GREEDY, type Benchmark } from "../benchmark.ts";
 import { choiceText, gradeChoice, letter, letters, type ChoiceQuestion } from "../multiple-choice.ts";
-import { pythonRandom } from "../python-random.ts";
+import { PythonRandom } from "../../tensor/python-random.ts";
 import { splitRows } from "../split-rows.ts";
 import { place, type SourcedRow } from "../../data/row.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
@@ -61,7 +61,7 @@ export const crass: Benchmark<ChoiceQuestion> = {
     const examples = EXAMPLES.slice(0, shots).map(
       ({ question, options, right }) => `${choiceText(question, options)} ${letter(right)}`,
     );
-    const random = pythonRandom(0);
+    const random = new PythonRandom(0);
     return (await rowsOf(data)).map((row, i) => {
       const [premise, question, answer, ...others] = REQUIRED.map((column) => textColumn(row, column).trim());
       const fourth = row.fields["PossibleAnswer3"];

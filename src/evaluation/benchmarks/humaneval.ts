@@ -1,6 +1,6 @@
 import { place, type SourcedRow } from "../../data/row.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
-import { textColumn, type BenchmarkData } from "../benchmark-data.ts";
+import { contentsText, textColumn, type BenchmarkData } from "../benchmark-data.ts";
 import { GREEDY, type Benchmark, type Question } from "../benchmark.ts";
 import { beforeProse, defines, fencedCode, gradePrograms, PASS_AT_K, unfencedCode } from "../generated-program.ts";
 
@@ -46,7 +46,7 @@ async function rowsOf(data: BenchmarkData): Promise<readonly SourcedRow[]> {
   const only = files.length === 1 ? files[0] : undefined;
   if (name === undefined && only === undefined) {
     throw new UserError("data", `${data.local}: no HumanEval.jsonl`, {
-      hint: files.length === 0 ? "It is empty." : `It holds ${files.slice(0, 6).join(", ")}.`,
+      hint: contentsText(files),
     });
   }
   return data.rows(name ?? only!);

@@ -1,6 +1,6 @@
 import { place, type SourcedRow } from "../../data/row.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
-import { listColumn, textColumn, type BenchmarkData } from "../benchmark-data.ts";
+import { contentsText, listColumn, textColumn, type BenchmarkData } from "../benchmark-data.ts";
 import { GREEDY, type Benchmark, type Question } from "../benchmark.ts";
 import { defines, fencedCode, gradePrograms, PASS_AT_K, unfencedCode } from "../generated-program.ts";
 
@@ -90,7 +90,7 @@ async function tableOf(data: BenchmarkData): Promise<string> {
   const name = files.length === 1 ? files[0] : files.find((file) => /(^|\/)mbpp\.(jsonl|parquet)(\.gz)?$/i.test(file));
   if (name !== undefined) return name;
   throw new UserError("data", `${data.local}: no mbpp.jsonl`, {
-    hint: files.length === 0 ? "It is empty." : `It holds ${files.slice(0, 6).join(", ")}.`,
+    hint: contentsText(files),
   });
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { DEFAULTS, folderOf, hubOf, jsonLines, said, TOOLS } from "../../../test/support/benchmark-data.ts";
-import { pythonRandom } from "../python-random.ts";
+import { PythonRandom } from "../../tensor/python-random.ts";
 import { pubmedqa } from "./pubmedqa.ts";
 
 const study = (decision: string, QUESTION = "Does tea help?") => ({
@@ -56,7 +56,7 @@ describe("PubMedQA", () => {
     const questions = await pubmedqa.load(hub, { ...DEFAULTS, shots: 3 });
     expect(questions).toHaveLength(500);
     // The second half of each answer's questions, shuffled one after the other.
-    const random = pythonRandom(0);
+    const random = new PythonRandom(0);
     const expected = ["yes", "no", "maybe"].flatMap((label) => {
       const ids = rows.filter((row) => row.final_decision === label).map(({ pubid }) => String(pubid));
       random.shuffle(ids);

@@ -1,7 +1,7 @@
 import { listColumn, namedRecords, objectColumn, textColumn, type BenchmarkData } from "../benchmark-data.ts";
 import { ACCURACY, GREEDY, type Benchmark, type Question } from "../benchmark.ts";
 import { likeliestLabel, MACRO_F1, saidLabel } from "../labels.ts";
-import { pythonRandom } from "../python-random.ts";
+import { PythonRandom } from "../../tensor/python-random.ts";
 import { firstExamples, splitRows } from "../split-rows.ts";
 import { isRow, place, type SourcedRow } from "../../data/row.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
@@ -106,7 +106,7 @@ function officialSplit(items: readonly Item[], data: BenchmarkData): Split {
       },
     );
   }
-  const random = pythonRandom(0);
+  const random = new PythonRandom(0);
   const test = LABELS.flatMap((label) => {
     const own = items.filter(({ decision }) => decision === label);
     random.shuffle(own);

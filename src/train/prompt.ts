@@ -1,0 +1,36 @@
+import type { Params } from "../tensor/params.ts";
+import type { Decoder } from "./decoder.ts";
+import type { KeyValueCache } from "./key-value-cache.ts";
+
+/**
+ * Prompts are read in pieces of this many tokens, one prompt at a time. Pieces keep attention's square small; more rows at
+ * once would pad, and a piece is enough for the products to run at full speed.
+ */
+export const PROMPT_PIECE = 256;
+
+/**
+ * Reads a prompt from its token `from` on into a row of the cache that holds those before, and returns the logits
+ * [vocabulary] after its last token. At least one token must be left to read.
+ */
+export async function readPrompt(
+  decoder: Decoder,
+  adapter: Params,
+  cache: KeyValueCache,
+  { row, prompt, from = 0 }: { readonly row: number; readonly prompt: Int32Array; readonly from?: number },
+  signal: AbortSignal | undefined,
+): Promise<Float32Array> {
+  let logits: Float32Array | undefined;
+  for (let at = from; at < prompt.length; at += PROMPT_PIECE) {
+    signal?.throwIfAborted();
+    [logits] = await decoder.extend(adapter, cache, row, [prompt.subarray(at, at + PROMPT_PIECE)]);
+  }
+  return logits!;
+}
+
+/** Tokens that a prompt begins with alike with one that was read before. Its last is always left: the logits after it are wanted. */
+export function sharedTokens(before: Int32Array, prompt: Int32Array): number {
+  const most = Math.min(before.length, prompt.length - 1);
+  let same = 0;
+  while (same < most && before[same] === prompt[same]) same++;
+  return same;
+}
