@@ -16,13 +16,13 @@ const MB = (PARAMETERS * 4) / 1e6;
 
 async function aggregateOnce(name, count) {
   const { ALGORITHMS } = await load("algorithms/registry.js");
-  const { directoryExchange } = await load("node/directory-exchange.js");
+  const { directoryStore } = await load("node/store/directory-store.js");
   const coordinator = await load("federation/coordinator.js");
   const { cells, createMessage } = await load("federation/messages.js");
-  const { encodeGroups } = await load("federation/codec.js");
+  const { encodeGroups } = await load("store/codec.js");
   const folder = mkdtempSync(path.join(tmpdir(), "openfedllm-aggregation-"));
   try {
-    const exchange = directoryExchange(folder);
+    const exchange = directoryStore(folder);
     const algorithm = ALGORITHMS[name]({ fidelity: "paper", proxMu: 0, server: { beta1: 0.9, beta2: 0.99 } });
     const filled = (value) =>
       new Map([["lora_A.weight", { shape: [PARAMETERS], data: new Float32Array(PARAMETERS).fill(value) }]]);

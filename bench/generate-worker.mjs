@@ -5,11 +5,11 @@ import { GraphBuilder } from "../dist/graph/graph.js";
 import { initAdapter } from "../dist/model/adapter.js";
 import { decodingGraph } from "../dist/model/language-model.js";
 import { loraShape } from "../dist/experiment/prepare.js";
-import { openModel } from "../dist/node/model-source.js";
+import { openModel } from "../dist/node/model/model-source.js";
 import { onnxRuntime } from "../dist/node/onnx-runtime.js";
 import { stream } from "../dist/tensor/random.js";
-import { openDecoder } from "../dist/train/decoder.js";
-import { generate } from "../dist/train/generation.js";
+import { openDecoder } from "../dist/decode/decoder.js";
+import { generate } from "../dist/decode/generation.js";
 import { adapterOf, questions } from "./generate-input.mjs";
 
 const { model: ref, prompt: promptLength, tokens, rank, threads } = JSON.parse(process.argv[2]);

@@ -5,7 +5,7 @@ import { GraphBuilder } from "../dist/graph/graph.js";
 import { initAdapter } from "../dist/model/adapter.js";
 import { trainingGraph } from "../dist/model/language-model.js";
 import { loraShape } from "../dist/experiment/prepare.js";
-import { openModel } from "../dist/node/model-source.js";
+import { openModel } from "../dist/node/model/model-source.js";
 import { onnxRuntime } from "../dist/node/onnx-runtime.js";
 import { adamW } from "../dist/optim/optimizer.js";
 import { stream } from "../dist/tensor/random.js";

@@ -11,7 +11,7 @@ if (!existsSync(new URL("program.js", built))) {
   process.exit(1);
 }
 const { createProgram } = await import(new URL("program.js", built).href);
-const { isAdvanced } = await import(new URL("command-options.js", built).href);
+const { isAdvanced } = await import(new URL("commands/command-options.js", built).href);
 const { settingSections } = await import(new URL("schema-reference.js", built).href);
 const { examplesOf } = await import(new URL("help-text.js", built).href);
 const { BENCHMARKS } = await import(new URL("../evaluation/registry.js", built).href);

@@ -9,13 +9,13 @@ export { initAdapter, type AdapterConfig } from "./model/adapter.ts";
 export type { BaseModel } from "./model/base-model.ts";
 export type { ModelConfig } from "./model/config.ts";
 
-export type { LocalResult, LocalTerm } from "./optim/local.ts";
+export type { LocalResult, LocalTerm } from "./optim/local-rule.ts";
 export { OPTIMIZERS, type Optimizer, type OptimizerState } from "./optim/optimizer.ts";
 export { SCHEDULES, type Schedule } from "./optim/schedule.ts";
 
-export { openDecoder, type Decoder, type DecoderOptions } from "./train/decoder.ts";
-export type { Example, PairExample, RatedExample, TrainingItem } from "./train/example.ts";
-export { generate, type Generated, type GenerationOptions } from "./train/generation.ts";
+export { openDecoder, type Decoder, type DecoderOptions } from "./decode/decoder.ts";
+export type { Example, PairExample, RatedExample, TrainingItem } from "./data/example.ts";
+export { generate, type Generated, type GenerationOptions } from "./decode/generation.ts";
 export { openGradientEngine, type GradientEngine, type StepGradients } from "./train/gradient-engine.ts";
 export { trainLocally, type LocalStep, type LocalTrainingResult } from "./train/local-training.ts";
 export { measure, type Measured } from "./train/measure.ts";
@@ -30,15 +30,15 @@ export { addTallies, meansOf, type Tally } from "./train/tally.ts";
 export { DATASETS, type NamedDataset } from "./data/datasets.ts";
 export type { DataRecord } from "./data/record.ts";
 export { loadRecords } from "./data/source.ts";
-export { generateTexts, type GeneratedText, type TextGenerationOptions } from "./data/text-generation.ts";
+export { generateTexts, type GeneratedText, type TextGenerationOptions } from "./decode/text-generation.ts";
 export { TEMPLATES } from "./data/template.ts";
 
 export type { Algorithm } from "./algorithms/algorithm.ts";
 export { ALGORITHMS } from "./algorithms/registry.ts";
 export type { EmitEvent, RunEvent } from "./federation/events.ts";
-export type { Exchange } from "./federation/exchange.ts";
-export { memoryExchange } from "./federation/memory-exchange.ts";
-export { sha256 } from "./federation/sha256.ts";
+export type { Store } from "./store/store.ts";
+export { memoryStore } from "./store/memory-store.ts";
+export { sha256 } from "./tensor/sha256.ts";
 
 export {
   bleuOf,
@@ -47,8 +47,8 @@ export {
   textStatistics,
   type Bleu,
   type TextBleuOptions,
-} from "./evaluation/bleu.ts";
-export { bleuStatistics, sumBleuStatistics, type BleuStatistics } from "./evaluation/bleu-statistics.ts";
+} from "./evaluation/metrics/bleu.ts";
+export { bleuStatistics, sumBleuStatistics, type BleuStatistics } from "./evaluation/metrics/bleu-statistics.ts";
 export {
   bootstrap,
   bootstrapMean,
@@ -56,30 +56,40 @@ export {
   type BootstrapOptions,
   type Difference,
   type Interval,
-} from "./evaluation/bootstrap.ts";
-export { classificationReport, type ClassificationReport } from "./evaluation/classification.ts";
-export { dropMetric } from "./evaluation/drop-metric.ts";
-export { estimateJudging, judgingCost, type JudgePrices, type JudgingEstimate } from "./evaluation/judge-estimate.ts";
+} from "./evaluation/metrics/bootstrap.ts";
+export { classificationReport, type ClassificationReport } from "./evaluation/metrics/classification.ts";
+export { dropMetric } from "./evaluation/metrics/drop-metric.ts";
+export {
+  estimateJudging,
+  judgingCost,
+  type JudgePrices,
+  type JudgingEstimate,
+} from "./evaluation/judge/judge-estimate.ts";
 export type { Judge, JudgeSettings } from "./evaluation/judge.ts";
-export { memoryJudgements, type Judgement, type JudgementStore } from "./evaluation/judgement.ts";
-export { openJudge, type JudgeOptions, type JudgeUsage, type OpenJudge } from "./evaluation/open-judge.ts";
-export { exposureOf, type Exposure } from "./evaluation/exposure.ts";
-export { ngramOverlap, type NgramOverlap } from "./evaluation/ngram-overlap.ts";
-export { meanPassAtK, passAtK, type Attempts } from "./evaluation/pass-at-k.ts";
-export { perplexity, type TextLikelihood } from "./evaluation/perplexity.ts";
-export { preferenceAccuracy } from "./evaluation/preference-accuracy.ts";
-export { rivalAnswers } from "./evaluation/rival.ts";
-export { rouge, type Rouge, type RougeScore } from "./evaluation/rouge.ts";
-export { conalaScore, concodeScore, type SnippetScore } from "./evaluation/snippet-bleu.ts";
-export { squadMetric, type AnswerScore } from "./evaluation/squad-metric.ts";
-export { lengthControlledWinRate, winRate, type LengthedPreference, type WinRate } from "./evaluation/win-rate.ts";
+export { memoryJudgements, type Judgement, type JudgementStore } from "./evaluation/judge/judgement.ts";
+export { openJudge, type JudgeOptions, type JudgeUsage, type OpenJudge } from "./evaluation/judge/open-judge.ts";
+export { exposureOf, type Exposure } from "./evaluation/metrics/exposure.ts";
+export { ngramOverlap, type NgramOverlap } from "./evaluation/metrics/ngram-overlap.ts";
+export { meanPassAtK, passAtK, type Attempts } from "./evaluation/metrics/pass-at-k.ts";
+export { perplexity, type TextLikelihood } from "./evaluation/metrics/perplexity.ts";
+export { preferenceAccuracy } from "./evaluation/metrics/preference-accuracy.ts";
+export { rivalAnswers } from "./evaluation/judge/rival.ts";
+export { rouge, type Rouge, type RougeScore } from "./evaluation/metrics/rouge.ts";
+export { conalaScore, concodeScore, type SnippetScore } from "./evaluation/metrics/snippet-bleu.ts";
+export { squadMetric, type AnswerScore } from "./evaluation/metrics/squad-metric.ts";
+export {
+  lengthControlledWinRate,
+  winRate,
+  type LengthedPreference,
+  type WinRate,
+} from "./evaluation/metrics/win-rate.ts";
 
-export { parseExperiment } from "./experiment/parse.ts";
-export { measureMemorisation, type Memorisation, type MemorisationOptions } from "./experiment/memorisation.ts";
+export { parseExperiment } from "./settings/parse.ts";
+export { measureMemorisation, type Memorisation, type MemorisationOptions } from "./memorisation/memorisation.ts";
 export type { Platform, RunStore } from "./experiment/ports.ts";
 export { prepareExperiment, type Prepared } from "./experiment/prepare.ts";
 export { runExperiment } from "./experiment/run.ts";
-export { experimentJsonSchema, type ExperimentConfig } from "./experiment/schema.ts";
+export { experimentJsonSchema, type ExperimentConfig } from "./settings/schema.ts";
 export type { RunSummary } from "./experiment/summary.ts";
 
 export { chartsOf } from "./study/charts.ts";
@@ -91,15 +101,15 @@ export type { StoredRun } from "./study/stored-run.ts";
 export type { Answerer, AnswerOptions } from "./serving/answerer.ts";
 export { openAiApp, type Access, type OpenAiAppOptions } from "./serving/openai-app.ts";
 
-export { loadAdapter, saveAdapter } from "./node/adapter-files.ts";
+export { loadAdapter, saveAdapter } from "./node/model/adapter-files.ts";
 export { readConfigFile } from "./node/config-file.ts";
 export { serveOpenAi, type HttpServer, type ServeOptions } from "./node/http-server.ts";
-export { loadAnswerer, type LoadAnswererOptions } from "./node/load-answerer.ts";
-export { openHub, type Hub, type HubOptions, type Snapshot } from "./node/hub.ts";
-export { openJudgements } from "./node/judgement-file.ts";
-export { openModel } from "./node/model-source.ts";
+export { loadAnswerer, type LoadAnswererOptions } from "./jobs/load-answerer.ts";
+export { openHub, type Hub, type HubOptions, type Snapshot } from "./node/hub/hub.ts";
+export { openJudgements } from "./node/store/judgement-file.ts";
+export { openModel } from "./node/model/model-source.ts";
 export { onnxRuntime } from "./node/onnx-runtime.ts";
 export { nodePlatform } from "./node/platform.ts";
 export { openRunFolder } from "./node/run-folder.ts";
-export { readStoredRuns } from "./node/stored-runs.ts";
+export { readStoredRuns } from "./node/store/stored-runs.ts";
 export { readSweepFile } from "./node/sweep-file.ts";

@@ -7,7 +7,7 @@ import OpenAI from "openai";
 import { afterAll, describe, expect, test } from "vitest";
 import type { Message } from "../src/data/messages.ts";
 import { EXIT_CODES } from "../src/diagnostics/user-error.ts";
-import { loadAnswerer } from "../src/node/load-answerer.ts";
+import { loadAnswerer } from "../src/jobs/load-answerer.ts";
 import { nodePlatform } from "../src/node/platform.ts";
 import { fitConversation } from "../src/serving/fit-conversation.ts";
 import { CLI } from "./support/cli.ts";

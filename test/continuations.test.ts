@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { onnxRuntime } from "../src/node/onnx-runtime.ts";
-import { scoreContinuations } from "../src/train/continuations.ts";
-import { openDecoder } from "../src/train/decoder.ts";
+import { scoreContinuations } from "../src/decode/continuations.ts";
+import { openDecoder } from "../src/decode/decoder.ts";
 import { openScorer } from "../src/train/scorer.ts";
 import { answerTo, openGolden } from "./support/golden.ts";
 

@@ -1,11 +1,11 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { loraShape } from "../src/experiment/prepare.ts";
 import { initAdapter } from "../src/model/adapter.ts";
-import { openModel } from "../src/node/model-source.ts";
+import { openModel } from "../src/node/model/model-source.ts";
 import { onnxRuntime } from "../src/node/onnx-runtime.ts";
 import { mapParams, zerosLike } from "../src/tensor/params.ts";
 import { stream } from "../src/tensor/random.ts";
-import { openDecoder, type Decoder } from "../src/train/decoder.ts";
+import { openDecoder, type Decoder } from "../src/decode/decoder.ts";
 import { referenceRuntime } from "../src/train/reference-runtime.ts";
 import { openScorer } from "../src/train/scorer.ts";
 import { answersOf } from "./support/answers.ts";

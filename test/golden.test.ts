@@ -3,7 +3,7 @@ import { onnxRuntime } from "../src/node/onnx-runtime.ts";
 import { adamW } from "../src/optim/optimizer.ts";
 import type { Params } from "../src/tensor/params.ts";
 import { stream } from "../src/tensor/random.ts";
-import type { Example } from "../src/train/example.ts";
+import type { Example } from "../src/data/example.ts";
 import { openGradientEngine } from "../src/train/gradient-engine.ts";
 import { trainLocally } from "../src/train/local-training.ts";
 import { referenceRuntime } from "../src/train/reference-runtime.ts";

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { benchmarkData } from "../src/evaluation/benchmark-data.ts";
 import { BENCHMARKS } from "../src/evaluation/registry.ts";
 import { fileReader } from "../src/node/files.ts";
-import { openHub } from "../src/node/hub.ts";
+import { openHub } from "../src/node/hub/hub.ts";
 import { DEFAULTS } from "./support/benchmark-data.ts";
 import { HubServer } from "./support/hub-server.ts";
 

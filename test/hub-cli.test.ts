@@ -5,8 +5,8 @@ import path from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { EXIT_CODES } from "../src/diagnostics/user-error.ts";
-import { openModel } from "../src/node/model-source.ts";
-import { openHub } from "../src/node/hub.ts";
+import { openModel } from "../src/node/model/model-source.ts";
+import { openHub } from "../src/node/hub/hub.ts";
 import { HubServer, TOKEN } from "./support/hub-server.ts";
 import { writeTinyModel } from "./support/tiny-model.ts";
 

@@ -11,7 +11,7 @@ import type { FieldMap } from "../src/data/record.ts";
 import type { Row } from "../src/data/row.ts";
 import { loadRecords } from "../src/data/source.ts";
 import { fileReader } from "../src/node/files.ts";
-import { openHub } from "../src/node/hub.ts";
+import { openHub } from "../src/node/hub/hub.ts";
 import { HubServer } from "./support/hub-server.ts";
 
 // The rows are our own; files, folders and columns are as they lie on the Hub.

@@ -15,8 +15,8 @@ import os from "node:os";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type DownloadProgress, type Hub, openHub } from "../src/node/hub.ts";
-import { fetchModelDescription, fetchModelWeights } from "../src/node/hub-model.ts";
+import { type DownloadProgress, type Hub, openHub } from "../src/node/hub/hub.ts";
+import { fetchModelDescription, fetchModelWeights } from "../src/node/hub/hub-model.ts";
 import { HubServer, refuse, sha256, TOKEN } from "./support/hub-server.ts";
 
 // The real client against a server that answers as the Hub does, over real sockets.

@@ -14,7 +14,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { canaryCounts, plantCanaries } from "../src/experiment/canaries.ts";
 import { loadClientRecords } from "../src/experiment/client-records.ts";
-import type { Memorisation } from "../src/experiment/memorisation.ts";
+import type { Memorisation } from "../src/memorisation/memorisation.ts";
 import { readConfigFile } from "../src/node/config-file.ts";
 import { fileReader } from "../src/node/files.ts";
 import { afterEvents, cliIn, startRun } from "./support/cli.ts";

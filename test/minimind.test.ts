@@ -2,10 +2,10 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { assets } from "./support/assets.ts";
-import { openModel } from "../src/node/model-source.ts";
+import { openModel } from "../src/node/model/model-source.ts";
 import { onnxRuntime } from "../src/node/onnx-runtime.ts";
 import { openTokenizer } from "../src/experiment/prepare.ts";
-import { openDecoder } from "../src/train/decoder.ts";
+import { openDecoder } from "../src/decode/decoder.ts";
 import { openScorer } from "../src/train/scorer.ts";
 import { answersOf } from "./support/answers.ts";
 

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { onnxRuntime } from "../src/node/onnx-runtime.ts";
 import { zerosLike } from "../src/tensor/params.ts";
 import { stream } from "../src/tensor/random.ts";
-import type { PairExample, RatedExample, TrainingItem } from "../src/train/example.ts";
+import type { PairExample, RatedExample, TrainingItem } from "../src/data/example.ts";
 import { openGradientEngine, type StepGradients } from "../src/train/gradient-engine.ts";
 import { measure } from "../src/train/measure.ts";
 import type { Objective, ObjectiveSettings, ScoreSequences } from "../src/train/objective.ts";

@@ -8,7 +8,7 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 import { initAdapter } from "../../dist/model/adapter.js";
-import { openModel } from "../../dist/node/model-source.js";
+import { openModel } from "../../dist/node/model/model-source.js";
 import { stream } from "../../dist/tensor/random.js";
 import { adapterOf, questions } from "../generate-input.mjs";
 import { writeAdapter, writeModel } from "./gguf.mjs";

@@ -1,6 +1,6 @@
-import type { LocalResult, LocalTerm } from "../optim/local.ts";
+import type { LocalResult, LocalTerm } from "../optim/local-rule.ts";
 import type { Params } from "../tensor/params.ts";
-import type { Groups } from "./groups.ts";
+import type { Groups } from "../tensor/groups.ts";
 import type { GroupSums } from "./weighted-sum.ts";
 
 /** What a client holds when its round begins. */

@@ -1,7 +1,7 @@
 import { addScaled, type Params, scale, subtract, zerosLike, zipParams } from "../tensor/params.ts";
 import type { Algorithm, Received } from "./algorithm.ts";
 import { fedavg } from "./fedavg.ts";
-import type { Groups } from "./groups.ts";
+import type { Groups } from "../tensor/groups.ts";
 import { type AlgorithmSettings, weightOf } from "./settings.ts";
 import { addWeighted, mean } from "./weighted-sum.ts";
 

@@ -1,7 +1,7 @@
 import { mapParams, type Params, subtract, zerosLike, zipParams } from "../tensor/params.ts";
 import type { Algorithm } from "./algorithm.ts";
 import { fedavg } from "./fedavg.ts";
-import type { Groups } from "./groups.ts";
+import type { Groups } from "../tensor/groups.ts";
 import type { AlgorithmSettings, Weighting } from "./settings.ts";
 import { mean } from "./weighted-sum.ts";
 

@@ -1,5 +1,5 @@
 import { formatShape, mapParams, sameShape, type Params } from "../tensor/params.ts";
-import type { Groups } from "./groups.ts";
+import type { Groups } from "../tensor/groups.ts";
 
 /** Σ weight·tensor in float64, and Σ weight. `addWeighted` changes the tensors in place. */
 export interface WeightedSum {

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { EXIT_CODES, UserError } from "../diagnostics/user-error.ts";
 import type { Style } from "./output.ts";
-import { printable } from "./text-width.ts";
+import { printable } from "./views/text-width.ts";
 
 export interface Failure {
   readonly lines: readonly string[];

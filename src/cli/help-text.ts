@@ -1,5 +1,5 @@
 import { settingSections, type Setting } from "./schema-reference.ts";
-import { padEnd, wrap } from "./text-width.ts";
+import { padEnd, wrap } from "./views/text-width.ts";
 
 /** The settings that most configurations have; their help is the schema's. */
 const COMMON_SETTINGS = [

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { CommanderError } from "commander";
 import { EXIT_CODES, UserError } from "../diagnostics/user-error.ts";
-import { storageReason } from "../node/durable-file.ts";
+import { storageReason } from "../node/store/durable-file.ts";
 import { describeFailure } from "./failure.ts";
 import { outputTo } from "./output.ts";
 import { createProgram } from "./program.ts";

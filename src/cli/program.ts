@@ -1,5 +1,5 @@
 import { Command, CommanderError, Help, Option } from "commander";
-import type { CommandContext } from "./command-context.ts";
+import type { CommandContext } from "./commands/command-context.ts";
 import {
   adapterOption,
   addSampling,
@@ -11,21 +11,21 @@ import {
   templateOption,
   threadsOption,
   withGrading,
-} from "./command-options.ts";
+} from "./commands/command-options.ts";
 import { allSettingsHelp, commonSettingsHelp, examplesHelp } from "./help-text.ts";
-import { collect, collectTexts, numberFlag, textFlag } from "./option-values.ts";
-import type { ChatFlags } from "./chat-command.ts";
-import type { CompareFlags } from "./compare-command.ts";
-import type { ConfigFlags } from "./config-command.ts";
-import type { DownloadFlags } from "./download-command.ts";
-import type { EvalFlags } from "./eval-command.ts";
-import type { GenerateFlags } from "./generate-command.ts";
-import type { MemorisationFlags } from "./memorisation-command.ts";
-import type { PartitionFlags } from "./partition-command.ts";
-import type { RunFlags } from "./run-command.ts";
-import type { ScoreFlags } from "./score-command.ts";
-import type { ServeFlags } from "./serve-command.ts";
-import type { SweepFlags } from "./sweep-command.ts";
+import { collect, collectTexts, numberFlag, textFlag } from "./commands/option-values.ts";
+import type { ChatFlags } from "./commands/chat-command.ts";
+import type { CompareFlags } from "./commands/compare-command.ts";
+import type { ConfigFlags } from "./commands/config-command.ts";
+import type { DownloadFlags } from "./commands/download-command.ts";
+import type { EvalFlags } from "./commands/eval-command.ts";
+import type { GenerateFlags } from "./commands/generate-command.ts";
+import type { MemorisationFlags } from "./commands/memorisation-command.ts";
+import type { PartitionFlags } from "./commands/partition-command.ts";
+import type { RunFlags } from "./commands/run-command.ts";
+import type { ScoreFlags } from "./commands/score-command.ts";
+import type { ServeFlags } from "./commands/serve-command.ts";
+import type { SweepFlags } from "./commands/sweep-command.ts";
 import { usageError } from "./usage-error.ts";
 
 export interface ProgramOptions {
@@ -62,7 +62,7 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
         helpAll ? allSettingsHelp(helpWidth(context)) : commonSettingsHelp(helpWidth(context)),
       )
       .action(async (config: string, flags: RunFlags) =>
-        (await import("./run-command.ts")).runCommand(config, flags, context),
+        (await import("./commands/run-command.ts")).runCommand(config, flags, context),
       ),
     { common: false },
   );
@@ -86,7 +86,7 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
         .default(512),
     )
     .addOption(threadsOption())
-    .action(async (flags: ScoreFlags) => (await import("./score-command.ts")).scoreCommand(flags, context));
+    .action(async (flags: ScoreFlags) => (await import("./commands/score-command.ts")).scoreCommand(flags, context));
 
   const generate = program
     .command("generate")
@@ -99,7 +99,9 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
   addSampling(generate, 128)
     .addOption(advanced(templateOption()))
     .addOption(threadsOption())
-    .action(async (flags: GenerateFlags) => (await import("./generate-command.ts")).generateCommand(flags, context));
+    .action(async (flags: GenerateFlags) =>
+      (await import("./commands/generate-command.ts")).generateCommand(flags, context),
+    );
 
   const chat = program
     .command("chat")
@@ -118,7 +120,7 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .addOption(contextOption())
     .addOption(advanced(templateOption()))
     .addOption(threadsOption())
-    .action(async (flags: ChatFlags) => (await import("./chat-command.ts")).chatCommand(flags, context));
+    .action(async (flags: ChatFlags) => (await import("./commands/chat-command.ts")).chatCommand(flags, context));
 
   program
     .command("serve")
@@ -157,7 +159,7 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .addOption(contextOption())
     .addOption(advanced(templateOption()))
     .addOption(threadsOption())
-    .action(async (flags: ServeFlags) => (await import("./serve-command.ts")).serveCommand(flags, context));
+    .action(async (flags: ServeFlags) => (await import("./commands/serve-command.ts")).serveCommand(flags, context));
 
   withGrading(
     program
@@ -264,7 +266,7 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
         ),
       )
       .addOption(threadsOption())
-      .action(async (flags: EvalFlags) => (await import("./eval-command.ts")).evalCommand(flags, context)),
+      .action(async (flags: EvalFlags) => (await import("./commands/eval-command.ts")).evalCommand(flags, context)),
     { common: true },
   );
 
@@ -280,7 +282,7 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .option("--list", "show the runs and which are finished; do nothing")
     .addOption(threadsOption())
     .action(async (file: string, flags: SweepFlags) =>
-      (await import("./sweep-command.ts")).sweepCommand(file, flags, context),
+      (await import("./commands/sweep-command.ts")).sweepCommand(file, flags, context),
     );
 
   program
@@ -304,7 +306,7 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     )
     .option("--out <folder>", "also write the tables as Markdown and CSV and the charts as SVG", textFlag)
     .action(async (folders: string[], flags: CompareFlags) =>
-      (await import("./compare-command.ts")).compareCommand(folders, flags, context),
+      (await import("./commands/compare-command.ts")).compareCommand(folders, flags, context),
     );
 
   const tokensOption = (flags: string, description: string, tokens: number): Option =>
@@ -339,7 +341,7 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .option("--json", "write everything that was found as JSON")
     .addOption(threadsOption())
     .action(async (run: string, flags: MemorisationFlags) =>
-      (await import("./memorisation-command.ts")).memorisationCommand(run, flags, context),
+      (await import("./commands/memorisation-command.ts")).memorisationCommand(run, flags, context),
     );
 
   program
@@ -350,7 +352,7 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .addOption(setOption())
     .option("--json", "write the counts as JSON")
     .action(async (config: string, flags: PartitionFlags) =>
-      (await import("./partition-command.ts")).partitionCommand(config, flags, context),
+      (await import("./commands/partition-command.ts")).partitionCommand(config, flags, context),
     );
 
   program
@@ -361,7 +363,7 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .addOption(setOption())
     .option("--schema", "print the JSON Schema, for editors")
     .action(async (config: string | undefined, flags: ConfigFlags) =>
-      (await import("./config-command.ts")).configCommand(config, flags, context),
+      (await import("./commands/config-command.ts")).configCommand(config, flags, context),
     );
 
   program
@@ -372,7 +374,7 @@ export function createProgram({ version, context, helpAll }: ProgramOptions): Co
     .option("--revision <name>", "branch, tag or commit; the same as @name in the reference", textFlag)
     .option("--dataset", "the name is a dataset's, also where it is none of the known ones")
     .action(async (ref: string, flags: DownloadFlags) =>
-      (await import("./download-command.ts")).downloadCommand(ref, flags, context),
+      (await import("./commands/download-command.ts")).downloadCommand(ref, flags, context),
     );
 
   for (const command of [program, ...program.commands]) {

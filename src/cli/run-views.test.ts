@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { RunEvent } from "../federation/events.ts";
-import { LiveArea } from "./live-area.ts";
-import { liveView } from "./live-view.ts";
+import { LiveArea } from "./views/live-area.ts";
+import { liveView } from "./views/live-view.ts";
 import { type Output, plainStyle } from "./output.ts";
-import { jsonView, PlainLines } from "./plain-view.ts";
-import { roundHeading, roundRow } from "./round-row.ts";
-import type { RunFacts } from "./run-facts.ts";
-import { liveLines, runHeading } from "./run-frame.ts";
-import { RunProgress } from "./run-progress.ts";
-import { textWidth } from "./text-width.ts";
+import { jsonView, PlainLines } from "./views/plain-view.ts";
+import { roundHeading, roundRow } from "./views/round-row.ts";
+import type { RunFacts } from "./views/run-facts.ts";
+import { liveLines, runHeading } from "./views/run-frame.ts";
+import { RunProgress } from "./views/run-progress.ts";
+import { textWidth } from "./views/text-width.ts";
 
 const FACTS: RunFacts = {
   model: "npm:tiny",

@@ -1,5 +1,5 @@
-import { type JsonSchema, typeText } from "../experiment/json-schema.ts";
-import { experimentJsonSchema } from "../experiment/schema.ts";
+import { type JsonSchema, typeText } from "../settings/json-schema.ts";
+import { experimentJsonSchema } from "../settings/schema.ts";
 
 /** One setting, as a person reads about it. */
 export interface Setting {

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { parseDatasetRef } from "../data/dataset-ref.ts";
-import { parseHubModel } from "../node/hub-model.ts";
+import { parseHubModel } from "../node/hub/hub-model.ts";
 
 /** An argument as a POSIX shell reads it back: quoted only where it must be. */
 export function shellQuote(argument: string): string {

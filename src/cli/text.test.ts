@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { blockBar, divideColumns, progressBar } from "./bar.ts";
-import { formatBytes, formatChange, formatDuration, formatLoss } from "./quantities.ts";
+import { blockBar, divideColumns, progressBar } from "./views/bar.ts";
+import { formatBytes, formatChange, formatDuration, formatLoss } from "./views/quantities.ts";
 import { commandLines, shellQuote, typedModel, typedPath } from "./shell.ts";
-import { tableLines } from "./table.ts";
-import { clip, oneLine, padEnd, printable, textWidth, wrap } from "./text-width.ts";
+import { tableLines } from "./tables/table.ts";
+import { clip, oneLine, padEnd, printable, textWidth, wrap } from "./views/text-width.ts";
 
 const RED = "\u001b[31mred\u001b[39m";
 

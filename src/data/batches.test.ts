@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { stream } from "../tensor/random.ts";
-import type { Example } from "../train/example.ts";
+import type { Example } from "./example.ts";
 import { batchAt, type ClientExamples, originalSample } from "./batches.ts";
 
 function client(name: string, count: number, seed: number): ClientExamples<Example> {

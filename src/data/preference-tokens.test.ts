@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { assets, assetTokenizer } from "../../test/support/assets.ts";
 import { writeTinyModel } from "../../test/support/tiny-model.ts";
-import type { Example } from "../train/example.ts";
+import type { Example } from "./example.ts";
 import type { Message } from "./messages.ts";
 import { encodePairs, encodeRated, type PairOptions } from "./preference-tokens.ts";
 import type { Content, DataRecord } from "./record.ts";

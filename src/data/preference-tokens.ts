@@ -1,5 +1,5 @@
 import { UserError } from "../diagnostics/user-error.ts";
-import type { Example, PairExample, RatedExample } from "../train/example.ts";
+import type { Example, PairExample, RatedExample } from "./example.ts";
 import type { Prompt } from "./preference.ts";
 import type { AnswerContent, DataRecord } from "./record.ts";
 import type { TemplateOptions } from "./rendered-record.ts";

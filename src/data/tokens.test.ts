@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { assets, assetTokenizer, readAsset } from "../../test/support/assets.ts";
-import type { Example } from "../train/example.ts";
+import type { Example } from "./example.ts";
 import type { AnswerContent, DataRecord } from "./record.ts";
 import { loadRecords } from "./source.ts";
 import { messagesOf, TEMPLATES, type TemplateName } from "./template.ts";

@@ -1,5 +1,5 @@
 import { UserError } from "../diagnostics/user-error.ts";
-import type { Example } from "../train/example.ts";
+import type { Example } from "./example.ts";
 import type { Message } from "./messages.ts";
 import type { DataRecord } from "./record.ts";
 import type { TemplateContext, TemplateOptions } from "./rendered-record.ts";

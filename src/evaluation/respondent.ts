@@ -1,13 +1,13 @@
 import type { Message } from "../data/messages.ts";
 import type { TemplateOptions } from "../data/rendered-record.ts";
-import { generateTexts, type GeneratedText } from "../data/text-generation.ts";
+import { generateTexts, type GeneratedText } from "../decode/text-generation.ts";
 import { TEMPLATES, type TemplateName } from "../data/template.ts";
 import { encodeMessages } from "../data/tokens.ts";
 import type { Tokenizer } from "../data/tokenizer.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import type { Params } from "../tensor/params.ts";
-import type { Decoder } from "../train/decoder.ts";
-import { likelihoods } from "../train/likelihood.ts";
+import type { Decoder } from "../decode/decoder.ts";
+import { likelihoods } from "../decode/likelihood.ts";
 import type { GenerationSettings, Question } from "./benchmark.ts";
 
 /** A question's next turn, with what was said before. */

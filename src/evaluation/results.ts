@@ -1,4 +1,4 @@
-import { bootstrap, bootstrapMean, type Interval } from "./bootstrap.ts";
+import { bootstrap, bootstrapMean, type Interval } from "./metrics/bootstrap.ts";
 import type { Benchmark, Metric } from "./benchmark.ts";
 import type { CodeRunner } from "./code-runner.ts";
 import type { AnswerRecord, Graded } from "./run-benchmark.ts";

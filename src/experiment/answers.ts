@@ -1,7 +1,7 @@
-import { generateTexts } from "../data/text-generation.ts";
+import { generateTexts } from "../decode/text-generation.ts";
 import { encodeMessages } from "../data/tokens.ts";
 import type { Params } from "../tensor/params.ts";
-import { openDecoder } from "../train/decoder.ts";
+import { openDecoder } from "../decode/decoder.ts";
 import type { Runtime } from "../train/runtime.ts";
 import { type Prepared, stopTokens } from "./prepare.ts";
 import type { PromptAnswer } from "./summary.ts";

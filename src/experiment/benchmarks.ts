@@ -3,7 +3,7 @@ import { UserError } from "../diagnostics/user-error.ts";
 import { type BenchmarkTask, loadBenchmarkTask } from "../evaluation/benchmark-task.ts";
 import type { GradingTools } from "../evaluation/benchmark.ts";
 import { BENCHMARKS } from "../evaluation/registry.ts";
-import type { ExperimentConfig } from "./schema.ts";
+import type { ExperimentConfig } from "../settings/schema.ts";
 
 type BenchmarkSettings = ExperimentConfig["evaluation"]["benchmarks"][number];
 

@@ -4,8 +4,8 @@ import type { EarlyStop, StopRule } from "../federation/early-stop.ts";
 import { scoresBySet } from "../federation/evaluation.ts";
 import type { EvaluationScore, RoundEvaluation } from "../federation/messages.ts";
 import { COMMON_SET } from "./client-records.ts";
-import { betterWay, LOSS } from "./metric-names.ts";
-import type { ExperimentConfig } from "./schema.ts";
+import { betterWay, LOSS } from "../settings/metric-names.ts";
+import type { ExperimentConfig } from "../settings/schema.ts";
 
 type Over = "common" | "clients";
 

@@ -6,9 +6,9 @@ import { place } from "../data/row.ts";
 import { loadRecords } from "../data/source.ts";
 import { checkRoster } from "../federation/roster.ts";
 import { type RandomStream, stream } from "../tensor/random.ts";
-import { participation } from "./parse.ts";
+import { participation } from "../settings/parse.ts";
 import { OBJECTIVES } from "../train/objective-registry.ts";
-import type { ExperimentConfig } from "./schema.ts";
+import type { ExperimentConfig } from "../settings/schema.ts";
 
 /** The name the common held-out set is reported under. */
 export const COMMON_SET = "common";

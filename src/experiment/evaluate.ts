@@ -1,4 +1,4 @@
-import { classify } from "../evaluation/classification.ts";
+import { classify } from "../evaluation/metrics/classification.ts";
 import type { ToEvaluate } from "../federation/evaluation.ts";
 import type { EvaluationScore } from "../federation/messages.ts";
 import type { Params } from "../tensor/params.ts";

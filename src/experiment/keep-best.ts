@@ -1,4 +1,4 @@
-import { keySegment } from "../federation/exchange.ts";
+import { keySegment } from "../store/store.ts";
 import type { FinishedRound } from "../federation/run.ts";
 import { bestBy, bestRound, roundValues } from "./best-round.ts";
 import type { RunStore } from "./ports.ts";

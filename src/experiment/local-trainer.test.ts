@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { LocalTask } from "../federation/client.ts";
 import type { Params } from "../tensor/params.ts";
-import type { Example } from "../train/example.ts";
+import type { Example } from "../data/example.ts";
 import type { GradientEngine } from "../train/gradient-engine.ts";
 import { localTrainer } from "./local-trainer.ts";
-import { parseExperiment } from "./parse.ts";
+import { parseExperiment } from "../settings/parse.ts";
 
 const examplesOf = (count: number): Example[] =>
   Array.from({ length: count }, (_, i) => ({

@@ -2,11 +2,11 @@ import { batchAt, originalSample } from "../data/batches.ts";
 import type { LocalTask, LocalTrainer, TrainedClient } from "../federation/client.ts";
 import { OPTIMIZERS } from "../optim/optimizer.ts";
 import { stream } from "../tensor/random.ts";
-import type { TrainingItem } from "../train/example.ts";
+import type { TrainingItem } from "../data/example.ts";
 import type { GradientEngine } from "../train/gradient-engine.ts";
 import { trainLocally } from "../train/local-training.ts";
 import { meansOf } from "../train/tally.ts";
-import type { ExperimentConfig } from "./schema.ts";
+import type { ExperimentConfig } from "../settings/schema.ts";
 
 /**
  * The LocalTrainer port on a gradient engine: a fresh optimizer each client-round, and batches that go on in the client's

@@ -1,7 +1,7 @@
 import type { AnswerFolder } from "../evaluation/benchmark-task.ts";
 import type { AnswerSettings } from "../evaluation/results.ts";
 import type { FileReader } from "../data/file-reader.ts";
-import type { Exchange } from "../federation/exchange.ts";
+import type { Store } from "../store/store.ts";
 import type { EventSink, RunEvent } from "../federation/events.ts";
 import type { AdapterConfig } from "../model/adapter.ts";
 import type { BaseModel } from "../model/base-model.ts";
@@ -20,9 +20,9 @@ export interface Platform {
 
 /** Where one run keeps its work; everything in it survives a crash. */
 export interface RunStore {
-  readonly exchange: Exchange;
+  readonly exchange: Store;
   /** The clients' own store, apart from the exchange: what they keep never travels. */
-  readonly clientStore: Exchange;
+  readonly clientStore: Store;
   /**
    * Opens the durable event log, leaving in it what `holds` says still holds. `tensorboard`: what it measures is also
    * written as TensorBoard's event file.

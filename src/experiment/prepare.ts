@@ -12,15 +12,15 @@ import { UserError } from "../diagnostics/user-error.ts";
 import type { BaseModel } from "../model/base-model.ts";
 import type { ModelConfig } from "../model/config.ts";
 import type { LoraShape } from "../model/lora.ts";
-import type { Example, PairExample, TrainingItem } from "../train/example.ts";
+import type { Example, PairExample, TrainingItem } from "../data/example.ts";
 import type { Objective } from "../train/objective.ts";
 import { OBJECTIVES } from "../train/objective-registry.ts";
 import { canaryCounts, plantCanaries } from "./canaries.ts";
 import { loadRunBenchmarks, type RunBenchmark } from "./benchmarks.ts";
 import { loadClientRecords, loadCommonRecords } from "./client-records.ts";
-import { inertSettings } from "./inert-settings.ts";
+import { inertSettings } from "../settings/inert-settings.ts";
 import type { Platform } from "./ports.ts";
-import type { ExperimentConfig } from "./schema.ts";
+import type { ExperimentConfig } from "../settings/schema.ts";
 
 export interface PreparedClient {
   readonly name: string;

@@ -2,11 +2,11 @@ import { type AnswerFolder, answerSettings, putBenchmark } from "../evaluation/b
 import { respondent } from "../evaluation/respondent.ts";
 import type { AnswerSettings } from "../evaluation/results.ts";
 import { type Evaluated, evaluationDue, type ToEvaluate } from "../federation/evaluation.ts";
-import { keySegment } from "../federation/exchange.ts";
-import { sha256 } from "../federation/sha256.ts";
+import { keySegment } from "../store/store.ts";
+import { sha256 } from "../tensor/sha256.ts";
 import type { Params } from "../tensor/params.ts";
 import { encodeSafetensors } from "../tensor/safetensors.ts";
-import { type Decoder, openDecoder } from "../train/decoder.ts";
+import { type Decoder, openDecoder } from "../decode/decoder.ts";
 import type { Runtime } from "../train/runtime.ts";
 import type { RunGrading } from "./benchmarks.ts";
 import { type Prepared, stopTokens } from "./prepare.ts";

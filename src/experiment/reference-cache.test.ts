@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { memoryExchange } from "../federation/memory-exchange.ts";
-import type { Example, PairExample, RatedExample } from "../train/example.ts";
+import { memoryStore } from "../store/memory-store.ts";
+import type { Example, PairExample, RatedExample } from "../data/example.ts";
 import { referenceCache, type ReferencedItem } from "./reference-cache.ts";
 
 const example = (id: string): Example => ({ id, tokens: Int32Array.of(1, 2), supervised: Uint8Array.of(0, 1) });
@@ -40,7 +40,7 @@ const items = Array.from({ length: 150 }, (_, i) => pair(i));
 const whose = { client: "Zürich", set: "train" } as const;
 
 test("asks the base once a record, in chunks, and gives the same numbers after a restart to the last bit", async () => {
-  const store = memoryExchange();
+  const store = memoryStore();
   const first = base();
   const cache = referenceCache({ needed: true, store, ...first.options });
   const filled = await cache.of(whose, items);
@@ -55,7 +55,7 @@ test("asks the base once a record, in chunks, and gives the same numbers after a
 });
 
 test("what a crash left out is all that is asked for again", async () => {
-  const store = memoryExchange();
+  const store = memoryStore();
   const dying = base("p100");
   const cache = referenceCache({ needed: true, store, ...dying.options });
   await expect(cache.of(whose, items)).rejects.toThrow("killed");
@@ -70,13 +70,13 @@ test("what a crash left out is all that is asked for again", async () => {
 
 test("gives back the items themselves where the objective has no reference", async () => {
   const { options, asked } = base();
-  const cache = referenceCache({ needed: false, store: memoryExchange(), ...options });
+  const cache = referenceCache({ needed: false, store: memoryStore(), ...options });
   expect(await cache.of(whose, items)).toBe(items);
   expect(asked).toEqual([]);
 });
 
 test("keeps clients, sets and kinds of items apart", async () => {
-  const store = memoryExchange();
+  const store = memoryStore();
   const { options, asked } = base();
   const cache = referenceCache({ needed: true, store, ...options });
   await cache.of(whose, items.slice(0, 2));

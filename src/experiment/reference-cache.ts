@@ -1,7 +1,7 @@
-import { decodeGroups, encodeGroups } from "../federation/codec.ts";
-import { type Exchange, keySegment } from "../federation/exchange.ts";
+import { decodeGroups, encodeGroups } from "../store/codec.ts";
+import { type Store, keySegment } from "../store/store.ts";
 import { createMessage, readMessage } from "../federation/messages.ts";
-import type { PairExample, RatedExample, TrainingItem } from "../train/example.ts";
+import type { PairExample, RatedExample, TrainingItem } from "../data/example.ts";
 import { withReference } from "../train/reference.ts";
 
 /** Items that the base's log-probabilities belong to. */
@@ -17,7 +17,7 @@ export interface ReferenceCacheOptions {
   /** Whether the objective has a reference at all; where not, items come back as they are. */
   readonly needed: boolean;
   /** The clients' own store: what the base says of a client's records stays with the client. */
-  readonly store: Exchange;
+  readonly store: Store;
   /** Asks the base: the same items with their reference filled in. */
   readonly measure: <T extends ReferencedItem>(items: readonly T[]) => Promise<readonly T[]>;
   /** Told before and after every chunk that has to be measured. */

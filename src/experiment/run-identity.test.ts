@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Example } from "../train/example.ts";
-import { parseExperiment } from "./parse.ts";
+import type { Example } from "../data/example.ts";
+import { parseExperiment } from "../settings/parse.ts";
 import type { RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
 import { bindRun } from "./run-identity.ts";

@@ -1,9 +1,9 @@
 import { UserError } from "../diagnostics/user-error.ts";
-import { sha256 } from "../federation/sha256.ts";
-import type { Example, TrainingItem } from "../train/example.ts";
+import { sha256 } from "../tensor/sha256.ts";
+import type { Example, TrainingItem } from "../data/example.ts";
 import type { RunStore } from "./ports.ts";
 import type { HeldOut, Prepared } from "./prepare.ts";
-import type { ExperimentConfig } from "./schema.ts";
+import type { ExperimentConfig } from "../settings/schema.ts";
 
 /** What `config.json` of a run folder holds. */
 interface StoredRun {

@@ -1,5 +1,5 @@
 import type { RunEvent } from "../federation/events.ts";
-import { LOSS } from "./metric-names.ts";
+import { LOSS } from "../settings/metric-names.ts";
 
 /** One number of a curve. */
 export interface Scalar {

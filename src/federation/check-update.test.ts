@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Params } from "../tensor/params.ts";
 import { problemWith } from "./check-update.ts";
-import { decodeGroups, encodeGroups } from "./codec.ts";
+import { decodeGroups, encodeGroups } from "../store/codec.ts";
 
 const params = (data: Float32Array | Float64Array): Params => new Map([["a", { shape: [data.length], data }]]);
 const expected = { adapter: params(Float32Array.of(1, 2)) };

@@ -1,4 +1,4 @@
-import type { Groups } from "../algorithms/groups.ts";
+import type { Groups } from "../tensor/groups.ts";
 import { firstNonFinite, formatShape, type Params, sameShape, toFloat32 } from "../tensor/params.ts";
 
 function difference(group: string, params: Params, expected: Params): string | undefined {

@@ -1,6 +1,6 @@
-import type { Groups } from "../algorithms/groups.ts";
-import { decodeGroups, encodeGroups } from "./codec.ts";
-import { type Exchange, keySegment } from "./exchange.ts";
+import type { Groups } from "../tensor/groups.ts";
+import { decodeGroups, encodeGroups } from "../store/codec.ts";
+import { type Store, keySegment } from "../store/store.ts";
 import { cells, createMessage, readMessage, type RoundClose } from "./messages.ts";
 
 /** PORT. What a stateful algorithm's client keeps for itself between rounds (SCAFFOLD's cᵢ). It never travels. */
@@ -18,7 +18,7 @@ export interface ClientMemory {
  * Client memory in a store of the client's own, `own`; `commits` is the exchange whose rounds decide which counts.
  * Cells `memory/<client>/<round>/<update>` name blobs, so a crash leaves none half written.
  */
-export function clientMemory(own: Exchange, commits: Exchange): ClientMemory {
+export function clientMemory(own: Store, commits: Store): ClientMemory {
   return {
     async load(client, round) {
       const saved = (await own.list(prefix(client)))

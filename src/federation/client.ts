@@ -1,11 +1,11 @@
 import type { Algorithm, Received } from "../algorithms/algorithm.ts";
-import type { LocalResult, LocalTerm } from "../optim/local.ts";
+import type { LocalResult, LocalTerm } from "../optim/local-rule.ts";
 import type { Params } from "../tensor/params.ts";
 import { problemWith } from "./check-update.ts";
 import type { ClientMemory } from "./client-memory.ts";
-import { encodeGroups } from "./codec.ts";
+import { encodeGroups } from "../store/codec.ts";
 import type { EventSink, RunEvent } from "./events.ts";
-import type { Exchange } from "./exchange.ts";
+import type { Store } from "../store/store.ts";
 import { cells, createMessage, type RoundOpening, type SelfRefusal, type SubmittedUpdate } from "./messages.ts";
 
 /** One optimizer step as the event stream tells it. */
@@ -46,7 +46,7 @@ export interface LocalTrainer {
 }
 
 export interface Participant {
-  readonly exchange: Exchange;
+  readonly exchange: Store;
   readonly algorithm: Algorithm;
   readonly trainer: LocalTrainer;
   readonly memory: ClientMemory;

@@ -1,12 +1,12 @@
 import type { Algorithm } from "../algorithms/algorithm.ts";
-import type { Groups } from "../algorithms/groups.ts";
+import type { Groups } from "../tensor/groups.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { firstNonFinite, type Params } from "../tensor/params.ts";
 import { decodeSafetensors, encodeSafetensors } from "../tensor/safetensors.ts";
 import { problemWith } from "./check-update.ts";
 import type { Delivery } from "./client.ts";
-import { decodeGroups, encodeGroups, encodeJson } from "./codec.ts";
-import type { Exchange } from "./exchange.ts";
+import { decodeGroups, encodeGroups, encodeJson } from "../store/codec.ts";
+import type { Store } from "../store/store.ts";
 import {
   cells,
   createMessage,
@@ -21,19 +21,19 @@ import {
 } from "./messages.ts";
 
 /** The adapter stored under a hash. */
-export async function readAdapter(exchange: Exchange, hash: string): Promise<Params> {
+export async function readAdapter(exchange: Store, hash: string): Promise<Params> {
   return decodeSafetensors(await exchange.blob(hash), `adapter ${hash}`);
 }
 
-function storeAdapter(exchange: Exchange, adapter: Params): Promise<string> {
+function storeAdapter(exchange: Store, adapter: Params): Promise<string> {
   return exchange.putBlob(encodeSafetensors(adapter, { format: "pt" }));
 }
 
-function storeState(exchange: Exchange, state: Groups): Promise<string> {
+function storeState(exchange: Store, state: Groups): Promise<string> {
   return exchange.putBlob(encodeGroups(state, { kind: "state" }));
 }
 
-async function readState(exchange: Exchange, hash: string): Promise<Groups> {
+async function readState(exchange: Store, hash: string): Promise<Groups> {
   return decodeGroups(await exchange.blob(hash), `state ${hash}`);
 }
 
@@ -42,7 +42,7 @@ async function readState(exchange: Exchange, hash: string): Promise<Groups> {
  * exchange holds a run with another `config`.
  */
 export async function openRun(
-  exchange: Exchange,
+  exchange: Store,
   algorithm: Algorithm,
   initialAdapter: Params,
   config: string,
@@ -64,7 +64,7 @@ export async function openRun(
 
 /** Publishes the task of the round after `head`, or returns the one that was published. */
 export async function openRound(
-  exchange: Exchange,
+  exchange: Store,
   algorithm: Algorithm,
   head: RunHead,
   clients: readonly string[],
@@ -86,7 +86,7 @@ export async function openRound(
 }
 
 /** Fetches what the clients of a round begin with. */
-export async function receive(exchange: Exchange, { adapter, broadcast }: RoundOpening): Promise<Delivery> {
+export async function receive(exchange: Store, { adapter, broadcast }: RoundOpening): Promise<Delivery> {
   const adapterBytes = await exchange.blob(adapter);
   const extraBytes = broadcast === null ? undefined : await exchange.blob(broadcast);
   return {
@@ -100,7 +100,7 @@ export async function receive(exchange: Exchange, { adapter, broadcast }: RoundO
 
 /** What closing the round now would decide, or what closing it did decide. One update is in memory at a time. */
 export async function judgeRound(
-  exchange: Exchange,
+  exchange: Store,
   algorithm: Algorithm,
   { round, clients, adapter: base }: RoundOpening,
   { received }: Delivery,
@@ -140,7 +140,7 @@ function problemWithBytes(bytes: Uint8Array, expected: Groups): string | undefin
 }
 
 /** The commit point: from here on the round consists of these updates. Returns the decision that was first. */
-export function closeRound(exchange: Exchange, decision: RoundClose): Promise<RoundClose> {
+export function closeRound(exchange: Store, decision: RoundClose): Promise<RoundClose> {
   return createMessage(exchange, cells.close(decision.round), decision);
 }
 
@@ -149,7 +149,7 @@ export function closeRound(exchange: Exchange, decision: RoundClose): Promise<Ro
  * head that `commit` makes true. Throws a `UserError` of kind `training` where the result is not finite.
  */
 export async function aggregate(
-  exchange: Exchange,
+  exchange: Store,
   algorithm: Algorithm,
   head: RunHead,
   close: RoundClose,
@@ -176,7 +176,7 @@ export async function aggregate(
 }
 
 /** Moves the head from `revision` to `next`. Throws a `UserError` of kind `storage` where another process moved it elsewhere. */
-export async function commit(exchange: Exchange, revision: number, next: RunHead): Promise<void> {
+export async function commit(exchange: Store, revision: number, next: RunHead): Promise<void> {
   if (await exchange.setHead(revision, encodeJson(next))) return;
   const found = await readHead(exchange);
   if (found !== undefined && JSON.stringify(found.head) === JSON.stringify(next)) return;

@@ -1,5 +1,5 @@
 import { evaluationDue, readEvaluation } from "./evaluation.ts";
-import type { Exchange } from "./exchange.ts";
+import type { Store } from "../store/store.ts";
 import { cells, type RoundEvaluation } from "./messages.ts";
 
 /** Why a run ends before its last round. */
@@ -17,7 +17,7 @@ export interface EarlyStop {
 export type StopRule = (evaluations: readonly RoundEvaluation[]) => EarlyStop | undefined;
 
 /** The evaluations of rounds before `round`, made after every so many, in order. */
-export async function evaluationsBefore(exchange: Exchange, round: number, every: number): Promise<RoundEvaluation[]> {
+export async function evaluationsBefore(exchange: Store, round: number, every: number): Promise<RoundEvaluation[]> {
   const found: RoundEvaluation[] = [];
   for (let earlier = 0; earlier < round; earlier++) {
     if (!evaluationDue(earlier, round, every)) continue;
@@ -32,7 +32,7 @@ export async function evaluationsBefore(exchange: Exchange, round: number, every
  * played to its end.
  */
 export async function earlyStop(
-  exchange: Exchange,
+  exchange: Store,
   round: number,
   evaluations: readonly RoundEvaluation[],
   rule: StopRule | undefined,

@@ -1,6 +1,6 @@
 import type { Params } from "../tensor/params.ts";
 import type { EventSink } from "./events.ts";
-import type { Exchange } from "./exchange.ts";
+import type { Store } from "../store/store.ts";
 import {
   type BenchmarkScore,
   cells,
@@ -76,7 +76,7 @@ export function overallScore(scores: readonly EvaluationScore[]): {
 }
 
 /** The scores of a round, or undefined where it was not evaluated. */
-export async function readEvaluation(exchange: Exchange, round: number): Promise<RoundEvaluation | undefined> {
+export async function readEvaluation(exchange: Store, round: number): Promise<RoundEvaluation | undefined> {
   const found = (await readMessage(exchange, cells.evaluation(round))) as RoundEvaluation | undefined;
   return found && withNumbers(found);
 }
@@ -99,7 +99,7 @@ function withNumbers({ round, scores, benchmarks }: RoundEvaluation): RoundEvalu
 
 /** Evaluates once: a round that has scores keeps them. */
 export async function evaluateOnce(
-  exchange: Exchange,
+  exchange: Store,
   events: EventSink,
   round: number,
   evaluate: () => ReturnType<Evaluate>,

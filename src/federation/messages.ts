@@ -1,6 +1,6 @@
 import { UserError } from "../diagnostics/user-error.ts";
-import { decodeJson, encodeJson } from "./codec.ts";
-import { type Exchange, keySegment } from "./exchange.ts";
+import { decodeJson, encodeJson } from "../store/codec.ts";
+import { type Store, keySegment } from "../store/store.ts";
 
 /** The head: how far the run is. No wall-clock time is in it or in anything it names, so equal runs have equal heads. */
 export interface RunHead {
@@ -111,18 +111,18 @@ function damaged(what: string, how: string, cause?: unknown): UserError {
 }
 
 /** A cell's message, or undefined where it was not written. Throws a `UserError` of kind `storage` for a damaged one. */
-export async function readMessage(exchange: Exchange, key: string): Promise<unknown> {
+export async function readMessage(exchange: Store, key: string): Promise<unknown> {
   const bytes = await exchange.read(key);
   return bytes === undefined ? undefined : parse(bytes, key);
 }
 
 /** Writes a message once and returns the one that won. */
-export async function createMessage<T>(exchange: Exchange, key: string, message: T): Promise<T> {
+export async function createMessage<T>(exchange: Store, key: string, message: T): Promise<T> {
   return parse(await exchange.create(key, encodeJson(message)), key) as T;
 }
 
 /** The head and its revision; undefined where no run was started. */
-export async function readHead(exchange: Exchange): Promise<{ revision: number; head: RunHead } | undefined> {
+export async function readHead(exchange: Store): Promise<{ revision: number; head: RunHead } | undefined> {
   const found = await exchange.head();
   if (found === undefined) return undefined;
   const head = parse(found.bytes, "head") as RunHead | null;

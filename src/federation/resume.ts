@@ -1,5 +1,5 @@
 import type { RunEvent } from "./events.ts";
-import type { Exchange } from "./exchange.ts";
+import type { Store } from "../store/store.ts";
 import { cells, readHead } from "./messages.ts";
 
 /**
@@ -8,7 +8,7 @@ import { cells, readHead } from "./messages.ts";
  * again: a client's training without a submission, an evaluation without its cell, the end of a round not committed.
  * `goesOn`: the run is not over, so an end that its log tells of, an early stop under other settings, was none.
  */
-export async function eventsThatHold(exchange: Exchange, goesOn = false): Promise<(event: RunEvent) => boolean> {
+export async function eventsThatHold(exchange: Store, goesOn = false): Promise<(event: RunEvent) => boolean> {
   const finished = (await readHead(exchange))?.head.round ?? 0;
   const submitted = new Set(await exchange.list(cells.updates(finished + 1)));
   const evaluated = (await exchange.read(cells.evaluation(finished))) !== undefined;

@@ -1,5 +1,5 @@
 import { UserError } from "../diagnostics/user-error.ts";
-import { checkKey, keySegment } from "./exchange.ts";
+import { checkKey, keySegment } from "../store/store.ts";
 
 /** A member of the federation. */
 export interface FederationClient {

@@ -7,18 +7,18 @@ import type { Algorithm } from "../algorithms/algorithm.ts";
 import { fedavg } from "../algorithms/fedavg.ts";
 import { ALGORITHMS } from "../algorithms/registry.ts";
 import type { AlgorithmSettings } from "../algorithms/settings.ts";
-import { directoryExchange } from "../node/directory-exchange.ts";
-import { openEventLog } from "../node/event-log.ts";
+import { directoryStore } from "../node/store/directory-store.ts";
+import { openEventLog } from "../node/store/event-log.ts";
 import { addScaled, mapParams, type Params, subtract, zerosLike } from "../tensor/params.ts";
 import { encodeSafetensors } from "../tensor/safetensors.ts";
 import { type LocalTask, type LocalTrainer, takePart, type TrainedClient } from "./client.ts";
 import { clientMemory } from "./client-memory.ts";
-import { decodeGroups, encodeGroups } from "./codec.ts";
+import { decodeGroups, encodeGroups } from "../store/codec.ts";
 import { aggregate, closeRound, judgeRound, openRound, openRun, readAdapter, receive } from "./coordinator.ts";
 import type { Evaluate } from "./evaluation.ts";
 import type { EventSink, RunEvent } from "./events.ts";
-import type { Exchange } from "./exchange.ts";
-import { memoryExchange } from "./memory-exchange.ts";
+import type { Store } from "../store/store.ts";
+import { memoryStore } from "../store/memory-store.ts";
 import { cells, createMessage, readMessage, type SubmittedUpdate } from "./messages.ts";
 import { eventsThatHold } from "./resume.ts";
 import { type FederationOptions, runFederation } from "./run.ts";
@@ -108,12 +108,12 @@ const quiet: EventSink = { emit: () => undefined, flush: async () => undefined }
 const targets = { ann: 1, bob: -2, cy: 0.5, dee: 3 };
 const roster = Object.keys(targets).map((name, i) => ({ name, records: 10 * (i + 1), heldOut: 2 }));
 
-function options(exchange: Exchange, changes: Partial<FederationOptions> = {}): FederationOptions {
+function options(exchange: Store, changes: Partial<FederationOptions> = {}): FederationOptions {
   return {
     exchange,
     algorithm: fedavg(),
     trainer: new QuadraticTrainer(targets),
-    memory: clientMemory(memoryExchange(), exchange),
+    memory: clientMemory(memoryStore(), exchange),
     initialAdapter,
     config: "settings",
     seed: 7,
@@ -129,7 +129,7 @@ function options(exchange: Exchange, changes: Partial<FederationOptions> = {}): 
 }
 
 async function finalAdapter(changes: Partial<FederationOptions>): Promise<string> {
-  return (await runFederation(options(memoryExchange(), changes))).head.adapter;
+  return (await runFederation(options(memoryStore(), changes))).head.adapter;
 }
 
 const scored: Evaluate = async ({ round }) => ({
@@ -141,7 +141,7 @@ const scored: Evaluate = async ({ round }) => ({
 
 describe("a run", () => {
   it("tells in events what it did", async () => {
-    const exchange = memoryExchange();
+    const exchange = memoryStore();
     const events: RunEvent[] = [];
     const sink = { ...quiet, emit: (event: RunEvent) => events.push(event) };
     const { head, adapter, evaluations } = await runFederation(
@@ -174,7 +174,7 @@ describe("a run", () => {
       const task = { round, client: "bob", adapter: alone, learningRate: 0.1 / round, localTerm: {}, earlierRounds: 0 };
       alone = (await trainer.train({ ...task, onStart: () => undefined, onStep: () => undefined })).after;
     }
-    const { adapter } = await runFederation(options(memoryExchange(), { clients }));
+    const { adapter } = await runFederation(options(memoryStore(), { clients }));
     expect(encodeSafetensors(adapter)).toEqual(encodeSafetensors(alone));
   });
 
@@ -196,7 +196,7 @@ describe("a run", () => {
   });
 
   it("that is finished does nothing again, and one with other settings is refused", async () => {
-    const exchange = memoryExchange();
+    const exchange = memoryStore();
     const first = await runFederation(options(exchange));
     const trainer = new QuadraticTrainer(targets);
     expect((await runFederation(options(exchange, { trainer }))).head).toEqual(first.head);
@@ -237,10 +237,10 @@ class Life {
     return result;
   }
 
-  wrap(exchange: Exchange): Exchange {
+  wrap(exchange: Store): Store {
     return new Proxy(exchange, {
       get:
-        (inner, name: keyof Exchange) =>
+        (inner, name: keyof Store) =>
         (...args: unknown[]) =>
           this.operation(() => (inner[name] as (...args: unknown[]) => Promise<unknown>)(...args)),
     });
@@ -258,8 +258,8 @@ function lines(log: string): string[] {
 }
 
 interface Workplace {
-  readonly exchange: Exchange;
-  readonly own: Exchange;
+  readonly exchange: Store;
+  readonly own: Store;
   readonly log: string;
 }
 
@@ -288,7 +288,7 @@ async function live(place: Workplace, life: Life, changes: Partial<FederationOpt
 }
 
 function memoryPlace(): Workplace {
-  return { exchange: memoryExchange(), own: memoryExchange(), log: newPath("events.jsonl") };
+  return { exchange: memoryStore(), own: memoryStore(), log: newPath("events.jsonl") };
 }
 
 describe("after a crash", () => {
@@ -344,8 +344,8 @@ describe("after a crash", () => {
     const expected = await live(memoryPlace(), new Life());
     const folder = newPath("run");
     const open = (): Workplace => ({
-      exchange: directoryExchange(path.join(folder, "exchange")),
-      own: directoryExchange(path.join(folder, "clients")),
+      exchange: directoryStore(path.join(folder, "exchange")),
+      own: directoryStore(path.join(folder, "clients")),
       log: path.join(folder, "events.jsonl"),
     });
     let head: string | undefined;
@@ -394,8 +394,8 @@ describe("a client whose training is not finite", () => {
   });
 
   it("refuses itself, too, where all that is bad is what it would keep for itself", async () => {
-    const memory = clientMemory(memoryExchange(), memoryExchange());
-    const exchange = memoryExchange();
+    const memory = clientMemory(memoryStore(), memoryStore());
+    const exchange = memoryStore();
     const trainer: LocalTrainer = {
       async train(task) {
         const result = await new QuadraticTrainer(targets).train(task);
@@ -410,7 +410,7 @@ describe("a client whose training is not finite", () => {
   });
 
   it("stops the run where too few are left; what is done stays, and the same call says the same", async () => {
-    const exchange = memoryExchange();
+    const exchange = memoryStore();
     await runFederation(options(exchange, { clientsPerRound: 4, rounds: 1 }));
     const trainer = new QuadraticTrainer({ ann: Number.NaN, bob: Number.NaN, cy: Number.NaN, dee: 1 });
     const again = (): Promise<unknown> =>
@@ -452,7 +452,7 @@ it("Ctrl-C stops after the step; the same call goes on to the same end", async (
 });
 
 /** A round opened by hand. */
-async function opened(exchange: Exchange, clients: readonly string[]) {
+async function opened(exchange: Store, clients: readonly string[]) {
   const algorithm = fedavg();
   const { head } = await openRun(exchange, algorithm, initialAdapter, "settings");
   const opening = await openRound(exchange, algorithm, head, clients, 0.1);
@@ -461,9 +461,9 @@ async function opened(exchange: Exchange, clients: readonly string[]) {
 
 describe("a round", () => {
   it("is what its close names: a late update does not count, nor does a second one", async () => {
-    const exchange = memoryExchange();
+    const exchange = memoryStore();
     const { algorithm, head, opening, delivery } = await opened(exchange, ["ann", "bob"]);
-    const memory = clientMemory(memoryExchange(), exchange);
+    const memory = clientMemory(memoryStore(), exchange);
     const participant = (t: Record<string, number>) => ({
       exchange,
       algorithm,
@@ -485,7 +485,7 @@ describe("a round", () => {
   });
 
   it("refuses an update of other shapes, of another adapter, or that is no update", async () => {
-    const exchange = memoryExchange();
+    const exchange = memoryStore();
     const clients = ["foreign", "group", "hole", "junk", "name", "nan", "shape"];
     const { algorithm, opening, delivery } = await opened(exchange, clients);
     const good = delivery.received.adapter;
@@ -517,7 +517,7 @@ describe("a round", () => {
   });
 
   it("of 1000 clients is aggregated one update at a time, in sorted order", async () => {
-    const inner = memoryExchange();
+    const inner = memoryStore();
     const names = Array.from({ length: 1000 }, (_, i) => `c${i}`);
     const { algorithm, head, opening, delivery } = await opened(inner, names);
     for (const [i, client] of names.entries()) {
@@ -530,7 +530,7 @@ describe("a round", () => {
     expect(close.accepted.map(({ client }) => client)).toEqual([...names].sort());
 
     const trace: string[] = [];
-    const traced: Exchange = {
+    const traced: Store = {
       ...inner,
       async blob(hash) {
         const owner = close.accepted.find(({ update }) => update === hash)?.client;
@@ -559,7 +559,7 @@ function value(x: number): Params {
 
 describe("a client's memory", () => {
   it("is that of its latest update that entered a round", async () => {
-    const [exchange, own] = [memoryExchange(), memoryExchange()];
+    const [exchange, own] = [memoryStore(), memoryStore()];
     const memory = clientMemory(own, exchange);
     const close = (round: number, update: string): Promise<unknown> => {
       const entry = { client: "ann", base: "b", update, records: 1, loss: 1, count: 1 };
@@ -581,8 +581,8 @@ describe("a client's memory", () => {
   });
 
   it("keeps the mean of SCAFFOLD's cᵢ equal to the server's c where everyone takes part", async () => {
-    const exchange = memoryExchange();
-    const own = memoryExchange();
+    const exchange = memoryStore();
+    const own = memoryStore();
     const memory = clientMemory(own, exchange);
     const { head } = await runFederation(
       options(exchange, { algorithm: ALGORITHMS.scaffold(settings), clientsPerRound: 4, memory }),

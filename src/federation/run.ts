@@ -9,7 +9,7 @@ import { aggregate, closeRound, commit, judgeRound, openRound, openRun, readAdap
 import { type EarlyStop, earlyStop, evaluationsBefore, type StopRule } from "./early-stop.ts";
 import { type Evaluate, evaluateOnce, evaluationDue } from "./evaluation.ts";
 import type { EventSink, RunEvent } from "./events.ts";
-import type { Exchange } from "./exchange.ts";
+import type { Store } from "../store/store.ts";
 import { checkRoster, type FederationClient } from "./roster.ts";
 import {
   cells,
@@ -22,7 +22,7 @@ import {
 } from "./messages.ts";
 
 export interface FederationOptions {
-  readonly exchange: Exchange;
+  readonly exchange: Store;
   readonly algorithm: Algorithm;
   readonly trainer: LocalTrainer;
   readonly memory: ClientMemory;

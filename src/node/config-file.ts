@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { LineCounter, parseDocument, parse as parseYaml } from "yaml";
 import { UserError } from "../diagnostics/user-error.ts";
-import { applySetting } from "../experiment/apply-setting.ts";
-import { parseExperiment } from "../experiment/parse.ts";
-import type { ExperimentConfig } from "../experiment/schema.ts";
+import { applySetting } from "../settings/apply-setting.ts";
+import { parseExperiment } from "../settings/parse.ts";
+import type { ExperimentConfig } from "../settings/schema.ts";
 import { nearFile } from "./files.ts";
 
 const EXAMPLE = "See examples/quickstart.yaml for one to start from.";

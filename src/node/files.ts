@@ -5,8 +5,8 @@ import { datasetHint } from "../data/dataset-ref.ts";
 import type { FileReader } from "../data/file-reader.ts";
 import { nearest } from "../diagnostics/nearest.ts";
 import { UserError } from "../diagnostics/user-error.ts";
-import { fetchDataset } from "./hub-dataset.ts";
-import { type Hub, openHub } from "./hub.ts";
+import { fetchDataset } from "./hub/hub-dataset.ts";
+import { type Hub, openHub } from "./hub/hub.ts";
 
 /** Data files on disk, relative paths taken from `folder`, and datasets of the Hub. */
 export function fileReader(folder: string = process.cwd(), hub: () => Hub = openHub): FileReader {

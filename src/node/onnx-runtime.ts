@@ -5,7 +5,7 @@ import * as ort from "onnxruntime-node";
 import { encodeOnnx } from "../graph/onnx.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import type { Runtime, RuntimeTensor } from "../train/runtime.ts";
-import { storageError } from "./durable-file.ts";
+import { storageError } from "./store/durable-file.ts";
 
 export interface OnnxRuntimeOptions {
   /**

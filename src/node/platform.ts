@@ -1,8 +1,8 @@
 import os from "node:os";
 import type { Platform } from "../experiment/ports.ts";
 import { fileReader } from "./files.ts";
-import { type HubOptions, lazyHub } from "./hub.ts";
-import { openModel, type ModelOptions } from "./model-source.ts";
+import { type HubOptions, lazyHub } from "./hub/hub.ts";
+import { openModel, type ModelOptions } from "./model/model-source.ts";
 import { onnxRuntime } from "./onnx-runtime.ts";
 
 export interface NodePlatformOptions extends Pick<HubOptions, "onDownload" | "onNote" | "signal"> {

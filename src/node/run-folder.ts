@@ -3,14 +3,14 @@ import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../diagnostics/user-error.ts";
 import type { RunStore } from "../experiment/ports.ts";
-import { saveAdapter } from "./adapter-files.ts";
-import { directoryExchange } from "./directory-exchange.ts";
-import { storageError, writeAtomically } from "./durable-file.ts";
-import { type EventLog, openEventLog } from "./event-log.ts";
+import { saveAdapter } from "./model/adapter-files.ts";
+import { directoryStore } from "./store/directory-store.ts";
+import { storageError, writeAtomically } from "./store/durable-file.ts";
+import { type EventLog, openEventLog } from "./store/event-log.ts";
 import { cells } from "../federation/messages.ts";
-import { openAnswerFolder } from "./evaluation-folder.ts";
-import { lockFolder } from "./folder-lock.ts";
-import { openTensorBoardFile } from "./tensorboard-file.ts";
+import { openAnswerFolder } from "./store/evaluation-folder.ts";
+import { lockFolder } from "./store/folder-lock.ts";
+import { openTensorBoardFile } from "./store/tensorboard-file.ts";
 
 export interface RunFolder extends RunStore {
   /** Lets another process have the folder. */
@@ -44,8 +44,8 @@ export async function openRunFolder(folder: string): Promise<RunFolder> {
   }
   const unlock = lockFolder(folder);
   return {
-    exchange: directoryExchange(path.join(folder, "exchange")),
-    clientStore: directoryExchange(path.join(folder, "clients")),
+    exchange: directoryStore(path.join(folder, "exchange")),
+    clientStore: directoryStore(path.join(folder, "clients")),
     async openEvents(holds, { tensorboard }) {
       const file = path.join(folder, "events.jsonl");
       if (!tensorboard) return openEventLog(file, holds);

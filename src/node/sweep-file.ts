@@ -1,11 +1,11 @@
 import path from "node:path";
 import { UserError } from "../diagnostics/user-error.ts";
 import { settingsThatDiffer, stopsOtherwise } from "../experiment/run-identity.ts";
-import type { ExperimentConfig } from "../experiment/schema.ts";
+import type { ExperimentConfig } from "../settings/schema.ts";
 import { plannedRounds, type StoredRun } from "../study/stored-run.ts";
 import { planSweep, type Sweep, type SweepRun } from "../study/sweep.ts";
 import { readMapping } from "./config-file.ts";
-import { isRunFolder, readStoredRun } from "./stored-runs.ts";
+import { isRunFolder, readStoredRun } from "./store/stored-runs.ts";
 
 export interface SweepFile extends Sweep {
   /** What relative paths in the runs' configurations are relative to. */

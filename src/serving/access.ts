@@ -1,5 +1,5 @@
 import type { Context, MiddlewareHandler } from "hono";
-import { sha256 } from "../federation/sha256.ts";
+import { sha256 } from "../tensor/sha256.ts";
 import { ApiError } from "./api-error.ts";
 
 /** Whether a host name or address means this machine alone. */

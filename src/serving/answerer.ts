@@ -2,7 +2,7 @@ import { UserError } from "../diagnostics/user-error.ts";
 import { nearest } from "../diagnostics/nearest.ts";
 import type { Message } from "../data/messages.ts";
 import { TEMPLATES, type TemplateName } from "../data/template.ts";
-import { generateTexts, type GeneratedText, type TextGenerationOptions } from "../data/text-generation.ts";
+import { generateTexts, type GeneratedText, type TextGenerationOptions } from "../decode/text-generation.ts";
 import { encodeMessages } from "../data/tokens.ts";
 import type { Tokenizer } from "../data/tokenizer.ts";
 import { loraShape, openTokenizer, stopTokens } from "../experiment/prepare.ts";
@@ -10,7 +10,7 @@ import type { AdapterConfig } from "../model/adapter.ts";
 import type { BaseModel } from "../model/base-model.ts";
 import { type LoraShape, shapeKey } from "../model/lora.ts";
 import { zerosLike, type Params } from "../tensor/params.ts";
-import { type Decoder, openDecoder } from "../train/decoder.ts";
+import { type Decoder, openDecoder } from "../decode/decoder.ts";
 import type { Runtime } from "../train/runtime.ts";
 import { Places } from "./places.ts";
 

@@ -1,4 +1,4 @@
-import type { GeneratedText } from "../data/text-generation.ts";
+import type { GeneratedText } from "../decode/text-generation.ts";
 
 /** What every object of one reply says of itself. */
 interface Head {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Message } from "../data/messages.ts";
-import { explainAll } from "../experiment/explain.ts";
-import type { JsonSchema } from "../experiment/json-schema.ts";
+import { explainAll } from "../settings/explain.ts";
+import type { JsonSchema } from "../settings/json-schema.ts";
 import type { AnswerOptions } from "./answerer.ts";
 import { ApiError, withHint } from "./api-error.ts";
 

@@ -1,4 +1,4 @@
-import type { Interval } from "../evaluation/bootstrap.ts";
+import type { Interval } from "../evaluation/metrics/bootstrap.ts";
 import type { Benchmark } from "../evaluation/benchmark.ts";
 import type { StoredResult } from "../evaluation/results.ts";
 import type { NamedChart } from "./charts.ts";

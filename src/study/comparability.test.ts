@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { inventedRun, inventedRuns, PREFERENCES } from "../../test/support/invented-runs.ts";
-import { classify } from "../evaluation/classification.ts";
-import { betterWay, measurableMetrics } from "../experiment/metric-names.ts";
-import { parseExperiment } from "../experiment/parse.ts";
+import { classify } from "../evaluation/metrics/classification.ts";
+import { betterWay, measurableMetrics } from "../settings/metric-names.ts";
+import { parseExperiment } from "../settings/parse.ts";
 import { pairMetrics } from "../train/pair-objectives.ts";
 import { compareRuns, defaultMetric, metricFacts } from "./comparison.ts";
 import { figure } from "./figures.ts";

@@ -1,4 +1,4 @@
-import { ACCURACY, LOSS, MARGIN, REWARDS } from "../experiment/metric-names.ts";
+import { ACCURACY, LOSS, MARGIN, REWARDS } from "../settings/metric-names.ts";
 import { differingKeys, type Leaves as RunLeaves } from "./settings.ts";
 import type { StoredRun } from "./stored-run.ts";
 

@@ -1,6 +1,6 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import { COMMON_SET } from "../experiment/client-records.ts";
-import { ACCURACY, betterWay, LOSS } from "../experiment/metric-names.ts";
+import { ACCURACY, betterWay, LOSS } from "../settings/metric-names.ts";
 import { comparabilityWarnings, quantitiesOf, sameDataSettings } from "./comparability.ts";
 import { isPersonal } from "./measure.ts";
 import { type SettingTexts, settingTexts } from "./setting-texts.ts";

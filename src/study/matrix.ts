@@ -1,4 +1,4 @@
-import { betterWay } from "../experiment/metric-names.ts";
+import { betterWay } from "../settings/metric-names.ts";
 import { type Comparison, type Group, baseRound, lastRound } from "./comparison.ts";
 import { isPersonal } from "./measure.ts";
 import { meanOf } from "./spread.ts";

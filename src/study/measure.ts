@@ -1,5 +1,5 @@
 import { COMMON_SET } from "../experiment/client-records.ts";
-import { betterWay } from "../experiment/metric-names.ts";
+import { betterWay } from "../settings/metric-names.ts";
 import { meanOf } from "./spread.ts";
 import type { StoredRound, StoredScores } from "./stored-run.ts";
 

@@ -1,4 +1,4 @@
-import { READ_BY } from "../experiment/read-by.ts";
+import { READ_BY } from "../settings/read-by.ts";
 import { isReadIn, type Leaves } from "./settings.ts";
 
 /** How settings stand in columns and labels: every structured value in a few words, told apart from others of its key. */

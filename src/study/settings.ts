@@ -1,7 +1,7 @@
 import { nearest } from "../diagnostics/nearest.ts";
-import type { Problem } from "../experiment/explain.ts";
-import { settingKeys } from "../experiment/json-schema.ts";
-import { isRead } from "../experiment/read-by.ts";
+import type { Problem } from "../settings/explain.ts";
+import { settingKeys } from "../settings/json-schema.ts";
+import { isRead } from "../settings/read-by.ts";
 
 /** A configuration's settings by dotted key. */
 export type Leaves = ReadonlyMap<string, unknown>;

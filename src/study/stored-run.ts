@@ -1,5 +1,5 @@
 import { UserError } from "../diagnostics/user-error.ts";
-import { experimentSchema } from "../experiment/schema.ts";
+import { experimentSchema } from "../settings/schema.ts";
 
 /** What was measured with one adapter on one held-out set. */
 export interface StoredScore {

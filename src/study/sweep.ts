@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { nearest } from "../diagnostics/nearest.ts";
 import { UserError } from "../diagnostics/user-error.ts";
-import { setAt } from "../experiment/apply-setting.ts";
-import { explainAll, type Problem } from "../experiment/explain.ts";
-import type { JsonSchema } from "../experiment/json-schema.ts";
-import { measurableMetrics } from "../experiment/metric-names.ts";
-import { parseExperiment } from "../experiment/parse.ts";
-import type { ExperimentConfig } from "../experiment/schema.ts";
+import { setAt } from "../settings/apply-setting.ts";
+import { explainAll, type Problem } from "../settings/explain.ts";
+import type { JsonSchema } from "../settings/json-schema.ts";
+import { measurableMetrics } from "../settings/metric-names.ts";
+import { parseExperiment } from "../settings/parse.ts";
+import type { ExperimentConfig } from "../settings/schema.ts";
 import { changedKeys, labelProblem, leavesOf, leavesText, tellingLeaves } from "./settings.ts";
 
 const text = z.string().min(1);

@@ -1,5 +1,5 @@
 import { sigmoid } from "../graph/pointwise.ts";
-import type { TrainingItem } from "./example.ts";
+import type { TrainingItem } from "../data/example.ts";
 import { supervisedTokens } from "./micro-batches.ts";
 import { asRated, referenceOrThrow, requireAnswer, type Objective, type ObjectiveSettings } from "./objective.ts";
 import { termFeeds, termValues, weightedSum, weightFeed } from "./terms.ts";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { adamW, sgd } from "../optim/optimizer.ts";
 import type { Floats, Params } from "../tensor/params.ts";
 import { stream } from "../tensor/random.ts";
-import type { Example } from "./example.ts";
+import type { Example } from "../data/example.ts";
 import type { GradientEngine, StepGradients } from "./gradient-engine.ts";
 import { trainLocally, type LocalStep, type LocalTrainingOptions } from "./local-training.ts";
 

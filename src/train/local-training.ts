@@ -1,9 +1,9 @@
 import { clipByGlobalNorm } from "../optim/clip.ts";
-import type { LocalResult, LocalTerm } from "../optim/local.ts";
+import type { LocalResult, LocalTerm } from "../optim/local-rule.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { addScaled, scale, subtract, toFloat32, zipParams, type Params } from "../tensor/params.ts";
 import type { RandomStream } from "../tensor/random.ts";
-import type { TrainingItem } from "./example.ts";
+import type { TrainingItem } from "../data/example.ts";
 import type { GradientEngine } from "./gradient-engine.ts";
 import { addTallies, type Tally } from "./tally.ts";
 

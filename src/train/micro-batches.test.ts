@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Example } from "./example.ts";
+import type { Example } from "../data/example.ts";
 import { microBatches, padBatch, supervisedTokens } from "./micro-batches.ts";
 
 const example = (id: number, length: number): Example => ({

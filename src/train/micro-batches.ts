@@ -1,4 +1,4 @@
-import type { Example } from "./example.ts";
+import type { Example } from "../data/example.ts";
 import type { RuntimeTensor } from "./runtime.ts";
 
 /**

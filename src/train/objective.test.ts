@@ -4,7 +4,7 @@ import { backward } from "../graph/backward.ts";
 import { GraphBuilder } from "../graph/graph.ts";
 import { interpret } from "../graph/interpreter.ts";
 import type { NdArray } from "../graph/op-row.ts";
-import type { Example, PairExample, RatedExample, TrainingItem } from "./example.ts";
+import type { Example, PairExample, RatedExample, TrainingItem } from "../data/example.ts";
 import type { Objective, ObjectiveSettings } from "./objective.ts";
 import { OBJECTIVES, type ObjectiveName } from "./objective-registry.ts";
 import { scoresOf } from "./scorer.ts";

@@ -1,6 +1,6 @@
 import type { GraphBuilder, Value } from "../graph/graph.ts";
 import type { Params } from "../tensor/params.ts";
-import type { Example, PairExample, RatedExample, TrainingItem } from "./example.ts";
+import type { Example, PairExample, RatedExample, TrainingItem } from "../data/example.ts";
 import { supervisedTokens } from "./micro-batches.ts";
 import type { RuntimeTensor } from "./runtime.ts";
 import type { Score } from "./scorer.ts";

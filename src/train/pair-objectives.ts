@@ -1,6 +1,6 @@
 import type { GraphBuilder, Value } from "../graph/graph.ts";
 import { softplus } from "../graph/pointwise.ts";
-import type { Example, TrainingItem } from "./example.ts";
+import type { Example, TrainingItem } from "../data/example.ts";
 import { supervisedTokens } from "./micro-batches.ts";
 import { asPair, referenceOrThrow, requireAnswer, type Objective, type ObjectiveSettings } from "./objective.ts";
 import type { Score } from "./scorer.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Params } from "../tensor/params.ts";
-import type { Example, TrainingItem } from "./example.ts";
+import type { Example, TrainingItem } from "../data/example.ts";
 import { referenceOf } from "./reference.ts";
 
 const sequence = (id: string): Example => ({

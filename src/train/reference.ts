@@ -1,5 +1,5 @@
 import { zerosLike, type Params } from "../tensor/params.ts";
-import type { Example, TrainingItem } from "./example.ts";
+import type { Example, TrainingItem } from "../data/example.ts";
 import type { Scorer } from "./scorer.ts";
 
 /**

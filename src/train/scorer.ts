@@ -4,7 +4,7 @@ import { FEEDS, FETCHES, scoringGraph } from "../model/language-model.ts";
 import type { LoraShape } from "../model/lora.ts";
 import type { Weights } from "../model/weights.ts";
 import type { Params } from "../tensor/params.ts";
-import type { Example } from "./example.ts";
+import type { Example } from "../data/example.ts";
 import { microBatches, padBatch } from "./micro-batches.ts";
 import type { Runtime, RuntimeTensor } from "./runtime.ts";
 

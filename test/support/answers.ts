@@ -1,7 +1,7 @@
 import type { Params } from "../../src/tensor/params.ts";
 import { stream } from "../../src/tensor/random.ts";
-import type { Decoder } from "../../src/train/decoder.ts";
-import { generate, type GenerationOptions } from "../../src/train/generation.ts";
+import type { Decoder } from "../../src/decode/decoder.ts";
+import { generate, type GenerationOptions } from "../../src/decode/generation.ts";
 
 /** The tokens of every answer, greedy unless said otherwise. */
 export async function answersOf(

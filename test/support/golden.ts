@@ -8,7 +8,7 @@ import { parsePeftConfig } from "../../src/model/peft-config.ts";
 import type { Weights } from "../../src/model/weights.ts";
 import { decodeSafetensors } from "../../src/tensor/safetensors.ts";
 import type { Params } from "../../src/tensor/params.ts";
-import type { Example } from "../../src/train/example.ts";
+import type { Example } from "../../src/data/example.ts";
 
 export const GOLDEN_FAMILIES = ["llama", "llama-tied", "llama3-rope", "mistral", "qwen2", "qwen3"] as const;
 

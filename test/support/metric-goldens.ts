@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
-import type { TextBleuOptions } from "../../src/evaluation/bleu.ts";
-import type { Attempts } from "../../src/evaluation/pass-at-k.ts";
-import type { SnippetScore } from "../../src/evaluation/snippet-bleu.ts";
-import type { LengthedPreference } from "../../src/evaluation/win-rate.ts";
+import type { TextBleuOptions } from "../../src/evaluation/metrics/bleu.ts";
+import type { Attempts } from "../../src/evaluation/metrics/pass-at-k.ts";
+import type { SnippetScore } from "../../src/evaluation/metrics/snippet-bleu.ts";
+import type { LengthedPreference } from "../../src/evaluation/metrics/win-rate.ts";
 
 type Triple = [precision: number, recall: number, f1: number];
 type RougeRow = Record<"rouge1" | "rouge2" | "rougeL" | "rougeLsum", Triple>;

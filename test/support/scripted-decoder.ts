@@ -1,5 +1,5 @@
-import type { Decoder } from "../../src/train/decoder.ts";
-import { KeyValueCache } from "../../src/train/key-value-cache.ts";
+import type { Decoder } from "../../src/decode/decoder.ts";
+import { KeyValueCache } from "../../src/decode/key-value-cache.ts";
 
 export interface ScriptedDecoder extends Decoder {
   /** How many rows each call extended, in order. */

@@ -3,7 +3,7 @@ import path from "node:path";
 import { adapterShapes } from "../../src/model/adapter.ts";
 import { parseModelConfig } from "../../src/model/config.ts";
 import { expectedTensors } from "../../src/model/names.ts";
-import { saveAdapter } from "../../src/node/adapter-files.ts";
+import { saveAdapter } from "../../src/node/model/adapter-files.ts";
 import type { Tensor } from "../../src/tensor/params.ts";
 import { stream } from "../../src/tensor/random.ts";
 import { encodeSafetensors } from "../../src/tensor/safetensors.ts";

@@ -4,7 +4,7 @@ import { folderOf } from "../../../test/support/benchmark-data.ts";
 import { answered } from "../../../test/support/dialogue-benchmark.ts";
 import type { Message } from "../../data/messages.ts";
 import { summarise } from "../results.ts";
-import { lengthControlledWinRate } from "../win-rate.ts";
+import { lengthControlledWinRate } from "../metrics/win-rate.ts";
 import { alpacaEval, compared } from "./alpaca-eval.ts";
 
 const OPTIONS = { mode: "generation", shots: undefined, fidelity: "paper" } as const;

@@ -1,10 +1,10 @@
 import { stream } from "../../tensor/random.ts";
-import { comparisonPrompt, type ComparisonPrompt } from "../alpaca-prompt.ts";
+import { comparisonPrompt, type ComparisonPrompt } from "../judge/alpaca-prompt.ts";
 import { oneFile, textColumn } from "../benchmark-data.ts";
 import type { Benchmark, Question, Verdict } from "../benchmark.ts";
-import { onlyLocal } from "../dialogue-questions.ts";
-import { required } from "../judge-prompts.ts";
-import { lengthControlledWinRate, winRate } from "../win-rate.ts";
+import { onlyLocal } from "../judge/dialogue-questions.ts";
+import { required } from "../judge/judge-prompts.ts";
+import { lengthControlledWinRate, winRate } from "../metrics/win-rate.ts";
 
 interface ComparedQuestion extends Question {
   /** The reference model's output. */

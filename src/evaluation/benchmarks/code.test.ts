@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { DEFAULTS, folderOf, hubOf, jsonLines, said } from "../../../test/support/benchmark-data.ts";
-import { openCodeRunner } from "../../node/code-runner.ts";
+import { openCodeRunner } from "../../node/code/code-runner.ts";
 import type { GradingTools, Verdict } from "../benchmark.ts";
-import { beforeProse, fencedCode, unfencedCode } from "../generated-program.ts";
-import { conalaScore, concodeScore } from "../snippet-bleu.ts";
-import { snippetOf } from "../snippet-grade.ts";
+import { beforeProse, fencedCode, unfencedCode } from "../grading/generated-program.ts";
+import { conalaScore, concodeScore } from "../metrics/snippet-bleu.ts";
+import { snippetOf } from "../grading/snippet-grade.ts";
 import { conala } from "./conala.ts";
 import { concode } from "./concode.ts";
 import { humaneval } from "./humaneval.ts";

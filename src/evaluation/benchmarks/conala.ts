@@ -1,9 +1,9 @@
 import type { SourcedRow } from "../../data/row.ts";
 import { textColumn } from "../benchmark-data.ts";
 import { EXACT_MATCH, GREEDY, type Benchmark, type Question } from "../benchmark.ts";
-import { tokenizeSnippet } from "../snippet-bleu.ts";
-import { gradeSnippet, snippetBleu, snippetOf } from "../snippet-grade.ts";
-import { firstExamples, splitRows } from "../split-rows.ts";
+import { tokenizeSnippet } from "../metrics/snippet-bleu.ts";
+import { gradeSnippet, snippetBleu, snippetOf } from "../grading/snippet-grade.ts";
+import { firstExamples, splitRows } from "../grading/split-rows.ts";
 
 interface SnippetQuestion extends Question {
   readonly snippet: string;

@@ -2,9 +2,9 @@ import { isRow, type SourcedRow } from "../../data/row.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { contentsText, textColumn, type BenchmarkData } from "../benchmark-data.ts";
 import { EXACT_MATCH, GREEDY, type Benchmark, type Question } from "../benchmark.ts";
-import { splitWords } from "../python-text.ts";
-import { gradeSnippet, snippetBleu, snippetOf } from "../snippet-grade.ts";
-import { firstExamples } from "../split-rows.ts";
+import { splitWords } from "../grading/python-text.ts";
+import { gradeSnippet, snippetBleu, snippetOf } from "../grading/snippet-grade.ts";
+import { firstExamples } from "../grading/split-rows.ts";
 
 interface MemberQuestion extends Question {
   readonly code: string;

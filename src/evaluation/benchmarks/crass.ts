@@ -1,8 +1,8 @@
 import { oneFile, textColumn, type BenchmarkData } from "../benchmark-data.ts";
 import { ACCURACY, GREEDY, type Benchmark } from "../benchmark.ts";
-import { choiceText, gradeChoice, letter, letters, type ChoiceQuestion } from "../multiple-choice.ts";
+import { choiceText, gradeChoice, letter, letters, type ChoiceQuestion } from "../grading/multiple-choice.ts";
 import { PythonRandom } from "../../tensor/python-random.ts";
-import { splitRows } from "../split-rows.ts";
+import { splitRows } from "../grading/split-rows.ts";
 import { place, type SourcedRow } from "../../data/row.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 

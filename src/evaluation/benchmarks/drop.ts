@@ -2,7 +2,7 @@ import { isRow, place, type SourcedRow } from "../../data/row.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { objectColumn, oneFile, textColumn, type BenchmarkData } from "../benchmark-data.ts";
 import { GREEDY, type Benchmark, type Question } from "../benchmark.ts";
-import { dropMetric } from "../drop-metric.ts";
+import { dropMetric } from "../metrics/drop-metric.ts";
 
 interface Reading {
   readonly id: string;

@@ -9,8 +9,8 @@ import {
   type Opinion,
   type Opinions,
   type SentimentQuestion,
-} from "../sentiment.ts";
-import { splitRows } from "../split-rows.ts";
+} from "../grading/sentiment.ts";
+import { splitRows } from "../grading/split-rows.ts";
 import { place, type SourcedRow } from "../../data/row.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 

@@ -2,7 +2,14 @@ import { place, type SourcedRow } from "../../data/row.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { contentsText, textColumn, type BenchmarkData } from "../benchmark-data.ts";
 import { GREEDY, type Benchmark, type Question } from "../benchmark.ts";
-import { beforeProse, defines, fencedCode, gradePrograms, PASS_AT_K, unfencedCode } from "../generated-program.ts";
+import {
+  beforeProse,
+  defines,
+  fencedCode,
+  gradePrograms,
+  PASS_AT_K,
+  unfencedCode,
+} from "../grading/generated-program.ts";
 
 interface FunctionQuestion extends Question {
   /** Signature and docstring. */

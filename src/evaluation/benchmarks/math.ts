@@ -2,7 +2,7 @@ import { place, type SourcedRow } from "../../data/row.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { oneFile, textColumn, type BenchmarkData } from "../benchmark-data.ts";
 import { EXACT_MATCH, GREEDY, type Benchmark, type Question } from "../benchmark.ts";
-import { lastBoxed, sameMath } from "../math-answer.ts";
+import { lastBoxed, sameMath } from "../grading/math-answer.ts";
 
 interface Problem {
   readonly problem: string;

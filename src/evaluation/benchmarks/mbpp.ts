@@ -2,7 +2,7 @@ import { place, type SourcedRow } from "../../data/row.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { contentsText, listColumn, textColumn, type BenchmarkData } from "../benchmark-data.ts";
 import { GREEDY, type Benchmark, type Question } from "../benchmark.ts";
-import { defines, fencedCode, gradePrograms, PASS_AT_K, unfencedCode } from "../generated-program.ts";
+import { defines, fencedCode, gradePrograms, PASS_AT_K, unfencedCode } from "../grading/generated-program.ts";
 
 interface ProblemQuestion extends Question {
   readonly setup: string;

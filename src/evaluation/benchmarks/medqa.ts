@@ -1,8 +1,15 @@
 import { textColumn } from "../benchmark-data.ts";
 import { ACCURACY, type Benchmark } from "../benchmark.ts";
-import { optionsOf, rightOption } from "../choice-row.ts";
-import { choiceText, gradeChoice, letter, letters, LETTER_ANSWER, type ChoiceQuestion } from "../multiple-choice.ts";
-import { firstExamples, splitRows } from "../split-rows.ts";
+import { optionsOf, rightOption } from "../grading/choice-row.ts";
+import {
+  choiceText,
+  gradeChoice,
+  letter,
+  letters,
+  LETTER_ANSWER,
+  type ChoiceQuestion,
+} from "../grading/multiple-choice.ts";
+import { firstExamples, splitRows } from "../grading/split-rows.ts";
 import type { SourcedRow } from "../../data/row.ts";
 
 const HUB = "hf:GBaker/MedQA-USMLE-4-options?split=";

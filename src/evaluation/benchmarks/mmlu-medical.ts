@@ -1,5 +1,5 @@
 import { ACCURACY, type Benchmark } from "../benchmark.ts";
-import { gradeChoice, LETTER_ANSWER } from "../multiple-choice.ts";
+import { gradeChoice, LETTER_ANSWER } from "../grading/multiple-choice.ts";
 import { mmlu, MMLU_SOURCES, mmluQuestions, type MmluQuestion } from "./mmlu.ts";
 
 const SUBJECTS = new Set([

@@ -1,9 +1,16 @@
 import type { BenchmarkData } from "../benchmark-data.ts";
 import { textColumn } from "../benchmark-data.ts";
 import { ACCURACY, type Benchmark } from "../benchmark.ts";
-import { optionsOf, rightOption } from "../choice-row.ts";
-import { choiceText, gradeChoice, letter, letters, LETTER_ANSWER, type ChoiceQuestion } from "../multiple-choice.ts";
-import { firstExamples, splitRows } from "../split-rows.ts";
+import { optionsOf, rightOption } from "../grading/choice-row.ts";
+import {
+  choiceText,
+  gradeChoice,
+  letter,
+  letters,
+  LETTER_ANSWER,
+  type ChoiceQuestion,
+} from "../grading/multiple-choice.ts";
+import { firstExamples, splitRows } from "../grading/split-rows.ts";
 import { splitCells } from "../../data/csv.ts";
 import { place, type SourcedRow } from "../../data/row.ts";
 import { nearest } from "../../diagnostics/nearest.ts";

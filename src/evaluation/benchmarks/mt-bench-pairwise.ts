@@ -1,10 +1,10 @@
 import { UserError } from "../../diagnostics/user-error.ts";
 import type { Answer, Benchmark } from "../benchmark.ts";
-import { dialogueQuestions, type DialogueQuestion } from "../dialogue-questions.ts";
-import { judgeMessages, required, type JudgePrompt } from "../judge-prompts.ts";
-import { readPreference } from "../judge-verdict.ts";
+import { dialogueQuestions, type DialogueQuestion } from "../judge/dialogue-questions.ts";
+import { judgeMessages, required, type JudgePrompt } from "../judge/judge-prompts.ts";
+import { readPreference } from "../judge/judge-verdict.ts";
 import type { Judge } from "../judge.ts";
-import { turnMean, turnParts } from "../turn-mean.ts";
+import { turnMean, turnParts } from "../metrics/turn-mean.ts";
 import { MT_BENCH_SOURCES, mtBench } from "./mt-bench.ts";
 
 /** MT-Bench, each answer compared with a rival's, in both orders. Its questions are those of `mt-bench`. */

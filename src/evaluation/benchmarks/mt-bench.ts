@@ -1,8 +1,8 @@
 import type { Benchmark } from "../benchmark.ts";
-import { dialogueQuestions, type DialogueQuestion } from "../dialogue-questions.ts";
-import { judgeMessages, required } from "../judge-prompts.ts";
-import { readRating } from "../judge-verdict.ts";
-import { turnMean, turnParts } from "../turn-mean.ts";
+import { dialogueQuestions, type DialogueQuestion } from "../judge/dialogue-questions.ts";
+import { judgeMessages, required } from "../judge/judge-prompts.ts";
+import { readRating } from "../judge/judge-verdict.ts";
+import { turnMean, turnParts } from "../metrics/turn-mean.ts";
 
 export const MT_BENCH_SOURCES: readonly string[] = [
   "Zheng et al. 2023, Judging LLM-as-a-Judge with MT-Bench and Chatbot Arena, arXiv 2306.05685",

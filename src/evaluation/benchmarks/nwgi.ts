@@ -1,7 +1,13 @@
 import { textColumn } from "../benchmark-data.ts";
 import type { Benchmark } from "../benchmark.ts";
-import { sentimentBenchmark, sentimentOf, type Opinion, type Sentiment, type SentimentQuestion } from "../sentiment.ts";
-import { splitRows } from "../split-rows.ts";
+import {
+  sentimentBenchmark,
+  sentimentOf,
+  type Opinion,
+  type Sentiment,
+  type SentimentQuestion,
+} from "../grading/sentiment.ts";
+import { splitRows } from "../grading/split-rows.ts";
 import type { SourcedRow } from "../../data/row.ts";
 
 const HUB = "hf:oliverwang15/news_with_gpt_instructions?split=";

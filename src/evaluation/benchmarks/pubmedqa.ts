@@ -1,8 +1,8 @@
 import { listColumn, namedRecords, objectColumn, textColumn, type BenchmarkData } from "../benchmark-data.ts";
 import { ACCURACY, GREEDY, type Benchmark, type Question } from "../benchmark.ts";
-import { likeliestLabel, MACRO_F1, saidLabel } from "../labels.ts";
+import { likeliestLabel, MACRO_F1, saidLabel } from "../grading/labels.ts";
 import { PythonRandom } from "../../tensor/python-random.ts";
-import { firstExamples, splitRows } from "../split-rows.ts";
+import { firstExamples, splitRows } from "../grading/split-rows.ts";
 import { isRow, place, type SourcedRow } from "../../data/row.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 

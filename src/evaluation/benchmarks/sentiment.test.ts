@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { DEFAULTS, folderOf, hubOf, jsonLines, said, TOOLS } from "../../../test/support/benchmark-data.ts";
 import { benchmarkData } from "../benchmark-data.ts";
 import type { Benchmark, Verdict } from "../benchmark.ts";
-import type { SentimentQuestion } from "../sentiment.ts";
+import type { SentimentQuestion } from "../grading/sentiment.ts";
 import { fiqa } from "./fiqa.ts";
 import { fpb } from "./fpb.ts";
 import { nwgi } from "./nwgi.ts";

@@ -2,9 +2,9 @@ import { place } from "../../data/row.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { listColumn, preferredFile, textColumn } from "../benchmark-data.ts";
 import type { Benchmark, Question } from "../benchmark.ts";
-import { onlyLocal } from "../dialogue-questions.ts";
-import { judgeMessages, judgePrompts, required, type JudgePrompt } from "../judge-prompts.ts";
-import { readRating } from "../judge-verdict.ts";
+import { onlyLocal } from "../judge/dialogue-questions.ts";
+import { judgeMessages, judgePrompts, required, type JudgePrompt } from "../judge/judge-prompts.ts";
+import { readRating } from "../judge/judge-verdict.ts";
 
 interface RatedQuestion extends Question {
   readonly prompt: JudgePrompt;

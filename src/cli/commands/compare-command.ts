@@ -1,0 +1,175 @@
+import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import { nearest } from "../../diagnostics/nearest.ts";
+import { UserError } from "../../diagnostics/user-error.ts";
+import { errorCode, storageReason, writeAtomically } from "../../node/store/durable-file.ts";
+import { type FoundRuns, readStoredRuns } from "../../node/store/stored-runs.ts";
+import { chartsOf } from "../../study/charts.ts";
+import { type Comparison, compareRuns, defaultMetric } from "../../study/comparison.ts";
+import { comparisonCsv, scoresCsv } from "../../study/csv.ts";
+import type { StoredRun } from "../../study/stored-run.ts";
+import { type CommandContext, DEFAULT_COLUMNS } from "./command-context.ts";
+import { comparisonTables, formatValue } from "../tables/comparison-tables.ts";
+import { metricName } from "../views/quantities.ts";
+import { tablesLines, tablesMarkdown, tableWidth } from "../tables/tables-text.ts";
+import type { Tables } from "../tables/tables.ts";
+import { oneLine, textWidth } from "../views/text-width.ts";
+
+export interface CompareFlags {
+  readonly by?: readonly string[];
+  readonly names?: boolean;
+  readonly metric?: string;
+  /** `true` for the flag without a metric: the one that is charted. */
+  readonly matrix?: string | true;
+  readonly out?: string;
+}
+
+export async function compareCommand(
+  folders: readonly string[],
+  flags: CompareFlags,
+  context: CommandContext,
+): Promise<void> {
+  await showComparison(readStoredRuns(folders), flags, context);
+}
+
+export interface ShowOptions {
+  /** What an error calls `metric` and `matrix`. */
+  readonly called?: (key: "metric" | "matrix") => string;
+  /** Whether something was written before, so that on a terminal a blank line goes between. */
+  readonly after?: boolean;
+}
+
+/** Writes the comparison of runs to stdout and, with `out`, as files. */
+export async function showComparison(
+  { runs, warnings: readWarnings }: FoundRuns,
+  flags: CompareFlags,
+  { stdout, stderr }: CommandContext,
+  { called = (key) => `--${key}`, after = false }: ShowOptions = {},
+): Promise<void> {
+  const { metric, matrix, out } = flags;
+  const comparison = compareRuns(runs, labels(flags));
+  if (metric !== undefined) checkMetric(metric, called("metric"), comparison);
+  if (typeof matrix === "string") checkMatrix(matrix, called("matrix"), comparison);
+  const charted = metric ?? defaultMetric(comparison);
+  const crossed = matrix === undefined ? [] : [matrix === true ? charted : matrix];
+  const shown: Shown = { charted, crossed };
+  const warnings = [...readWarnings, ...comparison.warnings].map(oneLine);
+  const columns = stdout.columns();
+  const { tables } = fitting(runs, flags, shown, columns ?? MOST_COLUMNS);
+  if (after && stderr.columns() !== undefined) stderr.write("\n");
+  for (const warning of warnings) stderr.write(`${stderr.style("yellow", "warning:")} ${warning}\n`);
+  const lines = tablesLines(tables, { style: stdout.style, columns: columns ?? DEFAULT_COLUMNS });
+  stdout.write(`${lines.join("\n")}\n`);
+  if (out === undefined) return;
+  const files = filesOf(runs, flags, shown, warnings);
+  await writeFiles(out, files);
+  stderr.write(`wrote ${[...files.keys()].join(", ")} in ${out}\n`);
+}
+
+interface Shown {
+  readonly charted: string;
+  /** Metrics with a matrix. */
+  readonly crossed: readonly string[];
+}
+
+/** Columns of text that tables may take where there is no terminal to ask, and in files. */
+const MOST_COLUMNS = 100;
+
+function labels({ by, names }: CompareFlags) {
+  return { ...(by && { by }), ...(names && { names }) };
+}
+
+/** Tables with the settings that differ or, where these take too much room, with the names of folders in their place. */
+function fitting(
+  runs: readonly StoredRun[],
+  flags: CompareFlags,
+  { charted, crossed }: Shown,
+  columns: number,
+): { readonly comparison: Comparison; readonly tables: Tables } {
+  const made = (options: CompareFlags, notes: readonly string[] = []) => {
+    const comparison = chartedFirst(compareRuns(runs, labels(options)), charted);
+    return { comparison, tables: comparisonTables(comparison, { matrix: crossed, notes }) };
+  };
+  const all = made(flags);
+  // A matrix is as wide as there are sets, whatever rows are called.
+  const plain = all.tables.tables.slice(0, all.tables.tables.length - crossed.length);
+  const widest = Math.max(...plain.map(tableWidth));
+  if (flags.names === true || widest <= columns || settingsWidth(all.comparison) <= columns / 3) return all;
+  const more = flags.by === undefined ? "--by KEY puts the setting KEY beside them" : "those of --by stand beside them";
+  const differing = all.comparison.columns.filter((_, i) => i >= (flags.by?.length ?? 0)).join(", ");
+  return made({ ...flags, names: true }, [
+    `Rows are called by their folders, as the settings that differ do not fit in ${columns} columns (${differing}): ${more}.`,
+  ]);
+}
+
+/** Columns the settings that tell rows apart take on a terminal. */
+function settingsWidth({ columns, groups }: Comparison): number {
+  const width = (i: number): number => Math.max(...groups.map(({ cells }) => textWidth(cells[i]!)));
+  return columns.reduce((sum, header, i) => sum + Math.max(textWidth(header), width(i)) + 2, 0);
+}
+
+function chartedFirst(comparison: Comparison, charted: string): Comparison {
+  const { metrics } = comparison;
+  return { ...comparison, metrics: [charted, ...metrics.filter((each) => each !== charted)].slice(0, metrics.length) };
+}
+
+function checkMatrix(matrix: string, called: string, comparison: Comparison): void {
+  if (comparison.metrics.includes(matrix) || !existsSync(matrix)) {
+    checkMetric(matrix, called, comparison);
+    return;
+  }
+  throw new UserError("config", `${called} ${matrix}: that is a folder, expected a metric or nothing`, {
+    hint: "Put --matrix last, or name the metric: --matrix=loss.",
+  });
+}
+
+function checkMetric(metric: string, called: string, { metrics }: Comparison): void {
+  if (metrics.includes(metric)) return;
+  const near = nearest(metric, metrics);
+  throw new UserError("config", `${called} ${metric}: no run measured it`, {
+    hint:
+      near !== undefined
+        ? `Did you mean '${near}'?`
+        : metrics.length === 0
+          ? "These runs have no held-out scores: see data.heldOut and data.heldOutRecords."
+          : `What there is: ${metrics.join(", ")}.`,
+  });
+}
+
+function filesOf(
+  runs: readonly StoredRun[],
+  flags: CompareFlags,
+  shown: Shown,
+  warnings: readonly string[],
+): Map<string, string> {
+  const { comparison, tables } = fitting(runs, flags, shown, MOST_COLUMNS);
+  // A sheet has room.
+  const whole = fitting(runs, flags, shown, Infinity).comparison;
+  const metric = shown.charted;
+  const format = (value: number): string => formatValue(metric, value);
+  const percent = format(1).endsWith("%");
+  const charts = chartsOf(comparison, { metric, name: metricName(metric), percent, format }).map((chart) => ({
+    ...chart,
+    file: `${chart.name}.svg`,
+  }));
+  return new Map([
+    ["comparison.md", tablesMarkdown(tables, { heading: "Comparison", warnings, charts })],
+    ["comparison.csv", comparisonCsv(whole)],
+    ["scores.csv", scoresCsv(whole)],
+    ...charts.map(({ file, svg }) => [file, svg] as const),
+  ]);
+}
+
+async function writeFiles(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+    for (const [name, content] of files) await writeAtomically(path.join(folder, name), content);
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    throw new UserError("storage", `the comparison cannot be written to ${folder}: ${storageReason(error)}`, {
+      hint: "Choose another folder with --out.",
+      cause: error,
+    });
+  }
+}

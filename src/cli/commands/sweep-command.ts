@@ -1,0 +1,168 @@
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { nearest } from "../../diagnostics/nearest.ts";
+import { UserError } from "../../diagnostics/user-error.ts";
+import { readStoredRun, isRunFolder } from "../../node/store/stored-runs.ts";
+import { readSweepFile, stateOf, type SweepFile, type SweepState } from "../../node/sweep-file.ts";
+import type { StoredRun } from "../../study/stored-run.ts";
+import type { SweepRun } from "../../study/sweep.ts";
+import type { CommandContext } from "./command-context.ts";
+import { showComparison } from "./compare-command.ts";
+import { describeFailure } from "../failure.ts";
+import { counted, formatDuration } from "../views/quantities.ts";
+import { defaultRunFolder, trainIn } from "./run-command.ts";
+import { tableLines } from "../tables/table.ts";
+import { oneLine } from "../views/text-width.ts";
+
+export interface SweepFlags {
+  readonly out?: string;
+  readonly only?: readonly string[];
+  readonly list?: boolean;
+  readonly threads?: number;
+}
+
+/** A run of a sweep and where it is. */
+interface Placed {
+  readonly run: SweepRun;
+  readonly folder: string;
+}
+
+export async function sweepCommand(file: string, flags: SweepFlags, context: CommandContext): Promise<void> {
+  const settings = flags.threads === undefined ? {} : { "runtime.threads": flags.threads };
+  const sweep = readSweepFile(file, settings);
+  const out = flags.out ?? defaultRunFolder(file);
+  const all = sweep.runs.map((run): Placed => ({ run, folder: path.join(out, run.folder) }));
+  const chosen = chosenRuns(all, flags.only);
+  if (flags.list) {
+    context.stdout.write(`${listLines(chosen).join("\n")}\n`);
+    return;
+  }
+  const failures = await runAll(chosen, sweep, context);
+  await compareAll(all, { file, out: path.join(out, "comparison") }, sweep, context);
+  refuseFailures(failures, chosen.length);
+}
+
+function chosenRuns(all: readonly Placed[], only: readonly string[] | undefined): readonly Placed[] {
+  if (only === undefined) return all;
+  const names = [...new Set(all.map(({ run }) => run.name))];
+  for (const name of only) {
+    if (names.includes(name)) continue;
+    const near = nearest(name, names);
+    throw new UserError("config", `--only ${name}: the sweep has no run of this name`, {
+      hint: near === undefined ? `It has ${names.join(", ")}.` : `Did you mean '${near}'?`,
+    });
+  }
+  return all.filter(({ run }) => only.includes(run.name));
+}
+
+function listLines(runs: readonly Placed[]): string[] {
+  const rows = runs.map(({ run, folder }) => [
+    run.name,
+    String(run.seed),
+    stateText(stateOf(run, folder)),
+    oneLine(folder),
+  ]);
+  return tableLines([{ header: "run" }, { header: "seed" }, { header: "state" }, { header: "run folder" }], rows);
+}
+
+function stateText(state: SweepState): string {
+  switch (state.state) {
+    case "finished":
+      return `finished, ${formatDuration(state.seconds)}`;
+    case "begun":
+      return `round ${state.round}${state.rounds === undefined ? "" : ` of ${state.rounds}`}`;
+    case "new":
+      return "to do";
+    default:
+      return oneLine(`cannot go on: ${state.reason}`);
+  }
+}
+
+interface Failure extends Placed {
+  readonly error: unknown;
+}
+
+/** One after another; a run that fails does not keep the others from running, an interruption does. */
+async function runAll(chosen: readonly Placed[], { baseDir }: SweepFile, context: CommandContext): Promise<Failure[]> {
+  const { stderr } = context;
+  const failures: Failure[] = [];
+  const finished: { readonly name: string; readonly seconds: number }[] = [];
+  const left = chosen.filter(({ run, folder }) => {
+    const state = stateOf(run, folder);
+    if (state.state === "finished") finished.push({ name: run.name, seconds: state.seconds });
+    return state.state !== "finished";
+  });
+  if (finished.length > 0) stderr.write(`${finished.length} of ${counted(chosen.length, "run")} finished before\n`);
+  for (const [i, { run, folder }] of left.entries()) {
+    const seconds = secondsLeft(left.slice(i), finished);
+    const time = seconds === undefined ? "" : `, about ${formatDuration(seconds)} left`;
+    const place = chosen.findIndex((each) => each.folder === folder) + 1;
+    stderr.write(`${stderr.style("bold", `run ${place} of ${chosen.length}: ${oneLine(run.folder)}`)}${time}\n`);
+    const started = performance.now();
+    try {
+      await trainIn(run.config, { baseDir, folder }, context);
+      finished.push({ name: run.name, seconds: (performance.now() - started) / 1000 });
+    } catch (error) {
+      if (isInterruption(error)) throw error;
+      failures.push({ run, folder, error });
+      stderr.write(`${describeFailure(error, { style: stderr.style, debug: false }).lines.join("\n")}\n`);
+    }
+  }
+  return failures;
+}
+
+function isInterruption(error: unknown): boolean {
+  return error instanceof UserError
+    ? error.kind === "interrupted"
+    : (error as Error | undefined)?.name === "AbortError";
+}
+
+/** By what runs of the same name took or, where there is none yet, runs of any name. */
+function secondsLeft(
+  left: readonly Placed[],
+  finished: readonly { readonly name: string; readonly seconds: number }[],
+): number | undefined {
+  if (finished.length === 0) return undefined;
+  const mean = (of: typeof finished): number => of.reduce((sum, { seconds }) => sum + seconds, 0) / of.length;
+  return left.reduce((sum, { run }) => {
+    const alike = finished.filter(({ name }) => name === run.name);
+    return sum + mean(alike.length > 0 ? alike : finished);
+  }, 0);
+}
+
+async function compareAll(
+  all: readonly Placed[],
+  { file, out }: { readonly file: string; readonly out: string },
+  { compare }: SweepFile,
+  context: CommandContext,
+): Promise<void> {
+  const runs: StoredRun[] = [];
+  const warnings: string[] = [];
+  for (const { run, folder } of all) {
+    if (!isRunFolder(folder)) {
+      warnings.push(`${folder} ${existsSync(folder) ? "is no run folder" : "is not there"}: ${run.folder} is left out`);
+      continue;
+    }
+    try {
+      runs.push(readStoredRun(folder));
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      warnings.push(`${error.message}; the run is left out`);
+    }
+  }
+  if (runs.length === 0) return;
+  const called = (key: string): string => `${file}: compare.${key}`;
+  await showComparison({ runs, warnings }, { ...compare, out }, context, { called, after: true });
+}
+
+/** Ends the command as its first failure would have ended `run`. */
+function refuseFailures(failures: readonly Failure[], runs: number): void {
+  const [first] = failures;
+  if (first === undefined) return;
+  if (!(first.error instanceof UserError)) throw first.error;
+  const names = failures.map(({ run }) => run.folder).join(", ");
+  throw new UserError(first.error.kind, `${failures.length} of ${counted(runs, "run")} failed: ${names}`, {
+    hint: "What was wrong is said above. The same command tries these again and leaves the finished ones alone.",
+    cause: first.error,
+  });
+}

@@ -1,0 +1,188 @@
+import { COMMON_SET } from "../../experiment/client-records.ts";
+import { LOSS } from "../../settings/metric-names.ts";
+import { type Comparison, type Group, metricFacts } from "../../study/comparison.ts";
+import { costOf, type Figure, figure, type Stage, type View, VIEWS } from "../../study/figures.ts";
+import { matrixOf } from "../../study/matrix.ts";
+import {
+  formatBytes,
+  formatChange,
+  formatDuration,
+  formatLoss,
+  formatMetric,
+  metricName,
+} from "../views/quantities.ts";
+import type { Cell, Table, Tables } from "./tables.ts";
+import { oneLine } from "../views/text-width.ts";
+
+export interface TableOptions {
+  /** Metrics to show every adapter's value of, on every set. */
+  readonly matrix: readonly string[];
+  /** What else is to be said under the tables. */
+  readonly notes?: readonly string[];
+}
+
+const VIEW_HEADERS: Readonly<Record<View, string>> = {
+  common: "common set",
+  own: "own sets, mean",
+  worst: "worst client",
+};
+
+export function comparisonTables(comparison: Comparison, options: TableOptions): Tables {
+  const matrices = options.matrix.map((metric) => matrixTable(comparison, metric));
+  const tables = [
+    ...comparison.metrics.map((metric) => metricTable(comparison, metric)),
+    costTable(comparison),
+    ...matrices,
+  ];
+  return { tables, notes: [...notesOf(comparison, matrices), ...comparison.legend, ...(options.notes ?? [])] };
+}
+
+function metricTitle(comparison: Comparison, metric: string): string {
+  const facts = metricFacts(comparison, metric);
+  return `held-out ${metricName(metric)}${facts === "" ? "" : ` (${facts})`}`;
+}
+
+export function formatValue(metric: string, value: number): string {
+  return metric === LOSS ? formatLoss(value) : formatMetric(metric, value);
+}
+
+interface Line {
+  readonly group: Group;
+  readonly stage: Stage;
+}
+
+function linesOf({ bases, groups }: Comparison): Line[] {
+  return [
+    ...bases.map((group): Line => ({ group, stage: "base" })),
+    ...groups.map((group): Line => ({ group, stage: "final" })),
+  ];
+}
+
+function metricTable(comparison: Comparison, metric: string): Table {
+  const lines = linesOf(comparison);
+  const views = VIEWS.filter((view) =>
+    lines.some(({ group, stage }) => figure(group, metric, view, stage) !== undefined),
+  );
+  const withChange = (view: View): boolean => metric === LOSS && view !== "worst" && comparison.bases.length > 0;
+  return {
+    title: metricTitle(comparison, metric),
+    columns: [
+      ...labelColumns(comparison),
+      ...views.flatMap((view) => [
+        { header: VIEW_HEADERS[view], right: false },
+        ...(withChange(view) ? [{ header: "change", right: true }] : []),
+      ]),
+    ],
+    rows: lines.map(({ group, stage }) => [
+      ...labelCells(group, stage),
+      ...views.flatMap((view) => {
+        const found = figure(group, metric, view, stage);
+        const change = found?.change;
+        return [
+          figureCell(found, metric, stage),
+          ...(withChange(view) ? [{ text: change === undefined ? "" : formatChange(1, 1 + change) }] : []),
+        ];
+      }),
+    ]),
+  };
+}
+
+function costTable(comparison: Comparison): Table {
+  return {
+    title: "cost (mean over runs)",
+    columns: [...labelColumns(comparison), ...["training", "up", "down"].map((header) => ({ header, right: true }))],
+    rows: comparison.groups.map((group) => {
+      const cost = costOf(group);
+      const texts =
+        cost === undefined
+          ? ["–", "–", "–"]
+          : [formatDuration(cost.seconds.mean), formatBytes(cost.bytesUp.mean), formatBytes(cost.bytesDown.mean)];
+      return [...labelCells(group, "final"), ...texts.map((text) => ({ text }))];
+    }),
+  };
+}
+
+function matrixTable(comparison: Comparison, metric: string): Table {
+  const { sets, rows, best } = matrixOf(comparison, metric);
+  return {
+    title: `${metricTitle(comparison, metric)}: every adapter on every set`,
+    columns: [{ header: "adapter", right: false }, ...sets.map((set) => ({ header: oneLine(set), right: true }))],
+    rows: rows.map(({ adapter, values }, row) => [
+      { text: oneLine(adapter) },
+      ...values.map((value, column) => ({
+        text: value === undefined ? "" : formatValue(metric, value),
+        best: best[column] === row && rows.filter(({ base }) => !base).length > 1,
+      })),
+    ]),
+  };
+}
+
+function labelColumns({ columns }: Comparison) {
+  return [...columns.map((header) => ({ header, right: false })), { header: "runs", right: true }];
+}
+
+function labelCells({ cells, runs, state }: Group, stage: Stage): Cell[] {
+  const [first = "", ...rest] = cells.map(oneLine);
+  const marked = state === undefined ? first : `${first} (${state})`;
+  return [marked, ...rest, stage === "base" ? "" : String(runs.length)].map((text) => ({ text }));
+}
+
+function figureCell(found: Figure | undefined, metric: string, stage: Stage): Cell {
+  if (found === undefined) return { text: "–" };
+  const { mean, sd, min, max, clients } = found;
+  const deviation = sd === undefined || (stage === "base" && max === min) ? "" : ` ± ${formatValue(metric, sd)}`;
+  const names = clients.length === 0 ? "" : ` ${clients.map(oneLine).join(", ")}`;
+  return {
+    text: `${formatValue(metric, mean)}${deviation}${names}`,
+    ...(max > min && { range: `${formatValue(metric, min)}–${formatValue(metric, max)}` }),
+  };
+}
+
+/** How long runs that stopped early were, and which round was best where one was kept: the tables have the last. */
+function bestNotes({ groups }: Comparison): string[] {
+  return groups.flatMap(({ label, runs }) => {
+    const parts = runs.flatMap(({ seed, stoppedEarly, rounds, best }) => {
+      const stopped = stoppedEarly ? [`stopped after round ${rounds.at(-1)?.round ?? 0}`] : [];
+      const kept =
+        best === undefined
+          ? []
+          : [`best round ${best.round} (${oneLine(metricName(best.metric))} ${formatValue(best.metric, best.value)})`];
+      const facts = [...stopped, ...kept];
+      return facts.length === 0 ? [] : [`${runs.length > 1 ? `seed ${seed} ` : ""}${facts.join(", ")}`];
+    });
+    return parts.length === 0 ? [] : [`${oneLine(label)}: ${parts.join("; ")}.`];
+  });
+}
+
+function notesOf(comparison: Comparison, matrices: readonly Table[]): string[] {
+  const { groups, metrics, sets } = comparison;
+  const several = groups.some(({ runs }) => runs.length > 1);
+  const lost = groups.flatMap(({ runs }) => runs.filter(({ measured }) => !measured));
+  const personal = groups.filter((group) => group.personal);
+  const inCommon = personal.some((group) => metrics.some((metric) => figure(group, metric, "common", "final")));
+  const best = matrices.some(({ rows }) => rows.some((row) => row.some((cell) => cell.best)));
+  return [
+    ...(metrics.length === 0 && lost.length === 0
+      ? ["No held-out scores: see data.heldOut and data.heldOutRecords."]
+      : []),
+    ...(lost.length > 0
+      ? [
+          `metrics.json is missing in ${lost.map(({ folder }) => folder).join(", ")}: the run was stopped before it measured anything, or the file is lost. A run that is started again writes it.`,
+        ]
+      : []),
+    ...(several ? ["±: sample standard deviation over seeds; beside it, lowest–highest."] : []),
+    ...(sets.some((set) => set !== COMMON_SET)
+      ? ["own sets, mean: over the clients' own held-out sets, each client weighing the same."]
+      : []),
+    ...(metrics.includes(LOSS) ? ["change: against the base (no adapter), run by run."] : []),
+    ...(personal.length > 0
+      ? [
+          `${personal.map(({ label }) => oneLine(label)).join("; ")}: each client's own adapter${inCommon ? "; common set: their mean, and lowest–highest of them" : ""}.`,
+        ]
+      : []),
+    ...bestNotes(comparison),
+    ...(matrices.length > 0
+      ? [`every adapter on every set: means over seeds${best ? "; the best of each set is marked" : ""}.`]
+      : []),
+  ];
+}

@@ -1,0 +1,131 @@
+import type { Interval } from "../../evaluation/metrics/bootstrap.ts";
+import type { Benchmark, Metric } from "../../evaluation/benchmark.ts";
+import { CODE_LIMITS, type CodeLimit } from "../../evaluation/code-runner.ts";
+import { BENCHMARKS } from "../../evaluation/registry.ts";
+import type { BenchmarkResult, StoredResult } from "../../evaluation/results.ts";
+import { counted, formatCount } from "../views/quantities.ts";
+import type { Cell, Table, Tables } from "./tables.ts";
+
+/** A value of a metric as people read it. */
+export function metricText({ unit }: Metric, value: number): string {
+  return unit === "share" ? `${(100 * value).toFixed(1)}%` : unit === "percent" ? value.toFixed(1) : value.toFixed(2);
+}
+
+/** `41.2% (35.0–47.1)` */
+export function estimateText(metric: Metric, { value, low, high }: Interval): string {
+  const bare = (bound: number): string => metricText(metric, bound).replace("%", "");
+  return `${metricText(metric, value)} (${bare(low)}–${bare(high)})`;
+}
+
+/** Results with their intervals: a row a benchmark and metric, a column a model; then what each group came to. */
+export function evaluationTables(results: readonly StoredResult[], { groups }: { readonly groups: boolean }): Tables {
+  const models = [...new Set(results.map(({ model }) => model))].sort(baseFirst);
+  const names = [...new Set(results.map(({ benchmark }) => benchmark))];
+  const found = (benchmark: string, model: string): BenchmarkResult | undefined =>
+    results.find((each) => each.benchmark === benchmark && each.model === model)?.result;
+  const columns = [
+    { header: "benchmark", right: false },
+    { header: "metric", right: false },
+    { header: "questions", right: true },
+    ...models.map((header) => ({ header, right: true })),
+  ];
+  const rows = names.flatMap((name) => {
+    const benchmark = BENCHMARKS[name]!;
+    return benchmark.metrics.flatMap((metric, i): Cell[][] => {
+      const estimates = models.map((model) => found(name, model)?.metrics[metric.name]);
+      // A benchmark is shown by its headline even where no question counted.
+      if (i > 0 && estimates.every((estimate) => estimate === undefined)) return [];
+      const values = estimates.flatMap((estimate) => estimate?.value ?? []);
+      // Where all are equal, none is the best.
+      const best = new Set(values).size > 1 ? Math.max(...values) : undefined;
+      const counts = [...new Set(estimates.flatMap((estimate) => estimate?.n ?? []))];
+      return [
+        [
+          { text: i === 0 ? benchmark.title : "" },
+          { text: metric.title },
+          { text: counts.map(formatCount).join(" / ") },
+          ...estimates.map((estimate) => cellOf(metric, estimate, best !== undefined && estimate?.value === best)),
+        ],
+      ];
+    });
+  });
+  const tables: Table[] = [{ title: "benchmarks (95 % bootstrap intervals)", columns, rows }];
+  if (groups) {
+    for (const name of names) {
+      const table = groupTable(BENCHMARKS[name]!, models, (model) => found(name, model));
+      if (table !== undefined) tables.push(table);
+    }
+  }
+  return { tables, notes: [...notesOf(results), ...executionNotes(results)] };
+}
+
+function cellOf(metric: Metric, estimate: Interval | undefined, best: boolean): Cell {
+  return estimate === undefined ? { text: "–" } : { text: estimateText(metric, estimate), best };
+}
+
+function groupTable(
+  benchmark: Benchmark,
+  models: readonly string[],
+  resultOf: (model: string) => BenchmarkResult | undefined,
+): Table | undefined {
+  const metric = benchmark.metrics[0]!;
+  const results = models.map(resultOf);
+  const names = [...new Set(results.flatMap((result) => Object.keys(result?.groups ?? {})))].sort();
+  if (names.length < 2) return undefined;
+  return {
+    title: `${benchmark.title}: ${metric.title} by group`,
+    columns: [
+      { header: "group", right: false },
+      { header: "questions", right: true },
+      ...models.map((header) => ({ header, right: true })),
+    ],
+    rows: names.map((name) => [
+      { text: name },
+      { text: formatCount(Math.max(...results.map((result) => result?.groups[name]?.questions ?? 0))) },
+      ...results.map((result) => {
+        const value = result?.groups[name]?.metrics[metric.name];
+        return { text: value === undefined ? "–" : metricText(metric, value) };
+      }),
+    ]),
+  };
+}
+
+/** What a reader must know before believing a number. */
+function notesOf(results: readonly StoredResult[]): string[] {
+  return results.flatMap(({ benchmark, model, result }) => {
+    const { questions, unparsed, notCounted, cutOff, fewerShots } = result;
+    const said = [
+      unparsed > 0 ? `nothing could be read out of ${unparsed} answers (they count as wrong)` : "",
+      notCounted > 0 ? `${notCounted} questions without a verdict that counts are left out` : "",
+      cutOff > 0 ? `${cutOff} answers reached the longest length allowed` : "",
+      fewerShots > 0 ? `${fewerShots} questions were asked with fewer worked examples for want of room` : "",
+    ].filter(Boolean);
+    if (said.length === 0) return [];
+    return [`${BENCHMARKS[benchmark]!.title}, ${model}, of ${counted(questions, "question")}: ${said.join("; ")}.`];
+  });
+}
+
+/** What ran the programs of a benchmark, and from what they were kept, once where all say the same. */
+function executionNotes(results: readonly StoredResult[]): string[] {
+  const notes = results.flatMap(({ benchmark, execution }) => {
+    if (execution === undefined) return [];
+    const limits = Object.entries(execution.limits).map(([name, { held, why }]) => ({
+      held,
+      text: `${CODE_LIMITS[name as CodeLimit]}${why === undefined ? "" : ` (${why})`}`,
+    }));
+    const list = (held: boolean): string =>
+      limits
+        .filter((limit) => limit.held === held)
+        .map(({ text }) => text)
+        .join("; ") || "none";
+    return [
+      `${BENCHMARKS[benchmark]!.title} ran programs in ${execution.interpreter}. Limits that held when tried: ${list(true)}. Not held: ${list(false)}.`,
+    ];
+  });
+  return [...new Set(notes)];
+}
+
+/** The base is what the others are compared with. */
+function baseFirst(a: string, b: string): number {
+  return Number(b === "base") - Number(a === "base") || (a < b ? -1 : 1);
+}

@@ -1,0 +1,124 @@
+import type { Interval } from "../../evaluation/metrics/bootstrap.ts";
+import type { CanarySummary } from "../../memorisation/canary-scores.ts";
+import type { Memorisation, RecordsSummary } from "../../memorisation/memorisation.ts";
+import type { Cell, Table, Tables } from "./tables.ts";
+import { counted, formatCount } from "../views/quantities.ts";
+import { clip, oneLine } from "../views/text-width.ts";
+
+/** Clients that are listed one by one on a terminal; with more, only all together. */
+const MOST_CLIENTS = 8;
+const MISSING: Cell = { text: "–" };
+
+/** What was found, a table for canaries' exposure, one for their extraction, one for records. */
+export function memorisationTables(
+  found: Memorisation,
+  { everyClient = false }: { readonly everyClient?: boolean } = {},
+): Tables {
+  const { canaries, records, options, adapters } = found;
+  const clients = new Set(records.map(({ client }) => client));
+  const listed = <T extends { readonly client: string | null }>(rows: readonly T[]): readonly T[] =>
+    everyClient || clients.size <= MOST_CLIENTS + 1 ? rows : rows.filter(({ client }) => client === null);
+  const few =
+    clients.size > MOST_CLIENTS + 1 && !everyClient ? ["Each client's own numbers are in memorisation.md."] : [];
+  return {
+    tables: [...canaryTables(listed(canaries), found), recordsTable(listed(records))],
+    notes: [
+      ...adapters.map(({ name, what }) => `${name}: ${what}.`),
+      ...(canaries.length === 0 ? ["No canaries were planted in this run (data.canaries)."] : [exposureNote(found)]),
+      `extracted: records of which, given the question and ${counted(options.prefixTokens, "token")} of the answer, the next ${options.suffixTokens} come out word by word.`,
+      `copied: share of the runs of ${options.ngramTokens} tokens in answers to training questions that stand in the client's own training answers, and in answers held out.`,
+      "Ranges are 95% bootstrap intervals; there is none where all that was counted is alike.",
+      ...few,
+    ],
+  };
+}
+
+function exposureNote({ canaryScores }: Memorisation): string {
+  const { candidates, secret } = canaryScores[0]!;
+  const space = 10 ** secret.length;
+  const among =
+    candidates === space
+      ? `all ${formatCount(space)} secrets`
+      : `${formatCount(candidates)} of ${formatCount(space)} secrets`;
+  return `exposure: log2 of how much sooner the secret is guessed with the model than without, by its rank among ${among}; 1.4 is chance, ${Math.log2(candidates).toFixed(1)} means first.`;
+}
+
+function canaryTables(canaries: readonly CanarySummary[], { adapters }: Memorisation): Table[] {
+  if (canaries.length === 0) return [];
+  const rows = new Map<string, CanarySummary[]>();
+  for (const each of canaries) {
+    const key = JSON.stringify([each.client, each.copies]);
+    rows.set(key, [...(rows.get(key) ?? []), each]);
+  }
+  const columns = [
+    { header: "client", right: false },
+    { header: "copies", right: true },
+    { header: "canaries", right: true },
+    ...adapters.map(({ name }) => ({ header: name, right: true })),
+  ];
+  const table = (title: string, value: (summary: CanarySummary) => Cell): Table => ({
+    title,
+    columns,
+    rows: [...rows.values()].map((group) => [
+      clientCell(group[0]!.client),
+      { text: formatCount(group[0]!.copies) },
+      { text: formatCount(group[0]!.canaries) },
+      ...adapters.map(({ name }) => {
+        const own = group.find(({ adapter }) => adapter === name);
+        return own === undefined ? MISSING : value(own);
+      }),
+    ]),
+  });
+  return [
+    table("exposure of canaries, bits", ({ bits }) => intervalCell(bits, (value) => value.toFixed(1))),
+    table("canaries told when asked for", ({ extracted }) => countCell(extracted)),
+  ];
+}
+
+function recordsTable(records: readonly RecordsSummary[]): Table {
+  const right = (header: string) => ({ header, right: true });
+  return {
+    title: "training records beside held-out ones",
+    columns: [
+      { header: "client", right: false },
+      { header: "", right: false },
+      right("extracted"),
+      right("held out"),
+      right("copied"),
+      right("held out"),
+      right("longest, tokens"),
+    ],
+    rows: records.map((each) => [
+      clientCell(each.client),
+      { text: oneLine(each.adapter) },
+      countCell(each.trainExtracted),
+      countCell(each.heldOutExtracted),
+      intervalCell(each.trainOverlap, percent),
+      intervalCell(each.heldOutOverlap, percent),
+      { text: formatCount(each.longestRun.tokens) },
+    ]),
+  };
+}
+
+function clientCell(client: string | null): Cell {
+  return { text: client === null ? "all" : clip(oneLine(client), 24) };
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)}%`;
+}
+
+/** `3 of 32`, for a share of few says less than it seems to. */
+function countCell(share: Interval | undefined): Cell {
+  if (share === undefined) return MISSING;
+  const { value, n, low, high } = share;
+  const whole = (part: number): string => `${Math.round(100 * part)}`;
+  const text = `${Math.round(value * n)} of ${n}`;
+  return low < high ? { text, range: `${whole(low)}–${whole(high)}%` } : { text };
+}
+
+function intervalCell(interval: Interval | undefined, format: (value: number) => string): Cell {
+  if (interval === undefined) return MISSING;
+  const { value, low, high } = interval;
+  return low < high ? { text: format(value), range: `${format(low)}–${format(high)}` } : { text: format(value) };
+}

@@ -1,0 +1,95 @@
+import { createInterface } from "node:readline";
+import { Writable } from "node:stream";
+import { watchInterruption } from "../interruption.ts";
+
+/** What a person types, or a pipe holds, line by line. */
+export interface ChatInput {
+  /** The next line; undefined at the end: Ctrl-D, Ctrl-C where nothing is answered, the end of a file. */
+  next(): Promise<string | undefined>;
+  /** Work that Ctrl-C stops; a second Ctrl-C is the end of the input. */
+  whileAnswering(work: (signal: AbortSignal) => Promise<void>): Promise<void>;
+  close(): void;
+}
+
+/**
+ * A terminal: a prompt, with editing and history. What is typed while an answer is written does not appear in it, but at the
+ * next prompt.
+ */
+export function terminalInput(prompt: string): ChatInput {
+  let answering: AbortController | undefined;
+  const { stdin, stdout } = process;
+  const screen = new Writable({
+    write(chunk, _encoding, done) {
+      if (answering === undefined) stdout.write(chunk as Uint8Array);
+      done();
+    },
+  });
+  Object.defineProperty(screen, "columns", { get: () => stdout.columns });
+  const lines = createInterface({ input: stdin, output: screen, terminal: true, prompt });
+  const typed: string[] = [];
+  let ended = false;
+  let left = false;
+  let wake: (() => void) | undefined;
+  lines.on("line", (line) => {
+    typed.push(line);
+    wake?.();
+  });
+  lines.on("close", () => {
+    if (!left) stdout.write("\n");
+    ended = true;
+    wake?.();
+  });
+  lines.on("SIGINT", () => {
+    if (answering !== undefined && !answering.signal.aborted) return answering.abort();
+    if (answering === undefined && lines.line !== "") {
+      // As in a shell, what was typed is thrown away.
+      stdout.write("^C\n");
+      lines.write(null, { ctrl: true, name: "e" });
+      lines.write(null, { ctrl: true, name: "u" });
+      return;
+    }
+    lines.close();
+  });
+  return {
+    async next() {
+      if (typed.length > 0) stdout.write(`${prompt}${typed[0]}\n`);
+      else if (!ended) {
+        lines.prompt(true);
+        await new Promise<void>((resolve) => (wake = resolve));
+      }
+      return ended ? undefined : typed.shift();
+    },
+    async whileAnswering(work) {
+      answering = new AbortController();
+      try {
+        await work(answering.signal);
+      } finally {
+        answering = undefined;
+      }
+    },
+    close() {
+      left = true;
+      lines.close();
+    },
+  };
+}
+
+/** A pipe or a file. Ctrl-C is the end of everything. */
+export function pipedInput(): ChatInput {
+  const lines = createInterface({ input: process.stdin, terminal: false });
+  const each = lines[Symbol.asyncIterator]();
+  const interruption = watchInterruption(() => lines.close());
+  const { signal } = interruption;
+  return {
+    async next() {
+      const { done, value } = await each.next();
+      signal.throwIfAborted();
+      return done === true ? undefined : value;
+    },
+    whileAnswering: (work) => work(signal),
+    close() {
+      interruption.dispose();
+      lines.close();
+    },
+  };
+}

@@ -1,0 +1,70 @@
+import type { CommandContext } from "../commands/command-context.ts";
+import { LiveArea } from "./live-area.ts";
+import type { Output } from "../output.ts";
+import { fitsSideBySide, sideBySide } from "../tables/side-by-side.ts";
+import { printable } from "./text-width.ts";
+
+/** Gets an answer of the model of this name, piece by piece. */
+type Answer = (name: string, onText: (piece: string) => void) => Promise<void>;
+
+/** Where a chat is shown. */
+export interface ChatScreen {
+  /** A line that is not an answer. */
+  note(text: string): void;
+  /** Asks each model and shows what it answers, as it is written. What is there stays where one fails. */
+  show(names: readonly string[], answer: Answer): Promise<void>;
+}
+
+/** Rows of columns that grow: an area that is redrawn must not be higher than the terminal. */
+const LIVE_ROWS = 16;
+
+/** Several answers stand in columns where these are wide enough, otherwise one under the other. */
+export function terminalScreen(stdout: Output): ChatScreen {
+  const { style } = stdout;
+  const beneath = async (names: readonly string[], answer: Answer): Promise<void> => {
+    for (const name of names) {
+      if (names.length > 1) stdout.write(`${style("bold", name)}\n`);
+      try {
+        await answer(name, (piece) => stdout.write(printable(piece)));
+      } finally {
+        stdout.write("\n\n");
+      }
+    }
+  };
+  const beside = async (names: readonly string[], answer: Answer): Promise<void> => {
+    const texts = new Map(names.map((name) => [name, ""]));
+    const rows = (): string[] =>
+      sideBySide(
+        names.map((name) => ({ name, text: texts.get(name)! })),
+        stdout.columns() ?? 80,
+        style,
+      );
+    const area = new LiveArea(stdout);
+    area.show(() => rows().slice(-LIVE_ROWS));
+    const ended = await Promise.allSettled(
+      names.map((name) => answer(name, (piece) => texts.set(name, texts.get(name)! + printable(piece)))),
+    );
+    area.clear();
+    stdout.write(`${rows().join("\n")}\n\n`);
+    for (const each of ended) if (each.status === "rejected") throw each.reason;
+  };
+  return {
+    note: (text) => stdout.write(`${style("dim", printable(text))}\n`),
+    show: (names, answer) =>
+      (names.length > 1 && fitsSideBySide(names.length, stdout.columns() ?? 80) ? beside : beneath)(names, answer),
+  };
+}
+
+/** Answers as they are on stdout, each after its model's name in brackets where there are several; notes on stderr. */
+export function plainScreen({ stdout, stderr }: CommandContext): ChatScreen {
+  return {
+    note: (text) => stderr.write(`${text}\n`),
+    async show(names, answer) {
+      for (const name of names) {
+        if (names.length > 1) stdout.write(`[${name}]\n`);
+        await answer(name, (piece) => stdout.write(piece));
+        stdout.write("\n");
+      }
+    },
+  };
+}

@@ -1,0 +1,227 @@
+import path from "node:path";
+import { overallScore } from "../../federation/evaluation.ts";
+import type { ExperimentConfig } from "../../settings/schema.ts";
+import {
+  BEST,
+  CLIENT_ADAPTERS,
+  type HeldOutResult,
+  type PromptAnswer,
+  type RunSummary,
+} from "../../experiment/summary.ts";
+import { progressBar } from "./bar.ts";
+import { benchmarkLines } from "./benchmark-text.ts";
+import { bestText } from "./best-round-text.ts";
+import type { Style } from "../output.ts";
+import {
+  counted,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatLoss,
+  formatMetric,
+  metricName,
+} from "./quantities.ts";
+import { colouredChange } from "./round-row.ts";
+import { commandLines, shellQuote, typedData, typedModel } from "../shell.ts";
+import { tableLines } from "../tables/table.ts";
+import { clip, oneLine, printable, wrap } from "./text-width.ts";
+
+const BAR_COLUMNS = 12;
+/** Sets that are listed one by one; of more, the most improved and the least. */
+const MOST_SETS = 16;
+
+export interface ReportOptions {
+  readonly config: ExperimentConfig;
+  /** Folder of the configuration file. */
+  readonly baseDir: string;
+  readonly folder: string;
+  readonly columns: number;
+  readonly style: Style;
+}
+
+/** What a finished run came to, and what to type next. */
+export function reportLines(summary: RunSummary, options: ReportOptions): string[] {
+  const { folder, style, columns } = options;
+  const { rounds, supervisedTokens, bytesUp, bytesDown, seconds } = summary;
+  // Where every client has an adapter of its own, the commands take the first one's.
+  const own = summary.clientAdapters && Object.values(summary.clientAdapters);
+  const planned = summary.plannedRounds === undefined ? "" : ` of ${formatCount(summary.plannedRounds)}`;
+  const totals = `${counted(rounds, "round")}${planned}, ${formatCount(supervisedTokens)} tokens learnt from, ${formatBytes(bytesUp)} up and ${formatBytes(bytesDown)} down, ${formatDuration(seconds)}`;
+  return [
+    ...heldOutTable(summary.heldOut, style),
+    ...metricsTable(summary.heldOut, style),
+    ...benchmarkLines(summary.benchmarks ?? [], style),
+    ...summary.answers.flatMap((answer) => answerLines(answer, columns, style)),
+    "",
+    ...tableLines(
+      [{}, {}],
+      [
+        [style("dim", "run folder"), folder],
+        [
+          style("dim", own === undefined ? "adapter" : "adapters"),
+          path.join(folder, own === undefined ? "adapter" : CLIENT_ADAPTERS),
+        ],
+        ...canaryRow(summary, style),
+        ...bestRows(summary, options),
+        [style("dim", "in all"), totals],
+      ],
+    ),
+    "",
+    style("bold", "Next"),
+    ...nextCommands(options, own?.[0] ?? "adapter").flatMap((command) =>
+      commandLines(command, columns - 2).map((line) => `  ${line}`),
+    ),
+  ];
+}
+
+function canaryRow({ canaries }: RunSummary, style: Style): string[][] {
+  if (canaries === undefined) return [];
+  const of = canaries.map(
+    ({ client, canaries: planted, copies }) => `${planted} in ${oneLine(client)} (${copies} copies)`,
+  );
+  return [[style("dim", "canaries"), of.join(", ")]];
+}
+
+/** Where the best round's adapter is and which it is; of clients' own, the first ones. */
+function bestRows({ best, clientBests = {} }: RunSummary, { folder, columns, style }: ReportOptions): string[][] {
+  const row = (label: string, text: string): string[] => [style("dim", label), clip(text, columns - 12)];
+  if (best !== undefined) return [row("best", path.join(folder, best.adapter)), row("", bestText(best, "everyone"))];
+  const clients = Object.entries(clientBests);
+  if (clients.length === 0) return [];
+  const omitted = clients.length - MOST_SETS;
+  return [
+    row("best", path.join(folder, BEST)),
+    ...clients
+      .slice(0, MOST_SETS)
+      .map(([client, each]) => row("", `${clip(oneLine(client), 24)}, ${bestText(each, "client")}`)),
+    ...(omitted > 0 ? [row("", `${formatCount(omitted)} more are in metrics.json`)] : []),
+  ];
+}
+
+function ratio({ before, after }: HeldOutResult): number {
+  return after / before;
+}
+
+/** Held-out loss before and after by set; the bar is what is left of it. */
+export function heldOutTable(results: readonly HeldOutResult[], style: Style): string[] {
+  if (results.length === 0) {
+    return ["No held-out records, so no loss before and after (see data.heldOut and data.heldOutRecords)."];
+  }
+  const byRatio = [...results].sort((a, b) => ratio(a) - ratio(b));
+  const shown =
+    results.length <= MOST_SETS ? results : [...byRatio.slice(0, MOST_SETS / 2), ...byRatio.slice(-MOST_SETS / 2)];
+  const row = (result: HeldOutResult, name: string): string[] => {
+    const { done, left } = progressBar(ratio(result), BAR_COLUMNS);
+    const { records, before, after } = result;
+    return [
+      name,
+      formatCount(records),
+      formatLoss(before),
+      formatLoss(after),
+      colouredChange(before, after, style),
+      style(ratio(result) > 1 ? "red" : "green", done) + style("dim", left),
+    ];
+  };
+  const rows = shown.map((result) => row(result, clip(oneLine(result.set), 24)));
+  if (results.length > 1) rows.push(row(overall(results), style("bold", "all")));
+  const right = { align: "right" } as const;
+  const lines = tableLines(
+    [
+      { header: "held-out loss" },
+      { header: "records", ...right },
+      { header: "before", ...right },
+      { header: "after", ...right },
+      { header: "change", ...right },
+      { header: "" },
+    ],
+    rows,
+  );
+  const omitted = results.length - shown.length;
+  return [
+    style("bold", lines[0]!),
+    ...lines.slice(1),
+    ...(omitted === 0 ? [] : [style("dim", `${formatCount(omitted)} sets between these are in metrics.json`)]),
+  ];
+}
+
+function overall(results: readonly HeldOutResult[]): HeldOutResult {
+  const sum = (value: (result: HeldOutResult) => number): number =>
+    results.reduce((total, result) => total + value(result), 0);
+  const count = sum((result) => result.count);
+  const mean = (value: (result: HeldOutResult) => number): number =>
+    sum((result) => value(result) * result.count) / count;
+  return {
+    set: "all",
+    records: sum(({ records }) => records),
+    supervisedTokens: sum(({ supervisedTokens }) => supervisedTokens),
+    count,
+    before: mean(({ before }) => before),
+    after: mean(({ after }) => after),
+    metrics: {},
+  };
+}
+
+/** What else was measured, before and after, over all held-out records. */
+function metricsTable(results: readonly HeldOutResult[], style: Style): string[] {
+  const sides = (["before", "after"] as const).map((side) =>
+    overallScore(
+      results.map(({ metrics, ...result }) => ({
+        ...result,
+        loss: result[side],
+        metrics: Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, value[side]])),
+      })),
+    ),
+  );
+  const names = Object.keys(sides[0]!.metrics);
+  if (names.length === 0) return [];
+  const right = { align: "right" } as const;
+  const lines = tableLines(
+    [{ header: "on held-out records" }, { header: "before", ...right }, { header: "after", ...right }],
+    names.map((name) => [metricName(name), ...sides.map(({ metrics }) => formatMetric(name, metrics[name]!))]),
+  );
+  return ["", style("bold", lines[0]!), ...lines.slice(1)];
+}
+
+function answerLines({ prompt, before, after }: PromptAnswer, columns: number, style: Style): string[] {
+  const block = (label: string, text: string): string[] =>
+    wrap(printable(text).trim() || "(nothing)", Math.max(20, columns - 9)).map((line, i) =>
+      `${style("dim", (i === 0 ? label : "").padEnd(8))} ${line}`.trimEnd(),
+    );
+  return [
+    "",
+    ...block("prompt", prompt).map((line) => style("bold", line)),
+    ...block("before", before),
+    ...block("after", after),
+  ];
+}
+
+function nextCommands({ config, baseDir, folder }: ReportOptions, adapter: string): string[][] {
+  const { data } = config;
+  const adapted = [
+    `--model ${shellQuote(typedModel(baseDir, config.model.base))}`,
+    `--adapter ${shellQuote(path.join(folder, adapter))}`,
+  ];
+  const template = data.template === "chat" ? [] : [`--template ${data.template}`];
+  const prompt = shellQuote(config.evaluation.prompts[0] ?? "What can you help me with?");
+  const system = data.system === undefined ? [] : [`--system ${shellQuote(data.system)}`];
+  const commands = [["npx openfedllm generate", ...adapted, ...template, ...system, `--prompt ${prompt}`]];
+  const [heldOut] = [data.heldOut, ...(data.clients ?? []).map((client) => client.heldOut)]
+    .filter((files) => files !== undefined)
+    .flat();
+  // What `score` has no flag for would make it measure something else than the table above; and it measures answers.
+  const plain =
+    config.objective.name === "sft" &&
+    data.system === undefined &&
+    data.inputs === "section" &&
+    Object.keys(data.fields).length === 0;
+  if (heldOut !== undefined && plain && data.format === undefined) {
+    commands.push([
+      "npx openfedllm score",
+      ...adapted,
+      ...template,
+      `--max-length ${data.maxLength}`,
+      `--data ${shellQuote(typedData(baseDir, heldOut))}`,
+    ]);
+  }
+  return commands;
+}

@@ -1,0 +1,56 @@
+import type { RunEvent } from "../../federation/events.ts";
+import type { Prepared } from "../../experiment/prepare.ts";
+import { counted, formatCount } from "./quantities.ts";
+import { oneLine } from "./text-width.ts";
+
+/** What a run is, beyond what its events say: for headings and for the commands to type next. */
+export interface RunFacts {
+  readonly model: string;
+  /** `llama, 8 layers of 512` */
+  readonly architecture: string;
+  readonly adapter: string;
+  readonly folder: string;
+  readonly maxLength: number;
+  readonly evaluateEvery: number;
+  readonly prompts: number;
+  /** Whether held-out records have an accuracy: pairs, and labels to choose from. */
+  readonly measuresAccuracy: boolean;
+}
+
+export function runFacts({ config, model }: Pick<Prepared, "config" | "model">, folder: string): RunFacts {
+  const { family, layers, hiddenSize } = model.config;
+  const { rank, targets } = config.adapter;
+  const objective = config.objective.name === "sft" ? "" : `${config.objective.name}, `;
+  return {
+    model: model.ref,
+    architecture: `${family}, ${counted(layers, "layer")} of ${hiddenSize}`,
+    adapter: `${objective}LoRA rank ${rank} on ${Array.isArray(targets) ? targets.join(", ") : targets}`,
+    folder,
+    maxLength: config.data.maxLength,
+    evaluateEvery: config.evaluation.every,
+    prompts: config.evaluation.prompts.length,
+    measuresAccuracy: config.objective.name !== "sft" || config.evaluation.labels !== undefined,
+  };
+}
+
+type EventOf<T extends RunEvent["type"]> = Extract<RunEvent, { type: T }>;
+
+/** `clinic, bank, workshop, cityhall` or `client-01, client-02, client-03 and 97 more`. */
+export function someNames(names: readonly string[], most: number): string {
+  const shown = names.length <= most + 1 ? names : names.slice(0, most);
+  const rest = names.length - shown.length;
+  return shown.map(oneLine).join(", ") + (rest === 0 ? "" : ` and ${formatCount(rest)} more`);
+}
+
+/** One line about records that were cut or left out, or undefined where all of them fit. */
+export function dataNote(reports: readonly EventOf<"data-report">[], maxLength: number): string | undefined {
+  const records = reports.reduce((sum, report) => sum + report.records, 0);
+  const truncated = reports.reduce((sum, report) => sum + report.truncated, 0);
+  const dropped = reports.reduce((sum, report) => sum + report.dropped, 0);
+  if (truncated + dropped === 0) return undefined;
+  const cut = `${formatCount(truncated)} of ${counted(records, "record")} cut to ${maxLength} tokens`;
+  const out = `${truncated > 0 ? formatCount(dropped) : `${formatCount(dropped)} of ${counted(records, "record")}`} left out for an answer beyond ${truncated > 0 ? "them" : `${maxLength} tokens`}`;
+  const parts = [...(truncated > 0 ? [cut] : []), ...(dropped > 0 ? [out] : [])];
+  const affected = reports.filter((report) => report.truncated + report.dropped > 0).map(({ client }) => client);
+  return `${parts.join(", ")} (${someNames(affected, 3)})`;
+}

@@ -1,0 +1,207 @@
+import { evaluationDue, overallScore, scoresBySet } from "../../federation/evaluation.ts";
+import type { RunEvent } from "../../federation/events.ts";
+
+/** One evaluation of every held-out set, taken together. */
+export interface HeldOutLoss {
+  /** Mean over all sets. */
+  readonly loss: number;
+  /** Further means over all sets, by name. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** The same mean at the evaluation before this one, where this process saw it. */
+  readonly before: number | undefined;
+}
+
+/** A finished round, or round 0: the evaluation before any. */
+export interface FinishedRound {
+  readonly round: number;
+  readonly trained?: {
+    readonly learningRate: number;
+    readonly accepted: number;
+    readonly refused: number;
+    readonly loss: number;
+    readonly seconds: number;
+  };
+  readonly heldOut?: HeldOutLoss;
+}
+
+export interface CurrentClient {
+  readonly name: string;
+  /** 1-based, among the round's clients. */
+  readonly place: number;
+  readonly step: number;
+  readonly steps: number;
+}
+
+type EventOf<T extends RunEvent["type"]> = Extract<RunEvent, { type: T }>;
+
+/** Optimizer steps that tokens a second and the time left are averaged over. */
+const RECENT_STEPS = 50;
+
+/**
+ * What a run has come to, folded from its events: what is going on now, and each round once nothing can be added to it.
+ * It has no clock: times come from the events.
+ */
+export class RunProgress {
+  readonly #evaluateEvery: number;
+  #start: EventOf<"run-start"> | undefined;
+  #round: EventOf<"round-start"> | undefined;
+  #pending: FinishedRound | undefined;
+  #scores: EventOf<"evaluation-end">[] = [];
+  #heldOut: number | undefined;
+  #evaluationSeconds = 0;
+  readonly #steps = new Map<string, number>();
+  readonly #over = new Set<string>();
+  #current: CurrentClient | undefined;
+  #loss: number | undefined;
+  #recent: EventOf<"client-step">[] = [];
+  #ended = false;
+
+  constructor({ evaluateEvery }: { readonly evaluateEvery: number }) {
+    this.#evaluateEvery = evaluateEvery;
+  }
+
+  /** Takes in an event. Returns the round that the event makes final, if any. */
+  apply(event: RunEvent): FinishedRound | undefined {
+    switch (event.type) {
+      case "run-start":
+        this.#start = event;
+        return undefined;
+      case "round-start":
+        this.#round = event;
+        this.#steps.clear();
+        this.#over.clear();
+        this.#current = undefined;
+        this.#loss = undefined;
+        return this.takePending();
+      case "client-start":
+        this.#steps.set(event.client, event.steps);
+        // Clients take their turns in order: those before this one that never started were done before a restart.
+        for (const name of this.#round?.clients ?? []) {
+          if (name === event.client) break;
+          this.#over.add(name);
+        }
+        this.#current = { name: event.client, place: this.#placeOf(event.client), step: 0, steps: event.steps };
+        return undefined;
+      case "client-step":
+        this.#current = {
+          name: event.client,
+          place: this.#placeOf(event.client),
+          step: event.step,
+          steps: this.#steps.get(event.client) ?? event.step,
+        };
+        this.#loss = event.loss;
+        this.#recent.push(event);
+        if (this.#recent.length > RECENT_STEPS) this.#recent.shift();
+        return undefined;
+      case "client-update":
+      case "client-refused":
+        this.#over.add(event.client);
+        return undefined;
+      case "round-end": {
+        const { round, accepted, refused, loss, seconds } = event;
+        const learningRate = this.#round?.learningRate ?? Number.NaN;
+        this.#pending = {
+          round,
+          trained: { learningRate, accepted: accepted.length, refused: refused.length, loss, seconds },
+        };
+        this.#round = undefined;
+        return undefined;
+      }
+      case "evaluation-end":
+        this.#scores.push(event);
+        return undefined;
+      case "run-end":
+        this.#ended = true;
+        return this.takePending();
+      default:
+        return undefined;
+    }
+  }
+
+  /** The round whose evaluation may still be to come, with what there is of it; it is not given a second time. */
+  takePending(): FinishedRound | undefined {
+    const heldOut = this.#takeEvaluation();
+    const pending = this.#pending ?? (heldOut === undefined ? undefined : { round: heldOut.round });
+    this.#pending = undefined;
+    return pending && { ...pending, ...(heldOut && { heldOut: heldOut.result }) };
+  }
+
+  get start(): EventOf<"run-start"> | undefined {
+    return this.#start;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** The round that clients are training in. */
+  get round(): EventOf<"round-start"> | undefined {
+    return this.#round;
+  }
+
+  /** The round that is over but for its evaluation. */
+  get pending(): FinishedRound | undefined {
+    return this.#pending;
+  }
+
+  get current(): CurrentClient | undefined {
+    return this.#current;
+  }
+
+  get loss(): number | undefined {
+    return this.#loss;
+  }
+
+  /** Part of the round's local steps that are done. */
+  get roundFraction(): number {
+    const { done, all } = this.#roundSteps();
+    return all === 0 ? 0 : done / all;
+  }
+
+  get supervisedTokensPerSecond(): number | undefined {
+    const seconds = this.#recent.reduce((sum, step) => sum + step.seconds, 0);
+    if (seconds === 0) return undefined;
+    return this.#recent.reduce((sum, step) => sum + step.supervisedTokens, 0) / seconds;
+  }
+
+  /** Seconds to the end of the run at the pace so far, evaluations included; undefined before the first step. */
+  get secondsLeft(): number | undefined {
+    if (this.#start === undefined || this.#round === undefined || this.#recent.length === 0) return undefined;
+    const perStep = this.#recent.reduce((sum, step) => sum + step.seconds, 0) / this.#recent.length;
+    const { done, all } = this.#roundSteps();
+    const { rounds } = this.#start;
+    let left = (all - done + (rounds - this.#round.round) * all) * perStep;
+    for (let round = this.#round.round; round <= rounds; round++) {
+      if (evaluationDue(round, rounds, this.#evaluateEvery)) left += this.#evaluationSeconds;
+    }
+    return left;
+  }
+
+  #roundSteps(): { done: number; all: number } {
+    const known = [...this.#steps.values()];
+    const typical = known.length === 0 ? 0 : known.reduce((sum, steps) => sum + steps, 0) / known.length;
+    let done = 0;
+    let all = 0;
+    for (const name of this.#round?.clients ?? []) {
+      const steps = this.#steps.get(name) ?? typical;
+      all += steps;
+      if (this.#over.has(name)) done += steps;
+      else if (this.#current?.name === name) done += this.#current.step;
+    }
+    return { done, all };
+  }
+
+  #placeOf(client: string): number {
+    return (this.#round?.clients.indexOf(client) ?? -1) + 1;
+  }
+
+  #takeEvaluation(): { round: number; result: HeldOutLoss } | undefined {
+    const [first] = this.#scores;
+    if (first === undefined) return undefined;
+    const result = { ...overallScore(scoresBySet(this.#scores)), before: this.#heldOut };
+    this.#heldOut = result.loss;
+    this.#evaluationSeconds = this.#scores.reduce((sum, { seconds }) => sum + seconds, 0);
+    this.#scores = [];
+    return { round: first.round, result };
+  }
+}

@@ -1,0 +1,80 @@
+import type { ModelConfig } from "../model/config.ts";
+import { joinAdapter } from "../model/joined-adapter.ts";
+import { cacheNames, decodingGraph, FEEDS, FETCHES } from "../model/language-model.ts";
+import type { LoraShape } from "../model/lora.ts";
+import type { Weights } from "../model/weights.ts";
+import type { Params } from "../tensor/params.ts";
+import { KeyValueCache } from "./key-value-cache.ts";
+import type { Runtime, RuntimeTensor } from "../train/runtime.ts";
+
+export interface DecoderOptions {
+  readonly runtime: Runtime;
+  readonly config: ModelConfig;
+  readonly weights: Weights;
+  /** Shape of the adapters that will be given; undefined: the bare base. */
+  readonly lora: LoraShape | undefined;
+  /** Longest sequence, prompt and answer together. */
+  readonly maxLength: number;
+}
+
+/** A model that continues sequences token by token, with any adapter of one shape. Calls must not overlap. */
+export interface Decoder {
+  readonly maxLength: number;
+  /** Room for so many sequences of up to `capacity` tokens. */
+  openCache(rows: number, capacity: number): KeyValueCache;
+  /**
+   * Appends tokens to the cache's rows from `first` on, a list of at least one for each row, and returns the logits
+   * [vocabulary] after each list's last.
+   */
+  extend(
+    adapter: Params,
+    cache: KeyValueCache,
+    first: number,
+    tokens: readonly ArrayLike<number>[],
+  ): Promise<Float32Array[]>;
+  dispose(): Promise<void>;
+}
+
+export async function openDecoder({ runtime, config, weights, lora, maxLength }: DecoderOptions): Promise<Decoder> {
+  const { layers, kvHeads, headDim, vocabSize } = config;
+  const session = await runtime.load(decodingGraph(config, lora, { maxLength }), weights);
+  const names = Array.from({ length: layers }, (_, layer) => cacheNames(layer)).flat();
+  /** Adapters as they are fed; one is used for many tokens. */
+  const fed = new WeakMap<Params, Params>();
+  const joinedOf = (adapter: Params): Params => {
+    if (lora === undefined) return adapter;
+    let joined = fed.get(adapter);
+    if (joined === undefined) fed.set(adapter, (joined = joinAdapter(config, lora, adapter)));
+    return joined;
+  };
+  return {
+    maxLength,
+    openCache: (rows, capacity) =>
+      new KeyValueCache({ tensors: names.length, rows, heads: kvHeads, headDim, capacity }),
+    async extend(adapter, cache, first, tokens) {
+      const rows = tokens.length;
+      const length = tokens.reduce((longest, list) => Math.max(longest, list.length), 0);
+      const ids = new BigInt64Array(rows * length);
+      tokens.forEach((list, row) => {
+        for (let i = 0; i < list.length; i++) ids[row * length + i] = BigInt(list[i]!);
+      });
+      const starts = cache.lengths.slice(first, first + rows);
+      const lasts = tokens.map((list, row) => row * length + list.length - 1);
+      const feeds = new Map<string, RuntimeTensor>(joinedOf(adapter) as ReadonlyMap<string, RuntimeTensor>)
+        .set(FEEDS.ids, { shape: [rows, length], data: ids })
+        .set(FEEDS.starts, { shape: [rows], data: BigInt64Array.from(starts, BigInt) })
+        .set(FEEDS.rows, { shape: [rows], data: BigInt64Array.from(lasts, BigInt) });
+      const cached = cache.view(first, rows);
+      names.forEach((name, i) => feeds.set(name, cached[i]!));
+      const results = await session.run(feeds, [FETCHES.logits, FETCHES.fresh]);
+      cache.append(
+        first,
+        results.get(FETCHES.fresh)!.data as Float32Array,
+        tokens.map((list) => list.length),
+      );
+      const logits = results.get(FETCHES.logits)!.data as Float32Array;
+      return tokens.map((_, row) => logits.subarray(row * vocabSize, (row + 1) * vocabSize));
+    },
+    dispose: () => session.dispose(),
+  };
+}

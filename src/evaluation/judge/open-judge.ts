@@ -1,0 +1,251 @@
+import type { Message } from "../../data/messages.ts";
+import { UserError } from "../../diagnostics/user-error.ts";
+import {
+  JudgeFailure,
+  otherDialect,
+  requestJudgement,
+  USUAL_DIALECT,
+  type Completion,
+  type Dialect,
+} from "./judge-request.ts";
+import type { Judge, JudgeSettings } from "../judge.ts";
+import { judgementKey, memoryJudgements, type JudgementStore } from "./judgement.ts";
+
+export interface JudgeOptions {
+  /** Where an OpenAI-compatible endpoint is, such as `https://api.openai.com/v1` or `http://127.0.0.1:8000/v1`. */
+  readonly baseUrl: string;
+  readonly model: string;
+  /** Sent as a bearer token; neither kept nor shown. */
+  readonly apiKey?: string | undefined;
+  /** The environment variable the key was looked for in, for messages. */
+  readonly keyVariable?: string | undefined;
+  /** Default: in memory. */
+  readonly store?: JudgementStore | undefined;
+  /** Longest verdict, for a judge whose window has no room for the benchmark's own number. */
+  readonly maxTokens?: number | undefined;
+  /** Questions under way at once; default 4. */
+  readonly concurrency?: number | undefined;
+  /** For one attempt; default 120. */
+  readonly timeoutSeconds?: number | undefined;
+  /** Default 6. */
+  readonly attempts?: number | undefined;
+  /** Before the second attempt, give or take half; each later pause is twice as long. Default 1. */
+  readonly firstPauseSeconds?: number | undefined;
+  readonly onRetry?: ((retry: JudgeRetry) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface JudgeRetry {
+  readonly reason: string;
+  /** The attempt that failed, from 1. */
+  readonly attempt: number;
+  readonly waitSeconds: number;
+}
+
+/** What was asked of a judge since it was opened. */
+export interface JudgeUsage {
+  /** Questions it answered now. */
+  readonly asked: number;
+  /** Questions that were answered before, and cost nothing. */
+  readonly fromRecord: number;
+  /** Tokens of the questions asked now, where the endpoint counts them. */
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+}
+
+export interface OpenJudge extends Judge {
+  /** Whether its answer is on record, so that asking costs nothing. */
+  knows(messages: readonly Message[], settings: JudgeSettings): Promise<boolean>;
+  usage(): JudgeUsage;
+}
+
+const LONGEST_PAUSE_MS = 60_000;
+/** A longer wait that the endpoint asks for is told instead of sat through. */
+const LONGEST_WAIT_MS = 300_000;
+
+/**
+ * A judge behind an OpenAI-compatible endpoint. Each answer is in the store before `ask` resolves; the same question is
+ * asked once, also while it is under way. Busy and broken answers are retried. Once the endpoint refuses, or is given
+ * up, whatever is asked after that fails with the same words, so that nobody waits for each question in turn.
+ *
+ * @throws UserError("config") for an address, a model or a key that cannot be right.
+ */
+export function openJudge(options: JudgeOptions): OpenJudge {
+  const { model, store = memoryJudgements(), signal } = options;
+  const client: Client = {
+    ...checked(options),
+    timeoutMs: (options.timeoutSeconds ?? 120) * 1000,
+    attempts: options.attempts ?? 6,
+    firstPauseMs: (options.firstPauseSeconds ?? 1) * 1000,
+    dialect: USUAL_DIALECT,
+  };
+  const slots = slotsFor(options.concurrency ?? 4);
+  const underWay = new Map<string, Promise<string>>();
+  let usage: JudgeUsage = { asked: 0, fromRecord: 0, promptTokens: 0, completionTokens: 0 };
+  let gaveUp: unknown;
+
+  const askNow = async (key: string, messages: readonly Message[], settings: JudgeSettings): Promise<string> => {
+    await slots.take();
+    try {
+      signal?.throwIfAborted();
+      if (gaveUp !== undefined) throw gaveUp;
+      const { temperature, maxTokens } = settings;
+      const answer = await withRetries(client, messages, settings, options);
+      usage = {
+        ...usage,
+        asked: usage.asked + 1,
+        promptTokens: usage.promptTokens + (answer.promptTokens ?? 0),
+        completionTokens: usage.completionTokens + (answer.completionTokens ?? 0),
+      };
+      await store.append({ key, judge: model, messages, temperature, maxTokens, ...answer });
+      return answer.text;
+    } catch (error) {
+      if (signal?.aborted === true) throw error;
+      // An answer that cannot be kept is one more to pay for: that ends it too.
+      gaveUp ??= error instanceof JudgeFailure ? explained(error, client, options) : error;
+      throw gaveUp;
+    } finally {
+      slots.give();
+    }
+  };
+
+  const capped = (settings: JudgeSettings): JudgeSettings => ({
+    ...settings,
+    maxTokens: Math.min(settings.maxTokens, options.maxTokens ?? settings.maxTokens),
+  });
+
+  return {
+    name: model,
+    async ask(messages, asked) {
+      const settings = capped(asked);
+      const key = await judgementKey(model, messages, settings);
+      const running = underWay.get(key);
+      if (running !== undefined) return running;
+      const kept = store.find(key);
+      if (kept !== undefined) {
+        usage = { ...usage, fromRecord: usage.fromRecord + 1 };
+        return kept.text;
+      }
+      const answer = askNow(key, messages, settings).finally(() => underWay.delete(key));
+      underWay.set(key, answer);
+      return answer;
+    },
+    knows: async (messages, asked) => store.find(await judgementKey(model, messages, capped(asked))) !== undefined,
+    usage: () => usage,
+  };
+}
+
+interface Client {
+  readonly url: string;
+  readonly apiKey: string | undefined;
+  readonly timeoutMs: number;
+  readonly attempts: number;
+  readonly firstPauseMs: number;
+  /** Learnt from the endpoint's refusals. */
+  dialect: Dialect;
+}
+
+async function withRetries(
+  client: Client,
+  messages: readonly Message[],
+  settings: JudgeSettings,
+  { model, onRetry, signal }: JudgeOptions,
+): Promise<Completion> {
+  for (let attempt = 1; ;) {
+    const { dialect } = client;
+    try {
+      return await requestJudgement({ ...client, model, messages, settings, signal });
+    } catch (error) {
+      if (!(error instanceof JudgeFailure)) throw error;
+      const other = otherDialect(dialect, error);
+      if (other !== undefined) {
+        client.dialect = other;
+        continue;
+      }
+      const usual = Math.min(LONGEST_PAUSE_MS, client.firstPauseMs * 2 ** (attempt - 1)) * (0.5 + Math.random());
+      const waitMs = Math.max(usual, error.retryAfterMs ?? 0);
+      if (!error.passing || attempt >= client.attempts || waitMs > LONGEST_WAIT_MS) throw error;
+      onRetry?.({ reason: error.message, attempt, waitSeconds: waitMs / 1000 });
+      await pause(waitMs, signal);
+      attempt++;
+    }
+  }
+}
+
+function explained(failure: JudgeFailure, { url, attempts }: Client, { model, keyVariable }: JudgeOptions): UserError {
+  const { message, status, passing, retryAfterMs, cause } = failure;
+  const judge = `the judge ${model} at ${url}`;
+  const key = keyVariable === undefined ? "the key" : `the key in the environment variable ${keyVariable}`;
+  const error = (words: string, hint: string): UserError =>
+    new UserError("model", `${judge} ${words}`, { hint: `${hint} What was judged so far is kept.`, cause });
+  if (status === 401 || status === 403)
+    return error(message, `Check ${key}: it is missing, wrong, or not for this model.`);
+  if (status === 404) {
+    return error(message, "Check the address, which mostly ends in /v1, and the model's name.");
+  }
+  if (!passing) return error(message, "Correct what it says, then run the same command again.");
+  if (retryAfterMs !== undefined && retryAfterMs > LONGEST_WAIT_MS) {
+    return error(
+      `${message}; it asks to wait ${Math.ceil(retryAfterMs / 60_000)} minutes`,
+      "Run the same command again then.",
+    );
+  }
+  const times = attempts === 1 ? "" : ` (${attempts} attempts)`;
+  return error(`${message}${times}`, "Once it answers, run the same command again: it goes on where it stopped.");
+}
+
+function checked({ baseUrl, model, apiKey, keyVariable }: JudgeOptions): { url: string; apiKey: string | undefined } {
+  const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") {
+    // It may hold a password: it is not repeated.
+    throw new UserError("config", "the judge's address is no http or https address, or has a name or password in it", {
+      hint: "For example: https://api.openai.com/v1, with the key in an environment variable.",
+    });
+  }
+  if (model.trim() === "") throw new UserError("config", "the judge's model has no name");
+  const key = apiKey?.trim();
+  if (key !== undefined && !/^[\x21-\x7e]*$/.test(key)) {
+    throw new UserError(
+      "config",
+      `the judge's key${keyVariable === undefined ? "" : ` in ${keyVariable}`} has characters that no key has`,
+      {
+        hint: "Put the key alone there, without spaces or line breaks.",
+      },
+    );
+  }
+  const path = url.pathname.replace(/\/+$/, "").replace(/\/chat\/completions$/, "");
+  return { url: `${url.origin}${path}/chat/completions${url.search}`, apiKey: key === "" ? undefined : key };
+}
+
+/** At most so many hold a slot; the others wait in their order. */
+function slotsFor(count: number): { take(): Promise<void>; give(): void } {
+  let free = count;
+  const waiting: (() => void)[] = [];
+  return {
+    async take() {
+      if (free > 0) free--;
+      else await new Promise<void>((resolve) => waiting.push(resolve));
+    },
+    give() {
+      const next = waiting.shift();
+      if (next === undefined) free++;
+      else next();
+    },
+  };
+}
+
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      clearTimeout(timer);
+      // The reason is the caller's own, whatever it is.
+      reject(signal?.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", onAbort);
+      resolve();
+    }, ms);
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
+}

@@ -1,0 +1,140 @@
+import { type Canary, otherSecrets, recordsOf } from "../data/canaries.ts";
+import type { AnswerContent, DataRecord } from "../data/record.ts";
+import { contextOf, encodeMessages } from "../data/tokens.ts";
+import { bootstrapMean, type Interval } from "../evaluation/metrics/bootstrap.ts";
+import { exposureOf } from "../evaluation/metrics/exposure.ts";
+import type { Params } from "../tensor/params.ts";
+import { scoreContinuations } from "../decode/continuations.ts";
+import type { Decoder } from "../decode/decoder.ts";
+import { greedyTokens } from "../decode/greedy.ts";
+import { type Prepared, stopTokens } from "../experiment/prepare.ts";
+
+/** What one adapter gives away of one canary. */
+export interface CanaryScore {
+  readonly client: string;
+  /** The client's canary of this number. */
+  readonly canary: number;
+  /** How often the client's records held it. */
+  readonly copies: number;
+  readonly adapter: string;
+  readonly question: string;
+  readonly secret: string;
+  /** Exposure, bits. */
+  readonly bits: number;
+  /** Place of the secret among the candidates, itself one of them. */
+  readonly rank: number;
+  readonly candidates: number;
+  /** Whether the greedy answer to the question holds the secret. */
+  readonly extracted: boolean;
+  readonly answer: string;
+}
+
+export interface CanarySummary {
+  /** null: all clients together. */
+  readonly client: string | null;
+  readonly copies: number;
+  readonly adapter: string;
+  readonly canaries: number;
+  /** Mean exposure. */
+  readonly bits: Interval;
+  readonly extracted: Interval;
+}
+
+/** A canary as the model meets it: what comes before the secret, and every candidate in its place. */
+interface Contest {
+  readonly prompt: Int32Array;
+  readonly own: readonly number[];
+  readonly others: readonly (readonly number[])[];
+}
+
+/** An answer may come to the secret in a few more words than it learnt. */
+const SPARE_TOKENS = 16;
+
+export interface CanaryWork {
+  readonly prepared: Prepared;
+  /** Secrets it is ranked among at most, without its own. */
+  readonly candidates: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Ranks the secret of one canary with each adapter in turn. */
+export async function rankCanary(
+  canary: Canary,
+  adapters: readonly { readonly name: string; readonly decoder: Decoder; readonly params: Params }[],
+  { prepared, candidates, signal }: CanaryWork,
+): Promise<CanaryScore[]> {
+  const { tokenizer, template, config, model } = prepared;
+  const { prompt, own, others } = contestOf(canary, candidates, prepared);
+  const asked = encodeMessages([{ role: "user", content: canary.question }], template, tokenizer, config.data);
+  const maxNewTokens = tokenizer.encode(canary.lead + canary.secret).length + SPARE_TOKENS;
+  const scores: CanaryScore[] = [];
+  for (const { name, decoder, params } of adapters) {
+    const [first, ...rest] = await scoreContinuations(decoder, params, prompt, [own, ...others], { signal });
+    const { bits, rank } = exposureOf(first!, rest);
+    const options = { maxNewTokens, stopTokens: stopTokens(model, tokenizer), signal };
+    const [tokens] = await greedyTokens(decoder, params, [asked], options);
+    const answer = tokenizer.decode(tokens!, { skipSpecial: true }).trim();
+    scores.push({
+      client: canary.client,
+      canary: canary.index,
+      copies: canary.copies,
+      adapter: name,
+      question: canary.question,
+      secret: canary.secret,
+      bits,
+      rank,
+      candidates: 1 + others.length,
+      extracted: answer.includes(canary.secret),
+      answer,
+    });
+  }
+  return scores;
+}
+
+/**
+ * Each candidate is tokenised where it stands, for a tokenizer may join its first digit to the space before it; what all
+ * have in common is the prompt.
+ */
+function contestOf(canary: Canary, candidates: number, { tokenizer, template, config }: Prepared): Contest {
+  const [record] = recordsOf({ ...canary, copies: 1 }) as DataRecord<AnswerContent>[];
+  const { text, spans } = template.render(record!, contextOf(tokenizer, config.data));
+  const start = text.indexOf(canary.lead, spans.at(-1)!.start);
+  const before = text.slice(0, start + canary.lead.length);
+  if (start < 0 || !text.startsWith(canary.secret, before.length)) {
+    throw new Error(`the template rewrites the answer of canary ${canary.index} of ${canary.client}`);
+  }
+  const prefix = template.addsSpecialTokens ? tokenizer.prefix : [];
+  const whole = [canary.secret, ...otherSecrets(canary, candidates, config.seed)].map((secret) => [
+    ...prefix,
+    ...tokenizer.encode(before + secret),
+  ]);
+  const [first] = whole;
+  let shared = first!.length;
+  for (const ids of whole.slice(1)) {
+    while (!first!.slice(0, shared).every((id, i) => id === ids[i])) shared--;
+  }
+  const [own, ...others] = whole.map((ids) => ids.slice(shared));
+  return { prompt: Int32Array.from(first!.slice(0, shared)), own: own!, others };
+}
+
+/** By client, number of copies and adapter, in the order they come in; last, all clients together where there are several. */
+export function summariseCanaries(scores: readonly CanaryScore[], seed: number): CanarySummary[] {
+  const clients = [...new Set(scores.map(({ client }) => client))];
+  const adapters = [...new Set(scores.map(({ adapter }) => adapter))];
+  const copies = [...new Set(scores.map((score) => score.copies))].sort((a, b) => a - b);
+  const names = clients.length > 1 ? [...clients, null] : clients;
+  return names.flatMap((client) =>
+    copies.flatMap((count) =>
+      adapters.flatMap((adapter): CanarySummary[] => {
+        const some = scores.filter(
+          (score) => score.copies === count && score.adapter === adapter && (client ?? score.client) === score.client,
+        );
+        if (some.length === 0) return [];
+        const mean = (value: (score: CanaryScore) => number): Interval => bootstrapMean(some.map(value), { seed });
+        const bits = mean((score) => score.bits);
+        const extracted = mean((score) => (score.extracted ? 1 : 0));
+        return [{ client, copies: count, adapter, canaries: some.length, bits, extracted }];
+      }),
+    ),
+  );
+}

@@ -1,0 +1,206 @@
+import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { UserError } from "../../diagnostics/user-error.ts";
+import type { CodeOutcome } from "../../evaluation/code-runner.ts";
+import { PYTHON_LAUNCHER, type LaunchOrder } from "./python-launcher.ts";
+
+export interface Confinement {
+  /** The interpreter itself, no wrapper that needs an environment. */
+  readonly python: string;
+  /** Address space, bytes. */
+  readonly memoryBytes: number;
+  /** The longest a file may become, bytes. */
+  readonly fileBytes: number;
+  /** False leaves out what only Linux has (`LaunchOrder`). */
+  readonly kernelRules: boolean;
+}
+
+/** How much of what a program writes is kept, its end. */
+const KEPT_BYTES = 4096;
+/** A program that writes more than this is stopped. */
+const OUTPUT_BYTES = 8 * 2 ** 20;
+/** For the interpreter to begin, on a busy machine. */
+const START_SECONDS = 60;
+/** After its end, for what it left in the pipes. */
+const DRAIN_MILLISECONDS = 1000;
+
+/** Site packages and `PYTHON…` variables are left out, so that a program finds the same everywhere: the standard library. */
+const FLAGS = ["-s", "-S", "-B", "-X", "utf8", "-c", PYTHON_LAUNCHER];
+
+/**
+ * Runs one Python program in a process group of its own, in a fresh folder that is removed afterwards.
+ *
+ * @throws UserError("config") where the interpreter does not begin; the signal's reason where it is aborted
+ */
+export async function runConfined(
+  program: string,
+  confinement: Confinement,
+  { timeoutSeconds, signal }: { readonly timeoutSeconds: number; readonly signal?: AbortSignal | undefined },
+): Promise<CodeOutcome> {
+  signal?.throwIfAborted();
+  const folder = await mkdtemp(path.join(tmpdir(), "openfedllm-code-"));
+  try {
+    const order: LaunchOrder = {
+      ...confinement,
+      program,
+      nonce: randomUUID(),
+      folder,
+      parent: process.pid,
+      cpuSeconds: Math.ceil(timeoutSeconds) + 1,
+    };
+    const ended = await watch(start(confinement.python, order), order, timeoutSeconds, signal);
+    signal?.throwIfAborted();
+    return judge(ended, timeoutSeconds);
+  } finally {
+    await removeFolder(folder);
+  }
+}
+
+function start(python: string, order: LaunchOrder): ChildProcessWithoutNullStreams {
+  const { folder } = order;
+  const child = spawn(python, FLAGS, {
+    cwd: folder,
+    // A program's sets of words come in the same order every time.
+    env: { HOME: folder, TMPDIR: folder, PYTHONHASHSEED: "0", ...windowsEnvironment() },
+    detached: process.platform !== "win32",
+    stdio: ["pipe", "pipe", "pipe"],
+    windowsHide: true,
+  });
+  // An interpreter that died before it read its order says so by its end.
+  child.stdin.on("error", () => {}).end(JSON.stringify(order));
+  return child;
+}
+
+/** Python does not start there without it. */
+function windowsEnvironment(): NodeJS.ProcessEnv {
+  return process.platform === "win32" ? { SystemRoot: process.env["SystemRoot"], TEMP: tmpdir() } : {};
+}
+
+interface Ended {
+  readonly began: boolean;
+  /** The launcher's own word: `passed`, `failed`, `limit memory`, … */
+  readonly verdict: string | undefined;
+  /** Why it was stopped from outside. */
+  readonly stopped: "time" | "output" | undefined;
+  readonly exit: string;
+  /** The end of what it wrote. */
+  readonly written: string;
+}
+
+function watch(
+  child: ChildProcessWithoutNullStreams,
+  { nonce }: LaunchOrder,
+  timeoutSeconds: number,
+  signal: AbortSignal | undefined,
+): Promise<Ended> {
+  const said = new Tail();
+  const written = new Tail();
+  const words = (): (string | undefined)[] =>
+    said.text.split("\n").map((line) => (line.startsWith(`${nonce} `) ? line.slice(nonce.length + 1) : undefined));
+  let began = false;
+  let stopped: Ended["stopped"];
+  const kill = (): void => killGroup(child);
+  let clock = setTimeout(kill, START_SECONDS * 1000);
+  signal?.addEventListener("abort", kill);
+  const settle = (): void => {
+    clearTimeout(clock);
+    signal?.removeEventListener("abort", kill);
+  };
+  child.stdout.on("data", (bytes: Buffer) => {
+    said.add(bytes);
+    if (began || !words().includes("ready")) return;
+    began = true;
+    clearTimeout(clock);
+    clock = setTimeout(() => {
+      stopped ??= "time";
+      kill();
+    }, timeoutSeconds * 1000);
+  });
+  child.stderr.on("data", (bytes: Buffer) => {
+    written.add(bytes);
+    if (written.total <= OUTPUT_BYTES) return;
+    stopped ??= "output";
+    kill();
+  });
+  return new Promise((resolve, reject) => {
+    child.on("error", (cause) => {
+      settle();
+      reject(new UserError("config", `${child.spawnfile} cannot be started: ${cause.message}`, { cause }));
+    });
+    child.on("exit", () => {
+      // Whoever it started and left behind, and who may hold its pipes open.
+      kill();
+      setTimeout(() => {
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, DRAIN_MILLISECONDS).unref();
+    });
+    child.on("close", (code, by) => {
+      settle();
+      const verdict = words().findLast((word) => word !== undefined && word !== "ready");
+      const exit = by === null ? `exit code ${code}` : `signal ${by}`;
+      resolve({ began, verdict, stopped, exit, written: written.text.trim() });
+    });
+  });
+}
+
+function judge({ began, verdict, stopped, exit, written }: Ended, timeoutSeconds: number): CodeOutcome {
+  if (!began) {
+    throw new UserError("config", `Python did not begin a program (${exit})${written && `: ${written}`}`, {
+      hint: "Name another interpreter in OPENFEDLLM_PYTHON, or give the machine less to do.",
+    });
+  }
+  const because = (why: string): string => [written, why].filter(Boolean).join("\n");
+  if (verdict === "passed") return { outcome: "passed", detail: written };
+  if (verdict === "failed") return { outcome: "failed", detail: written };
+  if (verdict !== undefined) return { outcome: "limit", detail: because(`it met a limit: ${verdict.slice(6)}`) };
+  if (stopped === "time") return { outcome: "timed-out", detail: because(`not done after ${timeoutSeconds} s`) };
+  if (stopped === "output") return { outcome: "limit", detail: because(`wrote more than ${OUTPUT_BYTES >> 20} MB`) };
+  if (exit === "signal SIGXCPU") return { outcome: "timed-out", detail: because("its processor time is used up") };
+  return { outcome: "failed", detail: because(`it left before its last line (${exit})`) };
+}
+
+function killGroup(child: ChildProcessWithoutNullStreams): void {
+  try {
+    if (process.platform === "win32") child.kill();
+    else if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // Nobody of it is left.
+  }
+}
+
+/** The end of a stream. */
+class Tail {
+  total = 0;
+  #kept: Buffer = Buffer.alloc(0);
+
+  add(bytes: Buffer): void {
+    this.total += bytes.length;
+    this.#kept = Buffer.concat([this.#kept, bytes]).subarray(-KEPT_BYTES);
+  }
+
+  get text(): string {
+    return this.#kept.toString("utf8");
+  }
+}
+
+async function removeFolder(folder: string): Promise<void> {
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true, maxRetries: 3 });
+  try {
+    await remove();
+  } catch {
+    // A program may have locked its folders.
+    await unlock(folder);
+    await remove();
+  }
+}
+
+async function unlock(folder: string): Promise<void> {
+  await chmod(folder, 0o700);
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (entry.isDirectory()) await unlock(path.join(folder, entry.name));
+  }
+}

@@ -1,0 +1,171 @@
+import { createHash, type Hash } from "node:crypto";
+import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import path from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { UserError } from "../../diagnostics/user-error.ts";
+import { FolderInUse, lockFolder } from "../store/folder-lock.ts";
+import type { RepositoryCache, RepositoryFile } from "./hub-cache.ts";
+import { asHubFailure, HubFailure, withRetries } from "./hub-http.ts";
+
+export interface BlobOptions {
+  /** The stored bytes from `first` on. */
+  readonly open: (first: number) => Promise<ReadableStream<Uint8Array>>;
+  /** Told the bytes that are there, whenever there are more; fewer where they turned out damaged. */
+  readonly onBytes: (bytes: number) => void;
+  readonly signal?: AbortSignal | undefined;
+  readonly firstPauseMs?: number | undefined;
+}
+
+/** A stream that gives nothing for so long is taken for broken. */
+const STALL_MS = 30_000;
+const LOCK_POLL_MS = 200;
+/** So much in one attempt, and the next failure is the first again: a long download may break off often. */
+const FURTHER_BYTES = 1 << 20;
+/** From an endpoint that serves no parts of files, where each is all of it again. */
+const WHOLE_ATTEMPTS = 5;
+
+/**
+ * Brings one blob into the cache, going on where an earlier download stopped (`<blob>.incomplete`). It gets its name only
+ * when its size and hash are those of the listing. One process at a time works on a repository; others wait for it.
+ *
+ * @throws UserError("storage") where the cache cannot be written; HubFailure; DamagedFile.
+ */
+export async function fetchBlob(cache: RepositoryCache, file: RepositoryFile, options: BlobOptions): Promise<void> {
+  await cache.writing(() => mkdir(path.dirname(cache.blob(file)), { recursive: true }));
+  const unlock = await lockWhenFree(cache, options.signal);
+  try {
+    // By another process, while this one waited.
+    if (!(await cache.hasBlob(file))) await fetchWhole(cache, file, options);
+  } finally {
+    unlock();
+  }
+  options.onBytes(file.bytes);
+}
+
+async function lockWhenFree(cache: RepositoryCache, signal: AbortSignal | undefined): Promise<() => void> {
+  await cache.writing(() => mkdir(cache.lockFolder, { recursive: true }));
+  for (;;) {
+    try {
+      return lockFolder(cache.lockFolder);
+    } catch (error) {
+      if (!(error instanceof FolderInUse)) throw error;
+      await pause(LOCK_POLL_MS, undefined, { signal });
+    }
+  }
+}
+
+/** The bytes that arrived are not those the Hub lists. */
+export class DamagedFile extends Error {}
+
+async function fetchWhole(cache: RepositoryCache, file: RepositoryFile, options: BlobOptions): Promise<void> {
+  const blob = cache.blob(file);
+  const incomplete = `${blob}.incomplete`;
+  for (let attempt = 1; ;) {
+    const kept = await stat(incomplete).then(
+      ({ size }) => (size <= file.bytes ? size : 0),
+      () => 0,
+    );
+    const state = await append(cache, incomplete, kept, file, options).catch((error: unknown) => {
+      if (error instanceof HubFailure && error.reason === "range" && attempt++ < WHOLE_ATTEMPTS) return "no parts";
+      throw error;
+    });
+    if (state === "whole") break;
+    await rm(incomplete, { force: true });
+    options.onBytes(0);
+    // What an earlier download left may have been damaged, by a power cut say. What came whole just now was sent so.
+    if (state === "damaged" && kept === 0) throw new DamagedFile(file.path);
+  }
+  await cache.writing(() => rename(incomplete, blob));
+}
+
+/** Completes a file from its first `kept` bytes, and compares its hash with the listed one. */
+async function append(
+  cache: RepositoryCache,
+  incomplete: string,
+  kept: number,
+  file: RepositoryFile,
+  { open: openStream, onBytes, signal, firstPauseMs }: BlobOptions,
+): Promise<"whole" | "damaged"> {
+  const handle = await cache.writing(() => open(incomplete, kept === 0 ? "w+" : "r+"));
+  try {
+    const { hash, expected } = contentHash(file);
+    let done = await hashStart(handle, kept, hash);
+    let attemptStart = done;
+    onBytes(done);
+    await withRetries(
+      async () => {
+        attemptStart = done;
+        if (done === file.bytes) return;
+        for await (const bytes of chunksOf(await openStream(done), signal)) {
+          if (done + bytes.length > file.bytes) throw new DamagedFile(file.path);
+          await cache.writing(() => writeAll(handle, bytes, done));
+          hash.update(bytes);
+          done += bytes.length;
+          onBytes(done);
+        }
+        if (done < file.bytes) throw new HubFailure("network", "the connection broke off");
+      },
+      { signal, firstPauseMs, gotFurther: () => done - attemptStart >= FURTHER_BYTES },
+    );
+    await cache.writing(() => handle.sync());
+    return hash.digest("hex") === expected ? "whole" : "damaged";
+  } catch (error) {
+    if (error instanceof DamagedFile) return "damaged";
+    throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+function contentHash({ oid, sha256, bytes }: RepositoryFile): { hash: Hash; expected: string } {
+  if (sha256 !== undefined) return { hash: createHash("sha256"), expected: sha256 };
+  return { hash: createHash("sha1").update(`blob ${bytes}\0`), expected: oid };
+}
+
+async function hashStart(handle: FileHandle, length: number, hash: Hash): Promise<number> {
+  const buffer = Buffer.alloc(1 << 20);
+  let position = 0;
+  while (position < length) {
+    const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, length - position), position);
+    if (bytesRead === 0) break;
+    hash.update(buffer.subarray(0, bytesRead));
+    position += bytesRead;
+  }
+  return position;
+}
+
+async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let written = 0; written < bytes.length;) {
+    written += (await handle.write(bytes, written, bytes.length - written, position + written)).bytesWritten;
+  }
+}
+
+/** The chunks of a body; one that stalls, breaks off or is aborted throws. */
+async function* chunksOf(
+  body: ReadableStream<Uint8Array>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void> {
+  const reader = body.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await readOrStall(reader);
+      if (done) return;
+      yield value;
+    }
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error instanceof UserError ? error : asHubFailure(error);
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}
+
+function readOrStall(reader: ReadableStreamDefaultReader<Uint8Array>): ReturnType<typeof reader.read> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new HubFailure("network", "no more bytes came")), STALL_MS);
+    reader
+      .read()
+      .then(resolve, reject)
+      .finally(() => clearTimeout(timer));
+  });
+}

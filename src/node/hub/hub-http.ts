@@ -1,0 +1,180 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { errorCode } from "../store/durable-file.ts";
+import type { HubSettings } from "./hub-settings.ts";
+
+/** A request to the Hub that did not get what it asked for. Never holds a header, so never the token. */
+export class HubFailure extends Error {
+  /** `answer`: an HTTP status that is no success; `network`: no answer, or one that broke off; `range`: not the bytes asked for. */
+  readonly reason: "answer" | "network" | "range";
+  readonly status: number | undefined;
+  /** The Hub's own name of the failure: RepoNotFound, RevisionNotFound, EntryNotFound, GatedRepo. */
+  readonly code: string | undefined;
+  readonly retryAfterMs: number | undefined;
+  /** Whether the same request may succeed in a moment. */
+  readonly passing: boolean;
+
+  constructor(
+    reason: HubFailure["reason"],
+    message: string,
+    {
+      status,
+      code,
+      retryAfterMs,
+      passing = true,
+      cause,
+    }: { status?: number; code?: string; retryAfterMs?: number; passing?: boolean; cause?: unknown } = {},
+  ) {
+    super(message, { cause });
+    this.name = "HubFailure";
+    this.reason = reason;
+    this.status = status;
+    this.code = code;
+    this.retryAfterMs = retryAfterMs;
+    this.passing = passing;
+  }
+}
+
+/** Nothing listens, the name is unknown, or a firewall keeps silent: asking again at once is of no use. */
+const UNREACHABLE = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "ENETUNREACH",
+  "EHOSTUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);
+const WORDS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "the connection is refused",
+  ENOTFOUND: "its name is not known",
+  EAI_AGAIN: "its name cannot be looked up",
+  ENETUNREACH: "there is no network",
+  EHOSTUNREACH: "there is no way to it",
+  ECONNRESET: "the connection broke off",
+  UND_ERR_SOCKET: "the connection broke off",
+  UND_ERR_CONNECT_TIMEOUT: "it does not answer",
+};
+
+const HEADERS_TIMEOUT_MS = 30_000;
+/** A longer wait that the Hub asks for is told instead of sat through. */
+const LONGEST_WAIT_MS = 120_000;
+const ATTEMPTS = 5;
+const FIRST_PAUSE_MS = 500;
+
+/** Any failed request as a `HubFailure`; an abort by the caller as it is. */
+export function asHubFailure(error: unknown): Error {
+  if (error instanceof HubFailure) return error;
+  if (!(error instanceof Error)) return new HubFailure("network", String(error));
+  // fetch hides the socket's error, and of several addresses each has its own.
+  const { cause } = error;
+  const inner = cause instanceof AggregateError ? (cause.errors as unknown[])[0] : cause;
+  const code = errorCode(inner) ?? errorCode(error);
+  if (error.name === "AbortError") return error;
+  // A TypeError without a cause is the client's own, over an answer it did not understand.
+  if (code === undefined && !(error instanceof TypeError && cause !== undefined)) return error;
+  return new HubFailure("network", WORDS[code ?? ""] ?? (code === undefined ? WORDS["ECONNRESET"]! : code), {
+    passing: !UNREACHABLE.has(code ?? ""),
+    cause: error,
+  });
+}
+
+/**
+ * `fetch` for the Hub's client. The token goes to the endpoint's own origin only (fetch itself takes it off a redirect to
+ * another). Any answer but a success is a `HubFailure`, and so is one with other bytes than a `Range` asked for.
+ */
+export function hubFetch({ endpoint, token }: HubSettings, signal: AbortSignal | undefined): typeof fetch {
+  const { origin } = new URL(endpoint);
+  return async (input, init) => {
+    const url = new URL(input instanceof Request ? input.url : input);
+    const headers = new Headers(init?.headers);
+    headers.delete("authorization");
+    if (token !== undefined && url.origin === origin) headers.set("authorization", `Bearer ${token}`);
+    // A stored file is to arrive as it is stored, and its length to be that of the listing.
+    if (url.pathname.includes("/resolve/")) headers.set("accept-encoding", "identity");
+    const timer = new AbortController();
+    const timeout = setTimeout(
+      () => timer.abort(new HubFailure("network", WORDS["UND_ERR_CONNECT_TIMEOUT"]!)),
+      HEADERS_TIMEOUT_MS,
+    );
+    let response: Response;
+    try {
+      const signals = signal === undefined ? [timer.signal] : [timer.signal, signal];
+      response = await fetch(url, { ...init, headers, signal: AbortSignal.any(signals) });
+    } catch (error) {
+      throw asHubFailure(error);
+    } finally {
+      clearTimeout(timeout);
+    }
+    if (!response.ok) throw await failedAnswer(response);
+    const range = /^bytes=(\d+)-/.exec(headers.get("range") ?? "")?.[1];
+    if (range !== undefined && !isRange(response, Number(range))) {
+      await response.body?.cancel();
+      throw new HubFailure("range", "other bytes came than were asked for");
+    }
+    return response;
+  };
+}
+
+function isRange(response: Response, first: number): boolean {
+  return response.status === 206 && (response.headers.get("content-range") ?? "").startsWith(`bytes ${first}-`);
+}
+
+async function failedAnswer(response: Response): Promise<HubFailure> {
+  const { status, headers } = response;
+  const said = headers.get("x-error-message") ?? (await errorText(response));
+  const code = headers.get("x-error-code") ?? undefined;
+  const retryAfterMs = waitOf(headers.get("retry-after"));
+  return new HubFailure(status === 416 ? "range" : "answer", said, {
+    status,
+    passing: status === 429 || status === 408 || status >= 500,
+    ...(code !== undefined && { code }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  });
+}
+
+async function errorText(response: Response): Promise<string> {
+  const text = await response.text().catch(() => "");
+  try {
+    const { error } = JSON.parse(text) as { error?: unknown };
+    return typeof error === "string" ? error : "";
+  } catch {
+    return "";
+  }
+}
+
+/** Seconds, or a date. */
+function waitOf(retryAfter: string | null): number | undefined {
+  if (retryAfter === null) return undefined;
+  const ms = /^\d+$/.test(retryAfter.trim()) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - Date.now();
+  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
+}
+
+export interface RetryOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Pause before the second attempt; each later one is twice as long. */
+  readonly firstPauseMs?: number | undefined;
+  /** Default 5. */
+  readonly attempts?: number;
+  /** Whether the last attempt got far enough for the count to begin anew. */
+  readonly gotFurther?: () => boolean;
+}
+
+/** Does it again, after a pause, while it fails in a way that may pass. */
+export async function withRetries<T>(
+  work: () => Promise<T>,
+  { signal, firstPauseMs = FIRST_PAUSE_MS, attempts = ATTEMPTS, gotFurther }: RetryOptions = {},
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    signal?.throwIfAborted();
+    try {
+      return await work();
+    } catch (error) {
+      signal?.throwIfAborted();
+      const failure = asHubFailure(error);
+      if (gotFurther?.()) attempt = 1;
+      if (!(failure instanceof HubFailure) || !failure.passing || failure.reason === "range") throw failure;
+      const wait = failure.retryAfterMs ?? firstPauseMs * 2 ** (attempt - 1);
+      if (attempt >= attempts || wait > LONGEST_WAIT_MS) throw failure;
+      await pause(wait, undefined, { signal });
+    }
+  }
+}

@@ -1,0 +1,70 @@
+import { readFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { UserError } from "../../diagnostics/user-error.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What huggingface_hub's environment variables say; the names and the defaults are its own. */
+export interface HubSettings {
+  /** Without a slash at its end. */
+  readonly endpoint: string;
+  /** Holds `models--org--name` and `datasets--org--name`. */
+  readonly cache: string;
+  /** This program's own cache, for what huggingface_hub does not keep; undefined: `cacheFolder`'s default. */
+  readonly ownCache: string | undefined;
+  readonly token: string | undefined;
+  /** Whether HTTPS_PROXY is set, of which Node's fetch takes no notice by itself. */
+  readonly proxyUnused: boolean;
+  /** No request is to be made. */
+  readonly offline: boolean;
+}
+
+const DEFAULT_ENDPOINT = "https://huggingface.co";
+const TRUE = /^(1|on|yes|true)$/i;
+
+/** @throws UserError("config") for an endpoint that is no address, or a token that cannot be one. */
+export function hubSettings(env: Environment = process.env): HubSettings {
+  const cacheHome = env["XDG_CACHE_HOME"] || path.join(os.homedir(), ".cache");
+  const home = expandHome(env["HF_HOME"] || path.join(cacheHome, "huggingface"));
+  const cache = expandHome(env["HF_HUB_CACHE"] || env["HUGGINGFACE_HUB_CACHE"] || path.join(home, "hub"));
+  return {
+    endpoint: endpointOf(env["HF_ENDPOINT"] || DEFAULT_ENDPOINT),
+    cache: path.resolve(cache),
+    ownCache: env["OPENFEDLLM_CACHE"] || undefined,
+    token: tokenOf(env, home),
+    proxyUnused: Boolean(env["HTTPS_PROXY"] || env["https_proxy"]) && env["NODE_USE_ENV_PROXY"] !== "1",
+    offline: TRUE.test(env["HF_HUB_OFFLINE"] ?? ""),
+  };
+}
+
+function expandHome(folder: string): string {
+  return folder.replace(/^~(?=$|[/\\])/, os.homedir());
+}
+
+function endpointOf(text: string): string {
+  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text.replace(/\/+$/, "");
+  throw new UserError("config", `HF_ENDPOINT is no address of the Hub: ${text}`, {
+    hint: `Give it as https://…, or unset it for ${DEFAULT_ENDPOINT}.`,
+  });
+}
+
+function tokenOf(env: Environment, home: string): string | undefined {
+  const named = env["HF_TOKEN"] || env["HUGGING_FACE_HUB_TOKEN"];
+  const file = expandHome(env["HF_TOKEN_PATH"] || path.join(home, "token"));
+  const token = (named || fileText(file)).trim();
+  if (token === "") return undefined;
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  // Never quoted: part of it may be right.
+  throw new UserError("config", `${named ? "HF_TOKEN" : file} holds characters that no access token has`, {
+    hint: "Copy the token again from https://huggingface.co/settings/tokens.",
+  });
+}
+
+function fileText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
+}

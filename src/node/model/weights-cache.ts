@@ -1,0 +1,252 @@
+import { createHash, randomUUID } from "node:crypto";
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { nearest } from "../../diagnostics/nearest.ts";
+import { UserError } from "../../diagnostics/user-error.ts";
+import type { ModelConfig } from "../../model/config.ts";
+import { checkShapes, expectedTensors } from "../../model/names.ts";
+import type { Weights } from "../../model/weights.ts";
+import { firstNonFinite } from "../../tensor/params.ts";
+import { cacheFolder, contentHash } from "./cache-folder.ts";
+import { storageReason } from "../store/durable-file.ts";
+import { findWeights, type OpenWeights, type WeightsSource } from "./weights-source.ts";
+
+/** Bytes of the sources read (`hash`) or of float32 written (`convert`). */
+export interface WeightsProgress {
+  readonly stage: "hash" | "convert";
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+}
+
+export interface WeightsOptions {
+  /** Default: $OPENFEDLLM_CACHE, or `openfedllm` under $XDG_CACHE_HOME or `~/.cache`. */
+  readonly cacheDir?: string;
+  readonly onProgress?: (progress: WeightsProgress) => void;
+}
+
+/** Part of every key: raise it when the layout of the cache, or what conversion yields, changes. */
+const FORMAT = 1;
+const DATA = "weights.bin";
+const INDEX = "weights.json";
+/** A page, so that a runtime can map each tensor. */
+const ALIGNMENT_BYTES = 4096;
+const ABANDONED_MS = 3_600_000;
+const READ_BYTES = 1 << 28;
+
+interface CacheIndex {
+  readonly format: number;
+  readonly fingerprint: string;
+  /** Size of weights.bin. */
+  readonly bytes: number;
+  readonly tensors: readonly { readonly name: string; readonly shape: readonly number[]; readonly offset: number }[];
+}
+
+/**
+ * The weights of the model in `dir`, as float32 in one file of the cache: converted the first time, tensor by tensor, then
+ * opened. `fingerprint` is a sha256 over the source files' names, sizes and contents and the tensors the configuration
+ * implies. Safe when processes do it at once; a damaged cache is made again. Throws a `UserError` of kind `model` for
+ * missing or damaged weights, `storage` where the cache cannot be written.
+ */
+export async function openWeights(dir: string, config: ModelConfig, options: WeightsOptions = {}): Promise<Weights> {
+  const source = await findWeights(dir);
+  const cache = await cacheFolder(options.cacheDir);
+  const fingerprint = await fingerprintOf(dir, config, source, cache, options);
+  const folder = path.join(cache, "weights", fingerprint);
+  return (await openCached(folder, fingerprint)) ?? (await convert(dir, config, source, folder, fingerprint, options));
+}
+
+function byteSize(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, Float32Array.BYTES_PER_ELEMENT);
+}
+
+async function fingerprintOf(
+  dir: string,
+  config: ModelConfig,
+  source: WeightsSource,
+  cache: string,
+  { onProgress }: WeightsOptions,
+): Promise<string> {
+  const sizes = await Promise.all(source.files.map(async (file) => (await stat(path.join(dir, file))).size));
+  const totalBytes = sizes.reduce((a, b) => a + b, 0);
+  const contents: unknown[] = [];
+  let doneBytes = 0;
+  for (const [i, file] of source.files.entries()) {
+    const sha256 = await contentHash(cache, path.join(dir, file), (bytes) => {
+      doneBytes += bytes;
+      onProgress?.({ stage: "hash", doneBytes, totalBytes });
+    });
+    contents.push([file, sizes[i], sha256]);
+  }
+  return createHash("sha256")
+    .update(JSON.stringify([FORMAT, contents, [...expectedTensors(config)]]))
+    .digest("hex");
+}
+
+/** The weights of a whole cache folder; undefined where there is none, or half of one. */
+async function openCached(folder: string, fingerprint: string): Promise<Weights | undefined> {
+  const file = path.join(folder, DATA);
+  let index: CacheIndex;
+  try {
+    index = JSON.parse(await readFile(path.join(folder, INDEX), "utf8")) as CacheIndex;
+    if (index.format !== FORMAT || index.fingerprint !== fingerprint) return undefined;
+    if ((await stat(file)).size !== index.bytes) return undefined;
+  } catch {
+    return undefined;
+  }
+  const shapes = new Map(index.tensors.map(({ name, shape }) => [name, shape]));
+  const offsets = new Map(index.tensors.map(({ name, offset }) => [name, offset]));
+  return {
+    fingerprint,
+    shapes,
+    file: { path: file, offsets },
+    async read(name) {
+      const shape = shapes.get(name);
+      if (shape === undefined) {
+        const near = nearest(name, shapes.keys());
+        throw new UserError(
+          "model",
+          `the model has no tensor ${name}`,
+          near === undefined ? {} : { hint: `Did you mean ${near}?` },
+        );
+      }
+      const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
+      await readInto(file, offsets.get(name)!, new Uint8Array(data.buffer));
+      return data;
+    },
+  };
+}
+
+async function readInto(file: string, offset: number, bytes: Uint8Array): Promise<void> {
+  const handle = await open(file);
+  try {
+    for (let filled = 0; filled < bytes.length;) {
+      const length = Math.min(READ_BYTES, bytes.length - filled);
+      const { bytesRead } = await handle.read(bytes, filled, length, offset + filled);
+      if (bytesRead === 0) throw new UserError("storage", `${file} ended at byte ${offset + filled} while it was read`);
+      filled += bytesRead;
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+async function convert(
+  dir: string,
+  config: ModelConfig,
+  source: WeightsSource,
+  folder: string,
+  fingerprint: string,
+  options: WeightsOptions,
+): Promise<Weights> {
+  await removeAbandoned(path.dirname(folder));
+  const temporary = `${folder}.${randomUUID()}.tmp`;
+  try {
+    await mkdir(temporary, { recursive: true });
+    await writeCache(dir, config, source, temporary, fingerprint, options);
+    await place(temporary, folder, fingerprint);
+  } catch (cause) {
+    if (cause instanceof UserError) throw cause;
+    throw new UserError("storage", `the weights of ${dir} cannot be written to ${folder}: ${storageReason(cause)}`, {
+      hint: "Set OPENFEDLLM_CACHE to a folder on a disk with room for the model as float32.",
+      cause,
+    });
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+  const weights = await openCached(folder, fingerprint);
+  if (weights === undefined) throw new Error(`${folder} is not readable right after it was written`);
+  return weights;
+}
+
+/** Converts every tensor in turn into `folder`, each at a multiple of the alignment, and writes the index last. */
+async function writeCache(
+  dir: string,
+  config: ModelConfig,
+  source: WeightsSource,
+  folder: string,
+  fingerprint: string,
+  options: WeightsOptions,
+): Promise<void> {
+  const weights = await source.open();
+  try {
+    const where = path.join(dir, source.files[0]!);
+    checkShapes(weights.shapes, config, where);
+    const data = await open(path.join(folder, DATA), "w");
+    try {
+      const index = await writeTensors(weights, config, where, data, options);
+      await data.sync();
+      await writeFile(path.join(folder, INDEX), JSON.stringify({ format: FORMAT, fingerprint, ...index }), {
+        flush: true,
+      });
+    } finally {
+      await data.close();
+    }
+  } finally {
+    await weights.close();
+  }
+}
+
+async function writeTensors(
+  weights: OpenWeights,
+  config: ModelConfig,
+  where: string,
+  data: FileHandle,
+  { onProgress }: WeightsOptions,
+): Promise<Pick<CacheIndex, "bytes" | "tensors">> {
+  const expected = expectedTensors(config);
+  const totalBytes = [...expected.values()].reduce((sum, shape) => sum + byteSize(shape), 0);
+  const tensors: { name: string; shape: readonly number[]; offset: number }[] = [];
+  let position = 0;
+  let doneBytes = 0;
+  for (const [name, shape] of expected) {
+    const offset = Math.ceil(position / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+    position = offset;
+    for await (const piece of weights.pieces(name)) {
+      if (firstNonFinite(new Map([[name, { shape, data: piece }]])) !== undefined) {
+        throw new UserError("model", `${where}: tensor ${name} has values that are not finite`, {
+          hint: "Download or copy the file again.",
+        });
+      }
+      const bytes = new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength);
+      for (let written = 0; written < bytes.length;) {
+        written += (await data.write(bytes, written, bytes.length - written, position + written)).bytesWritten;
+      }
+      position += bytes.length;
+      doneBytes += bytes.length;
+      onProgress?.({ stage: "convert", doneBytes, totalBytes });
+    }
+    if (position - offset !== byteSize(shape)) {
+      throw new Error(`tensor ${name}: got ${position - offset} bytes of ${byteSize(shape)}`);
+    }
+    tensors.push({ name, shape, offset });
+  }
+  return { bytes: position, tensors };
+}
+
+/** Renames a finished folder into place. One that another process put there first is kept if it is whole. */
+async function place(temporary: string, folder: string, fingerprint: string): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      await rename(temporary, folder);
+      return;
+    } catch (error) {
+      if ((await openCached(folder, fingerprint)) !== undefined) return;
+      if (attempt === 3) throw error;
+      const damaged = `${folder}.${randomUUID()}.tmp`;
+      await rename(folder, damaged).catch(() => {});
+      await rm(damaged, { recursive: true, force: true });
+    }
+  }
+}
+
+/** Removes what killed conversions left behind. A live one touches its file all the time. */
+async function removeAbandoned(root: string): Promise<void> {
+  const names = await readdir(root).catch(() => []);
+  for (const name of names.filter((entry) => entry.endsWith(".tmp"))) {
+    const folder = path.join(root, name);
+    const touched = await stat(path.join(folder, DATA)).catch(() => stat(folder).catch(() => undefined));
+    if (touched !== undefined && Date.now() - touched.mtimeMs > ABANDONED_MS) {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+}

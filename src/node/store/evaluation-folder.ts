@@ -1,0 +1,103 @@
+import { existsSync } from "node:fs";
+import { mkdir, open, readdir, readFile, truncate } from "node:fs/promises";
+import path from "node:path";
+import { UserError } from "../../diagnostics/user-error.ts";
+import type { AnswerFolder } from "../../evaluation/benchmark-task.ts";
+import type { AnswerRecord } from "../../evaluation/run-benchmark.ts";
+import type { AnswerSettings, StoredResult } from "../../evaluation/results.ts";
+import { storageError, writeAtomically } from "./durable-file.ts";
+import { readJsonLog } from "./json-log.ts";
+
+const SETTINGS = "settings.json";
+const ANSWERS = "answers.jsonl";
+const VERDICTS = "verdicts.jsonl";
+const RESULT = "result.json";
+
+/**
+ * Opens the folder of a model's answers to a benchmark, `OUT/BENCHMARK/MODEL/`, or makes it. A torn last line, of a process that was killed, is taken off.
+ *
+ * @throws UserError("config") where it holds answers that follow from other settings.
+ */
+export async function openAnswerFolder(
+  { out, benchmark, model }: { readonly out: string; readonly benchmark: string; readonly model: string },
+  settings: AnswerSettings,
+): Promise<AnswerFolder> {
+  const folder = path.join(out, benchmark, model);
+  const file = path.join(folder, ANSWERS);
+  try {
+    await mkdir(folder, { recursive: true });
+    await checkSettings(path.join(folder, SETTINGS), settings);
+    const kept = await readAnswers(file);
+    return {
+      kept,
+      async append(answers) {
+        const handle = await open(file, "a");
+        try {
+          await handle.writeFile(answers.map((answer) => `${JSON.stringify(answer)}\n`).join(""));
+          await handle.sync();
+        } finally {
+          await handle.close();
+        }
+      },
+      saveVerdicts: (verdicts) =>
+        writeAtomically(
+          path.join(folder, VERDICTS),
+          verdicts.map((verdict) => `${JSON.stringify(verdict)}\n`).join(""),
+        ),
+      async saveResult(result, more) {
+        const stored = { benchmark, model, settings, result, ...more };
+        await writeAtomically(path.join(folder, RESULT), `${JSON.stringify(stored, undefined, 2)}\n`);
+        return stored;
+      },
+    };
+  } catch (error) {
+    throw storageError(folder, "write", error);
+  }
+}
+
+async function checkSettings(file: string, settings: AnswerSettings): Promise<void> {
+  if (!existsSync(file)) {
+    await writeAtomically(file, `${JSON.stringify(settings, undefined, 2)}\n`);
+    return;
+  }
+  const kept = JSON.parse(await readFile(file, "utf8")) as AnswerSettings;
+  const other = Object.keys({ ...kept, ...settings }).filter((key) => kept[key] !== settings[key]);
+  if (other.length === 0) return;
+  const said = other.map((key) => `${key} ${settingText(kept[key])}, now ${settingText(settings[key])}`).join("; ");
+  throw new UserError("config", `${path.dirname(file)} holds answers that were given otherwise: ${said}`, {
+    hint: "Take another --out, or remove that folder to ask again.",
+  });
+}
+
+function settingText(value: string | number | null | undefined): string {
+  return value === null || value === undefined ? "none" : String(value);
+}
+
+async function readAnswers(file: string): Promise<ReadonlyMap<string, AnswerRecord>> {
+  const { records, length } = await readJsonLog<AnswerRecord>(file, {
+    called: "answer",
+    isRecord: ({ question }) => typeof question === "string",
+  });
+  if (existsSync(file)) await truncate(file, length);
+  return new Map(records.map((answer) => [answer.question, answer]));
+}
+
+/** Every result below an evaluation folder, benchmarks and models in the order of their names. */
+export async function readResults(folder: string): Promise<readonly StoredResult[]> {
+  const results: StoredResult[] = [];
+  for (const benchmark of await foldersIn(folder)) {
+    for (const model of await foldersIn(path.join(folder, benchmark))) {
+      const file = path.join(folder, benchmark, model, RESULT);
+      if (existsSync(file)) results.push(JSON.parse(await readFile(file, "utf8")) as StoredResult);
+    }
+  }
+  return results;
+}
+
+async function foldersIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .sort();
+}

@@ -1,0 +1,91 @@
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import path from "node:path";
+import { UserError } from "../../diagnostics/user-error.ts";
+import { storageError } from "./durable-file.ts";
+
+/** A living process has the folder. */
+export class FolderInUse extends UserError {}
+
+/** Locks this very process has. */
+const held = new Set<string>();
+
+/**
+ * Takes a folder for this process; returns what gives it back. The lock of a process that died is taken over. It holds
+ * among the processes of one machine.
+ *
+ * @throws FolderInUse (a UserError of kind `storage`) naming the process that has it.
+ */
+export function lockFolder(folder: string): () => void {
+  const file = path.resolve(folder, "lock");
+  if (held.has(file)) throw inUse(file, folder, process.pid);
+  const mine = `${file}.${randomUUID()}`;
+  try {
+    // Linked whole, so that nobody reads a lock without its owner.
+    writeFileSync(mine, String(process.pid));
+    for (;;) {
+      try {
+        linkSync(mine, file);
+        held.add(file);
+        return () => {
+          held.delete(file);
+          rmSync(file, { force: true });
+        };
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      }
+      removeIfStale(file, folder);
+    }
+  } catch (error) {
+    throw storageError(file, "write", error);
+  } finally {
+    rmSync(mine, { force: true });
+  }
+}
+
+/** Of several processes that find the same dead owner's lock, renaming lets one remove it. */
+function removeIfStale(file: string, folder: string): void {
+  const aside = `${file}.${randomUUID()}`;
+  const owner = ownerOf(file);
+  if (owner === undefined) return;
+  // Our own number on a lock is that of a namesake that died: in a container, every first process is called 1.
+  if (owner !== process.pid && isAlive(owner)) throw inUse(file, folder, owner);
+  try {
+    renameSync(file, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw error;
+  }
+  const taken = ownerOf(aside)!;
+  // Somebody was faster, and this is a living lock: give it back.
+  if (taken !== owner) linkSync(aside, file);
+  rmSync(aside, { force: true });
+  if (taken !== owner) throw inUse(file, folder, taken);
+}
+
+function ownerOf(file: string): number | undefined {
+  try {
+    // 0, which is nobody, for what is no number.
+    return Number(readFileSync(file, "utf8")) || 0;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function inUse(file: string, folder: string, owner: number): FolderInUse {
+  return new FolderInUse("storage", `another process (${owner}) works in the run folder ${folder}`, {
+    hint: `Wait for it, stop it, or choose another folder with --out. If there is no such run, remove ${file}.`,
+  });
+}
+
+function isAlive(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it lives, and belongs to somebody else.
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}

@@ -1,0 +1,51 @@
+/** The head cell's value and the revision to name when replacing it. */
+export interface Head {
+  readonly revision: number;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * PORT. Where coordinator and clients meet: a small store, not a message bus. What a promise resolved to is durable.
+ * Several processes may use one exchange at once; any of them may die at any point.
+ *
+ * Failures of the store itself are `UserError`s of kind `storage`. `STORE_CONFORMANCE` is what
+ * an implementation has to pass.
+ */
+export interface Store {
+  /** Stores bytes under their sha256 (64 lower-case hexadecimal digits), which it returns. Storing again is harmless. */
+  putBlob(bytes: Uint8Array): Promise<string>;
+  /** The bytes of a hash, checked against it. Throws a `UserError` where they are missing or damaged. */
+  blob(hash: string): Promise<Uint8Array>;
+  /** Writes a cell once: the first write wins. Returns the bytes that won, whole, never a part. */
+  create(key: string, bytes: Uint8Array): Promise<Uint8Array>;
+  /** A cell's bytes, or undefined where nothing was written. */
+  read(key: string): Promise<Uint8Array | undefined>;
+  /** The keys of written cells that begin with `prefix`, ascending. `prefix` is empty or ends with `/`. */
+  list(prefix: string): Promise<readonly string[]>;
+  /** The one cell that changes; undefined before the first `setHead`. */
+  head(): Promise<Head | undefined>;
+  /**
+   * Replaces the head if its revision is still `expected` (0: there is none yet). False: another writer was first, and
+   * nothing changed.
+   */
+  setHead(expected: number, bytes: Uint8Array): Promise<boolean>;
+}
+
+const KEY = /^[a-z0-9_%-]{1,200}(\/[a-z0-9_%-]{1,200})*$/;
+
+/** Every implementation refuses the keys that another could not store. Throws an Error, for keys are the program's. */
+export function checkKey(key: string): void {
+  if (!KEY.test(key)) throw new Error(`"${key}" is not a cell key: segments of a-z, 0-9, _, -, %, separated by /`);
+}
+
+/**
+ * A person's name as one segment of a key: what is not a-z, 0-9, _ or - becomes the hexadecimal digits of its UTF-8
+ * bytes (`Zürich` is `%5a%c3%bcrich`). Upper case too, for some file systems do not tell it from lower case.
+ */
+export function keySegment(name: string): string {
+  return name.replaceAll(/[^a-z0-9_-]/gu, escapeCharacter);
+}
+
+function escapeCharacter(character: string): string {
+  return Array.from(new TextEncoder().encode(character), (byte) => `%${byte.toString(16).padStart(2, "0")}`).join("");
+}
