@@ -1,10 +1,10 @@
 import type { Store } from "./store.ts";
 import { sha256 } from "../tensor/sha256.ts";
 
-/** One thing every exchange must do. Tied to no test framework, so that any implementation can run it. */
+/** One thing every store must do. Tied to no test framework, so that any implementation can run it. */
 export interface ConformanceCase {
   readonly name: string;
-  /** `open` gives a handle on one and the same store, empty before the case; throws where the exchange is wrong. */
+  /** `open` gives a handle on one and the same store, empty before the case; throws where the store is wrong. */
   readonly run: (open: () => Promise<Store>) => Promise<void>;
 }
 
@@ -42,16 +42,55 @@ export const STORE_CONFORMANCE: readonly ConformanceCase[] = [
   {
     name: "an empty blob and an empty cell are values",
     async run(open) {
-      const exchange = await open();
-      same("blob", await exchange.blob(await exchange.putBlob(new Uint8Array())), new Uint8Array());
-      same("create", await exchange.create("empty", new Uint8Array()), new Uint8Array());
-      same("read", await exchange.read("empty"), new Uint8Array());
-      same("second create", await exchange.create("empty", bytesOf("late")), new Uint8Array());
+      const store = await open();
+      same("blob", await store.blob(await store.putBlob(new Uint8Array())), new Uint8Array());
+      same("create", await store.create("empty", new Uint8Array()), new Uint8Array());
+      same("read", await store.read("empty"), new Uint8Array());
+      same("second create", await store.create("empty", bytesOf("late")), new Uint8Array());
     },
   },
   {
     name: "a blob that is not there is an error",
     run: async (open) => rejects("blob", async () => (await open()).blob("0".repeat(64))),
+  },
+  {
+    name: "a forgotten blob is gone for every handle, the others stay, and it may be stored again",
+    async run(open) {
+      const store = await open();
+      const [gone, kept] = [await store.putBlob(bytesOf("gone")), await store.putBlob(bytesOf("kept"))];
+      await store.forget([gone, "0".repeat(64)]);
+      await store.forget([]);
+      await rejects("forgotten", async () => (await open()).blob(gone));
+      same("kept", await (await open()).blob(kept), bytesOf("kept"));
+      same("again", await (await open()).putBlob(bytesOf("gone")), gone);
+      same("content", await store.blob(gone), bytesOf("gone"));
+    },
+  },
+  {
+    name: "changes gives the keys that are there, then those written by any handle, each once, until it is stopped",
+    async run(open) {
+      const [store, stop] = [await open(), new AbortController()];
+      for (const key of ["r/b", "r/a", "other/a"]) await store.create(key, bytesOf(key));
+      const seen: string[] = [];
+      const late = ["r/c", "elsewhere/c", "r/d"];
+      for await (const key of (await open()).changes("r/", stop.signal)) {
+        seen.push(key);
+        if (seen.length === 2) for (const each of late) await (await open()).create(each, bytesOf(each));
+        if (seen.length === 2) await store.create("r/a", bytesOf("second"));
+        if (seen.length === 4) stop.abort();
+      }
+      same("keys", seen, ["r/a", "r/b", "r/c", "r/d"]);
+    },
+  },
+  {
+    name: "changes of nothing waits, and ends when it is stopped",
+    async run(open) {
+      const stop = new AbortController();
+      setTimeout(() => stop.abort(), 20);
+      const seen: string[] = [];
+      for await (const key of (await open()).changes("never/", stop.signal)) seen.push(key);
+      same("keys", seen, []);
+    },
   },
   {
     name: "the first write to a cell wins, and every writer gets the winner",
@@ -66,7 +105,7 @@ export const STORE_CONFORMANCE: readonly ConformanceCase[] = [
     name: "writers at the same time agree on one winner",
     async run(open) {
       const writers = await Promise.all(Array.from({ length: 16 }, open));
-      const won = await Promise.all(writers.map((exchange, i) => exchange.create("race", bytesOf(`writer ${i}`))));
+      const won = await Promise.all(writers.map((store, i) => store.create("race", bytesOf(`writer ${i}`))));
       const winner = await (await open()).read("race");
       for (const bytes of won) same("winner", bytes, winner);
     },
@@ -74,54 +113,54 @@ export const STORE_CONFORMANCE: readonly ConformanceCase[] = [
   {
     name: "a cell may share its name with a folder of cells",
     async run(open) {
-      const exchange = await open();
-      await exchange.create("a/b", bytesOf("inner"));
-      await exchange.create("a", bytesOf("outer"));
-      same("outer", await exchange.read("a"), bytesOf("outer"));
-      same("list", await exchange.list(""), ["a", "a/b"]);
+      const store = await open();
+      await store.create("a/b", bytesOf("inner"));
+      await store.create("a", bytesOf("outer"));
+      same("outer", await store.read("a"), bytesOf("outer"));
+      same("list", await store.list(""), ["a", "a/b"]);
     },
   },
   {
     name: "list gives the keys under a prefix in ascending order, nothing for one unused",
     async run(open) {
-      const exchange = await open();
-      const keys = ["r-2/update/b", "r-10/update/a", "r-2/open", "r-2/update/a", "r-2x/update/a", "r-2/update/%c3%bc"];
-      for (const key of keys) await exchange.create(key, bytesOf(key));
-      same("update", await exchange.list("r-2/update/"), ["r-2/update/%c3%bc", "r-2/update/a", "r-2/update/b"]);
+      const store = await open();
+      const keys = ["r-2/update/b", "r-10/update/a", "r-2/open", "r-2/update/a", "r-2x/update/a", "r-2/update/=c3=bc"];
+      for (const key of keys) await store.create(key, bytesOf(key));
+      same("update", await store.list("r-2/update/"), ["r-2/update/=c3=bc", "r-2/update/a", "r-2/update/b"]);
       same("all", await (await open()).list(""), [...keys].sort());
-      same("none", await exchange.list("r-3/"), []);
+      same("none", await store.list("r-3/"), []);
     },
   },
   {
     name: "keys that some store could not hold are refused",
     async run(open) {
-      const exchange = await open();
+      const store = await open();
       for (const key of ["", "A", "../x", "a//b", "/a", "a/", "a b", "a.b", "x".repeat(201)]) {
-        await rejects(`create "${key}"`, async () => exchange.create(key, bytesOf("x")));
-        await rejects(`read "${key}"`, async () => exchange.read(key));
+        await rejects(`create "${key}"`, async () => store.create(key, bytesOf("x")));
+        await rejects(`read "${key}"`, async () => store.read(key));
       }
     },
   },
   {
     name: "the head changes by compare-and-set only",
     async run(open) {
-      const exchange = await open();
-      same("no head", await exchange.head(), undefined);
-      same("too early", await exchange.setHead(7, bytesOf("x")), false);
-      same("first", await exchange.setHead(0, bytesOf("one")), true);
+      const store = await open();
+      same("no head", await store.head(), undefined);
+      same("too early", await store.setHead(7, bytesOf("x")), false);
+      same("first", await store.setHead(0, bytesOf("one")), true);
       same("again from nothing", await (await open()).setHead(0, bytesOf("other")), false);
       const one = (await (await open()).head())!;
       same("one", one.bytes, bytesOf("one"));
       same("second", await (await open()).setHead(one.revision, bytesOf("two")), true);
-      same("stale", await exchange.setHead(one.revision, bytesOf("three")), false);
-      same("two", (await exchange.head())?.bytes, bytesOf("two"));
+      same("stale", await store.setHead(one.revision, bytesOf("three")), false);
+      same("two", (await store.head())?.bytes, bytesOf("two"));
     },
   },
   {
     name: "of writers that replace the same head at once, one succeeds",
     async run(open) {
       const writers = await Promise.all(Array.from({ length: 16 }, open));
-      const done = await Promise.all(writers.map((exchange, i) => exchange.setHead(0, bytesOf(`writer ${i}`))));
+      const done = await Promise.all(writers.map((store, i) => store.setHead(0, bytesOf(`writer ${i}`))));
       same("successes", done.filter(Boolean).length, 1);
       same("head", (await (await open()).head())?.bytes, bytesOf(`writer ${done.indexOf(true)}`));
     },
@@ -129,18 +168,18 @@ export const STORE_CONFORMANCE: readonly ConformanceCase[] = [
   {
     name: "what was stored does not change with the caller's buffer, nor what was read with the reader's",
     async run(open) {
-      const exchange = await open();
+      const store = await open();
       const buffer = bytesOf("kept");
-      const hash = await exchange.putBlob(buffer);
-      await exchange.create("cell", buffer);
-      await exchange.setHead(0, buffer);
+      const hash = await store.putBlob(buffer);
+      await store.create("cell", buffer);
+      await store.setHead(0, buffer);
       buffer.fill(0);
-      for (const bytes of [await exchange.blob(hash), await exchange.read("cell"), (await exchange.head())?.bytes]) {
+      for (const bytes of [await store.blob(hash), await store.read("cell"), (await store.head())?.bytes]) {
         bytes?.fill(1);
       }
-      same("blob", await exchange.blob(hash), bytesOf("kept"));
-      same("cell", await exchange.read("cell"), bytesOf("kept"));
-      same("head", (await exchange.head())?.bytes, bytesOf("kept"));
+      same("blob", await store.blob(hash), bytesOf("kept"));
+      same("cell", await store.read("cell"), bytesOf("kept"));
+      same("head", (await store.head())?.bytes, bytesOf("kept"));
     },
   },
 ];

@@ -1,11 +1,12 @@
 import { UserError } from "../diagnostics/user-error.ts";
-import { checkKey, type Store, type Head } from "./store.ts";
 import { sha256 } from "../tensor/sha256.ts";
+import { checkKey, type Head, type Store } from "./store.ts";
 
-/** An exchange that lives as long as the process: tests, notebooks, a page in a browser. */
+/** A store that lives as long as the process: tests, notebooks, a page in a browser. */
 export function memoryStore(): Store {
   const blobs = new Map<string, Uint8Array>();
   const cells = new Map<string, Uint8Array>();
+  const watchers = new Set<() => void>();
   let head: Head | undefined;
 
   return {
@@ -17,12 +18,18 @@ export function memoryStore(): Store {
     },
     async blob(hash) {
       const bytes = blobs.get(hash);
-      if (bytes === undefined) throw new UserError("storage", `Blob ${hash} is not in the exchange.`);
+      if (bytes === undefined) throw new UserError("storage", `Blob ${hash} is not in the store.`);
       return bytes.slice();
+    },
+    async forget(hashes) {
+      for (const hash of hashes) blobs.delete(hash);
     },
     async create(key, bytes) {
       checkKey(key);
-      if (!cells.has(key)) cells.set(key, bytes.slice());
+      if (!cells.has(key)) {
+        cells.set(key, bytes.slice());
+        for (const wake of watchers) wake();
+      }
       return cells.get(key)!.slice();
     },
     async read(key) {
@@ -30,7 +37,18 @@ export function memoryStore(): Store {
       return cells.get(key)?.slice();
     },
     async list(prefix) {
-      return [...cells.keys()].filter((key) => key.startsWith(prefix)).sort();
+      return keysUnder(cells, prefix);
+    },
+    async *changes(prefix, signal) {
+      const told = new Set<string>();
+      while (!signal.aborted) {
+        const fresh = keysUnder(cells, prefix).filter((key) => !told.has(key));
+        for (const key of fresh) {
+          told.add(key);
+          yield key;
+        }
+        if (fresh.length === 0) await woken(watchers, signal);
+      }
     },
     async head() {
       return head && { ...head, bytes: head.bytes.slice() };
@@ -41,4 +59,21 @@ export function memoryStore(): Store {
       return true;
     },
   };
+}
+
+function keysUnder(cells: ReadonlyMap<string, unknown>, prefix: string): string[] {
+  return [...cells.keys()].filter((key) => key.startsWith(prefix)).sort();
+}
+
+function woken(watchers: Set<() => void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = (): void => {
+      watchers.delete(wake);
+      signal.removeEventListener("abort", wake);
+      resolve();
+    };
+    watchers.add(wake);
+    signal.addEventListener("abort", wake);
+    if (signal.aborted) wake();
+  });
 }

@@ -5,23 +5,30 @@ export interface Head {
 }
 
 /**
- * PORT. Where coordinator and clients meet: a small store, not a message bus. What a promise resolved to is durable.
- * Several processes may use one exchange at once; any of them may die at any point.
+ * PORT. Blobs by hash, cells that are written once, and one cell that changes. Coordinator and participants meet in one,
+ * and each participant keeps one of its own. A resolved promise means: durable. Several processes may use one store at
+ * once; any of them may die at any point.
  *
- * Failures of the store itself are `UserError`s of kind `storage`. `STORE_CONFORMANCE` is what
- * an implementation has to pass.
+ * Failures of the store itself are `UserError`s of kind `storage`. An implementation has to pass `STORE_CONFORMANCE`.
  */
 export interface Store {
   /** Stores bytes under their sha256 (64 lower-case hexadecimal digits), which it returns. Storing again is harmless. */
   putBlob(bytes: Uint8Array): Promise<string>;
   /** The bytes of a hash, checked against it. Throws a `UserError` where they are missing or damaged. */
   blob(hash: string): Promise<Uint8Array>;
+  /** Deletes blobs by hash. One that is not there is no error, and the same bytes may be stored again. */
+  forget(hashes: readonly string[]): Promise<void>;
   /** Writes a cell once: the first write wins. Returns the bytes that won, whole, never a part. */
   create(key: string, bytes: Uint8Array): Promise<Uint8Array>;
   /** A cell's bytes, or undefined where nothing was written. */
   read(key: string): Promise<Uint8Array | undefined>;
   /** The keys of written cells that begin with `prefix`, ascending. `prefix` is empty or ends with `/`. */
   list(prefix: string): Promise<readonly string[]>;
+  /**
+   * The keys of cells under `prefix`: first those that are there, ascending, then each as it is written, once. Ends when
+   * `signal` is aborted. A hint that may be late, never wrong: read the cell itself.
+   */
+  changes(prefix: string, signal: AbortSignal): AsyncIterable<string>;
   /** The one cell that changes; undefined before the first `setHead`. */
   head(): Promise<Head | undefined>;
   /**
@@ -31,21 +38,46 @@ export interface Store {
   setHead(expected: number, bytes: Uint8Array): Promise<boolean>;
 }
 
-const KEY = /^[a-z0-9_%-]{1,200}(\/[a-z0-9_%-]{1,200})*$/;
+const KEY = /^[a-z0-9_=-]{1,200}(\/[a-z0-9_=-]{1,200})*$/;
 
 /** Every implementation refuses the keys that another could not store. Throws an Error, for keys are the program's. */
 export function checkKey(key: string): void {
-  if (!KEY.test(key)) throw new Error(`"${key}" is not a cell key: segments of a-z, 0-9, _, -, %, separated by /`);
+  if (!KEY.test(key)) throw new Error(`"${key}" is not a cell key: segments of a-z, 0-9, _, -, =, separated by /`);
 }
 
 /**
- * A person's name as one segment of a key: what is not a-z, 0-9, _ or - becomes the hexadecimal digits of its UTF-8
- * bytes (`Zürich` is `%5a%c3%bcrich`). Upper case too, for some file systems do not tell it from lower case.
+ * A person's name as one segment of a key: each character but a-z, 0-9, _ and - becomes the hexadecimal digits of its
+ * UTF-8 bytes (`Zürich` is `=5a=c3=bcrich`). Upper case too: some file systems do not tell it from lower case. The sign
+ * is `=` because NATS refuses `%` in keys.
  */
 export function keySegment(name: string): string {
   return name.replaceAll(/[^a-z0-9_-]/gu, escapeCharacter);
 }
 
 function escapeCharacter(character: string): string {
-  return Array.from(new TextEncoder().encode(character), (byte) => `%${byte.toString(16).padStart(2, "0")}`).join("");
+  return Array.from(new TextEncoder().encode(character), (byte) => `=${byte.toString(16).padStart(2, "0")}`).join("");
+}
+
+/**
+ * Resolves once a cell under `prefix` is there beyond the `known` ones, after `milliseconds` if nothing came, or when
+ * `signal` is aborted. For one who found nothing to do: whatever woke it, it looks again.
+ */
+export async function waitForChange(
+  store: Store,
+  prefix: string,
+  known: ReadonlySet<string>,
+  { signal, milliseconds }: { readonly signal?: AbortSignal | undefined; readonly milliseconds?: number | undefined },
+): Promise<void> {
+  const stop = new AbortController();
+  const end = (): void => stop.abort();
+  const timer = milliseconds === undefined ? undefined : setTimeout(end, milliseconds);
+  signal?.addEventListener("abort", end);
+  try {
+    if (signal?.aborted) return;
+    for await (const key of store.changes(prefix, stop.signal)) if (!known.has(key)) return;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", end);
+    stop.abort();
+  }
 }

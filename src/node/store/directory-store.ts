@@ -2,11 +2,16 @@ import { createHash, randomUUID } from "node:crypto";
 import { link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
+import { setTimeout as sleep } from "node:timers/promises";
 import { checkKey, type Store } from "../../store/store.ts";
 import { errorCode, storageError, syncFolder } from "./durable-file.ts";
 
 /** A temporary file older than this belongs to a process that died. */
 const STALE_MS = 3_600_000;
+
+/** How often a folder is looked at for changes, at first and after a long time without any. */
+const POLL_MS = 50;
+const SLOWEST_POLL_MS = 1000;
 
 async function guarded<T>(file: string, verb: "read" | "write", action: () => Promise<T>): Promise<T> {
   try {
@@ -38,7 +43,7 @@ function readIfThere(file: string): Promise<Uint8Array | undefined> {
 }
 
 /**
- * An exchange in a folder, for one process or several on one machine; made on first use. Files only ever appear whole:
+ * A store in a folder, for one process or several on one machine; made on first use. Files only ever appear whole:
  * written under `tmp/`, fsynced, then linked (write-once) or renamed to their name, and the folder fsynced.
  *
  * ```
@@ -112,6 +117,17 @@ export function directoryStore(root: string): Store {
   const cellFile = (key: string): string => path.join(root, "cells", `${key}.json`);
   const headFile = (revision: number): string => path.join(root, "heads", `${String(revision).padStart(8, "0")}.json`);
 
+  async function keysUnder(prefix: string): Promise<string[]> {
+    const folder = path.join(root, "cells", prefix);
+    const names = await guarded(folder, "read", () =>
+      absentAs<string[]>([], () => readdir(folder, { recursive: true })),
+    );
+    return names
+      .filter((name) => name.endsWith(".json"))
+      .map((name) => prefix + name.slice(0, -".json".length).split(path.sep).join("/"))
+      .sort();
+  }
+
   async function revision(): Promise<number> {
     const folder = path.join(root, "heads");
     const names = await guarded(folder, "read", () => absentAs<string[]>([], () => readdir(folder)));
@@ -141,6 +157,12 @@ export function directoryStore(root: string): Store {
       }
       return bytes;
     },
+    async forget(hashes) {
+      for (const hash of hashes) {
+        const file = blobFile(hash);
+        await guarded(file, "write", () => rm(file, { force: true }));
+      }
+    },
     async create(key, bytes) {
       checkKey(key);
       const file = cellFile(key);
@@ -157,15 +179,19 @@ export function directoryStore(root: string): Store {
       checkKey(key);
       return readIfThere(cellFile(key));
     },
-    async list(prefix) {
-      const folder = path.join(root, "cells", prefix);
-      const names = await guarded(folder, "read", () =>
-        absentAs<string[]>([], () => readdir(folder, { recursive: true })),
-      );
-      return names
-        .filter((name) => name.endsWith(".json"))
-        .map((name) => prefix + name.slice(0, -".json".length).split(path.sep).join("/"))
-        .sort();
+    list: keysUnder,
+    async *changes(prefix, signal) {
+      const told = new Set<string>();
+      // File systems over a network tell of no changes; looking again works on all.
+      for (let quiet = POLL_MS; !signal.aborted; quiet = Math.min(quiet * 1.5, SLOWEST_POLL_MS)) {
+        for (const key of await keysUnder(prefix)) {
+          if (told.has(key)) continue;
+          told.add(key);
+          quiet = POLL_MS;
+          yield key;
+        }
+        await sleep(quiet, undefined, { signal }).catch(() => undefined);
+      }
     },
     async head() {
       const latest = await revision();
