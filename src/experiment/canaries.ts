@@ -1,7 +1,7 @@
 import { type Canary, makeCanaries, recordsOf } from "../data/canaries.ts";
 import { nearest } from "../diagnostics/nearest.ts";
 import { UserError } from "../diagnostics/user-error.ts";
-import type { ClientRecords } from "./client-records.ts";
+import { clientNames, type ClientRecords } from "./client-records.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
 
 export interface Planted {
@@ -15,10 +15,12 @@ export interface Planted {
  * @throws UserError of kind `config` for a client that does not exist or is named twice, and for one that would hold more
  * canaries than records of its own.
  */
-export function plantCanaries({ data, seed }: ExperimentConfig, clients: readonly ClientRecords[]): Planted {
+export function plantCanaries(config: ExperimentConfig, clients: readonly ClientRecords[]): Planted {
+  const { data, seed } = config;
   const settings = data.canaries;
   if (settings === undefined) return { clients, canaries: [] };
-  settings.clients.forEach((name, i) => checkName(name, i, settings.clients, clients));
+  const names = clientNames(config) ?? clients.map(({ name }) => name);
+  settings.clients.forEach((name, i) => checkName(name, i, settings.clients, names));
   const canaries = makeCanaries(settings, seed);
   return {
     canaries,
@@ -46,13 +48,7 @@ export interface PlantedCount {
   readonly copies: number;
 }
 
-function checkName(
-  name: string,
-  index: number,
-  listed: readonly string[],
-  clients: readonly Pick<ClientRecords, "name">[],
-): void {
-  const names = clients.map((client) => client.name);
+function checkName(name: string, index: number, listed: readonly string[], names: readonly string[]): void {
   if (!names.includes(name)) {
     const near = nearest(name, names);
     const some = names.length <= 8 ? names : [...names.slice(0, 8), "…"];

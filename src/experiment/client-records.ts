@@ -20,9 +20,15 @@ export interface ClientRecords {
   readonly heldOut: readonly DataRecord[];
 }
 
+/** The names of the clients, where the configuration lists them; undefined where pooled records are dealt out. */
+export function clientNames({ data }: ExperimentConfig): readonly string[] | undefined {
+  return data.clients?.map(({ name }) => name);
+}
+
 /**
- * Reads every file of a configuration and gives each client its records: its own files, or a share of the pooled ones;
- * then what it holds out, then the limit. A pure function of the files and the configuration.
+ * Reads the files of a configuration and gives each client its records: its own files, or a share of the pooled ones;
+ * then its held-out records, then the limit. A pure function of the files and the configuration. `only` names the clients
+ * to read; the files of the others are not opened.
  *
  * @throws UserError of kind `data` for unusable files, names, and a client left without records; `config` where too few are
  * left for a round.
@@ -31,8 +37,10 @@ export async function loadClientRecords(
   config: ExperimentConfig,
   files: FileReader,
   onNote?: (note: string) => void,
+  only?: readonly string[],
 ): Promise<ClientRecords[]> {
   const { data, federation, seed } = config;
+  const wanted = ({ name }: { readonly name: string }): boolean => only === undefined || only.includes(name);
   const load = (paths: string | readonly string[]): Promise<DataRecord[]> => loadAll(files, paths, config, onNote);
   const given =
     data.clients === undefined
@@ -43,7 +51,7 @@ export async function loadClientRecords(
           seed,
         )
       : await Promise.all(
-          data.clients.map(async ({ name, train, heldOut }) => ({
+          data.clients.filter(wanted).map(async ({ name, train, heldOut }) => ({
             name,
             train: await load(train),
             heldOut: heldOut === undefined ? undefined : await load(heldOut),
@@ -58,12 +66,13 @@ export async function loadClientRecords(
       },
     );
   }
-  const clients = given.map(({ name, train, heldOut }) => {
+  const clients = given.filter(wanted).map(({ name, train, heldOut }) => {
     const split = heldOut === undefined ? holdOut(name, train, data.heldOutRecords, seed) : { train, heldOut };
     return { name, train: limited(split.train, data.limit, stream(seed, "limit", name)), heldOut: split.heldOut };
   });
   for (const { name, heldOut } of clients) refuseTrainedOn(heldOut, `client ${name}`, clients);
   checkRoster(clients.map(({ name, train, heldOut }) => ({ name, records: train.length, heldOut: heldOut.length })));
+  if (only !== undefined) return clients;
   const problem = participation(federation, clients.length);
   if (problem !== undefined) throw new UserError("config", problem.message, { hint: problem.hint });
   return clients;

@@ -1,6 +1,7 @@
 import { classify } from "../evaluation/metrics/classification.ts";
 import type { ToEvaluate } from "../federation/evaluation.ts";
-import type { EvaluationScore } from "../federation/messages.ts";
+import { eachAdapter } from "../federation/adapter-set.ts";
+import type { EvaluationScore } from "../federation/protocol/messages.ts";
 import type { Params } from "../tensor/params.ts";
 import { stream } from "../tensor/random.ts";
 import { measure } from "../train/measure.ts";
@@ -13,46 +14,87 @@ import type { ReferenceCache } from "./reference-cache.ts";
 
 type TimedScore = EvaluationScore & { readonly seconds: number };
 
-/**
- * Scores a round on every held-out set: the global adapter, or, where clients keep their own, each of those on its
- * client's set and the common one (`evaluation.crossClients`: on every set).
- */
-export async function evaluate(
+/** A held-out set under its name: a client's, or `common`. */
+interface NamedSet {
+  readonly set: string;
+  readonly heldOut: HeldOut;
+}
+
+export interface ScoringTools {
+  readonly scorer: () => Promise<Scorer>;
+  readonly references: ReferenceCache;
+}
+
+/** Scores the common adapter on the common set: the coordinator's part of an evaluation. */
+export async function scoreCommonSet(
   prepared: Prepared,
-  scorer: Scorer,
-  references: ReferenceCache,
-  { adapter, ownAdapter, signal }: ToEvaluate,
-): Promise<TimedScore[]> {
-  const { clients, common, config } = prepared;
-  const sets = [...clients.map(({ name, heldOut }) => ({ set: name, heldOut })), { set: COMMON_SET, heldOut: common }]
-    .filter(({ heldOut }) => heldOut.items.length > 0)
-    .map(({ set, heldOut }) => ({ set, heldOut: sampled(heldOut, prepared, set) }));
+  tools: ScoringTools,
+  what: ToEvaluate,
+): Promise<readonly TimedScore[]> {
+  return score(prepared, tools, what, () => [{ set: COMMON_SET, heldOut: prepared.common }]);
+}
+
+/**
+ * Scores a client's part: the common adapter on its own held-out set; the client's own adapter on that and the common
+ * set, with `evaluation.crossClients` on every set. The one client of pooled records scores every client's set.
+ */
+export async function scoreClientSets(
+  prepared: Prepared,
+  tools: ScoringTools,
+  client: string,
+  what: ToEvaluate,
+): Promise<readonly TimedScore[]> {
+  const { clients, common, config, algorithm } = prepared;
+  const sets = clients.map(({ name, heldOut }): NamedSet => ({ set: name, heldOut }));
+  const all = [...sets, { set: COMMON_SET, heldOut: common }];
+  return score(prepared, tools, what, (owner) => {
+    if (owner === undefined) return algorithm.data === "pooled" ? sets : sets.filter(({ set }) => set === client);
+    return config.evaluation.crossClients ? all : all.filter(({ set }) => set === owner || set === COMMON_SET);
+  });
+}
+
+async function score(
+  prepared: Prepared,
+  tools: ScoringTools,
+  { adapters, signal }: ToEvaluate,
+  setsFor: (owner: string | undefined) => readonly NamedSet[],
+): Promise<readonly TimedScore[]> {
   const scores: TimedScore[] = [];
-  const score = async (params: Params, { set, heldOut }: (typeof sets)[number], client?: string): Promise<void> => {
-    const started = performance.now();
-    const measured = await measureSet(scorer, prepared, references, params, set, heldOut, signal);
-    const chosen = heldOut.choices.length === 0 ? {} : await classified(scorer, params, heldOut.choices, signal);
-    const result = {
-      records: heldOut.items.length,
-      supervisedTokens: measured.supervisedTokens,
-      loss: measured.loss,
-      count: measured.count,
-      metrics: { ...measured.metrics, ...chosen },
-      seconds: (performance.now() - started) / 1000,
-    };
-    scores.push({ set, ...(client === undefined ? {} : { client }), ...result });
-  };
-  if (ownAdapter === undefined) {
-    for (const each of sets) await score(adapter, each);
-    return scores;
-  }
-  for (const { name } of clients) {
-    const own = await ownAdapter(name);
-    for (const each of sets) {
-      if (config.evaluation.crossClients || each.set === name || each.set === COMMON_SET) await score(own, each, name);
+  for await (const { client, adapter } of eachAdapter(adapters)) {
+    for (const { set, heldOut } of setsFor(client)) {
+      if (heldOut.items.length === 0) continue;
+      const measured = await scoreSet(
+        prepared,
+        tools,
+        adapter,
+        { set, heldOut: sampled(heldOut, prepared, set) },
+        signal,
+      );
+      scores.push({ set, ...(client !== undefined && { client }), ...measured });
     }
   }
   return scores;
+}
+
+async function scoreSet(
+  prepared: Prepared,
+  { scorer: open, references }: ScoringTools,
+  adapter: Params,
+  { set, heldOut }: NamedSet,
+  signal: AbortSignal | undefined,
+): Promise<Omit<TimedScore, "set" | "client">> {
+  const scorer = await open();
+  const started = performance.now();
+  const measured = await measureSet(scorer, prepared, references, adapter, set, heldOut, signal);
+  const chosen = heldOut.choices.length === 0 ? {} : await classified(scorer, adapter, heldOut.choices, signal);
+  return {
+    records: heldOut.items.length,
+    supervisedTokens: measured.supervisedTokens,
+    loss: measured.loss,
+    count: measured.count,
+    metrics: { ...measured.metrics, ...chosen },
+    seconds: (performance.now() - started) / 1000,
+  };
 }
 
 async function measureSet(

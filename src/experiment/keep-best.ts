@@ -1,5 +1,5 @@
 import { keySegment } from "../store/store.ts";
-import type { FinishedRound } from "../federation/run.ts";
+import type { FinishedRound } from "../federation/coordinator.ts";
 import { bestBy, bestRound, roundValues } from "./best-round.ts";
 import type { RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
@@ -11,14 +11,14 @@ import { BEST, type BestAdapter, type BestAdapters } from "./summary.ts";
  * best round of its own. What is kept follows from the evaluations alone, so it may be asked for when the run is done.
  */
 export function bestKeeper(
-  { config, model, algorithm, trainers }: Pick<Prepared, "config" | "model" | "algorithm" | "trainers">,
+  { config, model }: Pick<Prepared, "config" | "model">,
   store: Pick<RunStore, "saveAdapter">,
 ): (finished: FinishedRound) => Promise<BestAdapters> {
   const by = bestBy(config);
   const kept = new Map<string, number>();
 
   const keep = async (
-    { evaluations, adapterAfter }: FinishedRound,
+    { evaluations, adaptersAfter }: FinishedRound,
     folder: string,
     client?: string,
   ): Promise<BestAdapter | undefined> => {
@@ -26,7 +26,7 @@ export function bestKeeper(
     const best = bestRound(by!.metric, values);
     if (best === undefined) return undefined;
     if (kept.get(folder) !== best.round) {
-      await store.saveAdapter(folder, config.adapter, await adapterAfter(best.round, client), model.ref);
+      await store.saveAdapter(folder, config.adapter, await (await adaptersAfter(best.round)).of(client), model.ref);
       kept.set(folder, best.round);
     }
     return { metric: by!.metric, over, ...best, adapter: folder };
@@ -34,14 +34,15 @@ export function bestKeeper(
 
   return async (finished) => {
     if (by === undefined) return {};
-    if (algorithm.ownAdapter === undefined) {
+    const { clients } = finished.adapters;
+    if (clients === undefined) {
       const best = await keep(finished, BEST);
       return best === undefined ? {} : { best };
     }
     const bests: Record<string, BestAdapter> = {};
-    for (const { name } of trainers) {
-      const best = await keep(finished, `${BEST}/${keySegment(name)}`, name);
-      if (best !== undefined) bests[name] = best;
+    for (const client of clients) {
+      const best = await keep(finished, `${BEST}/${keySegment(client)}`, client);
+      if (best !== undefined) bests[client] = best;
     }
     return { clientBests: bests };
   };

@@ -47,7 +47,10 @@ export interface Choice {
   readonly options: readonly Example[];
 }
 
-/** A configuration with everything it names opened, read and tokenised. */
+/** A client that trains. */
+export type Trainer = Pick<PreparedClient, "name" | "train">;
+
+/** A configuration with everything it names opened, read and tokenised, as far as it belongs to this process's part. */
 export interface Prepared {
   readonly config: ExperimentConfig;
   readonly model: BaseModel;
@@ -56,8 +59,8 @@ export interface Prepared {
   readonly lora: LoraShape;
   readonly objective: Objective;
   readonly clients: readonly PreparedClient[];
-  /** Those who train: the clients, or one that holds all their records where the algorithm pools them. */
-  readonly trainers: readonly Pick<PreparedClient, "name" | "train">[];
+  /** The clients, or one that holds all their records where the algorithm pools them. */
+  readonly trainers: readonly Trainer[];
   readonly algorithm: Algorithm;
   /** The common held-out set; empty where none is configured. */
   readonly common: HeldOut;
@@ -66,7 +69,17 @@ export interface Prepared {
   readonly canaries: readonly Canary[];
 }
 
+/** The part of a run that a process plays. The files of the other parts are not read. */
+export type Part =
+  /** Both halves of all clients, in one process. */
+  | { readonly role: "simulation" }
+  /** Reads no client's records, but the common held-out set. */
+  | { readonly role: "coordinator" }
+  | { readonly role: "participant"; readonly clients: readonly string[] };
+
 export interface PrepareOptions {
+  /** Default: all of it. */
+  readonly part?: Part;
   /** One line about what is being done, before it is done. */
   readonly onProgress?: (message: string) => void;
   /** A sentence a person should know, such as how many rows of a dataset are left out. */
@@ -77,18 +90,22 @@ export interface PrepareOptions {
 export async function prepareExperiment(
   config: ExperimentConfig,
   platform: Platform,
-  { onProgress, onNote }: PrepareOptions = {},
+  { part = { role: "simulation" }, onProgress, onNote }: PrepareOptions = {},
 ): Promise<Prepared> {
+  const algorithm = ALGORITHMS[config.federation.algorithm]({ ...config.federation, fidelity: config.fidelity });
+  // A client's own adapter is scored on the common set and asked benchmarks where it is: with the client.
+  const scoresAll = part.role !== "participant" || algorithm.ownAdapter !== undefined;
   // Opening a base may take minutes; a mistake in the data shows before.
   for (const note of inertSettings(config)) onNote?.(`note: ${note}`);
   onProgress?.("reading data");
-  const own = await loadClientRecords(config, platform.files, onNote);
+  const only = { simulation: undefined, coordinator: [], participant: part.role === "participant" ? part.clients : [] };
+  const own = await loadClientRecords(config, platform.files, onNote, only[part.role]);
   const { clients: records, canaries } = plantCanaries(config, own);
   for (const { client, canaries: planted, copies } of canaryCounts(canaries)) {
     onNote?.(`note: ${planted} canaries, ${copies} copies in all, are added to the records of client ${client}`);
   }
-  const commonRecords = await loadCommonRecords(config, platform.files, records, onNote);
-  const benchmarks = await loadRunBenchmarks(config, platform.files, onProgress);
+  const commonRecords = scoresAll ? await loadCommonRecords(config, platform.files, records, onNote) : [];
+  const benchmarks = scoresAll ? await loadRunBenchmarks(config, platform.files, onProgress) : [];
   onProgress?.(`opening ${config.model.base}`);
   const model = await platform.openModel(config.model.base);
   const { maxLength } = config.data;
@@ -150,6 +167,7 @@ export async function prepareExperiment(
   const common = heldOutSet(commonRecords, "data.heldOut");
   if (
     labels !== undefined &&
+    part.role === "simulation" &&
     [common, ...clients.map(({ heldOut }) => heldOut)].every((set) => set.choices.length === 0)
   ) {
     throw new UserError(
@@ -171,7 +189,6 @@ export async function prepareExperiment(
       },
     );
   }
-  const algorithm = ALGORITHMS[config.federation.algorithm]({ ...config.federation, fidelity: config.fidelity });
   const trainers = algorithm.data === "pooled" ? [pooled(clients)] : clients;
   return {
     config,

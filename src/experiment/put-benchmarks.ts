@@ -2,6 +2,7 @@ import { type AnswerFolder, answerSettings, putBenchmark } from "../evaluation/b
 import { respondent } from "../evaluation/respondent.ts";
 import type { AnswerSettings } from "../evaluation/results.ts";
 import { type Evaluated, evaluationDue, type ToEvaluate } from "../federation/evaluation.ts";
+import { eachAdapter } from "../federation/adapter-set.ts";
 import { keySegment } from "../store/store.ts";
 import { sha256 } from "../tensor/sha256.ts";
 import type { Params } from "../tensor/params.ts";
@@ -29,7 +30,7 @@ export interface PutBenchmarksOptions {
  */
 export async function putBenchmarks(
   prepared: Prepared,
-  { round, adapter, ownAdapter, signal }: ToEvaluate,
+  { round, adapters, signal }: ToEvaluate,
   { runtime, grading, openAnswers, onProgress }: PutBenchmarksOptions,
 ): Promise<Evaluated["benchmarks"]> {
   const { config, model, lora, tokenizer, benchmarks } = prepared;
@@ -79,8 +80,7 @@ export async function putBenchmarks(
     }
   };
   try {
-    if (ownAdapter === undefined) await put(adapter);
-    else for (const { name } of prepared.trainers) await put(await ownAdapter(name), name);
+    for await (const { client, adapter } of eachAdapter(adapters)) await put(adapter, client);
   } finally {
     await decoder.dispose();
   }

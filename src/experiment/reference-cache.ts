@@ -1,6 +1,7 @@
 import { decodeGroups, encodeGroups } from "../store/codec.ts";
 import { type Store, keySegment } from "../store/store.ts";
-import { createMessage, readMessage } from "../federation/messages.ts";
+import { createMessage, readMessage } from "../federation/protocol/cells.ts";
+import { text } from "../federation/protocol/check.ts";
 import type { PairExample, RatedExample, TrainingItem } from "../data/example.ts";
 import { withReference } from "../train/reference.ts";
 
@@ -42,7 +43,7 @@ export function referenceCache({ needed, store, measure, onProgress, onDone }: R
     items: readonly T[],
     progress: (done: number) => void,
   ): Promise<readonly T[]> => {
-    const hash = (await readMessage(store, key)) as string | undefined;
+    const hash = await readMessage(store, key, text);
     if (hash !== undefined) {
       const { data } = decodeGroups(await store.blob(hash), `the reference ${key}`)["reference"]!.get(
         "logProbabilities",
@@ -53,7 +54,12 @@ export function referenceCache({ needed, store, measure, onProgress, onDone }: R
     const whole = await measure(items);
     const data = Float64Array.from(whole.flatMap(referenceOf));
     const tensors = new Map([["logProbabilities", { shape: [items.length, 2], data }]]);
-    await createMessage(store, key, await store.putBlob(encodeGroups({ reference: tensors }, { kind: "reference" })));
+    await createMessage(
+      store,
+      key,
+      text,
+      await store.putBlob(encodeGroups({ reference: tensors }, { kind: "reference" })),
+    );
     progress(items.length);
     return whole;
   };

@@ -3,7 +3,7 @@ import type { Example } from "../data/example.ts";
 import { parseExperiment } from "../settings/parse.ts";
 import type { RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
-import { bindRun } from "./run-identity.ts";
+import { bindRun, trainerFingerprints } from "./run-identity.ts";
 
 /** As a run folder keeps documents: through JSON. */
 function memoryStore(documents = new Map<string, string>()): RunStore {
@@ -51,6 +51,7 @@ function prepared({ settings, clients = CLIENTS, common = [], model = MODEL }: P
   const heldOut = (items: readonly Example[]): object => ({ items, pairs: [], choices: [] });
   const parts: object = {
     config,
+    algorithm: { data: "apart" },
     clients: clients.map((client) => ({ ...client, heldOut: heldOut(client.heldOut) })),
     common: heldOut(common),
     model,
@@ -58,8 +59,10 @@ function prepared({ settings, clients = CLIENTS, common = [], model = MODEL }: P
   return parts as Prepared;
 }
 
-const bind = (parts: Parts, store: RunStore = memoryStore()): Promise<string> =>
-  bindRun(prepared(parts), store, parts.threads ?? 2);
+async function bind(parts: Parts, store: RunStore = memoryStore()): Promise<string> {
+  const run = prepared(parts);
+  return bindRun(run, store, parts.threads ?? 2, await trainerFingerprints(run));
+}
 
 /** The identities of a run and of what comes to its folder next. */
 async function bindTwice(next: Parts): Promise<[string, string]> {

@@ -22,13 +22,19 @@ const ARITHMETIC = 1;
 /**
  * Ties a run store to everything its outcome depends on: settings, data and base model. A new store is given the resolved
  * configuration; one that holds another run is refused. Settings that change nothing in any round (which adapters are
- * kept, when to stop) may differ; `config.json` says when to stop as it was asked for last. Returns the identity.
+ * kept, when to stop) may differ; `config.json` says when to stop as it was asked for last. `trainers` are the
+ * fingerprints of those who train, in the order of tables. Returns the identity.
  *
  * @throws UserError of kind `config` naming the first settings that differ, `storage` for a damaged `config.json`.
  */
-export async function bindRun(prepared: Prepared, store: RunStore, threads: number): Promise<string> {
+export async function bindRun(
+  prepared: Prepared,
+  store: RunStore,
+  threads: number,
+  trainers: readonly string[],
+): Promise<string> {
   const { config } = prepared;
-  const run = await identified(prepared, threads);
+  const run = await storedRun(prepared, threads, trainers);
   const stored = (await store.readJson("config.json")) as StoredRun | undefined;
   if (stored === undefined) await store.saveJson("config.json", run);
   else if (typeof stored?.config === "object" && stored.config !== null) {
@@ -42,19 +48,24 @@ export async function bindRun(prepared: Prepared, store: RunStore, threads: numb
   return hashOf([ARITHMETIC, withoutIndifferent(run.config), run.data, run.model]);
 }
 
-async function identified(prepared: Prepared, threads: number): Promise<StoredRun> {
+async function storedRun(prepared: Prepared, threads: number, trainers: readonly string[]): Promise<StoredRun> {
   return {
     config: prepared.config,
-    data: await examplesHash(prepared),
-    model: await hashOf([prepared.model.weights.fingerprint, prepared.model.config]),
+    data: await hashOf([trainers, await heldOutFingerprint(prepared.common)]),
+    model: await modelFingerprint(prepared),
     threads,
   };
 }
 
-/** What of a run's data and base is no longer what its store was bound to, in words. */
+/** sha256 of the base's weights and architecture. */
+function modelFingerprint({ model }: Pick<Prepared, "model">): Promise<string> {
+  return hashOf([model.weights.fingerprint, model.config]);
+}
+
+/** The parts of a run's data and base that its store was bound to and that have changed since, in words. */
 export async function changedSince(prepared: Prepared, store: Pick<RunStore, "readJson">): Promise<string[]> {
   const stored = (await store.readJson("config.json")) as StoredRun;
-  const now = await identified(prepared, stored.threads);
+  const now = await storedRun(prepared, stored.threads, await trainerFingerprints(prepared));
   return [...(stored.data === now.data ? [] : [DATA_CHANGED]), ...(stored.model === now.model ? [] : [BASE_CHANGED])];
 }
 
@@ -103,6 +114,27 @@ export function stopsOtherwise(stored: ExperimentConfig, config: ExperimentConfi
   return differing(of(stored), of(config)).length > 0;
 }
 
+/**
+ * The settings that all parties of a federation have to agree on, as one JSON value: everything but a site's files, the
+ * machine and the output.
+ */
+export async function sharedSettings(prepared: Prepared): Promise<object> {
+  const { data, ...others } = withoutIndifferent(prepared.config) as Omit<ExperimentConfig, "runtime" | "output">;
+  const { template, inputs, system = null, maxLength, maxPromptLength = null } = data;
+  const shared = { ...others, data: { template, inputs, system, maxLength, maxPromptLength } };
+  return { config: JSON.parse(JSON.stringify(shared)) as object, model: await modelFingerprint(prepared) };
+}
+
+/** @throws UserError of kind `config` naming the first settings that differ from those of the federation. */
+export async function refuseOtherSettings(prepared: Prepared, federation: unknown): Promise<void> {
+  const differences = differing(federation, await sharedSettings(prepared));
+  if (differences.length === 0) return;
+  const listed = differences.slice(0, 3).join("; ");
+  throw new UserError("config", `the federation works with other settings: ${listed.replaceAll("config.", "")}`, {
+    hint: "Take the configuration of the coordinator; only data files, runtime and output may differ.",
+  });
+}
+
 function withoutIndifferent({ runtime: _runtime, output: _output, evaluation, ...config }: ExperimentConfig): object {
   const { best: _best, earlyStopping: _earlyStopping, ...measured } = evaluation;
   return { ...config, evaluation: measured };
@@ -127,16 +159,29 @@ function shown(value: unknown): string {
   return value === undefined ? "not set" : JSON.stringify(value);
 }
 
-async function examplesHash({ clients, common }: Prepared): Promise<string> {
-  const of = async (items: readonly TrainingItem[]): Promise<string> => sha256(bytesOf(items));
-  const ofHeldOut = async ({ items, pairs, choices }: HeldOut): Promise<unknown> => {
-    const chosen = choices.map(({ truth }) => truth);
-    return [await of(items), await of(pairs), await of(choices.flatMap(({ options }) => options)), chosen];
-  };
-  const hashes = await Promise.all(
-    clients.map(async ({ name, train, heldOut }) => [name, await of(train), await ofHeldOut(heldOut)]),
+/** For each of those who train, a sha256 of its training and held-out examples; for pooled records, of all clients'. */
+export async function trainerFingerprints({ clients, algorithm }: Prepared): Promise<string[]> {
+  const own = await Promise.all(
+    clients.map(async ({ name, train, heldOut }) =>
+      hashOf([name, await itemsFingerprint(train), await heldOutFingerprint(heldOut)]),
+    ),
   );
-  return hashOf([hashes, await ofHeldOut(common)]);
+  return algorithm.data === "pooled" ? [await hashOf(own)] : own;
+}
+
+async function heldOutFingerprint({ items, pairs, choices }: HeldOut): Promise<string> {
+  const chosen = choices.map(({ truth }) => truth);
+  const options = choices.flatMap((choice) => choice.options);
+  return hashOf([
+    await itemsFingerprint(items),
+    await itemsFingerprint(pairs),
+    await itemsFingerprint(options),
+    chosen,
+  ]);
+}
+
+function itemsFingerprint(items: readonly TrainingItem[]): Promise<string> {
+  return sha256(bytesOf(items));
 }
 
 /** What a record is beyond its sequences goes before them. */

@@ -1,9 +1,12 @@
 import type { Groups } from "../tensor/groups.ts";
 import { decodeGroups, encodeGroups } from "../store/codec.ts";
 import { type Store, keySegment } from "../store/store.ts";
-import { cells, createMessage, readMessage, type RoundClose } from "./messages.ts";
+import { createMessage, readMessage } from "./protocol/cells.ts";
+import { text } from "./protocol/check.ts";
+import { keys } from "./protocol/keys.ts";
+import { roundClose } from "./protocol/messages.ts";
 
-/** PORT. What a stateful algorithm's client keeps for itself between rounds (SCAFFOLD's cᵢ). It never travels. */
+/** PORT. The state that a client keeps for itself between rounds (SCAFFOLD's cᵢ). It never travels. */
 export interface ClientMemory {
   /**
    * What the client saved with its latest update before round `round` that entered a round; `{}` where none did.
@@ -15,7 +18,7 @@ export interface ClientMemory {
 }
 
 /**
- * Client memory in a store of the client's own, `own`; `commits` is the exchange whose rounds decide which counts.
+ * Client memory in a store of the client's own, `own`; `commits` is the store whose rounds decide which counts.
  * Cells `memory/<client>/<round>/<update>` name blobs, so a crash leaves none half written.
  */
 export function clientMemory(own: Store, commits: Store): ClientMemory {
@@ -29,9 +32,9 @@ export function clientMemory(own: Store, commits: Store): ClientMemory {
         .filter((memory) => memory.round < round)
         .sort((a, b) => b.round - a.round);
       for (const memory of saved) {
-        const close = (await readMessage(commits, cells.close(memory.round))) as RoundClose | undefined;
+        const close = await readMessage(commits, keys.close(memory.round), roundClose);
         if (!close?.accepted.some((entry) => entry.client === client && entry.update === memory.update)) continue;
-        const hash = (await readMessage(own, memory.key)) as string;
+        const hash = (await readMessage(own, memory.key, text))!;
         return decodeGroups(await own.blob(hash), `the memory of client ${client}`);
       }
       return {};
@@ -39,7 +42,7 @@ export function clientMemory(own: Store, commits: Store): ClientMemory {
     async save(client, round, update, memory) {
       if (Object.keys(memory).length === 0) return;
       const hash = await own.putBlob(encodeGroups(memory, { kind: "memory" }));
-      await createMessage(own, `${prefix(client)}${round}/${update}`, hash);
+      await createMessage(own, `${prefix(client)}${round}/${update}`, text, hash);
     },
   };
 }

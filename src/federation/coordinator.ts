@@ -1,186 +1,419 @@
 import type { Algorithm } from "../algorithms/algorithm.ts";
-import type { Groups } from "../tensor/groups.ts";
+import { clientsOfRound, earlierRounds } from "../algorithms/sampling.ts";
+import type { Fidelity } from "../algorithms/settings.ts";
 import { UserError } from "../diagnostics/user-error.ts";
-import { firstNonFinite, type Params } from "../tensor/params.ts";
-import { decodeSafetensors, encodeSafetensors } from "../tensor/safetensors.ts";
-import { problemWith } from "./check-update.ts";
-import type { Delivery } from "./client.ts";
-import { decodeGroups, encodeGroups, encodeJson } from "../store/codec.ts";
-import type { Store } from "../store/store.ts";
+import { keySegment, type Store, waitForChange } from "../store/store.ts";
+import { parameterCount, type Params } from "../tensor/params.ts";
+import { type AdapterSet, commonAdapter, ownAdapters } from "./adapter-set.ts";
+import { type EarlyStop, earlyStop, evaluationsBefore, type StopRule } from "./early-stop.ts";
+import { closeEvaluation, type Evaluate, evaluationDue, openEvaluation, readEvaluation } from "./evaluation.ts";
+import type { EventSink, RunEvent } from "./events.ts";
+import { createMessage, readHead, readMessage } from "./protocol/cells.ts";
+import { keys } from "./protocol/keys.ts";
 import {
-  cells,
-  createMessage,
-  readHead,
-  readMessage,
+  type Member,
   type RoundClose,
+  type RoundEvaluation,
+  roundOpening,
   type RoundOpening,
   type RunHead,
-  type SelfRefusal,
-  type Submission,
-  type SubmittedUpdate,
-} from "./messages.ts";
+  runEnd,
+} from "./protocol/messages.ts";
+import {
+  aggregate,
+  beginRun,
+  closeRound,
+  commit,
+  forgetRound,
+  judgeRound,
+  openRound,
+  readAdapter,
+  readSubmission,
+} from "./round.ts";
 
-/** The adapter stored under a hash. */
-export async function readAdapter(exchange: Store, hash: string): Promise<Params> {
-  return decodeSafetensors(await exchange.blob(hash), `adapter ${hash}`);
+export interface CoordinatorOptions {
+  readonly store: Store;
+  readonly algorithm: Algorithm;
+  /** The adapter of round 0. A run that goes on does not look at it. */
+  readonly initialAdapter: Params;
+  /** Stands for everything the outcome depends on: settings, data, base model. A run goes on only under its own. */
+  readonly identity: string;
+  readonly seed: number;
+  readonly rounds: number;
+  /** The roster: every client that joined, in the order of tables. */
+  readonly members: readonly Member[];
+  readonly clientsPerRound: number;
+  /** `original`: clients are drawn as OpenFedLLM draws them. */
+  readonly fidelity?: Fidelity;
+  /** Fewest usable updates a round can go on with; at least 1. */
+  readonly minClients: number;
+  /** Seconds that a round waits for its clients, by this process's clock, once `minClients` have answered. Default: for all. */
+  readonly deadlineSeconds?: number | undefined;
+  /** The learning rate of round 1, 2, … */
+  readonly learningRate: (round: number) => number;
+  /** The coordinator's own part of an evaluation: the common set, benchmarks. Without it nothing is evaluated. */
+  readonly evaluate?: Evaluate;
+  /** Evaluate after every so many rounds besides before the first and after the last; 0: only then. */
+  readonly evaluateEvery: number;
+  /** Decides whether to end before the last round; asked where a round was evaluated. */
+  readonly stop?: StopRule | undefined;
+  /** Called for every finished round, again where a run goes on after that round. */
+  readonly onRound?: (finished: FinishedRound) => Promise<void>;
+  /** The clients' own adapters after a round, where the algorithm has such and this process can read them. */
+  readonly ownAdapters?: ((round: number, common: Params) => AdapterSet) | undefined;
+  readonly events: EventSink;
+  readonly signal?: AbortSignal | undefined;
 }
 
-function storeAdapter(exchange: Store, adapter: Params): Promise<string> {
-  return exchange.putBlob(encodeSafetensors(adapter, { format: "pt" }));
+/** A round that is over, and evaluated if that was due. */
+export interface FinishedRound {
+  readonly round: number;
+  readonly adapters: AdapterSet;
+  /** Whether the run ends with it. */
+  readonly last: boolean;
+  /** So far, in round order. */
+  readonly evaluations: readonly RoundEvaluation[];
+  /** The adapters after this or an earlier round. */
+  readonly adaptersAfter: (round: number) => Promise<AdapterSet>;
 }
 
-function storeState(exchange: Store, state: Groups): Promise<string> {
-  return exchange.putBlob(encodeGroups(state, { kind: "state" }));
+export interface FederationOutcome {
+  readonly head: RunHead;
+  /** The common adapter; where clients keep their own, the one that all began with. */
+  readonly adapter: Params;
+  readonly adapters: AdapterSet;
+  /** In round order, those of before a restart too. */
+  readonly evaluations: readonly RoundEvaluation[];
 }
 
-async function readState(exchange: Store, hash: string): Promise<Groups> {
-  return decodeGroups(await exchange.blob(hash), `state ${hash}`);
+/** The result of one step of the coordinator. */
+export type CoordinatorStep =
+  | { readonly state: "moved" }
+  /** There is nothing to do before one of `clients` writes a cell under `prefix`, beyond those `known`. */
+  | {
+      readonly state: "waiting";
+      readonly clients: readonly string[];
+      readonly prefix: string;
+      readonly known: ReadonlySet<string>;
+      /** After this time there is something to do all the same. */
+      readonly milliseconds?: number | undefined;
+    }
+  | { readonly state: "over"; readonly outcome: FederationOutcome };
+
+const MOVED: CoordinatorStep = { state: "moved" };
+
+/**
+ * Tells whether everything was done before: the last round, or a round after which `stop` ends the run. False where
+ * nothing was begun.
+ */
+export async function isOver({
+  store,
+  rounds,
+  evaluateEvery,
+  stop,
+}: Pick<CoordinatorOptions, "store" | "rounds" | "evaluateEvery" | "stop">): Promise<boolean> {
+  const round = (await readHead(store))?.head.round;
+  if (round === undefined || round >= rounds || stop === undefined) return round !== undefined && round >= rounds;
+  return (await earlyStop(store, round, await evaluationsBefore(store, round + 1, evaluateEvery), stop)) !== undefined;
 }
 
 /**
- * The run's head, made from `initialAdapter` where there is none yet. Throws a `UserError` of kind `config` where the
- * exchange holds a run with another `config`.
+ * The coordinator's half of a run: opens rounds, waits for updates, judges, closes, aggregates, commits, and asks for
+ * scores. Its progress lies in the store; it keeps in memory only what it has told already. So another coordinator of
+ * the same settings goes on where this one died.
  */
-export async function openRun(
-  exchange: Store,
-  algorithm: Algorithm,
-  initialAdapter: Params,
-  config: string,
-): Promise<{ readonly head: RunHead; readonly resumed: boolean }> {
-  const found = await readHead(exchange);
-  if (found === undefined) {
-    const adapter = await storeAdapter(exchange, initialAdapter);
-    const state = await storeState(exchange, algorithm.init(await readAdapter(exchange, adapter)));
-    await exchange.setHead(0, encodeJson({ round: 0, adapter, state, config } satisfies RunHead));
+export class Coordinator {
+  readonly #options: CoordinatorOptions;
+  readonly #started = performance.now();
+  /** The key of a cell that others answer to → when this process first saw it. */
+  readonly #since = new Map<string, number>();
+  /** Rounds and updates that events were emitted for. */
+  readonly #told = new Set<string>();
+  #evaluations: RoundEvaluation[] | undefined;
+  /** The last round that was evaluated, judged by `stop` and handed to `onRound`. */
+  #settled = -1;
+  #adapter: { readonly hash: string; readonly params: Params } | undefined;
+
+  constructor(options: CoordinatorOptions) {
+    this.#options = options;
   }
-  const { head } = found ?? (await readHead(exchange))!;
-  if (head.config !== config) {
-    throw new UserError("config", `The run folder holds a run with other settings, ${head.round} rounds of it done.`, {
-      hint: "Go back to the settings it was started with, or choose another run folder.",
+
+  /**
+   * Does one step of whatever is next.
+   *
+   * @throws UserError: `config` for a run of another identity, `training` where a round has too few usable updates,
+   * `storage`.
+   */
+  async advance(): Promise<CoordinatorStep> {
+    const { store, algorithm, initialAdapter, identity, signal } = this.#options;
+    signal?.throwIfAborted();
+    const found = await readHead(store);
+    if (found === undefined) {
+      await beginRun(store, algorithm, initialAdapter, identity);
+      this.#evaluations ??= this.#introduce();
+      return MOVED;
+    }
+    const { head, revision } = found;
+    if (this.#evaluations === undefined) await this.#resume(head);
+    if (this.#settled < head.round) {
+      const step = await this.#settle(head);
+      if (step !== undefined) return step;
+    }
+    return this.#play(head, revision);
+  }
+
+  #introduce(): RoundEvaluation[] {
+    const { algorithm, rounds, members, initialAdapter, events } = this.#options;
+    events.emit({
+      type: "run-start",
+      algorithm: algorithm.name,
+      rounds,
+      adapterParameters: parameterCount(initialAdapter),
+      clients: members.map(({ client, records, heldOut }) => ({ name: client, records, heldOut })),
     });
+    return [];
   }
-  return { head, resumed: found !== undefined };
+
+  async #resume(head: RunHead): Promise<void> {
+    const { store, identity, evaluateEvery, events } = this.#options;
+    await refuseOtherRun(store, identity);
+    this.#introduce();
+    this.#evaluations = await evaluationsBefore(store, head.round, evaluateEvery);
+    if (!(await isOver(this.#options))) events.emit({ type: "run-resume", afterRound: head.round });
+  }
+
+  /** Evaluates after the round of `head`, decides whether the run ends there, and hands the round over. */
+  async #settle(head: RunHead): Promise<CoordinatorStep | undefined> {
+    const { store, rounds, evaluateEvery, events, stop, onRound } = this.#options;
+    const { round } = head;
+    const evaluations = this.#evaluations!;
+    const adapter = await this.#common(head.adapter);
+    const adapters = this.#adapters(round, adapter);
+    if (this.#options.evaluate && evaluationDue(round, rounds, evaluateEvery) && evaluations.at(-1)?.round !== round) {
+      const stored = await readEvaluation(store, round);
+      if (stored !== undefined) evaluations.push(stored);
+      else {
+        const step = await this.#evaluate(head, adapters);
+        if (step !== undefined) return step;
+      }
+    }
+    const early = await earlyStop(store, round, evaluations, stop);
+    const last = round >= rounds || early !== undefined;
+    const adaptersAfter = (earlier: number): Promise<AdapterSet> => this.#adaptersAfter(head, earlier);
+    if (round > 0) await onRound?.({ round, adapters, last, evaluations, adaptersAfter });
+    this.#settled = round;
+    if (!last) return undefined;
+    if (round < rounds) events.emit(earlyStopEvent(round, early!));
+    events.emit({ type: "run-end", rounds: round, adapter: head.adapter, seconds: secondsSince(this.#started) });
+    await events.flush();
+    await createMessage(store, keys.end(round), runEnd, { round, adapter: head.adapter });
+    return { state: "over", outcome: { head, adapter, adapters, evaluations } };
+  }
+
+  /** Asks the clients for scores, adds its own, and stores all. Undefined once that is done. */
+  async #evaluate({ round, adapter }: RunHead, adapters: AdapterSet): Promise<CoordinatorStep | undefined> {
+    const { store, algorithm, members, events, signal } = this.#options;
+    // A client's own adapter may answer benchmarks and the common set, whether or not it holds records out.
+    const keepsOwn = algorithm.ownAdapter !== undefined && round > 0;
+    const asked = members.filter(({ heldOut }) => keepsOwn || heldOut > 0).map(({ client }) => client);
+    const { answers, missing } = await openEvaluation(store, { round, adapter, clients: asked });
+    const waiting = this.#waiting(keys.evaluationRequest(round), keys.scores(round), asked, missing);
+    if (waiting !== undefined) return waiting;
+    const own = await this.#options.evaluate!({ round, adapters: keepsOwn ? noAdapters : adapters, signal });
+    this.#evaluations!.push(await closeEvaluation(store, events, round, [...answers, own]));
+    return undefined;
+  }
+
+  async #play(head: RunHead, revision: number): Promise<CoordinatorStep> {
+    const { store, algorithm, members, minClients, events } = this.#options;
+    const opening = await this.#open(head);
+    const { round, clients } = opening;
+    const written = new Set(await store.list(keys.updates(round)));
+    const missing = clients.filter((client) => !written.has(keys.update(round, client)));
+    for (const client of clients) if (!missing.includes(client)) await this.#tell(round, client);
+    const waiting = this.#waiting(keys.opening(round), keys.updates(round), clients, missing);
+    if (waiting !== undefined && (await store.read(keys.close(round))) === undefined) return waiting;
+    const decision = await judgeRound(store, algorithm, opening, members);
+    for (const { client, refused: reason } of decision.refused) {
+      events.emit({ type: "client-refused", round, client, reason });
+    }
+    await events.flush();
+    if (decision.accepted.length < Math.max(1, minClients)) throw tooFew(minClients, decision);
+    const close = await closeRound(store, decision);
+    const next = await aggregate(store, algorithm, head, close, members.length);
+    events.emit({
+      type: "round-end",
+      round,
+      accepted: close.accepted.map(({ client }) => client),
+      refused: close.refused.map(({ client }) => client),
+      loss: meanLoss(close),
+      adapter: next.adapter,
+      seconds: secondsSince(this.#sinceWhen(keys.opening(round))),
+    });
+    await events.flush();
+    // The updates of the last round stay, so that they can be looked at when the run is over.
+    if (round > 1) await forgetRound(store, round - 1);
+    await commit(store, revision, next);
+    return MOVED;
+  }
+
+  async #open(head: RunHead): Promise<RoundOpening> {
+    const { store, algorithm, members, seed, clientsPerRound, fidelity = "paper", events } = this.#options;
+    const round = head.round + 1;
+    this.#sinceWhen(keys.opening(round));
+    const opened = await readMessage(store, keys.opening(round), roundOpening);
+    const sorted = members.map(({ client }) => client).sort();
+    const sampling = { seed, population: sorted.length, perRound: clientsPerRound, fidelity };
+    const drawn = clientsOfRound(sampling, round);
+    const earlier = earlierRounds(sampling, round);
+    const opening =
+      opened ??
+      (await openRound(store, algorithm, head, {
+        clients: drawn.map((index) => sorted[index]!),
+        earlierRounds: drawn.map((index) => earlier[index]!),
+        learningRate: this.#options.learningRate(round),
+      }));
+    const { clients, learningRate, adapter } = opening;
+    if (this.#first(keys.opening(round))) events.emit({ type: "round-start", round, clients, learningRate, adapter });
+    return opening;
+  }
+
+  /** Emits a client's update, once. */
+  async #tell(round: number, client: string): Promise<void> {
+    if (!this.#first(keys.update(round, client))) return;
+    const found = await readSubmission(this.#options.store, round, client);
+    if (found === undefined || "refused" in found) return;
+    const { base: _base, ...figures } = found;
+    this.#options.events.emit({ type: "client-update", round, ...figures });
+  }
+
+  #first(what: string): boolean {
+    return this.#told.size < this.#told.add(what).size;
+  }
+
+  #sinceWhen(key: string): number {
+    if (!this.#since.has(key)) this.#since.set(key, performance.now());
+    return this.#since.get(key)!;
+  }
+
+  /** The step that waits for `missing` of `clients` to answer the cell `asked`; undefined where it is time to go on. */
+  #waiting(
+    asked: string,
+    prefix: string,
+    clients: readonly string[],
+    missing: readonly string[],
+  ): CoordinatorStep | undefined {
+    const { minClients, deadlineSeconds = Number.POSITIVE_INFINITY } = this.#options;
+    const left = deadlineSeconds - secondsSince(this.#sinceWhen(asked));
+    const enough = clients.length - missing.length >= Math.max(1, minClients);
+    if (missing.length === 0 || (enough && left <= 0)) return undefined;
+    const known = clients.filter((client) => !missing.includes(client)).map((client) => prefix + keySegment(client));
+    const milliseconds = enough && Number.isFinite(left) ? left * 1000 : undefined;
+    return { state: "waiting", clients: missing, prefix, known: new Set(known), milliseconds };
+  }
+
+  async #common(hash: string): Promise<Params> {
+    if (this.#adapter?.hash !== hash) this.#adapter = { hash, params: await readAdapter(this.#options.store, hash) };
+    return this.#adapter.params;
+  }
+
+  #adapters(round: number, adapter: Params): AdapterSet {
+    if (this.#options.algorithm.ownAdapter === undefined || round === 0) return commonAdapter(adapter);
+    return this.#options.ownAdapters?.(round, adapter) ?? noAdapters;
+  }
+
+  async #adaptersAfter(head: RunHead, round: number): Promise<AdapterSet> {
+    const { store } = this.#options;
+    // A round ends with the adapter that the next one begins with.
+    const hash =
+      round === head.round ? head.adapter : (await readMessage(store, keys.opening(round + 1), roundOpening))!.adapter;
+    return this.#adapters(round, await readAdapter(store, hash));
+  }
 }
 
-/** Publishes the task of the round after `head`, or returns the one that was published. */
-export async function openRound(
-  exchange: Store,
-  algorithm: Algorithm,
-  head: RunHead,
-  clients: readonly string[],
-  learningRate: number,
-): Promise<RoundOpening> {
-  const round = head.round + 1;
-  const extra = algorithm.broadcast(await readState(exchange, head.state));
-  const broadcast =
-    Object.keys(extra).length === 0
-      ? null
-      : await exchange.putBlob(encodeGroups(extra, { kind: "broadcast", round: String(round) }));
-  return createMessage<RoundOpening>(exchange, cells.opening(round), {
-    round,
-    clients,
-    learningRate,
-    adapter: head.adapter,
-    broadcast,
+/** @throws UserError of kind `config` where the store holds a run of another identity. */
+export async function refuseOtherRun(store: Store, identity: string): Promise<void> {
+  const { head } = (await readHead(store)) ?? {};
+  if (head === undefined || head.identity === identity) return;
+  throw new UserError("config", `The run folder holds a run with other settings, ${head.round} rounds of it done.`, {
+    hint: "Go back to the settings it was started with, or choose another run folder.",
   });
 }
 
-/** Fetches what the clients of a round begin with. */
-export async function receive(exchange: Store, { adapter, broadcast }: RoundOpening): Promise<Delivery> {
-  const adapterBytes = await exchange.blob(adapter);
-  const extraBytes = broadcast === null ? undefined : await exchange.blob(broadcast);
-  return {
-    received: {
-      adapter: decodeSafetensors(adapterBytes, `adapter ${adapter}`),
-      extra: extraBytes === undefined ? {} : decodeGroups(extraBytes, `broadcast ${broadcast}`),
-    },
-    bytesDown: adapterBytes.length + (extraBytes?.length ?? 0),
-  };
+/** Clients of other processes keep theirs. */
+const noAdapters = ownAdapters([], () => Promise.reject(new Error("clients of other processes keep their adapters")));
+
+/**
+ * Coordinates a run whose participants are processes of their own, until it is over.
+ *
+ * @throws UserError: those of `advance`, and `interrupted` once `signal` stops it.
+ */
+export async function coordinate(
+  options: CoordinatorOptions,
+  onWaiting: (clients: readonly string[]) => void = () => undefined,
+): Promise<FederationOutcome> {
+  const { store, signal } = options;
+  const coordinator = new Coordinator(options);
+  return interruptible(options, async () => {
+    for (;;) {
+      const step = await coordinator.advance();
+      if (step.state === "over") return step.outcome;
+      if (step.state === "moved") continue;
+      onWaiting(step.clients);
+      await waitForChange(store, step.prefix, step.known, { signal, milliseconds: step.milliseconds });
+    }
+  });
 }
 
-/** What closing the round now would decide, or what closing it did decide. One update is in memory at a time. */
-export async function judgeRound(
-  exchange: Store,
-  algorithm: Algorithm,
-  { round, clients, adapter: base }: RoundOpening,
-  { received }: Delivery,
-): Promise<RoundClose> {
-  const closed = (await readMessage(exchange, cells.close(round))) as RoundClose | undefined;
-  if (closed !== undefined) return closed;
-  // Any result has the right shapes.
-  const { adapter } = received;
-  const unchanged = { before: adapter, after: adapter, steps: 1, learningRateSum: 1, gradientMean: adapter };
-  const expected = algorithm.report(unchanged, received, {}).update;
-  const accepted: SubmittedUpdate[] = [];
-  const refused: SelfRefusal[] = [];
-  for (const client of [...clients].sort()) {
-    const submission = (await readMessage(exchange, cells.update(round, client))) as Submission | undefined;
-    if (submission === undefined) continue;
-    const problem =
-      "refused" in submission
-        ? submission.refused
-        : submission.base === base
-          ? problemWithBytes(await exchange.blob(submission.update), expected)
-          : `it was trained from another adapter (${submission.base})`;
-    if (problem !== undefined) refused.push({ client, refused: problem });
-    else if (!("refused" in submission)) accepted.push({ ...submission, client });
-  }
-  return { round, accepted, refused };
-}
-
-function problemWithBytes(bytes: Uint8Array, expected: Groups): string | undefined {
-  let update: Groups;
+/** Turns an abort by the signal into a `UserError` that says how far the run is; events are durable before. */
+export async function interruptible<T>(
+  { store, rounds, events, signal }: Pick<CoordinatorOptions, "store" | "rounds" | "events" | "signal">,
+  action: () => Promise<T>,
+): Promise<T> {
   try {
-    update = decodeGroups(bytes, "the update");
+    return await action();
   } catch (error) {
-    if (error instanceof UserError) return error.message;
-    throw error;
+    if (!signal?.aborted || error !== signal.reason) throw error;
+    await events.flush();
+    throw interrupted((await readHead(store))?.head.round ?? 0, rounds, error);
   }
-  return problemWith(update, expected);
 }
 
-/** The commit point: from here on the round consists of these updates. Returns the decision that was first. */
-export function closeRound(exchange: Store, decision: RoundClose): Promise<RoundClose> {
-  return createMessage(exchange, cells.close(decision.round), decision);
+function earlyStopEvent(round: number, { best, ...why }: EarlyStop): RunEvent {
+  return { type: "early-stop", round, ...why, ...(best && { bestRound: best.round, bestValue: best.value }) };
 }
 
-/**
- * Aggregates the accepted updates of a closed round, one at a time, in their order, and stores the result. Returns the
- * head that `commit` makes true. Throws a `UserError` of kind `training` where the result is not finite.
- */
-export async function aggregate(
-  exchange: Store,
-  algorithm: Algorithm,
-  head: RunHead,
-  close: RoundClose,
-  population: number,
-): Promise<RunHead> {
-  let sum = algorithm.start({
-    global: await readAdapter(exchange, head.adapter),
-    state: await readState(exchange, head.state),
-    population,
-  });
-  for (const { client, update, records } of close.accepted) {
-    const groups = decodeGroups(await exchange.blob(update), `the update of client ${client}`);
-    sum = algorithm.absorb(sum, groups, records);
-  }
-  const { global, state } = algorithm.finish(sum);
-  const bad = firstNonFinite(global);
-  if (bad !== undefined) {
-    throw new UserError("training", `The aggregate of round ${close.round} is not finite, in tensor ${bad}.`, {
-      hint: `Rounds up to ${head.round} are safe. A lower learning rate helps most often.`,
-    });
-  }
-  const adapter = await storeAdapter(exchange, global);
-  return { round: close.round, adapter, state: await storeState(exchange, state), config: head.config };
+function meanLoss({ accepted }: RoundClose): number {
+  const total = accepted.reduce((sum, { count }) => sum + count, 0);
+  return accepted.reduce((sum, { loss, count }) => sum + loss * count, 0) / total;
 }
 
-/** Moves the head from `revision` to `next`. Throws a `UserError` of kind `storage` where another process moved it elsewhere. */
-export async function commit(exchange: Store, revision: number, next: RunHead): Promise<void> {
-  if (await exchange.setHead(revision, encodeJson(next))) return;
-  const found = await readHead(exchange);
-  if (found !== undefined && JSON.stringify(found.head) === JSON.stringify(next)) return;
-  throw new UserError("storage", `Another process works in this run folder: round ${next.round} is not where it was.`, {
-    hint: "Wait for the other process, or choose another run folder.",
-  });
+function secondsSince(start: number): number {
+  return (performance.now() - start) / 1000;
+}
+
+function roundsAreSafe(rounds: number): string {
+  return rounds === 1 ? "1 round is safe" : `${rounds} rounds are safe`;
+}
+
+function interrupted(finished: number, rounds: number, cause: unknown): UserError {
+  const where = finished < rounds ? `in round ${finished + 1}` : "after the last round";
+  return new UserError(
+    "interrupted",
+    `Stopped ${where}; ${roundsAreSafe(finished)}, and so is what clients have finished since.`,
+    {
+      hint: "Run the same command again to continue.",
+      cause,
+    },
+  );
+}
+
+function tooFew(minClients: number, { round, accepted, refused }: RoundClose): UserError {
+  const reasons =
+    refused.map(({ client, refused: reason }) => `${client}: ${reason}`).join("; ") || "none was submitted";
+  return new UserError(
+    "training",
+    `Round ${round} has ${accepted.length} usable updates and needs ${Math.max(1, minClients)} (${reasons}); ${roundsAreSafe(round - 1)}.`,
+    { hint: "A lower learning rate is the usual cure for a loss that is not finite; it makes a new run." },
+  );
 }

@@ -1,6 +1,7 @@
 import { evaluationDue, readEvaluation } from "./evaluation.ts";
 import type { Store } from "../store/store.ts";
-import { cells, type RoundEvaluation } from "./messages.ts";
+import { keys } from "./protocol/keys.ts";
+import type { RoundEvaluation } from "./protocol/messages.ts";
 
 /** Why a run ends before its last round. */
 export interface EarlyStop {
@@ -17,11 +18,11 @@ export interface EarlyStop {
 export type StopRule = (evaluations: readonly RoundEvaluation[]) => EarlyStop | undefined;
 
 /** The evaluations of rounds before `round`, made after every so many, in order. */
-export async function evaluationsBefore(exchange: Store, round: number, every: number): Promise<RoundEvaluation[]> {
+export async function evaluationsBefore(store: Store, round: number, every: number): Promise<RoundEvaluation[]> {
   const found: RoundEvaluation[] = [];
   for (let earlier = 0; earlier < round; earlier++) {
     if (!evaluationDue(earlier, round, every)) continue;
-    const evaluation = await readEvaluation(exchange, earlier);
+    const evaluation = await readEvaluation(store, earlier);
     if (evaluation !== undefined) found.push(evaluation);
   }
   return found;
@@ -32,12 +33,12 @@ export async function evaluationsBefore(exchange: Store, round: number, every: n
  * played to its end.
  */
 export async function earlyStop(
-  exchange: Store,
+  store: Store,
   round: number,
   evaluations: readonly RoundEvaluation[],
   rule: StopRule | undefined,
 ): Promise<EarlyStop | undefined> {
   if (rule === undefined || evaluations.at(-1)?.round !== round) return undefined;
   const stop = rule(evaluations);
-  return stop !== undefined && (await exchange.read(cells.opening(round + 1))) === undefined ? stop : undefined;
+  return stop !== undefined && (await store.read(keys.opening(round + 1))) === undefined ? stop : undefined;
 }

@@ -1,36 +1,30 @@
-import type { Params } from "../tensor/params.ts";
-import type { EventSink } from "./events.ts";
 import type { Store } from "../store/store.ts";
+import type { AdapterSet } from "./adapter-set.ts";
+import type { EventSink } from "./events.ts";
+import { createMessage, readMessage } from "./protocol/cells.ts";
+import { keys } from "./protocol/keys.ts";
 import {
-  type BenchmarkScore,
-  cells,
-  createMessage,
+  type ClientScores,
+  clientScores,
+  type EvaluationRequest,
+  evaluationRequest,
   type EvaluationScore,
-  readMessage,
   type RoundEvaluation,
-} from "./messages.ts";
+  roundEvaluation,
+} from "./protocol/messages.ts";
 
-/** What a round left behind, to be scored. */
+/** The adapters of a round, to be scored. */
 export interface ToEvaluate {
   /** 0 is before any training. */
   readonly round: number;
-  readonly adapter: Params;
-  /** A client's own adapter, where the algorithm leaves each client one and training has begun. */
-  readonly ownAdapter?: ((client: string) => Promise<Params>) | undefined;
+  readonly adapters: AdapterSet;
   readonly signal?: AbortSignal | undefined;
 }
 
-interface Timed {
-  readonly seconds: number;
-}
+/** Scores on held-out sets and on benchmarks, with their wall time. */
+export type Evaluated = Omit<ClientScores, "client">;
 
-export interface Evaluated {
-  /** On the held-out sets. */
-  readonly scores: readonly (EvaluationScore & Timed)[];
-  readonly benchmarks?: readonly (BenchmarkScore & Timed)[];
-}
-
-/** Scores adapters on the held-out sets and on benchmarks. */
+/** Scores adapters on the held-out sets and the benchmarks of one party. */
 export type Evaluate = (what: ToEvaluate) => Promise<Evaluated>;
 
 /** Before training, every `every` rounds, and after the last. `every` 0: only before and after. */
@@ -76,46 +70,57 @@ export function overallScore(scores: readonly EvaluationScore[]): {
 }
 
 /** The scores of a round, or undefined where it was not evaluated. */
-export async function readEvaluation(exchange: Store, round: number): Promise<RoundEvaluation | undefined> {
-  const found = (await readMessage(exchange, cells.evaluation(round))) as RoundEvaluation | undefined;
-  return found && withNumbers(found);
+export function readEvaluation(store: Store, round: number): Promise<RoundEvaluation | undefined> {
+  return readMessage(store, keys.evaluation(round), roundEvaluation);
 }
 
-/** JSON has no NaN: a number that is not finite was written as null, which would count as 0. */
-function withNumbers({ round, scores, benchmarks }: RoundEvaluation): RoundEvaluation {
-  const number = (value: number | null): number => value ?? Number.NaN;
-  const numbers = (metrics: Readonly<Record<string, number | null>>): Record<string, number> =>
-    Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, number(value)]));
-  return {
-    round,
-    scores: scores.map(({ metrics = {}, ...score }) => ({
-      ...score,
-      loss: number(score.loss),
-      metrics: numbers(metrics),
-    })),
-    ...(benchmarks && { benchmarks: benchmarks.map((score) => ({ ...score, metrics: numbers(score.metrics) })) }),
-  };
+/** Asks clients for scores, or finds that they were asked. Returns the answers so far, in the order of the request. */
+export async function openEvaluation(
+  store: Store,
+  request: EvaluationRequest,
+): Promise<{ readonly answers: readonly ClientScores[]; readonly missing: readonly string[] }> {
+  if (request.clients.length === 0) return { answers: [], missing: [] };
+  const { round, clients } = await createMessage(
+    store,
+    keys.evaluationRequest(request.round),
+    evaluationRequest,
+    request,
+  );
+  const written = new Set(await store.list(keys.scores(round)));
+  const missing = clients.filter((client) => !written.has(keys.clientScores(round, client)));
+  // Read only when the round is evaluated: a coordinator that waits looks often.
+  if (missing.length > 0) return { answers: [], missing };
+  return { answers: await readAnswers(store, round, clients), missing };
 }
 
-/** Evaluates once: a round that has scores keeps them. */
-export async function evaluateOnce(
-  exchange: Store,
+async function readAnswers(store: Store, round: number, clients: readonly string[]): Promise<ClientScores[]> {
+  const answers: ClientScores[] = [];
+  for (const client of clients) {
+    const answer = await readMessage(store, keys.clientScores(round, client), clientScores);
+    if (answer !== undefined) answers.push(answer);
+  }
+  return answers;
+}
+
+/** Reports and stores the scores of a round once, in the order given. */
+export async function closeEvaluation(
+  store: Store,
   events: EventSink,
   round: number,
-  evaluate: () => ReturnType<Evaluate>,
+  parts: readonly Evaluated[],
 ): Promise<RoundEvaluation> {
-  const earlier = await readEvaluation(exchange, round);
-  if (earlier !== undefined) return earlier;
-  const evaluated = await evaluate();
-  const scores = evaluated.scores.map(({ seconds, ...score }) => {
-    events.emit({ type: "evaluation-end", round, ...score, seconds });
-    return score;
-  });
-  const benchmarks = evaluated.benchmarks?.map(({ seconds, ...score }) => {
+  const scores = parts
+    .flatMap((part) => part.scores)
+    .map(({ seconds, ...score }) => {
+      events.emit({ type: "evaluation-end", round, ...score, seconds });
+      return score;
+    });
+  const given = parts.flatMap((part) => part.benchmarks ?? []);
+  const benchmarks = given.map(({ seconds, ...score }) => {
     events.emit({ type: "benchmark-end", round, ...score, seconds });
     return score;
   });
   await events.flush();
-  const message = { round, scores, ...(benchmarks && { benchmarks }) };
-  return withNumbers(await createMessage(exchange, cells.evaluation(round), message));
+  const message = { round, scores, ...(benchmarks.length > 0 && { benchmarks }) };
+  return createMessage(store, keys.evaluation(round), roundEvaluation, message);
 }

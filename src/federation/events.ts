@@ -1,4 +1,4 @@
-import type { BenchmarkScore, EvaluationScore } from "./messages.ts";
+import type { BenchmarkScore, EvaluationScore } from "./protocol/messages.ts";
 
 /**
  * The one stream a run reports through. The terminal, `events.jsonl` and every later consumer read these; nothing in
@@ -20,7 +20,7 @@ export type RunEvent =
       readonly round: number;
       readonly clients: readonly string[];
       readonly learningRate: number;
-      /** sha256 of the adapter the round starts from (a blob of the exchange). */
+      /** sha256 of the adapter the round starts from (a blob of the store). */
       readonly adapter: string;
     }
   | { readonly type: "client-start"; readonly round: number; readonly client: string; readonly steps: number }
@@ -120,7 +120,7 @@ export type RunEvent =
       readonly type: "run-end";
       /** Those that were played: fewer than planned after an `early-stop`. */
       readonly rounds: number;
-      /** sha256 of the final adapter's tensors, as stored in the exchange. */
+      /** sha256 of the final adapter's tensors, as stored. */
       readonly adapter: string;
       readonly seconds: number;
     };

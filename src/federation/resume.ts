@@ -1,24 +1,25 @@
 import type { RunEvent } from "./events.ts";
 import type { Store } from "../store/store.ts";
-import { cells, readHead } from "./messages.ts";
+import { readHead } from "./protocol/cells.ts";
+import { keys } from "./protocol/keys.ts";
 
 /**
  * Which events of an interrupted run still hold, so that its log, continued, is that of an undisturbed run (but for
- * `run-resume` and seconds). Those that do not are of work the exchange does not have, which is done and reported
+ * `run-resume` and seconds). Those that do not are of work the store does not have, which is done and reported
  * again: a client's training without a submission, an evaluation without its cell, the end of a round not committed.
  * `goesOn`: the run is not over, so an end that its log tells of, an early stop under other settings, was none.
  */
-export async function eventsThatHold(exchange: Store, goesOn = false): Promise<(event: RunEvent) => boolean> {
-  const finished = (await readHead(exchange))?.head.round ?? 0;
-  const submitted = new Set(await exchange.list(cells.updates(finished + 1)));
-  const evaluated = (await exchange.read(cells.evaluation(finished))) !== undefined;
+export async function eventsThatHold(store: Store, goesOn = false): Promise<(event: RunEvent) => boolean> {
+  const finished = (await readHead(store))?.head.round ?? 0;
+  const submitted = new Set(await store.list(keys.updates(finished + 1)));
+  const evaluated = (await store.read(keys.evaluation(finished))) !== undefined;
 
   return (event) => {
     if (goesOn && (event.type === "early-stop" || event.type === "run-end")) return false;
     if (!("round" in event)) return true;
     if (event.type === "evaluation-end" || event.type === "benchmark-end") return event.round < finished || evaluated;
     if ("client" in event) {
-      return event.round <= finished || submitted.has(cells.update(event.round, event.client));
+      return event.round <= finished || submitted.has(keys.update(event.round, event.client));
     }
     if (event.type === "round-start") return event.round <= finished + 1;
     return event.round <= finished;

@@ -1,5 +1,8 @@
 import { UserError } from "../diagnostics/user-error.ts";
-import { checkKey, keySegment } from "../store/store.ts";
+import { checkKey, keySegment, type Store, waitForChange } from "../store/store.ts";
+import { checkProtocol, createMessage, readMessage } from "./protocol/cells.ts";
+import { keys } from "./protocol/keys.ts";
+import { manifest, type Manifest, member, type Member, roster } from "./protocol/messages.ts";
 
 /** A member of the federation. */
 export interface FederationClient {
@@ -8,6 +11,8 @@ export interface FederationClient {
   readonly records: number;
   /** Records it keeps for evaluation. */
   readonly heldOut: number;
+  /** Stands for its records: another text means that they changed. */
+  readonly data?: string;
 }
 
 function isKeySegment(name: string): boolean {
@@ -48,5 +53,68 @@ export function checkRoster(clients: readonly FederationClient[]): void {
         hint: "Give it records, or leave the client out.",
       });
     }
+  }
+}
+
+/** Publishes the manifest of a run and returns the one that counts: its first. */
+export async function publishManifest(store: Store, mine: Manifest): Promise<Manifest> {
+  const published = await createMessage(store, keys.manifest, manifest, mine);
+  checkProtocol(published.protocol);
+  return published;
+}
+
+/**
+ * The manifest of a run, once a coordinator has published it.
+ *
+ * @throws the signal's reason, once it is aborted.
+ */
+export async function awaitManifest(
+  store: Store,
+  { signal, onWaiting }: { readonly signal?: AbortSignal | undefined; readonly onWaiting?: () => void } = {},
+): Promise<Manifest> {
+  for (;;) {
+    signal?.throwIfAborted();
+    // Listed before it is read: a manifest that comes in between has to wake us.
+    const known = new Set(await store.list(""));
+    const published = await readMessage(store, keys.manifest, manifest);
+    if (published !== undefined) {
+      checkProtocol(published.protocol);
+      return published;
+    }
+    onWaiting?.();
+    await waitForChange(store, "", known, { signal });
+  }
+}
+
+/**
+ * The members of a run in the order of its manifest, once all have joined. It is settled then: a member that changes its
+ * mind later changes nothing.
+ *
+ * @throws the signal's reason, once it is aborted.
+ */
+export async function gatherRoster(
+  store: Store,
+  clients: readonly string[],
+  { signal, onWaiting }: { signal?: AbortSignal | undefined; onWaiting?: (clients: readonly string[]) => void } = {},
+): Promise<readonly Member[]> {
+  for (;;) {
+    signal?.throwIfAborted();
+    const settled = await readMessage(store, keys.roster, roster);
+    if (settled !== undefined) return settled.members;
+    const joined = new Set(await store.list(keys.members));
+    const missing = clients.filter((client) => !joined.has(keys.member(client)));
+    if (missing.length > 0) {
+      onWaiting?.(missing);
+      await waitForChange(store, keys.members, joined, { signal });
+      continue;
+    }
+    const members: Member[] = [];
+    for (const client of clients) {
+      const found = (await readMessage(store, keys.member(client), member))!;
+      checkProtocol(found.protocol);
+      members.push(found);
+    }
+    checkRoster(members.map(({ client, records, heldOut }) => ({ name: client, records, heldOut })));
+    return (await createMessage(store, keys.roster, roster, { members })).members;
   }
 }

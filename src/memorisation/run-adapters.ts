@@ -1,8 +1,10 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import { clientMemory } from "../federation/client-memory.ts";
 import { decodeGroups } from "../store/codec.ts";
-import { readAdapter } from "../federation/coordinator.ts";
-import { cells, readHead, readMessage, type RoundClose } from "../federation/messages.ts";
+import { readHead, readMessage } from "../federation/protocol/cells.ts";
+import { keys } from "../federation/protocol/keys.ts";
+import { roundClose } from "../federation/protocol/messages.ts";
+import { readAdapter } from "../federation/round.ts";
 import { initAdapter } from "../model/adapter.ts";
 import type { MeasuredAdapter } from "./memorisation.ts";
 import type { RunStore } from "../experiment/ports.ts";
@@ -39,7 +41,7 @@ export async function adaptersOf(prepared: Prepared, store: RunStore, folder: st
   }
   const common = { name: "adapter", what: `the common adapter after round ${round}`, lora, of: async () => adapter };
   if (algorithm.data === "pooled") return [common];
-  const close = (await readMessage(exchange, cells.close(round))) as RoundClose | undefined;
+  const close = await readMessage(exchange, keys.close(round), roundClose);
   const sent = new Map(close?.accepted.map(({ client, update }) => [client, update]));
   const of = async (client: string) => {
     const update = sent.get(client);

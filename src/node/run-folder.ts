@@ -7,7 +7,7 @@ import { saveAdapter } from "./model/adapter-files.ts";
 import { directoryStore } from "./store/directory-store.ts";
 import { storageError, writeAtomically } from "./store/durable-file.ts";
 import { type EventLog, openEventLog } from "./store/event-log.ts";
-import { cells } from "../federation/messages.ts";
+import { keys } from "../federation/protocol/keys.ts";
 import { openAnswerFolder } from "./store/evaluation-folder.ts";
 import { lockFolder } from "./store/folder-lock.ts";
 import { openTensorBoardFile } from "./store/tensorboard-file.ts";
@@ -65,7 +65,7 @@ export async function openRunFolder(folder: string): Promise<RunFolder> {
       }
     },
     openAnswers: (round, what, settings) =>
-      openAnswerFolder({ out: path.join(folder, "benchmarks", cells.round(round)), ...what }, settings),
+      openAnswerFolder({ out: path.join(folder, "benchmarks", keys.round(round)), ...what }, settings),
     async saveAdapter(name, config, adapter, base) {
       const target = path.join(folder, name);
       await saveAdapter(target, config, adapter, base);

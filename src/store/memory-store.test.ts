@@ -1,15 +1,42 @@
 import { describe, expect, it } from "vitest";
 import { STORE_CONFORMANCE } from "./conformance.ts";
-import { checkKey, keySegment } from "./store.ts";
+import { checkKey, keySegment, waitForChange } from "./store.ts";
+import { cachedCells } from "./cached-cells.ts";
 import { memoryStore } from "./memory-store.ts";
 
-describe("memory exchange", () => {
+describe("memory store", () => {
   for (const { name, run } of STORE_CONFORMANCE) {
     it(name, async () => {
-      const exchange = memoryStore();
-      await run(async () => exchange);
+      const store = memoryStore();
+      await run(async () => store);
     });
   }
+});
+
+describe("memory store with cached cells", () => {
+  for (const { name, run } of STORE_CONFORMANCE) {
+    it(name, async () => {
+      const store = memoryStore();
+      await run(async () => cachedCells(store));
+    });
+  }
+});
+
+describe("waiting for a change", () => {
+  const bytes = new Uint8Array(1);
+
+  it("ends with a cell beyond those known, after the time, or when it is stopped", async () => {
+    const store = memoryStore();
+    await store.create("r/a", bytes);
+    await waitForChange(store, "r/", new Set(), {});
+    const waiting = waitForChange(store, "r/", new Set(["r/a"]), {});
+    await store.create("other/b", bytes);
+    await store.create("r/b", bytes);
+    await waiting;
+    await waitForChange(store, "r/", new Set(["r/a", "r/b"]), { milliseconds: 5 });
+    await waitForChange(store, "r/", new Set(["r/a", "r/b"]), { signal: AbortSignal.timeout(5) });
+    await waitForChange(store, "r/", new Set(["r/a", "r/b"]), { signal: AbortSignal.abort() });
+  });
 });
 
 describe("a name as a key segment", () => {

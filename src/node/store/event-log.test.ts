@@ -4,7 +4,9 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { RunEvent } from "../../federation/events.ts";
 import { memoryStore } from "../../store/memory-store.ts";
-import { cells } from "../../federation/messages.ts";
+import { keys } from "../../federation/protocol/keys.ts";
+import { PROTOCOL } from "../../federation/protocol/messages.ts";
+import { encodeJson } from "../../store/codec.ts";
 import { eventsThatHold } from "../../federation/resume.ts";
 import { openEventLog } from "./event-log.ts";
 
@@ -95,8 +97,9 @@ describe("the event log", () => {
 
 it("what holds is what the exchange has, and what is not about unfinished work", async () => {
   const exchange = memoryStore();
-  await exchange.setHead(0, new TextEncoder().encode(JSON.stringify({ round: 1 })));
-  await exchange.create(cells.update(2, "Ann"), new Uint8Array());
+  const head = { protocol: PROTOCOL, round: 1, adapter: "a".repeat(64), state: "b".repeat(64), identity: "" };
+  await exchange.setHead(0, encodeJson(head));
+  await exchange.create(keys.update(2, "Ann"), new Uint8Array());
   const holds = await eventsThatHold(exchange);
   const scored = {
     type: "evaluation-end",
@@ -113,7 +116,7 @@ it("what holds is what the exchange has, and what is not about unfinished work",
   expect(holds(started(2, "bob"))).toBe(false);
   expect(holds({ ...scored, round: 0 })).toBe(true);
   expect(holds({ ...scored, round: 1 })).toBe(false);
-  await exchange.create(cells.evaluation(1), new Uint8Array());
+  await exchange.create(keys.evaluation(1), new Uint8Array());
   expect((await eventsThatHold(exchange))({ ...scored, round: 1 })).toBe(true);
   expect(holds({ ...ended, round: 1 })).toBe(true);
   expect(holds({ ...ended, round: 2 })).toBe(false);

@@ -7,92 +7,37 @@ import type { Algorithm } from "../algorithms/algorithm.ts";
 import { fedavg } from "../algorithms/fedavg.ts";
 import { ALGORITHMS } from "../algorithms/registry.ts";
 import type { AlgorithmSettings } from "../algorithms/settings.ts";
+import {
+  initialAdapter,
+  Life,
+  QuadraticTrainer,
+  quiet,
+  roster,
+  scored,
+  targets,
+} from "../../test/support/federation.ts";
 import { directoryStore } from "../node/store/directory-store.ts";
 import { openEventLog } from "../node/store/event-log.ts";
-import { addScaled, mapParams, type Params, subtract, zerosLike } from "../tensor/params.ts";
+import { mapParams, type Params } from "../tensor/params.ts";
 import { encodeSafetensors } from "../tensor/safetensors.ts";
-import { type LocalTask, type LocalTrainer, takePart, type TrainedClient } from "./client.ts";
+import { type LocalTrainer, Participant } from "./participant.ts";
 import { clientMemory } from "./client-memory.ts";
-import { decodeGroups, encodeGroups } from "../store/codec.ts";
-import { aggregate, closeRound, judgeRound, openRound, openRun, readAdapter, receive } from "./coordinator.ts";
-import type { Evaluate } from "./evaluation.ts";
+import { decodeGroups, encodeGroups, encodeJson } from "../store/codec.ts";
+import { aggregate, beginRun, closeRound, judgeRound, openRound, readAdapter, receive } from "./round.ts";
 import type { EventSink, RunEvent } from "./events.ts";
 import type { Store } from "../store/store.ts";
 import { memoryStore } from "../store/memory-store.ts";
-import { cells, createMessage, readMessage, type SubmittedUpdate } from "./messages.ts";
+import { createMessage, readHead, readMessage } from "./protocol/cells.ts";
+import { text } from "./protocol/check.ts";
+import { keys } from "./protocol/keys.ts";
+import { type Member, PROTOCOL, submission, type SubmittedUpdate } from "./protocol/messages.ts";
 import { eventsThatHold } from "./resume.ts";
-import { type FederationOptions, runFederation } from "./run.ts";
+import { simulate, type SimulationOptions } from "./simulate.ts";
 
 const temporary = mkdtempSync(path.join(tmpdir(), "federation-"));
-afterAll(() => rmSync(temporary, { recursive: true }));
+afterAll(() => rmSync(temporary, { recursive: true }), 60_000);
 let folders = 0;
 const newPath = (name: string): string => path.join(temporary, String(++folders), name);
-
-const initialAdapter: Params = new Map([
-  ["lora_A.weight", { shape: [2, 3], data: Float32Array.of(0.1, -0.2, 0.3, 0.4, -0.5, 0.6) }],
-  ["lora_B.weight", { shape: [3], data: new Float32Array(3) }],
-]);
-
-/** Each client pulls the adapter to a value of its own: loss ½‖w − target‖², plain gradient descent. */
-class QuadraticTrainer implements LocalTrainer {
-  readonly trained: string[] = [];
-  readonly targets: Readonly<Record<string, number>>;
-  readonly steps: number;
-
-  constructor(targets: Readonly<Record<string, number>>, steps = 3) {
-    this.targets = targets;
-    this.steps = steps;
-  }
-
-  async train({ adapter, round, client, learningRate, localTerm, onStart, onStep }: LocalTask): Promise<TrainedClient> {
-    this.trained.push(`${round}/${client}`);
-    const target = this.targets[client]!;
-    let after = adapter;
-    let gradientMean = zerosLike(adapter);
-    let loss = 0;
-    onStart(this.steps);
-    for (let step = 1; step <= this.steps; step++) {
-      const gradient = mapParams(after, (w) => w - target);
-      after = addScaled(after, -learningRate, gradient);
-      if (localTerm.proximal)
-        after = addScaled(
-          after,
-          -learningRate,
-          mapParams(subtract(after, localTerm.proximal.anchor), (x) => x * localTerm.proximal!.mu),
-        );
-      if (localTerm.drift) after = addScaled(after, -learningRate, localTerm.drift);
-      if (localTerm.correction) after = addScaled(after, -learningRate, localTerm.correction);
-      gradientMean = addScaled(gradientMean, 1 / this.steps, gradient);
-      loss = [...gradient.values()].flatMap(({ data }) => [...data]).reduce((sum, g) => sum + 0.5 * g * g, 0);
-      const records = [`${client}-${round}-${step}`];
-      onStep({
-        step,
-        records,
-        learningRate,
-        loss,
-        count: 5,
-        metrics: {},
-        gradientNorm: Math.sqrt(2 * loss),
-        supervisedTokens: 5,
-        seconds: Math.random(),
-      });
-      await Promise.resolve();
-    }
-    return {
-      before: adapter,
-      after,
-      steps: this.steps,
-      learningRateSum: this.steps * learningRate,
-      gradientMean,
-      loss,
-      count: 5 * this.steps,
-      metrics: {},
-      examples: this.steps,
-      supervisedTokens: 5 * this.steps,
-      seconds: Math.random(),
-    };
-  }
-}
 
 const settings: AlgorithmSettings = { fidelity: "paper", proxMu: 0.1, server: { beta1: 0.9, beta2: 0.99 } };
 
@@ -104,18 +49,14 @@ const CRASHING: readonly Algorithm[] = [
   ALGORITHMS.local(settings),
 ];
 
-const quiet: EventSink = { emit: () => undefined, flush: async () => undefined };
-const targets = { ann: 1, bob: -2, cy: 0.5, dee: 3 };
-const roster = Object.keys(targets).map((name, i) => ({ name, records: 10 * (i + 1), heldOut: 2 }));
-
-function options(exchange: Store, changes: Partial<FederationOptions> = {}): FederationOptions {
+function options(store: Store, changes: Partial<SimulationOptions> = {}): SimulationOptions {
   return {
-    exchange,
+    store,
     algorithm: fedavg(),
     trainer: new QuadraticTrainer(targets),
-    memory: clientMemory(memoryStore(), exchange),
+    memory: clientMemory(memoryStore(), store),
     initialAdapter,
-    config: "settings",
+    identity: "settings",
     seed: 7,
     rounds: 4,
     clients: roster,
@@ -128,38 +69,32 @@ function options(exchange: Store, changes: Partial<FederationOptions> = {}): Fed
   };
 }
 
-async function finalAdapter(changes: Partial<FederationOptions>): Promise<string> {
-  return (await runFederation(options(memoryStore(), changes))).head.adapter;
+async function finalAdapter(changes: Partial<SimulationOptions>): Promise<string> {
+  return (await simulate(options(memoryStore(), changes))).head.adapter;
 }
-
-const scored: Evaluate = async ({ round }) => ({
-  scores: [
-    { set: "common", records: 3, supervisedTokens: 9, count: 9, loss: round + 0.5, seconds: Math.random() },
-    { set: "ann", records: 3, supervisedTokens: 9, count: 9, loss: round + 0.25, seconds: Math.random() },
-  ],
-});
 
 describe("a run", () => {
   it("tells in events what it did", async () => {
     const exchange = memoryStore();
     const events: RunEvent[] = [];
     const sink = { ...quiet, emit: (event: RunEvent) => events.push(event) };
-    const { head, adapter, evaluations } = await runFederation(
-      options(exchange, { events: sink, evaluate: scored, rounds: 2 }),
-    );
+    const { head, adapter, evaluations } = await simulate(options(exchange, { events: sink, ...scored, rounds: 2 }));
     const training = ["client-start", "client-step", "client-step", "client-step", "client-update"];
     const round = ["round-start", ...training, ...training, "round-end"];
-    const evaluation = ["evaluation-end", "evaluation-end"];
+    const evaluation = ["ann", "cy", "common"].map(() => "evaluation-end");
     const all = ["run-start", ...evaluation, ...round, ...round, ...evaluation, "run-end"];
     expect(events.map(({ type }) => type)).toEqual(all);
     expect(head.round).toBe(2);
     expect(evaluations.map(({ round, scores }) => [round, scores[0]!.loss])).toEqual([
-      [0, 0.5],
-      [2, 2.5],
+      [0, 0.25],
+      [2, 2.25],
     ]);
     expect(await exchange.putBlob(encodeSafetensors(adapter, { format: "pt" }))).toBe(head.adapter);
     for (const event of events) {
-      if (event.type === "client-update") expect(event.bytesUp).toBe((await exchange.blob(event.update)).length);
+      // Those of earlier rounds are forgotten.
+      if (event.type === "client-update" && event.round < 2)
+        await expect(exchange.blob(event.update)).rejects.toThrow();
+      else if (event.type === "client-update") expect(event.bytesUp).toBe((await exchange.blob(event.update)).length);
       if (event.type === "client-update") expect(event.bytesDown).toBe((await exchange.blob(head.adapter)).length);
     }
     expect(events.at(-2)).toMatchObject({ round: 2 });
@@ -174,7 +109,7 @@ describe("a run", () => {
       const task = { round, client: "bob", adapter: alone, learningRate: 0.1 / round, localTerm: {}, earlierRounds: 0 };
       alone = (await trainer.train({ ...task, onStart: () => undefined, onStep: () => undefined })).after;
     }
-    const { adapter } = await runFederation(options(memoryStore(), { clients }));
+    const { adapter } = await simulate(options(memoryStore(), { clients }));
     expect(encodeSafetensors(adapter)).toEqual(encodeSafetensors(alone));
   });
 
@@ -197,14 +132,26 @@ describe("a run", () => {
 
   it("that is finished does nothing again, and one with other settings is refused", async () => {
     const exchange = memoryStore();
-    const first = await runFederation(options(exchange));
+    const first = await simulate(options(exchange));
     const trainer = new QuadraticTrainer(targets);
-    expect((await runFederation(options(exchange, { trainer }))).head).toEqual(first.head);
+    expect((await simulate(options(exchange, { trainer }))).head).toEqual(first.head);
     expect(trainer.trained).toEqual([]);
-    await expect(runFederation(options(exchange, { config: "other" }))).rejects.toMatchObject({
+    await expect(simulate(options(exchange, { identity: "other" }))).rejects.toMatchObject({
       kind: "config",
       message: "The run folder holds a run with other settings, 4 rounds of it done.",
     });
+  });
+
+  it("of another version is refused by name", async () => {
+    const store = memoryStore();
+    await store.setHead(0, encodeJson({ round: 2, adapter: "a", state: "b", config: "settings" }));
+    await expect(simulate(options(store))).rejects.toMatchObject({
+      kind: "storage",
+      message: "The run was begun with version 0.1 of this software; this version works with protocol 1.",
+    });
+    const newer = memoryStore();
+    await newer.setHead(0, encodeJson({ protocol: 99 }));
+    await expect(simulate(options(newer))).rejects.toMatchObject({ hint: "Update this software to continue the run." });
   });
 
   it.each([
@@ -216,36 +163,6 @@ describe("a run", () => {
     await expect(finalAdapter({ clients })).rejects.toThrow(message);
   });
 });
-
-/** A process that dies at its n-th operation on disk, before it or after it was done. */
-class Life {
-  operations = 0;
-  readonly #last: number;
-  readonly #afterwards: boolean;
-
-  constructor(last = Number.POSITIVE_INFINITY, afterwards = false) {
-    this.#last = last;
-    this.#afterwards = afterwards;
-  }
-
-  async operation<T>(action: () => Promise<T>): Promise<T> {
-    this.operations++;
-    if (this.operations > this.#last || (this.operations === this.#last && !this.#afterwards))
-      throw new Error("killed");
-    const result = await action();
-    if (this.operations >= this.#last) throw new Error("killed");
-    return result;
-  }
-
-  wrap(exchange: Store): Store {
-    return new Proxy(exchange, {
-      get:
-        (inner, name: keyof Store) =>
-        (...args: unknown[]) =>
-          this.operation(() => (inner[name] as (...args: unknown[]) => Promise<unknown>)(...args)),
-    });
-  }
-}
 
 /** The log as a multiset of lines, without what a restart may change. */
 function lines(log: string): string[] {
@@ -264,7 +181,7 @@ interface Workplace {
 }
 
 /** Runs as one process would: opens the log, goes on with the run, and dying leaves half of what was not flushed. */
-async function live(place: Workplace, life: Life, changes: Partial<FederationOptions> = {}): Promise<string> {
+async function live(place: Workplace, life: Life, changes: Partial<SimulationOptions> = {}): Promise<string> {
   const log = await openEventLog(place.log, await eventsThatHold(place.exchange));
   let durable = statSync(place.log).size;
   const events: EventSink = {
@@ -278,7 +195,7 @@ async function live(place: Workplace, life: Life, changes: Partial<FederationOpt
   const exchange = life.wrap(place.exchange);
   const memory = clientMemory(life.wrap(place.own), exchange);
   try {
-    return JSON.stringify((await runFederation(options(exchange, { memory, events, ...changes }))).head);
+    return JSON.stringify((await simulate(options(exchange, { memory, events, ...changes }))).head);
   } catch (error) {
     truncateSync(place.log, durable + Math.ceil((statSync(place.log).size - durable) / 2));
     throw error;
@@ -295,15 +212,17 @@ describe("after a crash", () => {
   const fragile = { ...targets, dee: Number.NaN };
 
   it.each(CRASHING)("at any operation the same call ends with the same bytes and events: $name", async (algorithm) => {
-    const changes = { algorithm, evaluate: scored, rounds: 3, clientsPerRound: 3, seed: 0 };
+    const changes = { algorithm, ...scored, rounds: 3, clientsPerRound: 3, seed: 0 };
     const undisturbed = memoryPlace();
     const counting = new Life();
     const expected = await live(undisturbed, counting, { ...changes, trainer: new QuadraticTrainer(fragile) });
+
     const expectedLines = lines(undisturbed.log);
     expect(expectedLines.some((line) => line.includes("client-refused"))).toBe(true);
 
     for (let at = 1; at <= counting.operations; at++) {
-      for (const afterwards of [false, true]) {
+      // To die after a read is to die before the next operation.
+      for (const afterwards of counting.reads.has(at) ? [false] : [false, true]) {
         const place = memoryPlace();
         await expect(
           live(place, new Life(at, afterwards), { ...changes, trainer: new QuadraticTrainer(fragile) }),
@@ -314,16 +233,16 @@ describe("after a crash", () => {
         expect(lines(place.log), `operation ${at}, ${afterwards ? "after" : "before"}`).toEqual(expectedLines);
         for (const trained of next.trained) {
           const [round, client] = trained.split("/");
-          expect(submitted).not.toContain(cells.update(Number(round), client!));
+          expect(submitted).not.toContain(keys.update(Number(round), client!));
         }
       }
     }
   });
 
   it("at any operation around an early stop, too", async () => {
-    const stop: FederationOptions["stop"] = (evaluations) =>
+    const stop: SimulationOptions["stop"] = (evaluations) =>
       evaluations.length < 3 ? undefined : { metric: "loss", patience: 2, minDelta: 0, best: { round: 0, value: 0.5 } };
-    const changes = { evaluate: scored, evaluateEvery: 1, rounds: 4, stop };
+    const changes = { ...scored, evaluateEvery: 1, rounds: 4, stop };
     const undisturbed = memoryPlace();
     const counting = new Life();
     const expected = await live(undisturbed, counting, changes);
@@ -331,7 +250,8 @@ describe("after a crash", () => {
     const expectedLines = lines(undisturbed.log);
     expect(expectedLines.filter((line) => /early-stop|run-end/.test(line))).toHaveLength(2);
     for (let at = 1; at <= counting.operations; at++) {
-      for (const afterwards of [false, true]) {
+      // To die after a read is to die before the next operation.
+      for (const afterwards of counting.reads.has(at) ? [false] : [false, true]) {
         const place = memoryPlace();
         await expect(live(place, new Life(at, afterwards), changes)).rejects.toThrow("killed");
         expect(await live(place, new Life(), changes)).toBe(expected);
@@ -361,9 +281,9 @@ describe("after a crash", () => {
   it("an evaluation that is stored is not made again", async () => {
     const place = memoryPlace();
     const evaluated: number[] = [];
-    const evaluate: FederationOptions["evaluate"] = async (what) => {
+    const evaluate: SimulationOptions["evaluate"] = async (what) => {
       evaluated.push(what.round);
-      return scored!(what);
+      return scored.evaluate(what);
     };
     for (const at of [30, 60, 90, Number.POSITIVE_INFINITY]) {
       await live(place, new Life(at, true), { evaluate }).catch(() => undefined);
@@ -403,7 +323,7 @@ describe("a client whose training is not finite", () => {
       },
     };
     const alone = options(exchange, { algorithm: ALGORITHMS.local(settings), trainer, memory, rounds: 1 });
-    await expect(runFederation(alone)).rejects.toMatchObject({
+    await expect(simulate(alone)).rejects.toMatchObject({
       kind: "training",
       message: expect.stringContaining("has a value that is not finite") as string,
     });
@@ -411,10 +331,9 @@ describe("a client whose training is not finite", () => {
 
   it("stops the run where too few are left; what is done stays, and the same call says the same", async () => {
     const exchange = memoryStore();
-    await runFederation(options(exchange, { clientsPerRound: 4, rounds: 1 }));
+    await simulate(options(exchange, { clientsPerRound: 4, rounds: 1 }));
     const trainer = new QuadraticTrainer({ ann: Number.NaN, bob: Number.NaN, cy: Number.NaN, dee: 1 });
-    const again = (): Promise<unknown> =>
-      runFederation(options(exchange, { trainer, clientsPerRound: 4, minClients: 2 }));
+    const again = (): Promise<unknown> => simulate(options(exchange, { trainer, clientsPerRound: 4, minClients: 2 }));
     const message =
       /^Round 2 has 1 usable updates and needs 2 \(ann: the loss of step 1 is NaN; bob: .*\); 1 round is safe\.$/;
     await expect(again()).rejects.toMatchObject({
@@ -451,67 +370,83 @@ it("Ctrl-C stops after the step; the same call goes on to the same end", async (
   expect(JSON.parse(await live(place, new Life()))).toMatchObject({ round: 4, adapter: undisturbed });
 });
 
+const members = (clients: readonly string[]): Member[] =>
+  clients.map((client, i) => ({ protocol: PROTOCOL, client, records: 10 * (i + 1), heldOut: 0, data: "" }));
+
 /** A round opened by hand. */
-async function opened(exchange: Store, clients: readonly string[]) {
+async function opened(store: Store, clients: readonly string[]) {
   const algorithm = fedavg();
-  const { head } = await openRun(exchange, algorithm, initialAdapter, "settings");
-  const opening = await openRound(exchange, algorithm, head, clients, 0.1);
-  return { algorithm, head, opening, delivery: await receive(exchange, opening) };
+  await beginRun(store, algorithm, initialAdapter, "settings");
+  const { head } = (await readHead(store))!;
+  const task = { clients, earlierRounds: clients.map(() => 0), learningRate: 0.1 };
+  const opening = await openRound(store, algorithm, head, task);
+  return { algorithm, head, opening, global: (await receive(store, opening)).received.adapter };
 }
+
+const figures = {
+  loss: 1,
+  count: 1,
+  metrics: {},
+  steps: 1,
+  examples: 1,
+  supervisedTokens: 1,
+  bytesDown: 0,
+  bytesUp: 0,
+  seconds: 1,
+};
 
 describe("a round", () => {
   it("is what its close names: a late update does not count, nor does a second one", async () => {
-    const exchange = memoryStore();
-    const { algorithm, head, opening, delivery } = await opened(exchange, ["ann", "bob"]);
-    const memory = clientMemory(memoryStore(), exchange);
-    const participant = (t: Record<string, number>) => ({
-      exchange,
-      algorithm,
-      memory,
-      events: quiet,
-      trainer: new QuadraticTrainer(t),
-    });
-    await takePart(participant(targets), { name: "ann", records: 10, earlierRounds: 0 }, opening, delivery);
-    const decision = await judgeRound(exchange, algorithm, opening, delivery);
-    const close = await closeRound(exchange, decision);
-    await takePart(participant(targets), { name: "bob", records: 10, earlierRounds: 0 }, opening, delivery);
-    await takePart(participant({ ann: 99 }), { name: "ann", records: 10, earlierRounds: 0 }, opening, delivery);
+    const store = memoryStore();
+    const clients = ["ann", "bob"];
+    const { algorithm, head, opening } = await opened(store, clients);
+    const memory = clientMemory(memoryStore(), store);
+    const takePart = (client: string, pulls: Record<string, number>): Promise<string> =>
+      new Participant({ store, client, algorithm, memory, events: quiet, trainer: new QuadraticTrainer(pulls) }).act();
+    expect(await takePart("ann", targets)).toBe("worked");
+    const decision = await judgeRound(store, algorithm, opening, members(clients));
+    const close = await closeRound(store, decision);
+    expect(await takePart("bob", targets)).toBe("worked");
+    expect(await takePart("ann", { ann: 99 })).toBe("idle");
 
-    const late = await judgeRound(exchange, algorithm, opening, delivery);
+    const late = await judgeRound(store, algorithm, opening, members(clients));
     expect(late).toEqual(close);
-    expect(await closeRound(exchange, { ...close, accepted: [] })).toEqual(close);
-    const next = await aggregate(exchange, algorithm, head, late, 2);
+    expect(await closeRound(store, { ...close, accepted: [] })).toEqual(close);
+    const next = await aggregate(store, algorithm, head, late, 2);
     expect(next.adapter).toBe(await finalAdapter({ clients: [roster[0]!], rounds: 1 }));
   });
 
   it("refuses an update of other shapes, of another adapter, or that is no update", async () => {
-    const exchange = memoryStore();
-    const clients = ["foreign", "group", "hole", "junk", "name", "nan", "shape"];
-    const { algorithm, opening, delivery } = await opened(exchange, clients);
-    const good = delivery.received.adapter;
-    const submit = async (client: string, bytes: Uint8Array, base: string = opening.adapter): Promise<void> => {
-      const update = await exchange.putBlob(bytes);
-      const submission: SubmittedUpdate = { client, base, update, records: 1, loss: 1, count: 1 };
-      await createMessage(exchange, cells.update(1, client), submission);
+    const store = memoryStore();
+    const clients = ["foreign", "group", "hole", "junk", "malformed", "name", "nan", "other", "shape"];
+    const { algorithm, opening, global: good } = await opened(store, clients);
+    const submit = async (client: string, bytes: Uint8Array, changes: Partial<SubmittedUpdate> = {}): Promise<void> => {
+      const update = await store.putBlob(bytes);
+      const message = { client, base: opening.adapter, update, ...figures, ...changes };
+      await store.create(keys.update(1, client), encodeJson(message));
     };
     const replaced = (data: Float32Array, shape = [data.length]): Params =>
       new Map([...good, ["lora_B.weight", { shape, data }]]);
-    await submit("foreign", encodeGroups({ adapter: good }, {}), "other");
+    await submit("foreign", encodeGroups({ adapter: good }, {}), { base: "other" });
     await submit("group", encodeGroups({ adapter: good, extra: good }, {}));
     await submit("hole", encodeGroups({ adapter: new Map([...good].slice(1)) }, {}));
     await submit("junk", new Uint8Array(5));
+    await submit("malformed", encodeGroups({ adapter: good }, {}), { steps: -1 });
     await submit("name", encodeGroups({ adapter: new Map([...good, ["x", good.get("lora_B.weight")!]]) }, {}));
     await submit("nan", encodeGroups({ adapter: replaced(Float32Array.of(0, Number.NaN, 0)) }, {}));
+    await submit("other", encodeGroups({ adapter: good }, {}), { client: "ann" });
     await submit("shape", encodeGroups({ adapter: replaced(new Float32Array(2)) }, {}));
-    const { accepted, refused } = await judgeRound(exchange, algorithm, opening, delivery);
+    const { accepted, refused } = await judgeRound(store, algorithm, opening, members(clients));
     expect(accepted).toEqual([]);
     expect(refused.map(({ client, refused: reason }) => `${client}: ${reason}`)).toEqual([
       "foreign: it was trained from another adapter (other)",
       "group: an unknown group extra",
       "hole: adapter lacks the tensor lora_A.weight",
       expect.stringContaining("junk: the update is not a safetensors file"),
+      "malformed: its message is malformed: steps is -1, expected a whole number",
       "name: adapter has an unknown tensor x",
       "nan: adapter: lora_B.weight has a value that is not finite",
+      "other: its message names the client ann",
       "shape: adapter: lora_B.weight is [2], expected [3]",
     ]);
   });
@@ -519,14 +454,19 @@ describe("a round", () => {
   it("of 1000 clients is aggregated one update at a time, in sorted order", async () => {
     const inner = memoryStore();
     const names = Array.from({ length: 1000 }, (_, i) => `c${i}`);
-    const { algorithm, head, opening, delivery } = await opened(inner, names);
+    const roster = members(names).map((member, i) => ({ ...member, records: i + 1 }));
+    const { algorithm, head, opening, global } = await opened(inner, names);
     for (const [i, client] of names.entries()) {
-      const adapter = mapParams(delivery.received.adapter, (x) => x + i);
+      const adapter = mapParams(global, (x) => x + i);
       const update = await inner.putBlob(encodeGroups({ adapter }, { client }));
-      const submission = { client, base: opening.adapter, update, records: i + 1, loss: 1, count: 1 };
-      await createMessage<SubmittedUpdate>(inner, cells.update(1, client), submission);
+      await createMessage(inner, keys.update(1, client), submission, {
+        client,
+        base: opening.adapter,
+        update,
+        ...figures,
+      });
     }
-    const close = await closeRound(inner, await judgeRound(inner, algorithm, opening, delivery));
+    const close = await closeRound(inner, await judgeRound(inner, algorithm, opening, roster));
     expect(close.accepted.map(({ client }) => client)).toEqual([...names].sort());
 
     const trace: string[] = [];
@@ -557,24 +497,26 @@ function value(x: number): Params {
   return new Map([["w", { shape: [1], data: Float32Array.of(x) }]]);
 }
 
+const hashes = Array.from({ length: 11 }, (_, i) => i.toString(16).repeat(64));
+
 describe("a client's memory", () => {
   it("is that of its latest update that entered a round", async () => {
     const [exchange, own] = [memoryStore(), memoryStore()];
     const memory = clientMemory(own, exchange);
     const close = (round: number, update: string): Promise<unknown> => {
-      const entry = { client: "ann", base: "b", update, records: 1, loss: 1, count: 1 };
+      const entry = { client: "ann", update, records: 1, loss: 1, count: 1 };
       return closeRound(exchange, { round, accepted: [entry], refused: [] });
     };
     expect(await memory.load("ann", 1)).toEqual({});
-    await memory.save("ann", 1, "u1", { control: value(1) });
+    await memory.save("ann", 1, hashes[1]!, { control: value(1) });
     expect(await memory.load("ann", 2)).toEqual({});
-    await close(1, "u1");
-    await memory.save("ann", 1, "u1", { control: value(1) });
-    await memory.save("ann", 2, "u2", { control: value(2) });
-    await close(2, "another");
-    await memory.save("ann", 10, "u10", { control: value(10) });
+    await close(1, hashes[1]!);
+    await memory.save("ann", 1, hashes[1]!, { control: value(1) });
+    await memory.save("ann", 2, hashes[2]!, { control: value(2) });
+    await close(2, "f".repeat(64));
+    await memory.save("ann", 10, hashes[10]!, { control: value(10) });
     expect(await memory.load("ann", 10)).toEqual({ control: value(1) });
-    await close(10, "u10");
+    await close(10, hashes[10]!);
     expect(await memory.load("ann", 10)).toEqual({ control: value(1) });
     expect(await memory.load("ann", 11)).toEqual({ control: value(10) });
     expect(await memory.load("bob", 11)).toEqual({});
@@ -584,7 +526,7 @@ describe("a client's memory", () => {
     const exchange = memoryStore();
     const own = memoryStore();
     const memory = clientMemory(own, exchange);
-    const { head } = await runFederation(
+    const { head } = await simulate(
       options(exchange, { algorithm: ALGORITHMS.scaffold(settings), clientsPerRound: 4, memory }),
     );
     const controls = await Promise.all(roster.map(async ({ name }) => (await memory.load(name, 5))["control"]!));
@@ -596,6 +538,6 @@ describe("a client's memory", () => {
         expect(data[i]).toBeCloseTo(average, 5);
       }
     }
-    expect(await readMessage(own, (await own.list("memory/ann/"))[0]!)).toMatch(/^[0-9a-f]{64}$/);
+    expect(await readMessage(own, (await own.list("memory/ann/"))[0]!, text)).toMatch(/^[0-9a-f]{64}$/);
   });
 });

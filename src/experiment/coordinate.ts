@@ -1,0 +1,119 @@
+import { UserError } from "../diagnostics/user-error.ts";
+import { coordinate, isOver } from "../federation/coordinator.ts";
+import { PROTOCOL } from "../federation/protocol/messages.ts";
+import { eventsThatHold } from "../federation/resume.ts";
+import { gatherRoster, publishManifest } from "../federation/roster.ts";
+import { initAdapter } from "../model/adapter.ts";
+import { checkGrading } from "./benchmarks.ts";
+import { clientNames } from "./client-records.ts";
+import { openEngines } from "./engines.ts";
+import { coordinatorEvaluation, coordinatorRules } from "./parties.ts";
+import type { Platform, RunStore } from "./ports.ts";
+import type { Prepared } from "./prepare.ts";
+import type { RunOptions } from "./run.ts";
+import { bindRun, refuseOtherSettings, sharedSettings } from "./run-identity.ts";
+import { openRunLog } from "./run-log.ts";
+import { roundKeeper, saveFinalAdapters, saveRoundAdapter } from "./save-adapters.ts";
+import { summarise } from "./summarise.ts";
+import type { RunSummary } from "./summary.ts";
+
+export interface CoordinateOptions extends RunOptions {
+  /** Called with the clients that are awaited, each time there is nothing else to do. */
+  readonly onWaiting?: ((what: "members" | "answers", clients: readonly string[]) => void) | undefined;
+  /** Seconds that a round waits for its clients once `federation.minClients` have answered. Default: for all of them. */
+  readonly deadlineSeconds?: number | undefined;
+}
+
+/**
+ * Plays the coordinator's half of an experiment in a run store, or goes on with it. The participants are processes of
+ * their own and meet it in `store.exchange`. `prepared`: of the part `coordinator`. The adapter is that of
+ * `runExperiment` with the same settings, byte for byte.
+ *
+ * @throws UserError: `config` for a configuration that does not name its clients and for a store with another run in it,
+ * and those of `coordinate`.
+ */
+export async function coordinateExperiment(
+  prepared: Prepared,
+  platform: Platform,
+  store: RunStore,
+  options: CoordinateOptions = {},
+): Promise<RunSummary> {
+  const { config, model } = prepared;
+  const { grading = {}, emit, onProgress, onWaiting, deadlineSeconds, signal } = options;
+  checkGrading(config, grading);
+  const names = checkedNames(prepared);
+  const manifest = await publishManifest(store.exchange, {
+    protocol: PROTOCOL,
+    algorithm: config.federation.algorithm,
+    clients: names,
+    settings: await sharedSettings(prepared),
+  });
+  await refuseOtherSettings(prepared, manifest.settings);
+  const members = await gatherRoster(store.exchange, manifest.clients, {
+    signal,
+    onWaiting: (clients) => onWaiting?.("members", clients),
+  }).catch((error: unknown) => {
+    if (!signal?.aborted || error !== signal.reason) throw error;
+    throw new UserError("interrupted", "Stopped before all participants had joined; those that joined stay members.", {
+      hint: "Run the same command again to continue.",
+      cause: error,
+    });
+  });
+  const data = members.map((member) => member.data);
+  const identity = await bindRun(prepared, store, platform.threads, data);
+  const rules = { store: store.exchange, ...coordinatorRules(prepared, members.length) };
+  const holds = await eventsThatHold(store.exchange, !(await isOver(rules)));
+  const log = await openRunLog(store, holds, config.output, emit);
+  const initialAdapter = initAdapter(config.adapter, model.config, config.seed);
+  const engines = openEngines(prepared, platform, store, initialAdapter, { ...log.events, onProgress, signal });
+  try {
+    await saveRoundAdapter(prepared, store, log, 0, initialAdapter);
+    const keeper = roundKeeper(prepared, store, log);
+    const outcome = await coordinate(
+      {
+        ...rules,
+        initialAdapter,
+        identity,
+        members,
+        deadlineSeconds,
+        evaluate: coordinatorEvaluation(prepared, { platform, store, engines, grading, onProgress }),
+        onRound: keeper.keep,
+        events: log.events,
+        signal,
+      },
+      (clients) => onWaiting?.("answers", clients),
+    );
+    const clientAdapters = await saveFinalAdapters(prepared, store, outcome.adapters);
+    const summary = summarise(prepared, outcome, log.metrics, { clientAdapters, answers: [], ...keeper.bests() });
+    const { metrics } = log;
+    await store.saveJson("metrics.json", {
+      rounds: metrics.rounds(),
+      totals: metrics.totals(),
+      ...keeper.bests(),
+      summary,
+    });
+    return summary;
+  } finally {
+    log.close();
+    await engines.dispose();
+  }
+}
+
+function checkedNames({ config, algorithm }: Prepared): readonly string[] {
+  const names = clientNames(config);
+  if (algorithm.data === "pooled") {
+    throw new UserError("config", `${algorithm.name} pools all records, and participants keep theirs`, {
+      hint: "Run this baseline in one process: openfedllm run.",
+    });
+  }
+  if (names === undefined) {
+    throw new UserError(
+      "config",
+      "a coordinator has to know its clients, and the configuration deals out pooled records",
+      {
+        hint: "List the participants under data.clients.",
+      },
+    );
+  }
+  return names;
+}

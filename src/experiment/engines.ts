@@ -1,0 +1,88 @@
+import type { RunEvent } from "../federation/events.ts";
+import type { Params } from "../tensor/params.ts";
+import type { TrainingItem } from "../data/example.ts";
+import { type GradientEngine, openGradientEngine } from "../train/gradient-engine.ts";
+import { referenceOf } from "../train/reference.ts";
+import { openScorer, type Scorer } from "../train/scorer.ts";
+import type { Platform, RunStore } from "./ports.ts";
+import type { Prepared } from "./prepare.ts";
+import { type ReferenceCache, referenceCache } from "./reference-cache.ts";
+
+/** The sessions that a run trains and scores with. Each is opened on first use: a finished run needs none. */
+export interface Engines {
+  readonly gradients: () => Promise<GradientEngine>;
+  readonly scorer: () => Promise<Scorer>;
+  readonly references: ReferenceCache;
+  /** A client's training items, with the base's log-probabilities where the objective needs them. */
+  readonly trainingItems: (client: string) => Promise<readonly TrainingItem[]>;
+  dispose(): Promise<void>;
+}
+
+export interface EngineHooks {
+  readonly emit: (event: RunEvent) => void;
+  /** One line about long work between events. */
+  readonly onProgress?: ((message: string) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export function openEngines(
+  prepared: Prepared,
+  platform: Platform,
+  store: Pick<RunStore, "clientStore">,
+  initialAdapter: Params,
+  { emit, onProgress, signal }: EngineHooks,
+): Engines {
+  const { config, model, lora, objective, trainers } = prepared;
+  const { microBatchTokens } = config.training;
+  const shared = {
+    runtime: platform.runtime,
+    config: model.config,
+    weights: model.weights,
+    lora,
+    maxLength: config.data.maxLength,
+  };
+  const scorer = opened(() => openScorer({ ...shared, microBatchTokens }));
+  const engine = opened(() =>
+    openGradientEngine({
+      ...shared,
+      objective,
+      // Preferences are compared at one adapter: both answers, and the base, without noise.
+      dropout: objective.items === "example" ? config.adapter.dropout : 0,
+      microBatchTokens,
+      score: async (...what) => (await scorer.get()).score(...what),
+    }),
+  );
+  const references = referenceCache({
+    needed: objective.reference,
+    store: store.clientStore,
+    measure: async (items) => referenceOf(await scorer.get(), initialAdapter, items, signal),
+    onProgress: ({ client }, done, of) =>
+      onProgress?.(`the base's log-probabilities for ${client}: ${done} of ${of} records`),
+    onDone: ({ client, set }, records, seconds) => emit({ type: "reference-end", client, set, records, seconds }),
+  });
+  const byName = new Map(trainers.map((trainer) => [trainer.name, trainer]));
+  return {
+    gradients: engine.get,
+    scorer: scorer.get,
+    references,
+    trainingItems: (client) => references.of({ client, set: "train" }, byName.get(client)!.train),
+    async dispose() {
+      await engine.dispose();
+      await scorer.dispose();
+    },
+  };
+}
+
+/** Opens something on first use, and disposes of it if it was. */
+function opened<T extends { dispose(): Promise<void> }>(open: () => Promise<T>) {
+  let instance: Promise<T> | undefined;
+  return {
+    get: (): Promise<T> => (instance ??= open()),
+    async dispose(): Promise<void> {
+      const open = instance;
+      instance = undefined;
+      // One that failed to open has said so already.
+      await (await open?.catch(() => undefined))?.dispose();
+    },
+  };
+}

@@ -1,0 +1,75 @@
+import type { FederationOutcome } from "../federation/coordinator.ts";
+import { scoresBySet } from "../federation/evaluation.ts";
+import { canaryCounts } from "./canaries.ts";
+import type { Metrics } from "./metrics.ts";
+import type { Prepared } from "./prepare.ts";
+import type { BenchmarkChange, HeldOutResult, RunSummary } from "./summary.ts";
+
+/** The summary of a run that is over. `saved`: what was kept and answered when it ended. */
+export function summarise(
+  { config, canaries }: Prepared,
+  outcome: FederationOutcome,
+  metrics: Metrics,
+  saved: Pick<RunSummary, "clientAdapters" | "answers" | "best" | "clientBests">,
+): RunSummary {
+  const { supervisedTokens, bytesUp, bytesDown, seconds } = metrics.totals();
+  const { clientAdapters, answers, ...bests } = saved;
+  const { rounds } = config.federation;
+  const played = outcome.head.round;
+  return {
+    rounds: played,
+    ...(played < rounds && { plannedRounds: rounds }),
+    adapter: outcome.head.adapter,
+    clientAdapters,
+    ...bests,
+    heldOut: heldOutResults(outcome),
+    benchmarks: benchmarkResults(outcome),
+    answers,
+    canaries: canaries.length === 0 ? undefined : canaryCounts(canaries),
+    supervisedTokens,
+    bytesUp,
+    bytesDown,
+    seconds,
+  };
+}
+
+function heldOutResults({ evaluations }: FederationOutcome): HeldOutResult[] {
+  const after = new Map(scoresBySet(evaluations.at(-1)?.scores ?? []).map((score) => [score.set, score]));
+  return scoresBySet(evaluations[0]?.scores ?? []).map(
+    ({ set, records, supervisedTokens, count, loss, metrics = {} }) => ({
+      set,
+      records,
+      supervisedTokens,
+      count,
+      before: loss,
+      after: after.get(set)?.loss ?? Number.NaN,
+      metrics: Object.fromEntries(
+        Object.entries(metrics).map(([name, before]) => [
+          name,
+          { before, after: after.get(set)?.metrics?.[name] ?? Number.NaN },
+        ]),
+      ),
+    }),
+  );
+}
+
+/** Of each benchmark its first and its last score. */
+function benchmarkResults({ evaluations }: FederationOutcome): BenchmarkChange[] | undefined {
+  const all = evaluations.flatMap(({ benchmarks = [] }) => benchmarks);
+  if (all.length === 0) return undefined;
+  const names = [...new Set(all.map(({ benchmark }) => benchmark))];
+  return names.flatMap((name) => {
+    const own = all.filter(({ benchmark }) => benchmark === name);
+    const base = own[0]!;
+    return [...new Set(own.map(({ client }) => client))].flatMap((client): BenchmarkChange[] => {
+      // Before training clients have no adapters of their own: what they began with is the base.
+      const last = own.findLast((score) => score.client === client)!;
+      if (client === undefined && own.some((score) => score.client !== undefined)) return [];
+      const metrics = Object.entries(last.metrics).map(([metric, after]) => [
+        metric,
+        { before: base.metrics[metric] ?? Number.NaN, after },
+      ]);
+      return [{ benchmark: name, client, questions: last.questions, metrics: Object.fromEntries(metrics) }];
+    });
+  });
+}

@@ -1,0 +1,37 @@
+import type { Params } from "../tensor/params.ts";
+
+/** The adapters that a round left: one for all clients, or one for each. */
+export interface AdapterSet {
+  /** The clients that have an adapter of their own; undefined where all share one. */
+  readonly clients: readonly string[] | undefined;
+  /** A client's own adapter, or the common one. Throws an Error for a client without one. */
+  of(client?: string): Promise<Params>;
+}
+
+/** An adapter, and the client whose own it is; without one it is the common adapter. */
+export interface OwnedAdapter {
+  readonly client?: string;
+  readonly adapter: Params;
+}
+
+export function commonAdapter(adapter: Params): AdapterSet {
+  return { clients: undefined, of: async () => adapter };
+}
+
+/** An adapter for each of `clients`, loaded when it is asked for. */
+export function ownAdapters(clients: readonly string[], load: (client: string) => Promise<Params>): AdapterSet {
+  return {
+    clients,
+    async of(client) {
+      if (client === undefined || !clients.includes(client))
+        throw new Error(`no adapter of ${client ?? "all clients"}`);
+      return load(client);
+    },
+  };
+}
+
+/** Every adapter of a set, one in memory at a time. */
+export async function* eachAdapter(adapters: AdapterSet): AsyncGenerator<OwnedAdapter> {
+  if (adapters.clients === undefined) yield { adapter: await adapters.of() };
+  else for (const client of adapters.clients) yield { client, adapter: await adapters.of(client) };
+}

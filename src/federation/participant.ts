@@ -1,0 +1,237 @@
+import type { Algorithm } from "../algorithms/algorithm.ts";
+import { UserError } from "../diagnostics/user-error.ts";
+import type { LocalResult, LocalTerm } from "../optim/local-rule.ts";
+import { encodeGroups } from "../store/codec.ts";
+import { type Store, waitForChange } from "../store/store.ts";
+import type { Params } from "../tensor/params.ts";
+import { type AdapterSet, commonAdapter, ownAdapters } from "./adapter-set.ts";
+import { problemWith } from "./check-update.ts";
+import type { ClientMemory } from "./client-memory.ts";
+import type { Evaluate } from "./evaluation.ts";
+import type { EventSink, RunEvent } from "./events.ts";
+import { createMessage, readHead, readMessage } from "./protocol/cells.ts";
+import { keys } from "./protocol/keys.ts";
+import {
+  clientScores,
+  evaluationRequest,
+  type Member,
+  member,
+  refusal,
+  type RoundOpening,
+  roundOpening,
+  submission,
+} from "./protocol/messages.ts";
+import { readAdapter, receive } from "./round.ts";
+
+/** One optimizer step as the event stream tells it. */
+export type StepReport = Omit<Extract<RunEvent, { type: "client-step" }>, "type" | "round" | "client">;
+
+/** One client-round of local training. The same task gives the same result, bit for bit. */
+export interface LocalTask {
+  readonly round: number;
+  readonly client: string;
+  /** Where training starts; not to be changed in place. */
+  readonly adapter: Params;
+  readonly learningRate: number;
+  readonly localTerm: LocalTerm;
+  /** Rounds before this one that the client was drawn for: where its data order goes on. */
+  readonly earlierRounds: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Called once, before the first step, with the number of steps. */
+  readonly onStart: (steps: number) => void;
+  /** Called after every step. Throws where the run is to stop: let it pass. */
+  readonly onStep: (report: StepReport) => void;
+}
+
+export interface TrainedClient extends LocalResult {
+  /** Mean training loss over `count` supervised tokens (SFT) or records (preference objectives). */
+  readonly loss: number;
+  readonly count: number;
+  /** Further means the objective measures in training, by name; empty for SFT. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** Examples and supervised tokens trained on, repeats counted. */
+  readonly examples: number;
+  readonly supervisedTokens: number;
+  readonly seconds: number;
+}
+
+/** PORT. Local training, whatever the engine. */
+export interface LocalTrainer {
+  train(task: LocalTask): Promise<TrainedClient>;
+}
+
+export interface ParticipantOptions {
+  /** The store that coordinator and participants meet in. */
+  readonly store: Store;
+  readonly client: string;
+  readonly algorithm: Algorithm;
+  readonly trainer: LocalTrainer;
+  readonly memory: ClientMemory;
+  /** Scores adapters on this client's held-out records. Without it the client answers with no scores. */
+  readonly evaluate?: Evaluate | undefined;
+  readonly events: EventSink;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The result of one look at the store: a round or an evaluation was done, there is nothing to do, the run is over. */
+export type ParticipantStep = "worked" | "idle" | "over";
+
+/**
+ * A client's half of a run: trains when it was drawn, and scores adapters when it was asked. It meets the coordinator in
+ * the store alone. It may die anywhere: another participant of the same client and memory goes on.
+ */
+export class Participant {
+  readonly #options: ParticipantOptions;
+
+  constructor(options: ParticipantOptions) {
+    this.#options = options;
+  }
+
+  get client(): string {
+    return this.#options.client;
+  }
+
+  /**
+   * Joins the run, or finds that the client joined before.
+   *
+   * @throws UserError of kind `data` where it joined with other records.
+   */
+  async join(joining: Omit<Member, "client">): Promise<void> {
+    const { store, client } = this.#options;
+    const joined = await createMessage(store, keys.member(client), member, { ...joining, client });
+    if (joined.data === joining.data && joined.records === joining.records) return;
+    throw new UserError("data", `The records of client ${client} have changed since it joined the run.`, {
+      hint: "Put the files back as they were, or start a new run.",
+    });
+  }
+
+  /** Does the next thing that the store asks of this client, if any. */
+  async act(): Promise<ParticipantStep> {
+    const { store, client } = this.#options;
+    const found = await readHead(store);
+    if (found === undefined) return "idle";
+    const { round, adapter } = found.head;
+    const opening = await readMessage(store, keys.opening(round + 1), roundOpening);
+    if (opening !== undefined) {
+      const drawn = opening.clients.includes(client);
+      if (!drawn || (await store.read(keys.update(opening.round, client))) !== undefined) return "idle";
+      await this.#train(opening);
+      return "worked";
+    }
+    const request = await readMessage(store, keys.evaluationRequest(round), evaluationRequest);
+    const asked = request?.clients.includes(client) ?? false;
+    if (asked && (await store.read(keys.clientScores(round, client))) === undefined) {
+      await this.#evaluate(round, await readAdapter(store, adapter));
+      return "worked";
+    }
+    return (await store.read(keys.end(round))) === undefined ? "idle" : "over";
+  }
+
+  /** The adapter that this client trains and is measured by after `round`: its own, or `common`. */
+  async adapterAfter(round: number, common: Params): Promise<Params> {
+    const { algorithm, memory, client } = this.#options;
+    if (algorithm.ownAdapter === undefined || round === 0) return common;
+    return algorithm.ownAdapter({ adapter: common, extra: {} }, await memory.load(client, round + 1));
+  }
+
+  async #evaluate(round: number, common: Params): Promise<void> {
+    const { store, client, algorithm, evaluate, signal } = this.#options;
+    signal?.throwIfAborted();
+    const keepsOwn = algorithm.ownAdapter !== undefined && round > 0;
+    const adapters: AdapterSet = keepsOwn
+      ? ownAdapters([client], () => this.adapterAfter(round, common))
+      : commonAdapter(common);
+    const evaluated = (await evaluate?.({ round, adapters, signal })) ?? { scores: [] };
+    await createMessage(store, keys.clientScores(round, client), clientScores, { client, ...evaluated });
+  }
+
+  /**
+   * Trains from the round's adapter, stores the update and submits it. A loss or value that is not finite is submitted
+   * as a refusal. The client's events are durable before its submission is.
+   */
+  async #train(opening: RoundOpening): Promise<void> {
+    const { store, client, algorithm, trainer, memory, events, signal } = this.#options;
+    signal?.throwIfAborted();
+    const { round, learningRate, adapter: base } = opening;
+    const { received, bytesDown } = await receive(store, opening);
+    const kept = await memory.load(client, round);
+    let badStep: string | undefined;
+    const result = await trainer.train({
+      round,
+      client,
+      adapter: algorithm.ownAdapter?.(received, kept) ?? received.adapter,
+      learningRate,
+      localTerm: algorithm.localTerm(received, kept),
+      earlierRounds: opening.earlierRounds[opening.clients.indexOf(client)]!,
+      signal,
+      onStart(steps) {
+        events.emit({ type: "client-start", round, client, steps });
+      },
+      onStep(report) {
+        signal?.throwIfAborted();
+        events.emit({ type: "client-step", round, client, ...report });
+        badStep ??= problemWithStep(report);
+      },
+    });
+
+    const key = keys.update(round, client);
+    const { update, memory: next } = algorithm.report(result, received, kept);
+    const badLoss = Number.isFinite(result.loss) ? undefined : `the training loss is ${result.loss}`;
+    const refused = badStep ?? badLoss ?? problemWith(update, update) ?? problemWith(next, next);
+    if (refused !== undefined) {
+      await events.flush();
+      await createMessage(store, key, refusal, { client, refused });
+      return;
+    }
+    const bytes = encodeGroups(update, { kind: "update", round: String(round), client });
+    const hash = await store.putBlob(bytes);
+    await memory.save(client, round, hash, next);
+    await events.flush();
+    const { loss, count, metrics, steps, examples, supervisedTokens, seconds } = result;
+    await createMessage(store, key, submission, {
+      client,
+      base,
+      update: hash,
+      loss,
+      count,
+      metrics,
+      steps,
+      examples,
+      supervisedTokens,
+      bytesDown: algorithm.federated ? bytesDown : 0,
+      bytesUp: algorithm.federated ? bytes.length : 0,
+      seconds,
+    });
+  }
+}
+
+function problemWithStep({ step, loss, gradientNorm }: StepReport): string | undefined {
+  if (!Number.isFinite(loss)) return `the loss of step ${step} is ${loss}`;
+  return Number.isFinite(gradientNorm) ? undefined : `the gradient norm of step ${step} is ${gradientNorm}`;
+}
+
+/**
+ * Takes part in a run that a coordinator of another process leads, with the clients of this process in turn, until the
+ * run is over. Returns the number of rounds and the common adapter.
+ */
+export async function participate(
+  store: Store,
+  participants: readonly Participant[],
+  signal?: AbortSignal,
+): Promise<{ readonly round: number; readonly adapter: Params }> {
+  for (;;) {
+    signal?.throwIfAborted();
+    const before = new Set(await store.list(""));
+    const steps: ParticipantStep[] = [];
+    for (const participant of participants) steps.push(await participant.act());
+    if (steps.every((step) => step === "over")) {
+      const { head } = (await readHead(store))!;
+      return { round: head.round, adapter: await readAdapter(store, head.adapter) };
+    }
+    if (steps.every((step) => step === "idle"))
+      await waitForChange(store, "", before, { signal, milliseconds: IDLE_MS });
+  }
+}
+
+/** A change may be missed: after this time a participant looks again. */
+const IDLE_MS = 5000;

@@ -1,0 +1,19 @@
+import { keySegment } from "../../store/store.ts";
+
+/** The keys of a run's cells, and the prefixes under which cells of one kind lie. */
+export const keys = {
+  manifest: "manifest",
+  members: "member/",
+  member: (client: string): string => `${keys.members}${keySegment(client)}`,
+  roster: "roster",
+  round: (round: number): string => `round-${String(round).padStart(4, "0")}`,
+  opening: (round: number): string => `${keys.round(round)}/open`,
+  updates: (round: number): string => `${keys.round(round)}/update/`,
+  update: (round: number, client: string): string => `${keys.updates(round)}${keySegment(client)}`,
+  close: (round: number): string => `${keys.round(round)}/close`,
+  evaluationRequest: (round: number): string => `${keys.round(round)}/evaluate`,
+  scores: (round: number): string => `${keys.round(round)}/scores/`,
+  clientScores: (round: number, client: string): string => `${keys.scores(round)}${keySegment(client)}`,
+  evaluation: (round: number): string => `${keys.round(round)}/evaluation`,
+  end: (round: number): string => `${keys.round(round)}/end`,
+};

@@ -1,0 +1,174 @@
+import {
+  byName,
+  type Check,
+  type Checked,
+  count,
+  hash,
+  json,
+  list,
+  measured,
+  message,
+  nullable,
+  optional,
+  text,
+} from "./check.ts";
+
+/** Raise it with any change of the messages or keys that an earlier version would misread. */
+export const PROTOCOL = 1;
+
+/** The head: how far the run is. It holds no wall-clock time, nor does anything it names: equal runs have equal heads. */
+export const runHead = message({
+  protocol: count,
+  /** Rounds that are done; 0 before the first. */
+  round: count,
+  /** sha256 of the adapter after that round (safetensors, PEFT's names). */
+  adapter: hash,
+  /** sha256 of the algorithm's server state after that round. */
+  state: hash,
+  /** Stands for everything the outcome depends on: settings, data, base. A run goes on under no other. */
+  identity: text,
+});
+export type RunHead = Checked<typeof runHead>;
+
+/** `manifest`: the coordinator's first cell. A participant reads it before it joins. */
+export const manifest = message({
+  protocol: count,
+  algorithm: text,
+  /** Names of the clients that are to join, in the order of tables. */
+  clients: list(text),
+  /** Settings that all parties have to agree on. */
+  settings: json,
+});
+export type Manifest = Checked<typeof manifest>;
+
+/** `member/<client>`: a client joins. Its first one counts. */
+export const member = message({
+  protocol: count,
+  client: text,
+  /** Records it trains on: its weight in an average. */
+  records: count,
+  /** Records it keeps for evaluation. */
+  heldOut: count,
+  /** Stands for its records: another text means that they changed. */
+  data: text,
+});
+export type Member = Checked<typeof member>;
+
+/** `roster`: the members of the run, settled once, in the order of the manifest. */
+export const roster = message({ members: list(member) });
+export type Roster = Checked<typeof roster>;
+
+/** `round-0003/open`: the round's task, the same for every client. */
+export const roundOpening = message({
+  round: count,
+  clients: list(text),
+  /** For each of `clients`, the rounds before this one that it was drawn for: there its data order goes on. */
+  earlierRounds: list(count),
+  learningRate: measured,
+  /** sha256 of the adapter that training starts from. */
+  adapter: hash,
+  /** sha256 of what the algorithm sends besides the adapter, or null where that is nothing. */
+  broadcast: nullable(hash),
+});
+export type RoundOpening = Checked<typeof roundOpening>;
+
+/** Figures of a client's training that travel with its update. */
+const trainingFigures = {
+  /** Mean training loss over `count` supervised tokens (SFT) or records (preference objectives), nats. */
+  loss: measured,
+  count,
+  /** Further means that the objective measures in training, by name; empty for SFT. */
+  metrics: byName(measured),
+  steps: count,
+  /** Examples and supervised tokens trained on, repeats counted. */
+  examples: count,
+  supervisedTokens: count,
+  /** Bytes fetched and sent by the client in this round; 0 where the algorithm lets nothing travel. */
+  bytesDown: count,
+  bytesUp: count,
+  seconds: measured,
+};
+
+/** A client's answer to a round. */
+const submittedUpdate = message({
+  client: text,
+  /** sha256 of the adapter it trained from. */
+  base: text,
+  /** sha256 of the update. */
+  update: hash,
+  ...trainingFigures,
+});
+export type SubmittedUpdate = Checked<typeof submittedUpdate>;
+
+/** A client's statement that it has no usable update, and why. */
+export const refusal = message({ client: text, refused: text });
+export type Refusal = Checked<typeof refusal>;
+
+/** `round-0003/update/<client>`. The first one counts, so a refusal stays one when a run resumes. */
+export type Submission = SubmittedUpdate | Refusal;
+export const submission: Check<Submission> = (value, at) =>
+  typeof value === "object" && value !== null && "refused" in value ? refusal(value, at) : submittedUpdate(value, at);
+
+/** `round-0003/close`: the commit point. An update that is not named here is not in the round, however late it arrives. */
+export const roundClose = message({
+  round: count,
+  /** Ascending by client: the order of aggregation. `records` is the weight. */
+  accepted: list(message({ client: text, update: hash, records: count, loss: measured, count })),
+  refused: list(refusal),
+});
+export type RoundClose = Checked<typeof roundClose>;
+
+/** `round-0003/evaluate`: the coordinator asks for scores after round 3. */
+export const evaluationRequest = message({ round: count, adapter: hash, clients: list(text) });
+export type EvaluationRequest = Checked<typeof evaluationRequest>;
+
+const scoreFields = {
+  /** A client's name, or `common`. */
+  set: text,
+  /** The client whose own adapter was scored, where clients keep their own; absent: the global one. */
+  client: optional(text),
+  records: count,
+  supervisedTokens: count,
+  /** Nats per supervised token for SFT, per record for preference objectives. */
+  loss: measured,
+  /** `loss` is a mean over this many supervised tokens (SFT) or records (preference objectives). */
+  count,
+  /** Further means by name: the objective's, those of `evaluation.labels`. */
+  metrics: optional(byName(measured)),
+};
+
+/** One score of an adapter on a held-out set. */
+const evaluationScore = message(scoreFields);
+export type EvaluationScore = Checked<typeof evaluationScore>;
+
+const benchmarkFields = {
+  benchmark: text,
+  /** The client whose own adapter was asked, where clients keep their own; absent: the global one. */
+  client: optional(text),
+  questions: count,
+  metrics: byName(measured),
+};
+
+/** An adapter's result on a benchmark. */
+const benchmarkScore = message(benchmarkFields);
+export type BenchmarkScore = Checked<typeof benchmarkScore>;
+
+/** `round-0003/scores/<client>`: a client's answer to a request for scores. */
+export const clientScores = message({
+  client: text,
+  scores: list(message({ ...scoreFields, seconds: measured })),
+  benchmarks: optional(list(message({ ...benchmarkFields, seconds: measured }))),
+});
+export type ClientScores = Checked<typeof clientScores>;
+
+/** `round-0003/evaluation`: all scores after round 3. Clients in the order of the roster, then the common set. */
+export const roundEvaluation = message({
+  round: count,
+  scores: list(evaluationScore),
+  /** Absent where no benchmark was due. */
+  benchmarks: optional(list(benchmarkScore)),
+});
+export type RoundEvaluation = Checked<typeof roundEvaluation>;
+
+/** `round-0003/end`: the run ended after round 3. */
+export const runEnd = message({ round: count, adapter: hash });

@@ -1,0 +1,210 @@
+import type { Algorithm, Received } from "../algorithms/algorithm.ts";
+import { UserError } from "../diagnostics/user-error.ts";
+import { decodeGroups, encodeGroups, encodeJson } from "../store/codec.ts";
+import type { Store } from "../store/store.ts";
+import type { Groups } from "../tensor/groups.ts";
+import { firstNonFinite, type Params } from "../tensor/params.ts";
+import { decodeSafetensors, encodeSafetensors } from "../tensor/safetensors.ts";
+import { problemWith } from "./check-update.ts";
+import { createMessage, parseMessage, readHead, readMessage } from "./protocol/cells.ts";
+import { MismatchError } from "./protocol/check.ts";
+import { keys } from "./protocol/keys.ts";
+import {
+  type Member,
+  PROTOCOL,
+  type RoundClose,
+  roundClose,
+  type RoundOpening,
+  roundOpening,
+  type RunHead,
+  type Submission,
+  submission,
+} from "./protocol/messages.ts";
+
+/** The adapter stored under a hash. */
+export async function readAdapter(store: Store, hash: string): Promise<Params> {
+  return decodeSafetensors(await store.blob(hash), `adapter ${hash}`);
+}
+
+function storeAdapter(store: Store, adapter: Params): Promise<string> {
+  return store.putBlob(encodeSafetensors(adapter, { format: "pt" }));
+}
+
+function storeState(store: Store, state: Groups): Promise<string> {
+  return store.putBlob(encodeGroups(state, { kind: "state" }));
+}
+
+async function readState(store: Store, hash: string): Promise<Groups> {
+  return decodeGroups(await store.blob(hash), `state ${hash}`);
+}
+
+/** Writes the head of round 0. */
+export async function beginRun(
+  store: Store,
+  algorithm: Algorithm,
+  initialAdapter: Params,
+  identity: string,
+): Promise<void> {
+  const adapter = await storeAdapter(store, initialAdapter);
+  const state = await storeState(store, algorithm.init(await readAdapter(store, adapter)));
+  await store.setHead(0, encodeJson({ protocol: PROTOCOL, round: 0, adapter, state, identity } satisfies RunHead));
+}
+
+/** Publishes the task of the round after `head`, or returns the one that was published. */
+export async function openRound(
+  store: Store,
+  algorithm: Algorithm,
+  head: RunHead,
+  task: Pick<RoundOpening, "clients" | "earlierRounds" | "learningRate">,
+): Promise<RoundOpening> {
+  const round = head.round + 1;
+  const extra = algorithm.broadcast(await readState(store, head.state));
+  const broadcast =
+    Object.keys(extra).length === 0
+      ? null
+      : await store.putBlob(encodeGroups(extra, { kind: "broadcast", round: String(round) }));
+  return createMessage(store, keys.opening(round), roundOpening, { round, ...task, adapter: head.adapter, broadcast });
+}
+
+/** A client's start of a round, and the bytes it fetched for it. */
+export interface Delivery {
+  readonly received: Received;
+  readonly bytesDown: number;
+}
+
+/** Fetches everything a client begins a round with. */
+export async function receive(store: Store, { adapter, broadcast }: RoundOpening): Promise<Delivery> {
+  const adapterBytes = await store.blob(adapter);
+  const extraBytes = broadcast === null ? undefined : await store.blob(broadcast);
+  return {
+    received: {
+      adapter: decodeSafetensors(adapterBytes, `adapter ${adapter}`),
+      extra: extraBytes === undefined ? {} : decodeGroups(extraBytes, `broadcast ${broadcast}`),
+    },
+    bytesDown: adapterBytes.length + (extraBytes?.length ?? 0),
+  };
+}
+
+/** A client's submission to a round; undefined where there is none. A malformed one is a refusal. */
+export async function readSubmission(store: Store, round: number, client: string): Promise<Submission | undefined> {
+  const bytes = await store.read(keys.update(round, client));
+  if (bytes === undefined) return undefined;
+  try {
+    const found = parseMessage(bytes, submission);
+    return found.client === client ? found : { client, refused: `its message names the client ${found.client}` };
+  } catch (error) {
+    if (error instanceof MismatchError) return { client, refused: `its message is malformed: ${error.message}` };
+    throw error;
+  }
+}
+
+/** The decision that closing the round now would write, or the one it wrote. One update is in memory at a time. */
+export async function judgeRound(
+  store: Store,
+  algorithm: Algorithm,
+  opening: RoundOpening,
+  members: readonly Member[],
+): Promise<RoundClose> {
+  const { round, clients, adapter: base } = opening;
+  const closed = await readMessage(store, keys.close(round), roundClose);
+  if (closed !== undefined) return closed;
+  const expected = expectedUpdate(algorithm, (await receive(store, opening)).received);
+  const accepted: RoundClose["accepted"][number][] = [];
+  const refused: RoundClose["refused"][number][] = [];
+  for (const client of [...clients].sort()) {
+    const found = await readSubmission(store, round, client);
+    if (found === undefined) continue;
+    if ("refused" in found) {
+      refused.push(found);
+      continue;
+    }
+    const { update, loss, count } = found;
+    const problem =
+      found.base === base
+        ? await problemWithBlob(store, update, expected)
+        : `it was trained from another adapter (${found.base})`;
+    if (problem !== undefined) refused.push({ client, refused: problem });
+    else accepted.push({ client, update, records: recordsOf(members, client), loss, count });
+  }
+  return { round, accepted, refused };
+}
+
+/** The weight of a client is the number of records that it joined with, whatever it says later. */
+function recordsOf(members: readonly Member[], client: string): number {
+  const records = members.find((member) => member.client === client)?.records;
+  if (records === undefined) throw new Error(`${client} is not in the roster`);
+  return records;
+}
+
+function expectedUpdate(algorithm: Algorithm, received: Received): Groups {
+  // Any result has the right shapes.
+  const { adapter } = received;
+  const unchanged = { before: adapter, after: adapter, steps: 1, learningRateSum: 1, gradientMean: adapter };
+  return algorithm.report(unchanged, received, {}).update;
+}
+
+async function problemWithBlob(store: Store, hash: string, expected: Groups): Promise<string | undefined> {
+  const bytes = await store.blob(hash);
+  let update: Groups;
+  try {
+    update = decodeGroups(bytes, "the update");
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  }
+  return problemWith(update, expected);
+}
+
+/** The commit point: from here on the round consists of these updates. Returns the decision that was first. */
+export function closeRound(store: Store, decision: RoundClose): Promise<RoundClose> {
+  return createMessage(store, keys.close(decision.round), roundClose, decision);
+}
+
+/**
+ * Aggregates the accepted updates of a closed round in their order, one in memory at a time, and stores the result.
+ * Returns the head that `commit` makes true.
+ *
+ * @throws UserError of kind `training` where the result is not finite.
+ */
+export async function aggregate(
+  store: Store,
+  algorithm: Algorithm,
+  head: RunHead,
+  { round, accepted }: RoundClose,
+  population: number,
+): Promise<RunHead> {
+  const global = await readAdapter(store, head.adapter);
+  let sum = algorithm.start({ global, state: await readState(store, head.state), population });
+  for (const { client, update, records } of accepted) {
+    const groups = decodeGroups(await store.blob(update), `the update of client ${client}`);
+    sum = algorithm.absorb(sum, groups, records);
+  }
+  const result = algorithm.finish(sum);
+  const tensor = firstNonFinite(result.global);
+  if (tensor !== undefined) {
+    throw new UserError("training", `The aggregate of round ${round} is not finite, in tensor ${tensor}.`, {
+      hint: `Rounds up to ${head.round} are safe. A lower learning rate helps most often.`,
+    });
+  }
+  const adapter = await storeAdapter(store, result.global);
+  return { ...head, round, adapter, state: await storeState(store, result.state) };
+}
+
+/** Moves the head from `revision` to `next`. Throws a `UserError` of kind `storage` where another process moved it elsewhere. */
+export async function commit(store: Store, revision: number, next: RunHead): Promise<void> {
+  if (await store.setHead(revision, encodeJson(next))) return;
+  const found = await readHead(store);
+  if (found !== undefined && JSON.stringify(found.head) === JSON.stringify(next)) return;
+  throw new UserError("storage", `Another process works in this run folder: round ${next.round} is not where it was.`, {
+    hint: "Wait for the other process, or choose another run folder.",
+  });
+}
+
+/** Deletes the updates and the broadcast of a round; nothing of a later round needs them. */
+export async function forgetRound(store: Store, round: number): Promise<void> {
+  const opening = await readMessage(store, keys.opening(round), roundOpening);
+  if (opening === undefined) return;
+  const submissions = await Promise.all(opening.clients.map((client) => readSubmission(store, round, client)));
+  const updates = submissions.flatMap((found) => (found !== undefined && "update" in found ? [found.update] : []));
+  await store.forget([...updates, ...(opening.broadcast === null ? [] : [opening.broadcast])]);
+}

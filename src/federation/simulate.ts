@@ -1,0 +1,67 @@
+import { cachedCells } from "../store/cached-cells.ts";
+import { ownAdapters } from "./adapter-set.ts";
+import type { ClientMemory } from "./client-memory.ts";
+import {
+  Coordinator,
+  type CoordinatorOptions,
+  type FederationOutcome,
+  interruptible,
+  refuseOtherRun,
+} from "./coordinator.ts";
+import type { Evaluate } from "./evaluation.ts";
+import { type LocalTrainer, Participant } from "./participant.ts";
+import { PROTOCOL } from "./protocol/messages.ts";
+import { checkRoster, type FederationClient, gatherRoster } from "./roster.ts";
+
+export interface SimulationOptions extends Omit<CoordinatorOptions, "members" | "ownAdapters"> {
+  /** Every client, in the order of tables. */
+  readonly clients: readonly FederationClient[];
+  readonly trainer: LocalTrainer;
+  readonly memory: ClientMemory;
+  /** The part of an evaluation that belongs to a client: its own held-out records. */
+  readonly evaluateClient?: ((client: string) => Evaluate) | undefined;
+}
+
+/**
+ * Plays both halves of a run in this process, or goes on with one: the coordinator, and one participant after the other.
+ * After a crash anywhere, the same call ends with the same head.
+ *
+ * @throws UserError: `config` for a run with other settings, `data` for an unusable list of clients, `training` where a
+ * round has too few usable updates, `storage`, and `interrupted` once `signal` stops the run. Everything submitted and
+ * committed before is kept in each case.
+ */
+export async function simulate(given: SimulationOptions): Promise<FederationOutcome> {
+  const store = cachedCells(given.store);
+  const options = { ...given, store };
+  const { clients, evaluateClient, signal } = options;
+  checkRoster(clients);
+  await refuseOtherRun(store, options.identity);
+  return interruptible(options, async () => {
+    const participants = new Map(
+      clients.map(({ name }) => [
+        name,
+        new Participant({ ...options, client: name, evaluate: evaluateClient?.(name) }),
+      ]),
+    );
+    for (const { name, records, heldOut, data = "" } of clients) {
+      await participants.get(name)!.join({ protocol: PROTOCOL, records, heldOut, data });
+    }
+    const names = clients.map(({ name }) => name);
+    const members = await gatherRoster(store, names, { signal });
+    const coordinator = new Coordinator({
+      ...options,
+      members,
+      ownAdapters: (round, common) =>
+        ownAdapters(names, (client) => participants.get(client)!.adapterAfter(round, common)),
+    });
+    for (;;) {
+      const step = await coordinator.advance();
+      if (step.state === "over") return step.outcome;
+      if (step.state === "moved") continue;
+      const participant = participants.get(step.clients[0]!)!;
+      if ((await participant.act()) !== "worked") {
+        throw new Error(`client ${participant.client} has nothing to do, but the coordinator waits for it`);
+      }
+    }
+  });
+}
