@@ -7,7 +7,7 @@ export interface RunLog {
   readonly events: EventSink;
   readonly metrics: Metrics;
   /** The last round whose adapter was saved; −1 before the first. */
-  savedRound(): number;
+  readonly savedRound: () => number;
   close(): void;
 }
 

@@ -13,7 +13,7 @@ import { type BestAdapters, CLIENT_ADAPTERS } from "./summary.ts";
 export async function saveRoundAdapter(
   { config, model }: Prepared,
   store: RunStore,
-  { events, savedRound }: { readonly events: EventSink; savedRound(): number },
+  { events, savedRound }: { readonly events: EventSink; readonly savedRound: () => number },
   round: number,
   adapter: Params,
 ): Promise<void> {
