@@ -40,6 +40,7 @@ export async function loadClientRecords(
   only?: readonly string[],
 ): Promise<ClientRecords[]> {
   const { data, federation, seed } = config;
+  if (only?.length === 0) return [];
   const wanted = ({ name }: { readonly name: string }): boolean => only === undefined || only.includes(name);
   const load = (paths: string | readonly string[]): Promise<DataRecord[]> => loadAll(files, paths, config, onNote);
   const given =
