@@ -1,7 +1,7 @@
 // What those sides of bench/generate.mjs that are Node programs are fed.
 import { TEMPLATES } from "../dist/data/template.js";
 import { encodeMessages } from "../dist/data/tokens.js";
-import { openTokenizer } from "../dist/experiment/prepare.js";
+import { openTokenizer } from "../dist/decode/base-tokenizer.js";
 
 export function adapterOf(rank) {
   return { rank, alpha: 2 * rank, dropout: 0, targets: ["q_proj", "v_proj"], rsLora: false };

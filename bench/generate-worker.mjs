@@ -2,14 +2,14 @@
 // `bandwidth`, a JSON line with what was measured.
 import { createInterface } from "node:readline";
 import { GraphBuilder } from "../dist/graph/graph.js";
-import { initAdapter } from "../dist/model/adapter.js";
+import { initAdapter, loraShape } from "../dist/model/adapter.js";
 import { decodingGraph } from "../dist/model/language-model.js";
-import { loraShape } from "../dist/experiment/prepare.js";
 import { openModel } from "../dist/node/model/model-source.js";
 import { onnxRuntime } from "../dist/node/onnx-runtime.js";
 import { stream } from "../dist/tensor/random.js";
 import { openDecoder } from "../dist/decode/decoder.js";
 import { generate } from "../dist/decode/generation.js";
+import { GREEDY } from "../dist/decode/sampling.js";
 import { adapterOf, questions } from "./generate-input.mjs";
 
 const { model: ref, prompt: promptLength, tokens, rank, threads } = JSON.parse(process.argv[2]);
@@ -25,10 +25,7 @@ const random = stream(1, "bench");
 
 const greedy = {
   maxNewTokens: tokens,
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  repetitionPenalty: 1,
+  ...GREEDY,
   stopTokens: new Set(),
   random: () => random,
 };

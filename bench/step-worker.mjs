@@ -2,9 +2,8 @@
 // each line "step" or "peak" read, a JSON line with what was measured.
 import { createInterface } from "node:readline";
 import { GraphBuilder } from "../dist/graph/graph.js";
-import { initAdapter } from "../dist/model/adapter.js";
+import { initAdapter, loraShape } from "../dist/model/adapter.js";
 import { trainingGraph } from "../dist/model/language-model.js";
-import { loraShape } from "../dist/experiment/prepare.js";
 import { openModel } from "../dist/node/model/model-source.js";
 import { onnxRuntime } from "../dist/node/onnx-runtime.js";
 import { adamW } from "../dist/optim/optimizer.js";

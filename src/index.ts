@@ -30,7 +30,8 @@ export { addTallies, meansOf, type Tally } from "./train/tally.ts";
 export { DATASETS, type NamedDataset } from "./data/datasets.ts";
 export type { DataRecord } from "./data/record.ts";
 export { loadRecords } from "./data/source.ts";
-export { generateTexts, type GeneratedText, type TextGenerationOptions } from "./decode/text-generation.ts";
+export { openInferenceEngine, type InferenceEngine, type InferenceOptions } from "./decode/inference-engine.ts";
+export type { GeneratedText, TextGenerator, TextOptions } from "./decode/text-generator.ts";
 export { TEMPLATES } from "./data/template.ts";
 
 export type { Algorithm } from "./algorithms/algorithm.ts";

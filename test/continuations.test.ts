@@ -14,7 +14,7 @@ describe("many continuations of one prompt", async () => {
     await decoder.dispose();
     await scorer.dispose();
   });
-  const prompt = [5, 17, 40, 2, 9];
+  const prompt = Int32Array.of(5, 17, 40, 2, 9);
   // Shared beginnings, one that ends where another goes on, one alone, one twice.
   const continuations = [
     ...Array.from({ length: 30 }, (_, i) => [3 + (i % 3), 10 + (i % 5), 20 + i]),
@@ -26,12 +26,10 @@ describe("many continuations of one prompt", async () => {
   ];
 
   test.each([1, 4, 64])("score as each alone, %i at once", async (batchSize) => {
-    const got = await scoreContinuations(decoder, golden.adapter, Int32Array.from(prompt), continuations, {
-      batchSize,
-    });
+    const got = await scoreContinuations(decoder, golden.adapter, { prompt, continuations, batchSize });
     const alone = await scorer.score(
       golden.adapter,
-      continuations.map((tokens) => answerTo(prompt, tokens)),
+      continuations.map((tokens) => answerTo([...prompt], tokens)),
     );
     expect(got).toHaveLength(continuations.length);
     got.forEach((logProbability, i) => expect(logProbability).toBeCloseTo(alone[i]!.logProbability, 4));
@@ -39,14 +37,14 @@ describe("many continuations of one prompt", async () => {
 
   test("of one token need no run but the prompt's, and none need none", async () => {
     const every = Array.from({ length: golden.config.vocabSize }, (_, token) => [token]);
-    const scores = await scoreContinuations(decoder, golden.adapter, Int32Array.from(prompt), every);
+    const scores = await scoreContinuations(decoder, golden.adapter, { prompt, continuations: every });
     expect(scores.reduce((sum, score) => sum + Math.exp(score), 0)).toBeCloseTo(1, 6);
-    expect(await scoreContinuations(decoder, golden.adapter, Int32Array.from(prompt), [])).toHaveLength(0);
+    expect(await scoreContinuations(decoder, golden.adapter, { prompt, continuations: [] })).toHaveLength(0);
   });
 
   test("stop when they are told to", async () => {
     const signal = AbortSignal.abort();
-    const work = scoreContinuations(decoder, golden.adapter, Int32Array.from(prompt), continuations, { signal });
+    const work = scoreContinuations(decoder, golden.adapter, { prompt, continuations, signal });
     await expect(work).rejects.toBe(signal.reason);
   });
 });

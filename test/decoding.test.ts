@@ -1,6 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { loraShape } from "../src/experiment/prepare.ts";
-import { initAdapter } from "../src/model/adapter.ts";
+import { initAdapter, loraShape } from "../src/model/adapter.ts";
 import { openModel } from "../src/node/model/model-source.ts";
 import { onnxRuntime } from "../src/node/onnx-runtime.ts";
 import { mapParams, zerosLike } from "../src/tensor/params.ts";

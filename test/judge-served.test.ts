@@ -7,6 +7,7 @@ import type { Judgement } from "../src/evaluation/judge/judgement.ts";
 import { openJudge } from "../src/evaluation/judge/open-judge.ts";
 import type { StoredResult } from "../src/evaluation/results.ts";
 import { evaluateModels } from "../src/jobs/evaluate-models.ts";
+import { openAnswerFolder } from "../src/node/store/evaluation-folder.ts";
 import { openJudgements } from "../src/node/store/judgement-file.ts";
 import { nodePlatform } from "../src/node/platform.ts";
 import { CLI } from "./support/cli.ts";
@@ -88,10 +89,11 @@ it("openfedllm serve is the judge of MT-Bench", async () => {
       await evaluateModels(
         {
           base: path.join(folder, "model"),
-          models: [{ name: "base", adapter: undefined }],
+          models: [{ name: "base" }],
           benchmarks: ["mt-bench"],
           data: { "mt-bench": path.join(folder, "dialogues") },
-          out: path.join(folder, "evaluation"),
+          openAnswers: (what, settings) =>
+            openAnswerFolder({ out: path.join(folder, "evaluation"), ...what }, settings),
           maxNewTokens: 8,
           maxLength: 512,
           template: "chat",

@@ -9,6 +9,7 @@ import { openJudge, type JudgeUsage } from "../src/evaluation/judge/open-judge.t
 import type { StoredResult } from "../src/evaluation/results.ts";
 import type { AnswerRecord } from "../src/evaluation/run-benchmark.ts";
 import { evaluateModels } from "../src/jobs/evaluate-models.ts";
+import { openAnswerFolder } from "../src/node/store/evaluation-folder.ts";
 import { openJudgements } from "../src/node/store/judgement-file.ts";
 import { nodePlatform } from "../src/node/platform.ts";
 import { CLI } from "./support/cli.ts";
@@ -57,10 +58,10 @@ async function evaluate(
     await evaluateModels(
       {
         base: path.join(folder, "model"),
-        models: [{ name: "base", adapter: undefined }],
+        models: [{ name: "base" }],
         benchmarks: [benchmark],
         data: { [benchmark]: path.join(folder, data) },
-        out: place,
+        openAnswers: (what, settings) => openAnswerFolder({ out: place, ...what }, settings),
         maxNewTokens: 8,
         maxLength: 512,
         template: "chat",

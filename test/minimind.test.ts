@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { assets } from "./support/assets.ts";
 import { openModel } from "../src/node/model/model-source.ts";
 import { onnxRuntime } from "../src/node/onnx-runtime.ts";
-import { openTokenizer } from "../src/experiment/prepare.ts";
+import { openTokenizer } from "../src/decode/base-tokenizer.ts";
 import { openDecoder } from "../src/decode/decoder.ts";
 import { openScorer } from "../src/train/scorer.ts";
 import { answersOf } from "./support/answers.ts";

@@ -4,16 +4,12 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import OpenAI, { APIError } from "openai";
 import { afterAll, describe, expect, test } from "vitest";
-import { TEMPLATES } from "../src/data/template.ts";
-import { generateTexts } from "../src/decode/text-generation.ts";
-import { encodeMessages } from "../src/data/tokens.ts";
-import { stopTokens } from "../src/experiment/prepare.ts";
-import { openAdaptedModel } from "../src/jobs/adapted-model.ts";
+import { openInferenceEngine } from "../src/decode/inference-engine.ts";
+import { openFittingAdapter } from "../src/jobs/fitting-adapter.ts";
 import { type HttpServer, serveOpenAi, type ServeOptions } from "../src/node/http-server.ts";
 import { loadAnswerer } from "../src/jobs/load-answerer.ts";
 import { nodePlatform } from "../src/node/platform.ts";
 import type { Access } from "../src/serving/openai-app.ts";
-import { openDecoder } from "../src/decode/decoder.ts";
 import { writeTinyAdapter, writeTinyModel } from "./support/tiny-model.ts";
 
 const folder = mkdtempSync(path.join(tmpdir(), "openfedllm-serve-"));
@@ -55,21 +51,15 @@ const greedy = { temperature: 0, max_tokens: 24 };
 /** The greedy answer of one model opened for this alone: no server, no other adapter, no neighbour. */
 async function alone(name: string, question: string | Int32Array, maxNewTokens = 24): Promise<string> {
   const adapter = adapters.find((each) => each.name === name)?.folder;
-  const opened = await openAdaptedModel({ model, adapter, maxLength: WINDOW }, platform);
-  const decoder = await openDecoder({ runtime: platform.runtime, ...opened.model, ...opened });
-  const prompt =
-    typeof question === "string" ? encodeMessages(ask(question), TEMPLATES.chat, opened.tokenizer) : question;
-  const [answer] = await generateTexts(decoder, opened.adapter, [prompt], opened.tokenizer, {
-    maxNewTokens,
-    temperature: 0,
-    topK: 0,
-    topP: 1,
-    repetitionPenalty: 1,
-    seed: 0,
-    stop: [],
-    stopTokens: stopTokens(opened.model, opened.tokenizer),
-  });
-  await decoder.dispose();
+  const base = await platform.openModel(model);
+  const { runtime } = platform;
+  const engine = openInferenceEngine({ runtime, base, template: "chat", maxLength: WINDOW });
+  const generator = await engine.withAdapter(
+    adapter === undefined ? undefined : await openFittingAdapter(platform, base, adapter),
+  );
+  const prompt = typeof question === "string" ? generator.encode(ask(question)) : question;
+  const [answer] = await generator.generate([prompt], { maxNewTokens, seed: 0 });
+  await engine.dispose();
   return answer!.text;
 }
 

@@ -10,8 +10,10 @@ interface Node {
   logProbability: number;
 }
 
-export interface ContinuationOptions {
-  /** Beginnings that run at once. */
+export interface Continuations {
+  readonly prompt: Int32Array;
+  readonly continuations: readonly (readonly number[])[];
+  /** Beginnings that run at once; default 64. */
   readonly batchSize?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -23,15 +25,13 @@ export interface ContinuationOptions {
 export async function scoreContinuations(
   decoder: Decoder,
   adapter: Params,
-  prompt: Int32Array,
-  continuations: readonly (readonly number[])[],
-  { batchSize = 64, signal }: ContinuationOptions = {},
+  { prompt, continuations, batchSize = 64, signal }: Continuations,
 ): Promise<Float64Array> {
   const { leaves, inner, depth } = treeOf(continuations);
   if (prompt.length === 0) throw new RangeError("scoreContinuations: a prompt needs at least one token");
   const rows = Math.max(1, Math.min(batchSize, inner.length - 1));
   const cache = decoder.openCache(rows, prompt.length + Math.max(0, depth - 1));
-  const logits = await readPrompt(decoder, adapter, cache, { row: 0, prompt }, signal);
+  const logits = await readPrompt(decoder, adapter, { cache, row: 0, prompt, signal });
   const [root, ...others] = inner;
   if (root !== undefined) spread(root, logits);
   for (let row = 1; row < rows; row++) cache.move(0, row);

@@ -3,6 +3,7 @@ import { answersOf } from "../../test/support/answers.ts";
 import { scriptedDecoder } from "../../test/support/scripted-decoder.ts";
 import { stream } from "../tensor/random.ts";
 import { generate } from "./generation.ts";
+import { GREEDY } from "./sampling.ts";
 
 /** A prompt [n, …] is answered with n − 1, n − 2, … 1 and the stop token 0. */
 const countdown = (tokens: readonly number[]): number => Math.max(0, tokens.at(-1)! - 1);
@@ -44,10 +45,7 @@ test("an answer ends at its longest, at the end of the window, or where the call
     return [tokens, ...ends];
   };
   const greedy = {
-    temperature: 0,
-    topK: 0,
-    topP: 1,
-    repetitionPenalty: 1,
+    ...GREEDY,
     stopTokens,
     batchSize: 8,
     random: () => stream(0),

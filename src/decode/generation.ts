@@ -29,8 +29,8 @@ export type Generated =
 
 interface Sequence {
   readonly prompt: number;
-  /** How long the answer may get. */
-  readonly room: number;
+  /** Longest answer, tokens. */
+  readonly limit: number;
   /** Tokens of prompt and answer. */
   readonly seen: Set<number>;
   generated: number;
@@ -49,10 +49,13 @@ export async function* generate(
   options: GenerationOptions,
 ): AsyncGenerator<Generated, void, undefined> {
   const { maxNewTokens, stopTokens, repetitionPenalty, random, isComplete, signal } = options;
-  const roomAfter = ({ length }: Int32Array): number => Math.min(maxNewTokens, decoder.maxLength - length);
+  const longestAnswerTo = ({ length }: Int32Array): number => Math.min(maxNewTokens, decoder.maxLength - length);
   const batchSize = Math.min(options.batchSize, prompts.length);
   // The last token of an answer is never fed.
-  const capacity = prompts.reduce((longest, tokens) => Math.max(longest, tokens.length + roomAfter(tokens) - 1), 1);
+  const capacity = prompts.reduce(
+    (longest, tokens) => Math.max(longest, tokens.length + longestAnswerTo(tokens) - 1),
+    1,
+  );
   // One more row keeps the prompt that was read last: what the next begins with alike is not read again.
   const kept = batchSize;
   const cache = decoder.openCache(batchSize + (prompts.length > 1 ? 1 : 0), capacity);
@@ -70,7 +73,7 @@ export async function* generate(
       cache.move(kept, row);
       cache.truncate(row, shared);
     }
-    const logits = await readPrompt(decoder, adapter, cache, { row, prompt: tokens, from: shared }, signal);
+    const logits = await readPrompt(decoder, adapter, { cache, row, prompt: tokens, from: shared, signal });
     if (prompts.length > 1) {
       cache.move(row, kept);
       latestRead = tokens;
@@ -89,10 +92,10 @@ export async function* generate(
     while (running.length < batchSize && next < prompts.length) {
       const prompt = next++;
       const tokens = prompts[prompt]!;
-      const room = roomAfter(tokens);
+      const limit = longestAnswerTo(tokens);
       if (tokens.length === 0) throw new RangeError("generate: a prompt needs at least one token");
-      if (room < 1) yield { prompt, finish: "length" };
-      else running.push({ prompt, room, seen: new Set(tokens), generated: 0, logits: await read(tokens) });
+      if (limit < 1) yield { prompt, finish: "length" };
+      else running.push({ prompt, limit, seen: new Set(tokens), generated: 0, logits: await read(tokens) });
     }
     if (running.length === 0) return;
     signal?.throwIfAborted();
@@ -101,14 +104,14 @@ export async function* generate(
     // A row that ends gives its place to the last one, so the running rows stay the first of the cache.
     for (let row = 0; row < running.length;) {
       const sequence = running[row]!;
-      const { prompt, room, seen } = sequence;
+      const { prompt, limit, seen } = sequence;
       const token = choose(sequence);
       let finish: FinishReason | undefined = token === undefined ? "stop" : undefined;
       if (token !== undefined) {
         seen.add(token);
         sequence.generated++;
         yield { prompt, token };
-        finish = isComplete?.(prompt) === true ? "stop" : sequence.generated === room ? "length" : undefined;
+        finish = isComplete?.(prompt) === true ? "stop" : sequence.generated === limit ? "length" : undefined;
       }
       if (finish === undefined) {
         latest.push([token!]);

@@ -3,7 +3,7 @@ import type { Decoder } from "./decoder.ts";
 import type { KeyValueCache } from "./key-value-cache.ts";
 import { PROMPT_PIECE, readPrompt, sharedTokens } from "./prompt.ts";
 
-/** How likely each of several answers is to follow a prompt: the sum of its tokens' log-probabilities, nats. */
+/** Scores each of several answers to a prompt: the sum of its tokens' log-probabilities, nats. */
 export type Likelihoods = (
   prompt: Int32Array,
   answers: readonly (readonly number[])[],
@@ -33,7 +33,7 @@ export function likelihoods(decoder: Decoder, adapter: Params): Likelihoods {
     cache.truncate(0, from);
     // Should the reading fail, no more than this is there.
     read = prompt.slice(0, from);
-    const first = logProbabilities(await readPrompt(decoder, adapter, cache, { row: 0, prompt, from }, signal));
+    const first = logProbabilities(await readPrompt(decoder, adapter, { cache, row: 0, prompt, from, signal }));
     read = prompt;
 
     const scores = answers.map(([token, ...rest]) => ({

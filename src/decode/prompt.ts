@@ -8,6 +8,15 @@ import type { KeyValueCache } from "./key-value-cache.ts";
  */
 export const PROMPT_PIECE = 256;
 
+interface PromptReading {
+  readonly cache: KeyValueCache;
+  /** Row of the cache. */
+  readonly row: number;
+  readonly prompt: Int32Array;
+  readonly from?: number;
+  readonly signal: AbortSignal | undefined;
+}
+
 /**
  * Reads a prompt from its token `from` on into a row of the cache that holds those before, and returns the logits
  * [vocabulary] after its last token. At least one token must be left to read.
@@ -15,9 +24,7 @@ export const PROMPT_PIECE = 256;
 export async function readPrompt(
   decoder: Decoder,
   adapter: Params,
-  cache: KeyValueCache,
-  { row, prompt, from = 0 }: { readonly row: number; readonly prompt: Int32Array; readonly from?: number },
-  signal: AbortSignal | undefined,
+  { cache, row, prompt, from = 0, signal }: PromptReading,
 ): Promise<Float32Array> {
   let logits: Float32Array | undefined;
   for (let at = from; at < prompt.length; at += PROMPT_PIECE) {

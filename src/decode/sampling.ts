@@ -11,6 +11,9 @@ export interface Sampling {
   readonly repetitionPenalty: number;
 }
 
+/** The likeliest token every time. */
+export const GREEDY: Sampling = { temperature: 0, topK: 0, topP: 1, repetitionPenalty: 1 };
+
 /**
  * Logits with those of `seen` tokens divided by the penalty where positive and multiplied where negative (CTRL, Keskar et
  * al. 2019, as transformers' RepetitionPenaltyLogitsProcessor has it).

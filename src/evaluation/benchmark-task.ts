@@ -1,9 +1,10 @@
 import type { FileReader } from "../data/file-reader.ts";
+import type { TextGenerator } from "../decode/text-generator.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { benchmarkData } from "./benchmark-data.ts";
 import type { AnswerMode, Benchmark, GradingTools } from "./benchmark.ts";
 import { BENCHMARKS } from "./registry.ts";
-import type { Respondent } from "./respondent.ts";
+import { evaluatedModel } from "./evaluated-model.ts";
 import { type AnswerSettings, type BenchmarkResult, type StoredResult, summarise } from "./results.ts";
 import {
   askQuestions,
@@ -15,7 +16,7 @@ import {
   sampleQuestions,
 } from "./run-benchmark.ts";
 
-/** A benchmark with the questions that are put. */
+/** A benchmark with the questions that are asked. */
 export interface BenchmarkTask {
   /** Key in `BENCHMARKS`. */
   readonly name: string;
@@ -66,10 +67,30 @@ export interface AnswerFolder extends AnswerStore {
   saveResult(result: BenchmarkResult, more: Pick<StoredResult, "execution">): Promise<StoredResult>;
 }
 
-export interface PutOptions {
+/** Opens the folder of a model's answers to a benchmark. @throws UserError where it holds answers of other settings. */
+export type OpenAnswers = (
+  what: { readonly benchmark: string; readonly model: string },
+  settings: AnswerSettings,
+) => Promise<AnswerFolder>;
+
+/** A model that a benchmark is run on, as its result names it. */
+export interface BenchmarkedModel {
+  readonly name: string;
+  /** Reference of the base. */
+  readonly base: string;
+  /** SHA-256 of the adapter; null: the bare base. */
+  readonly adapterHash: string | null;
+  /** Tokens of prompt and answer together, as they were asked for. */
+  readonly maxLength: number;
+  readonly generator: TextGenerator;
+}
+
+export interface BenchmarkOptions {
+  readonly openAnswers: OpenAnswers;
   readonly seed: number;
   readonly maxNewTokens?: number | undefined;
   readonly temperature?: number | undefined;
+  readonly batchSize?: number | undefined;
   readonly tools: Omit<GradingTools, "signal">;
   /** Answers graded at once. */
   readonly concurrency: number;
@@ -79,40 +100,16 @@ export interface PutOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What the answers to a task follow from, besides its questions. */
-export function answerSettings(
-  { mode, shots, samples }: BenchmarkTask,
-  { seed, maxNewTokens, temperature }: Pick<PutOptions, "seed" | "maxNewTokens" | "temperature">,
-  model: {
-    readonly base: string;
-    /** sha256 of the adapter; null: the bare base. */
-    readonly adapter: string | null;
-    readonly template: string;
-    readonly system: string | undefined;
-    readonly maxLength: number;
-  },
-): AnswerSettings {
-  return {
-    ...model,
-    system: model.system ?? null,
-    answerBy: mode,
-    shots,
-    samples,
-    temperature: temperature ?? null,
-    maxNewTokens: maxNewTokens ?? null,
-    seed,
-  };
-}
-
-/** Puts a benchmark to a model: what is kept in the folder is not asked again; answers, verdicts and the result are kept. */
-export async function putBenchmark(
-  { benchmark, mode, samples, questions }: BenchmarkTask,
-  model: Respondent,
-  folder: AnswerFolder,
-  options: PutOptions,
+/** Runs a benchmark on a model: questions answered in the folder are not asked again; answers, verdicts and the result are kept. */
+export async function runBenchmark(
+  task: BenchmarkTask,
+  model: BenchmarkedModel,
+  options: BenchmarkOptions,
 ): Promise<StoredResult> {
-  const { seed, tools, concurrency, onProgress, beforeGrading, signal } = options;
-  const answers = await askQuestions(benchmark, questions, model, {
+  const { benchmark, mode, samples, questions } = task;
+  const { openAnswers, seed, tools, concurrency, onProgress, beforeGrading, signal } = options;
+  const folder = await openAnswers({ benchmark: task.name, model: model.name }, answerSettings(task, model, options));
+  const answers = await askQuestions(benchmark, questions, evaluatedModel(model.generator, options), {
     ...options,
     mode,
     samples,
@@ -130,6 +127,27 @@ export async function putBenchmark(
   );
   await folder.saveVerdicts(graded);
   return folder.saveResult(summarise(benchmark, answers, graded, seed), executionOf(benchmark, tools));
+}
+
+/** Everything that the answers to a task follow from, besides its questions. */
+function answerSettings(
+  { mode, shots, samples }: BenchmarkTask,
+  { base, adapterHash, maxLength, generator: { template, system } }: BenchmarkedModel,
+  { seed, maxNewTokens, temperature }: BenchmarkOptions,
+): AnswerSettings {
+  return {
+    base,
+    adapter: adapterHash,
+    template,
+    system: system ?? null,
+    maxLength,
+    answerBy: mode,
+    shots,
+    samples,
+    temperature: temperature ?? null,
+    maxNewTokens: maxNewTokens ?? null,
+    seed,
+  };
 }
 
 function executionOf(

@@ -1,6 +1,6 @@
 import type { Message } from "../data/messages.ts";
 import { UserError } from "../diagnostics/user-error.ts";
-import { stream } from "../tensor/random.ts";
+import { sampleOf, stream } from "../tensor/random.ts";
 import type {
   Answer,
   AnswerMode,
@@ -10,7 +10,7 @@ import type {
   Question,
   Verdict,
 } from "./benchmark.ts";
-import type { Generated, Respondent } from "./respondent.ts";
+import type { EvaluatedModel, GeneratedTurn } from "./evaluated-model.ts";
 
 /** A question and its number in the whole benchmark, which what is sampled for it follows from. */
 export interface Numbered {
@@ -61,10 +61,7 @@ export function sampleQuestions(
   { seed, benchmark }: { readonly seed: number; readonly benchmark: string },
 ): readonly Numbered[] {
   const all = questions.map((question, number) => ({ question, number }));
-  if (limit === undefined || limit >= all.length) return all;
-  return stream(seed, "benchmark", benchmark)
-    .sample(all.length, limit)
-    .map((number) => all[number]!);
+  return sampleOf(all, limit, stream(seed, "benchmark", benchmark));
 }
 
 /** A short text that stands for all a question says. */
@@ -85,7 +82,7 @@ function fingerprint({ turns, context, options }: Question): string {
 export async function askQuestions(
   benchmark: Benchmark,
   questions: readonly Numbered[],
-  model: Respondent,
+  model: EvaluatedModel,
   options: AskOptions,
 ): Promise<readonly AnswerRecord[]> {
   const { store, onProgress, signal } = options;
@@ -123,7 +120,7 @@ function otherWords({ id }: Question): UserError {
 
 async function chooseAll(
   chunk: readonly Numbered[],
-  model: Respondent,
+  model: EvaluatedModel,
   signal: AbortSignal | undefined,
 ): Promise<AnswerRecord[]> {
   const records: AnswerRecord[] = [];
@@ -149,7 +146,7 @@ async function chooseAll(
 async function generateAll(
   benchmark: Benchmark,
   chunk: readonly Numbered[],
-  model: Respondent,
+  model: EvaluatedModel,
   { samples, seed, maxNewTokens, temperature, onProgress, signal }: AskOptions,
   before: number,
   total: number,
@@ -160,7 +157,7 @@ async function generateAll(
       question,
       draw: number * samples + sample,
       history: [] as Message[],
-      said: [] as Generated[],
+      said: [] as GeneratedTurn[],
     })),
   );
   const turns = Math.max(...chunk.map(({ question }) => question.turns.length));

@@ -1,30 +1,23 @@
-import { generateTexts } from "../decode/text-generation.ts";
-import { encodeMessages } from "../data/tokens.ts";
 import type { Params } from "../tensor/params.ts";
-import { openDecoder } from "../decode/decoder.ts";
 import type { Runtime } from "../train/runtime.ts";
-import { type Prepared, stopTokens } from "./prepare.ts";
+import { openInference } from "./inference.ts";
+import type { Prepared } from "./prepare.ts";
 import type { PromptAnswer } from "./summary.ts";
 
 /** Answers the configured prompts greedily, with two adapters side by side. */
 export async function answerPrompts(
-  { config, model, lora, template, tokenizer }: Prepared,
+  prepared: Prepared,
   runtime: Runtime,
   adapters: { readonly before: Params; readonly after: Params },
   signal: AbortSignal | undefined,
 ): Promise<PromptAnswer[]> {
+  const { config, lora } = prepared;
   const { prompts, maxNewTokens } = config.evaluation;
-  const decoder = await openDecoder({ runtime, ...model, lora, maxLength: config.data.maxLength });
-  const tokens = prompts.map((content) =>
-    encodeMessages([{ role: "user", content }], template, tokenizer, config.data),
-  );
-  const answers = async (adapter: Params): Promise<string[]> => {
-    const options = { maxNewTokens, temperature: 0, topK: 0, topP: 1, repetitionPenalty: 1, stop: [], signal };
-    const texts = await generateTexts(decoder, adapter, tokens, tokenizer, {
-      ...options,
-      seed: config.seed,
-      stopTokens: stopTokens(model, tokenizer),
-    });
+  const engine = openInference(prepared, runtime);
+  const answers = async (params: Params): Promise<string[]> => {
+    const generator = await engine.withAdapter({ shape: lora, params });
+    const tokens = prompts.map((content) => generator.encode([{ role: "user", content }]));
+    const texts = await generator.generate(tokens, { maxNewTokens, seed: config.seed, signal });
     return texts.map(({ text }) => text.trim());
   };
   try {
@@ -32,6 +25,6 @@ export async function answerPrompts(
     const after = await answers(adapters.after);
     return prompts.map((prompt, i) => ({ prompt, before: before[i]!, after: after[i]! }));
   } finally {
-    await decoder.dispose();
+    await engine.dispose();
   }
 }

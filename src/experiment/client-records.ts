@@ -5,7 +5,7 @@ import { countProblems, type DataRecord, type RecordProblem } from "../data/reco
 import { place } from "../data/row.ts";
 import { loadRecords } from "../data/source.ts";
 import { checkRoster } from "../federation/roster.ts";
-import { type RandomStream, stream } from "../tensor/random.ts";
+import { sampleOf, stream } from "../tensor/random.ts";
 import { participation } from "../settings/parse.ts";
 import { OBJECTIVES } from "../train/objective-registry.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
@@ -46,7 +46,7 @@ export async function loadClientRecords(
   const given =
     data.clients === undefined
       ? dealt(
-          limited(await load(data.train!), data.poolLimit, stream(seed, "pool")),
+          sampleOf(await load(data.train!), data.poolLimit, stream(seed, "pool")),
           data.partition,
           federation.clients,
           seed,
@@ -69,7 +69,7 @@ export async function loadClientRecords(
   }
   const clients = given.filter(wanted).map(({ name, train, heldOut }) => {
     const split = heldOut === undefined ? holdOut(name, train, data.heldOutRecords, seed) : { train, heldOut };
-    return { name, train: limited(split.train, data.limit, stream(seed, "limit", name)), heldOut: split.heldOut };
+    return { name, train: sampleOf(split.train, data.limit, stream(seed, "limit", name)), heldOut: split.heldOut };
   });
   for (const { name, heldOut } of clients) refuseTrainedOn(heldOut, `client ${name}`, clients);
   checkRoster(clients.map(({ name, train, heldOut }) => ({ name, records: train.length, heldOut: heldOut.length })));
@@ -171,14 +171,4 @@ function holdOut(client: string, records: readonly DataRecord[], count: number, 
   }
   const chosen = new Set(stream(seed, "held-out", client).sample(records.length, count));
   return { train: records.filter((_, i) => !chosen.has(i)), heldOut: records.filter((_, i) => chosen.has(i)) };
-}
-
-/** At most so many of the records, in their order. */
-function limited(
-  records: readonly DataRecord[],
-  limit: number | undefined,
-  random: RandomStream,
-): readonly DataRecord[] {
-  if (limit === undefined || limit >= records.length) return records;
-  return random.sample(records.length, limit).map((i) => records[i]!);
 }

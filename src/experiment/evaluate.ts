@@ -3,7 +3,7 @@ import type { ToEvaluate } from "../federation/evaluation.ts";
 import { eachAdapter } from "../federation/adapter-set.ts";
 import type { EvaluationScore } from "../federation/protocol/messages.ts";
 import type { Params } from "../tensor/params.ts";
-import { stream } from "../tensor/random.ts";
+import { sampleOf, stream } from "../tensor/random.ts";
 import { measure } from "../train/measure.ts";
 import { OBJECTIVES } from "../train/objective-registry.ts";
 import type { Scorer } from "../train/scorer.ts";
@@ -148,11 +148,6 @@ async function classified(
 /** At most `evaluation.limit` of a set, the same records every time. */
 function sampled({ items, pairs, choices }: HeldOut, { config }: Prepared, set: string): HeldOut {
   const { limit } = config.evaluation;
-  const some = <T>(all: readonly T[]): readonly T[] =>
-    limit === undefined || limit >= all.length
-      ? all
-      : stream(config.seed, "evaluation", set)
-          .sample(all.length, limit)
-          .map((i) => all[i]!);
+  const some = <T>(all: readonly T[]): readonly T[] => sampleOf(all, limit, stream(config.seed, "evaluation", set));
   return { items: some(items), pairs: some(pairs), choices: some(choices) };
 }

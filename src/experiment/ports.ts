@@ -1,9 +1,8 @@
-import type { AnswerFolder } from "../evaluation/benchmark-task.ts";
-import type { AnswerSettings } from "../evaluation/results.ts";
+import type { OpenAnswers } from "../evaluation/benchmark-task.ts";
 import type { FileReader } from "../data/file-reader.ts";
 import type { Store } from "../store/store.ts";
 import type { EventSink, RunEvent } from "../federation/events.ts";
-import type { AdapterConfig } from "../model/adapter.ts";
+import type { AdapterConfig, StoredAdapter } from "../model/adapter.ts";
 import type { BaseModel } from "../model/base-model.ts";
 import type { Params } from "../tensor/params.ts";
 import type { Runtime } from "../train/runtime.ts";
@@ -16,6 +15,8 @@ export interface Platform {
   readonly threads: number;
   /** Opens a base model by reference. Throws a `UserError` of kind `model`. */
   openModel(ref: string): Promise<BaseModel>;
+  /** Reads an adapter that PEFT or a run saved, by reference. Throws a `UserError` of kind `model`. */
+  openAdapter(ref: string): Promise<StoredAdapter>;
 }
 
 /** Where one run keeps its work; everything in it survives a crash. */
@@ -32,11 +33,7 @@ export interface RunStore {
     options: { readonly tensorboard: boolean },
   ): Promise<EventSink & { close(): void }>;
   /** Where a model's answers to a benchmark after a round are kept. */
-  openAnswers(
-    round: number,
-    what: { readonly benchmark: string; readonly model: string },
-    settings: AnswerSettings,
-  ): Promise<AnswerFolder>;
+  openAnswers(round: number, ...what: Parameters<OpenAnswers>): ReturnType<OpenAnswers>;
   /** Writes an adapter under a name (`adapter`, `adapters/round-0003`), whole or not at all; returns where. */
   saveAdapter(name: string, config: AdapterConfig, adapter: Params, base: string): Promise<string>;
   /** Writes a JSON document (`config.json`, `metrics.json`), whole or not at all. */

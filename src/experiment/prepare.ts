@@ -6,11 +6,11 @@ import { encodePairs, encodeRated } from "../data/preference-tokens.ts";
 import type { AnswerContent, DataRecord } from "../data/record.ts";
 import { TEMPLATES, type Template } from "../data/template.ts";
 import { encodeMessages, encodeRecords, type EncodeReport } from "../data/tokens.ts";
-import { checkVocabulary, createTokenizer, type Tokenizer } from "../data/tokenizer.ts";
-import { adapterScale, targetModules, type AdapterConfig } from "../model/adapter.ts";
+import type { Tokenizer } from "../data/tokenizer.ts";
+import { openTokenizer } from "../decode/base-tokenizer.ts";
+import { loraShape } from "../model/adapter.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import type { BaseModel } from "../model/base-model.ts";
-import type { ModelConfig } from "../model/config.ts";
 import type { LoraShape } from "../model/lora.ts";
 import type { Example, PairExample, TrainingItem } from "../data/example.ts";
 import type { Objective } from "../train/objective.ts";
@@ -247,28 +247,6 @@ function choicesOf(
     // Cut to the window, some label may have lost its tokens: such a record says nothing.
     return options.length === labels.length ? [{ truth, options }] : [];
   });
-}
-
-/** The tokenizer of a base model, checked against its embedding. */
-export function openTokenizer({ config, tokenizerFiles }: BaseModel): Tokenizer {
-  const tokenizer = createTokenizer({
-    ...tokenizerFiles,
-    model: { bos_token_id: config.bosTokenId, eos_token_id: config.eosTokenIds },
-  });
-  checkVocabulary(tokenizer, config.vocabSize);
-  return tokenizer;
-}
-
-/** The tokens that end an answer: those of config.json, generation_config.json and the tokenizer. */
-export function stopTokens({ config, tokenizerFiles }: BaseModel, tokenizer: Tokenizer): ReadonlySet<number> {
-  const listed = [tokenizerFiles.generationConfig?.["eos_token_id"]].flat().filter((id) => typeof id === "number");
-  return new Set([...config.eosTokenIds, ...listed, ...(tokenizer.eos === undefined ? [] : [tokenizer.eos.id])]);
-}
-
-/** What a graph needs to know of an adapter. @throws UserError for a target that no module matches. */
-export function loraShape(adapter: AdapterConfig, model: ModelConfig): LoraShape {
-  const modules = new Set(targetModules(model, adapter.targets).map(({ name }) => name));
-  return { rank: adapter.rank, scale: adapterScale(adapter), modules };
 }
 
 export interface ClientDescription {

@@ -1,26 +1,20 @@
-import { type AnswerFolder, answerSettings, putBenchmark } from "../evaluation/benchmark-task.ts";
-import { respondent } from "../evaluation/respondent.ts";
-import type { AnswerSettings } from "../evaluation/results.ts";
+import { type OpenAnswers, runBenchmark } from "../evaluation/benchmark-task.ts";
 import { type Evaluated, evaluationDue, type ToEvaluate } from "../federation/evaluation.ts";
 import { eachAdapter } from "../federation/adapter-set.ts";
 import { keySegment } from "../store/store.ts";
 import { sha256 } from "../tensor/sha256.ts";
 import type { Params } from "../tensor/params.ts";
 import { encodeSafetensors } from "../tensor/safetensors.ts";
-import { type Decoder, openDecoder } from "../decode/decoder.ts";
 import type { Runtime } from "../train/runtime.ts";
 import type { RunGrading } from "./benchmarks.ts";
-import { type Prepared, stopTokens } from "./prepare.ts";
+import { openInference } from "./inference.ts";
+import type { Prepared } from "./prepare.ts";
 
 export interface PutBenchmarksOptions {
   readonly runtime: Runtime;
   readonly grading: RunGrading;
   /** Where a model's answers after a round are kept. */
-  readonly openAnswers: (
-    round: number,
-    what: { readonly benchmark: string; readonly model: string },
-    settings: AnswerSettings,
-  ) => Promise<AnswerFolder>;
+  readonly openAnswers: (round: number, ...what: Parameters<OpenAnswers>) => ReturnType<OpenAnswers>;
   readonly onProgress?: ((message: string) => void) | undefined;
 }
 
@@ -33,37 +27,28 @@ export async function putBenchmarks(
   { round, adapters, signal }: ToEvaluate,
   { runtime, grading, openAnswers, onProgress }: PutBenchmarksOptions,
 ): Promise<Evaluated["benchmarks"]> {
-  const { config, model, lora, tokenizer, benchmarks } = prepared;
+  const { config, model, lora, benchmarks } = prepared;
   const due = benchmarks.filter(({ settings }) => evaluationDue(round, config.federation.rounds, settings.every));
   if (due.length === 0) return undefined;
   // Of all benchmarks, not those that are due: a question is asked in the same window in every round.
-  const longest = Math.max(...benchmarks.map(({ settings }) => settings.maxLength));
-  const maxLength = Math.min(model.config.maxPositions, longest);
-  const decoder: Decoder = await openDecoder({ runtime, ...model, lora, maxLength });
-  const { template, system } = config.data;
+  const engine = openInference(prepared, runtime, Math.max(...benchmarks.map(({ settings }) => settings.maxLength)));
   const scores: NonNullable<Evaluated["benchmarks"]>[number][] = [];
   const put = async (params: Params, client?: string): Promise<void> => {
-    const subject = respondent({
-      decoder,
-      adapter: params,
-      tokenizer,
-      template,
-      system,
-      stopTokens: stopTokens(model, tokenizer),
-    });
-    const hash = await sha256(encodeSafetensors(params));
+    const subject = {
+      name: client === undefined ? "global" : keySegment(client),
+      base: model.ref,
+      adapterHash: await sha256(encodeSafetensors(params)),
+      maxLength: engine.maxLength,
+      generator: await engine.withAdapter({ shape: lora, params }),
+    };
+    const whose = client === undefined ? "" : `${client} on `;
     for (const { task, settings } of due) {
       const { name, maxNewTokens } = settings;
       const started = performance.now();
-      const options = { seed: config.seed, maxNewTokens };
-      const folder = await openAnswers(
-        round,
-        { benchmark: name, model: client === undefined ? "global" : keySegment(client) },
-        answerSettings(task, options, { base: model.ref, adapter: hash, template, system, maxLength }),
-      );
-      const whose = client === undefined ? "" : `${client} on `;
-      const { result } = await putBenchmark(task, subject, folder, {
-        ...options,
+      const { result } = await runBenchmark(task, subject, {
+        openAnswers: (...what) => openAnswers(round, ...what),
+        seed: config.seed,
+        maxNewTokens,
         tools: { ...grading, fidelity: config.fidelity },
         concurrency: task.benchmark.needs === undefined ? 1 : 4,
         onProgress: (done, of, graded) =>
@@ -82,7 +67,7 @@ export async function putBenchmarks(
   try {
     for await (const { client, adapter } of eachAdapter(adapters)) await put(adapter, client);
   } finally {
-    await decoder.dispose();
+    await engine.dispose();
   }
   return scores;
 }

@@ -1,29 +1,12 @@
-import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import path from "node:path";
 import type { TemplateName } from "../data/template.ts";
-import { answerSettings, type BenchmarkTask, loadBenchmarkTask, putBenchmark } from "../evaluation/benchmark-task.ts";
+import { openInferenceEngine } from "../decode/inference-engine.ts";
+import { type BenchmarkTask, loadBenchmarkTask, type OpenAnswers, runBenchmark } from "../evaluation/benchmark-task.ts";
 import type { AnswerMode, GradingTools } from "../evaluation/benchmark.ts";
-import { respondent, type Respondent } from "../evaluation/respondent.ts";
 import type { StoredResult } from "../evaluation/results.ts";
 import type { AnswerRecord } from "../evaluation/run-benchmark.ts";
 import type { Platform } from "../experiment/ports.ts";
-import { openTokenizer, loraShape, stopTokens } from "../experiment/prepare.ts";
-import type { Tokenizer } from "../data/tokenizer.ts";
-import type { BaseModel } from "../model/base-model.ts";
-import { type LoraShape, shapeKey } from "../model/lora.ts";
-import type { Params } from "../tensor/params.ts";
-import { openDecoder, type Decoder } from "../decode/decoder.ts";
-import { loadAdapterFor } from "./adapted-model.ts";
-import { ADAPTER_TENSORS } from "../node/model/adapter-files.ts";
-import { openAnswerFolder } from "../node/store/evaluation-folder.ts";
-
-/** A base with an adapter, or the base alone, by the name that results give it. */
-export interface NamedModel {
-  readonly name: string;
-  /** Folder of a PEFT adapter; undefined: the bare base. */
-  readonly adapter: string | undefined;
-}
+import { shapeKey } from "../model/lora.ts";
+import { type NamedModel, openFittingAdapter } from "./fitting-adapter.ts";
 
 export interface EvaluationOptions {
   /** Reference of the base. */
@@ -33,8 +16,8 @@ export interface EvaluationOptions {
   readonly benchmarks: readonly string[];
   /** Benchmark → its local folder or file; the Hub otherwise. */
   readonly data: Readonly<Record<string, string>>;
-  /** The evaluation folder. */
-  readonly out: string;
+  /** Where the answers of a model to a benchmark are kept. */
+  readonly openAnswers: OpenAnswers;
   /** At most so many questions of each benchmark, the same ones for every model. */
   readonly limit?: number | undefined;
   readonly mode?: AnswerMode | undefined;
@@ -67,102 +50,49 @@ export interface ToGrade {
   readonly answers: readonly AnswerRecord[];
 }
 
-/** Puts benchmarks to a base and its adapters; what was answered before in the same folder is not asked again. */
+/** Runs benchmarks on a base and its adapters; questions that were answered before in the same folder are not asked again. */
 export async function evaluateModels(
   options: EvaluationOptions,
   platform: Platform,
   events: EvaluationEvents,
   signal: AbortSignal,
 ): Promise<void> {
+  const { base: ref, template, system, maxLength } = options;
+  const { onStage, onProgress, onResult, beforeGrading } = events;
   const tasks: BenchmarkTask[] = [];
   for (const name of options.benchmarks) {
-    events.onStage(`reading ${name}`);
+    onStage(`reading ${name}`);
     const { fidelity } = options.tools;
     tasks.push(await loadBenchmarkTask(name, platform.files, { ...options, data: options.data[name], fidelity }));
   }
-  events.onStage(`opening ${options.base}`);
-  const model = await platform.openModel(options.base);
-  const opened = await openAll(model, options, platform);
+  onStage(`opening ${ref}`);
+  const base = await platform.openModel(ref);
+  const models = [];
+  for (const { name, folder } of options.models) {
+    models.push({ name, adapter: folder === undefined ? undefined : await openFittingAdapter(platform, base, folder) });
+  }
+  const engine = openInferenceEngine({ runtime: platform.runtime, base, template, system, maxLength });
+  let shape: string | undefined;
   try {
-    for (const each of opened.models) {
-      for (const task of tasks) await evaluate(each, task, options, events, signal);
+    for (const { name, adapter } of models) {
+      // Each decoder holds a copy of the weights: one of them is open at a time.
+      if (shapeKey(adapter?.shape) !== shape) await engine.dispose();
+      shape = shapeKey(adapter?.shape);
+      for (const task of tasks) {
+        const benchmark = task.name;
+        // A new one for each task, so that answers do not depend on the tasks before.
+        const generator = await engine.withAdapter(adapter);
+        const model = { name, base: ref, adapterHash: adapter?.hash ?? null, maxLength, generator };
+        const result = await runBenchmark(task, model, {
+          ...options,
+          onProgress: (done, of, grading) => onProgress({ benchmark, model: name, done, of, grading }),
+          beforeGrading: beforeGrading && ((answers) => beforeGrading({ task, model: name, answers })),
+          signal,
+        });
+        onResult(result);
+      }
     }
   } finally {
-    await opened.dispose();
+    await engine.dispose();
   }
-}
-
-interface OpenedModel {
-  readonly name: string;
-  /** SHA-256 of the adapter's tensors; null: the bare base. */
-  readonly adapterHash: string | null;
-  readonly respondent: () => Promise<Respondent>;
-}
-
-/** Adapters of one shape share a decoder; of the decoders one is open at a time, for each holds the weights. */
-async function openAll(
-  model: BaseModel,
-  options: EvaluationOptions,
-  platform: Platform,
-): Promise<{ models: OpenedModel[]; dispose: () => Promise<void> }> {
-  const tokenizer: Tokenizer = openTokenizer(model);
-  const maxLength = Math.min(options.maxLength, model.config.maxPositions);
-  let current: { key: string; decoder: Decoder } | undefined;
-  const decoderFor = async (lora: LoraShape | undefined): Promise<Decoder> => {
-    const key = shapeKey(lora);
-    if (current?.key !== key) {
-      await current?.decoder.dispose();
-      current = undefined;
-      current = { key, decoder: await openDecoder({ runtime: platform.runtime, ...model, lora, maxLength }) };
-    }
-    return current.decoder;
-  };
-  const models: OpenedModel[] = [];
-  for (const { name, adapter } of options.models) {
-    let lora: LoraShape | undefined;
-    let params: Params = new Map();
-    let adapterHash: string | null = null;
-    if (adapter !== undefined) {
-      const loaded = await loadAdapterFor(model, adapter);
-      lora = loraShape(loaded.config, model.config);
-      params = loaded.params;
-      adapterHash = createHash("sha256")
-        .update(await readFile(path.join(adapter, ADAPTER_TENSORS)))
-        .digest("hex");
-    }
-    models.push({
-      name,
-      adapterHash,
-      respondent: async () =>
-        respondent({
-          ...options,
-          decoder: await decoderFor(lora),
-          adapter: params,
-          tokenizer,
-          stopTokens: stopTokens(model, tokenizer),
-        }),
-    });
-  }
-  return { models, dispose: async () => current?.decoder.dispose() };
-}
-
-async function evaluate(
-  { name: model, adapterHash, respondent: open }: OpenedModel,
-  task: BenchmarkTask,
-  options: EvaluationOptions,
-  events: EvaluationEvents,
-  signal: AbortSignal,
-): Promise<void> {
-  const { name: benchmark } = task;
-  const { base, template, system, maxLength } = options;
-  const settings = answerSettings(task, options, { base, adapter: adapterHash, template, system, maxLength });
-  const folder = await openAnswerFolder({ out: options.out, benchmark, model }, settings);
-  const { beforeGrading } = events;
-  const result = await putBenchmark(task, await open(), folder, {
-    ...options,
-    onProgress: (done, of, grading) => events.onProgress({ benchmark, model, done, of, grading }),
-    beforeGrading: beforeGrading && ((answers) => beforeGrading({ task, model, answers })),
-    signal,
-  });
-  events.onResult(result);
 }

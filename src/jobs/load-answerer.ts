@@ -1,20 +1,12 @@
-import { existsSync } from "node:fs";
-import path from "node:path";
 import type { TemplateName } from "../data/template.ts";
 import type { Platform } from "../experiment/ports.ts";
-import { type Answerer, type NamedAdapter, openAnswerer } from "../serving/answerer.ts";
-import { loadAdapterFor } from "./adapted-model.ts";
-import { parseHubModel } from "../node/hub/hub-model.ts";
-
-/** A folder with an adapter and the name it answers to. */
-export interface AdapterFolder {
-  readonly name: string;
-  readonly folder: string;
-}
+import { type Answerer, openAnswerer } from "../serving/answerer.ts";
+import { type NamedModel, openFittingAdapter } from "./fitting-adapter.ts";
 
 export interface LoadAnswererOptions {
+  /** Reference of the base. */
   readonly model: string;
-  readonly adapters?: readonly AdapterFolder[] | undefined;
+  readonly adapters?: readonly NamedModel[] | undefined;
   /** Default: the model's own chat template. */
   readonly template?: TemplateName | undefined;
   /** Tokens of prompt and answer together; default 2,048, or what the model has positions for. */
@@ -25,27 +17,16 @@ const DEFAULT_WINDOW = 2048;
 
 /** Opens a base and adapters from folders. @throws UserError of kind `model`, or `config` for a name given twice. */
 export async function loadAnswerer(
-  { model: ref, adapters = [], template = "chat", maxLength = DEFAULT_WINDOW }: LoadAnswererOptions,
+  { model: ref, adapters: named = [], template = "chat", maxLength = DEFAULT_WINDOW }: LoadAnswererOptions,
   platform: Platform,
 ): Promise<Answerer> {
-  const model = await platform.openModel(ref);
-  const loaded: NamedAdapter[] = [];
-  for (const { name, folder } of adapters) loaded.push({ name, ...(await loadAdapterFor(model, folder)) });
-  const { runtime } = platform;
-  return openAnswerer({ runtime, model, base: baseName(ref), adapters: loaded, template, maxLength });
-}
-
-/** A base by its reference, a folder by its name alone: a path is nobody else's business. */
-function baseName(ref: string): string {
-  if (ref.startsWith("npm:") || (parseHubModel(ref) !== undefined && !existsSync(ref))) return ref;
-  return path.basename(path.resolve(ref));
-}
-
-/** `NAME=FOLDER`, or a folder alone, which is called as it is, or as the run it belongs to. */
-export function parseAdapterFolder(text: string): AdapterFolder {
-  const [, name, folder] = /^([^=/\\]+)=(.+)$/.exec(text) ?? [];
-  if (name !== undefined && folder !== undefined) return { name, folder };
-  const full = path.resolve(text);
-  const last = path.basename(full);
-  return { name: last === "adapter" ? path.basename(path.dirname(full)) : last, folder: text };
+  const base = await platform.openModel(ref);
+  const adapters = [];
+  for (const { name, folder } of named) {
+    adapters.push({
+      name,
+      adapter: folder === undefined ? undefined : await openFittingAdapter(platform, base, folder),
+    });
+  }
+  return openAnswerer({ runtime: platform.runtime, base, adapters, template, maxLength });
 }

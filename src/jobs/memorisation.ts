@@ -1,5 +1,7 @@
-import path from "node:path";
 import { UserError } from "../diagnostics/user-error.ts";
+import type { Platform, RunStore } from "../experiment/ports.ts";
+import { prepareExperiment } from "../experiment/prepare.ts";
+import { changedSince } from "../experiment/run-identity.ts";
 import {
   type MeasuredAdapter,
   measureMemorisation,
@@ -7,12 +9,19 @@ import {
   type MemorisationHooks,
   type MemorisationOptions,
 } from "../memorisation/memorisation.ts";
-import type { Platform, RunStore } from "../experiment/ports.ts";
-import { loraShape, type Prepared, prepareExperiment } from "../experiment/prepare.ts";
 import { adaptersOf, baseAdapter } from "../memorisation/run-adapters.ts";
-import { changedSince } from "../experiment/run-identity.ts";
-import { loadAdapterFor } from "./adapted-model.ts";
-import type { StoredExperiment } from "../node/store/stored-experiment.ts";
+import type { BaseModel } from "../model/base-model.ts";
+import type { ExperimentConfig } from "../settings/schema.ts";
+import { openFittingAdapter } from "./fitting-adapter.ts";
+
+/** A run that is read again. */
+export interface TrainedRun {
+  readonly config: ExperimentConfig;
+  readonly store: RunStore;
+  /** The run and the place where its configuration's paths start, for messages. */
+  readonly folder: string;
+  readonly pathsFrom: string;
+}
 
 export interface RunMemorisationOptions extends MemorisationOptions {
   /** Folders of adapters to measure in place of the run's own. */
@@ -20,15 +29,13 @@ export interface RunMemorisationOptions extends MemorisationOptions {
 }
 
 /**
- * What the adapters of a run remember of the data it trained on, which is read again.
+ * Measures how much of the data a run trained on, which is read again, comes out of its adapters.
  *
  * @throws UserError of kind `data` or `config` where the data, or the base, is not what the run had; `model` for an adapter of
  * another base.
  */
 export async function measureRun(
-  { config, baseDir }: StoredExperiment,
-  store: RunStore,
-  folder: string,
+  { config, store, folder, pathsFrom }: TrainedRun,
   platform: Platform,
   { adapters, ...options }: RunMemorisationOptions,
   hooks: MemorisationHooks,
@@ -36,7 +43,7 @@ export async function measureRun(
   const prepared = await prepareExperiment(config, platform, hooks).catch((error: unknown) => {
     if (!(error instanceof UserError) || error.kind !== "data") throw error;
     throw new UserError("data", error.message, {
-      hint: `The paths of the run's configuration start at ${path.resolve(baseDir)}; --paths-from names another folder.`,
+      hint: `The paths of the run's configuration start at ${pathsFrom}; --paths-from names another folder.`,
       cause: error,
     });
   });
@@ -49,16 +56,12 @@ export async function measureRun(
   const measured =
     adapters.length === 0
       ? await adaptersOf(prepared, store, folder)
-      : await Promise.all(adapters.map((each) => givenAdapter(each, prepared)));
-  return measureMemorisation(prepared, platform.runtime, [baseAdapter(prepared), ...measured], options, hooks);
+      : await Promise.all(adapters.map((each) => givenAdapter(platform, prepared.model, each)));
+  const work = { runtime: platform.runtime, adapters: [baseAdapter(prepared), ...measured] };
+  return measureMemorisation(prepared, work, options, hooks);
 }
 
-async function givenAdapter(folder: string, { model }: Prepared): Promise<MeasuredAdapter> {
-  const { config, params } = await loadAdapterFor(model, folder);
-  return {
-    name: folder,
-    what: `the adapter in ${folder}`,
-    lora: loraShape(config, model.config),
-    of: async () => params,
-  };
+async function givenAdapter(platform: Platform, base: BaseModel, folder: string): Promise<MeasuredAdapter> {
+  const adapter = await openFittingAdapter(platform, base, folder);
+  return { name: folder, what: `the adapter in ${folder}`, of: async () => adapter };
 }

@@ -3,9 +3,11 @@ import type { FieldMap } from "../data/record.ts";
 import { loadRecords, type FormatName } from "../data/source.ts";
 import { TEMPLATES, type TemplateName } from "../data/template.ts";
 import { encodeRecord } from "../data/tokens.ts";
+import { openTokenizer } from "../decode/base-tokenizer.ts";
+import { perplexity } from "../evaluation/metrics/perplexity.ts";
 import type { Platform } from "../experiment/ports.ts";
 import { openScorer } from "../train/scorer.ts";
-import { openAdaptedModel } from "./adapted-model.ts";
+import { openFittingAdapter } from "./fitting-adapter.ts";
 
 export interface ScoreOptions {
   readonly model: string;
@@ -50,12 +52,17 @@ export async function scoreFile(
     format: options.format,
     fields: options.fields,
   });
-  const wanted = options.maxLength ?? 512;
-  const { model, tokenizer, lora, adapter, maxLength } = await openAdaptedModel(
-    { ...options, maxLength: wanted },
-    platform,
-  );
-  const scorer = await openScorer({ runtime: platform.runtime, ...model, lora, maxLength, microBatchTokens: 1024 });
+  const base = await platform.openModel(options.model);
+  const tokenizer = openTokenizer(base);
+  const adapter = options.adapter === undefined ? undefined : await openFittingAdapter(platform, base, options.adapter);
+  const maxLength = Math.min(options.maxLength ?? 512, base.config.maxPositions);
+  const scorer = await openScorer({
+    runtime: platform.runtime,
+    ...base,
+    lora: adapter?.shape,
+    maxLength,
+    microBatchTokens: 1024,
+  });
   try {
     const template = TEMPLATES[options.template ?? "chat"];
     const encoded = records.map(
@@ -71,7 +78,7 @@ export async function scoreFile(
     for (let start = 0; start < encoded.length; start += CHUNK) {
       const chunk = encoded.slice(start, start + CHUNK);
       const scores = await scorer.score(
-        adapter,
+        adapter?.params ?? new Map(),
         chunk.filter((example) => example !== undefined),
         signal,
       );
@@ -83,8 +90,12 @@ export async function scoreFile(
         onRecord({ index: start + i, logprob: score.logProbability, tokens: score.tokens });
       }
     }
-    const loss = -total / tokens;
-    return { records: records.length, tokens, loss, perplexity: Math.exp(loss) };
+    return {
+      records: records.length,
+      tokens,
+      loss: -total / tokens,
+      perplexity: perplexity([{ nll: -total, tokens }]),
+    };
   } finally {
     await scorer.dispose();
   }

@@ -1,15 +1,12 @@
 import { type Canary, otherSecrets, recordsOf } from "../data/canaries.ts";
 import type { AnswerContent, DataRecord } from "../data/record.ts";
-import { contextOf, encodeMessages } from "../data/tokens.ts";
+import { contextOf } from "../data/tokens.ts";
 import { bootstrapMean, type Interval } from "../evaluation/metrics/bootstrap.ts";
 import { exposureOf } from "../evaluation/metrics/exposure.ts";
-import type { Params } from "../tensor/params.ts";
-import { scoreContinuations } from "../decode/continuations.ts";
-import type { Decoder } from "../decode/decoder.ts";
-import { greedyTokens } from "../decode/greedy.ts";
-import { type Prepared, stopTokens } from "../experiment/prepare.ts";
+import type { TextGenerator } from "../decode/text-generator.ts";
+import type { Prepared } from "../experiment/prepare.ts";
 
-/** What one adapter gives away of one canary. */
+/** The exposure of one canary with one adapter. */
 export interface CanaryScore {
   readonly client: string;
   /** The client's canary of this number. */
@@ -24,7 +21,7 @@ export interface CanaryScore {
   /** Place of the secret among the candidates, itself one of them. */
   readonly rank: number;
   readonly candidates: number;
-  /** Whether the greedy answer to the question holds the secret. */
+  /** True where the greedy answer to the question holds the secret. */
   readonly extracted: boolean;
   readonly answer: string;
 }
@@ -60,19 +57,19 @@ export interface CanaryWork {
 /** Ranks the secret of one canary with each adapter in turn. */
 export async function rankCanary(
   canary: Canary,
-  adapters: readonly { readonly name: string; readonly decoder: Decoder; readonly params: Params }[],
+  adapters: readonly { readonly name: string; readonly generator: TextGenerator }[],
   { prepared, candidates, signal }: CanaryWork,
 ): Promise<CanaryScore[]> {
-  const { tokenizer, template, config, model } = prepared;
+  const { tokenizer } = prepared;
   const { prompt, own, others } = contestOf(canary, candidates, prepared);
-  const asked = encodeMessages([{ role: "user", content: canary.question }], template, tokenizer, config.data);
   const maxNewTokens = tokenizer.encode(canary.lead + canary.secret).length + SPARE_TOKENS;
   const scores: CanaryScore[] = [];
-  for (const { name, decoder, params } of adapters) {
-    const [first, ...rest] = await scoreContinuations(decoder, params, prompt, [own, ...others], { signal });
+  for (const { name, generator } of adapters) {
+    const continuations = [own, ...others];
+    const [first, ...rest] = await generator.scoreContinuations({ prompt, continuations, signal });
     const { bits, rank } = exposureOf(first!, rest);
-    const options = { maxNewTokens, stopTokens: stopTokens(model, tokenizer), signal };
-    const [tokens] = await greedyTokens(decoder, params, [asked], options);
+    const asked = generator.encode([{ role: "user", content: canary.question }]);
+    const [tokens] = await generator.greedyTokens([asked], { maxNewTokens, signal });
     const answer = tokenizer.decode(tokens!, { skipSpecial: true }).trim();
     scores.push({
       client: canary.client,

@@ -1,11 +1,11 @@
 import type { Interval } from "../evaluation/metrics/bootstrap.ts";
-import { type LoraShape, shapeKey } from "../model/lora.ts";
-import type { Params } from "../tensor/params.ts";
-import { stream } from "../tensor/random.ts";
-import { type Decoder, openDecoder } from "../decode/decoder.ts";
+import type { TextGenerator } from "../decode/text-generator.ts";
+import { openInference } from "../experiment/inference.ts";
+import type { Prepared, PreparedClient } from "../experiment/prepare.ts";
+import type { Adapter } from "../model/adapter.ts";
+import { sampleOf, stream } from "../tensor/random.ts";
 import type { Runtime } from "../train/runtime.ts";
 import { type CanaryScore, type CanarySummary, rankCanary, summariseCanaries } from "./canary-scores.ts";
-import { type Prepared, type PreparedClient, stopTokens } from "../experiment/prepare.ts";
 import {
   answeredOf,
   type Copied,
@@ -13,27 +13,22 @@ import {
   extractedOf,
   isLongEnough,
   overlapOf,
-  sampleOf,
+  type Recall,
   shareOf,
 } from "./remembered-records.ts";
 
-/** An adapter, or one a client, that is asked what it remembers. */
+/** An adapter that is measured, or one of each client under one name. */
 export interface MeasuredAdapter {
   readonly name: string;
-  /** What it is, for people. */
+  /** A description for people. */
   readonly what: string;
-  readonly lora: LoraShape;
-  /** The one that answers for a client's records; undefined where there is none. */
-  readonly of: (client: string) => Promise<Params | undefined>;
+  /** Gives the adapter that answers for a client's records; undefined where there is none. */
+  readonly of: (client: string) => Promise<Adapter | undefined>;
 }
 
-export interface MemorisationOptions {
+export interface MemorisationOptions extends Recall {
   /** Training records, and held-out ones, that are drawn for each client at most. */
   readonly records: number;
-  /** Tokens of a record's answer that are given. */
-  readonly prefixTokens: number;
-  /** Tokens that have to follow them as in the record. */
-  readonly suffixTokens: number;
   /** n of the n-grams, tokens. */
   readonly ngramTokens: number;
   /** Longest generated answer. */
@@ -47,7 +42,7 @@ export interface MemorisationHooks {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What an adapter gives away of a client's own records. */
+/** How much of a client's own records comes out of an adapter. */
 export interface RecordsSummary {
   /** null: all clients together. */
   readonly client: string | null;
@@ -71,8 +66,8 @@ export interface Memorisation {
   readonly canaryScores: readonly CanaryScore[];
 }
 
-/** What one adapter made of one client's records, before it is summed up. */
-interface Asked {
+/** The answers of one adapter about one client's records, before they are summed up. */
+interface RecordAnswers {
   readonly trainExtracted: readonly boolean[];
   readonly heldOutExtracted: readonly boolean[];
   readonly copied: readonly Copied[];
@@ -85,19 +80,18 @@ interface Asked {
  */
 export async function measureMemorisation(
   prepared: Prepared,
-  runtime: Runtime,
-  adapters: readonly MeasuredAdapter[],
+  { runtime, adapters }: { readonly runtime: Runtime; readonly adapters: readonly MeasuredAdapter[] },
   options: MemorisationOptions,
   { onProgress, signal }: MemorisationHooks = {},
 ): Promise<Memorisation> {
   const { config, clients, canaries } = prepared;
-  const decoders = openDecoders(prepared, runtime);
+  const engine = openInference(prepared, runtime);
   try {
     const answering = async (client: string) => {
       const list = [];
-      for (const { name, lora, of } of adapters) {
-        const params = await of(client);
-        if (params !== undefined) list.push({ name, params, decoder: await decoders.get(lora) });
+      for (const { name, of } of adapters) {
+        const adapter = await of(client);
+        if (adapter !== undefined) list.push({ name, generator: await engine.withAdapter(adapter) });
       }
       return list;
     };
@@ -108,11 +102,11 @@ export async function measureMemorisation(
         ...(await rankCanary(canary, await answering(canary.client), { prepared, signal, ...options })),
       );
     }
-    const asked = new Map<string, Map<string, Asked>>(adapters.map(({ name }) => [name, new Map()]));
+    const asked = new Map<string, Map<string, RecordAnswers>>(adapters.map(({ name }) => [name, new Map()]));
     for (const [i, client] of clients.entries()) {
-      for (const { name, params, decoder } of await answering(client.name)) {
+      for (const { name, generator } of await answering(client.name)) {
         onProgress?.(`records of ${client.name}, client ${i + 1} of ${clients.length}: ${name}`);
-        asked.get(name)!.set(client.name, await ask(client, prepared, decoder, params, options, signal));
+        asked.get(name)!.set(client.name, await ask(generator, client, prepared, { ...options, signal }));
       }
     }
     return {
@@ -123,48 +117,37 @@ export async function measureMemorisation(
       canaryScores,
     };
   } finally {
-    await decoders.dispose();
+    await engine.dispose();
   }
 }
 
 async function ask(
+  generator: TextGenerator,
   { name, train, heldOut }: PreparedClient,
-  { config, model, tokenizer, canaries, common }: Prepared,
-  decoder: Decoder,
-  adapter: Params,
-  options: MemorisationOptions,
-  signal: AbortSignal | undefined,
-): Promise<Asked> {
-  const stops = stopTokens(model, tokenizer);
+  { config, canaries, common }: Prepared,
+  options: MemorisationOptions & Pick<MemorisationHooks, "signal">,
+): Promise<RecordAnswers> {
+  const { stopTokens } = generator;
   const planted = canaries.reduce((sum, { client, copies }) => sum + (client === name ? copies : 0), 0);
-  const own = answeredOf(train.slice(0, train.length - planted), stops);
+  const own = answeredOf(train.slice(0, train.length - planted), stopTokens);
   // A client that holds nothing out is compared with what nobody trains on.
-  const kept = answeredOf((heldOut.items.length > 0 ? heldOut : common).items, stops);
+  const kept = answeredOf((heldOut.items.length > 0 ? heldOut : common).items, stopTokens);
   const drawn = <T>(list: readonly T[], what: string): readonly T[] =>
     sampleOf(list, options.records, stream(config.seed, "memorisation", what, name));
   const long = (list: typeof own): typeof own => list.filter((each) => isLongEnough(each, options));
-  const generation = { stopTokens: stops, signal };
-  const recall = (list: typeof own, what: string) =>
-    extractedOf(decoder, adapter, drawn(long(list), what), options, generation);
+  const recall = (list: typeof own, what: string) => extractedOf(generator, drawn(long(list), what), options);
   return {
     trainExtracted: await recall(own, "train"),
     heldOutExtracted: await recall(kept, "held-out"),
-    copied: await copiedOf(
-      decoder,
-      adapter,
-      drawn(own, "questions"),
-      { train: own, heldOut: kept },
-      options.ngramTokens,
-      { ...generation, maxNewTokens: options.maxNewTokens },
-    ),
+    copied: await copiedOf(generator, drawn(own, "questions"), { ...options, train: own, heldOut: kept }),
   };
 }
 
 function summariseRecords(
-  asked: ReadonlyMap<string, ReadonlyMap<string, Asked>>,
+  asked: ReadonlyMap<string, ReadonlyMap<string, RecordAnswers>>,
   { config: { seed }, tokenizer, clients }: Prepared,
 ): RecordsSummary[] {
-  const summary = (client: string | null, adapter: string, some: readonly Asked[]): RecordsSummary => {
+  const summary = (client: string | null, adapter: string, some: readonly RecordAnswers[]): RecordsSummary => {
     const copied = some.flatMap((each) => each.copied);
     const run = copied.reduce<readonly number[]>(
       (longest, { longestRun }) => (longestRun.length > longest.length ? longestRun : longest),
@@ -195,22 +178,4 @@ function summariseRecords(
   if (clients.length === 1) return byClient;
   const together = [...asked].filter(([, found]) => found.size > 0);
   return [...byClient, ...together.map(([adapter, found]) => summary(null, adapter, [...found.values()]))];
-}
-
-/** A decoder for each shape of adapter, opened when it is needed. */
-function openDecoders({ model, config }: Prepared, runtime: Runtime) {
-  const open = new Map<string, Promise<Decoder>>();
-  return {
-    get(lora: LoraShape): Promise<Decoder> {
-      const key = shapeKey(lora);
-      const known = open.get(key);
-      if (known !== undefined) return known;
-      const opened = openDecoder({ runtime, ...model, lora, maxLength: config.data.maxLength });
-      open.set(key, opened);
-      return opened;
-    },
-    async dispose(): Promise<void> {
-      for (const opened of open.values()) await (await opened.catch(() => undefined))?.dispose();
-    },
-  };
 }

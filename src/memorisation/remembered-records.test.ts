@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { scriptedDecoder } from "../../test/support/scripted-decoder.ts";
-import { stream } from "../tensor/random.ts";
+import { scriptedGenerator } from "../../test/support/scripted-generator.ts";
 import type { Example } from "../data/example.ts";
-import { answeredOf, copiedOf, extractedOf, isLongEnough, overlapOf, sampleOf, shareOf } from "./remembered-records.ts";
+import { answeredOf, copiedOf, extractedOf, isLongEnough, overlapOf, shareOf } from "./remembered-records.ts";
 
 const STOP = 0;
 const stopTokens = new Set([STOP]);
@@ -17,10 +17,11 @@ function example(prompt: readonly number[], answer: readonly number[]): Example 
 
 /** A model that knows some texts by heart: after the beginning of one it goes on with it, and else says 7. */
 function knows(...texts: readonly (readonly number[])[]) {
-  return scriptedDecoder((seen) => {
+  const decoder = scriptedDecoder((seen) => {
     const known = texts.find((text) => seen.length < text.length && seen.every((token, i) => token === text[i]));
     return known?.[seen.length] ?? (texts.some((text) => text.length === seen.length) ? STOP : 7);
   });
+  return scriptedGenerator(decoder);
 }
 
 const A = { prompt: Int32Array.of(11, 12), answer: Int32Array.of(21, 22, 23, 24, 25, 26) };
@@ -41,23 +42,16 @@ describe("records as question and answer", () => {
     const answers = answeredOf([{ id: "", chosen: one, rejected: other }, rated(true), rated(false)], stopTokens);
     expect(answers.map(({ answer }) => [...answer])).toEqual([[5], [5]]);
   });
-
-  test("are drawn without repetition, or all taken", () => {
-    const list = Array.from({ length: 50 }, (_, i) => i);
-    expect(sampleOf(list, 50, stream(1))).toBe(list);
-    expect(new Set(sampleOf(list, 20, stream(1))).size).toBe(20);
-  });
 });
 
 describe("extraction", () => {
   const recall = { prefixTokens: 2, suffixTokens: 3 };
-  const options = { stopTokens };
 
   test("needs every token of the suffix", async () => {
     const nearly = { ...A, answer: Int32Array.of(21, 22, 23, 24, 99, 26) };
-    const decoder = knows(whole(A), whole(B));
-    expect(await extractedOf(decoder, new Map(), [A, B, nearly], recall, options)).toEqual([true, true, false]);
-    expect(await extractedOf(knows(whole(B)), new Map(), [A, B], recall, options)).toEqual([false, true]);
+    const generator = knows(whole(A), whole(B));
+    expect(await extractedOf(generator, [A, B, nearly], recall)).toEqual([true, true, false]);
+    expect(await extractedOf(knows(whole(B)), [A, B], recall)).toEqual([false, true]);
   });
 
   test("takes an answer that is long enough", () => {
@@ -72,15 +66,15 @@ describe("extraction", () => {
 });
 
 describe("copying", () => {
-  const sources = { train: [A], heldOut: [B] };
-  const options = { stopTokens, maxNewTokens: 20 };
+  const how = { train: [A], heldOut: [B], ngramTokens: 3, maxNewTokens: 20 };
 
   test("is told from what the model says by itself", async () => {
-    const [copied] = await copiedOf(knows(whole(A)), new Map(), [A], sources, 3, options);
+    const [copied] = await copiedOf(knows(whole(A)), [A], how);
     expect(copied).toEqual({ ngrams: 4, inTraining: 4, inHeldOut: 0, longestRun: [21, 22, 23, 24, 25, 26] });
-    const [own] = await copiedOf(knows(), new Map(), [A], sources, 3, options);
+    const [own] = await copiedOf(knows(), [A], how);
     expect(own).toEqual({ ngrams: 18, inTraining: 0, inHeldOut: 0, longestRun: [] });
-    const [half] = await copiedOf(knows([...A.prompt, 21, 22, 23, 50, 32, 33]), new Map(), [A], sources, 2, options);
+    const generator = knows([...A.prompt, 21, 22, 23, 50, 32, 33]);
+    const [half] = await copiedOf(generator, [A], { ...how, ngramTokens: 2 });
     expect(half).toEqual({ ngrams: 5, inTraining: 2, inHeldOut: 1, longestRun: [21, 22, 23] });
   });
 

@@ -1,10 +1,7 @@
 import { bootstrap, bootstrapMean, type Interval } from "../evaluation/metrics/bootstrap.ts";
 import { ngramOverlap } from "../evaluation/metrics/ngram-overlap.ts";
-import type { Params } from "../tensor/params.ts";
-import type { RandomStream } from "../tensor/random.ts";
-import type { Decoder } from "../decode/decoder.ts";
 import type { Example, TrainingItem } from "../data/example.ts";
-import { greedyTokens, type GreedyOptions } from "../decode/greedy.ts";
+import type { TextGenerator } from "../decode/text-generator.ts";
 
 /** A record as question and answer, tokens; the answer without the token that ends it. */
 export interface Answered {
@@ -28,13 +25,11 @@ function firstAnswer({ tokens, supervised }: Example, stopTokens: ReadonlySet<nu
   return end <= start ? [] : [{ prompt: tokens.slice(0, start), answer: tokens.slice(start, end) }];
 }
 
-/** Some of a list, in its order. */
-export function sampleOf<T>(list: readonly T[], most: number, random: RandomStream): readonly T[] {
-  return most >= list.length ? list : random.sample(list.length, most).map((i) => list[i]!);
-}
-
+/** The lengths of an extraction. */
 export interface Recall {
+  /** Tokens of a record's answer that are given. */
   readonly prefixTokens: number;
+  /** Tokens that have to follow them as in the record. */
   readonly suffixTokens: number;
 }
 
@@ -48,16 +43,14 @@ export function isLongEnough({ answer }: Answered, { prefixTokens, suffixTokens 
  * first `prefixTokens` of the answer, the greedy continuation is the next `suffixTokens` word by word.
  */
 export async function extractedOf(
-  decoder: Decoder,
-  adapter: Params,
+  generator: TextGenerator,
   records: readonly Answered[],
-  { prefixTokens, suffixTokens }: Recall,
-  options: Omit<GreedyOptions, "maxNewTokens">,
+  { prefixTokens, suffixTokens, signal }: Recall & { readonly signal?: AbortSignal | undefined },
 ): Promise<boolean[]> {
   const prompts = records.map(({ prompt, answer }) =>
     Int32Array.from([...prompt, ...answer.subarray(0, prefixTokens)]),
   );
-  const got = await greedyTokens(decoder, adapter, prompts, { ...options, maxNewTokens: suffixTokens });
+  const got = await generator.greedyTokens(prompts, { maxNewTokens: suffixTokens, signal });
   return records.map(({ answer }, i) => {
     const wanted = answer.subarray(prefixTokens, prefixTokens + suffixTokens);
     return wanted.length === got[i]!.length && wanted.every((token, k) => token === got[i]![k]);
@@ -74,19 +67,27 @@ export interface Copied {
   readonly longestRun: readonly number[];
 }
 
-/** Compares greedy answers to the questions of `asked` with training and held-out answers. */
+/** The answers that generated ones are compared with, and how. */
+export interface Copying {
+  readonly train: readonly Answered[];
+  readonly heldOut: readonly Answered[];
+  /** n of the n-grams, tokens. */
+  readonly ngramTokens: number;
+  /** Longest generated answer. */
+  readonly maxNewTokens: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Compares greedy answers to the questions of records with training and held-out answers. */
 export async function copiedOf(
-  decoder: Decoder,
-  adapter: Params,
-  asked: readonly Answered[],
-  sources: { readonly train: readonly Answered[]; readonly heldOut: readonly Answered[] },
-  ngramTokens: number,
-  options: GreedyOptions,
+  generator: TextGenerator,
+  records: readonly Answered[],
+  { ngramTokens, maxNewTokens, signal, ...sources }: Copying,
 ): Promise<Copied[]> {
-  const prompts = asked.map(({ prompt }) => prompt);
+  const prompts = records.map(({ prompt }) => prompt);
   const train = sources.train.map(({ answer }) => answer);
   const heldOut = sources.heldOut.map(({ answer }) => answer);
-  return (await greedyTokens(decoder, adapter, prompts, options)).map((text) => {
+  return (await generator.greedyTokens(prompts, { maxNewTokens, signal })).map((text) => {
     const { ngrams, shared, longestRun, longestRunEnd } = ngramOverlap(text, train, ngramTokens);
     return {
       ngrams,

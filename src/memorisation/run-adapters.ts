@@ -5,19 +5,20 @@ import { readHead, readMessage } from "../federation/protocol/cells.ts";
 import { keys } from "../federation/protocol/keys.ts";
 import { roundClose } from "../federation/protocol/messages.ts";
 import { readAdapter } from "../federation/round.ts";
-import { initAdapter } from "../model/adapter.ts";
+import { type Adapter, initAdapter } from "../model/adapter.ts";
 import type { MeasuredAdapter } from "./memorisation.ts";
 import type { RunStore } from "../experiment/ports.ts";
 import type { Prepared } from "../experiment/prepare.ts";
+import type { Params } from "../tensor/params.ts";
 
-/** The base, with an adapter that changes nothing: what everything else is compared with. */
+/** Gives the base with an adapter that changes nothing, which all others are compared with. */
 export function baseAdapter({ config, model, lora }: Prepared): MeasuredAdapter {
-  const untouched = initAdapter(config.adapter, model.config, config.seed);
-  return { name: "base", what: "the base model alone", lora, of: async () => untouched };
+  const untouched: Adapter = { shape: lora, params: initAdapter(config.adapter, model.config, config.seed) };
+  return { name: "base", what: "the base model alone", of: async () => untouched };
 }
 
 /**
- * The adapters that the last finished round of a run left: the common one and what each client sent for it, or each client's
+ * Reads the adapters that the last finished round of a run left: the common one and what each client sent for it, or each client's
  * own where clients keep their own.
  *
  * @throws UserError of kind `config` for a run without a finished round.
@@ -32,21 +33,25 @@ export async function adaptersOf(prepared: Prepared, store: RunStore, folder: st
     });
   }
   const { round } = head;
+  const shaped = (params: Params): Adapter => ({ shape: lora, params });
   const adapter = await readAdapter(exchange, head.adapter);
   const { ownAdapter } = algorithm;
   if (ownAdapter !== undefined) {
     const memory = clientMemory(store.clientStore, exchange);
-    const of = async (client: string) => ownAdapter({ adapter, extra: {} }, await memory.load(client, round + 1));
-    return [{ name: "own", what: `each client's own adapter after round ${round}`, lora, of }];
+    const of = async (client: string) =>
+      shaped(ownAdapter({ adapter, extra: {} }, await memory.load(client, round + 1)));
+    return [{ name: "own", what: `each client's own adapter after round ${round}`, of }];
   }
-  const common = { name: "adapter", what: `the common adapter after round ${round}`, lora, of: async () => adapter };
+  const whole = shaped(adapter);
+  const common = { name: "adapter", what: `the common adapter after round ${round}`, of: async () => whole };
   if (algorithm.data === "pooled") return [common];
   const close = await readMessage(exchange, keys.close(round), roundClose);
   const sent = new Map(close?.accepted.map(({ client, update }) => [client, update]));
   const of = async (client: string) => {
     const update = sent.get(client);
     if (update === undefined) return undefined;
-    return decodeGroups(await exchange.blob(update), `the update of client ${client}`)["adapter"];
+    const sentAdapter = decodeGroups(await exchange.blob(update), `the update of client ${client}`)["adapter"];
+    return sentAdapter && shaped(sentAdapter);
   };
-  return [{ name: "update", what: `what the client sent in round ${round}, before averaging`, lora, of }, common];
+  return [{ name: "update", what: `what the client sent in round ${round}, before averaging`, of }, common];
 }

@@ -3,7 +3,7 @@ import { UserError } from "../diagnostics/user-error.ts";
 import { firstNonFinite, formatShape, type Params, sameShape, type Tensor } from "../tensor/params.ts";
 import { stream } from "../tensor/random.ts";
 import type { ModelConfig } from "./config.ts";
-import { loraNames } from "./lora.ts";
+import { loraNames, type LoraShape } from "./lora.ts";
 import { type LinearModule, linearModules } from "./names.ts";
 
 /** A LoRA adapter's shape and strength: W x becomes W x + scale · B A dropout(x). */
@@ -16,6 +16,20 @@ export interface AdapterConfig {
   readonly targets: readonly string[] | "all-linear";
   /** Scale by alpha/√rank (Kalajdzievski 2023) instead of alpha/rank. */
   readonly rsLora: boolean;
+}
+
+/** An adapter's tensors with what a graph needs to know of them. */
+export interface Adapter {
+  readonly shape: LoraShape;
+  readonly params: Params;
+}
+
+/** An adapter as it is stored, for whatever base. */
+export interface StoredAdapter {
+  readonly config: AdapterConfig;
+  readonly params: Params;
+  /** SHA-256 of the stored tensors, hex. */
+  readonly hash: string;
 }
 
 /** Whether PEFT's rule for a list of targets takes this module. */
@@ -61,6 +75,12 @@ export function targetModules(model: ModelConfig, targets: AdapterConfig["target
 /** Factor of B·A·x. */
 export function adapterScale({ alpha, rank, rsLora }: AdapterConfig): number {
   return alpha / (rsLora ? Math.sqrt(rank) : rank);
+}
+
+/** Derives what a graph needs to know of an adapter. @throws UserError for a target that no module matches. */
+export function loraShape(adapter: AdapterConfig, model: ModelConfig): LoraShape {
+  const modules = new Set(targetModules(model, adapter.targets).map(({ name }) => name));
+  return { rank: adapter.rank, scale: adapterScale(adapter), modules };
 }
 
 /** Name → shape of an adapter's tensors, PEFT's names: lora_A [rank, in] and lora_B [out, rank] of each module. */

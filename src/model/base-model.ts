@@ -7,6 +7,8 @@ type JsonObject = Readonly<Record<string, unknown>>;
 export interface BaseModel {
   /** The reference as it was given. */
   readonly ref: string;
+  /** Its name for others: the reference, or the name of a local folder without the path to it. */
+  readonly name: string;
   /** The commit it is of, where it comes from the Hub. */
   readonly commit?: string;
   readonly config: ModelConfig;

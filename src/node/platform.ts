@@ -2,6 +2,7 @@ import os from "node:os";
 import type { Platform } from "../experiment/ports.ts";
 import { fileReader } from "./files.ts";
 import { type HubOptions, lazyHub } from "./hub/hub.ts";
+import { loadAdapter } from "./model/adapter-files.ts";
 import { openModel, type ModelOptions } from "./model/model-source.ts";
 import { onnxRuntime } from "./onnx-runtime.ts";
 
@@ -27,5 +28,6 @@ export function nodePlatform({
     runtime: onnxRuntime({ threads }),
     threads,
     openModel: (ref) => openModel(ref, { baseDir, hub, ...(onConvert && { onProgress: onConvert }) }),
+    openAdapter: loadAdapter,
   };
 }

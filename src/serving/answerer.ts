@@ -1,38 +1,27 @@
+import { Semaphore } from "../concurrency/semaphore.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { nearest } from "../diagnostics/nearest.ts";
 import type { Message } from "../data/messages.ts";
 import { TEMPLATES, type TemplateName } from "../data/template.ts";
-import { generateTexts, type GeneratedText, type TextGenerationOptions } from "../decode/text-generation.ts";
 import { encodeMessages } from "../data/tokens.ts";
-import type { Tokenizer } from "../data/tokenizer.ts";
-import { loraShape, openTokenizer, stopTokens } from "../experiment/prepare.ts";
-import type { AdapterConfig } from "../model/adapter.ts";
+import { openInferenceEngine } from "../decode/inference-engine.ts";
+import type { GeneratedText, TextGenerator, TextOptions } from "../decode/text-generator.ts";
+import type { Adapter } from "../model/adapter.ts";
 import type { BaseModel } from "../model/base-model.ts";
-import { type LoraShape, shapeKey } from "../model/lora.ts";
-import { zerosLike, type Params } from "../tensor/params.ts";
-import { type Decoder, openDecoder } from "../decode/decoder.ts";
+import { zerosLike } from "../tensor/params.ts";
 import type { Runtime } from "../train/runtime.ts";
-import { Places } from "./places.ts";
-
-/** An adapter that fits the base. */
-export interface NamedAdapter {
-  readonly name: string;
-  readonly config: AdapterConfig;
-  readonly params: Params;
-}
 
 export interface AnswererOptions {
   readonly runtime: Runtime;
-  readonly model: BaseModel;
-  /** What the base without an adapter is called. */
-  readonly base: string;
-  readonly adapters: readonly NamedAdapter[];
+  readonly base: BaseModel;
+  /** Adapters that fit the base, by their names; undefined: the base under another name. */
+  readonly adapters: readonly { readonly name: string; readonly adapter: Adapter | undefined }[];
   readonly template: TemplateName;
   /** Tokens of prompt and answer together, where the model has positions for so many. */
   readonly maxLength: number;
 }
 
-export type AnswerOptions = Omit<TextGenerationOptions, "stopTokens" | "batchSize">;
+export type AnswerOptions = Omit<TextOptions, "batchSize" | "draws" | "onAnswer">;
 
 /** A base and any number of adapters that answer under their names, several requests at a time. */
 export interface Answerer {
@@ -40,65 +29,43 @@ export interface Answerer {
   readonly names: readonly [base: string, ...adapters: string[]];
   /** Longest sequence in tokens, prompt and answer together. */
   readonly maxLength: number;
-  /** Whether the template puts earlier turns before a question, or every question is put by itself. */
+  /** True where the template puts earlier turns before a question; else every question is asked by itself. */
   readonly holdsConversations: boolean;
-  /** The prompt that a text is, as it stands. */
+  /** Encodes a text as it stands. */
   encodeText(text: string): Int32Array;
-  /** The prompt that tokens are. Throws a `UserError` for one the model does not have. */
+  /** Makes a prompt of tokens. Throws a `UserError` for one the model does not have. */
   encodeTokens(ids: readonly number[]): Int32Array;
-  /** The prompt that a conversation is. Throws a `UserError` for turns the template cannot hold. */
+  /** Encodes a conversation. Throws a `UserError` for turns the template cannot hold. */
   encodeConversation(messages: readonly Message[]): Int32Array;
   /**
    * Answers prompts, in their order. Answers of different calls advance in turn, token by token, each as if it were alone.
    * @throws UserError of kind `config` for a name there is not, or a prompt that leaves no room for an answer.
    */
   answer(name: string, prompts: readonly Int32Array[], options: AnswerOptions): Promise<GeneratedText[]>;
-  /** Stops what is being answered, and lets go of the model. */
+  /** Stops every answer that is being generated, and closes the model. */
   dispose(): Promise<void>;
 }
 
-/** Answers that are written at once; each has a cache of keys and values. */
+/** Sequences that are generated at once; each has a cache of keys and values. */
 const MOST_AT_ONCE = 8;
 /** Of them, prompts of one call: they share each step. */
 const BATCH_SIZE = 8;
 
-/** An adapter with the decoder for its shape. */
-interface Voice {
-  readonly decoder: Decoder;
-  readonly adapter: Params;
-}
-
-/** Opens one decoder for each LoRA shape among the adapters. @throws UserError of kind `config` for a name given twice. */
-export async function openAnswerer({ runtime, model, base, adapters, ...options }: AnswererOptions): Promise<Answerer> {
-  const names: [string, ...string[]] = [base, ...adapters.map(({ name }) => name)];
+/** Opens a base with adapters. @throws UserError of kind `config` for a name given twice. */
+export async function openAnswerer({ runtime, base, adapters, ...options }: AnswererOptions): Promise<Answerer> {
+  const names: [string, ...string[]] = [base.name, ...adapters.map(({ name }) => name)];
   const twice = names.find((name, i) => names.indexOf(name) < i);
   if (twice !== undefined) throw nameTwice(twice);
-  const tokenizer = openTokenizer(model);
+  const engine = openInferenceEngine({ runtime, base, ...options });
+  const { tokenizer, maxLength } = engine;
   const template = TEMPLATES[options.template];
-  const maxLength = Math.min(options.maxLength, model.config.maxPositions);
-  const decoders = new Map<string, Decoder>();
-  const open = async (lora: LoraShape | undefined): Promise<Decoder> => {
-    const key = shapeKey(lora);
-    const decoder = decoders.get(key) ?? (await openDecoder({ runtime, ...model, lora, maxLength }));
-    decoders.set(key, decoder);
-    return decoder;
-  };
-  const voices = new Map<string, Voice>();
-  for (const { name, config, params } of adapters) {
-    voices.set(name, { decoder: await open(loraShape(config, model.config)), adapter: params });
-  }
-  // A decoder holds a copy of the weights, so the base speaks through an adapter's where there is one.
-  const [lent] = voices.values();
-  const baseVoice: Voice =
-    lent === undefined
-      ? { decoder: await open(undefined), adapter: new Map() }
-      : { decoder: lent.decoder, adapter: zerosLike(lent.adapter) };
-  voices.set(base, baseVoice);
-
-  const ends = stopTokens(model, tokenizer);
-  const room = new Places(MOST_AT_ONCE);
-  // All decoders work with all threads: one step at a time.
-  const turns = new Places(1);
+  const generators = new Map<string, TextGenerator>();
+  for (const { name, adapter } of adapters) generators.set(name, await engine.withAdapter(adapter));
+  // A decoder holds a copy of the weights, so the base shares an adapter's where there is one.
+  const [first] = adapters.flatMap(({ adapter }) => adapter ?? []);
+  const untouched = first && { shape: first.shape, params: zerosLike(first.params) };
+  generators.set(base.name, await engine.withAdapter(untouched));
+  const rows = new Semaphore(MOST_AT_ONCE);
   const calls = new Set<{ readonly stop: () => void; readonly ended: Promise<unknown> }>();
 
   return {
@@ -107,15 +74,15 @@ export async function openAnswerer({ runtime, model, base, adapters, ...options 
     holdsConversations: template.holdsConversations,
     encodeText: (text) => Int32Array.from([...tokenizer.prefix, ...tokenizer.encode(text)]),
     encodeTokens(ids) {
-      const { vocabSize } = model.config;
-      const alien = ids.find((id) => id >= vocabSize);
-      if (alien === undefined) return Int32Array.from(ids);
-      throw new UserError("config", `token ${alien} is not in the vocabulary, which ends at ${vocabSize - 1}`);
+      const { vocabSize } = base.config;
+      const unknown = ids.find((id) => id >= vocabSize);
+      if (unknown === undefined) return Int32Array.from(ids);
+      throw new UserError("config", `token ${unknown} is not in the vocabulary, which ends at ${vocabSize - 1}`);
     },
     encodeConversation: (messages) => encodeMessages(messages, template, tokenizer),
-    async answer(name, prompts, { signal, ...options }) {
-      const voice = voices.get(name);
-      if (voice === undefined) throw noSuchName(name, voices.keys());
+    async answer(name, prompts, { signal, ...how }) {
+      const generator = generators.get(name);
+      if (generator === undefined) throw noSuchName(name, generators.keys());
       for (const { length } of prompts) if (length >= maxLength) throw tooLong(length, maxLength);
       const stopping = new AbortController();
       const stop = (): void => stopping.abort();
@@ -123,16 +90,11 @@ export async function openAnswerer({ runtime, model, base, adapters, ...options 
       signal?.addEventListener("abort", stop);
       const batchSize = Math.min(BATCH_SIZE, prompts.length);
       const work = async (): Promise<GeneratedText[]> => {
-        const leave = await room.take(batchSize, stopping.signal);
+        const release = await rows.acquire(batchSize, stopping.signal);
         try {
-          return await generateTexts(inTurn(voice.decoder, turns), voice.adapter, prompts, tokenizer, {
-            ...options,
-            ...withStopTokens(options.stop, ends, tokenizer),
-            batchSize,
-            signal: stopping.signal,
-          });
+          return await generator.generate(prompts, { ...how, batchSize, signal: stopping.signal });
         } finally {
-          leave();
+          release();
         }
       };
       const call = { stop, ended: work() };
@@ -147,39 +109,9 @@ export async function openAnswerer({ runtime, model, base, adapters, ...options 
     async dispose() {
       for (const { stop } of calls) stop();
       await Promise.allSettled([...calls].map(({ ended }) => ended));
-      for (const decoder of decoders.values()) await decoder.dispose();
+      await engine.dispose();
     },
   };
-}
-
-/** A decoder whose steps wait for those of others. */
-function inTurn(decoder: Decoder, turns: Places): Decoder {
-  return {
-    maxLength: decoder.maxLength,
-    openCache: (rows, capacity) => decoder.openCache(rows, capacity),
-    async extend(...step) {
-      const end = await turns.take();
-      try {
-        return await decoder.extend(...step);
-      } finally {
-        end();
-      }
-    },
-    dispose: () => decoder.dispose(),
-  };
-}
-
-/** Special tokens are left out of an answer's text, so a stop string that is one ends answers as a token. */
-function withStopTokens(
-  stop: readonly string[],
-  ends: ReadonlySet<number>,
-  tokenizer: Tokenizer,
-): Pick<TextGenerationOptions, "stop" | "stopTokens"> {
-  const special = stop.flatMap((text) => {
-    const ids = tokenizer.encode(text);
-    return ids.length === 1 && tokenizer.decode(ids, { skipSpecial: true }) === "" ? ids : [];
-  });
-  return { stop, stopTokens: new Set([...ends, ...special]) };
 }
 
 function nameTwice(name: string): UserError {

@@ -4,19 +4,19 @@ import type { Answerer } from "./answerer.ts";
 export interface FittedConversation {
   /** The system message, if there is one, and the latest turns. */
   readonly messages: readonly Message[];
-  /** They as tokens. */
+  /** The messages as tokens. */
   readonly prompt: Int32Array;
   /** Turns that were left out, the oldest. */
   readonly dropped: number;
 }
 
 /**
- * A conversation without its oldest questions and their answers, as many of them as have to go so that `room` tokens are
- * left for the answer. The last question stays, even where it is too long by itself.
+ * A conversation without its oldest questions and their answers, as many of them as have to go so that `answerTokens`
+ * tokens are left for the answer. The last question stays, even where it is too long by itself.
  */
 export function fitConversation(
   messages: readonly Message[],
-  room: number,
+  answerTokens: number,
   {
     encodeConversation,
     holdsConversations,
@@ -30,7 +30,7 @@ export function fitConversation(
   for (const from of holdsConversations ? questions : questions.slice(-1)) {
     const kept = [...system, ...turns.slice(from)];
     const prompt = encodeConversation(kept);
-    if (prompt.length + room <= maxLength || from === questions.at(-1))
+    if (prompt.length + answerTokens <= maxLength || from === questions.at(-1))
       return { messages: kept, prompt, dropped: from };
   }
   throw new Error("a conversation without a question");

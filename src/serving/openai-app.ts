@@ -2,7 +2,7 @@ import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
 import { nearest } from "../diagnostics/nearest.ts";
-import type { GeneratedText } from "../decode/text-generation.ts";
+import type { GeneratedText } from "../decode/text-generator.ts";
 import { jsonBody, requireKey, requireLoopbackName } from "./access.ts";
 import { type Answerer, tooLong } from "./answerer.ts";
 import { ApiError, asApiError, withHint } from "./api-error.ts";

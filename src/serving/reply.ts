@@ -1,4 +1,4 @@
-import type { GeneratedText } from "../decode/text-generation.ts";
+import type { GeneratedText } from "../decode/text-generator.ts";
 
 /** What every object of one reply says of itself. */
 interface Head {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { philox4x32, type RandomStream, stream } from "./random.ts";
+import { philox4x32, type RandomStream, sampleOf, stream } from "./random.ts";
 
 function hex(counter: number[], key: number[]): string {
   const out = new Uint32Array(4);
@@ -193,5 +193,18 @@ describe("dropoutMask", () => {
         .every((x) => x === 1),
     ).toBe(true);
     for (const p of [1, -0.1, Number.NaN]) expect(() => stream(1).dropoutMask(4, p)).toThrow("[0, 1)");
+  });
+});
+
+describe("sampleOf", () => {
+  it("draws without repetition and in the list's order, or takes all", () => {
+    const list = Array.from({ length: 50 }, (_, i) => 2 * i);
+    expect(sampleOf(list, 50, stream(1))).toBe(list);
+    expect(sampleOf(list, undefined, stream(1))).toBe(list);
+    expect(sampleOf(list, 20, stream(1))).toEqual(
+      stream(1)
+        .sample(50, 20)
+        .map((i) => 2 * i),
+    );
   });
 });

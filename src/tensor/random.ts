@@ -185,3 +185,9 @@ class PhiloxStream implements RandomStream {
 export function stream(seed: number, ...key: (string | number)[]): RandomStream {
   return new PhiloxStream(hashKey([seed, ...key]));
 }
+
+/** Draws at most `most` items of a list without repetition, in their order; undefined: all of them. */
+export function sampleOf<T>(list: readonly T[], most: number | undefined, random: RandomStream): readonly T[] {
+  if (most === undefined || most >= list.length) return list;
+  return random.sample(list.length, most).map((i) => list[i]!);
+}

@@ -2,6 +2,7 @@ import type { Params } from "../../src/tensor/params.ts";
 import { stream } from "../../src/tensor/random.ts";
 import type { Decoder } from "../../src/decode/decoder.ts";
 import { generate, type GenerationOptions } from "../../src/decode/generation.ts";
+import { GREEDY } from "../../src/decode/sampling.ts";
 
 /** The tokens of every answer, greedy unless said otherwise. */
 export async function answersOf(
@@ -14,10 +15,7 @@ export async function answersOf(
   const ended = new Set<number>();
   const events = generate(decoder, adapter, prompts, {
     maxNewTokens: 24,
-    temperature: 0,
-    topK: 0,
-    topP: 1,
-    repetitionPenalty: 1,
+    ...GREEDY,
     stopTokens: new Set(),
     random: (prompt, position) => stream(1, "test", prompt, position),
     batchSize: prompts.length,

@@ -1,7 +1,8 @@
 import { nearest } from "../../diagnostics/nearest.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 import type { TemplateName } from "../../data/template.ts";
-import { loadAnswerer, parseAdapterFolder } from "../../jobs/load-answerer.ts";
+import { loadAnswerer } from "../../jobs/load-answerer.ts";
+import { parseAdapterFolder } from "../../node/model/adapter-name.ts";
 import { pipedInput, terminalInput } from "../views/chat-input.ts";
 import { plainScreen, terminalScreen } from "../views/chat-screen.ts";
 import { ChatSession } from "./chat-session.ts";

@@ -10,9 +10,10 @@ import { rivalAnswers } from "../../evaluation/judge/rival.ts";
 import { BENCHMARKS } from "../../evaluation/registry.ts";
 import type { StoredResult } from "../../evaluation/results.ts";
 import { storageError, writeAtomically } from "../../node/store/durable-file.ts";
-import { evaluateModels, type NamedModel, type ToGrade } from "../../jobs/evaluate-models.ts";
-import { readResults } from "../../node/store/evaluation-folder.ts";
-import { parseAdapterFolder } from "../../jobs/load-answerer.ts";
+import { evaluateModels, type ToGrade } from "../../jobs/evaluate-models.ts";
+import type { NamedModel } from "../../jobs/fitting-adapter.ts";
+import { parseAdapterFolder } from "../../node/model/adapter-name.ts";
+import { openAnswerFolder, readResults } from "../../node/store/evaluation-folder.ts";
 import { benchmarkCharts } from "../../study/benchmark-charts.ts";
 import { type CommandContext, DEFAULT_COLUMNS } from "./command-context.ts";
 import { estimateText, evaluationTables } from "../tables/evaluation-tables.ts";
@@ -99,7 +100,7 @@ export async function evalCommand(flags: EvalFlags, context: CommandContext): Pr
         models,
         benchmarks,
         data: dataOf(data, benchmarks),
-        out,
+        openAnswers: (what, settings) => openAnswerFolder({ out, ...what }, settings),
         tools,
         concurrency: Math.max(codeRunner === undefined ? 1 : availableParallelism(), flags.judgeConcurrency),
       },
@@ -216,12 +217,12 @@ function dataOf(given: readonly string[], benchmarks: readonly string[]): Record
 function modelsOf({ adapter, base }: EvalFlags): readonly NamedModel[] {
   const adapters = adapter.map((given): NamedModel => {
     const { name, folder } = parseAdapterFolder(given);
-    return { name: folderName(name), adapter: folder };
+    return { name: folderName(name), folder };
   });
-  const models = [...(base ? [{ name: "base", adapter: undefined }] : []), ...adapters];
+  const models: readonly NamedModel[] = [...(base ? [{ name: "base" }] : []), ...adapters];
   const twice = models.find(({ name }, i) => models.findIndex((each) => each.name === name) !== i);
   if (twice !== undefined) {
-    throw usage(`two models are called ${twice.name}`, `Name them: --adapter first=${twice.adapter ?? "FOLDER"}`);
+    throw usage(`two models are called ${twice.name}`, `Name them: --adapter first=${twice.folder ?? "FOLDER"}`);
   }
   if (models.length === 0) throw usage("nothing to evaluate: --no-base without --adapter", "Add --adapter FOLDER.");
   return models;

@@ -37,7 +37,8 @@ export async function memorisationCommand(
       threads,
       ({ platform, status, signal }) => {
         const hooks = { onProgress: status.say, onNote: status.note, signal };
-        return measureRun(experiment, store, folder, platform, { ...options, adapters }, hooks);
+        const run = { config: experiment.config, store, folder, pathsFrom: path.resolve(experiment.baseDir) };
+        return measureRun(run, platform, { ...options, adapters }, hooks);
       },
       work,
     );

@@ -1,7 +1,8 @@
 import { UserError } from "../../diagnostics/user-error.ts";
 import type { TemplateName } from "../../data/template.ts";
 import { checkReach, serveOpenAi } from "../../node/http-server.ts";
-import { loadAnswerer, parseAdapterFolder } from "../../jobs/load-answerer.ts";
+import { loadAnswerer } from "../../jobs/load-answerer.ts";
+import { parseAdapterFolder } from "../../node/model/adapter-name.ts";
 import type { Access } from "../../serving/openai-app.ts";
 import type { CommandContext } from "./command-context.ts";
 import { describeFailure } from "../failure.ts";

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
@@ -30,7 +31,11 @@ describe("saveAdapter", () => {
     expect((await readdir(folder)).sort()).toEqual(["adapter_config.json", "adapter_model.safetensors"]);
     const first = await readFile(path.join(folder, "adapter_model.safetensors"));
     const loaded = await loadAdapter(folder);
-    expect(loaded).toEqual({ config, params: new Map([...params].sort(([a], [b]) => (a < b ? -1 : 1))) });
+    expect(loaded).toEqual({
+      config,
+      params: new Map([...params].sort(([a], [b]) => (a < b ? -1 : 1))),
+      hash: createHash("sha256").update(first).digest("hex"),
+    });
     await saveAdapter(
       folder,
       config,

@@ -3,17 +3,18 @@ import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { CLIENT_ADAPTERS } from "../../experiment/summary.ts";
-import type { AdapterConfig } from "../../model/adapter.ts";
+import type { AdapterConfig, StoredAdapter } from "../../model/adapter.ts";
 import { parsePeftConfig, toPeftConfig } from "../../model/peft-config.ts";
 import { type Params, toFloat32 } from "../../tensor/params.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../tensor/safetensors.ts";
+import { sha256 } from "../../tensor/sha256.ts";
 import { storageError, writeAtomically } from "../store/durable-file.ts";
 import { nearFile } from "../files.ts";
 import { parseHubModel } from "../hub/hub-model.ts";
 import { exists, readJson } from "./model-files.ts";
 
 const CONFIG = "adapter_config.json";
-export const ADAPTER_TENSORS = "adapter_model.safetensors";
+const ADAPTER_TENSORS = "adapter_model.safetensors";
 const PICKLED = "adapter_model.bin";
 
 /**
@@ -21,7 +22,7 @@ const PICKLED = "adapter_model.bin";
  * `checkAdapter` to say. Throws a `UserError` of kind `model` for a missing or damaged file, or an adapter of a kind that
  * is not supported.
  */
-export async function loadAdapter(dir: string): Promise<{ config: AdapterConfig; params: Params }> {
+export async function loadAdapter(dir: string): Promise<StoredAdapter> {
   const file = path.join(dir, CONFIG);
   if (!(await exists(file))) throw await noAdapter(dir);
   const config = parsePeftConfig(await readJson(file), file);
@@ -46,7 +47,7 @@ export async function loadAdapter(dir: string): Promise<{ config: AdapterConfig;
       cause,
     });
   });
-  return { config, params: toFloat32(decodeSafetensors(bytes, tensors)) };
+  return { config, params: toFloat32(decodeSafetensors(bytes, tensors)), hash: await sha256(bytes) };
 }
 
 async function noAdapter(dir: string): Promise<UserError> {

@@ -113,14 +113,15 @@ export async function readModelConfig(dir: string): Promise<ModelConfig> {
  */
 export async function openModel(ref: string, options: ModelOptions = {}): Promise<LocalModel> {
   const found = await resolveModel(ref, options.baseDir);
-  if (typeof found === "string") return openFolder(ref, found, options);
+  const name = typeof found === "string" && !ref.startsWith("npm:") ? path.basename(found) : ref;
+  if (typeof found === "string") return openFolder({ ref, name }, found, options);
   const snapshot = await fetchModelDescription((options.hub ?? openHub)(), found).catch((error: unknown) => {
     throw ref.startsWith("hf:") ? error : orNoFolder(error, path.resolve(options.baseDir ?? "", ref));
   });
   // Gigabytes are not worth fetching for an architecture that is not known.
   await readModelConfig(snapshot.folder);
   await fetchModelWeights(snapshot, found);
-  return { ...(await openFolder(ref, snapshot.folder, options)), commit: snapshot.commit };
+  return { ...(await openFolder({ ref, name }, snapshot.folder, options)), commit: snapshot.commit };
 }
 
 /** Where the Hub did not say that there is such a model, a folder may have been meant. */
@@ -132,8 +133,12 @@ function orNoFolder(error: unknown, dir: string): unknown {
   return new UserError(kind, `${message}; nor is there a folder ${dir}`, { hint, cause: failure });
 }
 
-async function openFolder(ref: string, dir: string, options: ModelOptions): Promise<LocalModel> {
+async function openFolder(
+  named: Pick<LocalModel, "ref" | "name">,
+  dir: string,
+  options: ModelOptions,
+): Promise<LocalModel> {
   const config = await readModelConfig(dir);
   const tokenizerFiles = await readTokenizerFiles(dir);
-  return { ref, dir, config, tokenizerFiles, weights: await openWeights(dir, config, options) };
+  return { ...named, dir, config, tokenizerFiles, weights: await openWeights(dir, config, options) };
 }

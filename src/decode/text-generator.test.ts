@@ -1,33 +1,17 @@
 import { expect, test } from "vitest";
 import { scriptedDecoder } from "../../test/support/scripted-decoder.ts";
-import { generateTexts } from "./text-generation.ts";
+import { scriptedGenerator } from "../../test/support/scripted-generator.ts";
 
 const bytes = new TextEncoder();
-/** One token a byte: characters beyond ASCII take several. */
-const tokenizer = { decode: (ids: Iterable<number>) => new TextDecoder().decode(Uint8Array.from([...ids])) };
 
 /** Answers prompt n with text n, byte by byte, then the stop token 0. */
 async function say(texts: string[], stop: string[], options: { maxNewTokens?: number; batchSize?: number } = {}) {
   const said = texts.map((text) => bytes.encode(text));
-  const decoder = scriptedDecoder((tokens) => said[tokens[0]!]![tokens.length - 1] ?? 0);
+  const generator = scriptedGenerator(scriptedDecoder((tokens) => said[tokens[0]!]![tokens.length - 1] ?? 0));
   const pieces: string[][] = texts.map(() => []);
-  const answers = await generateTexts(
-    decoder,
-    new Map(),
+  const answers = await generator.generate(
     texts.map((_, i) => Int32Array.of(i)),
-    tokenizer,
-    {
-      maxNewTokens: 200,
-      temperature: 0,
-      topK: 0,
-      topP: 1,
-      repetitionPenalty: 1,
-      stopTokens: new Set([0]),
-      seed: 1,
-      stop,
-      onText: (piece, prompt) => pieces[prompt]!.push(piece),
-      ...options,
-    },
+    { maxNewTokens: 200, seed: 1, stop, onText: (piece, prompt) => pieces[prompt]!.push(piece), ...options },
   );
   expect(pieces.map((list) => list.join(""))).toEqual(answers.map(({ text }) => text));
   return { answers, pieces };

@@ -3,20 +3,20 @@ interface Waiting {
   readonly enter: () => void;
 }
 
-/** A number of places that are given in the order they were asked for: whoever asks for many is not overtaken. */
-export class Places {
+/** A counting semaphore that is fair: permits are given in the order of the calls, so a call for many is not overtaken. */
+export class Semaphore {
   #free: number;
   readonly #waiting: Waiting[] = [];
 
-  constructor(count: number) {
-    this.#free = count;
+  constructor(permits: number) {
+    this.#free = permits;
   }
 
   /**
-   * Waits for places and returns what gives them back. `count` must be no more than there are.
+   * Waits for `count` permits, at most as many as there are, and returns the function that gives them back.
    * @throws the signal's reason where it is aborted before.
    */
-  async take(count = 1, signal?: AbortSignal): Promise<() => void> {
+  async acquire(count = 1, signal?: AbortSignal): Promise<() => void> {
     signal?.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
       const leave = (): void => {

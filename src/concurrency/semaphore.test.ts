@@ -1,22 +1,22 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Places } from "./places.ts";
+import { Semaphore } from "./semaphore.ts";
 
-test("never more are taken than there are, everybody gets in, and in the order they came", async () => {
+test("never more permits are out than there are, and every call gets its own, in the order of the calls", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 5 }), { maxLength: 30 }), async (counts) => {
-      const places = new Places(5);
+      const semaphore = new Semaphore(5);
       let taken = 0;
       const order: number[] = [];
       await Promise.all(
         counts.map(async (count, i) => {
-          const leave = await places.take(count);
+          const release = await semaphore.acquire(count);
           order.push(i);
           taken += count;
           expect(taken).toBeLessThanOrEqual(5);
           await new Promise((resolve) => setImmediate(resolve));
           taken -= count;
-          leave();
+          release();
         }),
       );
       expect(order).toEqual(counts.map((_, i) => i));
@@ -25,16 +25,16 @@ test("never more are taken than there are, everybody gets in, and in the order t
   );
 });
 
-test("who is stopped while waiting takes nothing and holds nobody up", async () => {
-  const places = new Places(2);
-  const leave = await places.take(1);
+test("a call that is aborted while it waits takes nothing and holds no other up", async () => {
+  const semaphore = new Semaphore(2);
+  const release = await semaphore.acquire(1);
   const stopping = new AbortController();
-  const large = places.take(2, stopping.signal);
-  const small = places.take(1);
+  const large = semaphore.acquire(2, stopping.signal);
+  const small = semaphore.acquire(1);
   stopping.abort();
   await expect(large).rejects.toThrow(/abort/i);
   (await small)();
-  leave();
-  (await places.take(2))();
-  await expect(places.take(1, stopping.signal)).rejects.toThrow(/abort/i);
+  release();
+  (await semaphore.acquire(2))();
+  await expect(semaphore.acquire(1, stopping.signal)).rejects.toThrow(/abort/i);
 });

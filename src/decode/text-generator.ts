@@ -1,0 +1,140 @@
+import type { Message } from "../data/messages.ts";
+import { TEMPLATES, type TemplateName } from "../data/template.ts";
+import type { Tokenizer } from "../data/tokenizer.ts";
+import { encodeMessages } from "../data/tokens.ts";
+import type { Params } from "../tensor/params.ts";
+import { stream } from "../tensor/random.ts";
+import { type Continuations, scoreContinuations } from "./continuations.ts";
+import type { Decoder } from "./decoder.ts";
+import { type FinishReason, generate } from "./generation.ts";
+import { GrowingText } from "./growing-text.ts";
+import { type Likelihoods, likelihoods } from "./likelihood.ts";
+import { GREEDY, type Sampling } from "./sampling.ts";
+
+export interface TextGeneratorOptions {
+  readonly decoder: Decoder;
+  /** An adapter of the decoder's shape; empty for a decoder of the bare base. */
+  readonly adapter: Params;
+  readonly tokenizer: Tokenizer;
+  /** Tokens that end an answer. */
+  readonly stopTokens: ReadonlySet<number>;
+  readonly template: TemplateName;
+  /** System message of conversations that have none, where the template has a place for one. */
+  readonly system?: string | undefined;
+}
+
+/** How to generate. Default: greedy. */
+export interface TextOptions extends Partial<Sampling> {
+  readonly maxNewTokens: number;
+  /** Draws follow from it, from the prompt's place in the list (or its number in `draws`) and from the token's in the answer. */
+  readonly seed: number;
+  /** For prompts that are a part of a longer list: a number for each, which stands for its place. */
+  readonly draws?: readonly number[] | undefined;
+  /** An answer ends before the first of these, even where one lies across tokens. Default: none. */
+  readonly stop?: readonly string[] | undefined;
+  /** Prompts that run at once; default 8. */
+  readonly batchSize?: number | undefined;
+  /** Gets each answer piece by piece as it grows; the pieces of a prompt together are its text. */
+  readonly onText?: ((piece: string, prompt: number) => void) | undefined;
+  /** Hears of each answer when it is complete. */
+  readonly onAnswer?: (() => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface GeneratedText {
+  readonly text: string;
+  /** Tokens the model chose, those of a stop string included, a stop token not. */
+  readonly tokens: number;
+  readonly finish: FinishReason;
+}
+
+const BATCH_SIZE = 8;
+
+/**
+ * A base model with one adapter, its tokenizer and its template: a model that answers. `openInferenceEngine` makes them.
+ * Calls may overlap, but those of `likelihoods` must not.
+ */
+export class TextGenerator {
+  readonly tokenizer: Tokenizer;
+  readonly stopTokens: ReadonlySet<number>;
+  readonly template: TemplateName;
+  readonly system: string | undefined;
+  /** Longest sequence in tokens, prompt and answer together. */
+  readonly maxLength: number;
+  /**
+   * Scores a few answers to a prompt, each by the sum of its tokens' log-probabilities, nats. Tokens that a prompt has in
+   * common with the one before it are not read again.
+   */
+  readonly likelihoods: Likelihoods;
+  readonly #decoder: Decoder;
+  readonly #adapter: Params;
+
+  constructor({ decoder, adapter, tokenizer, stopTokens, template, system }: TextGeneratorOptions) {
+    this.tokenizer = tokenizer;
+    this.stopTokens = stopTokens;
+    this.template = template;
+    this.system = system;
+    this.maxLength = decoder.maxLength;
+    this.likelihoods = likelihoods(decoder, adapter);
+    this.#decoder = decoder;
+    this.#adapter = adapter;
+  }
+
+  /** Encodes a conversation up to where its next answer begins. @throws UserError for turns the template cannot hold. */
+  encode(messages: readonly Message[]): Int32Array {
+    return encodeMessages(messages, TEMPLATES[this.template], this.tokenizer, { system: this.system });
+  }
+
+  /** Answers tokenised prompts, in their order. */
+  async generate(prompts: readonly Int32Array[], options: TextOptions): Promise<GeneratedText[]> {
+    const { seed, draws, stop = [], onText, onAnswer, batchSize = BATCH_SIZE, ...others } = options;
+    const answers = prompts.map(
+      (_, prompt) => new GrowingText(this.tokenizer, stop, onText && ((piece) => onText(piece, prompt))),
+    );
+    const reasons: FinishReason[] = [];
+    const generated = generate(this.#decoder, this.#adapter, prompts, {
+      ...GREEDY,
+      ...others,
+      batchSize,
+      stopTokens: new Set([...this.stopTokens, ...this.#stopTokensIn(stop)]),
+      random: (prompt, position) => stream(seed, "generation", draws?.[prompt] ?? prompt, position),
+      isComplete: (prompt) => answers[prompt]!.complete,
+    });
+    for await (const event of generated) {
+      if ("token" in event) answers[event.prompt]!.add(event.token);
+      else {
+        answers[event.prompt]!.end();
+        reasons[event.prompt] = event.finish;
+        onAnswer?.();
+      }
+    }
+    return answers.map(({ text, tokens }, i) => ({ text, tokens, finish: reasons[i]! }));
+  }
+
+  /** Takes the likeliest token after each prompt, and the one after that, and so on: one list a prompt, without the stop token. */
+  async greedyTokens(
+    prompts: readonly Int32Array[],
+    options: { readonly maxNewTokens: number; readonly signal?: AbortSignal | undefined },
+  ): Promise<number[][]> {
+    const { stopTokens } = this;
+    const answers: number[][] = prompts.map(() => []);
+    const greedy = { ...GREEDY, random: () => stream(0), stopTokens, batchSize: BATCH_SIZE };
+    for await (const event of generate(this.#decoder, this.#adapter, prompts, { ...greedy, ...options })) {
+      if ("token" in event) answers[event.prompt]!.push(event.token);
+    }
+    return answers;
+  }
+
+  /** Scores many continuations of one prompt, nats each. A beginning that several of them share is run once. */
+  async scoreContinuations(work: Continuations): Promise<Float64Array> {
+    return scoreContinuations(this.#decoder, this.#adapter, work);
+  }
+
+  /** Special tokens are left out of an answer's text, so a stop string that is one ends answers as a token. */
+  #stopTokensIn(stop: readonly string[]): number[] {
+    return stop.flatMap((text) => {
+      const ids = this.tokenizer.encode(text);
+      return ids.length === 1 && this.tokenizer.decode(ids, { skipSpecial: true }) === "" ? ids : [];
+    });
+  }
+}
