@@ -21,6 +21,7 @@ export { trainLocally, type LocalStep, type LocalTrainingResult } from "./train/
 export { measure, type Measured } from "./train/measure.ts";
 export type { Objective, ObjectiveSettings } from "./train/objective.ts";
 export { OBJECTIVES } from "./train/objective-registry.ts";
+export { preferenceAccuracy } from "./train/preference-accuracy.ts";
 export { referenceOf } from "./train/reference.ts";
 export { referenceRuntime } from "./train/reference-runtime.ts";
 export type { Runtime, RuntimeSession, RuntimeTensor } from "./train/runtime.ts";
@@ -73,7 +74,6 @@ export { exposureOf, type Exposure } from "./evaluation/metrics/exposure.ts";
 export { ngramOverlap, type NgramOverlap } from "./evaluation/metrics/ngram-overlap.ts";
 export { meanPassAtK, passAtK, type Attempts } from "./evaluation/metrics/pass-at-k.ts";
 export { perplexity, type TextLikelihood } from "./evaluation/metrics/perplexity.ts";
-export { preferenceAccuracy } from "./evaluation/metrics/preference-accuracy.ts";
 export { rivalAnswers } from "./evaluation/judge/rival.ts";
 export { rouge, type Rouge, type RougeScore } from "./evaluation/metrics/rouge.ts";
 export { conalaScore, concodeScore, type SnippetScore } from "./evaluation/metrics/snippet-bleu.ts";

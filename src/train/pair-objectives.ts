@@ -3,6 +3,7 @@ import { softplus } from "../graph/pointwise.ts";
 import type { Example, TrainingItem } from "../data/example.ts";
 import { supervisedTokens } from "./micro-batches.ts";
 import { asPair, referenceOrThrow, requireAnswer, type Objective, type ObjectiveSettings } from "./objective.ts";
+import { preferenceAccuracy } from "./preference-accuracy.ts";
 import type { Score } from "./scorer.ts";
 import type { Tally } from "./tally.ts";
 import { termFeeds, termValues, weightedSum, weightFeed } from "./terms.ts";
@@ -137,16 +138,10 @@ export function answersOf(objective: string, item: TrainingItem): readonly [chos
   return [chosen, rejected];
 }
 
-/**
- * Smallest margin of rewards that counts as won or lost: the same adapter in another batch or session differs by about
- * 1e-6 in float32.
- */
-const SMALLEST_MARGIN = 1e-5;
-
 /** For the accuracy a pair that is won counts 1 and a tie ½, so that an adapter that changes nothing is at chance. */
 export function pairMetrics(chosenReward: number, rejectedReward: number): Tally {
   const margin = chosenReward - rejectedReward;
-  const accuracy = Math.abs(margin) < SMALLEST_MARGIN ? 0.5 : margin > 0 ? 1 : 0;
+  const accuracy = preferenceAccuracy([chosenReward], [rejectedReward]);
   const one = (sum: number): { sum: number; count: number } => ({ sum, count: 1 });
   return {
     chosenReward: one(chosenReward),

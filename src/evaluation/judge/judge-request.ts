@@ -1,3 +1,4 @@
+import { retryAfterMs } from "../../concurrency/retry.ts";
 import type { Message } from "../../data/messages.ts";
 import { isRow } from "../../data/row.ts";
 import type { JudgeSettings } from "../judge.ts";
@@ -110,7 +111,7 @@ function refusal({ status, headers }: Response, body: string, apiKey: string | u
   return new JudgeFailure(`answered ${status}${quoted(said, apiKey)}`, {
     status,
     passing,
-    retryAfterMs: waitOf(headers.get("retry-after")),
+    retryAfterMs: retryAfterMs(headers.get("retry-after")),
   });
 }
 
@@ -175,12 +176,4 @@ function connectionReason(error: unknown): string {
   const inner: unknown = cause instanceof AggregateError ? cause.errors[0] : cause;
   const code = typeof inner === "object" && inner !== null && "code" in inner ? String(inner.code) : "";
   return REASONS[code] ?? "broke off the connection";
-}
-
-/** Seconds, or a date. */
-function waitOf(retryAfter: string | null): number | undefined {
-  if (retryAfter === null) return undefined;
-  const seconds = Number(retryAfter);
-  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(retryAfter) - Date.now();
-  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
 }

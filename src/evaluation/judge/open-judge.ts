@@ -1,3 +1,5 @@
+import { withRetries } from "../../concurrency/retry.ts";
+import { Semaphore } from "../../concurrency/semaphore.ts";
 import type { Message } from "../../data/messages.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 import {
@@ -79,18 +81,18 @@ export function openJudge(options: JudgeOptions): OpenJudge {
     firstPauseMs: (options.firstPauseSeconds ?? 1) * 1000,
     dialect: USUAL_DIALECT,
   };
-  const slots = slotsFor(options.concurrency ?? 4);
+  const requests = new Semaphore(options.concurrency ?? 4);
   const underWay = new Map<string, Promise<string>>();
   let usage: JudgeUsage = { asked: 0, fromRecord: 0, promptTokens: 0, completionTokens: 0 };
   let gaveUp: unknown;
 
   const askNow = async (key: string, messages: readonly Message[], settings: JudgeSettings): Promise<string> => {
-    await slots.take();
+    const release = await requests.acquire();
     try {
       signal?.throwIfAborted();
       if (gaveUp !== undefined) throw gaveUp;
       const { temperature, maxTokens } = settings;
-      const answer = await withRetries(client, messages, settings, options);
+      const answer = await request(client, messages, settings, options);
       usage = {
         ...usage,
         asked: usage.asked + 1,
@@ -105,7 +107,7 @@ export function openJudge(options: JudgeOptions): OpenJudge {
       gaveUp ??= error instanceof JudgeFailure ? explained(error, client, options) : error;
       throw gaveUp;
     } finally {
-      slots.give();
+      release();
     }
   };
 
@@ -145,31 +147,36 @@ interface Client {
   dialect: Dialect;
 }
 
-async function withRetries(
+/** Asks until there is an answer or the failure is final; another dialect is no new attempt. */
+async function request(
   client: Client,
   messages: readonly Message[],
   settings: JudgeSettings,
   { model, onRetry, signal }: JudgeOptions,
 ): Promise<Completion> {
-  for (let attempt = 1; ;) {
-    const { dialect } = client;
-    try {
-      return await requestJudgement({ ...client, model, messages, settings, signal });
-    } catch (error) {
-      if (!(error instanceof JudgeFailure)) throw error;
-      const other = otherDialect(dialect, error);
-      if (other !== undefined) {
+  let attempt = 1;
+  const pauseAfter = (error: unknown): number | undefined => {
+    if (!(error instanceof JudgeFailure)) return undefined;
+    const usual = Math.min(LONGEST_PAUSE_MS, client.firstPauseMs * 2 ** (attempt - 1)) * (0.5 + Math.random());
+    const waitMs = Math.max(usual, error.retryAfterMs ?? 0);
+    if (!error.passing || attempt >= client.attempts || waitMs > LONGEST_WAIT_MS) return undefined;
+    onRetry?.({ reason: error.message, attempt, waitSeconds: waitMs / 1000 });
+    attempt++;
+    return waitMs;
+  };
+  const inAnyDialect = async (): Promise<Completion> => {
+    for (;;) {
+      const { dialect } = client;
+      try {
+        return await requestJudgement({ ...client, model, messages, settings, signal });
+      } catch (error) {
+        const other = error instanceof JudgeFailure ? otherDialect(dialect, error) : undefined;
+        if (other === undefined) throw error;
         client.dialect = other;
-        continue;
       }
-      const usual = Math.min(LONGEST_PAUSE_MS, client.firstPauseMs * 2 ** (attempt - 1)) * (0.5 + Math.random());
-      const waitMs = Math.max(usual, error.retryAfterMs ?? 0);
-      if (!error.passing || attempt >= client.attempts || waitMs > LONGEST_WAIT_MS) throw error;
-      onRetry?.({ reason: error.message, attempt, waitSeconds: waitMs / 1000 });
-      await pause(waitMs, signal);
-      attempt++;
     }
-  }
+  };
+  return withRetries(inAnyDialect, pauseAfter, signal);
 }
 
 function explained(failure: JudgeFailure, { url, attempts }: Client, { model, keyVariable }: JudgeOptions): UserError {
@@ -215,37 +222,4 @@ function checked({ baseUrl, model, apiKey, keyVariable }: JudgeOptions): { url: 
   }
   const path = url.pathname.replace(/\/+$/, "").replace(/\/chat\/completions$/, "");
   return { url: `${url.origin}${path}/chat/completions${url.search}`, apiKey: key === "" ? undefined : key };
-}
-
-/** At most so many hold a slot; the others wait in their order. */
-function slotsFor(count: number): { take(): Promise<void>; give(): void } {
-  let free = count;
-  const waiting: (() => void)[] = [];
-  return {
-    async take() {
-      if (free > 0) free--;
-      else await new Promise<void>((resolve) => waiting.push(resolve));
-    },
-    give() {
-      const next = waiting.shift();
-      if (next === undefined) free++;
-      else next();
-    },
-  };
-}
-
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  signal?.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      clearTimeout(timer);
-      // The reason is the caller's own, whatever it is.
-      reject(signal?.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", onAbort);
-      resolve();
-    }, ms);
-    signal?.addEventListener("abort", onAbort, { once: true });
-  });
 }

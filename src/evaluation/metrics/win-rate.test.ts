@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, it, test } from "vitest";
 import { metricGoldens } from "../../../test/support/metric-goldens.ts";
 import { perplexity } from "./perplexity.ts";
-import { preferenceAccuracy } from "./preference-accuracy.ts";
+import { preferenceAccuracy } from "../../train/preference-accuracy.ts";
 import { lengthControlledWinRate, winRate } from "./win-rate.ts";
 
 test.each(metricGoldens.lengthControlled)(

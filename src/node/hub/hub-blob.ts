@@ -5,7 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { FolderInUse, lockFolder } from "../store/folder-lock.ts";
 import type { RepositoryCache, RepositoryFile } from "./hub-cache.ts";
-import { asHubFailure, HubFailure, withRetries } from "./hub-http.ts";
+import { asHubFailure, HubFailure, withHubRetries } from "./hub-http.ts";
 
 export interface BlobOptions {
   /** The stored bytes from `first` on. */
@@ -92,7 +92,7 @@ async function append(
     let done = await hashStart(handle, kept, hash);
     let attemptStart = done;
     onBytes(done);
-    await withRetries(
+    await withHubRetries(
       async () => {
         attemptStart = done;
         if (done === file.bytes) return;

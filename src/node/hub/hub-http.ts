@@ -1,4 +1,4 @@
-import { setTimeout as pause } from "node:timers/promises";
+import { retryAfterMs, withRetries } from "../../concurrency/retry.ts";
 import { errorCode } from "../store/durable-file.ts";
 import type { HubSettings } from "./hub-settings.ts";
 
@@ -122,12 +122,12 @@ async function failedAnswer(response: Response): Promise<HubFailure> {
   const { status, headers } = response;
   const said = headers.get("x-error-message") ?? (await errorText(response));
   const code = headers.get("x-error-code") ?? undefined;
-  const retryAfterMs = waitOf(headers.get("retry-after"));
+  const waitMs = retryAfterMs(headers.get("retry-after"));
   return new HubFailure(status === 416 ? "range" : "answer", said, {
     status,
     passing: status === 429 || status === 408 || status >= 500,
     ...(code !== undefined && { code }),
-    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    ...(waitMs !== undefined && { retryAfterMs: waitMs }),
   });
 }
 
@@ -141,13 +141,6 @@ async function errorText(response: Response): Promise<string> {
   }
 }
 
-/** Seconds, or a date. */
-function waitOf(retryAfter: string | null): number | undefined {
-  if (retryAfter === null) return undefined;
-  const ms = /^\d+$/.test(retryAfter.trim()) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - Date.now();
-  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
-}
-
 export interface RetryOptions {
   readonly signal?: AbortSignal | undefined;
   /** Pause before the second attempt; each later one is twice as long. */
@@ -158,23 +151,20 @@ export interface RetryOptions {
   readonly gotFurther?: () => boolean;
 }
 
-/** Does it again, after a pause, while it fails in a way that may pass. */
-export async function withRetries<T>(
+/** Repeats requests to the Hub, after a pause, while they fail in a way that may pass. */
+export async function withHubRetries<T>(
   work: () => Promise<T>,
   { signal, firstPauseMs = FIRST_PAUSE_MS, attempts = ATTEMPTS, gotFurther }: RetryOptions = {},
 ): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    signal?.throwIfAborted();
-    try {
-      return await work();
-    } catch (error) {
-      signal?.throwIfAborted();
-      const failure = asHubFailure(error);
-      if (gotFurther?.()) attempt = 1;
-      if (!(failure instanceof HubFailure) || !failure.passing || failure.reason === "range") throw failure;
-      const wait = failure.retryAfterMs ?? firstPauseMs * 2 ** (attempt - 1);
-      if (attempt >= attempts || wait > LONGEST_WAIT_MS) throw failure;
-      await pause(wait, undefined, { signal });
-    }
-  }
+  let attempt = 1;
+  const pauseAfter = (failure: unknown): number | undefined => {
+    if (gotFurther?.()) attempt = 1;
+    if (!(failure instanceof HubFailure) || !failure.passing || failure.reason === "range") return undefined;
+    const waitMs = failure.retryAfterMs ?? firstPauseMs * 2 ** (attempt - 1);
+    return attempt++ >= attempts || waitMs > LONGEST_WAIT_MS ? undefined : waitMs;
+  };
+  const failing = (error: unknown): never => {
+    throw asHubFailure(error);
+  };
+  return withRetries(() => work().catch(failing), pauseAfter, signal);
 }

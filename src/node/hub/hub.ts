@@ -2,7 +2,7 @@ import { UserError } from "../../diagnostics/user-error.ts";
 import { type BlobOptions, fetchBlob } from "./hub-blob.ts";
 import { COMMIT, isRepositoryFile, RepositoryCache, type RepositoryFile, type RepositoryKind } from "./hub-cache.ts";
 import { explainFailure, type Wanted } from "./hub-errors.ts";
-import { HubFailure, hubFetch, withRetries } from "./hub-http.ts";
+import { HubFailure, hubFetch, withHubRetries } from "./hub-http.ts";
 import { type Environment, hubSettings, type HubSettings } from "./hub-settings.ts";
 
 /** Bytes of all the files that one call fetches; `file` is the one under way. */
@@ -78,7 +78,7 @@ export function openHub({ env, onDownload, onNote, signal, firstPauseMs }: HubOp
     if (!settings.offline) {
       try {
         const patience = known === undefined ? retry : { ...retry, attempts: 2 };
-        return await withRetries(() => commitAt(wanted), patience);
+        return await withHubRetries(() => commitAt(wanted), patience);
       } catch (error) {
         if (known === undefined || !isOutage(error)) throw error;
         onNote?.(
@@ -97,7 +97,7 @@ export function openHub({ env, onDownload, onNote, signal, firstPauseMs }: HubOp
   ): Promise<readonly RepositoryFile[]> {
     const known = await cache.readListing(commit);
     if (known !== undefined) return known;
-    const files = await withRetries(async () => {
+    const files = await withHubRetries(async () => {
       const found: RepositoryFile[] = [];
       const { listFiles } = await client();
       const params = { repo: { type: kind, name: id }, revision: commit, recursive: true, hubUrl, fetch: request };

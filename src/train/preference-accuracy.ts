@@ -1,11 +1,17 @@
 /**
+ * Smallest difference of scores that counts as won or lost: the same adapter in another batch or session differs by about 1e-6
+ * in float32.
+ */
+const SMALLEST_MARGIN = 1e-5;
+
+/**
  * Share of pairs, 0 to 1, whose chosen answer has the higher score; a pair whose scores differ by less than `tie` counts ½, so that
  * a model that tells nothing apart is at chance. Throws an Error for no pairs and lists of unlike length.
  */
 export function preferenceAccuracy(
   chosen: readonly number[],
   rejected: readonly number[],
-  { tie = 1e-5 }: { readonly tie?: number } = {},
+  { tie = SMALLEST_MARGIN }: { readonly tie?: number } = {},
 ): number {
   if (chosen.length === 0 || chosen.length !== rejected.length) {
     throw new Error(`${chosen.length} chosen and ${rejected.length} rejected scores cannot be compared`);
