@@ -1,17 +1,26 @@
 import type { Tokenizer } from "../data/tokenizer.ts";
 
+export interface GrowingTextOptions {
+  readonly tokenizer: Pick<Tokenizer, "decode">;
+  /** The token before the first. Tokenizers as LLaMA-2's drop the space that a text begins with, not one that follows a token. */
+  readonly before?: number | undefined;
+  readonly stop: readonly string[];
+  readonly onPiece?: ((piece: string) => void) | undefined;
+}
+
 /** A text that grows by tokens up to a stop string. Characters that may begin a stop string are held back until they cannot. */
 export class GrowingText {
   text = "";
   complete = false;
   readonly #tokens: number[] = [];
-  readonly #tokenizer: Pick<Tokenizer, "decode">;
+  readonly #decode: (tokens: readonly number[]) => string;
   readonly #stop: readonly string[];
   readonly #onPiece: ((piece: string) => void) | undefined;
   #shown = 0;
 
-  constructor(tokenizer: Pick<Tokenizer, "decode">, stop: readonly string[], onPiece?: (piece: string) => void) {
-    this.#tokenizer = tokenizer;
+  constructor({ tokenizer, before, stop, onPiece }: GrowingTextOptions) {
+    const decode = (tokens: readonly number[]): string => tokenizer.decode(tokens, { skipSpecial: true });
+    this.#decode = before === undefined ? decode : decodeAfter(before, decode);
     this.#stop = stop;
     this.#onPiece = onPiece;
   }
@@ -36,7 +45,7 @@ export class GrowingText {
   }
 
   #read(): void {
-    const text = this.#tokenizer.decode(this.#tokens, { skipSpecial: true });
+    const text = this.#decode(this.#tokens);
     const ends = this.#stop.map((stop) => text.indexOf(stop)).filter((at) => at >= 0);
     this.complete = ends.length > 0;
     this.text = this.complete ? text.slice(0, Math.min(...ends)) : text;
@@ -57,4 +66,14 @@ export class GrowingText {
     if (end > this.#shown) this.#onPiece?.(this.text.slice(this.#shown, end));
     this.#shown = Math.max(this.#shown, end);
   }
+}
+
+function decodeAfter(before: number, decode: (tokens: readonly number[]) => string) {
+  const lead = decode([before]);
+  // Bytes of a character that is not whole would change with those that follow.
+  if (lead.includes("\uFFFD")) return decode;
+  return (tokens: readonly number[]): string => {
+    const whole = decode([before, ...tokens]);
+    return whole.startsWith(lead) ? whole.slice(lead.length) : decode(tokens);
+  };
 }

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { scriptedDecoder } from "../../test/support/scripted-decoder.ts";
 import { scriptedGenerator } from "../../test/support/scripted-generator.ts";
+import { GrowingText } from "./growing-text.ts";
 
 const bytes = new TextEncoder();
 
@@ -51,4 +52,26 @@ test("answers keep their prompts, however many run at once", async () => {
   for (const batchSize of [1, 3, 50]) {
     expect((await say(texts, [], { batchSize })).answers.map(({ text }) => text)).toEqual(texts);
   }
+});
+
+/** As LLaMA-2's: a space is part of the token after it, and one at the beginning of a text is dropped. */
+const wordTokenizer = {
+  decode: (ids: Iterable<number>) =>
+    Array.from(ids, (id) => ["", " on", "ce", " upon", "\uFFFD"][id])
+      .join("")
+      .replace(/^ /, ""),
+};
+
+test.each([
+  ["a text by itself begins without its space", undefined, "upon once"],
+  ["the rest of a text begins with it", 2, " upon once"],
+  ["a token that is no whole character is no beginning", 4, "upon once"],
+])("%s", (_, before, expected) => {
+  const pieces: string[] = [];
+  const options = { tokenizer: wordTokenizer, before, onPiece: (piece: string) => pieces.push(piece) };
+  const text = new GrowingText({ ...options, stop: ["upon once more"] });
+  for (const token of [3, 1, 2]) text.add(token);
+  text.end();
+  expect(text.text).toBe(expected);
+  expect(pieces.join("")).toBe(expected);
 });

@@ -32,6 +32,11 @@ export interface TextOptions extends Partial<Sampling> {
   readonly draws?: readonly number[] | undefined;
   /** An answer ends before the first of these, even where one lies across tokens. Default: none. */
   readonly stop?: readonly string[] | undefined;
+  /**
+   * True: an answer is the rest of its prompt's text, with the space that it may begin with. False: a text by itself. Default:
+   * false with a chat template.
+   */
+  readonly continues?: boolean | undefined;
   /** Prompts that run at once; default 8. */
   readonly batchSize?: number | undefined;
   /** Gets each answer piece by piece as it grows; the pieces of a prompt together are its text. */
@@ -87,10 +92,17 @@ export class TextGenerator {
 
   /** Answers tokenised prompts, in their order. */
   async generate(prompts: readonly Int32Array[], options: TextOptions): Promise<GeneratedText[]> {
-    const { seed, draws, stop = [], onText, onAnswer, batchSize = BATCH_SIZE, ...others } = options;
-    const answers = prompts.map(
-      (_, prompt) => new GrowingText(this.tokenizer, stop, onText && ((piece) => onText(piece, prompt))),
-    );
+    const { seed, draws, continues, stop = [], onText, onAnswer, batchSize = BATCH_SIZE, ...others } = options;
+    const goesOn = continues ?? this.template !== "chat";
+    const answers = prompts.map((tokens, prompt) => {
+      const before = goesOn ? tokens.at(-1) : undefined;
+      return new GrowingText({
+        tokenizer: this.tokenizer,
+        before,
+        stop,
+        onPiece: onText && ((piece) => onText(piece, prompt)),
+      });
+    });
     const reasons: FinishReason[] = [];
     const generated = generate(this.#decoder, this.#adapter, prompts, {
       ...GREEDY,

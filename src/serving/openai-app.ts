@@ -140,6 +140,7 @@ export function openAiApp(answerer: Answerer, options: OpenAiAppOptions = {}): H
         const answers = await answerer.answer(model, all, {
           ...sampling,
           maxNewTokens,
+          continues: form === COMPLETION ? true : undefined,
           onText,
           signal: controller.signal,
         });

@@ -90,7 +90,7 @@ function isIndented(text: string): boolean {
   return /^(?:[ \t]*\r?\n)*(?: {2}|\t)/.test(text);
 }
 
-/** The rest of the function. Tokenizers as LLaMA's take one space off a text's beginning: of four, three are left. */
+/** The rest of the function. With a chat template, tokenizers as LLaMA-2's take one space off its beginning: of four, three are left. */
 function completion(text: string): string {
   const ends = ENDS.map((end) => text.indexOf(end)).filter((at) => at !== -1);
   return beforeProse(text.slice(0, Math.min(text.length, ...ends))).replace(/^ {3}(?=\S)/, "    ");
