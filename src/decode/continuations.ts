@@ -6,7 +6,7 @@ import { readPrompt } from "./prompt.ts";
 interface Node {
   readonly tokens: readonly number[];
   readonly next: Map<number, Node>;
-  /** Of the tokens up to here, nats. */
+  /** Sum over the tokens up to here, nats. */
   logProbability: number;
 }
 
@@ -35,7 +35,7 @@ export async function scoreContinuations(
   const [root, ...others] = inner;
   if (root !== undefined) spread(root, logits);
   for (let row = 1; row < rows; row++) cache.move(0, row);
-  // Shorter beginnings come first, so what a run starts from is known.
+  // Shorter beginnings come first, so the log-probability that a run starts from is known.
   for (let at = 0; at < others.length; at += rows) {
     signal?.throwIfAborted();
     const some = others.slice(at, at + rows);
@@ -53,7 +53,7 @@ export async function scoreContinuations(
   return Float64Array.from(leaves, ({ logProbability }) => logProbability);
 }
 
-/** The continuations as a tree. `inner`: what is followed by something, by length. */
+/** Arranges continuations as a tree. `inner`: the nodes that another follows, shortest first. */
 function treeOf(continuations: readonly (readonly number[])[]) {
   const root: Node = { tokens: [], next: new Map(), logProbability: 0 };
   const all: Node[] = [root];
@@ -75,7 +75,7 @@ function treeOf(continuations: readonly (readonly number[])[]) {
   return { leaves, inner, depth };
 }
 
-/** Gives what follows a node its log-probability, from the logits after it. */
+/** Gives each child of a node its log-probability, from the logits after the node. */
 function spread({ next, logProbability }: Node, logits: Float32Array): void {
   const after = logProbabilities(logits);
   for (const [token, child] of next) child.logProbability = logProbability + after(token);

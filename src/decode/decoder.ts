@@ -20,7 +20,7 @@ export interface DecoderOptions {
 /** A model that continues sequences token by token, with any adapter of one shape. Calls must not overlap. */
 export interface Decoder {
   readonly maxLength: number;
-  /** Room for so many sequences of up to `capacity` tokens. */
+  /** Opens a cache for so many sequences of up to `capacity` tokens. */
   openCache(rows: number, capacity: number): KeyValueCache;
   /**
    * Appends tokens to the cache's rows from `first` on, a list of at least one for each row, and returns the logits

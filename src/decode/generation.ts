@@ -12,7 +12,7 @@ export interface GenerationOptions extends Sampling {
    * both, so an answer does not depend on what it runs together with.
    */
   readonly random: (prompt: number, position: number) => RandomStream;
-  /** Asked when a token was taken: whether that prompt's answer is complete (a stop string). */
+  /** Asked after each token: true where that prompt's answer is complete (a stop string). */
   readonly isComplete?: ((prompt: number) => boolean) | undefined;
   /** Sequences that run at once. The cache takes memory for so many. */
   readonly batchSize: number;
@@ -34,7 +34,7 @@ interface Sequence {
   /** Tokens of prompt and answer. */
   readonly seen: Set<number>;
   generated: number;
-  /** Of the next token. */
+  /** Scores of the next token, [vocabulary]. */
   logits: Float32Array;
 }
 

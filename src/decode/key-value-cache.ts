@@ -9,7 +9,7 @@ interface CacheShape {
   readonly rows: number;
   readonly heads: number;
   readonly headDim: number;
-  /** Positions a row has room for. */
+  /** Positions that a row can hold. */
   readonly capacity: number;
 }
 

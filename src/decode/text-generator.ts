@@ -23,7 +23,7 @@ export interface TextGeneratorOptions {
   readonly system?: string | undefined;
 }
 
-/** How to generate. Default: greedy. */
+/** Settings of a generation. Default: greedy. */
 export interface TextOptions extends Partial<Sampling> {
   readonly maxNewTokens: number;
   /** Draws follow from it, from the prompt's place in the list (or its number in `draws`) and from the token's in the answer. */

@@ -61,7 +61,7 @@ export async function loadBenchmarkTask(name: string, files: FileReader, options
   };
 }
 
-/** Where one model's answers to one benchmark are kept. */
+/** Port: keeps one model's answers to one benchmark. */
 export interface AnswerFolder extends AnswerStore {
   saveVerdicts(verdicts: readonly Graded[]): Promise<void>;
   saveResult(result: BenchmarkResult, more: Pick<StoredResult, "execution">): Promise<StoredResult>;

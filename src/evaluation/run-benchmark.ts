@@ -24,7 +24,7 @@ export interface AnswerRecord extends Answer {
   readonly question: string;
   /** Stands for the words of the question: a benchmark whose text changed has other ones. */
   readonly fingerprint: string;
-  /** What the model was given, turn by turn, of the first sample. */
+  /** The prompts of the first sample, turn by turn. */
   readonly prompts: readonly string[];
   readonly droppedShots: number;
   /** Tokens written, all samples together. */
@@ -32,7 +32,7 @@ export interface AnswerRecord extends Answer {
   readonly seconds: number;
 }
 
-/** Where answers are kept as they come. */
+/** Port: keeps answers as they come. */
 export interface AnswerStore {
   readonly kept: ReadonlyMap<string, AnswerRecord>;
   append(answers: readonly AnswerRecord[]): Promise<void>;

@@ -16,7 +16,7 @@ export interface EvaluationOptions {
   readonly benchmarks: readonly string[];
   /** Benchmark → its local folder or file; the Hub otherwise. */
   readonly data: Readonly<Record<string, string>>;
-  /** Where the answers of a model to a benchmark are kept. */
+  /** Opens the place where a model's answers to a benchmark are kept. */
   readonly openAnswers: OpenAnswers;
   /** At most so many questions of each benchmark, the same ones for every model. */
   readonly limit?: number | undefined;

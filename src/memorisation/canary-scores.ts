@@ -11,7 +11,7 @@ export interface CanaryScore {
   readonly client: string;
   /** The client's canary of this number. */
   readonly canary: number;
-  /** How often the client's records held it. */
+  /** Number of times that the client's records held it. */
   readonly copies: number;
   readonly adapter: string;
   readonly question: string;
@@ -37,7 +37,7 @@ export interface CanarySummary {
   readonly extracted: Interval;
 }
 
-/** A canary as the model meets it: what comes before the secret, and every candidate in its place. */
+/** A canary as tokens: the prompt before the secret, and every candidate in its place. */
 interface Contest {
   readonly prompt: Int32Array;
   readonly own: readonly number[];
@@ -49,7 +49,7 @@ const SPARE_TOKENS = 16;
 
 export interface CanaryWork {
   readonly prepared: Prepared;
-  /** Secrets it is ranked among at most, without its own. */
+  /** Other secrets that its own is ranked among, at most. */
   readonly candidates: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -89,8 +89,8 @@ export async function rankCanary(
 }
 
 /**
- * Each candidate is tokenised where it stands, for a tokenizer may join its first digit to the space before it; what all
- * have in common is the prompt.
+ * Tokenises each candidate where it stands, for a tokenizer may join its first digit to the space before it. The tokens that
+ * all begin with are the prompt.
  */
 function contestOf(canary: Canary, candidates: number, { tokenizer, template, config }: Prepared): Contest {
   const [record] = recordsOf({ ...canary, copies: 1 }) as DataRecord<AnswerContent>[];

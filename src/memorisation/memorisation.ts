@@ -42,7 +42,7 @@ export interface MemorisationHooks {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How much of a client's own records comes out of an adapter. */
+/** The part of a client's own records that comes out of an adapter. */
 export interface RecordsSummary {
   /** null: all clients together. */
   readonly client: string | null;
@@ -74,8 +74,8 @@ interface RecordAnswers {
 }
 
 /**
- * Measures what adapters remember of the clients' training records: how exposed the planted canaries are, how many records
- * can be extracted, and how much of generated answers is copied. Everything drawn follows from the run's seed, and is the
+ * Measures the memory that adapters have of the clients' training records: the exposure of the planted canaries, the share of
+ * records that can be extracted, and the share of generated answers that is copied. Everything drawn follows from the run's seed, and is the
  * same for each adapter.
  */
 export async function measureMemorisation(

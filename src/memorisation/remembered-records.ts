@@ -33,13 +33,13 @@ export interface Recall {
   readonly suffixTokens: number;
 }
 
-/** Whether an answer is long enough to be asked for. */
+/** Tells if an answer is long enough for an extraction. */
 export function isLongEnough({ answer }: Answered, { prefixTokens, suffixTokens }: Recall): boolean {
   return answer.length >= prefixTokens + suffixTokens;
 }
 
 /**
- * Which records can be extracted (Carlini et al. 2023, "Quantifying Memorization", definition 3.1): given the question and the
+ * Tells which records can be extracted (Carlini et al. 2023, "Quantifying Memorization", definition 3.1): given the question and the
  * first `prefixTokens` of the answer, the greedy continuation is the next `suffixTokens` word by word.
  */
 export async function extractedOf(
@@ -57,7 +57,7 @@ export async function extractedOf(
   });
 }
 
-/** What one generated answer has in common with the answers of a client. */
+/** The overlap of one generated answer with the answers of a client. */
 export interface Copied {
   readonly ngrams: number;
   readonly inTraining: number;

@@ -2,7 +2,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import { sha256 } from "../tensor/sha256.ts";
 import { ApiError } from "./api-error.ts";
 
-/** Whether a host name or address means this machine alone. */
+/** Tells if a host name or address means this machine alone. */
 export function isLoopback(host: string): boolean {
   return /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i.test(host);
 }

@@ -48,7 +48,7 @@ export interface Answerer {
 
 /** Sequences that are generated at once; each has a cache of keys and values. */
 const MOST_AT_ONCE = 8;
-/** Of them, prompts of one call: they share each step. */
+/** Prompts of one call that are among them: they share each step. */
 const BATCH_SIZE = 8;
 
 /** Opens a base with adapters. @throws UserError of kind `config` for a name given twice. */

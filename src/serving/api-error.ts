@@ -33,7 +33,7 @@ export function withHint({ message, hint }: { readonly message: string; readonly
   return hint === undefined ? message : `${message}. ${hint}`;
 }
 
-/** What a request that failed is answered with; what is nobody's fault but ours says no more than that. */
+/** Turns an error into the answer to a failed request. A defect of this program says no more than that it is one. */
 export function asApiError(thrown: unknown): ApiError {
   if (thrown instanceof ApiError) return thrown;
   // All that is opened was opened at the start: what a person can mend now is the request.

@@ -25,20 +25,20 @@ export interface Access {
   readonly model?: string;
   readonly promptTokens?: number;
   readonly answerTokens?: number;
-  /** Whether the client left before the end. */
+  /** True: the client left before the end. */
   readonly left: boolean;
   readonly seconds: number;
 }
 
 export interface OpenAiAppOptions {
-  /** Undefined: none is asked for, and only requests for this machine by name are answered. */
+  /** Undefined: no key is needed, and only requests that name this machine are answered. */
   readonly apiKey?: string | undefined;
   /** Origins of web pages that may ask; default: none. */
   readonly allowOrigins?: readonly string[] | undefined;
   /** Aborted, it cuts off what is being answered. */
   readonly stopping?: AbortSignal | undefined;
   readonly onAccess?: ((access: Access) => void) | undefined;
-  /** Told of what a request met that is nobody's mistake but ours. */
+  /** Gets an error that is a defect of this program, not a mistake of the client. */
   readonly onDefect?: ((error: unknown) => void) | undefined;
 }
 
@@ -49,7 +49,7 @@ const MOST_REQUESTS = 128;
 type Noted = { -readonly [K in keyof Access]: Access[K] };
 interface Env {
   Variables: {
-    /** What the log will say. */
+    /** The entry of the log, as far as it is known. */
     readonly noted: Noted;
     /** A streamed answer is not at its end when its response is there. */
     streamed: Promise<void> | undefined;

@@ -1,6 +1,6 @@
 import type { GeneratedText } from "../decode/text-generator.ts";
 
-/** What every object of one reply says of itself. */
+/** The fields that every object of one reply begins with. */
 interface Head {
   readonly id: string;
   readonly object: string;
@@ -15,16 +15,16 @@ export interface Usage {
   readonly total_tokens: number;
 }
 
-/** How an endpoint writes an answer, whole and in pieces. */
+/** An endpoint's way to write an answer, whole and in pieces. */
 export interface ReplyForm {
   readonly idPrefix: string;
   readonly object: string;
   readonly chunkObject: string;
-  /** What a whole choice holds besides index and reason. */
+  /** The content of a whole choice, besides index and reason. */
   whole(text: string): object;
-  /** What a piece of a choice holds; undefined: nothing, as at its end. */
+  /** The content of a piece of a choice; undefined: nothing, as at its end. */
   piece(text: string | undefined): object;
-  /** What a choice begins with in a stream; undefined: nothing. */
+  /** The first piece of a choice in a stream; undefined: none. */
   readonly opening: object | undefined;
 }
 

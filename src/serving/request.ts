@@ -7,19 +7,19 @@ import { ApiError, withHint } from "./api-error.ts";
 
 /** Answers to one prompt: each has a row of the cache. */
 export const MOST_CHOICES = 8;
-/** OpenAI's; a judge's or an evaluation's list is longer than that only by mistake. */
+/** OpenAI's limit; a judge's or an evaluation's list is longer only by mistake. */
 const MOST_STOPS = 4;
 /** OpenAI's default of the older endpoint, in tokens. */
 const COMPLETION_TOKENS = 16;
 
-/** What an endpoint is asked for. */
+/** A request to an endpoint, checked. */
 export interface GenerationRequest<Prompt> {
   readonly model: string;
   readonly prompt: Prompt;
   /** Answers to each prompt. */
   readonly choices: number;
   readonly stream: boolean;
-  /** Whether a stream ends with the count of tokens. */
+  /** True: a stream ends with the count of tokens. */
   readonly streamUsage: boolean;
   /** Undefined: as long as the window allows. */
   readonly maxNewTokens: number | undefined;

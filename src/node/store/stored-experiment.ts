@@ -15,7 +15,7 @@ export async function keepOrigin(store: RunStore, folder: string, baseDir: strin
 
 export interface StoredExperiment {
   readonly config: ExperimentConfig;
-  /** Where its relative paths start. */
+  /** The folder that its relative paths start from. */
   readonly baseDir: string;
 }
 
