@@ -82,7 +82,7 @@ export async function openAnswerer({ runtime, base, adapters, ...options }: Answ
     encodeConversation: (messages) => encodeMessages(messages, template, tokenizer),
     async answer(name, prompts, { signal, ...how }) {
       const generator = generators.get(name);
-      if (generator === undefined) throw noSuchName(name, generators.keys());
+      if (generator === undefined) throw noSuchName(name, names);
       for (const { length } of prompts) if (length >= maxLength) throw tooLong(length, maxLength);
       const stopping = new AbortController();
       const stop = (): void => stopping.abort();
@@ -120,8 +120,7 @@ function nameTwice(name: string): UserError {
   });
 }
 
-function noSuchName(name: string, names: Iterable<string>): UserError {
-  const legal = [...names];
+function noSuchName(name: string, legal: readonly string[]): UserError {
   const near = nearest(name, legal);
   const hint = `There ${legal.length === 1 ? "is" : "are"} ${legal.join(", ")}.`;
   return new UserError("config", `there is no model '${name}'`, {
