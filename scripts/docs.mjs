@@ -10,24 +10,23 @@ if (!existsSync(new URL("program.js", built))) {
   console.error("error: dist/cli is missing\nhint: Build it first: npx tsc -b src/cli");
   process.exit(1);
 }
-const { createProgram } = await import(new URL("program.js", built).href);
-const { isAdvanced } = await import(new URL("commands/command-options.js", built).href);
+const { COMMANDS, createProgram } = await import(new URL("program.js", built).href);
+const { isAdvanced } = await import(new URL("flag.js", built).href);
 const { settingSections } = await import(new URL("schema-reference.js", built).href);
-const { examplesOf } = await import(new URL("help-text.js", built).href);
 const { BENCHMARKS } = await import(new URL("../evaluation/registry.js", built).href);
 
 const GENERATED = "<!-- Made by scripts/docs.mjs; change the source and run it again. -->";
 
-/** What a section is about, before its table. A section without a caption still gets its table. */
+/** A sentence before the table of a section. A section without a caption still gets its table. */
 const CAPTIONS = {
-  model: "What is trained. Its weights stay as they are; only the adapter learns.",
+  model: "The base model. Its weights do not change; only the adapter learns.",
   adapter: "The LoRA adapter that travels between clients and server.",
-  data: "Who has which records, and how a record becomes text. Give either `data.clients` or `data.train`.",
-  training: "What a client does in a round.",
-  federation: "How clients are put together.",
-  evaluation: "What is measured on the way. Nobody trains on held-out records.",
-  output: "What the run folder keeps.",
-  runtime: "The machine. Nothing here changes the result.",
+  data: "The records of each client, and the way a record becomes text. Give either `data.clients` or `data.train`.",
+  training: "The training of a client in a round.",
+  federation: "The server: rounds, clients and aggregation.",
+  evaluation: "Measurements during the run. No client trains on held-out records.",
+  output: "The contents of the run folder.",
+  runtime: "The machine. These settings do not change the result.",
   "": "Settings in no section.",
 };
 
@@ -92,10 +91,16 @@ const optionRows = (options) =>
     isAdvanced(option) ? "`--help-all`" : "`--help`",
   ]);
 
-function commandsPage() {
+async function commandsPage() {
   const nothing = { write() {}, style: (_format, text) => text, live: false, columns: () => undefined };
-  const program = createProgram({ version: "", context: { stdout: nothing, stderr: nothing }, helpAll: true });
-  const sections = program.commands.map((command) => {
+  const program = await createProgram({
+    version: "",
+    args: COMMANDS.map(({ name }) => name),
+    context: { stdout: nothing, stderr: nothing },
+    helpAll: true,
+  });
+  const examples = await Promise.all(COMMANDS.map(async ({ load }) => (await load()).command.examples));
+  const sections = program.commands.map((command, i) => {
     const usage = [
       "openfedllm",
       command.name(),
@@ -121,7 +126,7 @@ function commandsPage() {
       table(["option", "what it does", "default", "shown by"], optionRows(command.options)),
       "",
       "```sh",
-      ...examplesOf(command.name()).map(([line]) => line),
+      ...examples[i].map(([line]) => line),
       "```",
     ].join("\n");
   });
@@ -129,14 +134,14 @@ function commandsPage() {
 
 ${GENERATED}
 
-\`openfedllm --help\` and \`openfedllm <command> --help\` show what most people need; \`--help-all\` in its place leaves
-nothing out, and \`openfedllm run --help-all\` lists every setting of a configuration.
+\`openfedllm --help\` and \`openfedllm <command> --help\` show the common options; \`--help-all\` shows every option, and
+\`openfedllm run --help-all\` lists every setting of a configuration.
 
 - Results go to stdout; progress and errors go to stderr.
 - On a terminal, \`run\` redraws a progress line below the finished rounds. In a pipe or a log it writes plain lines.
 - Colours follow the terminal; \`NO_COLOR=1\` turns them off, \`FORCE_COLOR=1\` on.
-- The first Ctrl-C (or SIGTERM) stops after the step that is being taken and keeps what is done: type the command again
-  to go on. The second stops at once; that loses nothing that was done either.
+- The first Ctrl-C (or SIGTERM) stops a run after its current step and keeps all work: run the same command again to
+  continue. The second stops at once, and loses only the current step.
 - Exit codes: [errors.md](errors.md). Settings of a configuration: [configuration.md](configuration.md).
 
 Options of every command:
@@ -179,7 +184,7 @@ function benchmarksPage() {
 
 ${GENERATED}
 
-How they are put to a model: [evaluation.md](evaluation.md). Names of datasets are the Hub's; the first metric is the headline.
+How to run them on a model: [evaluation.md](evaluation.md). Names of datasets are the Hub's; the first metric is the headline.
 
 ${sections.join("\n\n")}
 `;
@@ -187,7 +192,7 @@ ${sections.join("\n\n")}
 
 const pages = {
   "docs/configuration.md": configurationPage(),
-  "docs/commands.md": commandsPage(),
+  "docs/commands.md": await commandsPage(),
   "docs/benchmark-list.md": benchmarksPage(),
 };
 const check = process.argv.includes("--check");

@@ -131,7 +131,7 @@ describe("a chat through a pipe", () => {
     }
     expect(history.length).toBeLessThan(2 * long.length);
     expect([stdout, status]).toEqual([text(want), 0]);
-    expect(stderr).toBe("the conversation is longer than 512 tokens: its oldest turns are left out from now on\n");
+    expect(stderr).toBe("the conversation is longer than 512 tokens: from now on, its oldest messages are left out\n");
   });
 
   test("a template for one question asks each by itself, and says so", async () => {
@@ -200,7 +200,7 @@ describe("openfedllm serve", () => {
       `POST /v1/chat/completions 200 money 34+${TOKENS} tokens 0s`,
       "POST /v1/chat/completions 404 a b 0s",
       "GET /v1/models 401 0s",
-      "stopping: answers that are being written may end; Ctrl-C again to stop at once",
+      "stopping: unfinished answers have 10 seconds to end; press Ctrl-C again to stop at once",
     ]);
   });
 

@@ -207,7 +207,7 @@ describe("openfedllm eval", () => {
     const flags = ["eval", "--model", "model", "--benchmark", "humaneval", "--data", "functions", "--out", "programs"];
     const refused = openfedllm(...flags);
     expect(refused.status).not.toBe(0);
-    expect(refused.stderr).toContain("humaneval: grading means running programs that the model wrote");
+    expect(refused.stderr).toContain("humaneval: grading runs programs that the model wrote");
     expect(refused.stderr.trim().split("\n")).toHaveLength(2);
     const { status, stdout } = openfedllm(...flags, "--max-new-tokens", "8", "--allow-code-execution");
     expect(status).toBe(0);

@@ -81,7 +81,7 @@ describe("openfedllm sweep", () => {
 
     const again = cli("sweep", "claim.yaml");
     expect(again.status).toBe(0);
-    expect(again.stderr).toMatch(/^2 of 4 runs finished before\nrun 3 of 4: long-seed1, about [\d.]+s left\n/);
+    expect(again.stderr).toMatch(/^2 of 4 runs already finished\nrun 3 of 4: long-seed1, about [\d.]+s left\n/);
     expect(again.stderr).toContain("going on with round");
     expect(again.stderr).not.toContain("run 1 of 4");
     expect(states("claim.yaml")).toEqual(["finished", "finished", "finished", "finished"]);
@@ -110,7 +110,7 @@ describe("openfedllm sweep", () => {
     const { status, stdout, stderr } = cli("sweep", "claim.yaml");
     renameSync(at("model-away"), at("model"));
     expect(status).toBe(0);
-    expect(stderr).toMatch(/^4 of 4 runs finished before\nwrote /);
+    expect(stderr).toMatch(/^4 of 4 runs already finished\nwrote /);
     expect(stdout).toMatch(/^long +2 /m);
   });
 
@@ -160,7 +160,7 @@ describe("openfedllm sweep", () => {
       runs: [{ name: "short", set: { "training.localSteps": 5 }, seeds: [1] }],
     });
     expect(cli("sweep", changed, "--out", "changed", "--list").stdout).toMatch(
-      /cannot go on: it holds another run: training\.localSteps was 2, is 5/,
+      /cannot continue: it holds another run: training\.localSteps was 2, is 5/,
     );
     const { status, stderr } = cli("sweep", changed, "--out", "changed");
     expect(status).toBe(EXIT_CODES.config);

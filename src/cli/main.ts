@@ -21,12 +21,12 @@ function fail(error: unknown): void {
   if (exitCode === EXIT_CODES.interrupted) process.stderr.write("", () => process.exit());
 }
 
-// A reader that has seen enough (`| head`) is no error; a run that is cut off so goes on when typed again.
+// A reader that has seen enough (`| head`) is no error; the same command continues a run that this stops.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
   fail(
     new UserError("storage", `the results cannot be written to stdout: ${storageReason(error)}`, {
-      hint: "Make room where stdout goes, or send it elsewhere. A run goes on when its command is typed again.",
+      hint: "Make room where stdout goes, or send it elsewhere. Run the same command again to continue a run.",
       cause: error,
     }),
   );
@@ -44,10 +44,18 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
   version: string;
 };
 const helpAll = flags.includes("--help-all");
-const given = flags.length === 0 ? ["--help"] : flags.map((flag) => (flag === "--help-all" ? "--help" : flag));
 
 try {
-  await createProgram({ version, context: { stdout, stderr }, helpAll }).parseAsync(given, { from: "user" });
+  const args = withHelp(flags);
+  const program = await createProgram({ version, args, context: { stdout, stderr }, helpAll });
+  await program.parseAsync(args, { from: "user" });
 } catch (error) {
   if (!(error instanceof CommanderError)) fail(error);
+}
+
+/** Arguments that ask for help, in the one form that the program knows: `--help` behind the command. */
+function withHelp(given: readonly string[]): string[] {
+  if (given.length === 0) return ["--help"];
+  const [first, ...rest] = given.map((flag) => (flag === "--help-all" ? "--help" : flag));
+  return first === "help" ? [...rest, "--help"] : [first!, ...rest];
 }

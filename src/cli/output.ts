@@ -20,17 +20,18 @@ export interface Output {
   columns(): number | undefined;
 }
 
-export type Environment = Readonly<Record<string, string | undefined>>;
+/** Variables of the environment, such as `process.env`. */
+export type EnvironmentVariables = Readonly<Record<string, string | undefined>>;
 
 /** Whether to colour: a terminal, unless NO_COLOR (no-color.org) or FORCE_COLOR say otherwise. */
-export function wantsColour(isTerminal: boolean, env: Environment): boolean {
+export function wantsColour(isTerminal: boolean, env: EnvironmentVariables): boolean {
   if (env["NO_COLOR"]) return false;
   const force = env["FORCE_COLOR"];
   if (force !== undefined) return force !== "0" && force !== "false";
   return isTerminal && env["TERM"] !== "dumb";
 }
 
-export function outputTo(stream: NodeJS.WriteStream, env: Environment = process.env): Output {
+export function outputTo(stream: NodeJS.WriteStream, env: EnvironmentVariables = process.env): Output {
   const { isTTY } = stream;
   return {
     write(text) {

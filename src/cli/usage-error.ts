@@ -2,7 +2,7 @@ import type { Command, CommanderError } from "commander";
 import { nearest } from "../diagnostics/nearest.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 
-/** A mistake on the command line as an error like any other, with the nearest name there is. */
+/** Explains a mistake on the command line, with the nearest legal name as a hint. */
 export function usageError(error: CommanderError, command: Command): UserError {
   const message = error.message.replace(/^error: /, "");
   return new UserError("config", message, { hint: hintFor(error, message, command), cause: error });
@@ -18,12 +18,13 @@ function hintFor({ code }: CommanderError, message: string, command: Command): s
     return didYouMean(nearest(quoted.split("=")[0]!, [...flags, "--help"])) ?? help;
   }
   if (code === "commander.unknownCommand") {
+    if (/\.(ya?ml|json)$/i.test(quoted)) return `Did you mean '${fullName(command)} run ${quoted}'?`;
     return didYouMean(nearest(quoted, [...command.commands.map((child) => child.name()), "help"])) ?? help;
   }
-  if (code === "commander.excessArguments")
+  if (code === "commander.excessArguments" && command.options.some(({ long }) => long === "--set"))
     return `Give one configuration file, and a --set before each key=value. ${help}`;
   if (code === "commander.missingArgument" && typeof command.getOptionValue("matrix") === "string")
-    return `--matrix has taken ${String(command.getOptionValue("matrix"))} as its metric: put it last, or write --matrix=loss.`;
+    return `--matrix took ${String(command.getOptionValue("matrix"))} as its metric: put it last, or write --matrix=loss.`;
   const { choices, given } = allowedChoices(message);
   if (choices !== undefined) return didYouMean(nearest(given, choices)) ?? help;
   return help;

@@ -13,7 +13,8 @@ export interface LoadAnswererOptions {
   readonly maxLength?: number | undefined;
 }
 
-const DEFAULT_WINDOW = 2048;
+/** Tokens of prompt and answer together, unless the options say otherwise. */
+export const DEFAULT_WINDOW = 2048;
 
 /** Opens a base and adapters from folders. @throws UserError of kind `model`, or `config` for a name given twice. */
 export async function loadAnswerer(

@@ -1,4 +1,4 @@
-import type { CommandContext } from "../commands/command-context.ts";
+import type { CommandContext } from "../command.ts";
 import { LiveArea } from "./live-area.ts";
 import type { Output } from "../output.ts";
 import { fitsSideBySide, sideBySide } from "../tables/side-by-side.ts";

@@ -13,6 +13,9 @@ import {
 import type { Judge, JudgeSettings } from "../judge.ts";
 import { judgementKey, memoryJudgements, type JudgementStore } from "./judgement.ts";
 
+/** Questions that a judge is asked at once, unless its options say otherwise. */
+export const JUDGE_CONCURRENCY = 4;
+
 export interface JudgeOptions {
   /** Where an OpenAI-compatible endpoint is, such as `https://api.openai.com/v1` or `http://127.0.0.1:8000/v1`. */
   readonly baseUrl: string;
@@ -25,7 +28,7 @@ export interface JudgeOptions {
   readonly store?: JudgementStore | undefined;
   /** Longest verdict, for a judge whose window has no room for the benchmark's own number. */
   readonly maxTokens?: number | undefined;
-  /** Questions under way at once; default 4. */
+  /** Questions under way at once; default `JUDGE_CONCURRENCY`. */
   readonly concurrency?: number | undefined;
   /** For one attempt; default 120. */
   readonly timeoutSeconds?: number | undefined;
@@ -81,7 +84,7 @@ export function openJudge(options: JudgeOptions): OpenJudge {
     firstPauseMs: (options.firstPauseSeconds ?? 1) * 1000,
     dialect: USUAL_DIALECT,
   };
-  const requests = new Semaphore(options.concurrency ?? 4);
+  const requests = new Semaphore(options.concurrency ?? JUDGE_CONCURRENCY);
   const underWay = new Map<string, Promise<string>>();
   let usage: JudgeUsage = { asked: 0, fromRecord: 0, promptTokens: 0, completionTokens: 0 };
   let gaveUp: unknown;

@@ -6,56 +6,68 @@ import { readStoredRun, isRunFolder } from "../../node/store/stored-runs.ts";
 import { readSweepFile, stateOf, type SweepFile, type SweepState } from "../../node/sweep-file.ts";
 import type { StoredRun } from "../../study/stored-run.ts";
 import type { SweepRun } from "../../study/sweep.ts";
-import type { CommandContext } from "./command-context.ts";
-import { showComparison } from "./compare-command.ts";
+import { type Command, type CommandContext, defineCommand } from "../command.ts";
 import { describeFailure } from "../failure.ts";
-import { counted, formatDuration } from "../views/quantities.ts";
-import { defaultRunFolder, trainIn } from "./run-command.ts";
+import { text, texts, toggle } from "../flag.ts";
 import { tableLines } from "../tables/table.ts";
+import { counted, formatDuration } from "../views/quantities.ts";
 import { oneLine } from "../views/text-width.ts";
+import { showComparison } from "../work/show-comparison.ts";
+import { defaultRunFolder, trainIn } from "../work/training.ts";
+import { threadsFlag } from "./shared-flags.ts";
 
-export interface SweepFlags {
-  readonly out?: string;
-  readonly only?: readonly string[];
-  readonly list?: boolean;
-  readonly threads?: number;
-}
+export const command: Command = defineCommand({
+  description:
+    "Trains every run of a sweep file that is not finished, then compares all of them. Run the same command again to continue a stopped sweep.",
+  argument: {
+    placeholder: "<sweep>",
+    description: "sweep file (YAML or JSON): a configuration, and the settings that each run changes in it",
+  },
+  flags: {
+    out: text("<folder>", "folder of the run folders (default: runs/<name of the sweep file>)"),
+    only: texts("<name...>", "train only the runs of these names"),
+    list: toggle("list the runs and their state, and train none"),
+    threads: threadsFlag,
+  },
+  examples: [
+    ["npx openfedllm sweep examples/sweep.yaml"],
+    ["npx openfedllm sweep examples/sweep.yaml --only seldom --list"],
+  ],
+  async run({ out: folder, only, list = false, threads }, context, file) {
+    const sweep = readSweepFile(file, threads === undefined ? {} : { "runtime.threads": threads });
+    const out = folder ?? defaultRunFolder(file);
+    const all = sweep.runs.map((run): PlacedRun => ({ run, folder: path.join(out, run.folder) }));
+    const chosen = chosenRuns(all, only);
+    if (list) {
+      context.stdout.write(`${listLines(chosen).join("\n")}\n`);
+      return;
+    }
+    const failures = await trainAll(chosen, sweep, context);
+    await compareAll(all, { file, out: path.join(out, "comparison") }, sweep, context);
+    refuseFailures(failures, chosen.length);
+  },
+});
 
-/** A run of a sweep and where it is. */
-interface Placed {
+/** A run of a sweep and its run folder. */
+interface PlacedRun {
   readonly run: SweepRun;
   readonly folder: string;
 }
 
-export async function sweepCommand(file: string, flags: SweepFlags, context: CommandContext): Promise<void> {
-  const settings = flags.threads === undefined ? {} : { "runtime.threads": flags.threads };
-  const sweep = readSweepFile(file, settings);
-  const out = flags.out ?? defaultRunFolder(file);
-  const all = sweep.runs.map((run): Placed => ({ run, folder: path.join(out, run.folder) }));
-  const chosen = chosenRuns(all, flags.only);
-  if (flags.list) {
-    context.stdout.write(`${listLines(chosen).join("\n")}\n`);
-    return;
-  }
-  const failures = await runAll(chosen, sweep, context);
-  await compareAll(all, { file, out: path.join(out, "comparison") }, sweep, context);
-  refuseFailures(failures, chosen.length);
-}
-
-function chosenRuns(all: readonly Placed[], only: readonly string[] | undefined): readonly Placed[] {
+function chosenRuns(all: readonly PlacedRun[], only: readonly string[] | undefined): readonly PlacedRun[] {
   if (only === undefined) return all;
   const names = [...new Set(all.map(({ run }) => run.name))];
   for (const name of only) {
     if (names.includes(name)) continue;
     const near = nearest(name, names);
     throw new UserError("config", `--only ${name}: the sweep has no run of this name`, {
-      hint: near === undefined ? `It has ${names.join(", ")}.` : `Did you mean '${near}'?`,
+      hint: near === undefined ? `Its runs: ${names.join(", ")}.` : `Did you mean '${near}'?`,
     });
   }
   return all.filter(({ run }) => only.includes(run.name));
 }
 
-function listLines(runs: readonly Placed[]): string[] {
+function listLines(runs: readonly PlacedRun[]): string[] {
   const rows = runs.map(({ run, folder }) => [
     run.name,
     String(run.seed),
@@ -74,25 +86,29 @@ function stateText(state: SweepState): string {
     case "new":
       return "to do";
     default:
-      return oneLine(`cannot go on: ${state.reason}`);
+      return oneLine(`cannot continue: ${state.reason}`);
   }
 }
 
-interface Failure extends Placed {
+interface FailedRun extends PlacedRun {
   readonly error: unknown;
 }
 
-/** One after another; a run that fails does not keep the others from running, an interruption does. */
-async function runAll(chosen: readonly Placed[], { baseDir }: SweepFile, context: CommandContext): Promise<Failure[]> {
+/** Trains one run after another. A failed run does not stop the others; an interruption does. */
+async function trainAll(
+  chosen: readonly PlacedRun[],
+  { baseDir }: SweepFile,
+  context: CommandContext,
+): Promise<FailedRun[]> {
   const { stderr } = context;
-  const failures: Failure[] = [];
+  const failures: FailedRun[] = [];
   const finished: { readonly name: string; readonly seconds: number }[] = [];
   const left = chosen.filter(({ run, folder }) => {
     const state = stateOf(run, folder);
     if (state.state === "finished") finished.push({ name: run.name, seconds: state.seconds });
     return state.state !== "finished";
   });
-  if (finished.length > 0) stderr.write(`${finished.length} of ${counted(chosen.length, "run")} finished before\n`);
+  if (finished.length > 0) stderr.write(`${finished.length} of ${counted(chosen.length, "run")} already finished\n`);
   for (const [i, { run, folder }] of left.entries()) {
     const seconds = secondsLeft(left.slice(i), finished);
     const time = seconds === undefined ? "" : `, about ${formatDuration(seconds)} left`;
@@ -117,9 +133,9 @@ function isInterruption(error: unknown): boolean {
     : (error as Error | undefined)?.name === "AbortError";
 }
 
-/** By what runs of the same name took or, where there is none yet, runs of any name. */
+/** An estimate from the finished runs of the same name or, if there are none, of any name. */
 function secondsLeft(
-  left: readonly Placed[],
+  left: readonly PlacedRun[],
   finished: readonly { readonly name: string; readonly seconds: number }[],
 ): number | undefined {
   if (finished.length === 0) return undefined;
@@ -131,7 +147,7 @@ function secondsLeft(
 }
 
 async function compareAll(
-  all: readonly Placed[],
+  all: readonly PlacedRun[],
   { file, out }: { readonly file: string; readonly out: string },
   { compare }: SweepFile,
   context: CommandContext,
@@ -156,13 +172,13 @@ async function compareAll(
 }
 
 /** Ends the command as its first failure would have ended `run`. */
-function refuseFailures(failures: readonly Failure[], runs: number): void {
+function refuseFailures(failures: readonly FailedRun[], runs: number): void {
   const [first] = failures;
   if (first === undefined) return;
   if (!(first.error instanceof UserError)) throw first.error;
   const names = failures.map(({ run }) => run.folder).join(", ");
   throw new UserError(first.error.kind, `${failures.length} of ${counted(runs, "run")} failed: ${names}`, {
-    hint: "What was wrong is said above. The same command tries these again and leaves the finished ones alone.",
+    hint: "The errors are above. Run the same command again to retry these runs; finished runs stay as they are.",
     cause: first.error,
   });
 }

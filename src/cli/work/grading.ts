@@ -1,28 +1,45 @@
 import path from "node:path";
 import { createInterface } from "node:readline/promises";
+import { InvalidArgumentError } from "commander";
 import { UserError } from "../../diagnostics/user-error.ts";
 import type { GradingTools } from "../../evaluation/benchmark.ts";
 import { type JudgePrices, type JudgingEstimate, judgingCost } from "../../evaluation/judge/judge-estimate.ts";
-import { openJudge, type OpenJudge } from "../../evaluation/judge/open-judge.ts";
+import { JUDGE_CONCURRENCY, openJudge, type OpenJudge } from "../../evaluation/judge/open-judge.ts";
 import { BENCHMARKS } from "../../evaluation/registry.ts";
 import { openCodeRunner } from "../../node/code/code-runner.ts";
 import { openJudgements } from "../../node/store/judgement-file.ts";
 import { isLoopback } from "../../serving/access.ts";
-import type { CommandContext } from "./command-context.ts";
+import type { CommandContext, FlagValues } from "../command.ts";
+import { parsed, text, toggle, wholeNumber } from "../flag.ts";
 import { counted, formatCount } from "../views/quantities.ts";
 
-export interface GradingFlags {
-  readonly allowCodeExecution?: boolean;
-  readonly judgeUrl?: string;
-  readonly judgeModel?: string;
-  readonly judgeKeyEnv: string;
-  readonly judgeConcurrency: number;
-  readonly judgeMaxTokens?: number;
-  readonly judgePrice?: JudgePrices;
-  readonly yes?: boolean;
+const KEY_VARIABLE = "OPENAI_API_KEY";
+
+/** Flags that say what grades the answers to benchmarks. */
+export const gradingFlags = {
+  allowCodeExecution: toggle("run the programs that the model writes, confined, for benchmarks of code"),
+  judgeUrl: text("<address>", "OpenAI-compatible endpoint of the judge, for open-ended benchmarks"),
+  judgeModel: text("<name>", "model at that endpoint that judges"),
+  judgeKeyEnv: text("<variable>", "environment variable that holds its key").default(KEY_VARIABLE),
+  judgePrice: parsed("<in,out>", "prices per million tokens, to show the cost before judging", judgePrices),
+  yes: toggle("judge without a question about the cost"),
+  judgeConcurrency: wholeNumber("<n>", "questions that the judge is asked at once", { min: 1, max: 64 })
+    .default(JUDGE_CONCURRENCY)
+    .advanced(),
+  judgeMaxTokens: wholeNumber("<n>", "longest verdict, for a judge with a small window", { min: 1 }).advanced(),
+};
+
+export type GradingFlags = Partial<FlagValues<typeof gradingFlags>>;
+
+function judgePrices(given: string): JudgePrices {
+  const [prompt = Number.NaN, completion = Number.NaN, ...more] = given.split(",").map(Number);
+  if (more.length > 0 || !(prompt >= 0) || !(completion >= 0)) {
+    throw new InvalidArgumentError("Expected two prices, such as 2.5,10.");
+  }
+  return { prompt, completion };
 }
 
-/** What answers are graded with, besides the answers. */
+/** The tools that grade answers. */
 export interface Grading extends Pick<GradingTools, "codeRunner"> {
   readonly judge?: OpenJudge | undefined;
   close(): Promise<void>;
@@ -30,40 +47,48 @@ export interface Grading extends Pick<GradingTools, "codeRunner"> {
 
 /** @throws UserError("config") for benchmarks that cannot be graded with these flags. */
 export function checkGradingFlags(benchmarks: readonly string[], flags: GradingFlags): void {
-  const that = (wants: (name: string) => boolean): string => benchmarks.filter(wants).join(", ");
-  const running = that((name) => BENCHMARKS[name]!.needs === "code-execution");
+  const needing = (tool: "code-execution" | "judge"): string =>
+    benchmarks.filter((name) => BENCHMARKS[name]!.needs === tool).join(", ");
+  const running = needing("code-execution");
   if (running !== "" && flags.allowCodeExecution !== true) {
-    throw new UserError("config", `${running}: grading means running programs that the model wrote`, {
-      hint: "Add --allow-code-execution, best in a container: docs/decisions/0019-generated-code.md says what it is kept from.",
+    throw new UserError("config", `${running}: grading runs programs that the model wrote`, {
+      hint: "Add --allow-code-execution, best in a container. docs/decisions/0019-generated-code.md lists what the programs cannot reach.",
     });
   }
-  const judged = that((name) => BENCHMARKS[name]!.needs === "judge");
+  const judged = needing("judge");
   if (judged !== "" && flags.judgeUrl === undefined) {
     throw new UserError("config", `${judged}: grading needs a judge, a model behind an OpenAI-compatible address`, {
-      hint: "Add --judge-url https://…/v1 --judge-model NAME; docs/judge.md says what it is asked and what that costs.",
+      hint: "Add --judge-url https://…/v1 --judge-model NAME; docs/judge.md describes its questions and their cost.",
     });
   }
   if (flags.judgeUrl !== undefined && flags.judgeModel === undefined) {
     throw new UserError("config", "--judge-url without --judge-model", {
-      hint: "Say which model of that address judges: --judge-model NAME",
+      hint: "Name the model of that address that judges: --judge-model NAME",
     });
   }
   if (flags.judgeUrl === undefined && flags.judgeModel !== undefined) {
     throw new UserError("config", "--judge-model without --judge-url", {
-      hint: "Say where the judge is: --judge-url http://127.0.0.1:8080/v1",
+      hint: "Give the address of the judge: --judge-url http://127.0.0.1:8080/v1",
     });
   }
 }
 
-/** Opens what the flags allow; judgements are kept in `folder`. */
+/** Opens the graders that the flags allow. Judgements are kept in `folder`. */
 export async function openGrading(
   benchmarks: readonly string[],
-  { allowCodeExecution, judgeUrl, judgeModel, judgeKeyEnv, judgeConcurrency, judgeMaxTokens }: GradingFlags,
+  {
+    allowCodeExecution,
+    judgeUrl,
+    judgeModel,
+    judgeKeyEnv = KEY_VARIABLE,
+    judgeConcurrency,
+    judgeMaxTokens,
+  }: GradingFlags,
   folder: string,
   { signal, say }: { readonly signal: AbortSignal; readonly say: (text: string) => void },
 ): Promise<Grading> {
   const runsCode = benchmarks.some((name) => BENCHMARKS[name]!.needs === "code-execution");
-  if (runsCode) say("trying out the limits for generated code");
+  if (runsCode) say("testing the limits for generated code");
   const codeRunner = runsCode && allowCodeExecution === true ? await openCodeRunner() : undefined;
   if (judgeUrl === undefined) return { codeRunner, close: async () => {} };
   const store = await openJudgements(path.join(folder, "judgements.jsonl"));
@@ -82,19 +107,19 @@ export async function openGrading(
   return { codeRunner, judge, close: () => store.close() };
 }
 
-/** What judging will cost, in a sentence. */
-export function estimateText(judge: string, estimate: JudgingEstimate, prices: JudgePrices | undefined): string {
+/** A sentence about the questions that a judge will be asked, and their cost. */
+export function judgingText(judge: string, estimate: JudgingEstimate, prices: JudgePrices | undefined): string {
   const { calls, fromRecord, promptTokens, completionTokens } = estimate;
   const tokens = `about ${formatCount(promptTokens)} tokens of questions and ${formatCount(completionTokens)} of verdicts`;
   const money = prices === undefined ? "" : `, about ${judgingCost(estimate, prices).toFixed(2)} at the given prices`;
-  const known = fromRecord === 0 ? "" : `; ${formatCount(fromRecord)} more are on record`;
+  const known = fromRecord === 0 ? "" : `; ${formatCount(fromRecord)} more are answered from the record`;
   return `${judge} will be asked ${counted(calls, "question")}: ${tokens}${money}${known}`;
 }
 
 /**
- * Asks whether to go on, where that may cost: not on this machine, and not with --yes.
+ * Asks for consent to a judge that may cost: one on another machine, without --yes.
  *
- * @throws UserError("config") where the answer is no, or nobody is there to give it.
+ * @throws UserError("config") if the answer is no, or if nobody can be asked.
  */
 export async function confirmJudging(
   sentence: string,
@@ -104,11 +129,12 @@ export async function confirmJudging(
   stderr.write(`${sentence}\n`);
   if (yes || (URL.canParse(judgeUrl!) && isLoopback(new URL(judgeUrl!).hostname))) return;
   const refused = (why: string): UserError =>
-    new UserError("config", `${why}; the answers are kept`, { hint: "The same command with --yes judges them." });
-  if (!process.stdin.isTTY || !stderr.live) throw refused("judging may cost, and nobody is there to say yes");
+    new UserError("config", `${why}; the answers are kept`, { hint: "Run the same command with --yes to judge them." });
+  if (!process.stdin.isTTY || !stderr.live)
+    throw refused("judging may cost money, and there is no terminal to ask for consent");
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = await prompt.question("Go on? [y/N] ");
+    const answer = await prompt.question("Continue? [y/N] ");
     if (!/^\s*y(es)?\s*$/i.test(answer)) throw refused("not judged");
   } finally {
     prompt.close();

@@ -2,16 +2,16 @@ import type { Message } from "../../data/messages.ts";
 import type { Answerer, AnswerOptions } from "../../serving/answerer.ts";
 import { fitConversation } from "../../serving/fit-conversation.ts";
 
-type ChatOptions = Omit<AnswerOptions, "onText" | "signal">;
+export type ChatOptions = Omit<AnswerOptions, "onText" | "signal">;
 
-/** Conversations with several models about the same questions: each remembers its own answers. */
+/** Conversations with several models about the same questions. Each model remembers its own answers. */
 export class ChatSession {
   system: string | undefined;
-  /** Whether a model was not told all earlier turns, because its window is full. */
+  /** True once a model's window was too small for all earlier messages. */
   forgot = false;
   readonly #answerer: Answerer;
   readonly #options: ChatOptions;
-  /** By the model's name, without the system message. */
+  /** Messages by the model's name, without the system message. */
   readonly #histories = new Map<string, readonly Message[]>();
 
   constructor(answerer: Answerer, system: string | undefined, options: ChatOptions) {
@@ -25,7 +25,7 @@ export class ChatSession {
     this.forgot = false;
   }
 
-  /** One model's answer to a question. What it wrote until it was stopped is remembered. */
+  /** Asks one model. An answer that is stopped is remembered as far as it came. */
   async answer(name: string, question: string, onText: (piece: string) => void, signal: AbortSignal): Promise<void> {
     const { holdsConversations, maxLength } = this.#answerer;
     const system: Message[] = this.system === undefined ? [] : [{ role: "system", content: this.system }];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { inventedRun, PREFERENCES } from "../../../test/support/invented-runs.ts";
-import { showComparison } from "./compare-command.ts";
+import { showComparison } from "./show-comparison.ts";
 import { plainStyle } from "../output.ts";
 
 /** What both streams are given, in order, as on a screen. */

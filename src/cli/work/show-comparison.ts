@@ -4,46 +4,42 @@ import path from "node:path";
 import { nearest } from "../../diagnostics/nearest.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { errorCode, storageReason, writeAtomically } from "../../node/store/durable-file.ts";
-import { type FoundRuns, readStoredRuns } from "../../node/store/stored-runs.ts";
+import type { FoundRuns } from "../../node/store/stored-runs.ts";
 import { chartsOf } from "../../study/charts.ts";
 import { type Comparison, compareRuns, defaultMetric } from "../../study/comparison.ts";
 import { comparisonCsv, scoresCsv } from "../../study/csv.ts";
 import type { StoredRun } from "../../study/stored-run.ts";
-import { type CommandContext, DEFAULT_COLUMNS } from "./command-context.ts";
+import { type CommandContext, DEFAULT_COLUMNS } from "../command.ts";
 import { comparisonTables, formatValue } from "../tables/comparison-tables.ts";
 import { metricName } from "../views/quantities.ts";
 import { tablesLines, tablesMarkdown, tableWidth } from "../tables/tables-text.ts";
 import type { Tables } from "../tables/tables.ts";
 import { oneLine, textWidth } from "../views/text-width.ts";
 
-export interface CompareFlags {
+export interface ComparisonOptions {
+  /** Settings that label the rows. Default: those that differ. */
   readonly by?: readonly string[];
+  /** Labels the rows by the names of the folders too. */
   readonly names?: boolean;
+  /** Metric of the charts and of the first table. Default: loss, if it was measured. */
   readonly metric?: string;
-  /** `true` for the flag without a metric: the one that is charted. */
+  /** Metric of the table of every adapter on every set; true: the metric of the charts. */
   readonly matrix?: string | true;
+  /** Folder for the tables and charts as files. */
   readonly out?: string;
 }
 
-export async function compareCommand(
-  folders: readonly string[],
-  flags: CompareFlags,
-  context: CommandContext,
-): Promise<void> {
-  await showComparison(readStoredRuns(folders), flags, context);
-}
-
 export interface ShowOptions {
-  /** What an error calls `metric` and `matrix`. */
+  /** The name of `metric` and `matrix` in errors. */
   readonly called?: (key: "metric" | "matrix") => string;
-  /** Whether something was written before, so that on a terminal a blank line goes between. */
+  /** True if a terminal already shows something else, which a blank line sets apart. */
   readonly after?: boolean;
 }
 
 /** Writes the comparison of runs to stdout and, with `out`, as files. */
 export async function showComparison(
   { runs, warnings: readWarnings }: FoundRuns,
-  flags: CompareFlags,
+  flags: ComparisonOptions,
   { stdout, stderr }: CommandContext,
   { called = (key) => `--${key}`, after = false }: ShowOptions = {},
 ): Promise<void> {
@@ -73,21 +69,21 @@ interface Shown {
   readonly crossed: readonly string[];
 }
 
-/** Columns of text that tables may take where there is no terminal to ask, and in files. */
+/** Widest table in files, and where there is no terminal to ask. */
 const MOST_COLUMNS = 100;
 
-function labels({ by, names }: CompareFlags) {
+function labels({ by, names }: ComparisonOptions) {
   return { ...(by && { by }), ...(names && { names }) };
 }
 
-/** Tables with the settings that differ or, where these take too much room, with the names of folders in their place. */
+/** Labels the rows by the settings that differ or, if these are too wide, by the names of the folders. */
 function fitting(
   runs: readonly StoredRun[],
-  flags: CompareFlags,
+  flags: ComparisonOptions,
   { charted, crossed }: Shown,
   columns: number,
 ): { readonly comparison: Comparison; readonly tables: Tables } {
-  const made = (options: CompareFlags, notes: readonly string[] = []) => {
+  const made = (options: ComparisonOptions, notes: readonly string[] = []) => {
     const comparison = chartedFirst(compareRuns(runs, labels(options)), charted);
     return { comparison, tables: comparisonTables(comparison, { matrix: crossed, notes }) };
   };
@@ -96,10 +92,10 @@ function fitting(
   const plain = all.tables.tables.slice(0, all.tables.tables.length - crossed.length);
   const widest = Math.max(...plain.map(tableWidth));
   if (flags.names === true || widest <= columns || settingsWidth(all.comparison) <= columns / 3) return all;
-  const more = flags.by === undefined ? "--by KEY puts the setting KEY beside them" : "those of --by stand beside them";
+  const more = flags.by === undefined ? "--by KEY adds the setting KEY" : "only the settings of --by are shown";
   const differing = all.comparison.columns.filter((_, i) => i >= (flags.by?.length ?? 0)).join(", ");
   return made({ ...flags, names: true }, [
-    `Rows are called by their folders, as the settings that differ do not fit in ${columns} columns (${differing}): ${more}.`,
+    `The rows have the names of their folders, because the settings that differ do not fit in ${columns} columns (${differing}); ${more}.`,
   ]);
 }
 
@@ -133,13 +129,13 @@ function checkMetric(metric: string, called: string, { metrics }: Comparison): v
         ? `Did you mean '${near}'?`
         : metrics.length === 0
           ? "These runs have no held-out scores: see data.heldOut and data.heldOutRecords."
-          : `What there is: ${metrics.join(", ")}.`,
+          : `Measured: ${metrics.join(", ")}.`,
   });
 }
 
 function filesOf(
   runs: readonly StoredRun[],
-  flags: CompareFlags,
+  flags: ComparisonOptions,
   shown: Shown,
   warnings: readonly string[],
 ): Map<string, string> {

@@ -1,0 +1,85 @@
+import { Argument as Positional, Command as Program, CommanderError, Help, Option } from "commander";
+import type { Command, CommandContext, Example } from "./command.ts";
+import { isAdvanced, nonBlank } from "./flag.ts";
+import { usageError } from "./usage-error.ts";
+
+export interface ProgramContext {
+  readonly context: CommandContext;
+  /** True for help that leaves nothing out (`--help-all`). */
+  readonly helpAll: boolean;
+}
+
+/** Adds a command to the program; one that is not loaded is listed by its name and summary only. */
+export function addCommand(
+  program: Program,
+  {
+    name,
+    summary,
+    command,
+  }: { readonly name: string; readonly summary: string; readonly command?: Command | undefined },
+  options: ProgramContext,
+): void {
+  const { context, helpAll } = options;
+  const added = program.command(name).summary(summary);
+  configure(added, options);
+  if (command === undefined) return;
+  const { description, argument, flags, moreHelp, examples, run } = command;
+  added.description(description);
+  if (argument !== undefined) added.addArgument(positional(argument));
+  for (const [key, flag] of Object.entries(flags)) added.addOption(flag.option(key));
+  if (moreHelp !== undefined) added.addHelpText("after", () => moreHelp(helpWidth(context), helpAll));
+  added.addHelpText("after", examplesHelp(examples));
+  added.action(async (...given: unknown[]) => {
+    // Commander gives the argument, if there is one, before the values of the flags.
+    const [values, value] = argument === undefined ? [given[0]] : [given[1], given[0]];
+    await run(values as never, context, value as never);
+  });
+}
+
+function positional({ placeholder, description }: NonNullable<Command["argument"]>): Positional {
+  const argument = new Positional(placeholder, description);
+  return argument.variadic ? argument : argument.argParser(nonBlank);
+}
+
+/** Help, output and errors as every command has them. */
+export function configure(command: Program, { context, helpAll }: ProgramContext): void {
+  const { stdout, stderr } = context;
+  const isShown = (option: Option): boolean => helpAll || !isAdvanced(option);
+  command
+    .showSuggestionAfterError(false)
+    .helpCommand(false)
+    .configureHelp({
+      showGlobalOptions: true,
+      helpWidth: helpWidth(context),
+      subcommandTerm: (each) => each.name(),
+      visibleOptions: (each) => [
+        ...each.options.filter(isShown),
+        ...(each.parent === null ? [new Option("-h, --help", "show the common commands and options")] : []),
+      ],
+      optionDescription: (option) => new Help().optionDescription(option) + (option.mandatory ? " (required)" : ""),
+      visibleGlobalOptions: (each) =>
+        (each.parent?.options ?? []).filter((option) => option.long !== "--version" && isShown(option)),
+    })
+    .configureOutput({
+      writeOut: (text) => stdout.write(text),
+      writeErr: (text) => stderr.write(text),
+      outputError: () => {},
+    })
+    .exitOverride((error) => {
+      throw error instanceof CommanderError && error.exitCode !== 0 ? usageError(error, command) : error;
+    });
+}
+
+/** Command lines to copy, with their purposes in a column. */
+export function examplesHelp(examples: readonly Example[]): string {
+  const widths = examples.map(([line, purpose]) => (purpose === undefined ? 0 : line.length));
+  const longest = Math.max(...widths);
+  const lines = examples.map(([line, purpose]) =>
+    purpose === undefined ? `  ${line}` : `  ${line.padEnd(longest)}  # ${purpose}`,
+  );
+  return `\nExamples:\n${lines.join("\n")}`;
+}
+
+function helpWidth({ stdout }: CommandContext): number {
+  return Math.min(stdout.columns() ?? 100, 110);
+}

