@@ -3,7 +3,7 @@ import { EXIT_CODES, UserError } from "../diagnostics/user-error.ts";
 import type { Style } from "./output.ts";
 import { printable } from "./views/text-width.ts";
 
-export interface Failure {
+export interface FailureText {
   readonly lines: readonly string[];
   readonly exitCode: number;
 }
@@ -20,7 +20,7 @@ export function withoutSecrets(text: string): string {
 }
 
 /** What a person reads about a failed command on stderr, and the exit code that goes with it. */
-export function describeFailure(thrown: unknown, { style, debug }: { style: Style; debug: boolean }): Failure {
+export function describeFailure(thrown: unknown, { style, debug }: { style: Style; debug: boolean }): FailureText {
   const error = asUserError(thrown);
   const trace = debug ? [withoutSecrets(inspect(thrown))] : [];
   const label = style(["bold", "red"], "error:");

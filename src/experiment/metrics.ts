@@ -1,6 +1,5 @@
-import type { RunEvent } from "../federation/events.ts";
+import type { EventOf, RunEvent } from "../federation/events.ts";
 
-type EventOf<T extends RunEvent["type"]> = Extract<RunEvent, { type: T }>;
 type ClientMetrics = Omit<EventOf<"client-update">, "type" | "round" | "client" | "update">;
 
 export interface RoundMetrics {

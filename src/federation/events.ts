@@ -125,6 +125,9 @@ export type RunEvent =
       readonly seconds: number;
     };
 
+/** The events of one type. */
+export type EventOf<Type extends RunEvent["type"]> = Extract<RunEvent, { readonly type: Type }>;
+
 export type EmitEvent = (event: RunEvent) => void;
 
 /** Where a run's events go. */

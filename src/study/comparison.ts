@@ -2,7 +2,7 @@ import { UserError } from "../diagnostics/user-error.ts";
 import { COMMON_SET } from "../experiment/client-records.ts";
 import { ACCURACY, betterWay, LOSS } from "../settings/metric-names.ts";
 import { comparabilityWarnings, quantitiesOf, sameDataSettings } from "./comparability.ts";
-import { isPersonal } from "./measure.ts";
+import { isPersonal } from "./metric-values.ts";
 import { type SettingTexts, settingTexts } from "./setting-texts.ts";
 import { differingKeys, labelProblem, type Leaves, leavesText, tellingLeaves } from "./settings.ts";
 import { plannedRounds, type StoredRound, type StoredRun } from "./stored-run.ts";

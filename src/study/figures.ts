@@ -1,5 +1,5 @@
 import { baseRound, type Group, lastRound } from "./comparison.ts";
-import { commonMean, type Measured, measure, ownMean, worstClient } from "./measure.ts";
+import { commonMean, type MetricValues, metricValues, ownMean, worstClient } from "./metric-values.ts";
 import { meanOf, type Spread, spreadOf } from "./spread.ts";
 import type { StoredRound, StoredRun } from "./stored-run.ts";
 
@@ -30,8 +30,8 @@ const ROUND: Readonly<Record<Stage, (run: StoredRun) => StoredRound | undefined>
 /** Undefined where nothing of it was measured. */
 export function figure({ runs, personal }: Group, metric: string, view: View, stage: Stage): Figure | undefined {
   const measured = runs.flatMap((run) => {
-    const after = measureAt(ROUND[stage](run), metric);
-    return after === undefined ? [] : [{ after, before: measureAt(baseRound(run), metric) }];
+    const after = valuesAt(ROUND[stage](run), metric);
+    return after === undefined ? [] : [{ after, before: valuesAt(baseRound(run), metric) }];
   });
   const of = measured.flatMap(({ after, before }) => {
     const value = valueOf(after, metric, view);
@@ -53,7 +53,7 @@ export function figure({ runs, personal }: Group, metric: string, view: View, st
 }
 
 /** A view's value of one run. */
-export function valueOf(measured: Measured, metric: string, view: View): number | undefined {
+export function valueOf(measured: MetricValues, metric: string, view: View): number | undefined {
   if (view === "common") return commonMean(measured);
   return view === "own" ? ownMean(measured) : worstClient(measured, metric)?.value;
 }
@@ -67,7 +67,7 @@ export function trajectory(
   const [first] = runs;
   return (first?.rounds ?? []).flatMap(({ round }) => {
     const values = runs.flatMap((run) => {
-      const measured = measureAt(
+      const measured = valuesAt(
         run.rounds.find((each) => each.round === round),
         metric,
       );
@@ -89,7 +89,7 @@ export function partsOf(
 ): { readonly name: string; readonly value: number }[] {
   const values = new Map<string, number[]>();
   for (const run of runs) {
-    for (const [name, value] of measureAt(lastRound(run), metric)?.[view] ?? []) {
+    for (const [name, value] of valuesAt(lastRound(run), metric)?.[view] ?? []) {
       const part = view === "own" || personal ? name : `seed ${run.seed}`;
       values.set(part, [...(values.get(part) ?? []), value]);
     }
@@ -112,8 +112,8 @@ export function costOf({ runs }: Group): Cost | undefined {
   return { seconds: over("seconds"), bytesUp: over("bytesUp"), bytesDown: over("bytesDown") };
 }
 
-function measureAt(round: StoredRound | undefined, metric: string): Measured | undefined {
-  return round && measure(round, metric);
+function valuesAt(round: StoredRound | undefined, metric: string): MetricValues | undefined {
+  return round && metricValues(round, metric);
 }
 
 function byFrequency(worst: readonly { client: string }[]): string[] {

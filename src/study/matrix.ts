@@ -1,6 +1,6 @@
 import { betterWay } from "../settings/metric-names.ts";
 import { type Comparison, type Group, baseRound, lastRound } from "./comparison.ts";
-import { isPersonal } from "./measure.ts";
+import { isPersonal } from "./metric-values.ts";
 import { meanOf } from "./spread.ts";
 import type { StoredRound, StoredRun, StoredScores } from "./stored-run.ts";
 

@@ -1,6 +1,6 @@
 import { BENCHMARKS } from "../../evaluation/registry.ts";
 import type { BenchmarkChange } from "../../experiment/summary.ts";
-import type { RunEvent } from "../../federation/events.ts";
+import type { EventOf } from "../../federation/events.ts";
 import { metricText } from "../tables/evaluation-tables.ts";
 import type { Style } from "../output.ts";
 import { counted, formatCount, roundText } from "./quantities.ts";
@@ -8,7 +8,7 @@ import { tableLines } from "../tables/table.ts";
 import { clip, oneLine } from "./text-width.ts";
 
 /** `GSM8K after round 3: exact match 4.0%, last number 8.0% (50 questions)` */
-export function benchmarkText(event: Extract<RunEvent, { type: "benchmark-end" }>): string {
+export function benchmarkText(event: EventOf<"benchmark-end">): string {
   const { benchmark, client, round, questions, metrics } = event;
   const { title, metrics: known } = BENCHMARKS[benchmark]!;
   const values = known.flatMap((metric) => {

@@ -1,6 +1,6 @@
 import type { Metric } from "../../evaluation/benchmark.ts";
 import { BENCHMARKS } from "../../evaluation/registry.ts";
-import type { RunEvent } from "../../federation/events.ts";
+import type { EventOf } from "../../federation/events.ts";
 import type { BestAdapter } from "../../experiment/summary.ts";
 import { metricText } from "../tables/evaluation-tables.ts";
 import { counted, formatMetric, metricName, roundText } from "./quantities.ts";
@@ -29,7 +29,7 @@ function benchmarkMetric(metric: string): { title: string; metric: Metric } | un
 }
 
 /** `stopping after round 5: held-out loss has not improved in 2 evaluations; best 3.612, after round 3` */
-export function earlyStopText(event: Extract<RunEvent, { type: "early-stop" }>): string {
+export function earlyStopText(event: EventOf<"early-stop">): string {
   const { round, metric, patience, minDelta, bestRound, bestValue } = event;
   const best =
     bestRound === undefined || bestValue === undefined

@@ -1,4 +1,4 @@
-import type { RunEvent } from "../../federation/events.ts";
+import type { EventOf } from "../../federation/events.ts";
 import { benchmarkText } from "./benchmark-text.ts";
 import { earlyStopText } from "./best-round-text.ts";
 import type { LiveArea } from "./live-area.ts";
@@ -6,7 +6,7 @@ import type { Output } from "../output.ts";
 import { roundHeading, roundRow } from "./round-row.ts";
 import { dataNote, type RunFacts } from "./run-facts.ts";
 import { type Frame, liveLines, runHeading, waitingLine } from "./run-frame.ts";
-import { type FinishedRound, RunProgress } from "./run-progress.ts";
+import { type RoundResult, RunProgress } from "./run-progress.ts";
 import type { RunView } from "./run-view.ts";
 import { clip, oneLine } from "./text-width.ts";
 
@@ -17,12 +17,12 @@ export function liveView(output: Output, area: LiveArea): RunView {
   let trained = false;
   let doing: string | undefined;
   let phaseStarted = performance.now();
-  const reports: Extract<RunEvent, { type: "data-report" }>[] = [];
+  const reports: EventOf<"data-report">[] = [];
   const frame = (): Frame => {
     // The last column stays free: some terminals wrap when it is written.
     return { columns: (output.columns() ?? 80) - 1, style: output.style, elapsedMs: performance.now() - phaseStarted };
   };
-  const row = (round: FinishedRound | undefined): void => {
+  const row = (round: RoundResult | undefined): void => {
     if (round !== undefined)
       area.print([
         clip(roundRow(round, progress!.start!.rounds, output.style, facts!.measuresAccuracy), frame().columns),

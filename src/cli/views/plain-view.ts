@@ -1,5 +1,5 @@
 import { overallScore, scoresBySet } from "../../federation/evaluation.ts";
-import type { RunEvent } from "../../federation/events.ts";
+import type { EventOf, RunEvent } from "../../federation/events.ts";
 import { benchmarkText } from "./benchmark-text.ts";
 import { earlyStopText } from "./best-round-text.ts";
 import type { Output } from "../output.ts";
@@ -17,8 +17,6 @@ import {
 import { dataNote, someNames, type RunFacts } from "./run-facts.ts";
 import type { RunView } from "./run-view.ts";
 import { oneLine } from "./text-width.ts";
-
-type EventOf<T extends RunEvent["type"]> = Extract<RunEvent, { type: T }>;
 
 /** Lines for a log: one for the start, each evaluation, each round's end and the end. No control characters. */
 export class PlainLines {

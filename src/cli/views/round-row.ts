@@ -1,6 +1,6 @@
 import type { Style } from "../output.ts";
 import { formatChange, formatDuration, formatLearningRate, formatLoss, formatMetric } from "./quantities.ts";
-import type { FinishedRound } from "./run-progress.ts";
+import type { RoundResult } from "./run-progress.ts";
 import { padStart } from "./text-width.ts";
 
 export const WIDTHS = {
@@ -32,7 +32,7 @@ export function roundHeading(style: Style, measuresAccuracy = false): string {
 
 /** A finished round in columns. */
 export function roundRow(
-  { round, trained, heldOut }: FinishedRound,
+  { round, trained, heldOut }: RoundResult,
   rounds: number,
   style: Style,
   measuresAccuracy = false,

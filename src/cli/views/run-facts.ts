@@ -1,4 +1,4 @@
-import type { RunEvent } from "../../federation/events.ts";
+import type { EventOf } from "../../federation/events.ts";
 import type { Prepared } from "../../experiment/prepare.ts";
 import { counted, formatCount } from "./quantities.ts";
 import { oneLine } from "./text-width.ts";
@@ -32,8 +32,6 @@ export function runFacts({ config, model }: Pick<Prepared, "config" | "model">, 
     measuresAccuracy: config.objective.name !== "sft" || config.evaluation.labels !== undefined,
   };
 }
-
-type EventOf<T extends RunEvent["type"]> = Extract<RunEvent, { type: T }>;
 
 /** `clinic, bank, workshop, cityhall` or `client-01, client-02, client-03 and 97 more`. */
 export function someNames(names: readonly string[], most: number): string {

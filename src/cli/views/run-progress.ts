@@ -1,5 +1,5 @@
 import { evaluationDue, overallScore, scoresBySet } from "../../federation/evaluation.ts";
-import type { RunEvent } from "../../federation/events.ts";
+import type { EventOf, RunEvent } from "../../federation/events.ts";
 
 /** One evaluation of every held-out set, taken together. */
 export interface HeldOutLoss {
@@ -7,12 +7,12 @@ export interface HeldOutLoss {
   readonly loss: number;
   /** Further means over all sets, by name. */
   readonly metrics: Readonly<Record<string, number>>;
-  /** The same mean at the evaluation before this one, where this process saw it. */
+  /** The same mean at the evaluation before, if this process saw it. */
   readonly before: number | undefined;
 }
 
-/** A finished round, or round 0: the evaluation before any. */
-export interface FinishedRound {
+/** The results of a finished round; round 0 is the evaluation before the first. */
+export interface RoundResult {
   readonly round: number;
   readonly trained?: {
     readonly learningRate: number;
@@ -32,20 +32,18 @@ export interface CurrentClient {
   readonly steps: number;
 }
 
-type EventOf<T extends RunEvent["type"]> = Extract<RunEvent, { type: T }>;
-
-/** Optimizer steps that tokens a second and the time left are averaged over. */
+/** Optimizer steps that the speed and the time left are averaged over. */
 const RECENT_STEPS = 50;
 
 /**
- * What a run has come to, folded from its events: what is going on now, and each round once nothing can be added to it.
- * It has no clock: times come from the events.
+ * The state of a run, folded from its events: the current round, and each round's results once they are complete. It has
+ * no clock: times come from the events.
  */
 export class RunProgress {
   readonly #evaluateEvery: number;
   #start: EventOf<"run-start"> | undefined;
   #round: EventOf<"round-start"> | undefined;
-  #pending: FinishedRound | undefined;
+  #pending: RoundResult | undefined;
   #scores: EventOf<"evaluation-end">[] = [];
   #heldOut: number | undefined;
   #evaluationSeconds = 0;
@@ -61,7 +59,7 @@ export class RunProgress {
   }
 
   /** Takes in an event. Returns the round that the event makes final, if any. */
-  apply(event: RunEvent): FinishedRound | undefined {
+  apply(event: RunEvent): RoundResult | undefined {
     switch (event.type) {
       case "run-start":
         this.#start = event;
@@ -118,8 +116,8 @@ export class RunProgress {
     }
   }
 
-  /** The round whose evaluation may still be to come, with what there is of it; it is not given a second time. */
-  takePending(): FinishedRound | undefined {
+  /** The last round, complete or not. Each round is given once. */
+  takePending(): RoundResult | undefined {
     const heldOut = this.#takeEvaluation();
     const pending = this.#pending ?? (heldOut === undefined ? undefined : { round: heldOut.round });
     this.#pending = undefined;
@@ -139,8 +137,8 @@ export class RunProgress {
     return this.#round;
   }
 
-  /** The round that is over but for its evaluation. */
-  get pending(): FinishedRound | undefined {
+  /** The round that waits for its evaluation. */
+  get pending(): RoundResult | undefined {
     return this.#pending;
   }
 
@@ -152,7 +150,7 @@ export class RunProgress {
     return this.#loss;
   }
 
-  /** Part of the round's local steps that are done. */
+  /** Finished share of the round's local steps, from 0 to 1. */
   get roundFraction(): number {
     const { done, all } = this.#roundSteps();
     return all === 0 ? 0 : done / all;

@@ -4,7 +4,7 @@ import { meanOf } from "./spread.ts";
 import type { StoredRound, StoredScores } from "./stored-run.ts";
 
 /** One metric after one round of one run. */
-export interface Measured {
+export interface MetricValues {
   /** On the common held-out set, by adapter: `global` or, where every client has one of its own, the client. */
   readonly common: ReadonlyMap<string, number>;
   /** On each client's own set, with the global adapter or, where clients have their own, with the client's. */
@@ -17,7 +17,7 @@ export function isPersonal({ heldOut, personal }: StoredRound): boolean {
 }
 
 /** Undefined where the round measured no such thing. */
-export function measure(round: StoredRound, metric: string): Measured | undefined {
+export function metricValues(round: StoredRound, metric: string): MetricValues | undefined {
   const common = new Map<string, number>();
   const own = new Map<string, number>();
   const take = (scores: StoredScores, set: string, into: Map<string, number>, name: string): void => {
@@ -37,17 +37,17 @@ export function measure(round: StoredRound, metric: string): Measured | undefine
 }
 
 /** The mean over adapters; undefined where there is no common set. */
-export function commonMean({ common }: Measured): number | undefined {
+export function commonMean({ common }: MetricValues): number | undefined {
   return common.size === 0 ? undefined : meanOf([...common.values()]);
 }
 
 /** The mean over clients, each weighing the same; undefined where no client has a set. */
-export function ownMean({ own }: Measured): number | undefined {
+export function ownMean({ own }: MetricValues): number | undefined {
   return own.size === 0 ? undefined : meanOf([...own.values()]);
 }
 
 /** Undefined where no client has a set, or neither way is better. */
-export function worstClient({ own }: Measured, metric: string): { client: string; value: number } | undefined {
+export function worstClient({ own }: MetricValues, metric: string): { client: string; value: number } | undefined {
   let worst: { client: string; value: number } | undefined;
   const better = betterWay(metric);
   if (better === undefined) return undefined;

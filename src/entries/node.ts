@@ -1,0 +1,13 @@
+/** `openfedllm/node`: files, the Hub, ONNX Runtime and the HTTP server. */
+export { loadAdapter, saveAdapter } from "../node/model/adapter-files.ts";
+export { readConfigFile } from "../node/config-file.ts";
+export { serveOpenAi, type HttpServer, type ServeOptions } from "../node/http-server.ts";
+export { directoryStore } from "../node/store/directory-store.ts";
+export { openHub, type Hub, type HubOptions, type Snapshot } from "../node/hub/hub.ts";
+export { openJudgements } from "../node/store/judgement-file.ts";
+export { openModel } from "../node/model/model-source.ts";
+export { onnxRuntime } from "../node/onnx-runtime.ts";
+export { nodePlatform } from "../node/platform.ts";
+export { openRunFolder } from "../node/run-folder.ts";
+export { readStoredRuns } from "../node/store/stored-runs.ts";
+export { readSweepFile } from "../node/sweep-file.ts";

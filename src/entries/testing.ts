@@ -1,0 +1,6 @@
+/** `openfedllm/testing`: suites and slow twins that test a port's implementation. They need no test runner. */
+export { STORE_CONFORMANCE, type ConformanceCase } from "../store/conformance.ts";
+export { memoryStore } from "../store/memory-store.ts";
+export type { Store } from "../store/store.ts";
+export { referenceRuntime } from "../train/reference-runtime.ts";
+export type { Runtime, RuntimeSession, RuntimeTensor } from "../train/runtime.ts";

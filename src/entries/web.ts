@@ -1,0 +1,120 @@
+/** `openfedllm/web`: all of the library that needs web standards only. Node has it too. */
+export { UserError, EXIT_CODES } from "../diagnostics/user-error.ts";
+
+export type { Params, Tensor } from "../tensor/params.ts";
+export { stream, type RandomStream } from "../tensor/random.ts";
+export { decodeSafetensors, encodeSafetensors } from "../tensor/safetensors.ts";
+
+export { initAdapter, type AdapterConfig } from "../model/adapter.ts";
+export type { BaseModel } from "../model/base-model.ts";
+export type { ModelConfig } from "../model/config.ts";
+
+export type { LocalResult, LocalTerm } from "../optim/local-rule.ts";
+export { OPTIMIZERS, type Optimizer, type OptimizerState } from "../optim/optimizer.ts";
+export { SCHEDULES, type Schedule } from "../optim/schedule.ts";
+
+export { openDecoder, type Decoder, type DecoderOptions } from "../decode/decoder.ts";
+export type { Example, PairExample, RatedExample, TrainingItem } from "../data/example.ts";
+export { generate, type Generated, type GenerationOptions } from "../decode/generation.ts";
+export { openGradientEngine, type GradientEngine, type StepGradients } from "../train/gradient-engine.ts";
+export { trainLocally, type LocalStep, type LocalTrainingResult } from "../train/local-training.ts";
+export { measure, type Measured } from "../train/measure.ts";
+export type { Objective, ObjectiveSettings } from "../train/objective.ts";
+export { OBJECTIVES } from "../train/objective-registry.ts";
+export { preferenceAccuracy } from "../train/preference-accuracy.ts";
+export { referenceOf } from "../train/reference.ts";
+export { referenceRuntime } from "../train/reference-runtime.ts";
+export type { Runtime, RuntimeSession, RuntimeTensor } from "../train/runtime.ts";
+export { openScorer, type Score, type Scorer } from "../train/scorer.ts";
+export { addTallies, meansOf, type Tally } from "../train/tally.ts";
+
+export { DATASETS, type NamedDataset } from "../data/datasets.ts";
+export type { DataRecord } from "../data/record.ts";
+export { loadRecords } from "../data/source.ts";
+export { openInferenceEngine, type InferenceEngine, type InferenceOptions } from "../decode/inference-engine.ts";
+export type { GeneratedText, TextGenerator, TextOptions } from "../decode/text-generator.ts";
+export { TEMPLATES } from "../data/template.ts";
+
+export type { Algorithm } from "../algorithms/algorithm.ts";
+export { ALGORITHMS } from "../algorithms/registry.ts";
+export type { EmitEvent, RunEvent } from "../federation/events.ts";
+export type { Store } from "../store/store.ts";
+export { memoryStore } from "../store/memory-store.ts";
+export { sha256 } from "../tensor/sha256.ts";
+
+export {
+  bleuOf,
+  corpusBleu,
+  sentenceBleu,
+  textStatistics,
+  type Bleu,
+  type TextBleuOptions,
+} from "../evaluation/metrics/bleu.ts";
+export { bleuStatistics, sumBleuStatistics, type BleuStatistics } from "../evaluation/metrics/bleu-statistics.ts";
+export {
+  bootstrap,
+  bootstrapMean,
+  pairedDifference,
+  type BootstrapOptions,
+  type Difference,
+  type Interval,
+} from "../evaluation/metrics/bootstrap.ts";
+export { classificationReport, type ClassificationReport } from "../evaluation/metrics/classification.ts";
+export { dropMetric } from "../evaluation/metrics/drop-metric.ts";
+export {
+  estimateJudging,
+  judgingCost,
+  type JudgePrices,
+  type JudgingEstimate,
+} from "../evaluation/judge/judge-estimate.ts";
+export type { Judge, JudgeSettings } from "../evaluation/judge.ts";
+export { memoryJudgements, type Judgement, type JudgementStore } from "../evaluation/judge/judgement.ts";
+export { openJudge, type JudgeOptions, type JudgeUsage, type OpenJudge } from "../evaluation/judge/open-judge.ts";
+export { exposureOf, type Exposure } from "../evaluation/metrics/exposure.ts";
+export { ngramOverlap, type NgramOverlap } from "../evaluation/metrics/ngram-overlap.ts";
+export { meanPassAtK, passAtK, type Attempts } from "../evaluation/metrics/pass-at-k.ts";
+export { perplexity, type TextLikelihood } from "../evaluation/metrics/perplexity.ts";
+export { rivalAnswers } from "../evaluation/judge/rival.ts";
+export { rouge, type Rouge, type RougeScore } from "../evaluation/metrics/rouge.ts";
+export { conalaScore, concodeScore, type SnippetScore } from "../evaluation/metrics/snippet-bleu.ts";
+export { squadMetric, type AnswerScore } from "../evaluation/metrics/squad-metric.ts";
+export {
+  lengthControlledWinRate,
+  winRate,
+  type LengthedPreference,
+  type WinRate,
+} from "../evaluation/metrics/win-rate.ts";
+
+export { parseExperiment } from "../settings/parse.ts";
+export { measureMemorisation, type Memorisation, type MemorisationOptions } from "../memorisation/memorisation.ts";
+export type { Platform, RunStore } from "../experiment/ports.ts";
+export { prepareExperiment, type Prepared } from "../experiment/prepare.ts";
+export { runExperiment } from "../experiment/run.ts";
+export { experimentJsonSchema, type ExperimentConfig } from "../settings/schema.ts";
+export type { RunSummary } from "../experiment/summary.ts";
+
+export { chartsOf } from "../study/charts.ts";
+export { compareRuns, type Comparison } from "../study/comparison.ts";
+export { costOf, figure, trajectory } from "../study/figures.ts";
+export { matrixOf } from "../study/matrix.ts";
+export type { StoredRun } from "../study/stored-run.ts";
+
+export type { Answerer, AnswerOptions } from "../serving/answerer.ts";
+export { openAiApp, type Access, type OpenAiAppOptions } from "../serving/openai-app.ts";
+
+export { commonAdapter, eachAdapter, ownAdapters, type AdapterSet } from "../federation/adapter-set.ts";
+export { clientMemory, type ClientMemory } from "../federation/client-memory.ts";
+export { coordinate, Coordinator, type CoordinatorOptions, type FederationOutcome } from "../federation/coordinator.ts";
+export {
+  Participant,
+  participate,
+  type LocalTask,
+  type LocalTrainer,
+  type ParticipantOptions,
+  type TrainedClient,
+} from "../federation/participant.ts";
+export { awaitManifest, gatherRoster, publishManifest } from "../federation/roster.ts";
+export { simulate, type SimulationOptions } from "../federation/simulate.ts";
+export { coordinateExperiment, type CoordinateOptions } from "../experiment/coordinate.ts";
+export { participateInExperiment, type ParticipateOptions, type Participation } from "../experiment/participate.ts";
+export { loadAnswerer, type LoadAnswererOptions } from "../jobs/load-answerer.ts";
