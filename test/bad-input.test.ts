@@ -272,7 +272,7 @@ describe("a configuration file", () => {
       /^Correct/,
     ],
     ["two.yaml", "a: 1\n---\nb: 2\n", /^two\.yaml, line 2, column 1: a second document, expected one$/, /^Correct/],
-    ["alias.yaml", "model: *nothing\n", /^alias\.yaml: Unresolved alias/, /^Write the value out/],
+    ["alias.yaml", "model: *nothing\n", /^alias\.yaml: Unresolved alias/, /^Write the value instead/],
     ["short.json", '{"model":{"base":"model"},"data":{', /^short\.json, line 1, column \d+: /, /^Correct/],
     ["empty.yaml", "", "empty.yaml holds nothing, expected a mapping of settings", /quickstart\.yaml/],
     ["comment.yaml", "# nothing yet\n", /holds nothing/, /quickstart\.yaml/],
@@ -901,7 +901,7 @@ describe("a run that is cut off", () => {
     );
     expect(status).toBe(EXIT_CODES.interrupted);
     const again = cli(["run", "e.yaml", "--out", "runs/term", ...rounds]);
-    expect([again.status, again.stderr]).toEqual([0, expect.stringMatching(/going on with round \d+\n/)]);
+    expect([again.status, again.stderr]).toEqual([0, expect.stringMatching(/continuing with round \d+\n/)]);
   });
 
   test("by a reader that has seen enough is no error, and goes on", async () => {

@@ -208,7 +208,7 @@ describe("openfedllm serve", () => {
     [
       ["--host", "0.0.0.0"],
       {},
-      /at 0\.0\.0\.0 other machines reach the server, and it has no API key\nhint: .*OPENFEDLLM_API_KEY/,
+      /other machines reach the server at 0\.0\.0\.0, but it has no API key\nhint: .*OPENFEDLLM_API_KEY/,
     ],
     [["--api-key-env", "MY_KEY"], {}, /environment variable MY_KEY, which is not set/],
     [[], { OPENFEDLLM_API_KEY: " " }, /OPENFEDLLM_API_KEY, which is empty/],

@@ -147,7 +147,7 @@ describe("openfedllm eval", () => {
     const flags = ["--max-new-tokens", "4", "--max-length", "300", "--shots", "4", "--limit", "3", "--out", "narrow"];
     const { status, stdout } = openfedllm(...GSM8K, ...flags);
     expect(status).toBe(0);
-    expect(stdout.replaceAll(/\s+/g, " ")).toContain("3 questions were asked with fewer worked examples");
+    expect(stdout.replaceAll(/\s+/g, " ")).toContain("3 questions had fewer worked examples");
     const tight = openfedllm(...GSM8K, "--max-length", "40", "--limit", "3", "--out", "tight");
     expect(tight.status).not.toBe(0);
     expect(tight.stderr).toContain("beside its answer there is room for 0");
@@ -214,7 +214,7 @@ describe("openfedllm eval", () => {
     expect(stdout).toMatch(/HumanEval +pass@1 +1 +0\.0%/);
     const report = readFileSync(path.join(folder, "programs/report.md"), "utf8");
     expect(report).toMatch(
-      /HumanEval ran programs in Python 3\.\d+\S* Limits that held when tried: .*a program that does not end/,
+      /HumanEval ran programs in Python 3\.\d+\S* Limits that held in a test: .*a program that does not end/,
     );
     // One answer says nothing of the best of ten.
     expect(report).not.toContain("pass@10");

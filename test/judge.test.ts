@@ -212,7 +212,9 @@ describe("openfedllm eval with a judge", () => {
     const away = ["--judge-url", "https://judge.example/v1", "--judge-model", "strict"];
     const { status, stderr } = await evaluated(...away, "--out", "unjudged");
     expect(status).not.toBe(0);
-    expect(stderr).toContain("judging may cost money, and there is no terminal to ask for consent; the answers are kept");
+    expect(stderr).toContain(
+      "judging may cost money, and there is no terminal to ask for consent; the answers are kept",
+    );
     expect(answersIn("unjudged", "mt-bench")).toHaveLength(3);
   });
 

@@ -422,7 +422,7 @@ test("with a key only those who send it are answered, and it is not in the log",
 });
 
 test("an address that others reach needs a key; a port that is taken is said", async () => {
-  await expect(serve({ host: "0.0.0.0" })).rejects.toThrow(/at 0\.0\.0\.0 other machines reach the server/);
+  await expect(serve({ host: "0.0.0.0" })).rejects.toThrow(/other machines reach the server at 0\.0\.0\.0/);
   const { port } = new URL(server.url);
   await expect(serve({ port: Number(port) })).rejects.toThrow(`port ${port} of 127.0.0.1 is in use`);
 });

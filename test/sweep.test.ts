@@ -82,7 +82,7 @@ describe("openfedllm sweep", () => {
     const again = cli("sweep", "claim.yaml");
     expect(again.status).toBe(0);
     expect(again.stderr).toMatch(/^2 of 4 runs already finished\nrun 3 of 4: long-seed1, about [\d.]+s left\n/);
-    expect(again.stderr).toContain("going on with round");
+    expect(again.stderr).toContain("continuing with round");
     expect(again.stderr).not.toContain("run 1 of 4");
     expect(states("claim.yaml")).toEqual(["finished", "finished", "finished", "finished"]);
 
@@ -127,7 +127,7 @@ describe("openfedllm sweep", () => {
     expect(stderr).toMatch(
       /run 1 of 2: lost-seed42\n[^]*error: no file blots\.jsonl\nhint: Did you mean bolts\.jsonl\?/,
     );
-    expect(stderr).toMatch(/error: 1 of 2 runs failed: lost-seed42\nhint: .*tries these again[^\n]*\n$/);
+    expect(stderr).toMatch(/error: 1 of 2 runs failed: lost-seed42\nhint: .*to retry these runs[^\n]*\n$/);
     expect(stderr).toMatch(/warning: runs\/failing\/lost-seed42 is not there/);
     expect(stdout).toMatch(/^good +1 /m);
     expect(JSON.parse(readFileSync(at("runs/failing/good-seed42/config.json"), "utf8"))).toMatchObject({ threads: 2 });
@@ -241,7 +241,7 @@ describe("openfedllm compare", () => {
       "local: a  *2.500   5.500   3.600",
       "local: b   5.000  *3.500   4.000",
     ]);
-    expect(stdout).toMatch(/each client weighing the\s+same/);
+    expect(stdout).toMatch(/with equal weight for each\s+client/);
   });
 
   test("writes tables and charts, and says where the same folder was given twice nothing", () => {
@@ -263,7 +263,7 @@ describe("openfedllm compare", () => {
     const { status, stdout, stderr } = cli("compare", "preferences", "--names", "--matrix", "--out", "objectives");
     expect(status).toBe(0);
     expect(stderr).toMatch(
-      /^warning: [^\n]*ipo-fedavg-seed1 and 1 more learn by ipo, [^\n]*; compare accuracy\nwrote /,
+      /^warning: [^\n]*ipo-fedavg-seed1 and 1 more train with ipo, [^\n]*; compare accuracy\nwrote /,
     );
     expect(stderr).toContain("accuracy-own-final.svg");
     const [accuracy, loss, reward] = stdout.split("\n\n").map((table) => table.split("\n"));
@@ -300,7 +300,7 @@ describe("openfedllm compare", () => {
     expect(stdout).toMatch(/^one +1 /m);
     const said = stdout.replaceAll("\n", " ");
     expect(said).toContain(
-      "Rows are called by their folders, as the settings that differ do not fit in 100 columns (batchSize, localSteps, maxLength, clients, limit): --by KEY puts the setting KEY beside them.",
+      "The rows have the names of their folders, because the settings that differ do not fit in 100 columns (batchSize, localSteps, maxLength, clients, limit); --by KEY adds the setting KEY.",
     );
     expect(cli("compare", "wide", "--by", "data.limit").stdout).toMatch(
       /^limit  run  runs .*\n(.*\n)*?3      one     1 /m,
@@ -356,7 +356,7 @@ describe("openfedllm compare", () => {
     [["compare", "invented", "--metric", "acuracy"], /--metric acuracy: no run measured it/, /'accuracy'/],
     [["compare", "invented", "--matrix", "f1"], /--matrix f1: no run measured it/, /loss, accuracy/],
     [["compare", "--matrix", "invented", "invented"], /--matrix invented: that is a folder/, /last.*--matrix=loss/],
-    [["compare", "--matrix", "invented"], /missing required argument 'folder'/, /--matrix has taken invented/],
+    [["compare", "--matrix", "invented"], /missing required argument 'folder'/, /--matrix took invented/],
     [["compare", "invented", "--out", "claim.yaml"], /the comparison cannot be written to claim\.yaml/, /--out/],
   ])("%j is refused", (args, message, hint) => {
     const { status, stderr } = cli(...args);

@@ -21,7 +21,7 @@ export function addCommand(
 ): void {
   const { context, helpAll } = options;
   const added = program.command(name).summary(summary);
-  configure(added, options);
+  configure(added, options, command?.examples[0]?.[0]);
   if (command === undefined) return;
   const { description, argument, flags, moreHelp, examples, run } = command;
   added.description(description);
@@ -42,7 +42,7 @@ function positional({ placeholder, description }: NonNullable<Command["argument"
 }
 
 /** Help, output and errors as every command has them. */
-export function configure(command: Program, { context, helpAll }: ProgramContext): void {
+export function configure(command: Program, { context, helpAll }: ProgramContext, example?: string): void {
   const { stdout, stderr } = context;
   const isShown = (option: Option): boolean => helpAll || !isAdvanced(option);
   command
@@ -66,7 +66,7 @@ export function configure(command: Program, { context, helpAll }: ProgramContext
       outputError: () => {},
     })
     .exitOverride((error) => {
-      throw error instanceof CommanderError && error.exitCode !== 0 ? usageError(error, command) : error;
+      throw error instanceof CommanderError && error.exitCode !== 0 ? usageError(error, command, example) : error;
     });
 }
 

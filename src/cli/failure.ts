@@ -19,7 +19,7 @@ export function withoutSecrets(text: string): string {
   return SECRETS.reduce((left, [shape, replacement]) => left.replaceAll(shape, replacement), text);
 }
 
-/** What a person reads about a failed command on stderr, and the exit code that goes with it. */
+/** The text of a failed command for stderr, and its exit code. */
 export function describeFailure(thrown: unknown, { style, debug }: { style: Style; debug: boolean }): FailureText {
   const error = asUserError(thrown);
   const trace = debug ? [withoutSecrets(inspect(thrown))] : [];

@@ -10,7 +10,7 @@ const SAME_PRESS_MS = 300;
 export interface Interruption {
   /** Aborted by the first Ctrl-C or SIGTERM. The second ends the process at once. */
   readonly signal: AbortSignal;
-  /** The work's result, unless the first signal comes before it; then an AbortError. For work that takes no signal. */
+  /** The result of work that takes no signal, or an AbortError if the first signal comes before it. */
   before<T>(work: Promise<T>): Promise<T>;
   dispose(): void;
 }

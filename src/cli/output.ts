@@ -2,7 +2,7 @@ import { styleText } from "node:util";
 
 type Format = Parameters<typeof styleText>[0];
 
-/** Colours text, or leaves it alone where colours are not wanted. */
+/** Colours text, or leaves it unchanged if colours are off. */
 export type Style = (format: Format, text: string) => string;
 
 export const plainStyle: Style = (_format, text) => text;
@@ -14,16 +14,16 @@ const colourStyle: Style = (format, text) => styleText(format, text, { validateS
 export interface Output {
   write(text: string): void;
   readonly style: Style;
-  /** A terminal that lines can be redrawn on. */
+  /** True for a terminal that can redraw lines. */
   readonly live: boolean;
-  /** Columns now; undefined where the stream is no terminal. */
+  /** Current columns; undefined if the stream is not a terminal. */
   columns(): number | undefined;
 }
 
 /** Variables of the environment, such as `process.env`. */
 export type EnvironmentVariables = Readonly<Record<string, string | undefined>>;
 
-/** Whether to colour: a terminal, unless NO_COLOR (no-color.org) or FORCE_COLOR say otherwise. */
+/** True for a terminal, unless NO_COLOR (no-color.org) or FORCE_COLOR say otherwise. */
 export function wantsColour(isTerminal: boolean, env: EnvironmentVariables): boolean {
   if (env["NO_COLOR"]) return false;
   const force = env["FORCE_COLOR"];

@@ -1,12 +1,12 @@
 import { type JsonSchema, typeText } from "../settings/json-schema.ts";
 import { experimentJsonSchema } from "../settings/schema.ts";
 
-/** One setting, as a person reads about it. */
+/** The description of one setting. */
 export interface Setting {
   /** Dotted; `data.clients[].name` is a key of each entry of a list. */
   readonly key: string;
   readonly type: string;
-  /** As YAML writes it; undefined where there is none. */
+  /** The default as YAML writes it; undefined if there is none. */
   readonly fallback: string | undefined;
   readonly required: boolean;
   readonly description: string;

@@ -3,13 +3,13 @@ import path from "node:path";
 import { parseDatasetRef } from "../data/dataset-ref.ts";
 import { parseHubModel } from "../node/hub/hub-model.ts";
 
-/** An argument as a POSIX shell reads it back: quoted only where it must be. */
+/** Quotes an argument for a POSIX shell, if it needs quotes. */
 export function shellQuote(argument: string): string {
   if (/^[\w@%+=:,./-]+$/.test(argument)) return argument;
   return `'${argument.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-/** A command over lines that a shell joins, each at most `width` columns where the arguments allow. */
+/** A command on lines that a shell joins, of at most `width` columns if the arguments allow it. */
 export function commandLines(parts: readonly string[], width: number): string[] {
   const lines: string[] = [];
   let line = "";
@@ -24,7 +24,7 @@ export function commandLines(parts: readonly string[], width: number): string[] 
   return [...lines, line];
 }
 
-/** A path of a configuration (relative to its folder) as it is typed in the working directory. */
+/** A path of a configuration, which starts at its folder, relative to the working directory. */
 export function typedPath(baseDir: string, given: string, cwd: string = process.cwd()): string {
   if (path.isAbsolute(given)) return given;
   const relative = path.relative(cwd, path.resolve(cwd, baseDir, given));

@@ -3,12 +3,13 @@ import { nearest } from "../diagnostics/nearest.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 
 /** Explains a mistake on the command line, with the nearest legal name as a hint. */
-export function usageError(error: CommanderError, command: Command): UserError {
+export function usageError(error: CommanderError, command: Command, example: string | undefined): UserError {
   const message = error.message.replace(/^error: /, "");
-  return new UserError("config", message, { hint: hintFor(error, message, command), cause: error });
+  return new UserError("config", message, { hint: hintFor(error, message, command, example), cause: error });
 }
 
-function hintFor({ code }: CommanderError, message: string, command: Command): string {
+/** @param example a complete line for the command, shown where something is missing. */
+function hintFor({ code }: CommanderError, message: string, command: Command, example: string | undefined): string {
   const quoted = /'([^']*)'/.exec(message)?.[1] ?? "";
   const help = `See ${fullName(command)} --help.`;
   if (code === "commander.unknownOption") {
@@ -25,6 +26,8 @@ function hintFor({ code }: CommanderError, message: string, command: Command): s
     return `Give one configuration file, and a --set before each key=value. ${help}`;
   if (code === "commander.missingArgument" && typeof command.getOptionValue("matrix") === "string")
     return `--matrix took ${String(command.getOptionValue("matrix"))} as its metric: put it last, or write --matrix=loss.`;
+  if (code === "commander.missingArgument" || code === "commander.missingMandatoryOptionValue")
+    return example === undefined ? help : `For example: ${example}`;
   const { choices, given } = allowedChoices(message);
   if (choices !== undefined) return didYouMean(nearest(given, choices)) ?? help;
   return help;

@@ -1,4 +1,6 @@
 import { readFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { LineCounter, parseDocument, parse as parseYaml } from "yaml";
 import { UserError } from "../diagnostics/user-error.ts";
 import { applySetting } from "../settings/apply-setting.ts";
@@ -6,7 +8,8 @@ import { parseExperiment } from "../settings/parse.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
 import { nearFile } from "./files.ts";
 
-const EXAMPLE = "See examples/quickstart.yaml for one to start from.";
+const QUICKSTART = fileURLToPath(new URL("../../examples/quickstart.yaml", import.meta.url));
+const EXAMPLE = `For an example, see ${nearPath(QUICKSTART)}.`;
 
 /**
  * Reads a configuration file (YAML, of which JSON is a part), replaces `${NAME}` by environment variables, applies
@@ -21,7 +24,7 @@ export function readConfigFile(file: string, settings: readonly string[] = []): 
 }
 
 /**
- * The same before it is checked: what the file says, with `${NAME}` replaced.
+ * Reads a configuration without checking it, with `${NAME}` replaced.
  *
  * @throws UserError of kind `config`.
  */
@@ -63,7 +66,7 @@ function parseText(text: string, file: string): unknown {
     const { line, col } = lineCounter.linePos(problem.pos[0]);
     const what = problem.code === "MULTIPLE_DOCS" ? "a second document, expected one" : problem.message;
     throw new UserError("config", `${file}, line ${line}, column ${col}: ${what}`, {
-      hint: "Correct the YAML there, or in the lines before; indentation counts.",
+      hint: "Correct the YAML there or in the lines before. Indentation counts.",
     });
   }
   try {
@@ -71,7 +74,7 @@ function parseText(text: string, file: string): unknown {
   } catch (cause) {
     // Aliases (*name) are followed only now.
     throw new UserError("config", `${file}: ${(cause as Error).message}`, {
-      hint: "Write the value out in place of the alias.",
+      hint: "Write the value instead of the alias.",
       cause,
     });
   }
@@ -94,4 +97,10 @@ function expand(value: unknown, where: string): unknown {
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, expand(item, where)]));
   }
   return value;
+}
+
+/** A path from the working directory, where that is no detour. */
+function nearPath(file: string): string {
+  const relative = path.relative(process.cwd(), file);
+  return relative.startsWith("..") ? file : relative;
 }

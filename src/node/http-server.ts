@@ -9,14 +9,14 @@ import { type OpenAiAppOptions, openAiApp } from "../serving/openai-app.ts";
 export interface ServeOptions extends Omit<OpenAiAppOptions, "stopping"> {
   /** Default: 127.0.0.1, which only this machine reaches. */
   readonly host?: string | undefined;
-  /** 0 (default): any that is free. */
+  /** 0 (default): any free port. */
   readonly port?: number | undefined;
 }
 
 export interface HttpServer {
-  /** What a client of OpenAI's API takes as its base URL. */
+  /** The base URL for clients of OpenAI's API. */
   readonly url: string;
-  /** Takes no more requests, and waits for so long for answers to end before it cuts them off. */
+  /** Takes no more requests. Unfinished answers have `graceMs` milliseconds to end before they are cut off. */
   stop(graceMs?: number): Promise<void>;
 }
 
@@ -24,7 +24,7 @@ const SWEEP_MS = 50;
 
 /**
  * Serves a model over OpenAI's API. The answerer stays open when the server stops.
- * @throws UserError of kind `config` for an address that cannot be listened at, or one that others reach without a key.
+ * @throws UserError of kind `config` for an address that cannot be used, or that others reach without a key.
  */
 export async function serveOpenAi(
   answerer: Answerer,
@@ -54,19 +54,22 @@ export async function serveOpenAi(
   };
 }
 
-/** @throws UserError of kind `config` where others than this machine would reach a server without a key. */
+/** @throws UserError of kind `config` if other machines would reach a server without a key. */
 export function checkReach(host: string, apiKey: string | undefined): void {
   if (apiKey !== undefined || isLoopback(host)) return;
-  throw new UserError("config", `at ${host} other machines reach the server, and it has no API key`, {
-    hint: "Put a key into the environment variable OPENFEDLLM_API_KEY, or listen at 127.0.0.1.",
+  throw new UserError("config", `other machines reach the server at ${host}, but it has no API key`, {
+    hint: "Set the environment variable OPENFEDLLM_API_KEY to a key, or listen at 127.0.0.1.",
   });
 }
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): UserError {
   const [what, hint] = {
-    EADDRINUSE: [`port ${port} of ${host} is in use`, "Give another with --port; 0 takes any that is free."],
-    EACCES: [`port ${port} may not be listened at without special rights`, "Give a --port of 1024 or more."],
-    EADDRNOTAVAIL: [`${host} is not an address of this machine`, "Give one of its own as --host, such as 127.0.0.1."],
+    EADDRINUSE: [`port ${port} of ${host} is in use`, "Give another port with --port; 0 takes any free port."],
+    EACCES: [`port ${port} needs special rights`, "Give a --port of 1024 or more."],
+    EADDRNOTAVAIL: [
+      `${host} is not an address of this machine`,
+      "Give one of its addresses as --host, such as 127.0.0.1.",
+    ],
     ENOTFOUND: [`the host ${host} is not known`, "Give an address of this machine as --host, such as 127.0.0.1."],
   }[error.code ?? ""] ?? [`the server cannot listen at ${host}:${port}: ${error.message}`, undefined];
   return new UserError("config", what!, { hint, cause: error });

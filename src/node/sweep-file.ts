@@ -8,7 +8,7 @@ import { readMapping } from "./config-file.ts";
 import { isRunFolder, readStoredRun } from "./store/stored-runs.ts";
 
 export interface SweepFile extends Sweep {
-  /** What relative paths in the runs' configurations are relative to. */
+  /** Folder that relative paths in the runs' configurations start at. */
   readonly baseDir: string;
 }
 
@@ -32,10 +32,10 @@ export type SweepState =
   | { readonly state: "finished"; readonly seconds: number }
   | { readonly state: "begun"; readonly round: number; readonly rounds: number | undefined }
   | { readonly state: "new" }
-  /** The folder holds something that cannot be gone on with; starting the run says what. */
+  /** The folder holds something that the run cannot continue. */
   | { readonly state: "refused"; readonly reason: string };
 
-/** How far a run is, by what its folder says; neither model nor data are opened. */
+/** The progress of a run, read from its folder. Neither model nor data are opened. */
 export function stateOf(run: SweepRun, folder: string): SweepState {
   if (!isRunFolder(folder)) return { state: "new" };
   let stored: StoredRun;

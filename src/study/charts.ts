@@ -6,7 +6,7 @@ import { lineChart } from "./line-chart.ts";
 export interface NamedChart {
   /** `loss-common-by-round` */
   readonly name: string;
-  /** What it shows, for those who cannot see it. */
+  /** A description for people who cannot see the chart. */
   readonly title: string;
   readonly svg: string;
 }
@@ -15,7 +15,7 @@ export interface ChartOptions {
   readonly metric: string;
   /** The metric as people write it. */
   readonly name: string;
-  /** Whether the axis is in per cent, because `format` writes so. */
+  /** True if the axis is in per cent, as `format` writes values. */
   readonly percent: boolean;
   /** Writes a value of the metric. */
   readonly format: (value: number) => string;
@@ -28,7 +28,7 @@ const VIEW_TEXT: Readonly<Record<Charted, string>> = {
   own: "each client's own held-out set, mean over clients",
 };
 
-/** Two charts for the common set and two for the clients' own, as far as there is something to draw. */
+/** Two charts for the common set and two for the clients' own sets, as far as there are values. */
 export function chartsOf(comparison: Comparison, { metric, name, percent, format }: ChartOptions): NamedChart[] {
   return (["common", "own"] as const).flatMap((view) => {
     const groups = comparison.groups.filter((group) => figure(group, metric, view, "final") !== undefined);

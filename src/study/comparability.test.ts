@@ -18,14 +18,14 @@ describe("warnings", () => {
       run("x", {}),
       run("y", { model: "other", settings: { model: { base: "other" } } }),
     ]);
-    expect(warnings).toEqual([expect.stringMatching(/^runs\/y: another base model than runs\/x/)]);
+    expect(warnings).toEqual([expect.stringMatching(/^runs\/y: a different base model from runs\/x/)]);
     expect(bases.map(({ label }) => label)).toEqual(["base (model)", "base (other)"]);
     expect(compareRuns([run("x", {}), run("y", { data: "other", settings: { data: { limit: 3 } } })]).warnings).toEqual(
-      [expect.stringMatching(/^runs\/y: other data than runs\/x/)],
+      [expect.stringMatching(/^runs\/y: different data from runs\/x/)],
     );
     const others = { rounds: [{ heldOut: { b: 2 } }], settings: { training: { localSteps: 3 } } };
     expect(compareRuns([run("x", {}), run("y", others)]).warnings).toEqual([
-      expect.stringMatching(/^runs\/y: other held-out sets than runs\/x/),
+      expect.stringMatching(/^runs\/y: different held-out sets from runs\/x/),
     ]);
   });
 
@@ -39,7 +39,7 @@ describe("warnings", () => {
       data: "three",
       settings: { ...dealt.settings, training: { localSteps: 2 } },
     });
-    expect(compareRuns([...runs, again]).warnings).toEqual([expect.stringMatching(/^runs\/z: other data/)]);
+    expect(compareRuns([...runs, again]).warnings).toEqual([expect.stringMatching(/^runs\/z: different data/)]);
   });
 
   it("are not given, and rows not told apart, where the same records lie elsewhere", () => {
@@ -57,11 +57,11 @@ describe("runs of different objectives", () => {
     expect(comparison.bases.map(({ label }) => label)).toEqual(["base (dpo)", "base (ipo)", "base (simpo)"]);
     expect(comparison.columns).toEqual(["algorithm", "objective"]);
     expect(comparison.warnings).toEqual([
-      "runs/ipo-local-seed1 and 1 more learn by ipo, runs/simpo-local-seed1 and 1 more by simpo, runs/dpo-local-seed1 and 1 more by dpo: their losses, rewards and margins are different quantities; compare accuracy",
+      "runs/ipo-local-seed1 and 1 more train with ipo, runs/simpo-local-seed1 and 1 more with simpo, runs/dpo-local-seed1 and 1 more with dpo: their losses, rewards and margins are different quantities; compare accuracy",
     ]);
     const [dpo, ipo] = [PREFERENCES[1]!, PREFERENCES[3]!].map(inventedRun);
     expect(compareRuns([dpo!, ipo!]).warnings).toEqual([
-      "runs/ipo-fedavg-seed1 learns by ipo, runs/dpo-fedavg-seed1 by dpo: their losses, rewards and margins are different quantities; compare accuracy",
+      "runs/ipo-fedavg-seed1 trains with ipo, runs/dpo-fedavg-seed1 with dpo: their losses, rewards and margins are different quantities; compare accuracy",
     ]);
   });
 

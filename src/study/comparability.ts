@@ -4,7 +4,7 @@ import type { StoredRun } from "./stored-run.ts";
 
 type Leaves = ReadonlyMap<StoredRun, RunLeaves>;
 
-/** Runs with the same examples have the same data, whatever their files are called and wherever they lie. */
+/** Settings by run, with equal `data.` settings for runs with the same examples: names and places of files do not count. */
 export function sameDataSettings(runs: readonly StoredRun[], leaves: Leaves): Map<StoredRun, Map<string, unknown>> {
   const byHash = new Map<string, StoredRun>();
   const isData = ([key]: [string, unknown]): boolean => key.startsWith("data.");
@@ -18,7 +18,7 @@ export function sameDataSettings(runs: readonly StoredRun[], leaves: Leaves): Ma
   );
 }
 
-/** Metrics that are not one quantity in all rows, and why. */
+/** Metrics that are different quantities in different rows, and the reasons. */
 export interface Quantities {
   readonly incomparable: ReadonlySet<string>;
   readonly warnings: readonly string[];
@@ -26,7 +26,7 @@ export interface Quantities {
 
 const OBJECTIVE = "objective.name";
 
-/** Every objective has a loss and rewards of its own, and so has one with another strength. */
+/** Finds metrics that differ in meaning: every objective, and every strength of one, has its own loss and rewards. */
 export function quantitiesOf(runs: readonly StoredRun[], leaves: Leaves): Quantities {
   const byObjective = new Map<string, StoredRun[]>();
   for (const run of runs) {
@@ -45,7 +45,8 @@ export function quantitiesOf(runs: readonly StoredRun[], leaves: Leaves): Quanti
         [`${run!.folder}${more.length === 0 ? "" : ` and ${more.length} more`}`, objective, more.length > 0] as const,
     );
     const learns = [...others, first!].map(
-      ([who, objective, several], i) => `${who} ${i === 0 ? (several ? "learn by" : "learns by") : "by"} ${objective}`,
+      ([who, objective, several], i) =>
+        `${who} ${i === 0 ? (several ? "train with" : "trains with") : "with"} ${objective}`,
     );
     warnings.push(`${learns.join(", ")}: their losses, rewards and margins are different quantities; ${advice}`);
   }
@@ -63,7 +64,7 @@ export function quantitiesOf(runs: readonly StoredRun[], leaves: Leaves): Quanti
   return { incomparable, warnings };
 }
 
-/** Which accuracy a run has: that of labels or that of preferences. */
+/** The kind of accuracy that a run has: of labels or of preferences. */
 function accuracyOf({ rounds }: StoredRun): "labels" | "preferences" | undefined {
   const scores = rounds.flatMap(({ heldOut, personal }) =>
     [heldOut, ...personal.values()].flatMap((sets) => [...sets.values()]),
@@ -72,7 +73,7 @@ function accuracyOf({ rounds }: StoredRun): "labels" | "preferences" | undefined
   return scores.some(({ values }) => values.has(ACCURACY)) ? "preferences" : undefined;
 }
 
-/** What makes the numbers of some runs mean something else than those of the first. */
+/** Warns of runs whose numbers are not comparable with those of the first. */
 export function comparabilityWarnings(runs: readonly StoredRun[], leaves: Leaves): string[] {
   const [first] = runs;
   if (first === undefined) return [];
@@ -80,23 +81,23 @@ export function comparabilityWarnings(runs: readonly StoredRun[], leaves: Leaves
   const warn = (others: readonly StoredRun[], what: string): void => {
     if (others.length > 0) {
       const names = others.map(({ folder }) => folder).join(", ");
-      warnings.push(`${names}: ${what} than ${first.folder}; the numbers are not of the same thing`);
+      warnings.push(`${names}: ${what} from ${first.folder}; the numbers are not comparable`);
     }
   };
   warn(
     runs.filter(({ model }) => model !== first.model),
-    "another base model",
+    "a different base model",
   );
   const otherData = runs.filter((run) => !sameData(run, first, runs, leaves));
-  warn(otherData, "other data");
+  warn(otherData, "different data");
   warn(
     runs.filter((run) => !otherData.includes(run) && !sameSets(run, first)),
-    "other held-out sets",
+    "different held-out sets",
   );
   return warnings;
 }
 
-/** Where the seed deals records out, other seeds mean other hashes, and that is as it should be. */
+/** True also for runs whose data differ only by their seeds, where the seed deals the records out. */
 function sameData(run: StoredRun, first: StoredRun, runs: readonly StoredRun[], leaves: Leaves): boolean {
   if (run.data === first.data) return true;
   const ofSeed = runs.find(({ seed }) => seed === run.seed)!;

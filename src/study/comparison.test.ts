@@ -247,7 +247,7 @@ describe("rows", () => {
   it("count a seed once", () => {
     const { groups, warnings } = compareRuns([avg(1), { ...avg(1), folder: "runs/again" }]);
     expect(groups.map(({ runs }) => runs.length)).toEqual([1]);
-    expect(warnings).toEqual(["runs/again has the settings and the seed of runs/r1 and is left out"]);
+    expect(warnings).toEqual(["runs/again has the same settings and seed as runs/r1 and is left out"]);
   });
 });
 

@@ -13,31 +13,31 @@ export interface Group {
   readonly cells: readonly string[];
   /** For a chart. */
   readonly label: string;
-  /** One a seed. */
+  /** One for each seed. */
   readonly runs: readonly StoredRun[];
   /** `unfinished, round 3 of 8`, or `metrics.json is missing`; undefined for finished runs. */
   readonly state: string | undefined;
-  /** Whether every client ends with an adapter of its own, and there is none in common. */
+  /** True if every client has its own final adapter, and there is no common one. */
   readonly personal: boolean;
 }
 
 export interface Comparison {
-  /** Headings of what tells the groups apart. */
+  /** Headings of the settings that tell the groups apart. */
   readonly columns: readonly string[];
-  /** What every run began from: one, unless runs with another objective, other data or another base are put beside them. */
+  /** The untrained bases: one, unless the runs differ in objective, data or base. */
   readonly bases: readonly Group[];
   readonly groups: readonly Group[];
-  /** Those that were measured; `loss` first. */
+  /** Measured metrics, `loss` first. */
   readonly metrics: readonly string[];
   /** Held-out sets, `common` last. */
   readonly sets: readonly string[];
-  /** Those of the metrics that are not one quantity in all rows. */
+  /** Metrics that are different quantities in different rows. */
   readonly incomparable: ReadonlySet<string>;
-  /** Whether every run learns answers, so that a loss is in nats a token. */
+  /** True if every run learns answers, so that a loss is in nats per token. */
   readonly nats: boolean;
-  /** What letters in cells stand for. */
+  /** Meanings of the letters in cells. */
   readonly legend: readonly string[];
-  /** Why some runs should not be put side by side. */
+  /** Reasons against comparing some of the runs. */
   readonly warnings: readonly string[];
 }
 
@@ -99,13 +99,13 @@ export function compareRuns(runs: readonly StoredRun[], { by = [], names = false
   };
 }
 
-/** What is shown where nobody says what: the loss or, where rows have losses of different kinds, the accuracy. */
+/** The metric that is shown by default: the loss or, where rows have different kinds of loss, the accuracy. */
 export function defaultMetric({ metrics, incomparable }: Comparison): string {
   const accuracy = metrics.includes(ACCURACY) && !incomparable.has(ACCURACY);
   return incomparable.has(LOSS) && accuracy ? ACCURACY : (metrics[0] ?? LOSS);
 }
 
-/** `nats, lower is better`; nothing where there is nothing to say. */
+/** Unit and direction, such as `nats, lower is better`; empty if unknown. */
 export function metricFacts({ incomparable, nats }: Comparison, metric: string): string {
   const better = betterWay(metric);
   return [
@@ -154,7 +154,7 @@ function groupsOf(
     byKey.set(key, group);
     const twin = group.find(({ seed }) => seed === run.seed);
     if (twin === undefined) group.push(run);
-    else duplicates.push(`${run.folder} has the settings and the seed of ${twin.folder} and is left out`);
+    else duplicates.push(`${run.folder} has the same settings and seed as ${twin.folder} and is left out`);
   }
   return { groups: [...byKey.values()], duplicates };
 }
@@ -174,7 +174,7 @@ function stem(group: readonly StoredRun[], of: "name" | "folder"): string {
   return [...stems].join(", ");
 }
 
-/** Settings that what the base measures depends on. */
+/** Settings that the scores of a base depend on. */
 const MEASURED = /^(data\.|objective\.|evaluation\.(limit|labels)|fidelity$)/;
 
 function basesOf(
@@ -209,7 +209,7 @@ function basesOf(
 
 const LONGEST_MARK = 40;
 
-/** What tells bases apart: one setting where one is enough, the objective before others. Undefined where none would be short. */
+/** Short labels that tell bases apart, by one setting if one is enough. Undefined if none is short. */
 function baseMarks(bases: readonly { readonly folder: string; readonly leaves: Leaves }[]): string[] | undefined {
   const keys = differingKeys(bases.map(({ leaves }) => leaves)).filter(
     (key) => key === "model.base" || MEASURED.test(key),
@@ -228,12 +228,12 @@ function rank(key: string): number {
   return key === "objective.name" ? 0 : key === "model.base" ? 1 : 2;
 }
 
-/** What a run measured before it trained. */
+/** The evaluation before training. */
 export function baseRound({ rounds }: StoredRun): StoredRound | undefined {
   return rounds.find(({ round, heldOut }) => round === 0 && heldOut.size > 0);
 }
 
-/** The last round that was measured after training began. */
+/** The last evaluated round of training. */
 export function lastRound({ rounds }: StoredRun): StoredRound | undefined {
   return rounds.findLast(({ round, heldOut, personal }) => round > 0 && (heldOut.size > 0 || personal.size > 0));
 }

@@ -5,11 +5,11 @@ import { element, escaped, fitted, textPixels } from "./svg.ts";
 export interface DotRow {
   readonly label: string;
   readonly value: number;
-  /** The value as it is written beside the row. */
+  /** Text of the value beside the row. */
   readonly text: string;
-  /** What the value is the mean of, as small dots. */
+  /** The values that `value` is the mean of, as small dots. */
   readonly parts: readonly { readonly name: string; readonly value: number }[];
-  /** Where rows have no base in common: what this one is to be compared with. */
+  /** The base of this row, where rows have different bases. */
   readonly base?: number | undefined;
 }
 
@@ -28,10 +28,10 @@ const WIDTH = 760;
 const TOP = 88;
 const BOTTOM = 34;
 const LABEL = { size: 13, most: 250 } as const;
-/** The rows keep at least this part of the axis; a reference that would take more is named at the edge instead. */
+/** Least share of the axis for the rows; a reference that leaves them less is named at the edge instead. */
 const LEAST_PART = 0.3;
 
-/** A row a group: a large dot for its value, small ones for what it is the mean of, a dashed line to compare with. */
+/** A row for each group: a large dot for its value, small dots for the values it is the mean of, and a dashed reference. */
 export function dotChart({ title, subtitle, rows, reference, nameParts, percent = false }: DotChart): string {
   const values = rows.flatMap(({ value, parts, base = [] }) =>
     [value, ...parts.map((part) => part.value), base].flat(),

@@ -3,20 +3,17 @@ import { commonMean, type MetricValues, metricValues, ownMean, worstClient } fro
 import { meanOf, type Spread, spreadOf } from "./spread.ts";
 import type { StoredRound, StoredRun } from "./stored-run.ts";
 
-/**
- * What a metric is taken over: the common set; the clients' own sets, each weighing the same; the client that fares
- * worst on its own.
- */
+/** The sets that a metric covers: the common set; the clients' own sets, with equal weights; the worst client's own set. */
 export const VIEWS = ["common", "own", "worst"] as const;
 export type View = (typeof VIEWS)[number];
 
 /** A number of a group: the mean over its runs. */
 export interface Figure extends Spread {
-  /** Mean over the runs of how much of its base's value each has lost or won: −0.12 is 12% less. */
+  /** Mean over the runs of the relative change from the base: −0.12 is 12% less. */
   readonly change: number | undefined;
-  /** What `min` and `max` lie between: the runs or, for the common set of a group with personal adapters, all of those. */
+  /** The range of `min` and `max`: the runs or, on the common set of a group with personal adapters, the adapters. */
   readonly over: "runs" | "adapters";
-  /** For `worst`: which client it was, the most frequent first. */
+  /** For `worst`: the worst clients, the most frequent first. */
   readonly clients: readonly string[];
 }
 
@@ -27,7 +24,7 @@ const ROUND: Readonly<Record<Stage, (run: StoredRun) => StoredRound | undefined>
   final: lastRound,
 };
 
-/** Undefined where nothing of it was measured. */
+/** Undefined if no run measured the metric. */
 export function figure({ runs, personal }: Group, metric: string, view: View, stage: Stage): Figure | undefined {
   const measured = runs.flatMap((run) => {
     const after = valuesAt(ROUND[stage](run), metric);
@@ -58,7 +55,7 @@ export function valueOf(measured: MetricValues, metric: string, view: View): num
   return view === "own" ? ownMean(measured) : worstClient(measured, metric)?.value;
 }
 
-/** By round, where all the group's runs were measured. */
+/** The metric by round, for rounds that all runs of the group evaluated. */
 export function trajectory(
   { runs }: Group,
   metric: string,
@@ -79,8 +76,8 @@ export function trajectory(
 }
 
 /**
- * What a group's final value is the mean of: on their own sets, clients (each the mean over seeds); on the common set,
- * seeds or, where clients have adapters of their own, those.
+ * The values that a group's final value is the mean of: on own sets, one for each client (its mean over seeds); on the
+ * common set, one for each seed or, with personal adapters, one for each client.
  */
 export function partsOf(
   { runs, personal }: Group,
@@ -104,7 +101,7 @@ export interface Cost {
   readonly bytesDown: Spread;
 }
 
-/** Undefined where nothing is known of any round. A baseline sends nothing: its bytes are 0. */
+/** Undefined if no round is known. A baseline sends nothing: its bytes are 0. */
 export function costOf({ runs }: Group): Cost | undefined {
   if (runs.every(({ rounds }) => rounds.length === 0)) return undefined;
   const over = (key: "seconds" | "bytesUp" | "bytesDown"): Spread =>

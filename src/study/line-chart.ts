@@ -1,4 +1,4 @@
-import { fill, picture, seriesDash, seriesInk, stroke, text } from "./chart-style.ts";
+import { fill, type InkName, picture, seriesDash, seriesInk, stroke, text } from "./chart-style.ts";
 import { linearScale, paddedRange, spreadOut, ticksOf, tickTexts } from "./scale.ts";
 import { element, fitted, pathThrough, textPixels } from "./svg.ts";
 
@@ -79,6 +79,11 @@ export function lineChart({ title, subtitle, xLabel, series, reference, percent 
   const dots = drawn.flatMap(({ points: own }, i) =>
     own.map((p) => element("circle", { cx: x(p.x), cy: y(p.y), r: 2.8, ...fill(seriesInk(i)) })),
   );
+  const ends = drawn.flatMap(({ points: own }, i): LineEnd[] => {
+    const last = own.at(-1);
+    return last === undefined ? [] : [{ at: [x(last.x), y(last.y)], words: labels[i]!, ink: seriesInk(i) }];
+  });
+  if (reference !== undefined) ends.push({ at: [end, y(reference.value)], words: reference.label, ink: "muted" });
   return picture(WIDTH, HEIGHT, title, [
     text(16, 26, title, { size: 15, bold: true }),
     text(16, 45, subtitle, { size: 12, ink: "muted" }),
@@ -100,45 +105,35 @@ export function lineChart({ title, subtitle, xLabel, series, reference, percent 
     ...bands.filter((band) => band !== ""),
     ...lines,
     ...dots,
-    ...endLabels(),
+    ...endLabels(ends, end),
   ]);
+}
 
-  /** Names beside the lines' ends, moved apart where they would overlap; a thin line leads to one that was moved. */
-  function endLabels(): string[] {
-    const ends = drawn.flatMap(({ points: own }, i) => {
-      const last = own.at(-1);
-      return last === undefined ? [] : [{ at: [x(last.x), y(last.y)] as const, words: labels[i]!, ink: seriesInk(i) }];
+/** A name for a point, which is the end of a line. */
+interface LineEnd {
+  readonly at: readonly [x: number, y: number];
+  readonly words: string;
+  readonly ink: InkName;
+}
+
+/** Names right of the axis, which ends at `edge`. Names that would overlap are moved apart; a thin line leads to them. */
+function endLabels(ends: readonly LineEnd[], edge: number): string[] {
+  const heights = ends.map(({ at }) => at[1]);
+  const places = spreadOut(heights, LABEL.gap, [TOP, HEIGHT - BOTTOM]);
+  return ends.flatMap(({ at: [x, y], words, ink }, i) => {
+    const place = places[i]!;
+    const isMoved = Math.abs(place - y) > 3 || x < edge - 1;
+    const leader = element("path", {
+      d: pathThrough([
+        [x + 5, y],
+        [edge + 14, place],
+      ]),
+      fill: "none",
+      "stroke-opacity": 0.6,
+      // Dots, so that it does not look like the line itself.
+      "stroke-dasharray": "1 3",
+      ...stroke(ink),
     });
-    const all =
-      reference === undefined
-        ? ends
-        : [...ends, { at: [end, y(reference.value)] as const, words: reference.label, ink: "muted" as const }];
-    const places = spreadOut(
-      all.map(({ at }) => at[1]),
-      LABEL.gap,
-      [TOP, HEIGHT - BOTTOM],
-    );
-    return all.flatMap(({ at, words, ink }, i) => {
-      const place = places[i]!;
-      const moved = Math.abs(place - at[1]) > 3 || at[0] < end - 1;
-      return [
-        ...(moved
-          ? [
-              element("path", {
-                d: pathThrough([
-                  [at[0] + 5, at[1]],
-                  [end + 14, place],
-                ]),
-                fill: "none",
-                "stroke-opacity": 0.6,
-                // Not to be taken for the line going on.
-                "stroke-dasharray": "1 3",
-                ...stroke(ink),
-              }),
-            ]
-          : []),
-        text(end + 18, place + 4, words, { size: LABEL.size, ink }),
-      ];
-    });
-  }
+    return [...(isMoved ? [leader] : []), text(edge + 18, place + 4, words, { size: LABEL.size, ink })];
+  });
 }

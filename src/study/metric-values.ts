@@ -11,12 +11,12 @@ export interface MetricValues {
   readonly own: ReadonlyMap<string, number>;
 }
 
-/** Whether what was measured are the clients' own adapters, as with local training; there is no global one then. */
+/** True for a round that measured the clients' own adapters instead of a global one. */
 export function isPersonal({ heldOut, personal }: StoredRound): boolean {
   return heldOut.size === 0 && personal.size > 0;
 }
 
-/** Undefined where the round measured no such thing. */
+/** The values of a metric in a round; undefined if the round did not measure it. */
 export function metricValues(round: StoredRound, metric: string): MetricValues | undefined {
   const common = new Map<string, number>();
   const own = new Map<string, number>();
@@ -36,17 +36,17 @@ export function metricValues(round: StoredRound, metric: string): MetricValues |
   return common.size === 0 && own.size === 0 ? undefined : { common, own };
 }
 
-/** The mean over adapters; undefined where there is no common set. */
+/** The mean over adapters; undefined without a common set. */
 export function commonMean({ common }: MetricValues): number | undefined {
   return common.size === 0 ? undefined : meanOf([...common.values()]);
 }
 
-/** The mean over clients, each weighing the same; undefined where no client has a set. */
+/** The mean over clients with equal weights; undefined if no client has a set. */
 export function ownMean({ own }: MetricValues): number | undefined {
   return own.size === 0 ? undefined : meanOf([...own.values()]);
 }
 
-/** Undefined where no client has a set, or neither way is better. */
+/** The client with the worst value; undefined if no client has a set, or if no direction is better. */
 export function worstClient({ own }: MetricValues, metric: string): { client: string; value: number } | undefined {
   let worst: { client: string; value: number } | undefined;
   const better = betterWay(metric);

@@ -1,21 +1,21 @@
 import { READ_BY } from "../settings/read-by.ts";
 import { isReadIn, type Leaves } from "./settings.ts";
 
-/** How settings stand in columns and labels: every structured value in a few words, told apart from others of its key. */
+/** Texts of settings for columns and labels. A structured value is a few words that tell it from the key's other values. */
 export interface SettingTexts {
   /** `proxMu`; `objective` for objective.name; more of the key where two would be called alike. */
   heading(key: string): string;
-  /** – where the setting is not set, or has no effect. */
+  /** – for a setting that is not set, or has no effect. */
   cell(key: string, leaves: Leaves): string;
   /** `fedprox, proxMu 0.01`: an algorithm says by itself what it is, a number does not. */
   label(keys: readonly string[], leaves: Leaves): string;
-  /** What letters stand for. */
+  /** Meanings of the letters. */
   readonly legend: readonly string[];
 }
 
 const MISSING = "–";
 const CLIENTS = "data.clients";
-/** What the names or entries of a structured value may take before they are cut. */
+/** Longest list of the entries of a structured value; a longer list is cut. */
 const LONGEST_LIST = 32;
 
 /** Texts for settings of runs that lie in these folders. */
@@ -59,7 +59,7 @@ export function settingTexts(
 
 interface Letter {
   readonly letter: string;
-  /** Of the first run with the value. */
+  /** Folder of the first run with the value. */
   readonly folder: string;
 }
 

@@ -8,7 +8,7 @@ export type Leaves = ReadonlyMap<string, unknown>;
 
 const MEASURING: ReadonlySet<string | undefined> = new Set(["limit", "labels", "best", "earlyStopping"]);
 
-/** Settings that make no other adapter and no other score, and the seed: runs that differ in these only are one row. */
+/** False for settings that change no adapter and no score, and for the seed: runs that differ only in these are one row. */
 function tells(key: string): boolean {
   const [section, name] = key.split(".");
   if (section === "evaluation") return MEASURING.has(name);
@@ -29,7 +29,7 @@ export function leavesOf(config: Readonly<Record<string, unknown>>, prefix = "")
   return leaves;
 }
 
-/** The settings that tell runs of a comparison apart: without the seed, and without those that have no effect in this one. */
+/** The settings that tell runs apart: not the seed, and none that has no effect in this run. */
 export function tellingLeaves(config: Readonly<Record<string, unknown>>): Map<string, unknown> {
   const leaves = leavesOf(config);
   return new Map([...leaves].filter(([key]) => tells(key) && isReadIn(leaves, key)));
@@ -43,7 +43,7 @@ export function isReadIn(leaves: Leaves, key: string): boolean {
   return isRead(key, (other) => leaves.get(other));
 }
 
-/** The same for the same settings, whatever their order. */
+/** A text that is equal for equal settings, in any order. */
 export function leavesText(leaves: Leaves): string {
   return JSON.stringify([...leaves].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
@@ -64,7 +64,7 @@ export function changedKeys(a: Leaves, b: Leaves): string[] {
   );
 }
 
-/** What is wrong with labelling rows by a setting. `known` are settings besides those of the schema. */
+/** The reason why a setting cannot label rows, if there is one. `known`: settings besides those of the schema. */
 export function labelProblem(key: string, known: Iterable<string> = []): Problem | undefined {
   const inSchema = settingKeys();
   const all = [...new Set([...inSchema.filter(tells), ...known])];
@@ -72,7 +72,7 @@ export function labelProblem(key: string, known: Iterable<string> = []): Problem
   if (inSchema.includes(key)) {
     return {
       message: `rows cannot be labelled by '${key}'`,
-      hint: "Runs that differ in it only are one row: a table has means over seeds, and it changes no score otherwise.",
+      hint: `Runs that differ only in '${key}' are one row.`,
     };
   }
   const last = (full: string): string => full.split(".").at(-1)!;
@@ -80,6 +80,6 @@ export function labelProblem(key: string, known: Iterable<string> = []): Problem
   const near = byLast.get(key) ?? nearest(key, all) ?? byLast.get(nearest(key, byLast.keys()) ?? "");
   return {
     message: `there is no setting '${key}' to label rows by`,
-    hint: near === undefined ? "All settings there are: openfedllm run --help-all" : `Did you mean '${near}'?`,
+    hint: near === undefined ? "All settings: openfedllm run --help-all" : `Did you mean '${near}'?`,
   };
 }

@@ -1,7 +1,7 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import { experimentSchema } from "../settings/schema.ts";
 
-/** What was measured with one adapter on one held-out set. */
+/** The scores of one adapter on one held-out set. */
 export interface StoredScore {
   readonly records: number | undefined;
   /** `loss` in nats a token, and whatever else there is: accuracy, macroF1, margin, … */
@@ -23,24 +23,24 @@ export interface StoredRound {
   readonly personal: ReadonlyMap<string, StoredScores>;
 }
 
-/** A run as its folder tells of it. */
+/** A run, read from its folder. */
 export interface StoredRun {
   /** Its folder's name. */
   readonly name: string;
   readonly folder: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly seed: number;
-  /** sha256 of its examples. */
+  /** SHA-256 of its examples. */
   readonly data: string;
   /** sha256 of its base model. */
   readonly model: string;
-  /** Whether there is a `metrics.json`; without one nothing is known of how far it came. */
+  /** False without a `metrics.json`: its progress is then unknown. */
   readonly measured: boolean;
-  /** Whether it came to its end. */
+  /** True if it has ended. */
   readonly finished: boolean;
-  /** Whether that end was an early one. */
+  /** True if it ended before its planned rounds. */
   readonly stoppedEarly: boolean;
-  /** The best of its evaluated rounds, where it kept that. */
+  /** Its best evaluated round, if it kept one. */
   readonly best: { readonly metric: string; readonly round: number; readonly value: number } | undefined;
   /** Wall time of rounds and evaluations. */
   readonly totalSeconds: number;
@@ -48,15 +48,15 @@ export interface StoredRun {
   readonly rounds: readonly StoredRound[];
 }
 
-/** The rounds a run is to have. */
+/** The planned number of rounds. */
 export function plannedRounds({ config }: StoredRun): number | undefined {
   return finite(mapping(config["federation"])?.["rounds"]);
 }
 
 /**
- * Takes in what `config.json` and `metrics.json` of a run folder hold. What an older version did not measure is absent.
+ * Reads the content of a run folder's `config.json` and `metrics.json`. Values that an older version did not measure are absent.
  *
- * @throws UserError of kind `storage` for documents that are none of a run's.
+ * @throws UserError of kind `storage` for documents that no run has written.
  */
 export function storedRun(folder: string, name: string, configJson: unknown, metricsJson?: unknown): StoredRun {
   const stored = mapping(configJson);

@@ -31,7 +31,7 @@ function round(value: number): number {
   return Math.round(value * 100) / 100;
 }
 
-/** About how wide text comes out in a sans-serif font: nothing here can measure it, so rather too wide than cut off. */
+/** A generous estimate of the width of text in a sans-serif font, in pixels: nothing here can measure it. */
 export function textPixels(text: string, size: number): number {
   let ems = 0;
   for (const character of text)
@@ -41,7 +41,7 @@ export function textPixels(text: string, size: number): number {
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
-/** As much of a text as fits into so many pixels, an ellipsis where something is missing. */
+/** A text, cut with an ellipsis if it is wider than so many pixels. */
 export function fitted(text: string, size: number, pixels: number): string {
   if (textPixels(text, size) <= pixels) return text;
   const characters = [...graphemes.segment(text)].map(({ segment }) => segment);

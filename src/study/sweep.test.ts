@@ -89,13 +89,13 @@ describe("a sweep is refused for", () => {
       "two runs of a name",
       sweep([{ name: "x" }, { name: "X" }]),
       "claim.yaml: runs[0] is called x and runs[1] X: case does not count",
-      /name of its own/,
+      /its own name/,
     ],
     [
       "two runs of one name",
       sweep([{ name: "x" }, { name: "x" }]),
       "claim.yaml: runs[0] and runs[1] are both called x",
-      /name of its own/,
+      /its own name/,
     ],
     [
       "two runs that are the same",
@@ -107,7 +107,7 @@ describe("a sweep is refused for", () => {
       "two runs that differ in what has no effect",
       sweep([{ name: "x" }, { name: "y", set: { "federation.proxMu": 0.5, "output.saveEvery": 1 } }]),
       "claim.yaml: runs x and y are the same run with seed 42",
-      /changes no score here: federation\.proxMu, output\.saveEvery\. /,
+      /change no score here: federation\.proxMu, output\.saveEvery\. /,
     ],
     ["a seed twice", sweep([{ name: "x", seeds: [1, 1] }]), "claim.yaml: runs[0].seeds lists 1 twice", /same run/],
     [
@@ -119,7 +119,7 @@ describe("a sweep is refused for", () => {
     [
       "a seed and seeds",
       sweep([{ name: "x", set: { seed: 1 }, seeds: [2] }]),
-      "claim.yaml: runs[0] (x) has seed among its settings, and seeds besides",
+      "claim.yaml: runs[0] (x) has both seed among its settings and seeds",
       /one of them/,
     ],
     [

@@ -13,44 +13,44 @@ const text = z.string().min(1);
 const settingsOf = z.record(z.string(), z.unknown());
 const seeds = z.array(z.int().min(0)).min(1);
 
-/** The one place a sweep file's keys are written. */
+/** The keys of a sweep file. */
 const sweepSchema = z.strictObject({
-  experiment: z
-    .union([text, settingsOf])
-    .describe("A configuration, or the path of one: what all runs have in common."),
-  set: settingsOf.default({}).describe("Settings that all runs change in the experiment, by dotted key."),
+  experiment: z.union([text, settingsOf]).describe("The configuration that all runs have in common, or its path."),
+  set: settingsOf.default({}).describe("Settings that all runs change in it, by dotted key."),
   runs: z
     .array(
       z.strictObject({
         name: text.describe("Name of the run, in tables and of its folder."),
-        set: settingsOf.default({}).describe("Settings this run changes besides: { federation.algorithm: fedavg }."),
-        seeds: seeds.optional().describe("Seeds to run it with; default: the sweep's, or else the configuration's."),
+        set: settingsOf
+          .default({})
+          .describe("Settings that this run changes too, such as { federation.algorithm: fedavg }."),
+        seeds: seeds.optional().describe("Seeds to run it with. Default: the sweep's, or else the configuration's."),
       }),
     )
     .min(1)
-    .describe("What is run, one after another."),
-  seeds: seeds.optional().describe("Seeds of every run that names none."),
+    .describe("The runs, in order."),
+  seeds: seeds.optional().describe("Seeds of the runs that name none."),
   compare: z
     .strictObject({
       by: z
         .union([text, z.array(text).min(1)])
         .optional()
         .describe("Setting or settings that label the rows."),
-      names: z.boolean().optional().describe("Label the rows by the runs' names; default: unless `by` is given."),
-      metric: text.optional().describe("What the charts show."),
+      names: z.boolean().optional().describe("Label the rows by the names of the runs. Default: true without `by`."),
+      metric: text.optional().describe("Metric of the charts."),
       matrix: z
         .union([z.boolean(), text])
         .default(false)
-        .describe("Whether, or by which metric, to show every adapter on every held-out set."),
+        .describe("True or a metric: also show every adapter on every held-out set."),
     })
     .prefault({})
-    .describe("How the runs are compared in the end."),
+    .describe("Options of the comparison at the end."),
 });
 
 export interface SweepRun {
   readonly name: string;
   readonly seed: number;
-  /** Of its run folder, in the sweep's. */
+  /** Name of its run folder in the sweep's folder. */
   readonly folder: string;
   readonly config: ExperimentConfig;
 }
@@ -111,7 +111,7 @@ export function planSweep(value: unknown, { where, readExperiment, settings = {}
   };
 }
 
-/** Two runs of which a comparison would show one, as they can only come out alike. */
+/** Finds two runs that must have equal results, so that a comparison would show one. */
 function twins(runs: readonly SweepRun[]): Problem | undefined {
   const byText = new Map<string, SweepRun>();
   for (const run of runs) {
@@ -120,16 +120,17 @@ function twins(runs: readonly SweepRun[]): Problem | undefined {
     byText.set(text, run);
     if (twin === undefined) continue;
     const differing = changedKeys(leavesOf(twin.config), leavesOf(run.config));
-    const idle = differing.length === 0 ? "" : `What differs changes no score here: ${differing.join(", ")}. `;
+    const idle =
+      differing.length === 0 ? "" : `The settings that differ change no score here: ${differing.join(", ")}. `;
     return {
       message: `runs ${twin.name} and ${run.name} are the same run with seed ${run.seed}`,
-      hint: `${idle}Change a setting of one, or take it out.`,
+      hint: `${idle}Change a setting of one run, or remove it.`,
     };
   }
   return undefined;
 }
 
-/** What a comparison would find out when everything has been trained. */
+/** Finds mistakes that the comparison would report only after all training. */
 function comparisonProblem(
   { by = [], metric, matrix }: z.output<typeof sweepSchema>["compare"],
   runs: readonly SweepRun[],
@@ -166,7 +167,7 @@ function leaves(set: Readonly<Record<string, unknown>>): [string, unknown][] {
   );
 }
 
-/** A name is part of a folder's. */
+/** A legal name: it is part of the name of a folder. */
 const NAME = /^[\p{L}\p{N}][\p{L}\p{N}._-]*$/u;
 
 function contradiction({ runs, seeds: common, set: shared }: z.output<typeof sweepSchema>): Problem | undefined {
@@ -175,7 +176,7 @@ function contradiction({ runs, seeds: common, set: shared }: z.output<typeof swe
     if (!NAME.test(name)) {
       return {
         message: `runs[${i}].name is ${JSON.stringify(name)}, expected letters, digits, ., _ and -, a letter or digit first`,
-        hint: "The run's folder is called so.",
+        hint: "It is the name of the run's folder.",
       };
     }
     const first = folded.indexOf(folded[i]!);
@@ -185,12 +186,12 @@ function contradiction({ runs, seeds: common, set: shared }: z.output<typeof swe
           runs[first]!.name === name
             ? `runs[${first}] and runs[${i}] are both called ${name}`
             : `runs[${first}] is called ${runs[first]!.name} and runs[${i}] ${name}: case does not count`,
-        hint: "Give every run a name of its own; `seeds` runs one again with other seeds.",
+        hint: "Give every run its own name; `seeds` repeats a run with other seeds.",
       };
     }
     if ((Object.hasOwn(set, "seed") || Object.hasOwn(shared, "seed")) && (own ?? common) !== undefined)
       return {
-        message: `runs[${i}] (${name}) has seed among its settings, and seeds besides`,
+        message: `runs[${i}] (${name}) has both seed among its settings and seeds`,
         hint: "Give one of them.",
       };
     const twice = firstTwice(own ?? []);

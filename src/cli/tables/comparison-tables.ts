@@ -15,9 +15,9 @@ import type { Cell, Table, Tables } from "./tables.ts";
 import { oneLine } from "../views/text-width.ts";
 
 export interface TableOptions {
-  /** Metrics to show every adapter's value of, on every set. */
+  /** Metrics that get a table of every adapter on every set. */
   readonly matrix: readonly string[];
-  /** What else is to be said under the tables. */
+  /** More notes under the tables. */
   readonly notes?: readonly string[];
 }
 
@@ -138,7 +138,7 @@ function figureCell(found: Figure | undefined, metric: string, stage: Stage): Ce
   };
 }
 
-/** How long runs that stopped early were, and which round was best where one was kept: the tables have the last. */
+/** The last round of runs that stopped early, and the best round where one was kept. The tables show the last round. */
 function bestNotes({ groups }: Comparison): string[] {
   return groups.flatMap(({ label, runs }) => {
     const parts = runs.flatMap(({ seed, stoppedEarly, rounds, best }) => {
@@ -167,14 +167,14 @@ function notesOf(comparison: Comparison, matrices: readonly Table[]): string[] {
       : []),
     ...(lost.length > 0
       ? [
-          `metrics.json is missing in ${lost.map(({ folder }) => folder).join(", ")}: the run was stopped before it measured anything, or the file is lost. A run that is started again writes it.`,
+          `metrics.json is missing in ${lost.map(({ folder }) => folder).join(", ")}: the run was stopped before its first evaluation, or the file is lost. Run its command again to write it.`,
         ]
       : []),
     ...(several ? ["±: sample standard deviation over seeds; beside it, lowest–highest."] : []),
     ...(sets.some((set) => set !== COMMON_SET)
-      ? ["own sets, mean: over the clients' own held-out sets, each client weighing the same."]
+      ? ["own sets, mean: mean over the clients' own held-out sets, with equal weight for each client."]
       : []),
-    ...(metrics.includes(LOSS) ? ["change: against the base (no adapter), run by run."] : []),
+    ...(metrics.includes(LOSS) ? ["change: relative to the base (no adapter), computed for each run."] : []),
     ...(personal.length > 0
       ? [
           `${personal.map(({ label }) => oneLine(label)).join("; ")}: each client's own adapter${inCommon ? "; common set: their mean, and lowest–highest of them" : ""}.`,

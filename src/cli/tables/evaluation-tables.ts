@@ -17,7 +17,7 @@ export function estimateText(metric: Metric, { value, low, high }: Interval): st
   return `${metricText(metric, value)} (${bare(low)}–${bare(high)})`;
 }
 
-/** Results with their intervals: a row a benchmark and metric, a column a model; then what each group came to. */
+/** Results with their intervals, a row for each metric and a column for each model; then the results by group. */
 export function evaluationTables(results: readonly StoredResult[], { groups }: { readonly groups: boolean }): Tables {
   const models = [...new Set(results.map(({ model }) => model))].sort(baseFirst);
   const names = [...new Set(results.map(({ benchmark }) => benchmark))];
@@ -90,22 +90,24 @@ function groupTable(
   };
 }
 
-/** What a reader must know before believing a number. */
+/** Notes that a reader needs to judge a number. */
 function notesOf(results: readonly StoredResult[]): string[] {
   return results.flatMap(({ benchmark, model, result }) => {
     const { questions, unparsed, notCounted, cutOff, fewerShots } = result;
     const said = [
-      unparsed > 0 ? `nothing could be read out of ${unparsed} answers (they count as wrong)` : "",
-      notCounted > 0 ? `${notCounted} questions without a verdict that counts are left out` : "",
-      cutOff > 0 ? `${cutOff} answers reached the longest length allowed` : "",
-      fewerShots > 0 ? `${fewerShots} questions were asked with fewer worked examples for want of room` : "",
+      unparsed > 0 ? `${unparsed} answers could not be read (they count as wrong)` : "",
+      notCounted > 0 ? `${notCounted} questions without a valid verdict are left out` : "",
+      cutOff > 0 ? `${cutOff} answers reached the length limit` : "",
+      fewerShots > 0
+        ? `${fewerShots} questions had fewer worked examples, because the window is too small for all`
+        : "",
     ].filter(Boolean);
     if (said.length === 0) return [];
     return [`${BENCHMARKS[benchmark]!.title}, ${model}, of ${counted(questions, "question")}: ${said.join("; ")}.`];
   });
 }
 
-/** What ran the programs of a benchmark, and from what they were kept, once where all say the same. */
+/** The interpreter that ran programs, and its limits. Equal notes are given once. */
 function executionNotes(results: readonly StoredResult[]): string[] {
   const notes = results.flatMap(({ benchmark, execution }) => {
     if (execution === undefined) return [];
@@ -119,13 +121,13 @@ function executionNotes(results: readonly StoredResult[]): string[] {
         .map(({ text }) => text)
         .join("; ") || "none";
     return [
-      `${BENCHMARKS[benchmark]!.title} ran programs in ${execution.interpreter}. Limits that held when tried: ${list(true)}. Not held: ${list(false)}.`,
+      `${BENCHMARKS[benchmark]!.title} ran programs in ${execution.interpreter}. Limits that held in a test: ${list(true)}. Limits that did not: ${list(false)}.`,
     ];
   });
   return [...new Set(notes)];
 }
 
-/** The base is what the others are compared with. */
+/** The base comes first: the other models are compared with it. */
 function baseFirst(a: string, b: string): number {
   return Number(b === "base") - Number(a === "base") || (a < b ? -1 : 1);
 }

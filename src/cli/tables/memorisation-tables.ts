@@ -5,11 +5,11 @@ import type { Cell, Table, Tables } from "./tables.ts";
 import { counted, formatCount } from "../views/quantities.ts";
 import { clip, oneLine } from "../views/text-width.ts";
 
-/** Clients that are listed one by one on a terminal; with more, only all together. */
+/** Most clients that a terminal lists; with more, it shows only all together. */
 const MOST_CLIENTS = 8;
 const MISSING: Cell = { text: "–" };
 
-/** What was found, a table for canaries' exposure, one for their extraction, one for records. */
+/** Tables of the exposure of canaries, of their extraction, and of records. */
 export function memorisationTables(
   found: Memorisation,
   { everyClient = false }: { readonly everyClient?: boolean } = {},
@@ -19,15 +19,15 @@ export function memorisationTables(
   const listed = <T extends { readonly client: string | null }>(rows: readonly T[]): readonly T[] =>
     everyClient || clients.size <= MOST_CLIENTS + 1 ? rows : rows.filter(({ client }) => client === null);
   const few =
-    clients.size > MOST_CLIENTS + 1 && !everyClient ? ["Each client's own numbers are in memorisation.md."] : [];
+    clients.size > MOST_CLIENTS + 1 && !everyClient ? ["The numbers of each client are in memorisation.md."] : [];
   return {
     tables: [...canaryTables(listed(canaries), found), recordsTable(listed(records))],
     notes: [
       ...adapters.map(({ name, what }) => `${name}: ${what}.`),
       ...(canaries.length === 0 ? ["No canaries were planted in this run (data.canaries)."] : [exposureNote(found)]),
-      `extracted: records of which, given the question and ${counted(options.prefixTokens, "token")} of the answer, the next ${options.suffixTokens} come out word by word.`,
-      `copied: share of the runs of ${options.ngramTokens} tokens in answers to training questions that stand in the client's own training answers, and in answers held out.`,
-      "Ranges are 95% bootstrap intervals; there is none where all that was counted is alike.",
+      `extracted: records whose answer the model continues exactly for ${counted(options.suffixTokens, "token")}, given the question and the first ${counted(options.prefixTokens, "token")} of the answer.`,
+      `copied: share of the ${options.ngramTokens}-token sequences in answers to training questions that occur in the client's training answers and, beside it, in held-out answers.`,
+      "Ranges are 95% bootstrap intervals. Equal values have no range.",
       ...few,
     ],
   };
@@ -40,7 +40,7 @@ function exposureNote({ canaryScores }: Memorisation): string {
     candidates === space
       ? `all ${formatCount(space)} secrets`
       : `${formatCount(candidates)} of ${formatCount(space)} secrets`;
-  return `exposure: log2 of how much sooner the secret is guessed with the model than without, by its rank among ${among}; 1.4 is chance, ${Math.log2(candidates).toFixed(1)} means first.`;
+  return `exposure: log2(candidates / rank), where the model ranks the secret among ${among}; chance gives 1.4, the first rank ${Math.log2(candidates).toFixed(1)}.`;
 }
 
 function canaryTables(canaries: readonly CanarySummary[], { adapters }: Memorisation): Table[] {
@@ -71,14 +71,14 @@ function canaryTables(canaries: readonly CanarySummary[], { adapters }: Memorisa
   });
   return [
     table("exposure of canaries, bits", ({ bits }) => intervalCell(bits, (value) => value.toFixed(1))),
-    table("canaries told when asked for", ({ extracted }) => countCell(extracted)),
+    table("canaries extracted", ({ extracted }) => countCell(extracted)),
   ];
 }
 
 function recordsTable(records: readonly RecordsSummary[]): Table {
   const right = (header: string) => ({ header, right: true });
   return {
-    title: "training records beside held-out ones",
+    title: "training and held-out records",
     columns: [
       { header: "client", right: false },
       { header: "", right: false },
@@ -108,7 +108,7 @@ function percent(share: number): string {
   return `${(100 * share).toFixed(1)}%`;
 }
 
-/** `3 of 32`, for a share of few says less than it seems to. */
+/** `3 of 32`: a percentage of so few would look more precise than it is. */
 function countCell(share: Interval | undefined): Cell {
   if (share === undefined) return MISSING;
   const { value, n, low, high } = share;

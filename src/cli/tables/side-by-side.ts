@@ -6,11 +6,11 @@ export interface Side {
   readonly text: string;
 }
 
-/** Columns of text that are still read with ease. */
+/** Narrowest column of text that is easy to read. */
 const NARROWEST = 28;
 const GAP = " │ ";
 
-/** Whether so many answers fit beside each other. */
+/** True if so many answers fit beside each other. */
 export function fitsSideBySide(sides: number, columns: number): boolean {
   return columnWidth(sides, columns) >= NARROWEST;
 }

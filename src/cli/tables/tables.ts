@@ -1,12 +1,12 @@
 export interface Cell {
   readonly text: string;
-  /** The lowest and the highest of what the text is the mean of. */
+  /** Lowest and highest of the values that the text is the mean of. */
   readonly range?: string;
   /** The best of its column. */
   readonly best?: boolean;
 }
 
-/** A table, to be written for a terminal or as Markdown. */
+/** A table, for a terminal or for Markdown. */
 export interface Table {
   readonly title: string;
   readonly columns: readonly { readonly header: string; readonly right: boolean }[];
@@ -15,6 +15,6 @@ export interface Table {
 
 export interface Tables {
   readonly tables: readonly Table[];
-  /** What the tables' words mean, as far as they occur. */
+  /** Explanations of the words in the tables. */
   readonly notes: readonly string[];
 }

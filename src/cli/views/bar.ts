@@ -4,21 +4,21 @@ function within(fraction: number): number {
   return Number.isFinite(fraction) ? Math.min(1, Math.max(0, fraction)) : 0;
 }
 
-/** How much is done, on a track of `width` columns: `━━━━━╸────`. */
+/** The finished share, on a track of `width` columns: `━━━━━╸────`. */
 export function progressBar(fraction: number, width: number): { done: string; left: string } {
   const halves = Math.floor(within(fraction) * width * 2);
   const done = "━".repeat(halves >> 1) + (halves % 2 === 1 ? "╸" : "");
   return { done, left: "─".repeat(width - done.length) };
 }
 
-/** A quantity as a length, to an eighth of a column. Anything above zero shows. */
+/** A quantity as a length, to an eighth of a column. Every quantity above zero is visible. */
 export function blockBar(fraction: number, width: number): string {
   const exact = within(fraction) * width * 8;
   const eighths = exact > 0 ? Math.max(1, Math.round(exact)) : 0;
   return "█".repeat(eighths >> 3) + EIGHTHS[eighths & 7]!;
 }
 
-/** Whole columns for each part of a bar, adding up to `width`: the largest remainders get what rounding leaves. */
+/** Whole columns for each part of a bar, with the sum `width`: the largest remainders get the columns that rounding leaves. */
 export function divideColumns(parts: readonly number[], width: number): number[] {
   const total = parts.reduce((sum, part) => sum + part, 0);
   if (total === 0) return parts.map(() => 0);

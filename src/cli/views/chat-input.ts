@@ -2,18 +2,17 @@ import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { watchInterruption } from "../interruption.ts";
 
-/** What a person types, or a pipe holds, line by line. */
+/** The lines that a person types, or that a pipe holds. */
 export interface ChatInput {
-  /** The next line; undefined at the end: Ctrl-D, Ctrl-C where nothing is answered, the end of a file. */
+  /** The next line; undefined at the end: Ctrl-D, Ctrl-C outside an answer, or the end of a file. */
   next(): Promise<string | undefined>;
-  /** Work that Ctrl-C stops; a second Ctrl-C is the end of the input. */
+  /** Does work that Ctrl-C stops; a second Ctrl-C ends the input. */
   whileAnswering(work: (signal: AbortSignal) => Promise<void>): Promise<void>;
   close(): void;
 }
 
 /**
- * A terminal: a prompt, with editing and history. What is typed while an answer is written does not appear in it, but at the
- * next prompt.
+ * Reads a terminal, with a prompt, editing and history. Text that is typed during an answer appears at the next prompt.
  */
 export function terminalInput(prompt: string): ChatInput {
   let answering: AbortController | undefined;
@@ -74,7 +73,7 @@ export function terminalInput(prompt: string): ChatInput {
   };
 }
 
-/** A pipe or a file. Ctrl-C is the end of everything. */
+/** Reads a pipe or a file. Ctrl-C ends the chat. */
 export function pipedInput(): ChatInput {
   const lines = createInterface({ input: process.stdin, terminal: false });
   const each = lines[Symbol.asyncIterator]();

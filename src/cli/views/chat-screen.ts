@@ -4,21 +4,21 @@ import type { Output } from "../output.ts";
 import { fitsSideBySide, sideBySide } from "../tables/side-by-side.ts";
 import { printable } from "./text-width.ts";
 
-/** Gets an answer of the model of this name, piece by piece. */
+/** Gets the answer of a model, piece by piece. */
 type Answer = (name: string, onText: (piece: string) => void) => Promise<void>;
 
-/** Where a chat is shown. */
+/** The output of a chat. */
 export interface ChatScreen {
-  /** A line that is not an answer. */
+  /** Shows a line that is not an answer. */
   note(text: string): void;
-  /** Asks each model and shows what it answers, as it is written. What is there stays where one fails. */
+  /** Asks each model and shows its answer while it is written. An answer that fails stays as far as it came. */
   show(names: readonly string[], answer: Answer): Promise<void>;
 }
 
-/** Rows of columns that grow: an area that is redrawn must not be higher than the terminal. */
+/** Most redrawn rows: a redrawn area must not be higher than the terminal. */
 const LIVE_ROWS = 16;
 
-/** Several answers stand in columns where these are wide enough, otherwise one under the other. */
+/** Shows several answers in columns if these are wide enough, otherwise one below the other. */
 export function terminalScreen(stdout: Output): ChatScreen {
   const { style } = stdout;
   const beneath = async (names: readonly string[], answer: Answer): Promise<void> => {
@@ -55,7 +55,7 @@ export function terminalScreen(stdout: Output): ChatScreen {
   };
 }
 
-/** Answers as they are on stdout, each after its model's name in brackets where there are several; notes on stderr. */
+/** Writes answers to stdout as they are, with the model's name in brackets if there are several, and notes to stderr. */
 export function plainScreen({ stdout, stderr }: CommandContext): ChatScreen {
   return {
     note: (text) => stderr.write(`${text}\n`),

@@ -20,7 +20,7 @@ export class LiveArea {
     this.#output = output;
   }
 
-  /** What to draw from now on, until `clear`. `frame` gives lines no wider than the terminal. */
+  /** Draws a frame from now on, until `clear`. `frame` gives lines no wider than the terminal. */
   show(frame: () => readonly string[]): void {
     this.#frame = frame;
     if (this.#timer !== undefined) return;
@@ -31,14 +31,14 @@ export class LiveArea {
     this.#draw();
   }
 
-  /** Writes lines that stay, above the redrawn ones. */
+  /** Writes lasting lines above the redrawn ones. */
   print(lines: readonly string[]): void {
     if (lines.length === 0) return;
     this.#output.write(`${this.#erase()}${lines.join("\n")}\n`);
     if (this.#timer !== undefined) this.#draw();
   }
 
-  /** Takes the redrawn lines away and gives the cursor back. */
+  /** Removes the redrawn lines and shows the cursor. */
   clear(): void {
     if (this.#timer === undefined) return;
     clearInterval(this.#timer);

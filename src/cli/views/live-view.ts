@@ -10,7 +10,7 @@ import { type RoundResult, RunProgress } from "./run-progress.ts";
 import type { RunView } from "./run-view.ts";
 import { clip, oneLine } from "./text-width.ts";
 
-/** A run on a terminal: finished rounds scroll up, what is going on is redrawn below them. */
+/** Shows a run on a terminal: finished rounds scroll up, and the current step is redrawn below them. */
 export function liveView(output: Output, area: LiveArea): RunView {
   let facts: RunFacts | undefined;
   let progress: RunProgress | undefined;
@@ -46,7 +46,7 @@ export function liveView(output: Output, area: LiveArea): RunView {
       if (event.type !== "client-step") phaseStarted = performance.now();
       doing = undefined;
       trained ||= event.type === "round-start";
-      // What follows an evaluation says that the round's row is whole.
+      // An event after the evaluation completes the round's row.
       const follows = event.type === "early-stop" || event.type === "benchmark-end";
       row(follows ? progress.takePending() : progress.apply(event));
       if (event.type === "benchmark-end") area.print([clip(`  ${benchmarkText(event)}`, frame().columns)]);
@@ -59,8 +59,8 @@ export function liveView(output: Output, area: LiveArea): RunView {
           return waiting.length > 0 ? waiting : liveLines(progress!, facts!, frame());
         });
       }
-      if (event.type === "run-end" && !trained) warn(`all ${event.rounds} rounds were done before`);
-      if (event.type === "run-resume") warn(`going on with round ${event.afterRound + 1}`);
+      if (event.type === "run-end" && !trained) warn(`all ${event.rounds} rounds were already done`);
+      if (event.type === "run-resume") warn(`continuing with round ${event.afterRound + 1}`);
       if (event.type === "client-refused")
         warn(`round ${event.round} leaves out ${oneLine(event.client)}: ${oneLine(event.reason)}`);
     },

@@ -9,7 +9,7 @@ const HUES = ["cyan", "magenta", "yellow", "blue", "green", "red", "white"] as c
 const SHADES = ["█", "▓", "▒"] as const;
 const LETTERS = "abcdefghijklmnopqrstu";
 const OTHERS = "·";
-/** Labels that are told apart; the rest of them count as one. */
+/** Most labels that are told apart; the others count as one. */
 const MOST_LABELS = LETTERS.length;
 const LEGEND_GAP = 3;
 const BAR = { least: 10, most: 50 } as const;
@@ -24,7 +24,7 @@ interface PictureOptions {
   readonly style: Style;
 }
 
-/** A client a line: sizes as lengths, the label mix as parts of them. Without colours a label is a letter. */
+/** A line for each client: its size is a bar, and its label mix the parts of the bar. Without colours a label is a letter. */
 export function partitionLines({ clients, field }: PartitionPicture, { columns, style }: PictureOptions): string[] {
   const total = clients.reduce((sum, { records }) => sum + records, 0);
   const heldOut = clients.reduce((sum, client) => sum + client.heldOut, 0);
@@ -102,7 +102,7 @@ function segment(group: number, columns: number, style: Style): string {
   return style(HUES[group % HUES.length]!, SHADES[Math.floor(group / HUES.length)]!.repeat(columns));
 }
 
-/** What each part of a bar stands for, in as many columns as fit. */
+/** The meaning of each part of a bar, in as many columns as fit. */
 function legend(
   field: string,
   groups: readonly LabelGroup[],

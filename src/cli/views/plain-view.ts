@@ -40,7 +40,7 @@ export class PlainLines {
     return [...this.takeEvaluation(), ...this.#lines(event)];
   }
 
-  /** The scores of one evaluation come one by one; any other event, or the end, says that they are complete. */
+  /** Gives the line of an evaluation. Its scores come one by one, and are complete at the next other event or at the end. */
   takeEvaluation(): string[] {
     const [first] = this.#scores;
     if (first === undefined) return [];
@@ -75,10 +75,10 @@ export class PlainLines {
         return note === undefined ? [start] : [start, `data: ${note}`];
       }
       case "run-resume":
-        return [`going on with round ${event.afterRound + 1}`];
+        return [`continuing with round ${event.afterRound + 1}`];
       case "reference-end":
         return [
-          `reference: what the base makes of ${counted(event.records, event.set === "train" ? "record" : "held-out record")} of ${oneLine(event.client)}, ${formatDuration(event.seconds)}`,
+          `reference: the base scored ${counted(event.records, event.set === "train" ? "record" : "held-out record")} of ${oneLine(event.client)}, ${formatDuration(event.seconds)}`,
         ];
       case "round-start":
         this.#trained = true;
@@ -98,7 +98,7 @@ export class PlainLines {
         return [
           this.#trained
             ? `end: ${counted(event.rounds, "round")}, ${formatDuration(event.seconds)}`
-            : `end: all ${event.rounds} rounds were done before`,
+            : `end: all ${event.rounds} rounds were already done`,
         ];
       default:
         return [];
@@ -106,7 +106,7 @@ export class PlainLines {
   }
 }
 
-/** A run in a log file or a pipe. */
+/** Shows a run in a log file or a pipe. */
 export function plainView(output: Output): RunView {
   let lines: PlainLines | undefined;
   const write = (texts: readonly string[]): void => texts.forEach((text) => output.write(`${text}\n`));
@@ -125,7 +125,7 @@ export function plainView(output: Output): RunView {
   };
 }
 
-/** Each event as a line of JSON on `output`; notes are for people and go to `notes`. */
+/** Writes each event as a line of JSON to `output`, and notes for people to `notes`. */
 export function jsonView(output: Output, notes: Output): RunView {
   return {
     begin() {},

@@ -21,7 +21,7 @@ export function formatLoss(loss: number | null | undefined): string {
   return Math.abs(loss) < 1000 ? loss.toFixed(3) : loss.toExponential(2);
 }
 
-/** `macroF1` as people write it: `macro F1`. */
+/** A metric's name for people: `macro F1` for `macroF1`. */
 export function metricName(name: string): string {
   return name.replace(/[A-Z]/, (letter) => ` ${letter === "F" ? letter : letter.toLowerCase()}`);
 }
@@ -32,7 +32,7 @@ export function formatMetric(name: string, value: number): string {
   return /accuracy|F1$/.test(name) ? `${(100 * value).toFixed(1)}%` : value.toFixed(3);
 }
 
-/** How far `after` lies from `before`: `-19.0%`, `+0.4%`. */
+/** The relative change from `before` to `after`: `-19.0%`, `+0.4%`. */
 export function formatChange(before: number, after: number): string {
   const change = (after - before) / before;
   if (!Number.isFinite(change)) return MISSING;

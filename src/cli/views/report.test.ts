@@ -39,7 +39,7 @@ describe("the end of a run", () => {
     const best = { metric: "loss", over: "clients", round: 1, value: 2.5, adapter: "best" } as const;
     const lines = (more: object): string => reportLines({ ...summary, ...more }, options).join("\n");
     expect(lines({ best, plannedRounds: 9 })).toContain(
-      "adapter     runs/my/adapter\nbest        runs/my/best\n            round 1: held-out loss 2.500, mean over the clients\nin all      2 rounds of 9, ",
+      "adapter     runs/my/adapter\nbest        runs/my/best\n            round 1: held-out loss 2.500, mean over the clients\ntotal       2 rounds of 9, ",
     );
     const clientBests = {
       bank: { ...best, adapter: "best/bank" },
@@ -67,7 +67,7 @@ describe("the end of a run", () => {
       "",
       "run folder  runs/my run",
       "adapter     runs/my run/adapter",
-      "in all      2 rounds, 1,234 tokens learnt from, 3.4 MB up and 3.5 MB down, 1m 10s",
+      "total       2 rounds, 1,234 tokens trained on, 3.4 MB up and 3.5 MB down, 1m 10s",
       "",
       "Next",
       "  npx openfedllm generate --model models/tiny \\",

@@ -27,7 +27,7 @@ import { tableLines } from "../tables/table.ts";
 import { clip, oneLine, printable, wrap } from "./text-width.ts";
 
 const BAR_COLUMNS = 12;
-/** Sets that are listed one by one; of more, the most improved and the least. */
+/** Most sets that are listed; of more, the most and the least improved ones are. */
 const MOST_SETS = 16;
 
 export interface ReportOptions {
@@ -39,14 +39,14 @@ export interface ReportOptions {
   readonly style: Style;
 }
 
-/** What a finished run came to, and what to type next. */
+/** The results of a finished run, and commands to try next. */
 export function reportLines(summary: RunSummary, options: ReportOptions): string[] {
   const { folder, style, columns } = options;
   const { rounds, supervisedTokens, bytesUp, bytesDown, seconds } = summary;
   // Where every client has an adapter of its own, the commands take the first one's.
   const own = summary.clientAdapters && Object.values(summary.clientAdapters);
   const planned = summary.plannedRounds === undefined ? "" : ` of ${formatCount(summary.plannedRounds)}`;
-  const totals = `${counted(rounds, "round")}${planned}, ${formatCount(supervisedTokens)} tokens learnt from, ${formatBytes(bytesUp)} up and ${formatBytes(bytesDown)} down, ${formatDuration(seconds)}`;
+  const totals = `${counted(rounds, "round")}${planned}, ${formatCount(supervisedTokens)} tokens trained on, ${formatBytes(bytesUp)} up and ${formatBytes(bytesDown)} down, ${formatDuration(seconds)}`;
   return [
     ...heldOutTable(summary.heldOut, style),
     ...metricsTable(summary.heldOut, style),
@@ -63,7 +63,7 @@ export function reportLines(summary: RunSummary, options: ReportOptions): string
         ],
         ...canaryRow(summary, style),
         ...bestRows(summary, options),
-        [style("dim", "in all"), totals],
+        [style("dim", "total"), totals],
       ],
     ),
     "",
@@ -82,7 +82,7 @@ function canaryRow({ canaries }: RunSummary, style: Style): string[][] {
   return [[style("dim", "canaries"), of.join(", ")]];
 }
 
-/** Where the best round's adapter is and which it is; of clients' own, the first ones. */
+/** The folder and the round of the best adapter; where clients have their own, the first ones. */
 function bestRows({ best, clientBests = {} }: RunSummary, { folder, columns, style }: ReportOptions): string[][] {
   const row = (label: string, text: string): string[] => [style("dim", label), clip(text, columns - 12)];
   if (best !== undefined) return [row("best", path.join(folder, best.adapter)), row("", bestText(best, "everyone"))];
@@ -102,10 +102,10 @@ function ratio({ before, after }: HeldOutResult): number {
   return after / before;
 }
 
-/** Held-out loss before and after by set; the bar is what is left of it. */
+/** Held-out loss before and after, by set. The bar is the share of the loss that is left. */
 export function heldOutTable(results: readonly HeldOutResult[], style: Style): string[] {
   if (results.length === 0) {
-    return ["No held-out records, so no loss before and after (see data.heldOut and data.heldOutRecords)."];
+    return ["No held-out records, so there is no loss before and after (see data.heldOut and data.heldOutRecords)."];
   }
   const byRatio = [...results].sort((a, b) => ratio(a) - ratio(b));
   const shown =
@@ -140,7 +140,7 @@ export function heldOutTable(results: readonly HeldOutResult[], style: Style): s
   return [
     style("bold", lines[0]!),
     ...lines.slice(1),
-    ...(omitted === 0 ? [] : [style("dim", `${formatCount(omitted)} sets between these are in metrics.json`)]),
+    ...(omitted === 0 ? [] : [style("dim", `${formatCount(omitted)} more sets are in metrics.json`)]),
   ];
 }
 
@@ -161,7 +161,7 @@ function overall(results: readonly HeldOutResult[]): HeldOutResult {
   };
 }
 
-/** What else was measured, before and after, over all held-out records. */
+/** The other metrics, before and after, over all held-out records. */
 function metricsTable(results: readonly HeldOutResult[], style: Style): string[] {
   const sides = (["before", "after"] as const).map((side) =>
     overallScore(
@@ -208,7 +208,7 @@ function nextCommands({ config, baseDir, folder }: ReportOptions, adapter: strin
   const [heldOut] = [data.heldOut, ...(data.clients ?? []).map((client) => client.heldOut)]
     .filter((files) => files !== undefined)
     .flat();
-  // What `score` has no flag for would make it measure something else than the table above; and it measures answers.
+  // `score` measures answers, and has no flags for these settings: it would not repeat the table above.
   const plain =
     config.objective.name === "sft" &&
     data.system === undefined &&

@@ -3,7 +3,7 @@ import type { Prepared } from "../../experiment/prepare.ts";
 import { counted, formatCount } from "./quantities.ts";
 import { oneLine } from "./text-width.ts";
 
-/** What a run is, beyond what its events say: for headings and for the commands to type next. */
+/** Facts of a run that its events do not have, for headings and for suggested commands. */
 export interface RunFacts {
   readonly model: string;
   /** `llama, 8 layers of 512` */
@@ -13,7 +13,7 @@ export interface RunFacts {
   readonly maxLength: number;
   readonly evaluateEvery: number;
   readonly prompts: number;
-  /** Whether held-out records have an accuracy: pairs, and labels to choose from. */
+  /** True where held-out records have an accuracy: pairs, and labels to choose from. */
   readonly measuresAccuracy: boolean;
 }
 
@@ -47,7 +47,7 @@ export function dataNote(reports: readonly EventOf<"data-report">[], maxLength: 
   const dropped = reports.reduce((sum, report) => sum + report.dropped, 0);
   if (truncated + dropped === 0) return undefined;
   const cut = `${formatCount(truncated)} of ${counted(records, "record")} cut to ${maxLength} tokens`;
-  const out = `${truncated > 0 ? formatCount(dropped) : `${formatCount(dropped)} of ${counted(records, "record")}`} left out for an answer beyond ${truncated > 0 ? "them" : `${maxLength} tokens`}`;
+  const out = `${truncated > 0 ? formatCount(dropped) : `${formatCount(dropped)} of ${counted(records, "record")}`} left out: the answer starts ${truncated > 0 ? "later" : `after ${maxLength} tokens`}`;
   const parts = [...(truncated > 0 ? [cut] : []), ...(dropped > 0 ? [out] : [])];
   const affected = reports.filter((report) => report.truncated + report.dropped > 0).map(({ client }) => client);
   return `${parts.join(", ")} (${someNames(affected, 3)})`;

@@ -15,11 +15,11 @@ const LONGEST_NAME = 18;
 export interface Frame {
   readonly columns: number;
   readonly style: Style;
-  /** Milliseconds since what is going on now began. */
+  /** Milliseconds since the current work began. */
   readonly elapsedMs: number;
 }
 
-/** A spinner, what is being done, for how long. */
+/** A spinner, the current work and its time so far. */
 export function waitingLine(what: string, { columns, style, elapsedMs }: Frame): string {
   const spinner = SPINNER[Math.floor(elapsedMs / SPINNER_MS) % SPINNER.length]!;
   const time =
@@ -27,7 +27,7 @@ export function waitingLine(what: string, { columns, style, elapsedMs }: Frame):
   return clip(`${style("cyan", spinner)} ${what}${time}`, columns);
 }
 
-/** What a run is, above its rounds. */
+/** The facts of a run, above its rounds. */
 export function runHeading(
   facts: RunFacts,
   progress: RunProgress,
@@ -53,7 +53,7 @@ export function runHeading(
   ];
 }
 
-/** The lines that are redrawn: a round that waits for its evaluation, and what is going on. */
+/** The redrawn lines: a round that waits for its evaluation, and the current work. */
 export function liveLines(progress: RunProgress, facts: RunFacts, frame: Frame): string[] {
   const { start, pending } = progress;
   if (start === undefined) return [];

@@ -3,13 +3,13 @@ import type { RunFacts } from "./run-facts.ts";
 
 /** A consumer of one run's events. */
 export interface RunView {
-  /** What the run is; before its first event. */
+  /** Gives the facts of the run, before its first event. */
   begin(facts: RunFacts): void;
   event(event: RunEvent): void;
-  /** A line from outside the stream of events. */
+  /** Shows a line that is not from an event. */
   note(text: string): void;
-  /** What is being done where no event tells, for a line that is redrawn; not for logs. */
+  /** Names the current work where no event does, for a redrawn line. Logs ignore it. */
   waiting(text: string): void;
-  /** Leaves the terminal as it was found. Nothing else is called afterwards. */
+  /** Restores the terminal. No other call follows. */
   close(): void;
 }

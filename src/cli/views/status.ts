@@ -17,24 +17,24 @@ interface Download {
   readonly totalBytes: number;
 }
 
-/** What is being done before there is anything to show: opening a model, converting its weights, reading data. */
+/** Reports of work before the first result: opening a model, converting its weights, reading data. */
 export interface Status {
   readonly say: (what: string) => void;
   /** Weights being read (`hash`) or converted to the engine's layout, the first time a model is used. */
   readonly converting: (progress: ConversionProgress) => void;
   /** Files coming from the Hub. */
   readonly downloading: (progress: Download) => void;
-  /** A sentence that stays. */
+  /** Shows a lasting sentence. */
   readonly note: (text: string) => void;
 }
 
 const CONVERTING = "converting the weights (only the first time)";
-/** In a log, what takes long is worth a line each quarter. */
+/** In a log, long work gets a line for each quarter. */
 const LOG_QUARTERS = 4;
-/** In a log, a download of less is not worth a line. */
+/** In a log, a smaller download gets no line. */
 const LOG_BYTES = 1_000_000;
 
-/** On a terminal: one line that is redrawn. */
+/** For a terminal: one redrawn line. */
 export function liveStatus(output: Output, area: LiveArea): Status {
   let what = "";
   let started = performance.now();
@@ -69,7 +69,7 @@ export function liveStatus(output: Output, area: LiveArea): Status {
   };
 }
 
-/** In a log: a line for each thing that takes long. */
+/** For a log: a line for each work that takes long. */
 export function plainStatus(output: Output): Status {
   let reported = "";
   const quarterOf = (what: string, doneBytes: number, totalBytes: number): void => {

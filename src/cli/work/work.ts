@@ -48,7 +48,7 @@ export async function withStatus<T>(
   }
 }
 
-/** Of short work, a log has only the steps that take long, such as a download, and the notes. */
+/** The status of short work in a log: only long steps, such as a download, and notes. */
 function quietStatus(status: Status): Status {
   return { ...status, say: () => {} };
 }

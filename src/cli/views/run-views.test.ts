@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
-import type { RunEvent } from "../federation/events.ts";
-import { LiveArea } from "./views/live-area.ts";
-import { liveView } from "./views/live-view.ts";
-import { type Output, plainStyle } from "./output.ts";
-import { jsonView, PlainLines } from "./views/plain-view.ts";
-import { roundHeading, roundRow } from "./views/round-row.ts";
-import type { RunFacts } from "./views/run-facts.ts";
-import { liveLines, runHeading } from "./views/run-frame.ts";
-import { RunProgress } from "./views/run-progress.ts";
-import { textWidth } from "./views/text-width.ts";
+import type { RunEvent } from "../../federation/events.ts";
+import { LiveArea } from "./live-area.ts";
+import { liveView } from "./live-view.ts";
+import { type Output, plainStyle } from "../output.ts";
+import { jsonView, PlainLines } from "./plain-view.ts";
+import { roundHeading, roundRow } from "./round-row.ts";
+import type { RunFacts } from "./run-facts.ts";
+import { liveLines, runHeading } from "./run-frame.ts";
+import { RunProgress } from "./run-progress.ts";
+import { textWidth } from "./text-width.ts";
 
 const FACTS: RunFacts = {
   model: "npm:tiny",
@@ -124,7 +124,7 @@ describe("a run as plain lines", () => {
     const lines = new PlainLines(FACTS);
     expect(RUN.flatMap((event) => lines.apply(event))).toEqual([
       "start: npm:tiny, 2 clients (bank, 市役所), 2 rounds of fedavg, LoRA rank 8 on q_proj, in runs/tiny",
-      "data: 2 of 8 records cut to 64 tokens, 1 left out for an answer beyond them (bank)",
+      "data: 2 of 8 records cut to 64 tokens, 1 left out: the answer starts later (bank)",
       "evaluation before training: held-out loss 3.600: bank 4.000, 市役所 3.400",
       "round 1/2: train loss 2.500, 2 clients, lr 2.0e-3, 31s",
       "evaluation after round 1: held-out loss 3.000 (-16.7%): bank 3.000, 市役所 3.000",
@@ -152,7 +152,7 @@ describe("a run as plain lines", () => {
   it("says where nothing was left to do", () => {
     const lines = new PlainLines(FACTS);
     expect([...START.slice(1), END].flatMap((event) => lines.apply(event)).at(-1)).toBe(
-      "end: all 2 rounds were done before",
+      "end: all 2 rounds were already done",
     );
   });
 });
@@ -238,7 +238,7 @@ describe("a run on a terminal", () => {
       "  rounds   2  fedavg",
       "  folder   runs/tiny",
       "",
-      "  2 of 8 records cut to 64 tokens, 1 left out for an answer beyond them (bank)",
+      "  2 of 8 records cut to 64 tokens, 1 left out: the answer starts later (bank)",
       "   round       lr  clients   train  held-out           time",
       "  before                               3.600",
       "     1/2   2.0e-3        2   2.500     3.000  -16.7%    31s",
