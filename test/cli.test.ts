@@ -60,6 +60,8 @@ describe("help", () => {
     expect(stdout).toContain("npx openfedllm run examples/quickstart.yaml");
     expect(stdout).not.toContain("--debug");
     expect(openfedllm().stdout).toBe(stdout);
+    expect(openfedllm("help").stdout).toBe(stdout);
+    expect(openfedllm("help", "run").stdout).toBe(openfedllm("run", "--help").stdout);
   });
 
   it("has a second tier with every option and every setting", () => {
@@ -85,7 +87,8 @@ describe("a mistake on the command line", () => {
     [["rnu", "a.yaml"], /unknown command 'rnu'\nhint: Did you mean 'run'\?/],
     [["run", "a.yaml", "--sett", "a=1"], /unknown option '--sett'\nhint: Did you mean '--set'\?/],
     [["run", "a.yaml", "--thread", "1"], /unknown option '--thread'\nhint: Did you mean '--threads'\?/],
-    [["run"], /missing required argument 'config'/],
+    [["run"], /missing required argument 'config'\nhint: For example: npx openfedllm run examples\/quickstart\.yaml/],
+    [["my.yaml"], /unknown command 'my\.yaml'\nhint: Did you mean 'openfedllm run my\.yaml'\?/],
     [["run", "a.yaml", "seed=1"], /too many arguments.*\nhint: .*--set before each/],
     [["run", "a.yaml", "--threads", "two"], /argument 'two' is invalid\. Expected a whole number from 1 to 256/],
     [["score", "--model", "m"], /required option '--data <file>' not specified/],
