@@ -37,7 +37,7 @@ function mortal(store) {
 
 const watching = (store) => {
   const wrapped = mortal(store);
-  return new Proxy(store, { get: (inner, name) => (name === "changes" ? inner.changes : wrapped[name]) });
+  return new Proxy(store, { get: (inner, name) => (name === "changes" ? inner.changes.bind(inner) : wrapped[name]) });
 };
 
 const config = readConfigFile(file);
