@@ -1,12 +1,16 @@
-import type { Message } from "./messages.ts";
+/** A turn of a dialogue; a `Message` whose speaker is one of two. */
+export interface DialogueTurn {
+  readonly role: "user" | "assistant";
+  readonly content: string;
+}
 
-const SPEAKERS: Readonly<Record<string, "user" | "assistant">> = { Human: "user", Assistant: "assistant" };
+const SPEAKERS: Readonly<Record<string, DialogueTurn["role"]>> = { Human: "user", Assistant: "assistant" };
 
 /**
  * A dialogue as Anthropic's hh-rlhf writes it, "\n\nHuman: …\n\nAssistant: …", turn by turn, every character kept;
  * undefined where it does not begin with the Human's turn.
  */
-export function splitDialogue(text: string): Message[] | undefined {
+export function splitDialogue(text: string): DialogueTurn[] | undefined {
   const [before, ...pieces] = text.split(/\n\n(Human|Assistant): /);
   if (before !== "" || pieces[0] !== "Human") return undefined;
   return Array.from({ length: pieces.length / 2 }, (_, i) => ({
@@ -16,8 +20,8 @@ export function splitDialogue(text: string): Message[] | undefined {
 }
 
 /** Turns of one speaker in a row as one, a blank line between: chat templates want speakers to alternate. */
-export function mergeRepeated(messages: readonly Message[]): Message[] {
-  const merged: Message[] = [];
+export function mergeRepeated(messages: readonly DialogueTurn[]): DialogueTurn[] {
+  const merged: DialogueTurn[] = [];
   for (const message of messages) {
     const last = merged.at(-1);
     if (last?.role !== message.role) merged.push(message);

@@ -1,6 +1,7 @@
-import type { GraphBuilder, Value } from "./graph.ts";
+import type { GraphBuilder } from "./graph.ts";
 import { OPS } from "./ops.ts";
 import type { OpRow } from "./op-row.ts";
+import type { Value } from "./value.ts";
 
 /**
  * Reverse-mode differentiation, graph → graph: appends to `builder` the nodes that compute d loss / d x for every `x` in

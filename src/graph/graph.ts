@@ -1,17 +1,8 @@
 import { type Dim } from "./dims.ts";
-import { OPS, type OpAttributes, type OpName } from "./ops.ts";
-
-export type DType = "float32" | "int64";
-
-export interface ValueType {
-  readonly dtype: DType;
-  readonly shape: readonly Dim[];
-}
-
-/** One tensor of a graph. Identity is the object; `name` is unique in its graph. */
-export interface Value extends ValueType {
-  readonly name: string;
-}
+import type { OpAttributes, OpName } from "./op-attributes.ts";
+import type { NodeBuilder } from "./op-row.ts";
+import { OPS } from "./ops.ts";
+import type { DType, Value } from "./value.ts";
 
 export interface GraphNode<K extends OpName = OpName> {
   readonly op: K;
@@ -36,7 +27,7 @@ export interface Graph {
 }
 
 /** Grows a graph node by node; shapes are inferred and checked as each node is added. */
-export class GraphBuilder {
+export class GraphBuilder implements NodeBuilder {
   readonly nodes: GraphNode[] = [];
   readonly #inputs: Value[] = [];
   readonly #parameters = new Map<string, Value>();

@@ -1,7 +1,8 @@
 import { resolveDim } from "./dims.ts";
-import type { Graph, Value } from "./graph.ts";
+import type { Graph } from "./graph.ts";
 import { OPS } from "./ops.ts";
 import type { NdArray, OpRow } from "./op-row.ts";
+import type { Value } from "./value.ts";
 
 /**
  * Runs a graph with the table's reference rules, in float64, node by node: the oracle every fast runtime is compared

@@ -1,9 +1,10 @@
 import { resolveDim, type Dim } from "./dims.ts";
 import type { Emitter, EmitOptions, OnnxAttribute } from "./emitter.ts";
-import type { Graph, Value } from "./graph.ts";
+import type { Graph } from "./graph.ts";
 import { modelProto, ONNX_TYPES } from "./onnx-schema.ts";
 import { OPS } from "./ops.ts";
 import type { OpRow } from "./op-row.ts";
+import type { Value } from "./value.ts";
 
 /** Where the frozen weights lie: a file beside the model, each parameter at its byte offset. */
 export interface ExternalWeights {

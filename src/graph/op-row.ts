@@ -1,6 +1,7 @@
 import type { Dim } from "./dims.ts";
 import type { Emitter } from "./emitter.ts";
-import type { GraphBuilder, Value, ValueType } from "./graph.ts";
+import type { OpAttributes, OpName } from "./op-attributes.ts";
+import type { Value, ValueType } from "./value.ts";
 
 /** A tensor of the reference interpreter: every dtype is held as float64. */
 export interface NdArray {
@@ -8,9 +9,17 @@ export interface NdArray {
   readonly data: Float64Array;
 }
 
+/** What rules add nodes through. */
+export interface NodeBuilder {
+  /** Adds one operation and returns all its outputs. */
+  apply<K extends OpName>(op: K, inputs: readonly Value[], attributes: OpAttributes[K]): readonly Value[];
+  /** Adds one operation and returns its first output. */
+  op<K extends OpName>(op: K, inputs: readonly Value[], attributes: OpAttributes[K]): Value;
+}
+
 /** What a gradient rule sees while the graph is walked backwards. */
 export interface GradientContext {
-  readonly builder: GraphBuilder;
+  readonly builder: NodeBuilder;
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
   /** d loss / d first output. Ops have one differentiable output, the first; the others are kept for the gradient. */
@@ -39,6 +48,6 @@ export interface OpRow<A> {
 }
 
 /** For rules that cannot accumulate by themselves. */
-export function plus(builder: GraphBuilder, sum: Value | undefined, term: Value): Value {
+export function plus(builder: NodeBuilder, sum: Value | undefined, term: Value): Value {
   return sum === undefined ? term : builder.op("add", [sum, term], {});
 }

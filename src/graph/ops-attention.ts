@@ -1,14 +1,8 @@
 import { product, showShape } from "./dims.ts";
 import { MICROSOFT, type Emitter } from "./emitter.ts";
-import type { ValueType } from "./graph.ts";
+import type { ValueType } from "./value.ts";
+import type { AttentionAttributes } from "./op-attributes.ts";
 import { plus, type NdArray, type OpRow } from "./op-row.ts";
-
-export interface AttentionAttributes {
-  readonly heads: number;
-  readonly kvHeads: number;
-  /** Attend to this many latest positions, itself included; absent: all earlier ones. */
-  readonly window?: number;
-}
 
 /**
  * Queries are taken in this many runs, each against the keys up to its end: with 4, causal attention costs 10/16 of the

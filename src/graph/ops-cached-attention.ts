@@ -1,12 +1,8 @@
 import { product, sameShape, showShape, type Dim } from "./dims.ts";
 import { MICROSOFT, type Emitter } from "./emitter.ts";
+import type { CachedAttentionAttributes } from "./op-attributes.ts";
 import type { NdArray, OpRow } from "./op-row.ts";
 import { positionsFrom, range } from "./ops-heads.ts";
-
-export interface CachedAttentionAttributes {
-  /** Attend to this many latest positions, itself included; absent: all earlier ones. */
-  readonly window?: number;
-}
 
 /** Later than any position: where a cache's place is not filled. */
 const NEVER = 2 ** 40;

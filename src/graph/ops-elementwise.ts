@@ -1,8 +1,7 @@
-import { product, sameShape, showShape, type Dim } from "./dims.ts";
-import type { ValueType } from "./graph.ts";
+import { product, sameShape, showShape } from "./dims.ts";
+import type { ValueType } from "./value.ts";
+import type { ReshapeAttributes, None } from "./op-attributes.ts";
 import { plus, type NdArray, type OpRow } from "./op-row.ts";
-
-type None = Record<string, never>;
 
 export function requireSame(op: string, a: ValueType, b: ValueType): void {
   if (!sameShape(a.shape, b.shape))
@@ -88,10 +87,6 @@ export const sumRows: OpRow<None> = {
   gradient: null,
   lower: (emit, [x]) => [emit.node("ReduceSum", [x!, emit.ints([0])], { keepdims: 0 })],
 };
-
-export interface ReshapeAttributes {
-  readonly shape: readonly Dim[];
-}
 
 /** The same elements in another shape; no copy. */
 export const reshape: OpRow<ReshapeAttributes> = {

@@ -1,5 +1,6 @@
 import { product, sameShape, showShape, type Dim } from "./dims.ts";
 import { MICROSOFT, type Emitter } from "./emitter.ts";
+import type { SplitHeadsAttributes } from "./op-attributes.ts";
 import type { NdArray, OpRow } from "./op-row.ts";
 
 /** Tensors with the same columns, one's rows after the other's: [Nᵢ, …] → [ΣNᵢ, …]. Of weights the engine makes it once. */
@@ -30,13 +31,6 @@ export const joinRows: OpRow<Record<string, never>> = {
   gradient: null,
   lower: (emit, inputs) => [emit.node("Concat", inputs, { axis: 0 })],
 };
-
-export interface SplitHeadsAttributes {
-  /** How many heads each output has. */
-  readonly counts: readonly number[];
-  readonly batch: Dim;
-  readonly length: Dim;
-}
 
 /** Columns of x [batch·length, ΣN·d], head by head → tensors [batch, Nᵢ, length, d]. */
 export const splitHeads: OpRow<SplitHeadsAttributes> = {

@@ -1,15 +1,7 @@
 import { product, sameShape, showShape, type Dim } from "./dims.ts";
+import type { GemmAttributes, None } from "./op-attributes.ts";
 import type { OpRow } from "./op-row.ts";
 import { plus } from "./op-row.ts";
-
-type None = Record<string, never>;
-
-export interface GemmAttributes {
-  readonly transA?: boolean;
-  readonly transB?: boolean;
-  /** Factor of the product, not of the addend. Default 1. */
-  readonly alpha?: number;
-}
 
 function matrix(shape: readonly Dim[], transposed: boolean | undefined): [Dim, Dim] {
   if (shape.length !== 2) throw new Error(`gemm: operands are matrices, got ${showShape(shape)}`);

@@ -1,12 +1,7 @@
 import { showShape, type Dim } from "./dims.ts";
 import { MICROSOFT, type Emitter } from "./emitter.ts";
+import type { RmsNormAttributes, RotaryAttributes } from "./op-attributes.ts";
 import { plus, type NdArray, type OpRow } from "./op-row.ts";
-
-export interface RmsNormAttributes {
-  readonly epsilon: number;
-  /** y alone, in one node instead of seven: for graphs that run so little at a time that nodes count. */
-  readonly forwardOnly?: boolean;
-}
 
 /**
  * RMSNorm (Zhang & Sennrich 2019) of each row: x [N, D], weight [D] → y = weight·x/σ [N, D], and for the gradient x/σ
@@ -78,10 +73,6 @@ export const rmsNormGrad: OpRow<Record<string, never>> = {
     return [emit.node("Mul", [emit.node("Sub", [g, emit.node("Mul", [normalized!, mean])]), inverse!])];
   },
 };
-
-export interface RotaryAttributes {
-  readonly heads: number;
-}
 
 /**
  * Rotary position embedding (Su et al. 2021), Hugging Face's half-split pairing: x [batch, length, heads·d], cos and sin

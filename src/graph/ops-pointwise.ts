@@ -1,4 +1,5 @@
 import type { Emitter } from "./emitter.ts";
+import type { None } from "./op-attributes.ts";
 import { plus, type OpRow } from "./op-row.ts";
 import { requireSame } from "./ops-elementwise.ts";
 import {
@@ -7,8 +8,6 @@ import {
   sigmoid as sigmoidOf,
   softplus as softplusOf,
 } from "./pointwise.ts";
-
-type None = Record<string, never>;
 
 type PointwiseGrad = "logOddsGrad" | "reluGrad" | "sigmoidGrad" | "softplusGrad";
 

@@ -1,6 +1,7 @@
 import { backward } from "../graph/backward.ts";
 import { product, type Dim } from "../graph/dims.ts";
-import { GraphBuilder, type Graph, type Value } from "../graph/graph.ts";
+import { GraphBuilder, type Graph } from "../graph/graph.ts";
+import type { Value } from "../graph/value.ts";
 import type { ModelConfig } from "./config.ts";
 import { joinedProjections, joinedRank, joins, type JoinedModules } from "./joined-adapter.ts";
 import { loraNames, type LoraShape } from "./lora.ts";

@@ -1,4 +1,5 @@
-import type { GraphBuilder, Value } from "../graph/graph.ts";
+import type { GraphBuilder } from "../graph/graph.ts";
+import type { Value } from "../graph/value.ts";
 import type { Params } from "../tensor/params.ts";
 import type { Example, PairExample, RatedExample, TrainingItem } from "../data/example.ts";
 import { supervisedTokens } from "./micro-batches.ts";

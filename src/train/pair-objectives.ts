@@ -1,4 +1,5 @@
-import type { GraphBuilder, Value } from "../graph/graph.ts";
+import type { GraphBuilder } from "../graph/graph.ts";
+import type { Value } from "../graph/value.ts";
 import { softplus } from "../graph/pointwise.ts";
 import type { Example, TrainingItem } from "../data/example.ts";
 import { supervisedTokens } from "./micro-batches.ts";

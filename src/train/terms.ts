@@ -1,5 +1,6 @@
 import type { Dim } from "../graph/dims.ts";
-import type { GraphBuilder, Value } from "../graph/graph.ts";
+import type { GraphBuilder } from "../graph/graph.ts";
+import type { Value } from "../graph/value.ts";
 import type { RuntimeTensor } from "./runtime.ts";
 
 /** What a micro-batch's item contributes to a loss: numbers that are linear in its tokens' log-probabilities. */

@@ -1,8 +1,9 @@
 import { backward } from "../../src/graph/backward.ts";
 import { resolveDim, type Dim } from "../../src/graph/dims.ts";
-import { GraphBuilder, type Graph, type Value } from "../../src/graph/graph.ts";
+import { GraphBuilder, type Graph } from "../../src/graph/graph.ts";
+import type { Value } from "../../src/graph/value.ts";
 import type { NdArray } from "../../src/graph/op-row.ts";
-import type { OpName } from "../../src/graph/ops.ts";
+import type { OpName } from "../../src/graph/op-attributes.ts";
 
 const SYMBOLS = new Map(Object.entries({ batch: 2, length: 6, rows: 5 }));
 

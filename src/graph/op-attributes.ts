@@ -1,0 +1,81 @@
+import type { Dim } from "./dims.ts";
+
+export interface AttentionAttributes {
+  readonly heads: number;
+  readonly kvHeads: number;
+  /** Attend to this many latest positions, itself included; absent: all earlier ones. */
+  readonly window?: number;
+}
+
+export interface CachedAttentionAttributes {
+  /** Attend to this many latest positions, itself included; absent: all earlier ones. */
+  readonly window?: number;
+}
+
+export interface ReshapeAttributes {
+  readonly shape: readonly Dim[];
+}
+
+export interface SplitHeadsAttributes {
+  /** How many heads each output has. */
+  readonly counts: readonly number[];
+  readonly batch: Dim;
+  readonly length: Dim;
+}
+
+export interface GemmAttributes {
+  readonly transA?: boolean;
+  readonly transB?: boolean;
+  /** Factor of the product, not of the addend. Default 1. */
+  readonly alpha?: number;
+}
+
+export interface RmsNormAttributes {
+  readonly epsilon: number;
+  /** y alone, in one node instead of seven: for graphs that run so little at a time that nodes count. */
+  readonly forwardOnly?: boolean;
+}
+
+export interface RotaryAttributes {
+  readonly heads: number;
+}
+
+/** No attributes. */
+export type None = Record<string, never>;
+
+/** Every operation and its attributes. `OPS` is total over these names. */
+export interface OpAttributes {
+  readonly add: None;
+  readonly attention: AttentionAttributes;
+  readonly attentionGrad: AttentionAttributes;
+  readonly cachedAttention: CachedAttentionAttributes;
+  readonly dot: None;
+  readonly gatherRows: None;
+  readonly gemm: GemmAttributes;
+  readonly joinRows: None;
+  readonly logOdds: None;
+  readonly logOddsGrad: None;
+  readonly logProbabilities: None;
+  readonly logProbabilitiesGrad: None;
+  readonly multiply: None;
+  readonly relu: None;
+  readonly reluGrad: None;
+  readonly reshape: ReshapeAttributes;
+  readonly rmsNorm: RmsNormAttributes;
+  readonly rmsNormGrad: None;
+  readonly rotary: RotaryAttributes;
+  readonly rotaryGrad: RotaryAttributes;
+  readonly rotateHeads: None;
+  readonly scaleBy: None;
+  readonly scatterRows: None;
+  readonly sigmoid: None;
+  readonly sigmoidGrad: None;
+  readonly softplus: None;
+  readonly softplusGrad: None;
+  readonly splitHeads: SplitHeadsAttributes;
+  readonly sumRows: None;
+  readonly swiglu: None;
+  readonly swigluGrad: None;
+}
+
+export type OpName = keyof OpAttributes;
