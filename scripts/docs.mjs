@@ -1,5 +1,5 @@
 // Writes docs/configuration.md from the configuration's schema, docs/commands.md from the commands' definitions and
-// docs/benchmark-list.md from the benchmarks'.
+// docs/benchmark-list.md from the benchmarks', and in docs/own-model.md the row that lists the model families.
 //
 //   npx tsc -b src/cli && node scripts/docs.mjs           writes all
 //   npx tsc -b src/cli && node scripts/docs.mjs --check   exits 1 where one is stale
@@ -13,6 +13,7 @@ if (!existsSync(new URL("program.js", built))) {
 const { COMMANDS, createProgram } = await import(new URL("program.js", built).href);
 const { isAdvanced } = await import(new URL("flag.js", built).href);
 const { settingSections } = await import(new URL("schema-reference.js", built).href);
+const { MODEL_TYPES } = await import(new URL("../model/families/registry.js", built).href);
 const { BENCHMARKS } = await import(new URL("../evaluation/registry.js", built).href);
 
 const GENERATED = "<!-- Made by scripts/docs.mjs; change the source and run it again. -->";
@@ -190,10 +191,19 @@ ${sections.join("\n\n")}
 `;
 }
 
+/** docs/own-model.md is written by hand but for the row of its table that lists the families. */
+function ownModelPage() {
+  const text = readFileSync(new URL("../docs/own-model.md", import.meta.url), "utf8");
+  const types = MODEL_TYPES.map((type) => `\`${type}\``).join(", ");
+  const row = `| architecture | \`model_type\` ${types}, and whatever else states one of these |`;
+  return text.replace(/^\| architecture \|.*$/m, () => row);
+}
+
 const pages = {
   "docs/configuration.md": configurationPage(),
   "docs/commands.md": await commandsPage(),
   "docs/benchmark-list.md": benchmarksPage(),
+  "docs/own-model.md": ownModelPage(),
 };
 const check = process.argv.includes("--check");
 for (const [file, text] of Object.entries(pages)) {

@@ -1,6 +1,7 @@
 import type { ModelConfig } from "../model/config.ts";
 import { joinAdapter } from "../model/joined-adapter.ts";
-import { cacheNames, decodingGraph, FEEDS, FETCHES } from "../model/language-model.ts";
+import { cacheNames, FEEDS, FETCHES } from "../model/feeds.ts";
+import { decodingGraph } from "../model/language-model.ts";
 import type { LoraShape } from "../model/lora.ts";
 import type { Weights } from "../model/weights.ts";
 import type { Params } from "../tensor/params.ts";

@@ -119,14 +119,11 @@ export async function prepareExperiment(
   const tokenizer = openTokenizer(model);
   const lora = loraShape(config.adapter, model.config);
   const widest = Math.max(model.config.hiddenSize, model.config.intermediateSize);
-  if (lora.rank > widest) {
-    throw new UserError(
-      "config",
-      `adapter.rank is ${lora.rank}, expected at most ${widest}, the model's widest layer`,
-      {
-        hint: "The usual ranks are 4 to 64.",
-      },
-    );
+  const { rank } = config.adapter;
+  if (rank > widest) {
+    throw new UserError("config", `adapter.rank is ${rank}, expected at most ${widest}, the model's widest layer`, {
+      hint: "The usual ranks are 4 to 64.",
+    });
   }
   const template = TEMPLATES[config.data.template];
   const objective = OBJECTIVES[config.objective.name](config.objective);

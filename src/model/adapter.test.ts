@@ -2,18 +2,11 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { UserError } from "../diagnostics/user-error.ts";
 import { decodeSafetensors } from "../tensor/safetensors.ts";
-import {
-  type AdapterConfig,
-  adapterScale,
-  adapterShapes,
-  checkAdapter,
-  initAdapter,
-  targetModules,
-} from "./adapter.ts";
-import { parseModelConfig } from "./config.ts";
+import { type AdapterConfig, adapterShapes, checkAdapter, initAdapter, loraShape, targetModules } from "./adapter.ts";
+import { parseModelConfig } from "./families/registry.ts";
 import { parsePeftConfig, toPeftConfig } from "./peft-config.ts";
 
-const FAMILIES = ["llama", "llama-tied", "llama3-rope", "mistral", "qwen2", "qwen3"];
+const FAMILIES = ["llama", "llama-tied", "llama3-rope", "llama-ranks", "mistral", "qwen2", "qwen3"];
 const golden = (path: string): Buffer => readFileSync(new URL(`../../test/golden/${path}`, import.meta.url));
 const json = (path: string): unknown => JSON.parse(golden(path).toString());
 const llama = parseModelConfig(json("llama/model/config.json"), "config.json");
@@ -104,9 +97,33 @@ describe("initAdapter", () => {
   });
 });
 
-it("adapterScale", () => {
-  expect(adapterScale(lora())).toBe(2);
-  expect(adapterScale(lora({ rsLora: true }))).toBe(4);
+describe("loraShape", () => {
+  const q0 = "model.layers.0.self_attn.q_proj";
+  const q1 = "model.layers.1.self_attn.q_proj";
+  const v0 = "model.layers.0.self_attn.v_proj";
+  const of = (rest: Partial<AdapterConfig>) => loraShape(lora(rest), llama).modules;
+
+  it("scales by alpha/rank, or by alpha/√rank", () => {
+    expect(of({}).get(q0)).toEqual({ rank: 4, scale: 2 });
+    expect(of({ rsLora: true }).get(q0)).toEqual({ rank: 4, scale: 4 });
+  });
+
+  it("gives a module the rank and alpha of the first pattern that matches it", () => {
+    const patterns = {
+      rankPattern: { [q1]: 16, q_proj: 2, "attn.v_proj": 9 },
+      alphaPattern: { "self_attn.v_proj": 1 },
+    };
+    const modules = of(patterns);
+    expect([q0, q1, v0].map((name) => modules.get(name))).toEqual([
+      { rank: 2, scale: 4 },
+      { rank: 16, scale: 0.5 },
+      { rank: 4, scale: 0.25 },
+    ]);
+    expect(of({ ...patterns, rsLora: true }).get(q1)).toEqual({ rank: 16, scale: 2 });
+    const shapes = adapterShapes(lora(patterns), llama);
+    expect(shapes.get(`base_model.model.${q1}.lora_A.weight`)).toEqual([16, 32]);
+    expect(shapes.get(`base_model.model.${q0}.lora_B.weight`)).toEqual([32, 2]);
+  });
 });
 
 describe.each(FAMILIES)("PEFT's adapter of golden %s", (family) => {
@@ -145,6 +162,14 @@ describe("adapter_config.json", () => {
     expect(toPeftConfig(lora(), "org/base")).toMatchObject({ base_model_name_or_path: "org/base", peft_type: "LORA" });
   });
 
+  it("round-trips ranks and alphas of single modules, in their order", () => {
+    const adapter = lora({ rankPattern: { v_proj: 2, "self_attn.q_proj": 16 }, alphaPattern: { q_proj: 0.5 } });
+    const read = parsePeftConfig(JSON.parse(JSON.stringify(toPeftConfig(adapter, "org/base"))));
+    expect(read).toEqual(adapter);
+    expect(Object.keys(read.rankPattern!)).toEqual(["v_proj", "self_attn.q_proj"]);
+    expect(Object.keys(toPeftConfig(lora(), "org/base")).filter((key) => key.endsWith("_pattern"))).toEqual([]);
+  });
+
   it("reads what older and newer PEFT write", () => {
     expect(parsePeftConfig({ peft_type: "LORA", target_modules: ["q_proj"] })).toEqual({
       rank: 8,
@@ -164,8 +189,10 @@ describe("adapter_config.json", () => {
     [{ peft_type: "IA3" }, 'peft_type is "IA3"; LORA is supported'],
     [{ bias: "all" }, 'bias is "all"'],
     [{ use_dora: true }, "use_dora is set: DoRA"],
-    [{ rank_pattern: { q_proj: 8 } }, "rank_pattern is set"],
-    [{ alpha_pattern: { q_proj: 8 } }, "alpha_pattern is set"],
+    [{ rank_pattern: { ".*q_proj": 8 } }, "rank_pattern names '.*q_proj', a pattern; a module's name"],
+    [{ rank_pattern: { q_proj: 1.5 } }, "rank_pattern gives q_proj 1.5, expected a whole number above 0"],
+    [{ alpha_pattern: { q_proj: 0 } }, "alpha_pattern gives q_proj 0, expected a number above 0"],
+    [{ alpha_pattern: ["q_proj"] }, 'alpha_pattern is ["q_proj"], expected an object of numbers by module name'],
     [{ modules_to_save: ["lm_head"] }, "modules_to_save is set"],
     [{ fan_in_fan_out: true }, "fan_in_fan_out is set"],
     [{ layers_to_transform: [0] }, "layers_to_transform is set"],

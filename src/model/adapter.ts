@@ -3,8 +3,9 @@ import { UserError } from "../diagnostics/user-error.ts";
 import { firstNonFinite, formatShape, type Params, sameShape, type Tensor } from "../tensor/params.ts";
 import { stream } from "../tensor/random.ts";
 import type { ModelConfig } from "./config.ts";
-import { loraNames, type LoraShape } from "./lora.ts";
-import { type LinearModule, linearModules } from "./names.ts";
+import type { LinearModule } from "./family.ts";
+import { type LoraModule, loraNames, type LoraShape } from "./lora.ts";
+import { linearModules } from "./names.ts";
 
 /** A LoRA adapter's shape and strength: W x becomes W x + scale · B A dropout(x). */
 export interface AdapterConfig {
@@ -16,6 +17,12 @@ export interface AdapterConfig {
   readonly targets: readonly string[] | "all-linear";
   /** Scale by alpha/√rank (Kalajdzievski 2023) instead of alpha/rank. */
   readonly rsLora: boolean;
+  /**
+   * Ranks and alphas of modules that have their own: names, whole or from a dot on, as in `targets`. The first that matches
+   * counts (PEFT's `rank_pattern` and `alpha_pattern`).
+   */
+  readonly rankPattern?: Readonly<Record<string, number>>;
+  readonly alphaPattern?: Readonly<Record<string, number>>;
 }
 
 /** An adapter's tensors with what a graph needs to know of them. */
@@ -72,15 +79,20 @@ export function targetModules(model: ModelConfig, targets: AdapterConfig["target
   return modules.filter(({ name }) => targets.some((target) => matches(name, target)));
 }
 
-/** Factor of B·A·x. */
-export function adapterScale({ alpha, rank, rsLora }: AdapterConfig): number {
-  return alpha / (rsLora ? Math.sqrt(rank) : rank);
+/** Rank and scale of one adapted module. */
+function loraOf(adapter: AdapterConfig, module: string): LoraModule {
+  const own = (pattern: Readonly<Record<string, number>> | undefined): number | undefined =>
+    Object.entries(pattern ?? {}).find(([name]) => matches(module, name))?.[1];
+  const rank = own(adapter.rankPattern) ?? adapter.rank;
+  const alpha = own(adapter.alphaPattern) ?? adapter.alpha;
+  return { rank, scale: alpha / (adapter.rsLora ? Math.sqrt(rank) : rank) };
 }
 
-/** Derives what a graph needs to know of an adapter. @throws UserError for a target that no module matches. */
+/** Derives the ranks and scales of the adapted modules. Throws a `UserError` of kind `model` for a target that no module matches. */
 export function loraShape(adapter: AdapterConfig, model: ModelConfig): LoraShape {
-  const modules = new Set(targetModules(model, adapter.targets).map(({ name }) => name));
-  return { rank: adapter.rank, scale: adapterScale(adapter), modules };
+  return {
+    modules: new Map(targetModules(model, adapter.targets).map(({ name }) => [name, loraOf(adapter, name)])),
+  };
 }
 
 /** Name → shape of an adapter's tensors, PEFT's names: lora_A [rank, in] and lora_B [out, rank] of each module. */
@@ -88,8 +100,9 @@ export function adapterShapes(adapter: AdapterConfig, model: ModelConfig): Reado
   const shapes = new Map<string, readonly number[]>();
   for (const module of targetModules(model, adapter.targets)) {
     const { a, b } = loraNames(module.name);
-    shapes.set(a, [adapter.rank, module.in]);
-    shapes.set(b, [module.out, adapter.rank]);
+    const { rank } = loraOf(adapter, module.name);
+    shapes.set(a, [rank, module.in]);
+    shapes.set(b, [module.out, rank]);
   }
   return shapes;
 }

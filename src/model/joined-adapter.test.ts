@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { openGolden } from "../../test/support/golden.ts";
 import { stream } from "../tensor/random.ts";
-import { initAdapter } from "./adapter.ts";
+import { initAdapter, loraShape } from "./adapter.ts";
 import { joinAdapter } from "./joined-adapter.ts";
 import { loraNames } from "./lora.ts";
 
@@ -9,15 +9,18 @@ const { config } = openGolden("llama");
 const layer = "model.layers.1";
 const projections = ["q_proj", "k_proj", "v_proj"].map((name) => `${layer}.self_attn.${name}`);
 
-function adapterOf(targets: readonly string[], rank = 3) {
+function adapterOf(targets: readonly string[], rank = 3, rankPattern: Record<string, number> = {}) {
   const random = stream(1, "adapter");
+  // Twice as large an alpha as rank, whatever the rank: one scale for all.
+  const alphaPattern = Object.fromEntries(Object.entries(rankPattern).map(([name, own]) => [name, 2 * own]));
+  const settings = { rank, alpha: 2 * rank, dropout: 0, targets, rsLora: false, rankPattern, alphaPattern };
   const adapter = new Map(
-    [...initAdapter({ rank, alpha: 6, dropout: 0, targets, rsLora: false }, config, 1)].map(
-      ([name, { shape, data }]) => [name, { shape, data: Float32Array.from(data, () => random.uniform() - 0.5) }],
-    ),
+    [...initAdapter(settings, config, 1)].map(([name, { shape, data }]) => [
+      name,
+      { shape, data: Float32Array.from(data, () => random.uniform() - 0.5) },
+    ]),
   );
-  const modules = new Set([...adapter.keys()].map((name) => name.replace(/^base_model\.model\.(.*)\.lora_.*$/, "$1")));
-  return { adapter, lora: { rank, scale: 2, modules } };
+  return { adapter, lora: loraShape(settings, config) };
 }
 
 /** The transposed matrix times a row. */
@@ -27,11 +30,12 @@ function times(x: readonly number[], { shape, data }: { shape: readonly number[]
 }
 
 test.each([
-  ["q and v", ["q_proj", "v_proj"]],
-  ["k alone", ["k_proj"]],
-  ["all", ["q_proj", "k_proj", "v_proj", "o_proj", "down_proj"]],
-])("what the joined matrices add is what each module's own would: %s", (_, targets) => {
-  const { adapter, lora } = adapterOf(targets);
+  ["q and v", ["q_proj", "v_proj"], {}],
+  ["k alone", ["k_proj"], {}],
+  ["all", ["q_proj", "k_proj", "v_proj", "o_proj", "down_proj"], {}],
+  ["all, each of its own rank", ["q_proj", "k_proj", "v_proj"], { k_proj: 5, v_proj: 1 }],
+])("what the joined matrices add is what each module's own would: %s", (_, targets, ranks: Record<string, number>) => {
+  const { adapter, lora } = adapterOf(targets, 3, ranks);
   const joined = joinAdapter(config, lora, adapter);
   const x = Array.from({ length: config.hiddenSize }, (_value, i) => Math.sin(i + 1));
   const wanted = projections.flatMap((module, i) => {
@@ -59,4 +63,12 @@ test("a missing tensor is named", () => {
   const { b } = loraNames(`${layer}.self_attn.v_proj`);
   adapter.delete(b);
   expect(() => joinAdapter(config, lora, adapter)).toThrow(`the adapter has no tensor ${b}`);
+});
+
+test("projections of unlike scales keep their tensors: a product has one", () => {
+  const settings = { rank: 3, alpha: 6, dropout: 0, targets: ["q_proj", "v_proj"], rsLora: false };
+  const shape = loraShape({ ...settings, alphaPattern: { v_proj: 3 } }, config);
+  const adapter = initAdapter(settings, config, 1);
+  expect([...shape.modules.values()].map(({ scale }) => scale)).toEqual([2, 1, 2, 1]);
+  expect(joinAdapter(config, shape, adapter)).toEqual(adapter);
 });

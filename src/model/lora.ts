@@ -1,15 +1,21 @@
-/** The part of an adapter's configuration that shapes a graph. */
-export interface LoraShape {
+/** LoRA of one module. */
+export interface LoraModule {
   readonly rank: number;
   /** Factor of B·A·x: alpha/rank, or alpha/√rank with rsLoRA. */
   readonly scale: number;
-  /** Full names of the adapted linear modules. */
-  readonly modules: ReadonlySet<string>;
 }
 
-/** Equal for adapters that one decoder serves; undefined: the bare base. */
+/** The part of an adapter's configuration that shapes a graph. */
+export interface LoraShape {
+  /** The adapted linear modules, by full name. */
+  readonly modules: ReadonlyMap<string, LoraModule>;
+}
+
+/** Equal for adapters that one engine, scorer or decoder serves; undefined: the bare base. */
 export function shapeKey(lora: LoraShape | undefined): string {
-  return lora === undefined ? "" : JSON.stringify([lora.rank, lora.scale, ...[...lora.modules].sort()]);
+  if (lora === undefined) return "";
+  const modules = [...lora.modules].sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify(modules.map(([name, { rank, scale }]) => [name, rank, scale]));
 }
 
 /** PEFT's names of a module's two LoRA tensors: A [rank, in] and B [out, rank]. */

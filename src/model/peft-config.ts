@@ -32,14 +32,14 @@ const HANDLED = new Set([
   "use_rslora",
   "bias",
   "init_lora_weights",
+  "rank_pattern",
+  "alpha_pattern",
 ]);
 
 /** Why a key that is set makes an adapter unreadable here. */
 const REFUSED: Readonly<Record<string, string>> = {
   fan_in_fan_out: "the adapter is for a model with [in, out] weights (GPT-2's Conv1D), which is not supported",
   use_dora: "DoRA adapters have a magnitude vector, which is not supported",
-  rank_pattern: "a rank for each module is not supported; all share r",
-  alpha_pattern: "an alpha for each module is not supported; all share lora_alpha",
   modules_to_save: "whole modules trained beside the adapter are not supported",
   lora_bias: "biases in the adapter are not supported",
   layers_to_transform: "adapting chosen layers is not supported; name the modules in target_modules instead",
@@ -68,6 +68,31 @@ function parseTargets(value: unknown, fail: (problem: string) => UserError): Ada
   throw fail(`target_modules is ${JSON.stringify(value)}, expected a list of module names`);
 }
 
+/** Numbers of single modules (`rank_pattern`, `alpha_pattern`). PEFT takes a key as a regular expression; names are read. */
+function parsePattern(
+  config: Readonly<Record<string, unknown>>,
+  key: string,
+  legal: (value: number) => boolean,
+  expected: string,
+  fail: (problem: string) => UserError,
+): Readonly<Record<string, number>> | undefined {
+  const value = config[key];
+  if (!isSet(value)) return undefined;
+  if (typeof value !== "object" || Array.isArray(value)) {
+    throw fail(`${key} is ${JSON.stringify(value)}, expected an object of numbers by module name`);
+  }
+  for (const [name, number] of Object.entries(value as object)) {
+    if (!/^[\w.]+$/.test(name)) throw fail(`${key} names '${name}', a pattern; a module's name is supported`);
+    if (typeof number !== "number" || !legal(number)) {
+      throw fail(`${key} gives ${name} ${JSON.stringify(number)}, expected ${expected}`);
+    }
+  }
+  return value as Readonly<Record<string, number>>;
+}
+
+const WHOLE = "a whole number above 0";
+const isWhole = (value: number): boolean => Number.isInteger(value) && value >= 1;
+
 /**
  * Reads PEFT's `adapter_config.json`; keys that are absent mean what PEFT takes them to mean. Throws a `UserError` of
  * kind `model` naming `where` for anything that would make the adapter compute something else here than in PEFT.
@@ -95,8 +120,8 @@ export function parsePeftConfig(json: unknown, where = "adapter_config.json"): A
     if (!known && isSet(value)) throw fail(`${key} is set, and this program does not know what it does`);
   }
   const rank = config["r"] ?? 8;
-  if (typeof rank !== "number" || !Number.isInteger(rank) || rank < 1) {
-    throw fail(`r is ${JSON.stringify(rank)}, expected a whole number above 0`);
+  if (typeof rank !== "number" || !isWhole(rank)) {
+    throw fail(`r is ${JSON.stringify(rank)}, expected ${WHOLE}`);
   }
   const alpha = config["lora_alpha"] ?? 8;
   if (typeof alpha !== "number" || !(alpha > 0)) {
@@ -107,12 +132,23 @@ export function parsePeftConfig(json: unknown, where = "adapter_config.json"): A
     throw fail(`lora_dropout is ${JSON.stringify(dropout)}, expected a number in [0, 1)`);
   }
   const targets = parseTargets(config["target_modules"], fail);
-  return { rank, alpha, dropout, targets, rsLora: isSet(config["use_rslora"]) };
+  const rankPattern = parsePattern(config, "rank_pattern", isWhole, WHOLE, fail);
+  const alphaPattern = parsePattern(config, "alpha_pattern", (value) => value > 0, "a number above 0", fail);
+  return {
+    rank,
+    alpha,
+    dropout,
+    targets,
+    rsLora: isSet(config["use_rslora"]),
+    ...(rankPattern === undefined ? {} : { rankPattern }),
+    ...(alphaPattern === undefined ? {} : { alphaPattern }),
+  };
 }
 
 /** PEFT's `adapter_config.json` of an adapter trained on the base model `baseName`. Deterministic. */
 export function toPeftConfig(adapter: AdapterConfig, baseName: string): Record<string, unknown> {
   return {
+    ...(isSet(adapter.alphaPattern) ? { alpha_pattern: adapter.alphaPattern } : {}),
     base_model_name_or_path: baseName,
     bias: "none",
     fan_in_fan_out: false,
@@ -123,6 +159,7 @@ export function toPeftConfig(adapter: AdapterConfig, baseName: string): Record<s
     modules_to_save: null,
     peft_type: "LORA",
     r: adapter.rank,
+    ...(isSet(adapter.rankPattern) ? { rank_pattern: adapter.rankPattern } : {}),
     target_modules: adapter.targets === "all-linear" ? ALL_LINEAR : [...adapter.targets].sort(),
     task_type: "CAUSAL_LM",
     use_dora: false,

@@ -1,7 +1,12 @@
 import { UserError } from "../diagnostics/user-error.ts";
-import type { RotaryConfig } from "./config.ts";
 
 type Json = Readonly<Record<string, unknown>>;
+
+/** Rotary position embedding, resolved: one inverse frequency per pair of dimensions. */
+export interface RotaryConfig {
+  /** `headDim / 2` inverse frequencies, scaling (`linear`, `llama3`) already applied. */
+  readonly inverseFrequencies: readonly number[];
+}
 
 /** 1 / theta^(2i/headDim), in float32 at every step, as PyTorch computes it. */
 function baseFrequencies(theta: number, headDim: number): number[] {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { FAMILY_TITLES } from "../model/families/registry.ts";
 import { BENCHMARKS } from "../evaluation/registry.ts";
 import { ALGORITHMS } from "../algorithms/registry.ts";
 import { FIDELITIES, WEIGHTINGS } from "../algorithms/settings.ts";
@@ -35,7 +36,7 @@ const clientFiles = z.strictObject({
 export const experimentSchema = z.strictObject({
   model: z.strictObject({
     base: text.describe(
-      "Base model: a local folder in Hugging Face layout, org/name on the Hugging Face Hub (@revision after it), or npm:package. LLaMA, Mistral, Qwen2, Qwen3 architectures.",
+      `Base model: a local folder in Hugging Face layout, org/name on the Hugging Face Hub (@revision after it), or npm:package. ${FAMILY_TITLES} architectures.`,
     ),
   }),
 

@@ -1,6 +1,7 @@
 import { MINIMUM_LENGTH } from "../graph/ops-attention.ts";
 import type { ModelConfig } from "../model/config.ts";
-import { dropoutFeed, FEEDS, FETCHES, gradientFetch, trainingGraph } from "../model/language-model.ts";
+import { dropoutFeed, FEEDS, FETCHES, gradientFetch } from "../model/feeds.ts";
+import { trainingGraph } from "../model/language-model.ts";
 import type { LoraShape } from "../model/lora.ts";
 import type { Weights } from "../model/weights.ts";
 import type { Params, Tensor } from "../tensor/params.ts";

@@ -1,6 +1,7 @@
 import { MINIMUM_LENGTH } from "../graph/ops-attention.ts";
 import type { ModelConfig } from "../model/config.ts";
-import { FEEDS, FETCHES, scoringGraph } from "../model/language-model.ts";
+import { FEEDS, FETCHES } from "../model/feeds.ts";
+import { scoringGraph } from "../model/language-model.ts";
 import type { LoraShape } from "../model/lora.ts";
 import type { Weights } from "../model/weights.ts";
 import type { Params } from "../tensor/params.ts";

@@ -1,8 +1,9 @@
 import { mkdtempSync, openSync, readFileSync, writeSync, closeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { adapterScale, targetModules } from "../../src/model/adapter.ts";
-import { parseModelConfig, type ModelConfig } from "../../src/model/config.ts";
+import { loraShape } from "../../src/model/adapter.ts";
+import type { ModelConfig } from "../../src/model/config.ts";
+import { parseModelConfig } from "../../src/model/families/registry.ts";
 import type { LoraShape } from "../../src/model/lora.ts";
 import { parsePeftConfig } from "../../src/model/peft-config.ts";
 import type { Weights } from "../../src/model/weights.ts";
@@ -10,7 +11,15 @@ import { decodeSafetensors } from "../../src/tensor/safetensors.ts";
 import type { Params } from "../../src/tensor/params.ts";
 import type { Example } from "../../src/data/example.ts";
 
-export const GOLDEN_FAMILIES = ["llama", "llama-tied", "llama3-rope", "mistral", "qwen2", "qwen3"] as const;
+export const GOLDEN_FAMILIES = [
+  "llama",
+  "llama-tied",
+  "llama3-rope",
+  "llama-ranks",
+  "mistral",
+  "qwen2",
+  "qwen3",
+] as const;
 
 const folder = path.join(import.meta.dirname, "..", "golden");
 
@@ -56,11 +65,7 @@ export function openGolden(family: string): GoldenModel {
   const adapterConfig = parsePeftConfig(goldenJson(family, "adapter", "adapter_config.json"));
   return {
     config,
-    lora: {
-      rank: adapterConfig.rank,
-      scale: adapterScale(adapterConfig),
-      modules: new Set(targetModules(config, adapterConfig.targets).map(({ name }) => name)),
-    },
+    lora: loraShape(adapterConfig, config),
     weights: weightsFromParams(goldenTensors(family, "model", "model.safetensors")),
     adapter: goldenTensors(family, "adapter", "adapter_model.safetensors"),
   };

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { adapterShapes } from "../../src/model/adapter.ts";
-import { parseModelConfig } from "../../src/model/config.ts";
+import { parseModelConfig } from "../../src/model/families/registry.ts";
 import { expectedTensors } from "../../src/model/names.ts";
 import { saveAdapter } from "../../src/node/model/adapter-files.ts";
 import type { Tensor } from "../../src/tensor/params.ts";

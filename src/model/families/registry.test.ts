@@ -1,12 +1,13 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { UserError } from "../diagnostics/user-error.ts";
-import { parseHeader } from "../tensor/safetensors.ts";
-import { type ModelConfig, parseModelConfig } from "./config.ts";
-import { checkShapes, expectedTensors, linearModules } from "./names.ts";
+import { UserError } from "../../diagnostics/user-error.ts";
+import { parseHeader } from "../../tensor/safetensors.ts";
+import type { PreNormConfig } from "../blocks-pre-norm.ts";
+import { parseModelConfig } from "./registry.ts";
+import { checkShapes, expectedTensors, linearModules } from "../names.ts";
 
-const golden = (path: string): Buffer => readFileSync(new URL(`../../test/golden/${path}`, import.meta.url));
-const parse = (json: unknown): ModelConfig => parseModelConfig(json, "m/config.json");
+const golden = (path: string): Buffer => readFileSync(new URL(`../../../test/golden/${path}`, import.meta.url));
+const parse = (json: unknown): PreNormConfig => parseModelConfig(json, "m/config.json") as PreNormConfig;
 
 const sizes = {
   vocab_size: 96,
@@ -15,33 +16,36 @@ const sizes = {
   num_hidden_layers: 3,
   num_attention_heads: 32,
 };
-const make = (family: string, rest: object = {}): ModelConfig => parse({ model_type: family, ...sizes, ...rest });
+const make = (family: string, rest: object = {}): PreNormConfig => parse({ model_type: family, ...sizes, ...rest });
 const byName = (shapes: ReadonlyMap<string, readonly number[]>) => [...shapes].sort(([a], [b]) => (a < b ? -1 : 1));
 const windows = (family: string, rest: object) => make(family, rest).slidingWindow;
 const biased = (family: string, rest: object) =>
   linearModules(make(family, rest))
-    .filter((module) => module.bias && module.layer === 0)
+    .filter((module) => module.bias && module.name.startsWith("model.layers.0."))
     .map((module) => module.name.slice("model.layers.0.".length).replace(/.*\./, ""));
 
-describe.each(["llama", "llama-tied", "llama3-rope", "mistral", "qwen2", "qwen3"])("golden %s", (name) => {
-  const config = parse(JSON.parse(golden(`${name}/model/config.json`).toString()));
+describe.each(["llama", "llama-tied", "llama3-rope", "llama-ranks", "mistral", "qwen2", "qwen3"])(
+  "golden %s",
+  (name) => {
+    const config = parse(JSON.parse(golden(`${name}/model/config.json`).toString()));
 
-  it("implies exactly the tensors transformers saved", () => {
-    const { entries } = parseHeader(golden(`${name}/model/model.safetensors`));
-    const saved = new Map(entries.map((entry): [string, readonly number[]] => [entry.name, entry.shape]));
-    expect(byName(expectedTensors(config))).toEqual(byName(saved));
-    expect(() => checkShapes(saved, config, "w")).not.toThrow();
-  });
+    it("implies exactly the tensors transformers saved", () => {
+      const { entries } = parseHeader(golden(`${name}/model/model.safetensors`));
+      const saved = new Map(entries.map((entry): [string, readonly number[]] => [entry.name, entry.shape]));
+      expect(byName(expectedTensors(config))).toEqual(byName(saved));
+      expect(() => checkShapes(saved, config, "w")).not.toThrow();
+    });
 
-  it("has the family's numbers", () => {
-    expect(config).toMatchObject({ layers: 2, heads: 4, kvHeads: 2, headDim: name === "qwen3" ? 16 : 8 });
-    expect(config).toMatchObject({ bosTokenId: 1, eosTokenIds: [2], maxPositions: 128, normEpsilon: 1e-6 });
-    expect(config.slidingWindow).toEqual(name === "mistral" ? [8, 8] : [undefined, undefined]);
-    expect(config.tiedHead).toBe(["llama-tied", "qwen2", "qwen3"].includes(name));
-    expect(config.qkvBias).toBe(name === "qwen2");
-    expect(config.qkNorm).toBe(name === "qwen3");
-  });
-});
+    it("has the family's numbers", () => {
+      expect(config).toMatchObject({ layers: 2, heads: 4, kvHeads: 2, headDim: name === "qwen3" ? 16 : 8 });
+      expect(config).toMatchObject({ bosTokenId: 1, eosTokenIds: [2], maxPositions: 128, normEpsilon: 1e-6 });
+      expect(config.slidingWindow).toEqual(name === "mistral" ? [8, 8] : [undefined, undefined]);
+      expect(config.tiedHead).toBe(["llama-tied", "qwen2", "qwen3"].includes(name));
+      expect(config.qkvBias).toBe(name === "qwen2");
+      expect(config.qkNorm).toBe(name === "qwen3");
+    });
+  },
+);
 
 describe("rotary embedding", () => {
   // Expected values: the inv_freq buffer of transformers 5.18.
@@ -175,6 +179,20 @@ describe("refusals", () => {
   ])("%#", (json, message) => {
     expect(() => parse(json)).toThrow(message);
     expect(() => parse(json)).toThrow(UserError);
+  });
+
+  it("names the nearest family", () => {
+    const hintOf = (type: string): string | undefined => {
+      try {
+        make(type);
+      } catch (error) {
+        return (error as UserError).hint;
+      }
+      return undefined;
+    };
+    expect(hintOf("Qwen-3")).toMatch(/^The nearest is qwen3\./);
+    expect(hintOf("lama")).toMatch(/^The nearest is llama\./);
+    expect(hintOf("bloom")).toMatch(/^Take a base model that is supported/);
   });
 
   it("names a tensor that is missing or misshapen, with both shapes", () => {

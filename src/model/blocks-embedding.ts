@@ -1,0 +1,32 @@
+import type { Value } from "../graph/value.ts";
+import type { ModelConfig } from "./config.ts";
+import type { ModelGraph } from "./model-graph.ts";
+
+const EMBEDDING = "model.embed_tokens.weight";
+const HEAD = "lm_head.weight";
+
+type HeadConfig = Pick<ModelConfig, "vocabSize" | "hiddenSize"> & {
+  /** The LM head is the embedding table. */
+  readonly tiedHead: boolean;
+};
+
+/** Shapes of the embedding table and, where it is not tied, the LM head. */
+export function embeddingTensors({ vocabSize, hiddenSize, tiedHead }: HeadConfig): {
+  readonly embedding: readonly [string, readonly number[]];
+  readonly head: readonly (readonly [string, readonly number[]])[];
+} {
+  const shape = [vocabSize, hiddenSize];
+  return { embedding: [EMBEDDING, shape], head: tiedHead ? [] : [[HEAD, shape]] };
+}
+
+/** The ids' rows of the embedding table, [tokens, hidden]. */
+export function tokenEmbedding(graph: ModelGraph, { vocabSize, hiddenSize }: ModelConfig): Value {
+  const table = graph.builder.parameter(EMBEDDING, [vocabSize, hiddenSize]);
+  return graph.builder.op("gatherRows", [table, graph.ids], {});
+}
+
+/** norm(x)·Wᵀ, W the LM head or the embedding table: logits [rows, vocabulary]. */
+export function languageModelHead(graph: ModelGraph, config: HeadConfig, norm: () => Value): Value {
+  const weight = graph.builder.parameter(config.tiedHead ? EMBEDDING : HEAD, [config.vocabSize, config.hiddenSize]);
+  return graph.builder.op("gemm", [norm(), weight], { transB: true });
+}

@@ -1,0 +1,54 @@
+import type { Value } from "../graph/value.ts";
+import type { LinearModule } from "./family.ts";
+import { dropoutFeed } from "./feeds.ts";
+import { joinOf } from "./joined-lora.ts";
+import { loraNames, type LoraModule } from "./lora.ts";
+import type { ModelGraph } from "./model-graph.ts";
+
+/** x·Wᵀ + bias + scale·(dropout(x)·Aᵀ)·Bᵀ + residual, with the last three where there are any. */
+export function linear(graph: ModelGraph, x: Value, module: LinearModule, residual?: Value): Value {
+  const { builder } = graph;
+  const weight = builder.parameter(`${module.name}.weight`, [module.out, module.in]);
+  const addends = [
+    ...(module.bias ? [builder.parameter(`${module.name}.bias`, [module.out])] : []),
+    ...(residual === undefined ? [] : [residual]),
+  ];
+  // The matrix product adds one of them itself, which saves a pass over memory.
+  let y = builder.op("gemm", [x, weight, ...addends.slice(0, 1)], { transB: true });
+  if (addends.length === 2) y = builder.op("add", [y, residual!], {});
+  const lora = graph.lora?.modules.get(module.name);
+  return lora === undefined ? y : adapted(graph, x, y, module.name, lora);
+}
+
+/**
+ * Linear layers of one input, in as few products as decoding is best served by. `split` takes each product's output apart,
+ * whose columns are those of its modules, side by side.
+ */
+export function joinedLinears(
+  graph: ModelGraph,
+  x: Value,
+  modules: readonly LinearModule[],
+  split: (y: Value, modules: readonly LinearModule[]) => readonly Value[],
+): readonly Value[] {
+  const join = joinOf(modules, graph.lora);
+  if (join === undefined) return modules.flatMap((module) => split(linear(graph, x, module), [module]));
+  const { builder } = graph;
+  const rows = (parts: readonly Value[]): Value => builder.op("joinRows", parts, {});
+  const weights = modules.map(({ name, in: width, out }) => builder.parameter(`${name}.weight`, [out, width]));
+  const biases = modules.filter(({ bias }) => bias).map(({ name, out }) => builder.parameter(`${name}.bias`, [out]));
+  const addends = biases.length === 0 ? [] : [rows(biases)];
+  const y = builder.op("gemm", [x, rows(weights), ...addends], { transB: true });
+  return split(join.rank === 0 ? y : adapted(graph, x, y, join.name, join), modules);
+}
+
+/** y + scale·(dropout(x)·Aᵀ)·Bᵀ. */
+function adapted(graph: ModelGraph, x: Value, y: Value, module: string, { rank, scale }: LoraModule): Value {
+  const { builder } = graph;
+  const names = loraNames(module);
+  const a = graph.trainable(names.a, [rank, x.shape[1]!]);
+  const b = graph.trainable(names.b, [y.shape[1]!, rank]);
+  const mask = graph.dropout ? builder.input(dropoutFeed(module), "float32", x.shape) : undefined;
+  const dropped = mask === undefined ? x : builder.op("multiply", [x, mask], {});
+  const low = builder.op("gemm", [dropped, a], { transB: true });
+  return builder.op("gemm", [low, b, y], { transB: true, alpha: scale });
+}

@@ -1,0 +1,64 @@
+import { UserError } from "../diagnostics/user-error.ts";
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** Typed reads of one `config.json`. An absent key is the default; where that is undefined, an error. */
+export class ConfigFields {
+  readonly json: Json;
+  /** Names the file in errors. */
+  readonly where: string;
+
+  constructor(json: Json, where: string) {
+    this.json = json;
+    this.where = where;
+  }
+
+  has(key: string): boolean {
+    return this.json[key] !== undefined && this.json[key] !== null;
+  }
+
+  fail(key: string, expected: string, hint?: string): UserError {
+    const value = this.json[key];
+    return new UserError(
+      "model",
+      `${this.where}: ${key} ${value === undefined ? "is missing" : `is ${JSON.stringify(value)}`}, expected ${expected}`,
+      {
+        hint:
+          hint ?? "Take a base model that is supported (docs/own-model.md), with its config.json as it was published.",
+      },
+    );
+  }
+
+  count(key: string, fallback?: number): number {
+    const value = this.has(key) ? this.json[key] : fallback;
+    if (typeof value !== "number" || !Number.isInteger(value) || value < 1)
+      throw this.fail(key, "a whole number above 0");
+    return value;
+  }
+
+  positive(key: string, fallback: number): number {
+    const value = this.json[key] ?? fallback;
+    if (typeof value !== "number" || !(value > 0)) throw this.fail(key, "a number above 0");
+    return value;
+  }
+
+  flag(key: string, fallback = false): boolean {
+    const value = this.json[key] ?? fallback;
+    if (typeof value !== "boolean") throw this.fail(key, "true or false");
+    return value;
+  }
+
+  /** Throws unless the key is absent or one of the names; the first is the one to write. */
+  requireOneOf(key: string, names: readonly string[]): void {
+    if (this.has(key) && !names.includes(this.json[key] as string)) throw this.fail(key, names[0]!);
+  }
+
+  /** Token ids: a number, a list, or null for none. */
+  tokens(key: string, fallback: number | null): number[] {
+    const value = this.json[key] === undefined ? fallback : this.json[key];
+    const list = value === null ? [] : Array.isArray(value) ? value : [value];
+    if (!list.every((id) => Number.isInteger(id) && id >= 0))
+      throw this.fail(key, "a token id, a list of them, or null");
+    return list as number[];
+  }
+}

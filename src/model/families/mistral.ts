@@ -1,0 +1,29 @@
+import { parsePreNorm, type PreNormConfig, preNormDecoder } from "../blocks-pre-norm.ts";
+import type { ModelFamily } from "../family.ts";
+import { noWindows } from "../sliding-window.ts";
+
+/** Mistral 7B (Jiang et al. 2023): no biases, and one sliding window in all layers unless `sliding_window` is null. */
+export const mistral: ModelFamily<PreNormConfig> = {
+  ...preNormDecoder(),
+  modelType: "mistral",
+  title: "Mistral",
+  parse(fields) {
+    fields.requireOneOf("hidden_act", ["silu", "swish"]);
+    const shared = parsePreNorm(fields, "mistral", {
+      kvHeads: 8,
+      maxPositions: 131_072,
+      bosTokenId: 1,
+      eosTokenId: 2,
+    });
+    const none = noWindows(shared.layers);
+    return {
+      ...shared,
+      qkvBias: false,
+      outputBias: false,
+      mlpBias: false,
+      qkNorm: false,
+      slidingWindow:
+        fields.json["sliding_window"] === null ? none : none.map(() => fields.count("sliding_window", 4096)),
+    };
+  },
+};

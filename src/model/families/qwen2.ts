@@ -1,0 +1,27 @@
+import { parsePreNorm, type PreNormConfig, preNormDecoder } from "../blocks-pre-norm.ts";
+import type { ModelFamily } from "../family.ts";
+import { switchedWindows } from "../sliding-window.ts";
+
+/** Qwen 1.5 to 2.5 (Yang et al. 2024): q, k and v always have a bias. */
+export const qwen2: ModelFamily<PreNormConfig> = {
+  ...preNormDecoder(),
+  modelType: "qwen2",
+  title: "Qwen2",
+  parse(fields) {
+    fields.requireOneOf("hidden_act", ["silu", "swish"]);
+    const shared = parsePreNorm(fields, "qwen2", {
+      kvHeads: 32,
+      maxPositions: 32_768,
+      bosTokenId: null,
+      eosTokenId: null,
+    });
+    return {
+      ...shared,
+      qkvBias: true,
+      outputBias: false,
+      mlpBias: false,
+      qkNorm: false,
+      slidingWindow: switchedWindows(fields, shared.layers),
+    };
+  },
+};

@@ -1,0 +1,38 @@
+import type { Value } from "../graph/value.ts";
+import type { ConfigFields } from "./config-fields.ts";
+import type { ModelConfig } from "./config.ts";
+import type { ModelGraph } from "./model-graph.ts";
+
+/** One linear layer of the decoder. Its weight `<name>.weight` is [out, in], its bias, if any, `<name>.bias` [out]. */
+export interface LinearModule {
+  /** `model.layers.0.self_attn.q_proj` */
+  readonly name: string;
+  readonly in: number;
+  readonly out: number;
+  readonly bias: boolean;
+  /** Name of the one product that decoding makes of this module and the others of its input that say the same. */
+  readonly joinedAs?: string;
+}
+
+/**
+ * All that the program knows of the models of one `model_type`. A family composes its layers of the blocks
+ * (`blocks-*.ts`); `registry.ts` lists it.
+ */
+export interface ModelFamily<C extends ModelConfig = ModelConfig> {
+  /** `model_type` of `config.json`. */
+  readonly modelType: string;
+  /** The family's name in prose. */
+  readonly title: string;
+  /** Keys that are absent mean what transformers takes them to mean. Throws a `UserError` of kind `model`. */
+  parse(fields: ConfigFields): C;
+  /** Every linear layer but the LM head, in the order data passes them. */
+  linears(config: C): readonly LinearModule[];
+  /** Hugging Face name → shape of the base weights, in the order data passes them. */
+  tensors(config: C): ReadonlyMap<string, readonly number[]>;
+  /** The ids as the first layer's input [tokens, hidden]. */
+  embed(graph: ModelGraph, config: C): Value;
+  /** [tokens, hidden] → [tokens, hidden], or of the last layer [rows, hidden] (`chosenRows`). */
+  layer(graph: ModelGraph, config: C, x: Value, layer: number): Value;
+  /** [rows, hidden] → logits [rows, vocabulary]. */
+  head(graph: ModelGraph, config: C, x: Value): Value;
+}

@@ -1,0 +1,23 @@
+import type { LinearModule } from "./family.ts";
+import type { LoraModule, LoraShape } from "./lora.ts";
+
+/** LoRA of linear modules that decoding computes as one product. */
+export interface JoinedLora extends LoraModule {
+  /** In the place of a module's name. */
+  readonly name: string;
+}
+
+/**
+ * The product that decoding makes of linear modules of one input; undefined where it computes each by itself. The zeros in
+ * the joined B cost more than the nodes it saves from a rank of some 32 on, and a product has one scale. Of modules that
+ * are not adapted the rank is 0.
+ */
+export function joinOf(modules: readonly LinearModule[], lora: LoraShape | undefined): JoinedLora | undefined {
+  const name = modules[0]?.joinedAs;
+  // A joined bias is that of all modules or of none.
+  if (name === undefined || modules.some(({ bias }) => bias !== modules[0]!.bias)) return undefined;
+  const adapted = modules.flatMap((module) => lora?.modules.get(module.name) ?? []);
+  const rank = adapted.reduce((sum, module) => sum + module.rank, 0);
+  const scale = adapted[0]?.scale ?? 1;
+  return rank > 32 || adapted.some((module) => module.scale !== scale) ? undefined : { name, rank, scale };
+}

@@ -1,0 +1,59 @@
+import type { Dim } from "../graph/dims.ts";
+import { GraphBuilder } from "../graph/graph.ts";
+import type { Value } from "../graph/value.ts";
+import { FEEDS } from "./feeds.ts";
+import type { LoraShape } from "./lora.ts";
+
+export interface ModelGraphOptions {
+  /** Longest sequence, in tokens. */
+  readonly maxLength: number;
+  /** Whether every adapted module gets a dropout mask, fed as `dropoutFeed(module)` [tokens, in]. */
+  readonly dropout?: boolean;
+  /** Whether earlier positions are fed as keys and values: the graph of decoding. */
+  readonly cached?: boolean;
+}
+
+/** A model's graph while blocks add to it. Activations are matrices of one row a token. */
+export class ModelGraph {
+  readonly builder: GraphBuilder = new GraphBuilder();
+  readonly lora: LoraShape | undefined;
+  readonly maxLength: number;
+  readonly dropout: boolean;
+  readonly ids: Value;
+  readonly rows: Value;
+  /** With a cache: how many positions of each row it holds. */
+  readonly starts: Value | undefined;
+  /** With a cache: keys and values of the new positions, in the order of `cacheNames`. */
+  readonly fresh: Value[] = [];
+  /** The LoRA tensors, by PEFT name. */
+  readonly adapter: Map<string, Value> = new Map<string, Value>();
+  readonly #constants = new Map<string, Value>();
+
+  constructor(lora: LoraShape | undefined, { maxLength, dropout = false, cached = false }: ModelGraphOptions) {
+    this.lora = lora;
+    this.maxLength = maxLength;
+    this.dropout = dropout;
+    this.ids = this.builder.input(FEEDS.ids, "int64", ["batch", "length"]);
+    this.rows = this.builder.input(FEEDS.rows, "int64", ["rows"]);
+    this.starts = cached ? this.builder.input(FEEDS.starts, "int64", ["batch"]) : undefined;
+  }
+
+  /** A LoRA tensor, which is fed and, in training, differentiated. */
+  trainable(name: string, shape: readonly Dim[]): Value {
+    const value = this.builder.input(name, "float32", shape);
+    this.adapter.set(name, value);
+    return value;
+  }
+
+  /** A constant that layers share, made once. */
+  constant(name: string, shape: readonly number[], make: () => Float32Array): Value {
+    let value = this.#constants.get(name);
+    if (value === undefined) this.#constants.set(name, (value = this.builder.constant(name, make(), shape)));
+    return value;
+  }
+
+  /** The rows of each matrix that the logits are asked of. */
+  chosenRows(...matrices: readonly Value[]): Value[] {
+    return matrices.map((matrix) => this.builder.op("gatherRows", [matrix, this.rows], {}));
+  }
+}
