@@ -9,7 +9,16 @@ import { trainLocally } from "../src/train/local-training.ts";
 import { referenceRuntime } from "../src/train/reference-runtime.ts";
 import type { Runtime } from "../src/train/runtime.ts";
 import { openScorer } from "../src/train/scorer.ts";
-import { answerTo, GOLDEN_FAMILIES, goldenJson, goldenTensors, openGolden, relativeError } from "./support/golden.ts";
+import {
+  answerTo,
+  GOLDEN_FAMILIES,
+  goldenJson,
+  goldenTensors,
+  openGolden,
+  relativeError,
+  weightsFromParams,
+  weightsInMemory,
+} from "./support/golden.ts";
 
 function examplesOf(batch: { input_ids: number[][]; attention_mask: number[][]; labels: number[][] }): Example[] {
   return batch.input_ids.map((ids, i) => {
@@ -137,4 +146,35 @@ test("the reference interpreter agrees with PyTorch too, on llama", async () => 
   for (const [name, { data }] of goldenTensors("llama", "sft_grads.safetensors")) {
     expect(relativeError(step.gradients.get(name)!.data, data), name).toBeLessThan(1e-5);
   }
+});
+
+test("weights that lie in no file give the same bits as those of a file", async () => {
+  const golden = open("qwen2");
+  const weights = weightsInMemory(goldenTensors("qwen2", "model", "model.safetensors"));
+  const [fromFile, fromMemory] = await Promise.all(
+    [golden.weights, weights].map(async (given) => {
+      const options = { ...golden, weights: given, runtime: onnxRuntime(), dropout: 0, maxLength: 32 };
+      const engine = await openGradientEngine({ ...options, microBatchTokens: 1000 });
+      const step = await engine.step(golden.adapter, golden.examples, noDropout);
+      await engine.dispose();
+      return step;
+    }),
+  );
+  expect(Math.abs(fromMemory!.loss - golden.expected.sft.loss)).toBeLessThan(1e-5);
+  expect(fromMemory).toEqual(fromFile);
+});
+
+test("a missing weight is named, and so is one of another size", async () => {
+  const golden = open("llama");
+  const options = { ...golden, runtime: onnxRuntime(), maxLength: 32, microBatchTokens: 64 };
+  const params = new Map(goldenTensors("llama", "model", "model.safetensors"));
+  const short = { shape: [31], data: new Float32Array(31) };
+  const weights = weightsInMemory(new Map(params).set("model.norm.weight", short));
+  await expect(openScorer({ ...options, weights })).rejects.toThrow(
+    "weight 'model.norm.weight' has 124 bytes, expected 128",
+  );
+  params.delete("model.norm.weight");
+  await expect(openScorer({ ...options, weights: weightsFromParams(params) })).rejects.toThrow(
+    "the base model has no weight 'model.norm.weight'",
+  );
 });

@@ -2,11 +2,18 @@ import { describe, expect, test } from "vitest";
 import { backward } from "../src/graph/backward.ts";
 import { GraphBuilder } from "../src/graph/graph.ts";
 import { interpret } from "../src/graph/interpreter.ts";
+import type { DType, TensorData } from "../src/graph/value.ts";
 import { onnxRuntime } from "../src/node/onnx-runtime.ts";
 import { referenceRuntime } from "../src/train/reference-runtime.ts";
 import type { Runtime, RuntimeTensor } from "../src/train/runtime.ts";
-import { relativeError, weightsFromParams } from "./support/golden.ts";
+import { relativeError, weightsFromParams, weightsInMemory } from "./support/golden.ts";
 import { builtCases } from "./support/op-cases.ts";
+
+const ARRAYS: Record<DType, (data: Float64Array) => TensorData> = {
+  float32: (data) => Float32Array.from(data),
+  int64: (data) => BigInt64Array.from(data, BigInt),
+  uint8: (data) => Uint8Array.from(data),
+};
 
 const RUNTIMES: Record<string, Runtime> = { reference: referenceRuntime, onnx: onnxRuntime({ threads: 2 }) };
 
@@ -20,7 +27,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
           const { shape, data } = values.get(input.name)!;
           feeds.set(input.name, {
             shape,
-            data: input.dtype === "int64" ? BigInt64Array.from(data, BigInt) : Float32Array.from(data),
+            data: ARRAYS[input.dtype](data),
           });
         }
         const outputs = [...graph.outputs.keys()];
@@ -66,6 +73,28 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
           expect(error, `${output} at ${data[i]}`).toBeLessThan(1e-7 + 1e-5 * Math.abs(value));
         });
       }
+      await session.dispose();
+    });
+
+    test.each([
+      ["file", weightsFromParams],
+      ["memory", weightsInMemory],
+    ])("binds weights of several types from a %s", async (_where, stored) => {
+      const builder = new GraphBuilder();
+      const x = builder.input("x", "float32", ["rows", 16]);
+      const codes = builder.parameter("w.codes", [2, 1, 16], "uint8");
+      const scales = builder.parameter("w.scales", [2, 1]);
+      builder.output("y", builder.op("quantizedLinear", [x, codes, scales], { bits: 8, blockSize: 16 }));
+      const weights = stored(
+        new Map<string, RuntimeTensor>([
+          ["w.codes", { shape: [2, 1, 16], data: Uint8Array.from({ length: 32 }, (_, i) => 120 + i) }],
+          ["w.scales", { shape: [2, 1], data: Float32Array.of(0.5, -2) }],
+        ]),
+      );
+      const session = await runtime.load(builder.build(), weights);
+      const feeds = new Map([["x", { shape: [1, 16], data: new Float32Array(16).fill(1) }]]);
+      // Σ of −8 … 7 is −8, and of 8 … 23 it is 248.
+      expect([...(await session.run(feeds, ["y"])).get("y")!.data]).toEqual([-4, -496]);
       await session.dispose();
     });
 

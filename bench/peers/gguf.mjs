@@ -167,7 +167,7 @@ async function write(file, entries, tensors) {
 export async function writeModel(file, { config, weights }, type) {
   const tensors = tensorNames(config).map(({ name, source }) => {
     const shape = weights.shapes.get(`${source}.weight`);
-    const read = async () => reordered(source, await weights.read(`${source}.weight`), shape, config);
+    const read = async () => reordered(source, (await weights.read(`${source}.weight`)).data, shape, config);
     return { name, shape, type: TYPES[shape.length === 1 ? "F32" : type], read };
   });
   await write(file, metadata(config, TYPES[type].file), tensors);

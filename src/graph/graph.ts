@@ -42,9 +42,9 @@ export class GraphBuilder implements NodeBuilder {
   }
 
   /** A frozen weight; asking twice gives the same value. */
-  parameter(name: string, shape: readonly number[]): Value {
+  parameter(name: string, shape: readonly number[], dtype: DType = "float32"): Value {
     let value = this.#parameters.get(name);
-    if (value === undefined) this.#parameters.set(name, (value = { name, dtype: "float32", shape }));
+    if (value === undefined) this.#parameters.set(name, (value = { name, dtype, shape }));
     return value;
   }
 

@@ -4,14 +4,17 @@ import type { Graph } from "./graph.ts";
 import { modelProto, ONNX_TYPES } from "./onnx-schema.ts";
 import { OPS } from "./ops.ts";
 import type { OpRow } from "./op-row.ts";
-import type { Value } from "./value.ts";
+import { ELEMENT_BYTES, type Value } from "./value.ts";
 
-/** Where the frozen weights lie: a file beside the model, each parameter at its byte offset. */
+/** Frozen weights in a file beside the model, each parameter at its byte offset. */
 export interface ExternalWeights {
   /** File name, relative to the folder the model file is in. */
   readonly location: string;
   offset(name: string): number;
 }
+
+/** Frozen weights that become part of the model, which must stay below 2 GB: parameter → its bytes, little-endian. */
+export type EmbeddedWeights = ReadonlyMap<string, Uint8Array>;
 
 /** AttributeProto.AttributeType */
 const FLOAT = 1;
@@ -23,7 +26,7 @@ const OPSET = 21;
 const IR_VERSION = 10;
 
 /** Lowers a graph to the bytes of an ONNX model. Same graph, same bytes. */
-export function encodeOnnx(graph: Graph, weights: ExternalWeights): Uint8Array {
+export function encodeOnnx(graph: Graph, weights: ExternalWeights | EmbeddedWeights): Uint8Array {
   const lowering = new Lowering(graph);
   const model = {
     irVersion: IR_VERSION,
@@ -40,7 +43,9 @@ export function encodeOnnx(graph: Graph, weights: ExternalWeights): Uint8Array {
         ...graph.constants.map(({ value, data }) =>
           initializer(value.name, ONNX_TYPES.float32, value.shape as number[], bytesOf(data)),
         ),
-        ...graph.parameters.map((parameter) => external(parameter, weights)),
+        ...graph.parameters.map((parameter) =>
+          "location" in weights ? external(parameter, weights) : embedded(parameter, weights),
+        ),
       ],
       input: graph.inputs.map((value) => valueInfo(value.name, value)),
       output: [...graph.outputs].map(([name, value]) => valueInfo(name, value)),
@@ -166,12 +171,26 @@ function initializer(name: string, dataType: number, dims: readonly number[], ra
   return { name, dataType, dims, rawData };
 }
 
-function external({ name, shape }: Value, weights: ExternalWeights): object {
-  const length = 4 * (shape as number[]).reduce((a, b) => a * b, 1);
+function byteLength({ dtype, shape }: Value): number {
+  return (shape as number[]).reduce((a, b) => a * b, ELEMENT_BYTES[dtype]);
+}
+
+function embedded(parameter: Value, weights: EmbeddedWeights): object {
+  const { name, dtype, shape } = parameter;
+  const bytes = weights.get(name);
+  if (bytes?.length !== byteLength(parameter)) {
+    throw new Error(`weight '${name}' has ${bytes?.length} bytes, expected ${byteLength(parameter)}`);
+  }
+  return initializer(name, ONNX_TYPES[dtype], shape as number[], bytes);
+}
+
+function external(parameter: Value, weights: ExternalWeights): object {
+  const { name, dtype, shape } = parameter;
+  const length = byteLength(parameter);
   const entries = { location: weights.location, offset: String(weights.offset(name)), length: String(length) };
   return {
     name,
-    dataType: ONNX_TYPES.float32,
+    dataType: ONNX_TYPES[dtype],
     dims: shape,
     dataLocation: 1,
     externalData: Object.entries(entries).map(([key, value]) => ({ key, value })),

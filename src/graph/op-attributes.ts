@@ -40,6 +40,12 @@ export interface RotaryAttributes {
   readonly heads: number;
 }
 
+export interface QuantizedLinearAttributes {
+  readonly bits: 4 | 8;
+  /** Weights of one row that share a scale: 16, 32, 64, 128 or 256, a divisor of the row. */
+  readonly blockSize: number;
+}
+
 /** No attributes. */
 export type None = Record<string, never>;
 
@@ -58,6 +64,8 @@ export interface OpAttributes {
   readonly logProbabilities: None;
   readonly logProbabilitiesGrad: None;
   readonly multiply: None;
+  readonly quantizedLinear: QuantizedLinearAttributes;
+  readonly quantizedLinearGrad: QuantizedLinearAttributes;
   readonly relu: None;
   readonly reluGrad: None;
   readonly reshape: ReshapeAttributes;

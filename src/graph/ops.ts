@@ -5,6 +5,7 @@ import { joinRows, rotateHeads, splitHeads } from "./ops-heads.ts";
 import { gatherRows, gemm, scatterRows } from "./ops-linear.ts";
 import { logProbabilities, logProbabilitiesGrad } from "./ops-loss.ts";
 import { logOdds, logOddsGrad, relu, reluGrad, sigmoid, sigmoidGrad, softplus, softplusGrad } from "./ops-pointwise.ts";
+import { quantizedLinear, quantizedLinearGrad } from "./ops-quantized.ts";
 import { rmsNorm, rmsNormGrad, rotary, rotaryGrad } from "./ops-norm.ts";
 import type { OpAttributes, OpName } from "./op-attributes.ts";
 import type { OpRow } from "./op-row.ts";
@@ -25,6 +26,8 @@ export const OPS: { readonly [K in OpName]: OpRow<OpAttributes[K]> } = {
   logProbabilities,
   logProbabilitiesGrad,
   multiply,
+  quantizedLinear,
+  quantizedLinearGrad,
   relu,
   reluGrad,
   reshape,

@@ -2,8 +2,11 @@ import { createHash, randomUUID } from "node:crypto";
 import { existsSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import * as ort from "onnxruntime-node";
+import type { Graph } from "../graph/graph.ts";
 import { encodeOnnx } from "../graph/onnx.ts";
+import { dtypeOf, type TensorData } from "../graph/value.ts";
 import { UserError } from "../diagnostics/user-error.ts";
+import type { Weights, WeightsFile } from "../model/weights.ts";
 import type { Runtime, RuntimeTensor } from "../train/runtime.ts";
 import { storageError } from "./store/durable-file.ts";
 
@@ -21,17 +24,7 @@ export interface OnnxRuntimeOptions {
 export function onnxRuntime({ threads, profile }: OnnxRuntimeOptions = {}): Runtime {
   return {
     async load(graph, weights) {
-      const { file } = weights;
-      if (file === undefined) throw new Error("onnxRuntime needs weights that lie in a file");
-      const model = encodeOnnx(graph, {
-        location: path.basename(file.path),
-        offset(name) {
-          const offset = file.offsets.get(name);
-          if (offset === undefined) throw new UserError("model", `the base model has no weight '${name}'`);
-          return offset;
-        },
-      });
-      const session = await ort.InferenceSession.create(placeModel(path.dirname(file.path), model), {
+      const options: ort.InferenceSession.SessionOptions = {
         executionProviders: ["cpu"],
         interOpNumThreads: 1,
         // Without it the arena keeps a plan for each shape it has seen: 1.8 times the memory, same speed.
@@ -39,18 +32,23 @@ export function onnxRuntime({ threads, profile }: OnnxRuntimeOptions = {}): Runt
         logSeverityLevel: 3,
         ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
         ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
-      });
+      };
+      const { file } = weights;
+      const session =
+        file === undefined
+          ? await ort.InferenceSession.create(await modelWithWeights(graph, weights), options)
+          : await ort.InferenceSession.create(modelBesideWeights(graph, file), options);
       return {
         async run(feeds, outputs) {
           const inputs: Record<string, ort.Tensor> = {};
           for (const [name, { shape, data }] of feeds) {
-            inputs[name] = new ort.Tensor(data instanceof BigInt64Array ? "int64" : "float32", data, shape);
+            inputs[name] = new ort.Tensor(dtypeOf(data), data, shape);
           }
           const results = await session.run(inputs, outputs);
           return new Map(
             outputs.map((name): [string, RuntimeTensor] => {
               const { dims, data } = results[name]!;
-              return [name, { shape: dims, data: data as Float32Array | BigInt64Array }];
+              return [name, { shape: dims, data: data as TensorData }];
             }),
           );
         },
@@ -61,6 +59,43 @@ export function onnxRuntime({ threads, profile }: OnnxRuntimeOptions = {}): Runt
       };
     },
   };
+}
+
+/** A model that holds its weights: nothing lies in files. Throws a `UserError` of kind `model` for weights of 2 GB or more. */
+async function modelWithWeights(graph: Graph, weights: Weights): Promise<Uint8Array> {
+  const embedded = new Map<string, Uint8Array>();
+  let total = 0;
+  for (const { name } of graph.parameters) {
+    const { data } = await weights.read(name);
+    embedded.set(name, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    total += data.byteLength;
+    if (total >= MODEL_BYTES) {
+      throw new UserError(
+        "model",
+        `the weights have more than ${MODEL_BYTES} bytes, the most that fit into an ONNX model`,
+        {
+          hint: "Open the model from a folder, so that its weights lie in a file.",
+        },
+      );
+    }
+  }
+  return encodeOnnx(graph, embedded);
+}
+
+/** A protobuf message stays below 2^31 bytes; the graph takes a few of them. */
+const MODEL_BYTES = 2 ** 31 - 2 ** 24;
+
+/** The file of a model whose weights are read from the file beside it. */
+function modelBesideWeights(graph: Graph, file: WeightsFile): string {
+  const model = encodeOnnx(graph, {
+    location: path.basename(file.path),
+    offset(name) {
+      const offset = file.offsets.get(name);
+      if (offset === undefined) throw new UserError("model", `the base model has no weight '${name}'`);
+      return offset;
+    },
+  });
+  return placeModel(path.dirname(file.path), model);
 }
 
 /** External data is looked up beside the model file, so the model is put beside the weights, named by its content. */

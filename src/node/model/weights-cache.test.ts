@@ -40,7 +40,7 @@ async function expectGolden(weights: Weights): Promise<void> {
   expect(weights.shapes.size).toBe(expected.size);
   for (const [name, { shape, data }] of expected) {
     expect(weights.shapes.get(name)).toEqual(shape);
-    expect(await weights.read(name)).toEqual(data);
+    expect((await weights.read(name)).data).toEqual(data);
   }
 }
 
@@ -111,7 +111,7 @@ describe("conversion", () => {
     const weights = await openWeights(dir, config, { cacheDir, onProgress: (p) => progress.push(p) });
     for (const [name, { data }] of tensors) {
       expect(
-        Buffer.compare(Buffer.from((await weights.read(name)).buffer), Buffer.from(data.buffer as ArrayBuffer)),
+        Buffer.compare(Buffer.from((await weights.read(name)).data.buffer), Buffer.from(data.buffer as ArrayBuffer)),
       ).toBe(0);
     }
     expect(new Set(progress.map(({ stage }) => stage))).toEqual(new Set(["hash", "convert"]));

@@ -111,7 +111,7 @@ async function openCached(folder: string, fingerprint: string): Promise<Weights 
       }
       const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
       await readInto(file, offsets.get(name)!, new Uint8Array(data.buffer));
-      return data;
+      return { dtype: "float32", shape, data };
     },
   };
 }
