@@ -1,15 +1,15 @@
 import { createHash, randomUUID } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { nearest } from "../../diagnostics/nearest.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 import type { ModelConfig } from "../../model/config.ts";
-import { checkShapes, expectedTensors } from "../../model/names.ts";
+import { byteSize, convertWeights, weightsLayout, type WeightsLayout } from "../../model/convert.ts";
+import { expectedTensors } from "../../model/names.ts";
 import type { Weights } from "../../model/weights.ts";
-import { firstNonFinite } from "../../tensor/params.ts";
 import { cacheFolder, contentHash } from "./cache-folder.ts";
 import { storageReason } from "../store/durable-file.ts";
-import { findWeights, type OpenWeights, type WeightsSource } from "./weights-source.ts";
+import { findWeights, type WeightsSource } from "./weights-source.ts";
 
 /** Bytes of the sources read (`hash`) or of float32 written (`convert`). */
 export interface WeightsProgress {
@@ -28,17 +28,13 @@ export interface WeightsOptions {
 const FORMAT = 1;
 const DATA = "weights.bin";
 const INDEX = "weights.json";
-/** A page, so that a runtime can map each tensor. */
-const ALIGNMENT_BYTES = 4096;
 const ABANDONED_MS = 3_600_000;
 const READ_BYTES = 1 << 28;
 
-interface CacheIndex {
+/** The layout of weights.bin, whose size is `bytes`. */
+interface CacheIndex extends WeightsLayout {
   readonly format: number;
   readonly fingerprint: string;
-  /** Size of weights.bin. */
-  readonly bytes: number;
-  readonly tensors: readonly { readonly name: string; readonly shape: readonly number[]; readonly offset: number }[];
 }
 
 /**
@@ -53,10 +49,6 @@ export async function openWeights(dir: string, config: ModelConfig, options: Wei
   const fingerprint = await fingerprintOf(dir, config, source, cache, options);
   const folder = path.join(cache, "weights", fingerprint);
   return (await openCached(folder, fingerprint)) ?? (await convert(dir, config, source, folder, fingerprint, options));
-}
-
-function byteSize(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, Float32Array.BYTES_PER_ELEMENT);
 }
 
 async function fingerprintOf(
@@ -158,24 +150,31 @@ async function convert(
   return weights;
 }
 
-/** Converts every tensor in turn into `folder`, each at a multiple of the alignment, and writes the index last. */
+/** Converts every tensor in turn into `folder` and writes the index last. */
 async function writeCache(
   dir: string,
   config: ModelConfig,
   source: WeightsSource,
   folder: string,
   fingerprint: string,
-  options: WeightsOptions,
+  { onProgress }: WeightsOptions,
 ): Promise<void> {
+  const layout = weightsLayout(config);
+  const totalBytes = layout.tensors.reduce((sum, { shape }) => sum + byteSize(shape), 0);
+  let doneBytes = 0;
   const weights = await source.open();
   try {
-    const where = path.join(dir, source.files[0]!);
-    checkShapes(weights.shapes, config, where);
     const data = await open(path.join(folder, DATA), "w");
     try {
-      const index = await writeTensors(weights, config, where, data, options);
+      for await (const { position, bytes } of convertWeights(weights, config, path.join(dir, source.files[0]!))) {
+        for (let written = 0; written < bytes.length;) {
+          written += (await data.write(bytes, written, bytes.length - written, position + written)).bytesWritten;
+        }
+        doneBytes += bytes.length;
+        onProgress?.({ stage: "convert", doneBytes, totalBytes });
+      }
       await data.sync();
-      await writeFile(path.join(folder, INDEX), JSON.stringify({ format: FORMAT, fingerprint, ...index }), {
+      await writeFile(path.join(folder, INDEX), JSON.stringify({ format: FORMAT, fingerprint, ...layout }), {
         flush: true,
       });
     } finally {
@@ -184,43 +183,6 @@ async function writeCache(
   } finally {
     await weights.close();
   }
-}
-
-async function writeTensors(
-  weights: OpenWeights,
-  config: ModelConfig,
-  where: string,
-  data: FileHandle,
-  { onProgress }: WeightsOptions,
-): Promise<Pick<CacheIndex, "bytes" | "tensors">> {
-  const expected = expectedTensors(config);
-  const totalBytes = [...expected.values()].reduce((sum, shape) => sum + byteSize(shape), 0);
-  const tensors: { name: string; shape: readonly number[]; offset: number }[] = [];
-  let position = 0;
-  let doneBytes = 0;
-  for (const [name, shape] of expected) {
-    const offset = Math.ceil(position / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
-    position = offset;
-    for await (const piece of weights.pieces(name)) {
-      if (firstNonFinite(new Map([[name, { shape, data: piece }]])) !== undefined) {
-        throw new UserError("model", `${where}: tensor ${name} has values that are not finite`, {
-          hint: "Download or copy the file again.",
-        });
-      }
-      const bytes = new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength);
-      for (let written = 0; written < bytes.length;) {
-        written += (await data.write(bytes, written, bytes.length - written, position + written)).bytesWritten;
-      }
-      position += bytes.length;
-      doneBytes += bytes.length;
-      onProgress?.({ stage: "convert", doneBytes, totalBytes });
-    }
-    if (position - offset !== byteSize(shape)) {
-      throw new Error(`tensor ${name}: got ${position - offset} bytes of ${byteSize(shape)}`);
-    }
-    tensors.push({ name, shape, offset });
-  }
-  return { bytes: position, tensors };
 }
 
 /** Renames a finished folder into place. One that another process put there first is kept if it is whole. */

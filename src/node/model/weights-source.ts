@@ -1,8 +1,7 @@
-import { type FileHandle, open, readFile, stat } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
-import { decodeOnnxWeights } from "../../model/onnx-weights.ts";
-import { decodeElements, headerByteLength, parseHeader, type SafetensorsEntry } from "../../tensor/safetensors.ts";
+import { type ByteSource, onnxWeights, safetensorsWeights, type SourceWeights } from "../../model/convert.ts";
 import { exists, readJson } from "./model-files.ts";
 
 /** Where a model's weights come from, before they are converted. */
@@ -12,15 +11,10 @@ export interface WeightsSource {
   open(): Promise<OpenWeights>;
 }
 
-export interface OpenWeights {
-  readonly shapes: ReadonlyMap<string, readonly number[]>;
-  /** One tensor's elements in order, in pieces of bounded size. Linear weights are [out, in]. */
-  pieces(name: string): AsyncIterable<Float32Array>;
+/** Weights whose files are open. */
+export interface OpenWeights extends SourceWeights {
   close(): Promise<void>;
 }
-
-/** Elements converted at a time: a tensor of any size costs at most this much memory, twice over. */
-const PIECE_ELEMENTS = 4 * 1024 * 1024;
 
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
@@ -66,10 +60,36 @@ async function shardsOf(dir: string): Promise<string[]> {
   return (shards as string[]).sort();
 }
 
-interface Located {
-  readonly handle: FileHandle;
-  readonly file: string;
-  readonly entry: SafetensorsEntry;
+const openSafetensors = (dir: string, names: readonly string[]): Promise<OpenWeights> =>
+  withFiles(
+    names.map((name) => path.join(dir, name)),
+    safetensorsWeights,
+  );
+
+const openOnnx = (file: string): Promise<OpenWeights> => withFiles([file], ([source]) => onnxWeights(source!));
+
+/** Opens files for as long as the weights in them are read. */
+async function withFiles(
+  files: readonly string[],
+  read: (sources: readonly ByteSource[]) => Promise<SourceWeights>,
+): Promise<OpenWeights> {
+  const handles: FileHandle[] = [];
+  const close = async (): Promise<void> => {
+    for (const handle of handles) await handle.close();
+  };
+  try {
+    const sources: ByteSource[] = [];
+    for (const name of files) {
+      const handle = await open(name);
+      handles.push(handle);
+      const { size } = await handle.stat();
+      sources.push({ name, size, read: (position, length) => readExactly(handle, length, position, name) });
+    }
+    return { ...(await read(sources)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 async function readExactly(handle: FileHandle, length: number, position: number, where: string): Promise<Buffer> {
@@ -81,55 +101,4 @@ async function readExactly(handle: FileHandle, length: number, position: number,
     filled += bytesRead;
   }
   return bytes;
-}
-
-async function openSafetensors(dir: string, files: readonly string[]): Promise<OpenWeights> {
-  const located = new Map<string, Located>();
-  const handles: FileHandle[] = [];
-  const close = async (): Promise<void> => {
-    for (const handle of handles) await handle.close();
-  };
-  try {
-    for (const name of files) {
-      const file = path.join(dir, name);
-      const handle = await open(file);
-      handles.push(handle);
-      const { size } = await handle.stat();
-      const start = await readExactly(handle, Math.min(8, size), 0, file);
-      const header = await readExactly(handle, headerByteLength(start, file, size), 0, file);
-      for (const entry of parseHeader(header, file, size).entries) located.set(entry.name, { handle, file, entry });
-    }
-  } catch (error) {
-    await close();
-    throw error;
-  }
-  return {
-    shapes: new Map([...located].map(([name, { entry }]) => [name, entry.shape])),
-    async *pieces(name) {
-      const { handle, file, entry } = located.get(name)!;
-      const { begin, end, dtype, shape } = entry;
-      const count = shape.reduce((a, b) => a * b, 1);
-      const elementBytes = count === 0 ? 0 : (end - begin) / count;
-      for (let first = 0; first < count; first += PIECE_ELEMENTS) {
-        const length = Math.min(PIECE_ELEMENTS, count - first) * elementBytes;
-        const bytes = await readExactly(handle, length, begin + first * elementBytes, file);
-        const values = decodeElements(dtype, bytes, `${file}: tensor ${name}`);
-        yield values instanceof Float32Array ? values : Float32Array.from(values);
-      }
-    },
-    close,
-  };
-}
-
-async function openOnnx(file: string): Promise<OpenWeights> {
-  const { size } = await stat(file);
-  if (size >= 2 ** 31) throw new UserError("model", `${file} has ${size} bytes; an ONNX file holds at most 2^31`);
-  const weights = decodeOnnxWeights(await readFile(file), file);
-  return {
-    shapes: weights.shapes,
-    async *pieces(name) {
-      yield weights.tensor(name).data as Float32Array;
-    },
-    close: async () => {},
-  };
 }

@@ -1,0 +1,116 @@
+import { UserError } from "../diagnostics/user-error.ts";
+import { firstNonFinite } from "../tensor/params.ts";
+import { decodeElements, headerByteLength, parseHeader, type SafetensorsEntry } from "../tensor/safetensors.ts";
+import type { ModelConfig } from "./config.ts";
+import { checkShapes, expectedTensors } from "./names.ts";
+import { decodeOnnxWeights } from "./onnx-weights.ts";
+
+/** Bytes that are read a part at a time: a file, a blob, a download. */
+export interface ByteSource {
+  /** Names the source in errors. */
+  readonly name: string;
+  readonly size: number;
+  /** Exactly so many bytes, or an error. */
+  read(position: number, length: number): Promise<Uint8Array>;
+}
+
+/** Weights as somebody published them. */
+export interface SourceWeights {
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  /** One tensor's elements in order, in pieces of bounded size. Linear weights are [out, in]. */
+  pieces(name: string): AsyncIterable<Float32Array>;
+}
+
+/** Elements converted at a time: a tensor of any size costs at most this much memory, twice over. */
+const PIECE_ELEMENTS = 4 * 1024 * 1024;
+
+/** The weights of safetensors files, one or the shards of one model. */
+export async function safetensorsWeights(files: readonly ByteSource[]): Promise<SourceWeights> {
+  const located = new Map<string, { readonly file: ByteSource; readonly entry: SafetensorsEntry }>();
+  for (const file of files) {
+    const start = await file.read(0, Math.min(8, file.size));
+    const header = await file.read(0, headerByteLength(start, file.name, file.size));
+    for (const entry of parseHeader(header, file.name, file.size).entries) located.set(entry.name, { file, entry });
+  }
+  return {
+    shapes: new Map([...located].map(([name, { entry }]) => [name, entry.shape])),
+    async *pieces(name) {
+      const { file, entry } = located.get(name)!;
+      const { begin, end, dtype, shape } = entry;
+      const count = shape.reduce((a, b) => a * b, 1);
+      const elementBytes = count === 0 ? 0 : (end - begin) / count;
+      for (let first = 0; first < count; first += PIECE_ELEMENTS) {
+        const length = Math.min(PIECE_ELEMENTS, count - first) * elementBytes;
+        const bytes = await file.read(begin + first * elementBytes, length);
+        const values = decodeElements(dtype, bytes, `${file.name}: tensor ${name}`);
+        yield values instanceof Float32Array ? values : Float32Array.from(values);
+      }
+    },
+  };
+}
+
+/** The weights of a quantised ONNX export. Throws a `UserError` of kind `model` for more than a protobuf message holds. */
+export async function onnxWeights(file: ByteSource): Promise<SourceWeights> {
+  const { name, size } = file;
+  if (size >= 2 ** 31) throw new UserError("model", `${name} has ${size} bytes; an ONNX file holds at most 2^31`);
+  const weights = decodeOnnxWeights(await file.read(0, size), name);
+  return {
+    shapes: weights.shapes,
+    async *pieces(tensor) {
+      yield weights.tensor(tensor).data as Float32Array;
+    },
+  };
+}
+
+/** A page, so that a runtime can map each tensor. */
+const ALIGNMENT_BYTES = 4096;
+
+/** Where each tensor lies in one file of float32, little-endian, zeros between. */
+export interface WeightsLayout {
+  readonly bytes: number;
+  readonly tensors: readonly { readonly name: string; readonly shape: readonly number[]; readonly offset: number }[];
+}
+
+/** The layout of the tensors that a configuration implies, in the order data passes them. */
+export function weightsLayout(model: ModelConfig): WeightsLayout {
+  let bytes = 0;
+  const tensors = [...expectedTensors(model)].map(([name, shape]) => {
+    const offset = Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+    bytes = offset + byteSize(shape);
+    return { name, shape, offset };
+  });
+  return { bytes, tensors };
+}
+
+/** Bytes of a tensor as float32. */
+export function byteSize(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, Float32Array.BYTES_PER_ELEMENT);
+}
+
+/**
+ * The bytes of a model's weights, each piece with its position in the layout. Throws a `UserError` of kind `model`, naming
+ * `where`, for a tensor that is missing, misshapen or not finite.
+ */
+export async function* convertWeights(
+  source: SourceWeights,
+  model: ModelConfig,
+  where: string,
+): AsyncGenerator<{ readonly position: number; readonly bytes: Uint8Array }> {
+  checkShapes(source.shapes, model, where);
+  for (const { name, shape, offset } of weightsLayout(model).tensors) {
+    let position = offset;
+    for await (const piece of source.pieces(name)) {
+      if (firstNonFinite(new Map([[name, { shape, data: piece }]])) !== undefined) {
+        throw new UserError("model", `${where}: tensor ${name} has values that are not finite`, {
+          hint: "Download or copy the file again.",
+        });
+      }
+      const bytes = new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength);
+      yield { position, bytes };
+      position += bytes.length;
+    }
+    if (position - offset !== byteSize(shape)) {
+      throw new Error(`tensor ${name}: got ${position - offset} bytes of ${byteSize(shape)}`);
+    }
+  }
+}
