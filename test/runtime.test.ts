@@ -45,6 +45,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
 
     // Each number for itself: against the largest of the tensor, a lost tail would not show.
     test.each([
+      ["gelu", [-15, -5, -1, 0, 0.5, 3, 100]],
       ["softplus", [-15, -1, 0, 1, 15, 100, 1e4]],
       ["sigmoid", [-15, -1, 0, 1, 15, 100, 1e4]],
       ["logOdds", [-1e-7, -1e-4, -0.01, -0.5, -0.7, -2, -17, -88, -200, -1e4]],

@@ -57,6 +57,8 @@ export interface OpAttributes {
   readonly cachedAttention: CachedAttentionAttributes;
   readonly dot: None;
   readonly gatherRows: None;
+  readonly gelu: None;
+  readonly geluGrad: None;
   readonly gemm: GemmAttributes;
   readonly joinRows: None;
   readonly logOdds: None;

@@ -4,7 +4,18 @@ import { add, dot, multiply, reshape, scaleBy, sumRows } from "./ops-elementwise
 import { joinRows, rotateHeads, splitHeads } from "./ops-heads.ts";
 import { gatherRows, gemm, scatterRows } from "./ops-linear.ts";
 import { logProbabilities, logProbabilitiesGrad } from "./ops-loss.ts";
-import { logOdds, logOddsGrad, relu, reluGrad, sigmoid, sigmoidGrad, softplus, softplusGrad } from "./ops-pointwise.ts";
+import {
+  gelu,
+  geluGrad,
+  logOdds,
+  logOddsGrad,
+  relu,
+  reluGrad,
+  sigmoid,
+  sigmoidGrad,
+  softplus,
+  softplusGrad,
+} from "./ops-pointwise.ts";
 import { quantizedLinear, quantizedLinearGrad } from "./ops-quantized.ts";
 import { rmsNorm, rmsNormGrad, rotary, rotaryGrad } from "./ops-norm.ts";
 import type { OpAttributes, OpName } from "./op-attributes.ts";
@@ -19,6 +30,8 @@ export const OPS: { readonly [K in OpName]: OpRow<OpAttributes[K]> } = {
   cachedAttention,
   dot,
   gatherRows,
+  gelu,
+  geluGrad,
   gemm,
   joinRows,
   logOdds,

@@ -17,3 +17,16 @@ export function logOdds(u: number): number {
   const bounded = Math.min(u, HIGHEST_LOG_PROBABILITY);
   return bounded - (bounded > -Math.LN2 ? Math.log(-Math.expm1(bounded)) : Math.log1p(-Math.exp(bounded)));
 }
+
+/** gelu(x) = x·σ(scale·(x + cube·x³)), which is ½·x·(1 + tanh(scale/2·(x + cube·x³))). */
+export const GELU_SCALE: number = 2 * Math.sqrt(2 / Math.PI);
+export const GELU_CUBE = 0.044_715;
+
+export function gelu(x: number): number {
+  return x * sigmoid(GELU_SCALE * (x + GELU_CUBE * x ** 3));
+}
+
+export function geluSlope(x: number): number {
+  const z = GELU_SCALE * (x + GELU_CUBE * x ** 3);
+  return sigmoid(z) + x * sigmoid(z) * sigmoid(-z) * GELU_SCALE * (1 + 3 * GELU_CUBE * x * x);
+}

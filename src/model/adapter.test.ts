@@ -6,7 +6,7 @@ import { type AdapterConfig, adapterShapes, checkAdapter, initAdapter, loraShape
 import { parseModelConfig } from "./families/registry.ts";
 import { parsePeftConfig, toPeftConfig } from "./peft-config.ts";
 
-const FAMILIES = ["llama", "llama-tied", "llama3-rope", "llama-ranks", "mistral", "qwen2", "qwen3"];
+const FAMILIES = ["llama", "llama-tied", "llama3-rope", "llama-ranks", "mistral", "qwen2", "qwen3", "gemma"];
 const golden = (path: string): Buffer => readFileSync(new URL(`../../test/golden/${path}`, import.meta.url));
 const json = (path: string): unknown => JSON.parse(golden(path).toString());
 const llama = parseModelConfig(json("llama/model/config.json"), "config.json");

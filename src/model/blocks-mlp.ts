@@ -7,13 +7,20 @@ export interface GatedMlp {
   readonly gate: LinearModule;
   readonly up: LinearModule;
   readonly down: LinearModule;
-  /** Operation that makes activation(gate)·up. */
-  readonly activation: "swiglu";
+  readonly activation: GatedActivation;
 }
 
-/** down(activation(gate(x))·up(x)) + residual (Shazeer 2020). */
+/** activation(gate)·up, all [tokens, intermediate] (Shazeer 2020). */
+export type GatedActivation = (graph: ModelGraph, gate: Value, up: Value) => Value;
+
+export const swiglu: GatedActivation = ({ builder }, gate, up) => builder.op("swiglu", [gate, up], {});
+
+export const geglu: GatedActivation = ({ builder }, gate, up) =>
+  builder.op("multiply", [builder.op("gelu", [gate], {}), up], {});
+
+/** down(activation(gate(x))·up(x)) + residual. */
 export function gatedMlp(graph: ModelGraph, x: Value, mlp: GatedMlp, residual: Value): Value {
   const gate = linear(graph, x, mlp.gate);
   const up = linear(graph, x, mlp.up);
-  return linear(graph, graph.builder.op(mlp.activation, [gate, up], {}), mlp.down, residual);
+  return linear(graph, mlp.activation(graph, gate, up), mlp.down, residual);
 }

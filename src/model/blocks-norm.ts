@@ -7,6 +7,18 @@ export type Norm = (graph: ModelGraph, x: Value, name: string, epsilon: number) 
 /** x/σ·weight of each row, σ² = mean(x²) + ε (Zhang & Sennrich 2019). */
 export const rmsNorm: Norm = (graph, x, name, epsilon) => {
   const weight = graph.builder.parameter(`${name}.weight`, [x.shape[1] as number]);
+  return normalized(graph, x, weight, epsilon);
+};
+
+/** The same by 1 + weight. */
+export const offsetRmsNorm: Norm = (graph, x, name, epsilon) => {
+  const width = x.shape[1] as number;
+  const weight = graph.builder.parameter(`${name}.weight`, [width]);
+  const ones = graph.constant(`ones.${width}`, [width], () => new Float32Array(width).fill(1));
+  return normalized(graph, x, graph.builder.op("add", [weight, ones], {}), epsilon);
+};
+
+function normalized(graph: ModelGraph, x: Value, weight: Value, epsilon: number): Value {
   const forwardOnly = graph.starts !== undefined;
   return graph.builder.op("rmsNorm", [x, weight], { epsilon, ...(forwardOnly ? { forwardOnly } : {}) });
-};
+}

@@ -2,7 +2,7 @@ import type { Value } from "../graph/value.ts";
 import { selfAttention } from "./blocks-attention.ts";
 import { embeddingTensors, languageModelHead, tokenEmbedding } from "./blocks-embedding.ts";
 import { linear } from "./blocks-linear.ts";
-import { type GatedMlp, gatedMlp } from "./blocks-mlp.ts";
+import { type GatedActivation, type GatedMlp, gatedMlp, swiglu } from "./blocks-mlp.ts";
 import { type Norm, rmsNorm } from "./blocks-norm.ts";
 import type { ConfigFields } from "./config-fields.ts";
 import type { ModelConfig } from "./config.ts";
@@ -131,11 +131,13 @@ function tensorsOf(config: PreNormConfig): ReadonlyMap<string, readonly number[]
 /** Parts in which families of pre-norm decoders differ. */
 export interface PreNormParts {
   readonly norm?: Norm;
-  readonly activation?: GatedMlp["activation"];
+  readonly activation?: GatedActivation;
+  /** Factor of the embeddings. */
+  readonly embeddingScale?: (config: PreNormConfig) => number;
 }
 
 /** Tensors, linear layers and graph of a pre-norm decoder. A family adds its names and how it reads `config.json`. */
-export function preNormDecoder({ norm = rmsNorm, activation = "swiglu" }: PreNormParts = {}): Omit<
+export function preNormDecoder({ norm = rmsNorm, activation = swiglu, embeddingScale }: PreNormParts = {}): Omit<
   ModelFamily<PreNormConfig>,
   "modelType" | "title" | "parse"
 > {
@@ -146,7 +148,12 @@ export function preNormDecoder({ norm = rmsNorm, activation = "swiglu" }: PreNor
         (_, layer) => Object.values(modulesOf(config, layer)) as LinearModule[],
       ).flat(),
     tensors: tensorsOf,
-    embed: tokenEmbedding,
+    embed(graph, config) {
+      const x = tokenEmbedding(graph, config);
+      if (embeddingScale === undefined) return x;
+      const factor = graph.constant("embedding.scale", [], () => Float32Array.of(embeddingScale(config)));
+      return graph.builder.op("scaleBy", [x, factor], {});
+    },
     layer(graph, config, x, layer) {
       const { heads, kvHeads, headDim, normEpsilon, rotary, slidingWindow } = config;
       const prefix = `model.layers.${layer}`;

@@ -21,6 +21,7 @@ export const GOLDEN_FAMILIES = [
   "mistral",
   "qwen2",
   "qwen3",
+  "gemma",
 ] as const;
 
 const folder = path.join(import.meta.dirname, "..", "golden");

@@ -63,6 +63,7 @@ export const OP_CASES: Case[] = [
   { name: "logProbabilities", build: (b, x, index) => b.op("logProbabilities", [x("rows", 6), index(6, "rows")], {}) },
   { name: "softplus", build: (b, x) => b.op("softplus", [x("rows", 3)], {}) },
   { name: "sigmoid", build: (b, x) => b.op("sigmoid", [x("rows", 3)], {}) },
+  { name: "gelu", build: (b, x) => b.op("gelu", [x("rows", 3)], {}) },
   { name: "relu", build: (b, x) => b.op("relu", [x("rows", 3)], {}) },
   {
     name: "logOdds",

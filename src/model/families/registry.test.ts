@@ -24,7 +24,7 @@ const biased = (family: string, rest: object) =>
     .filter((module) => module.bias && module.name.startsWith("model.layers.0."))
     .map((module) => module.name.slice("model.layers.0.".length).replace(/.*\./, ""));
 
-describe.each(["llama", "llama-tied", "llama3-rope", "llama-ranks", "mistral", "qwen2", "qwen3"])(
+describe.each(["llama", "llama-tied", "llama3-rope", "llama-ranks", "mistral", "qwen2", "qwen3", "gemma"])(
   "golden %s",
   (name) => {
     const config = parse(JSON.parse(golden(`${name}/model/config.json`).toString()));
@@ -37,10 +37,15 @@ describe.each(["llama", "llama-tied", "llama3-rope", "llama-ranks", "mistral", "
     });
 
     it("has the family's numbers", () => {
-      expect(config).toMatchObject({ layers: 2, heads: 4, kvHeads: 2, headDim: name === "qwen3" ? 16 : 8 });
+      expect(config).toMatchObject({
+        layers: 2,
+        heads: 4,
+        kvHeads: 2,
+        headDim: ["qwen3", "gemma"].includes(name) ? 16 : 8,
+      });
       expect(config).toMatchObject({ bosTokenId: 1, eosTokenIds: [2], maxPositions: 128, normEpsilon: 1e-6 });
       expect(config.slidingWindow).toEqual(name === "mistral" ? [8, 8] : [undefined, undefined]);
-      expect(config.tiedHead).toBe(["llama-tied", "qwen2", "qwen3"].includes(name));
+      expect(config.tiedHead).toBe(["llama-tied", "qwen2", "qwen3", "gemma"].includes(name));
       expect(config.qkvBias).toBe(name === "qwen2");
       expect(config.qkNorm).toBe(name === "qwen3");
     });
@@ -120,6 +125,14 @@ describe("defaults for absent keys", () => {
     expect(make("mistral")).toMatchObject({ kvHeads: 8, maxPositions: 131072, slidingWindow: [4096, 4096, 4096] });
     expect(make("qwen2")).toMatchObject({ kvHeads: 32, headDim: 16, bosTokenId: undefined, eosTokenIds: [] });
     expect(make("qwen3")).toMatchObject({ headDim: 128, tiedHead: false, qkvBias: false });
+    expect(make("gemma", { num_attention_heads: 16 })).toMatchObject({
+      kvHeads: 16,
+      headDim: 256,
+      maxPositions: 8192,
+      tiedHead: true,
+      bosTokenId: 2,
+      eosTokenIds: [1],
+    });
     expect(make("qwen2", { head_dim: 64, num_key_value_heads: null })).toMatchObject({ headDim: 64, kvHeads: 32 });
     expect(make("llama", { eos_token_id: [5, 6], bos_token_id: null })).toMatchObject({
       bosTokenId: undefined,
@@ -157,7 +170,7 @@ describe("refusals", () => {
   it.each([
     [
       { ...sizes, model_type: "gpt2" },
-      'model_type is "gpt2", expected one of the supported families: llama, mistral, qwen2, qwen3',
+      'model_type is "gpt2", expected one of the supported families: llama, mistral, qwen2, qwen3, gemma',
     ],
     [{ ...sizes }, "model_type is missing"],
     [
@@ -165,6 +178,7 @@ describe("refusals", () => {
       "m/config.json: hidden_size is missing, expected a whole number",
     ],
     [{ ...sizes, model_type: "llama", hidden_act: "gelu" }, 'hidden_act is "gelu", expected silu'],
+    [{ ...sizes, model_type: "gemma", hidden_act: "silu" }, 'hidden_act is "silu", expected gelu_pytorch_tanh'],
     [{ ...sizes, model_type: "llama", num_key_value_heads: 5 }, "a divisor of num_attention_heads (32)"],
     [{ ...sizes, model_type: "llama", num_attention_heads: 7 }, "a multiple of num_attention_heads (7)"],
     [{ ...sizes, model_type: "llama", head_dim: 7 }, "head_dim is 7, expected an even number"],

@@ -3,13 +3,14 @@ import { UserError } from "../../diagnostics/user-error.ts";
 import { ConfigFields } from "../config-fields.ts";
 import type { ModelConfig } from "../config.ts";
 import type { ModelFamily } from "../family.ts";
+import { gemma } from "./gemma.ts";
 import { llama } from "./llama.ts";
 import { mistral } from "./mistral.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen3 } from "./qwen3.ts";
 
 /** Every family that can be opened. */
-const FAMILIES: readonly ModelFamily[] = [llama, mistral, qwen2, qwen3];
+const FAMILIES: readonly ModelFamily[] = [llama, mistral, qwen2, qwen3, gemma];
 
 const BY_TYPE: ReadonlyMap<string, ModelFamily> = new Map(FAMILIES.map((family) => [family.modelType, family]));
 
