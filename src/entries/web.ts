@@ -104,7 +104,9 @@ export { openAiApp, type Access, type OpenAiAppOptions } from "../serving/openai
 
 export { commonAdapter, eachAdapter, ownAdapters, type AdapterSet } from "../federation/adapter-set.ts";
 export { clientMemory, type ClientMemory } from "../federation/client-memory.ts";
-export { coordinate, Coordinator, type CoordinatorOptions, type FederationOutcome } from "../federation/coordinator.ts";
+export { coordinate } from "../federation/coordinate.ts";
+export type { CoordinatorOptions, CoordinatorStep, FederationOutcome } from "../federation/coordination.ts";
+export { Coordinator } from "../federation/coordinator.ts";
 export {
   Participant,
   participate,

@@ -1,7 +1,7 @@
 import { UserError } from "../diagnostics/user-error.ts";
-import { coordinate, isOver } from "../federation/coordinator.ts";
+import { coordinate } from "../federation/coordinate.ts";
 import { PROTOCOL } from "../federation/protocol/messages.ts";
-import { eventsThatHold } from "../federation/resume.ts";
+import { eventsThatHold, isOver } from "../federation/resume.ts";
 import { gatherRoster, publishManifest } from "../federation/roster.ts";
 import { initAdapter } from "../model/adapter.ts";
 import { checkGrading } from "./benchmarks.ts";

@@ -1,5 +1,5 @@
 import { clientMemory } from "../federation/client-memory.ts";
-import type { CoordinatorOptions } from "../federation/coordinator.ts";
+import type { CoordinatorOptions } from "../federation/coordination.ts";
 import type { Evaluate } from "../federation/evaluation.ts";
 import type { ParticipantOptions } from "../federation/participant.ts";
 import { SCHEDULES } from "../optim/schedule.ts";

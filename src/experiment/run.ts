@@ -1,7 +1,7 @@
 import { UserError } from "../diagnostics/user-error.ts";
-import { type FederationOutcome, isOver } from "../federation/coordinator.ts";
+import type { FederationOutcome } from "../federation/coordination.ts";
 import type { EmitEvent } from "../federation/events.ts";
-import { eventsThatHold } from "../federation/resume.ts";
+import { eventsThatHold, isOver } from "../federation/resume.ts";
 import { simulate } from "../federation/simulate.ts";
 import { initAdapter } from "../model/adapter.ts";
 import type { Runtime } from "../train/runtime.ts";

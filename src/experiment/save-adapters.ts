@@ -1,6 +1,6 @@
 import { type AdapterSet, eachAdapter } from "../federation/adapter-set.ts";
 import type { EventSink } from "../federation/events.ts";
-import type { FinishedRound } from "../federation/coordinator.ts";
+import type { FinishedRound } from "../federation/coordination.ts";
 import { keySegment } from "../store/store.ts";
 import type { Params } from "../tensor/params.ts";
 import { bestKeeper } from "./keep-best.ts";

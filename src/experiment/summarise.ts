@@ -1,4 +1,4 @@
-import type { FederationOutcome } from "../federation/coordinator.ts";
+import type { FederationOutcome } from "../federation/coordination.ts";
 import { scoresBySet } from "../federation/evaluation.ts";
 import { canaryCounts } from "./canaries.ts";
 import type { Metrics } from "./metrics.ts";

@@ -1,17 +1,15 @@
-import type { Algorithm } from "../algorithms/algorithm.ts";
 import { clientsOfRound, earlierRounds } from "../algorithms/sampling.ts";
-import type { Fidelity } from "../algorithms/settings.ts";
 import { UserError } from "../diagnostics/user-error.ts";
-import { keySegment, type Store, waitForChange } from "../store/store.ts";
+import { keySegment } from "../store/store.ts";
 import { parameterCount, type Params } from "../tensor/params.ts";
 import { type AdapterSet, commonAdapter, ownAdapters } from "./adapter-set.ts";
-import { type EarlyStop, earlyStop, evaluationsBefore, type StopRule } from "./early-stop.ts";
-import { closeEvaluation, type Evaluate, evaluationDue, openEvaluation, readEvaluation } from "./evaluation.ts";
-import type { EventSink, RunEvent } from "./events.ts";
+import type { CoordinatorOptions, CoordinatorStep } from "./coordination.ts";
+import { type EarlyStop, earlyStop, evaluationsBefore } from "./early-stop.ts";
+import { closeEvaluation, evaluationDue, openEvaluation, readEvaluation } from "./evaluation.ts";
+import type { RunEvent } from "./events.ts";
 import { createMessage, readHead, readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
 import {
-  type Member,
   type RoundClose,
   type RoundEvaluation,
   roundOpening,
@@ -19,6 +17,7 @@ import {
   type RunHead,
   runEnd,
 } from "./protocol/messages.ts";
+import { isOver, refuseOtherRun, roundsKept } from "./resume.ts";
 import {
   aggregate,
   beginRun,
@@ -31,91 +30,7 @@ import {
   readSubmission,
 } from "./round.ts";
 
-export interface CoordinatorOptions {
-  readonly store: Store;
-  readonly algorithm: Algorithm;
-  /** The adapter of round 0. A run that goes on does not look at it. */
-  readonly initialAdapter: Params;
-  /** Stands for everything the outcome depends on: settings, data, base model. A run goes on only under its own. */
-  readonly identity: string;
-  readonly seed: number;
-  readonly rounds: number;
-  /** The roster: every client that joined, in the order of tables. */
-  readonly members: readonly Member[];
-  readonly clientsPerRound: number;
-  /** `original`: clients are drawn as OpenFedLLM draws them. */
-  readonly fidelity?: Fidelity;
-  /** Fewest usable updates a round can go on with; at least 1. */
-  readonly minClients: number;
-  /** Seconds that a round waits for its clients, by this process's clock, once `minClients` have answered. Default: for all. */
-  readonly deadlineSeconds?: number | undefined;
-  /** The learning rate of round 1, 2, … */
-  readonly learningRate: (round: number) => number;
-  /** The coordinator's own part of an evaluation: the common set, benchmarks. Without it nothing is evaluated. */
-  readonly evaluate?: Evaluate;
-  /** Evaluate after every so many rounds besides before the first and after the last; 0: only then. */
-  readonly evaluateEvery: number;
-  /** Decides whether to end before the last round; asked where a round was evaluated. */
-  readonly stop?: StopRule | undefined;
-  /** Called for every finished round, again where a run goes on after that round. */
-  readonly onRound?: (finished: FinishedRound) => Promise<void>;
-  /** The clients' own adapters after a round, where the algorithm has such and this process can read them. */
-  readonly ownAdapters?: ((round: number, common: Params) => AdapterSet) | undefined;
-  readonly events: EventSink;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** A round that is over, and evaluated if that was due. */
-export interface FinishedRound {
-  readonly round: number;
-  readonly adapters: AdapterSet;
-  /** Whether the run ends with it. */
-  readonly last: boolean;
-  /** So far, in round order. */
-  readonly evaluations: readonly RoundEvaluation[];
-  /** The adapters after this or an earlier round. */
-  readonly adaptersAfter: (round: number) => Promise<AdapterSet>;
-}
-
-export interface FederationOutcome {
-  readonly head: RunHead;
-  /** The common adapter; where clients keep their own, the one that all began with. */
-  readonly adapter: Params;
-  readonly adapters: AdapterSet;
-  /** In round order, those of before a restart too. */
-  readonly evaluations: readonly RoundEvaluation[];
-}
-
-/** The result of one step of the coordinator. */
-export type CoordinatorStep =
-  | { readonly state: "moved" }
-  /** There is nothing to do before one of `clients` writes a cell under `prefix`, beyond those `known`. */
-  | {
-      readonly state: "waiting";
-      readonly clients: readonly string[];
-      readonly prefix: string;
-      readonly known: ReadonlySet<string>;
-      /** After this time there is something to do all the same. */
-      readonly milliseconds?: number | undefined;
-    }
-  | { readonly state: "over"; readonly outcome: FederationOutcome };
-
 const MOVED: CoordinatorStep = { state: "moved" };
-
-/**
- * Tells whether everything was done before: the last round, or a round after which `stop` ends the run. False where
- * nothing was begun.
- */
-export async function isOver({
-  store,
-  rounds,
-  evaluateEvery,
-  stop,
-}: Pick<CoordinatorOptions, "store" | "rounds" | "evaluateEvery" | "stop">): Promise<boolean> {
-  const round = (await readHead(store))?.head.round;
-  if (round === undefined || round >= rounds || stop === undefined) return round !== undefined && round >= rounds;
-  return (await earlyStop(store, round, await evaluationsBefore(store, round + 1, evaluateEvery), stop)) !== undefined;
-}
 
 /**
  * The coordinator's half of a run: opens rounds, waits for updates, judges, closes, aggregates, commits, and asks for
@@ -331,53 +246,8 @@ export class Coordinator {
   }
 }
 
-/** @throws UserError of kind `config` where the store holds a run of another identity. */
-export async function refuseOtherRun(store: Store, identity: string): Promise<void> {
-  const { head } = (await readHead(store)) ?? {};
-  if (head === undefined || head.identity === identity) return;
-  throw new UserError("config", `The run folder holds a run with other settings, ${head.round} rounds of it done.`, {
-    hint: "Go back to the settings it was started with, or choose another run folder.",
-  });
-}
-
 /** Clients of other processes keep theirs. */
 const noAdapters = ownAdapters([], () => Promise.reject(new Error("clients of other processes keep their adapters")));
-
-/**
- * Coordinates a run whose participants are processes of their own, until it is over.
- *
- * @throws UserError: those of `advance`, and `interrupted` once `signal` stops it.
- */
-export async function coordinate(
-  options: CoordinatorOptions,
-  onWaiting: (clients: readonly string[]) => void = () => undefined,
-): Promise<FederationOutcome> {
-  const { store, signal } = options;
-  const coordinator = new Coordinator(options);
-  return interruptible(options, async () => {
-    for (;;) {
-      const step = await coordinator.advance();
-      if (step.state === "over") return step.outcome;
-      if (step.state === "moved") continue;
-      onWaiting(step.clients);
-      await waitForChange(store, step.prefix, step.known, { signal, milliseconds: step.milliseconds });
-    }
-  });
-}
-
-/** Turns an abort by the signal into a `UserError` that says how far the run is; events are durable before. */
-export async function interruptible<T>(
-  { store, rounds, events, signal }: Pick<CoordinatorOptions, "store" | "rounds" | "events" | "signal">,
-  action: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await action();
-  } catch (error) {
-    if (!signal?.aborted || error !== signal.reason) throw error;
-    await events.flush();
-    throw interrupted((await readHead(store))?.head.round ?? 0, rounds, error);
-  }
-}
 
 function earlyStopEvent(round: number, { best, ...why }: EarlyStop): RunEvent {
   return { type: "early-stop", round, ...why, ...(best && { bestRound: best.round, bestValue: best.value }) };
@@ -392,28 +262,12 @@ function secondsSince(start: number): number {
   return (performance.now() - start) / 1000;
 }
 
-function roundsAreSafe(rounds: number): string {
-  return rounds === 1 ? "1 round is safe" : `${rounds} rounds are safe`;
-}
-
-function interrupted(finished: number, rounds: number, cause: unknown): UserError {
-  const where = finished < rounds ? `in round ${finished + 1}` : "after the last round";
-  return new UserError(
-    "interrupted",
-    `Stopped ${where}; ${roundsAreSafe(finished)}, and so is what clients have finished since.`,
-    {
-      hint: "Run the same command again to continue.",
-      cause,
-    },
-  );
-}
-
 function tooFew(minClients: number, { round, accepted, refused }: RoundClose): UserError {
   const reasons =
     refused.map(({ client, refused: reason }) => `${client}: ${reason}`).join("; ") || "none was submitted";
   return new UserError(
     "training",
-    `Round ${round} has ${accepted.length} usable updates and needs ${Math.max(1, minClients)} (${reasons}); ${roundsAreSafe(round - 1)}.`,
+    `Round ${round} has ${accepted.length} usable updates and needs ${Math.max(1, minClients)} (${reasons}); ${roundsKept(round - 1)}.`,
     { hint: "A lower learning rate is the usual cure for a loss that is not finite; it makes a new run." },
   );
 }

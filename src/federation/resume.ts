@@ -1,3 +1,6 @@
+import { UserError } from "../diagnostics/user-error.ts";
+import type { CoordinatorOptions } from "./coordination.ts";
+import { earlyStop, evaluationsBefore } from "./early-stop.ts";
 import type { RunEvent } from "./events.ts";
 import type { Store } from "../store/store.ts";
 import { readHead } from "./protocol/cells.ts";
@@ -24,4 +27,33 @@ export async function eventsThatHold(store: Store, goesOn = false): Promise<(eve
     if (event.type === "round-start") return event.round <= finished + 1;
     return event.round <= finished;
   };
+}
+
+/**
+ * Tells whether everything was done before: the last round, or a round after which `stop` ends the run. False where
+ * nothing was begun.
+ */
+export async function isOver({
+  store,
+  rounds,
+  evaluateEvery,
+  stop,
+}: Pick<CoordinatorOptions, "store" | "rounds" | "evaluateEvery" | "stop">): Promise<boolean> {
+  const round = (await readHead(store))?.head.round;
+  if (round === undefined || round >= rounds || stop === undefined) return round !== undefined && round >= rounds;
+  return (await earlyStop(store, round, await evaluationsBefore(store, round + 1, evaluateEvery), stop)) !== undefined;
+}
+
+/** @throws UserError of kind `config` where the store holds a run of another identity. */
+export async function refuseOtherRun(store: Store, identity: string): Promise<void> {
+  const { head } = (await readHead(store)) ?? {};
+  if (head === undefined || head.identity === identity) return;
+  throw new UserError("config", `The run folder holds a run with other settings, ${head.round} rounds of it done.`, {
+    hint: "Go back to the settings it was started with, or choose another run folder.",
+  });
+}
+
+/** Says how many rounds an interrupted or failed run keeps. */
+export function roundsKept(rounds: number): string {
+  return rounds === 1 ? "1 round is safe" : `${rounds} rounds are safe`;
 }

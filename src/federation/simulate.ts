@@ -1,13 +1,10 @@
 import { cachedCells } from "../store/cached-cells.ts";
 import { ownAdapters } from "./adapter-set.ts";
 import type { ClientMemory } from "./client-memory.ts";
-import {
-  Coordinator,
-  type CoordinatorOptions,
-  type FederationOutcome,
-  interruptible,
-  refuseOtherRun,
-} from "./coordinator.ts";
+import { interruptible } from "./coordinate.ts";
+import type { CoordinatorOptions, FederationOutcome } from "./coordination.ts";
+import { Coordinator } from "./coordinator.ts";
+import { refuseOtherRun } from "./resume.ts";
 import type { Evaluate } from "./evaluation.ts";
 import { type LocalTrainer, Participant } from "./participant.ts";
 import { PROTOCOL } from "./protocol/messages.ts";

@@ -1,0 +1,54 @@
+import { UserError } from "../diagnostics/user-error.ts";
+import { waitForChange } from "../store/store.ts";
+import type { CoordinatorOptions, FederationOutcome } from "./coordination.ts";
+import { Coordinator } from "./coordinator.ts";
+import { readHead } from "./protocol/cells.ts";
+import { roundsKept } from "./resume.ts";
+
+/**
+ * Coordinates a run whose participants are processes of their own, until it is over.
+ *
+ * @throws UserError: those of `advance`, and `interrupted` once `signal` stops it.
+ */
+export async function coordinate(
+  options: CoordinatorOptions,
+  onWaiting: (clients: readonly string[]) => void = () => undefined,
+): Promise<FederationOutcome> {
+  const { store, signal } = options;
+  const coordinator = new Coordinator(options);
+  return interruptible(options, async () => {
+    for (;;) {
+      const step = await coordinator.advance();
+      if (step.state === "over") return step.outcome;
+      if (step.state === "moved") continue;
+      onWaiting(step.clients);
+      await waitForChange(store, step.prefix, step.known, { signal, milliseconds: step.milliseconds });
+    }
+  });
+}
+
+/** Turns an abort by the signal into a `UserError` that says how far the run is; events are durable before. */
+export async function interruptible<T>(
+  { store, rounds, events, signal }: Pick<CoordinatorOptions, "store" | "rounds" | "events" | "signal">,
+  action: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    if (!signal?.aborted || error !== signal.reason) throw error;
+    await events.flush();
+    throw interrupted((await readHead(store))?.head.round ?? 0, rounds, error);
+  }
+}
+
+function interrupted(finished: number, rounds: number, cause: unknown): UserError {
+  const where = finished < rounds ? `in round ${finished + 1}` : "after the last round";
+  return new UserError(
+    "interrupted",
+    `Stopped ${where}; ${roundsKept(finished)}, and so is what clients have finished since.`,
+    {
+      hint: "Run the same command again to continue.",
+      cause,
+    },
+  );
+}

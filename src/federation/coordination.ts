@@ -1,0 +1,78 @@
+import type { Algorithm } from "../algorithms/algorithm.ts";
+import type { Fidelity } from "../algorithms/settings.ts";
+import type { Store } from "../store/store.ts";
+import type { Params } from "../tensor/params.ts";
+import type { AdapterSet } from "./adapter-set.ts";
+import type { StopRule } from "./early-stop.ts";
+import type { Evaluate } from "./evaluation.ts";
+import type { EventSink } from "./events.ts";
+import type { Member, RoundEvaluation, RunHead } from "./protocol/messages.ts";
+
+export interface CoordinatorOptions {
+  readonly store: Store;
+  readonly algorithm: Algorithm;
+  /** The adapter of round 0. A run that goes on does not look at it. */
+  readonly initialAdapter: Params;
+  /** Stands for everything the outcome depends on: settings, data, base model. A run goes on only under its own. */
+  readonly identity: string;
+  readonly seed: number;
+  readonly rounds: number;
+  /** The roster: every client that joined, in the order of tables. */
+  readonly members: readonly Member[];
+  readonly clientsPerRound: number;
+  /** `original`: clients are drawn as OpenFedLLM draws them. */
+  readonly fidelity?: Fidelity;
+  /** Fewest usable updates a round can go on with; at least 1. */
+  readonly minClients: number;
+  /** Seconds that a round waits for its clients, by this process's clock, once `minClients` have answered. Default: for all. */
+  readonly deadlineSeconds?: number | undefined;
+  /** The learning rate of round 1, 2, … */
+  readonly learningRate: (round: number) => number;
+  /** The coordinator's own part of an evaluation: the common set, benchmarks. Without it nothing is evaluated. */
+  readonly evaluate?: Evaluate;
+  /** Evaluate after every so many rounds besides before the first and after the last; 0: only then. */
+  readonly evaluateEvery: number;
+  /** Decides whether to end before the last round; asked where a round was evaluated. */
+  readonly stop?: StopRule | undefined;
+  /** Called for every finished round, again where a run goes on after that round. */
+  readonly onRound?: (finished: FinishedRound) => Promise<void>;
+  /** The clients' own adapters after a round, where the algorithm has such and this process can read them. */
+  readonly ownAdapters?: ((round: number, common: Params) => AdapterSet) | undefined;
+  readonly events: EventSink;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A round that is over, and evaluated if that was due. */
+export interface FinishedRound {
+  readonly round: number;
+  readonly adapters: AdapterSet;
+  /** Whether the run ends with it. */
+  readonly last: boolean;
+  /** So far, in round order. */
+  readonly evaluations: readonly RoundEvaluation[];
+  /** The adapters after this or an earlier round. */
+  readonly adaptersAfter: (round: number) => Promise<AdapterSet>;
+}
+
+export interface FederationOutcome {
+  readonly head: RunHead;
+  /** The common adapter; where clients keep their own, the one that all began with. */
+  readonly adapter: Params;
+  readonly adapters: AdapterSet;
+  /** In round order, those of before a restart too. */
+  readonly evaluations: readonly RoundEvaluation[];
+}
+
+/** The result of one step of the coordinator. */
+export type CoordinatorStep =
+  | { readonly state: "moved" }
+  /** There is nothing to do before one of `clients` writes a cell under `prefix`, beyond those `known`. */
+  | {
+      readonly state: "waiting";
+      readonly clients: readonly string[];
+      readonly prefix: string;
+      readonly known: ReadonlySet<string>;
+      /** After this time there is something to do all the same. */
+      readonly milliseconds?: number | undefined;
+    }
+  | { readonly state: "over"; readonly outcome: FederationOutcome };
