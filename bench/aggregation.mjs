@@ -15,7 +15,7 @@ const PARAMETERS = 600_000;
 const MB = (PARAMETERS * 4) / 1e6;
 
 async function aggregateOnce(name, count) {
-  const { ALGORITHMS } = await load("algorithms/registry.js");
+  const { algorithmOf } = await load("algorithms/registry.js");
   const { directoryStore } = await load("node/store/directory-store.js");
   const coordinator = await load("federation/coordinator.js");
   const { cells, createMessage } = await load("federation/messages.js");
@@ -23,7 +23,7 @@ async function aggregateOnce(name, count) {
   const folder = mkdtempSync(path.join(tmpdir(), "openfedllm-aggregation-"));
   try {
     const exchange = directoryStore(folder);
-    const algorithm = ALGORITHMS[name]({ fidelity: "paper", proxMu: 0, server: { beta1: 0.9, beta2: 0.99 } });
+    const algorithm = algorithmOf(name);
     const filled = (value) =>
       new Map([["lora_A.weight", { shape: [PARAMETERS], data: new Float32Array(PARAMETERS).fill(value) }]]);
     const { head } = await coordinator.openRun(exchange, algorithm, filled(0), "bench");

@@ -40,7 +40,7 @@ async function step() {
     optimizer: adamW({ beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 }),
     learningRate: 1e-4,
     maxGradNorm: 1,
-    localTerm: {},
+    localRule: {},
     random: () => stream(0),
   });
   adapter = after;

@@ -50,7 +50,7 @@ export async function fedavgByHand(config: ExperimentConfig, platform: Platform)
         optimizer: OPTIMIZERS[training.optimizer](training),
         learningRate,
         maxGradNorm: training.maxGradNorm,
-        localTerm: {},
+        localRule: {},
         random: (step, ...key) => stream(seed, "dropout", round, client.name, step, ...key),
       });
       trained.push({ adapter: after, records: client.train.length });

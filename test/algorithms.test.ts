@@ -3,6 +3,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { ALGORITHMS, type AlgorithmName } from "../src/algorithms/registry.ts";
+import { decodeGroups } from "../src/store/codec.ts";
+import { globalNorm, type Params, subtract } from "../src/tensor/params.ts";
+import { decodeSafetensors } from "../src/tensor/safetensors.ts";
 import { adapterHash, runIn } from "./support/experiment.ts";
 import { writeTinyData, writeTinyModel } from "./support/tiny-model.ts";
 
@@ -129,6 +132,56 @@ describe("on a model", () => {
     const files = new Set(steps.flatMap(({ records }) => records.map((id) => id.split("#")[0])));
     expect(files).toEqual(new Set(CLIENTS.map((name) => `${name}/${name}.jsonl`)));
     expect(summary.heldOut.map(({ set }) => set)).toEqual([...CLIENTS, "common"]);
+  });
+
+  test("with a stage the change travels, in a group of its own; without one the adapter", async () => {
+    const groupsOf = async (federation: object): Promise<unknown> => {
+      const { folder: place, events } = await run({ federation: { rounds: 1, ...federation } });
+      return events
+        .filter((event) => event.type === "client-update")
+        .map(({ update }) => {
+          const bytes = readFileSync(path.join(place, "exchange", "blobs", update.slice(0, 2), update));
+          return Object.keys(decodeGroups(bytes, "the update"));
+        });
+    };
+    const stages = [{ name: "clip", maxNorm: 1 }];
+    expect(await groupsOf({})).toEqual(CLIENTS.map(() => ["adapter"]));
+    expect(await groupsOf({ stages })).toEqual(CLIENTS.map(() => ["delta"]));
+    const scaffold = (await groupsOf({ algorithm: "scaffold", stages })) as string[][];
+    expect(scaffold.map((groups) => groups.toSorted())).toEqual(CLIENTS.map(() => ["control", "delta"]));
+  });
+
+  test("clipped changes move the adapter by maxNorm at most; a clip that no change reaches is as good as none", async () => {
+    const stages = (maxNorm: number): object => ({ stages: [{ name: "clip", maxNorm }] });
+    const adapterOf = async (federation: object): Promise<Params> => {
+      const { folder: place } = await run({ federation });
+      return decodeSafetensors(readFileSync(path.join(place, "adapter", "adapter_model.safetensors")), "adapter");
+    };
+    const plain = await adapterOf({ rounds: 1 });
+    const start = await adapterOf({ rounds: 1, ...stages(1e-9) });
+    const moved = globalNorm(subtract(plain, start));
+    expect(moved).toBeGreaterThan(0.1);
+    expect(globalNorm(subtract(await adapterOf({ rounds: 1, ...stages(moved / 4) }), start))).toBeLessThan(moved / 3.9);
+    expect(globalNorm(subtract(await adapterOf({ rounds: 1, ...stages(100) }), plain))).toBeLessThan(1e-6 * moved);
+  });
+
+  test("stages change nothing where nothing is sent", async () => {
+    const clipped = { stages: [{ name: "clip", maxNorm: 1e-3 }] };
+    for (const algorithm of ["local", "centralized"]) {
+      const [with_, without] = [
+        await run({ federation: { algorithm, rounds: 1, ...clipped } }),
+        await run({ federation: { algorithm, rounds: 1 } }),
+      ];
+      const place = algorithm === "local" ? ["client-adapters", "bolts"] : ["adapter"];
+      expect(adapterHash(with_.folder, ...place)).toBe(adapterHash(without.folder, ...place));
+    }
+  });
+
+  test("the median of one client is its adapter, bit for bit; of three it is not the mean", async () => {
+    const hash = async (aggregator: string, clients?: readonly string[]): Promise<string> =>
+      (await run({ ...(clients && { clients }), federation: { aggregator } })).summary.adapter;
+    expect(await hash("median", ["bolts"])).toBe(await hash("mean", ["bolts"]));
+    expect(await hash("median")).not.toBe(await hash("mean"));
   });
 
   test("held-out records whose answers are labels are classified by likelihood", async () => {

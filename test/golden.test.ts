@@ -102,7 +102,7 @@ describe.each(GOLDEN_FAMILIES)("%s against PyTorch", (family) => {
       optimizer: adamW({ beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 }),
       learningRate: 1e-2,
       maxGradNorm: 1,
-      localTerm: {},
+      localRule: {},
       random: noDropout,
       onStep({ loss, gradientNorm }) {
         losses.push(loss);

@@ -1,7 +1,13 @@
-import type { Algorithm } from "./algorithm.ts";
+import { defineAlgorithm } from "./algorithm.ts";
 import { fedavg } from "./fedavg.ts";
 
 /** The baseline that gives privacy up: all records in one place, one client trains on them. */
-export function centralized(): Algorithm {
-  return { ...fedavg(), name: "centralized", data: "pooled", federated: false };
-}
+export const centralized = defineAlgorithm({
+  settings: {},
+  make: (_settings, fidelity) => ({
+    ...fedavg.make({}, fidelity),
+    name: "centralized",
+    data: "pooled",
+    federated: false,
+  }),
+});

@@ -1,9 +1,14 @@
-import type { Algorithm } from "./algorithm.ts";
+import { defineAlgorithm } from "./algorithm.ts";
 import { adaptive } from "./server-optimizer.ts";
-import type { AlgorithmSettings } from "./settings.ts";
+import { SERVER, WEIGHTING } from "./settings.ts";
 
 /** FedAdam (Reddi et al. 2021, alg. 2): v ← β₂v + (1 − β₂)·Δ². */
-export function fedadam(settings: AlgorithmSettings): Algorithm {
-  const { beta1, beta2 } = settings.server;
-  return adaptive("fedadam", settings, beta1, (v, square) => beta2 * v + (1 - beta2) * square);
-}
+export const fedadam = defineAlgorithm({
+  settings: { weighting: WEIGHTING, server: SERVER.prefault({}) },
+  make: ({ weighting, server }, fidelity) =>
+    adaptive(
+      "fedadam",
+      { ...server, weighting, fidelity },
+      (v, square) => server.beta2 * v + (1 - server.beta2) * square,
+    ),
+});

@@ -1,7 +1,6 @@
 import { zipParams } from "../tensor/params.ts";
-import type { Algorithm } from "./algorithm.ts";
-import { type AlgorithmSettings, weightOf } from "./settings.ts";
-import { addGroups, mean } from "./weighted-sum.ts";
+import { defineAlgorithm } from "./algorithm.ts";
+import { WEIGHTING } from "./settings.ts";
 
 /**
  * Federated averaging (McMahan et al. 2017, "Communication-efficient learning of deep networks from decentralized
@@ -11,20 +10,17 @@ import { addGroups, mean } from "./weighted-sum.ts";
  * The update is y_k, not y_k − w: w + (y_k − w) is not y_k in float32, and so a client alone would not train as it
  * does at home. Rules that need the delta subtract w from the mean, in float64.
  */
-export function fedavg({ weighting = "records" }: Pick<AlgorithmSettings, "weighting"> = {}): Algorithm {
-  return {
+export const fedavg = defineAlgorithm({
+  settings: { weighting: WEIGHTING },
+  make: ({ weighting = "records" }) => ({
     name: "fedavg",
     data: "apart",
     federated: true,
+    localRule: () => ({}),
+    report: ({ after }) => ({ update: { adapter: after }, memory: {} }),
     init: () => ({}),
     broadcast: () => ({}),
-    localTerm: () => ({}),
-    report: ({ after }) => ({ update: { adapter: after }, memory: {} }),
-    start: (round) => ({ ...round, sums: {} }),
-    absorb: (sum, update, records) => ({
-      ...sum,
-      sums: addGroups(sum.sums, update, weightOf(weighting, records)),
-    }),
-    finish: ({ sums, state, global }) => ({ global: zipParams(global, mean(sums["adapter"]), (_, y) => y), state }),
-  };
-}
+    update: (adapter) => ({ adapter: { like: adapter, weighting, combined: "mean" } }),
+    apply: ({ global, state }, { adapter }) => ({ global: zipParams(global, adapter!, (_, y) => y), state }),
+  }),
+});

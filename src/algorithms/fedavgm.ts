@@ -1,7 +1,7 @@
 import { mapParams, zipParams } from "../tensor/params.ts";
-import type { Algorithm } from "./algorithm.ts";
+import { defineAlgorithm } from "./algorithm.ts";
 import { withServerOptimizer } from "./server-optimizer.ts";
-import type { AlgorithmSettings } from "./settings.ts";
+import { SERVER, WEIGHTING } from "./settings.ts";
 
 /**
  * FedAvg with server momentum (Hsu, Qi & Brown 2019, "Measuring the effects of non-identical data distribution for
@@ -11,15 +11,18 @@ import type { AlgorithmSettings } from "./settings.ts";
  *
  * `fidelity: original`: the mean is dampened, m ← β₁m + (1 − β₁)Δ, and the first round's m is Δ.
  */
-export function fedavgm({ fidelity, weighting = "records", server }: AlgorithmSettings): Algorithm {
-  const { beta1 } = server;
-  const original = fidelity === "original";
-  // OpenFedLLM has no η: the mean itself is dampened.
-  const learningRate = original ? 1 : (server.learningRate ?? 1 - beta1);
-  const fresh = original ? 1 - beta1 : 1;
-  return withServerOptimizer("fedavgm", weighting, (delta, state) => {
-    const before = state["momentum"];
-    const momentum = before === undefined ? delta : zipParams(delta, before, (d, m) => beta1 * m + fresh * d);
-    return { step: mapParams(momentum, (m) => learningRate * m), state: { momentum } };
-  });
-}
+export const fedavgm = defineAlgorithm({
+  settings: { weighting: WEIGHTING, server: SERVER.pick({ learningRate: true, beta1: true }).prefault({}) },
+  make({ weighting = "records", server }, fidelity) {
+    const { beta1 } = server;
+    const original = fidelity === "original";
+    // OpenFedLLM has no η: the mean itself is dampened.
+    const learningRate = original ? 1 : (server.learningRate ?? 1 - beta1);
+    const fresh = original ? 1 - beta1 : 1;
+    return withServerOptimizer("fedavgm", weighting, (delta, state) => {
+      const before = state["momentum"];
+      const momentum = before === undefined ? delta : zipParams(delta, before, (d, m) => beta1 * m + fresh * d);
+      return { step: mapParams(momentum, (m) => learningRate * m), state: { momentum } };
+    });
+  },
+});

@@ -1,3 +1,4 @@
+import { build, type Registry } from "../registry/declared.ts";
 import type { Algorithm } from "./algorithm.ts";
 import { centralized } from "./centralized.ts";
 import { fedadagrad } from "./fedadagrad.ts";
@@ -8,30 +9,24 @@ import { fedprox } from "./fedprox.ts";
 import { fedyogi } from "./fedyogi.ts";
 import { local } from "./local.ts";
 import { scaffold } from "./scaffold.ts";
-import type { AlgorithmSettings } from "./settings.ts";
-
-type Maker = (settings: AlgorithmSettings) => Algorithm;
-
-export type AlgorithmName =
-  | "fedavg"
-  | "fedprox"
-  | "scaffold"
-  | "fedavgm"
-  | "fedadagrad"
-  | "fedyogi"
-  | "fedadam"
-  | "local"
-  | "centralized";
+import type { Fidelity } from "./settings.ts";
 
 /** The federated algorithms and the two baselines, by the name a person writes. */
-export const ALGORITHMS: { readonly [K in AlgorithmName]: Maker } = {
+export const ALGORITHMS = {
   fedavg,
   fedprox,
   scaffold,
   fedavgm,
-  fedadagrad,
   fedyogi,
   fedadam,
+  fedadagrad,
   local,
   centralized,
-};
+} satisfies Registry<[fidelity: Fidelity], Algorithm>;
+
+export type AlgorithmName = keyof typeof ALGORITHMS;
+
+/** The algorithm of a name. It takes from `settings`, those of `federation`, the ones that it reads. */
+export function algorithmOf(name: AlgorithmName, settings: object = {}, fidelity: Fidelity = "paper"): Algorithm {
+  return build<[fidelity: Fidelity], Algorithm>(ALGORITHMS[name], settings, fidelity);
+}

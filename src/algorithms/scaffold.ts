@@ -1,9 +1,9 @@
-import { addScaled, type Params, scale, subtract, zerosLike, zipParams } from "../tensor/params.ts";
-import type { Algorithm, Received } from "./algorithm.ts";
-import { fedavg } from "./fedavg.ts";
+import type { LocalRule } from "../optim/local-rule.ts";
 import type { Groups } from "../tensor/groups.ts";
-import { type AlgorithmSettings, weightOf } from "./settings.ts";
-import { addWeighted, mean } from "./weighted-sum.ts";
+import { addScaled, type Params, scale, subtract, zerosLike, zipParams } from "../tensor/params.ts";
+import { defineAlgorithm, type Received } from "./algorithm.ts";
+import { fedavg } from "./fedavg.ts";
+import { SERVER, WEIGHTING } from "./settings.ts";
 
 /**
  * SCAFFOLD (Karimireddy et al. 2020, "SCAFFOLD: Stochastic controlled averaging for federated learning", alg. 1). The
@@ -16,39 +16,49 @@ import { addWeighted, mean } from "./weighted-sum.ts";
  * `fidelity: original`: after each step of the optimizer (AdamW), y ← y − η·(c − c_i); c_i⁺ by option II from what that
  * moved; clients weigh by records.
  */
-export function scaffold({ fidelity, server, ...settings }: AlgorithmSettings): Algorithm {
-  const original = fidelity === "original";
-  const { weighting = original ? "records" : "uniform" } = settings;
-  const { learningRate = 1 } = server;
-  const own = ({ adapter }: Received, memory: Groups): Params => memory["control"] ?? zerosLike(adapter);
-  const drift = (received: Received, memory: Groups): Params =>
-    subtract(received.extra["control"]!, own(received, memory));
-  return {
-    ...fedavg(),
-    name: "scaffold",
-    init: (global) => ({ control: zerosLike(global) }),
-    broadcast: (state) => state,
-    localTerm: (received, memory) =>
-      original ? { correction: drift(received, memory) } : { drift: drift(received, memory) },
-    report: ({ before, after, learningRateSum, gradientMean }, received, memory) => {
-      const control = original
-        ? subtract(scale(subtract(before, after), 1 / learningRateSum), drift(received, memory))
-        : gradientMean!;
-      return {
-        update: { adapter: after, control: subtract(control, own(received, memory)) },
-        memory: { control },
-      };
-    },
-    absorb: (sum, { adapter, control }, records) => ({
-      ...sum,
-      sums: {
-        adapter: addWeighted(sum.sums["adapter"], adapter!, weightOf(weighting, records)),
-        control: addWeighted(sum.sums["control"], control!, 1),
+export const scaffold = defineAlgorithm({
+  settings: { weighting: WEIGHTING, server: SERVER.pick({ learningRate: true }).prefault({}) },
+  make(settings, fidelity) {
+    const original = fidelity === "original";
+    const { weighting = original ? "records" : "uniform" } = settings;
+    const { learningRate = 1 } = settings.server;
+    const own = ({ adapter }: Received, memory: Groups): Params => memory["control"] ?? zerosLike(adapter);
+    const drift = (received: Received, memory: Groups): Params =>
+      subtract(received.extra["control"]!, own(received, memory));
+    return {
+      ...fedavg.make({}, fidelity),
+      name: "scaffold",
+      localRule: (received, memory) =>
+        original ? withCorrection(drift(received, memory)) : withDrift(drift(received, memory)),
+      report({ before, after, learningRateSum, gradientMean }, received, memory) {
+        const control = original
+          ? subtract(scale(subtract(before, after), 1 / learningRateSum), drift(received, memory))
+          : gradientMean!;
+        return {
+          update: { adapter: after, control: subtract(control, own(received, memory)) },
+          memory: { control },
+        };
       },
-    }),
-    finish: ({ sums, state, population, global }) => ({
-      global: zipParams(global, mean(sums["adapter"]), (w, y) => (learningRate === 1 ? y : w + learningRate * (y - w))),
-      state: { control: addScaled(state["control"]!, 1 / population, sums["control"]!.tensors) },
-    }),
-  };
+      init: (global) => ({ control: zerosLike(global) }),
+      broadcast: (state) => state,
+      update: (adapter) => ({
+        adapter: { like: adapter, weighting, combined: "mean" },
+        control: { like: adapter, weighting: "uniform", combined: "sum" },
+      }),
+      apply: ({ global, state, population }, { adapter, control }) => ({
+        global: zipParams(global, adapter!, (w, y) => (learningRate === 1 ? y : w + learningRate * (y - w))),
+        state: { control: addScaled(state["control"]!, 1 / population, control!) },
+      }),
+    };
+  },
+});
+
+/** Adds c − c_i to the gradient: y ← y − η·(g + c − c_i). c_i⁺ is the mean of the gradients g. */
+export function withDrift(drift: Params): LocalRule {
+  return { gradient: (gradient) => addScaled(gradient, 1, drift), keepsGradientMean: true };
+}
+
+/** Moves by −η·(c − c_i) after each step, for any optimizer, as OpenFedLLM does. */
+export function withCorrection(correction: Params): LocalRule {
+  return { step: (adapter, learningRate) => addScaled(adapter, -learningRate, correction) };
 }

@@ -1,9 +1,8 @@
 import { mapParams, type Params, subtract, zerosLike, zipParams } from "../tensor/params.ts";
+import type { Groups } from "../tensor/groups.ts";
 import type { Algorithm } from "./algorithm.ts";
 import { fedavg } from "./fedavg.ts";
-import type { Groups } from "../tensor/groups.ts";
-import type { AlgorithmSettings, Weighting } from "./settings.ts";
-import { mean } from "./weighted-sum.ts";
+import type { Fidelity, Weighting } from "./settings.ts";
 
 /** From the mean delta of a round (float64) and the state: what is added to the weights, and the next state. */
 export type ServerStep = (delta: Params, state: Groups) => { readonly step: Params; readonly state: Groups };
@@ -11,25 +10,33 @@ export type ServerStep = (delta: Params, state: Groups) => { readonly step: Para
 /** FedAvg whose mean delta Δ = Σ p_k·(y_k − w) goes through a server optimizer (Reddi et al. 2021, alg. 1): w ← w + step. */
 export function withServerOptimizer(name: string, weighting: Weighting, serverStep: ServerStep): Algorithm {
   return {
-    ...fedavg({ weighting }),
+    ...fedavg.make({ weighting }, "paper"),
     name,
-    finish: ({ sums, state, global }) => {
-      const next = serverStep(subtract(mean(sums["adapter"]), global), state);
+    apply({ global, state }, { adapter }) {
+      const next = serverStep(subtract(adapter!, global), state);
       return { global: zipParams(global, next.step, (w, step) => w + step), state: next.state };
     },
   };
+}
+
+interface AdaptiveSettings {
+  readonly weighting?: Weighting | undefined;
+  readonly fidelity: Fidelity;
+  readonly learningRate?: number | undefined;
+  readonly beta1: number;
+  readonly tau?: number | undefined;
 }
 
 /** The next second moment of one coordinate, from the last and from the square of this round's delta. */
 type SecondMoment = (v: number, square: number) => number;
 
 /**
- * Where η or τ is not set: that many times the root mean square of the first round's delta. With momentum and without bias
+ * Defaults of η and τ, in units of the root mean square of the first round's delta. With momentum and without bias
  * correction m/√v is about 2 for many rounds (β 0.9 and 0.99), hence the smaller step.
  */
 const RELATIVE = { learningRate: 1, learningRateWithMomentum: 0.3, tau: 0.1 };
 
-/** What OpenFedLLM sets both to. */
+/** Both in OpenFedLLM. */
 const ORIGINAL = 1e-3;
 
 /**
@@ -45,8 +52,7 @@ const ORIGINAL = 1e-3;
  */
 export function adaptive(
   name: string,
-  { fidelity, weighting = "uniform", server }: AlgorithmSettings,
-  beta1: number,
+  { weighting = "uniform", fidelity, beta1, ...server }: AdaptiveSettings,
   secondMoment: SecondMoment,
 ): Algorithm {
   const original = fidelity === "original";

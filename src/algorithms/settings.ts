@@ -1,3 +1,5 @@
+import { z } from "zod";
+
 /**
  * `paper`: what the papers say. `original`: what OpenFedLLM does as coded, so that its results can be repeated
  * (docs/decisions/0013-fidelity.md lists every difference).
@@ -5,32 +7,39 @@
 export const FIDELITIES = ["paper", "original"] as const;
 export type Fidelity = (typeof FIDELITIES)[number];
 
-/** What a client counts for in an average: its number of records, or as much as any other. */
-export const WEIGHTINGS = ["records", "uniform"] as const;
+/** A client's weight in an average: its number of records, or the same for all. */
+const WEIGHTINGS = ["records", "uniform"] as const;
 export type Weighting = (typeof WEIGHTINGS)[number];
 
-/** What a client of so many records counts for. */
+/** The weight of a client with so many records. */
 export function weightOf(weighting: Weighting, records: number): number {
   return weighting === "records" ? records : 1;
 }
 
-/** Every number an algorithm may need; each says in its own file which it uses, and what holds where one is not set. */
-export interface AlgorithmSettings {
-  readonly fidelity: Fidelity;
-  readonly weighting?: Weighting | undefined;
-  /** FedProx's μ. */
-  readonly proxMu: number;
-  readonly server: ServerSettings;
-}
+/** A setting that several algorithms read. */
+export const WEIGHTING = z
+  .enum(WEIGHTINGS)
+  .optional()
+  .describe(
+    "Weight of a client: its records, or the same for all. Default: as in the algorithm's paper (docs/algorithms.md).",
+  );
 
-/** The server optimizer (Reddi et al. 2021, alg. 1 and 2). */
-export interface ServerSettings {
-  /** η, the step size. */
-  readonly learningRate?: number | undefined;
-  /** Decay of the momentum. */
-  readonly beta1: number;
-  /** Decay of the second moment. */
-  readonly beta2: number;
-  /** τ, the degree of adaptivity, in the unit of a weight. */
-  readonly tau?: number | undefined;
-}
+const decay = z.number().min(0).lt(1);
+
+/**
+ * Settings of the server's step (Reddi et al. 2021, alg. 1 and 2): η, β₁, β₂, τ. An algorithm picks those that it reads.
+ */
+export const SERVER = z.object({
+  learningRate: z
+    .number()
+    .positive()
+    .optional()
+    .describe("Step size of the server. The default is the algorithm's own (docs/algorithms.md)."),
+  beta1: decay.default(0.9).describe("Server momentum."),
+  beta2: decay.default(0.99).describe("Decay of the server's second moment."),
+  tau: z
+    .number()
+    .positive()
+    .optional()
+    .describe("Degree of adaptivity. Default: a tenth of the size of the first round's change."),
+});

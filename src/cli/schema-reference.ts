@@ -1,4 +1,4 @@
-import { type JsonSchema, typeText } from "../settings/json-schema.ts";
+import { type JsonSchema, propertiesOf, requiredOf, typeText } from "../settings/json-schema.ts";
 import { experimentJsonSchema } from "../settings/schema.ts";
 
 /** The description of one setting. */
@@ -31,9 +31,10 @@ export function settingSections(): SettingSection[] {
   return loose.length === 0 ? sections : [...sections, { name: "", settings: loose }];
 }
 
-function nested(prefix: string, { properties = {}, required = [] }: JsonSchema): Setting[] {
-  return Object.entries(properties).flatMap(([key, schema]) =>
-    settingsOf(`${prefix}${key}`, schema, required.includes(key)),
+function nested(prefix: string, schema: JsonSchema): Setting[] {
+  const required = requiredOf(schema);
+  return Object.entries(propertiesOf(schema) ?? {}).flatMap(([key, inner]) =>
+    settingsOf(`${prefix}${key}`, inner, required.includes(key)),
   );
 }
 
@@ -41,7 +42,7 @@ function settingsOf(key: string, schema: JsonSchema, required: boolean): Setting
   if (schema.properties !== undefined) return nested(`${key}.`, schema);
   const { default: value, description = "" } = schema;
   const own = { key, type: typeText(schema), fallback: fallbackText(value), required, description };
-  return schema.items?.properties === undefined ? [own] : [own, ...nested(`${key}[].`, schema.items)];
+  return propertiesOf(schema.items) === undefined ? [own] : [own, ...nested(`${key}[].`, schema.items!)];
 }
 
 function fallbackText(value: unknown): string | undefined {

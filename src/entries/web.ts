@@ -9,7 +9,7 @@ export { initAdapter, type AdapterConfig } from "../model/adapter.ts";
 export type { BaseModel } from "../model/base-model.ts";
 export type { ModelConfig } from "../model/config.ts";
 
-export type { LocalResult, LocalTerm } from "../optim/local-rule.ts";
+export type { LocalResult, LocalRule } from "../optim/local-rule.ts";
 export { OPTIMIZERS, type Optimizer, type OptimizerState } from "../optim/optimizer.ts";
 export { SCHEDULES, type Schedule } from "../optim/schedule.ts";
 
@@ -19,8 +19,8 @@ export { generate, type Generated, type GenerationOptions } from "../decode/gene
 export { openGradientEngine, type GradientEngine, type StepGradients } from "../train/gradient-engine.ts";
 export { trainLocally, type LocalStep, type LocalTrainingResult } from "../train/local-training.ts";
 export { measure, type Measured } from "../train/measure.ts";
-export type { Objective, ObjectiveSettings } from "../train/objective.ts";
-export { OBJECTIVES } from "../train/objective-registry.ts";
+export type { Objective } from "../train/objective.ts";
+export { objectiveOf, OBJECTIVES } from "../train/objective-registry.ts";
 export { preferenceAccuracy } from "../train/preference-accuracy.ts";
 export { referenceOf } from "../train/reference.ts";
 export { referenceRuntime } from "../train/reference-runtime.ts";
@@ -36,7 +36,7 @@ export type { GeneratedText, TextGenerator, TextOptions } from "../decode/text-g
 export { TEMPLATES } from "../data/template.ts";
 
 export type { Algorithm } from "../algorithms/algorithm.ts";
-export { ALGORITHMS } from "../algorithms/registry.ts";
+export { algorithmOf, ALGORITHMS } from "../algorithms/registry.ts";
 export type { EmitEvent, RunEvent } from "../federation/events.ts";
 export type { Store } from "../store/store.ts";
 export { memoryStore } from "../store/memory-store.ts";

@@ -7,7 +7,7 @@ import { loadRecords } from "../data/source.ts";
 import { checkRoster } from "../federation/roster.ts";
 import { sampleOf, stream } from "../tensor/random.ts";
 import { participation } from "../settings/parse.ts";
-import { OBJECTIVES } from "../train/objective-registry.ts";
+import { objectiveOf } from "../train/objective-registry.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
 
 /** The name the common held-out set is reported under. */
@@ -126,7 +126,7 @@ async function loadAll(
       loadRecords(files, path, {
         format: data.format,
         fields: data.fields,
-        learnFrom: LEARNT_FROM[OBJECTIVES[objective.name](objective).items],
+        learnFrom: LEARNT_FROM[objectiveOf(objective.name, objective).items],
         invalid: data.invalid,
       }),
     ),

@@ -5,7 +5,7 @@ import type { EvaluationScore } from "../federation/protocol/messages.ts";
 import type { Params } from "../tensor/params.ts";
 import { sampleOf, stream } from "../tensor/random.ts";
 import { measure } from "../train/measure.ts";
-import { OBJECTIVES } from "../train/objective-registry.ts";
+import { objectiveOf } from "../train/objective-registry.ts";
 import type { Scorer } from "../train/scorer.ts";
 import { meansOf } from "../train/tally.ts";
 import { COMMON_SET } from "./client-records.ts";
@@ -112,7 +112,7 @@ async function measureSet(
   if (pairs.length === 0) return { ...own, metrics: withMargin(means) };
   // KTO does not compare two answers to one prompt; its reward is DPO's.
   const knownPairs = await references.of({ client: set, set: "heldOutPairs" }, pairs);
-  const compared = await measure(scorer, OBJECTIVES.dpo(config.objective), adapter, knownPairs, signal);
+  const compared = await measure(scorer, objectiveOf("dpo", config.objective), adapter, knownPairs, signal);
   return { ...own, metrics: withMargin({ ...means, ...meansOf(compared.metrics) }) };
 }
 

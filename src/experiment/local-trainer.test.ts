@@ -50,7 +50,7 @@ async function trained({ training, seed = 1, records = 10, ...task }: Settings) 
     client: "a",
     adapter,
     learningRate: 0.01,
-    localTerm: {},
+    localRule: {},
     earlierRounds: 0,
     onStart: (steps) => announced.push(steps),
     onStep: (report) => reported.push([...report.records]),

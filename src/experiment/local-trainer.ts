@@ -37,7 +37,7 @@ export function localTrainer(
         optimizer,
         learningRate: task.learningRate,
         maxGradNorm: training.maxGradNorm,
-        localTerm: task.localTerm,
+        localRule: task.localRule,
         random: (step, ...key) => stream(seed, "dropout", task.round, task.client, step, ...key),
         onStep: (step) => task.onStep({ ...step, metrics: meansOf(step.metrics) }),
         signal: task.signal,

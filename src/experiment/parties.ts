@@ -4,6 +4,9 @@ import type { Evaluate } from "../federation/evaluation.ts";
 import type { ParticipantOptions } from "../federation/participant.ts";
 import { SCHEDULES } from "../optim/schedule.ts";
 import type { Store } from "../store/store.ts";
+import { aggregatorOf } from "../updates/aggregator-registry.ts";
+import type { Stage } from "../updates/stage.ts";
+import { stagesOf } from "../updates/stage-registry.ts";
 import type { RunGrading } from "./benchmarks.ts";
 import { stopRule } from "./best-round.ts";
 import type { Engines } from "./engines.ts";
@@ -20,6 +23,8 @@ export function coordinatorRules({ config, algorithm }: Prepared, clients: numbe
   const pooled = algorithm.data === "pooled";
   return {
     algorithm,
+    aggregator: aggregatorOf(federation.aggregator, federation),
+    stages: stagesFor(config, algorithm),
     fidelity,
     seed,
     rounds,
@@ -33,6 +38,11 @@ export function coordinatorRules({ config, algorithm }: Prepared, clients: numbe
 
 function clientsPerRound({ clientsPerRound: drawn }: Prepared["config"]["federation"], clients: number): number {
   return Math.min(drawn ?? clients, clients);
+}
+
+/** Without a federation nothing travels, and no stage has anything to do. */
+function stagesFor({ federation }: Prepared["config"], { federated }: Prepared["algorithm"]): Stage[] {
+  return federated ? stagesOf(federation.stages) : [];
 }
 
 export interface ScoringOptions {
@@ -79,10 +89,12 @@ export function clientHalf(
   engines: Engines,
   own: Store,
   commits: Store,
-): Pick<ParticipantOptions, "algorithm" | "trainer" | "memory"> {
+): Pick<ParticipantOptions, "algorithm" | "stages" | "seed" | "trainer" | "memory"> {
   const share = { clients: clientsPerRound(config.federation, clients.length), of: clients.length };
   return {
     algorithm,
+    stages: stagesFor(config, algorithm),
+    seed: config.seed,
     trainer: localTrainer(
       engines.gradients,
       config,

@@ -1,5 +1,5 @@
 import type { Algorithm } from "../algorithms/algorithm.ts";
-import { ALGORITHMS } from "../algorithms/registry.ts";
+import { algorithmOf } from "../algorithms/registry.ts";
 import { type Canary, recordsOf } from "../data/canaries.ts";
 import { describePartition } from "../data/partition.ts";
 import { encodePairs, encodeRated } from "../data/preference-tokens.ts";
@@ -14,7 +14,7 @@ import type { BaseModel } from "../model/base-model.ts";
 import type { LoraShape } from "../model/lora.ts";
 import type { Example, PairExample, TrainingItem } from "../data/example.ts";
 import type { Objective } from "../train/objective.ts";
-import { OBJECTIVES } from "../train/objective-registry.ts";
+import { objectiveOf } from "../train/objective-registry.ts";
 import { canaryCounts, plantCanaries } from "./canaries.ts";
 import { loadRunBenchmarks, type RunBenchmark } from "./benchmarks.ts";
 import { loadClientRecords, loadCommonRecords } from "./client-records.ts";
@@ -92,7 +92,7 @@ export async function prepareExperiment(
   platform: Platform,
   { part = { role: "simulation" }, onProgress, onNote }: PrepareOptions = {},
 ): Promise<Prepared> {
-  const algorithm = ALGORITHMS[config.federation.algorithm]({ ...config.federation, fidelity: config.fidelity });
+  const algorithm = algorithmOf(config.federation.algorithm, config.federation, config.fidelity);
   // A client's own adapter is scored on the common set and asked benchmarks where it is: with the client.
   const scoresAll = part.role !== "participant" || algorithm.ownAdapter !== undefined;
   // Opening a base may take minutes; a mistake in the data shows before.
@@ -126,7 +126,7 @@ export async function prepareExperiment(
     });
   }
   const template = TEMPLATES[config.data.template];
-  const objective = OBJECTIVES[config.objective.name](config.objective);
+  const objective = objectiveOf(config.objective.name, config.objective);
   const encode = <T>(
     encoder: (list: readonly DataRecord[]) => { examples: T[]; report: EncodeReport },
     list: readonly DataRecord[],

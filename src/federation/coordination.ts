@@ -2,6 +2,8 @@ import type { Algorithm } from "../algorithms/algorithm.ts";
 import type { Fidelity } from "../algorithms/settings.ts";
 import type { Store } from "../store/store.ts";
 import type { Params } from "../tensor/params.ts";
+import type { Aggregator } from "../updates/aggregator.ts";
+import type { Stage } from "../updates/stage.ts";
 import type { AdapterSet } from "./adapter-set.ts";
 import type { StopRule } from "./early-stop.ts";
 import type { Evaluate } from "./evaluation.ts";
@@ -11,6 +13,10 @@ import type { Member, RoundEvaluation, RunHead } from "./protocol/messages.ts";
 export interface CoordinatorOptions {
   readonly store: Store;
   readonly algorithm: Algorithm;
+  /** Default: the mean. */
+  readonly aggregator?: Aggregator | undefined;
+  /** The stages of an update's way, the same as the participants'. Default: none. */
+  readonly stages?: readonly Stage[] | undefined;
   /** The adapter of round 0. A run that goes on does not look at it. */
   readonly initialAdapter: Params;
   /** Stands for everything the outcome depends on: settings, data, base model. A run goes on only under its own. */

@@ -148,14 +148,14 @@ export class Coordinator {
     for (const client of clients) if (!missing.includes(client)) await this.#tell(round, client);
     const waiting = this.#waiting(keys.opening(round), keys.updates(round), clients, missing);
     if (waiting !== undefined && (await store.read(keys.close(round))) === undefined) return waiting;
-    const decision = await judgeRound(store, algorithm, opening, members);
+    const decision = await judgeRound(store, algorithm, opening, members, this.#options.stages);
     for (const { client, refused: reason } of decision.refused) {
       events.emit({ type: "client-refused", round, client, reason });
     }
     await events.flush();
     if (decision.accepted.length < Math.max(1, minClients)) throw tooFew(minClients, decision);
     const close = await closeRound(store, decision);
-    const next = await aggregate(store, algorithm, head, close, members.length);
+    const next = await aggregate(store, algorithm, head, close, members.length, this.#options);
     events.emit({
       type: "round-end",
       round,

@@ -9,8 +9,7 @@ import {
   targets,
 } from "../../test/support/federation.ts";
 import type { Algorithm } from "../algorithms/algorithm.ts";
-import { ALGORITHMS } from "../algorithms/registry.ts";
-import type { AlgorithmSettings } from "../algorithms/settings.ts";
+import { algorithmOf } from "../algorithms/registry.ts";
 import { memoryStore } from "../store/memory-store.ts";
 import type { Store } from "../store/store.ts";
 import { clientMemory } from "./client-memory.ts";
@@ -24,13 +23,13 @@ import { type Member, PROTOCOL } from "./protocol/messages.ts";
 import { awaitManifest, gatherRoster, publishManifest } from "./roster.ts";
 import { simulate } from "./simulate.ts";
 
-const settings: AlgorithmSettings = { fidelity: "paper", proxMu: 0.1, server: { beta1: 0.9, beta2: 0.99 } };
+const settings = { proxMu: 0.1, server: { beta1: 0.9, beta2: 0.99 } };
 
 const ALL: readonly Algorithm[] = [
-  ALGORITHMS.fedavg(settings),
-  ALGORITHMS.fedadam(settings),
-  ALGORITHMS.scaffold(settings),
-  ALGORITHMS.local(settings),
+  algorithmOf("fedavg", settings),
+  algorithmOf("fedadam", settings),
+  algorithmOf("scaffold", settings),
+  algorithmOf("local", settings),
 ];
 
 function rules(algorithm: Algorithm): Omit<CoordinatorOptions, "store" | "members"> {
@@ -69,6 +68,7 @@ async function participantHalf(store: Store, own: Store, algorithm: Algorithm, c
     (client) =>
       new Participant({
         store,
+        seed: 7,
         client,
         algorithm,
         trainer,
@@ -180,6 +180,7 @@ describe("a deadline", () => {
       const memory = clientMemory(memoryStore(), store);
       await new Participant({
         store,
+        seed: 7,
         client,
         algorithm,
         trainer: new QuadraticTrainer(targets),

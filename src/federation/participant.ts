@@ -1,9 +1,11 @@
 import type { Algorithm } from "../algorithms/algorithm.ts";
 import { UserError } from "../diagnostics/user-error.ts";
-import type { LocalResult, LocalTerm } from "../optim/local-rule.ts";
+import type { LocalResult, LocalRule } from "../optim/local-rule.ts";
 import { encodeGroups } from "../store/codec.ts";
 import { type Store, waitForChange } from "../store/store.ts";
 import type { Params } from "../tensor/params.ts";
+import type { Stage } from "../updates/stage.ts";
+import { encodeUpdate } from "../updates/wire.ts";
 import { type AdapterSet, commonAdapter, ownAdapters } from "./adapter-set.ts";
 import { problemWith } from "./check-update.ts";
 import type { ClientMemory } from "./client-memory.ts";
@@ -33,7 +35,7 @@ export interface LocalTask {
   /** Where training starts; not to be changed in place. */
   readonly adapter: Params;
   readonly learningRate: number;
-  readonly localTerm: LocalTerm;
+  readonly localRule: LocalRule;
   /** Rounds before this one that the client was drawn for: where its data order goes on. */
   readonly earlierRounds: number;
   readonly signal?: AbortSignal | undefined;
@@ -65,6 +67,10 @@ export interface ParticipantOptions {
   readonly store: Store;
   readonly client: string;
   readonly algorithm: Algorithm;
+  /** The stages of an update's way, the same as the coordinator's. Default: none. */
+  readonly stages?: readonly Stage[] | undefined;
+  /** The seed of the run: all randomness follows from it, that of the stages too. */
+  readonly seed: number;
   readonly trainer: LocalTrainer;
   readonly memory: ClientMemory;
   /** Scores adapters on this client's held-out records. Without it the client answers with no scores. */
@@ -150,7 +156,7 @@ export class Participant {
    * as a refusal. The client's events are durable before its submission is.
    */
   async #train(opening: RoundOpening): Promise<void> {
-    const { store, client, algorithm, trainer, memory, events, signal } = this.#options;
+    const { store, client, algorithm, stages = [], seed, trainer, memory, events, signal } = this.#options;
     signal?.throwIfAborted();
     const { round, learningRate, adapter: base } = opening;
     const { received, bytesDown } = await receive(store, opening);
@@ -161,7 +167,7 @@ export class Participant {
       client,
       adapter: algorithm.ownAdapter?.(received, kept) ?? received.adapter,
       learningRate,
-      localTerm: algorithm.localTerm(received, kept),
+      localRule: algorithm.localRule(received, kept),
       earlierRounds: opening.earlierRounds[opening.clients.indexOf(client)]!,
       signal,
       onStart(steps) {
@@ -176,14 +182,15 @@ export class Participant {
 
     const key = keys.update(round, client);
     const { update, memory: next } = algorithm.report(result, received, kept);
+    const wire = encodeUpdate(update, stages, { seed, round, client, received: received.adapter });
     const badLoss = Number.isFinite(result.loss) ? undefined : `the training loss is ${result.loss}`;
-    const refused = badStep ?? badLoss ?? problemWith(update, update) ?? problemWith(next, next);
+    const refused = badStep ?? badLoss ?? problemWith(wire, wire) ?? problemWith(next, next);
     if (refused !== undefined) {
       await events.flush();
       await createMessage(store, key, refusal, { client, refused });
       return;
     }
-    const bytes = encodeGroups(update, { kind: "update", round: String(round), client });
+    const bytes = encodeGroups(wire, { kind: "update", round: String(round), client });
     const hash = await store.putBlob(bytes);
     await memory.save(client, round, hash, next);
     await events.flush();

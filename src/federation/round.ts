@@ -5,6 +5,10 @@ import type { Store } from "../store/store.ts";
 import type { Groups } from "../tensor/groups.ts";
 import { firstNonFinite, type Params } from "../tensor/params.ts";
 import { decodeSafetensors, encodeSafetensors } from "../tensor/safetensors.ts";
+import type { Aggregator } from "../updates/aggregator.ts";
+import { aggregatorOf } from "../updates/aggregator-registry.ts";
+import type { Stage } from "../updates/stage.ts";
+import { decodeUpdate, wireShape } from "../updates/wire.ts";
 import { problemWith } from "./check-update.ts";
 import { createMessage, parseMessage, readHead, readMessage } from "./protocol/cells.ts";
 import { MismatchError } from "./protocol/check.ts";
@@ -104,11 +108,12 @@ export async function judgeRound(
   algorithm: Algorithm,
   opening: RoundOpening,
   members: readonly Member[],
+  stages: readonly Stage[] = [],
 ): Promise<RoundClose> {
   const { round, clients, adapter: base } = opening;
   const closed = await readMessage(store, keys.close(round), roundClose);
   if (closed !== undefined) return closed;
-  const expected = expectedUpdate(algorithm, (await receive(store, opening)).received);
+  const expected = wireShape(algorithm.update(await readAdapter(store, base)), stages);
   const accepted: RoundClose["accepted"][number][] = [];
   const refused: RoundClose["refused"][number][] = [];
   for (const client of [...clients].sort()) {
@@ -136,13 +141,6 @@ function recordsOf(members: readonly Member[], client: string): number {
   return records;
 }
 
-function expectedUpdate(algorithm: Algorithm, received: Received): Groups {
-  // Any result has the right shapes.
-  const { adapter } = received;
-  const unchanged = { before: adapter, after: adapter, steps: 1, learningRateSum: 1, gradientMean: adapter };
-  return algorithm.report(unchanged, received, {}).update;
-}
-
 async function problemWithBlob(store: Store, hash: string, expected: Groups): Promise<string | undefined> {
   const bytes = await store.blob(hash);
   let update: Groups;
@@ -160,6 +158,15 @@ export function closeRound(store: Store, decision: RoundClose): Promise<RoundClo
   return createMessage(store, keys.close(decision.round), roundClose, decision);
 }
 
+/** How updates become one. The coordinator and the clients of a run have the same stages and seed. */
+export interface AggregationRules {
+  /** Default: the mean. */
+  readonly aggregator?: Aggregator | undefined;
+  /** Default: none. */
+  readonly stages?: readonly Stage[] | undefined;
+  readonly seed: number;
+}
+
 /**
  * Aggregates the accepted updates of a closed round in their order, one in memory at a time, and stores the result.
  * Returns the head that `commit` makes true.
@@ -172,14 +179,16 @@ export async function aggregate(
   head: RunHead,
   { round, accepted }: RoundClose,
   population: number,
+  { aggregator = aggregatorOf(), stages = [], seed }: AggregationRules,
 ): Promise<RunHead> {
   const global = await readAdapter(store, head.adapter);
-  let sum = algorithm.start({ global, state: await readState(store, head.state), population });
+  let aggregation = aggregator.start(algorithm.update(global));
   for (const { client, update, records } of accepted) {
-    const groups = decodeGroups(await store.blob(update), `the update of client ${client}`);
-    sum = algorithm.absorb(sum, groups, records);
+    const wire = decodeGroups(await store.blob(update), `the update of client ${client}`);
+    aggregation = aggregation.add(decodeUpdate(wire, stages, { seed, round, client, received: global }), records);
   }
-  const result = algorithm.finish(sum);
+  const server = { global, state: await readState(store, head.state), population, participants: accepted.length };
+  const result = algorithm.apply(server, aggregation.finish());
   const tensor = firstNonFinite(result.global);
   if (tensor !== undefined) {
     throw new UserError("training", `The aggregate of round ${round} is not finite, in tensor ${tensor}.`, {

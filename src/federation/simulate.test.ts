@@ -3,10 +3,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import * as fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import type { Algorithm } from "../algorithms/algorithm.ts";
-import { fedavg } from "../algorithms/fedavg.ts";
-import { ALGORITHMS } from "../algorithms/registry.ts";
-import type { AlgorithmSettings } from "../algorithms/settings.ts";
+import type { Algorithm, UpdateGroups } from "../algorithms/algorithm.ts";
+import { algorithmOf } from "../algorithms/registry.ts";
 import {
   initialAdapter,
   Life,
@@ -21,6 +19,8 @@ import { openEventLog } from "../node/store/event-log.ts";
 import { mapParams, type Params } from "../tensor/params.ts";
 import { encodeSafetensors } from "../tensor/safetensors.ts";
 import { type LocalTrainer, Participant } from "./participant.ts";
+import type { Aggregation } from "../updates/aggregator.ts";
+import { aggregatorOf } from "../updates/aggregator-registry.ts";
 import { clientMemory } from "./client-memory.ts";
 import { decodeGroups, encodeGroups, encodeJson } from "../store/codec.ts";
 import { aggregate, beginRun, closeRound, judgeRound, openRound, readAdapter, receive } from "./round.ts";
@@ -39,20 +39,20 @@ afterAll(() => rmSync(temporary, { recursive: true }), 60_000);
 let folders = 0;
 const newPath = (name: string): string => path.join(temporary, String(++folders), name);
 
-const settings: AlgorithmSettings = { fidelity: "paper", proxMu: 0.1, server: { beta1: 0.9, beta2: 0.99 } };
+const settings = { proxMu: 0.1, server: { beta1: 0.9, beta2: 0.99 } };
 
 /** Without state, with the server's, with both the server's and the clients', and with adapters of the clients' own. */
 const CRASHING: readonly Algorithm[] = [
-  ALGORITHMS.fedavg(settings),
-  ALGORITHMS.fedadam(settings),
-  ALGORITHMS.scaffold(settings),
-  ALGORITHMS.local(settings),
+  algorithmOf("fedavg", settings),
+  algorithmOf("fedadam", settings),
+  algorithmOf("scaffold", settings),
+  algorithmOf("local", settings),
 ];
 
 function options(store: Store, changes: Partial<SimulationOptions> = {}): SimulationOptions {
   return {
     store,
-    algorithm: fedavg(),
+    algorithm: algorithmOf("fedavg"),
     trainer: new QuadraticTrainer(targets),
     memory: clientMemory(memoryStore(), store),
     initialAdapter,
@@ -106,7 +106,7 @@ describe("a run", () => {
     const trainer = new QuadraticTrainer(targets);
     let alone = initialAdapter;
     for (let round = 1; round <= 4; round++) {
-      const task = { round, client: "bob", adapter: alone, learningRate: 0.1 / round, localTerm: {}, earlierRounds: 0 };
+      const task = { round, client: "bob", adapter: alone, learningRate: 0.1 / round, localRule: {}, earlierRounds: 0 };
       alone = (await trainer.train({ ...task, onStart: () => undefined, onStep: () => undefined })).after;
     }
     const { adapter } = await simulate(options(memoryStore(), { clients }));
@@ -322,7 +322,7 @@ describe("a client whose training is not finite", () => {
         return { ...result, after: mapParams(result.after, () => Number.NaN) };
       },
     };
-    const alone = options(exchange, { algorithm: ALGORITHMS.local(settings), trainer, memory, rounds: 1 });
+    const alone = options(exchange, { algorithm: algorithmOf("local", settings), trainer, memory, rounds: 1 });
     await expect(simulate(alone)).rejects.toMatchObject({
       kind: "training",
       message: expect.stringContaining("has a value that is not finite") as string,
@@ -375,7 +375,7 @@ const members = (clients: readonly string[]): Member[] =>
 
 /** A round opened by hand. */
 async function opened(store: Store, clients: readonly string[]) {
-  const algorithm = fedavg();
+  const algorithm = algorithmOf("fedavg");
   await beginRun(store, algorithm, initialAdapter, "settings");
   const { head } = (await readHead(store))!;
   const task = { clients, earlierRounds: clients.map(() => 0), learningRate: 0.1 };
@@ -402,7 +402,15 @@ describe("a round", () => {
     const { algorithm, head, opening } = await opened(store, clients);
     const memory = clientMemory(memoryStore(), store);
     const takePart = (client: string, pulls: Record<string, number>): Promise<string> =>
-      new Participant({ store, client, algorithm, memory, events: quiet, trainer: new QuadraticTrainer(pulls) }).act();
+      new Participant({
+        store,
+        seed: 7,
+        client,
+        algorithm,
+        memory,
+        events: quiet,
+        trainer: new QuadraticTrainer(pulls),
+      }).act();
     expect(await takePart("ann", targets)).toBe("worked");
     const decision = await judgeRound(store, algorithm, opening, members(clients));
     const close = await closeRound(store, decision);
@@ -412,7 +420,7 @@ describe("a round", () => {
     const late = await judgeRound(store, algorithm, opening, members(clients));
     expect(late).toEqual(close);
     expect(await closeRound(store, { ...close, accepted: [] })).toEqual(close);
-    const next = await aggregate(store, algorithm, head, late, 2);
+    const next = await aggregate(store, algorithm, head, late, 2, { seed: 7 });
     expect(next.adapter).toBe(await finalAdapter({ clients: [roster[0]!], rounds: 1 }));
   });
 
@@ -478,15 +486,17 @@ describe("a round", () => {
         return inner.blob(hash);
       },
     };
-    const watched: Algorithm = {
-      ...algorithm,
-      absorb(sum, update, weight) {
-        trace.push(`absorb c${weight - 1}`);
-        return algorithm.absorb(sum, update, weight);
+    const watched = (aggregation: Aggregation): Aggregation => ({
+      add(update, weight) {
+        trace.push(`add c${weight - 1}`);
+        return watched(aggregation.add(update, weight));
       },
-    };
-    const next = await aggregate(traced, watched, head, close, names.length);
-    expect(trace).toEqual([...names].sort().flatMap((name) => [`fetch ${name}`, `absorb ${name}`]));
+      finish: aggregation.finish,
+    });
+    const mean = aggregatorOf("mean");
+    const aggregator = { ...mean, start: (groups: UpdateGroups) => watched(mean.start(groups)) };
+    const next = await aggregate(traced, algorithm, head, close, names.length, { aggregator, seed: 7 });
+    expect(trace).toEqual([...names].sort().flatMap((name) => [`fetch ${name}`, `add ${name}`]));
     // Σ n·(x + n − 1) / Σ n over n = 1 … 1000 is x + 666.
     const result = (await readAdapter(inner, next.adapter)).get("lora_B.weight")!.data;
     expect([...result]).toEqual([666, 666, 666]);
@@ -527,7 +537,7 @@ describe("a client's memory", () => {
     const own = memoryStore();
     const memory = clientMemory(own, exchange);
     const { head } = await simulate(
-      options(exchange, { algorithm: ALGORITHMS.scaffold(settings), clientsPerRound: 4, memory }),
+      options(exchange, { algorithm: algorithmOf("scaffold", settings), clientsPerRound: 4, memory }),
     );
     const controls = await Promise.all(roster.map(async ({ name }) => (await memory.load(name, 5))["control"]!));
     const server = await exchange.blob(head.state);

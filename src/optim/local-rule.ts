@@ -1,19 +1,19 @@
 import type { Params } from "../tensor/params.ts";
 
 /**
- * What a federated algorithm adds to local training, as data. The trainer applies it and knows no algorithm; the
- * algorithm makes it and knows no trainer.
+ * Changes that a federated algorithm makes to the steps of local training. The trainer calls them and knows no algorithm;
+ * the algorithm makes them and knows no trainer. They change no argument in place.
  */
-export interface LocalTerm {
-  /** FedProx (Li et al. 2020, eq. 2): μ·(w − anchor) is added to the gradient before clipping. */
-  readonly proximal?: { readonly mu: number; readonly anchor: Params };
-  /** SCAFFOLD for any optimizer, as OpenFedLLM has it: after the optimizer's step, w ← w − lr·correction (c − cᵢ). */
-  readonly correction?: Params;
-  /** SCAFFOLD as its paper has it, y ← y − η·(g + c − cᵢ): c − cᵢ, added to the gradient before clipping and the optimizer. */
-  readonly drift?: Params;
+export interface LocalRule {
+  /** The gradient to go on with, from the batch's own gradient at `adapter`; before clipping and the optimizer. */
+  readonly gradient?: (gradient: Params, adapter: Params) => Params;
+  /** The adapter to go on with, from the one after the optimizer's step. */
+  readonly step?: (adapter: Params, learningRate: number) => Params;
+  /** True where the result is to have `gradientMean`. */
+  readonly keepsGradientMean?: boolean;
 }
 
-/** What one client-round of local training produced, before the algorithm turns it into an update. */
+/** The result of one client-round of local training, before the algorithm makes an update of it. */
 export interface LocalResult {
   /** The adapter the client received, and the adapter it ended with. */
   readonly before: Params;
@@ -22,9 +22,6 @@ export interface LocalResult {
   readonly steps: number;
   /** Sum over the steps of the learning rate: SCAFFOLD's K·lr. */
   readonly learningRateSum: number;
-  /**
-   * Mean over the steps of the gradient by itself, before pull, drift and clipping, float32: SCAFFOLD's cᵢ⁺ (alg. 1,
-   * option II). Only with a `drift`.
-   */
+  /** Mean over the steps of the batch's own gradient, float32. Only where the rule `keepsGradientMean`. */
   readonly gradientMean?: Params | undefined;
 }

@@ -1,4 +1,4 @@
-import type { Params, Tensor } from "../tensor/params.ts";
+import { type Params, type Tensor, zerosLike } from "../tensor/params.ts";
 
 /** Moments and counters an optimizer carries from step to step; plain data, so a checkpoint is the state. */
 export interface OptimizerState {
@@ -28,7 +28,10 @@ export interface AdamWSettings {
 /** AdamW (Loshchilov & Hutter 2019) with PyTorch's arithmetic: decay first, ε added to the bias-corrected root. */
 export function adamW({ beta1, beta2, epsilon, weightDecay }: AdamWSettings): Optimizer {
   return {
-    init: (params) => ({ step: 0, moments: { first: zeros(params), second: zeros(params) } }),
+    init: (params) => ({
+      step: 0,
+      moments: { first: zerosLike(params, Float32Array), second: zerosLike(params, Float32Array) },
+    }),
     update(state, params, gradients, learningRate) {
       const step = state.step + 1;
       const rate = learningRate / (1 - beta1 ** step);
@@ -64,7 +67,7 @@ export interface SgdSettings {
 /** SGD with PyTorch's momentum: the buffer starts as the first gradient, without dampening. */
 export function sgd({ momentum, weightDecay }: SgdSettings): Optimizer {
   return {
-    init: (params) => ({ step: 0, moments: momentum === 0 ? {} : { momentum: zeros(params) } }),
+    init: (params) => ({ step: 0, moments: momentum === 0 ? {} : { momentum: zerosLike(params, Float32Array) } }),
     update(state, params, gradients, learningRate) {
       const buffers = new Map<string, Tensor>();
       const next = new Map<string, Tensor>();
@@ -83,10 +86,6 @@ export function sgd({ momentum, weightDecay }: SgdSettings): Optimizer {
       return { params: next, state: { step: state.step + 1, moments: momentum === 0 ? {} : { momentum: buffers } } };
     },
   };
-}
-
-function zeros(params: Params): Params {
-  return new Map([...params].map(([name, { shape, data }]) => [name, { shape, data: new Float32Array(data.length) }]));
 }
 
 /** Every local optimizer, by the name a configuration gives it. */

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { nearest } from "../diagnostics/nearest.ts";
-import { keysOf, schemaAt, typeText, type JsonSchema } from "./json-schema.ts";
+import { keysOf, propertiesOf, schemaAt, typeText, type JsonSchema } from "./json-schema.ts";
 import { experimentJsonSchema } from "./schema.ts";
 
 /** What is wrong, as a sentence without its subject, and what to do. */
@@ -78,7 +78,7 @@ function unknownKey(path: readonly PropertyKey[], key: string, whole: JsonSchema
 
 /** Every key under a part of the schema, as the documentation writes it. */
 function pathsOf(schema: JsonSchema | undefined, prefix = ""): string[] {
-  return Object.entries(schema?.properties ?? {}).flatMap(([key, inner]) => [
+  return Object.entries(propertiesOf(schema) ?? {}).flatMap(([key, inner]) => [
     `${prefix}${key}`,
     ...pathsOf(inner, `${prefix}${key}.`),
     ...pathsOf(inner.items, `${prefix}${key}[].`),

@@ -44,3 +44,18 @@ test("says what goes further than there is", () => {
   ]);
   expect(notes({ federation: { algorithm: "local" }, evaluation: { prompts: ["Hello?"] } })).toHaveLength(1);
 });
+
+test("says of stages, aggregator and weighting where nothing is sent or all count alike", () => {
+  const stages = [{ name: "clip", maxNorm: 1 }];
+  expect(notes({ federation: { stages, aggregator: "median" } })).toEqual([]);
+  for (const algorithm of ["local", "centralized"]) {
+    expect(notes({ federation: { algorithm, stages, aggregator: "median" } })).toEqual([
+      `federation.stages has no effect: ${algorithm} sends no updates`,
+      `federation.aggregator has no effect: ${algorithm} sends no updates`,
+    ]);
+  }
+  expect(notes({ federation: { aggregator: "mean", weighting: "uniform" } })).toEqual([]);
+  expect(notes({ federation: { aggregator: "median", weighting: "uniform" } })).toEqual([
+    "federation.weighting has no effect: with federation.aggregator median all clients count alike",
+  ]);
+});

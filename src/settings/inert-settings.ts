@@ -1,10 +1,12 @@
+import { algorithmOf } from "../algorithms/registry.ts";
 import { valueAt } from "../data/row.ts";
+import { aggregatorOf } from "../updates/aggregator-registry.ts";
 import { schemaAt } from "./json-schema.ts";
 import { isRead, READ_BY } from "./read-by.ts";
 import type { ExperimentConfig } from "./schema.ts";
 
 /**
- * What a configuration sets without effect, a sentence each: a person who sets FedProx's μ under FedAvg believes in
+ * Settings of a configuration that have no effect, a sentence each: a person who sets FedProx's μ under FedAvg believes in
  * something that does not happen. A setting at its default is not told from one that was left out.
  */
 export function inertSettings(config: ExperimentConfig): string[] {
@@ -15,7 +17,7 @@ export function inertSettings(config: ExperimentConfig): string[] {
     if (isRead(key, (other) => valueAt(config, other))) continue;
     const readers = names.length > 3 ? `${names.slice(0, 3).join(", ")}, …` : names.join(", ");
     notes.push(
-      `${key} is ${JSON.stringify(value)}, which only ${readers} read${names.length === 1 ? "s" : ""}; ${by} is ${JSON.stringify(valueAt(config, by))}`,
+      `${key} is ${JSON.stringify(value)}, which only ${readers} read${names.length === 1 ? "s" : ""}; ${by} is ${JSON.stringify(valueAt(config, by)) ?? "not set"}`,
     );
   }
   const { data, evaluation, federation } = config;
@@ -42,8 +44,17 @@ export function inertSettings(config: ExperimentConfig): string[] {
       `evaluation.earlyStopping cannot stop this run: ${federation.rounds} rounds have no ${earlyStopping.patience} evaluations in a row before the last`,
     );
   }
-  if (federation.algorithm === "local" && evaluation.prompts.length > 0) {
-    notes.push("evaluation.prompts are not answered: local leaves no common adapter to answer with");
+  const algorithm = algorithmOf(federation.algorithm, federation, config.fidelity);
+  const { aggregator = "mean", stages, weighting } = federation;
+  if (algorithm.ownAdapter !== undefined && evaluation.prompts.length > 0) {
+    notes.push(`evaluation.prompts are not answered: ${algorithm.name} leaves no common adapter to answer with`);
+  }
+  if (!algorithm.federated) {
+    for (const [key, value] of Object.entries({ stages, aggregator: federation.aggregator })) {
+      if (value !== undefined) notes.push(`federation.${key} has no effect: ${algorithm.name} sends no updates`);
+    }
+  } else if (weighting !== undefined && !aggregatorOf(aggregator, federation).weighted) {
+    notes.push(`federation.weighting has no effect: with federation.aggregator ${aggregator} all clients count alike`);
   }
   return notes;
 }

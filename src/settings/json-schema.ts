@@ -8,6 +8,8 @@ export interface JsonSchema {
   readonly enum?: readonly (string | number | boolean | null)[];
   readonly const?: string | number | boolean | null;
   readonly anyOf?: readonly JsonSchema[];
+  /** Sections of which a key (`name`) says which it is. */
+  readonly oneOf?: readonly JsonSchema[];
   readonly items?: JsonSchema;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly required?: readonly string[];
@@ -26,15 +28,37 @@ export function schemaAt(
 ): JsonSchema | undefined {
   return path.reduce<JsonSchema | undefined>((at, part) => {
     if (typeof part === "number") return at?.items;
-    const own = at?.properties;
+    const own = propertiesOf(at);
     if (own !== undefined) return Object.hasOwn(own, part) ? own[String(part)] : undefined;
     return typeof at?.additionalProperties === "object" ? at.additionalProperties : undefined;
   }, whole);
 }
 
+/**
+ * The settings of a section by key; undefined for a schema that is no section. Of a choice of sections those of all, and
+ * the constants of a key as its legal values.
+ */
+export function propertiesOf(schema: JsonSchema | undefined): Readonly<Record<string, JsonSchema>> | undefined {
+  if (schema?.oneOf === undefined) return schema?.properties;
+  const all: Record<string, JsonSchema> = {};
+  for (const { properties = {} } of schema.oneOf) {
+    for (const [key, { const: constant, ...inner }] of Object.entries(properties)) {
+      all[key] = constant === undefined ? inner : { ...inner, enum: [...(all[key]?.enum ?? []), constant] };
+    }
+  }
+  return all;
+}
+
+/** The keys that a section must have; of a choice of sections those that each must have. */
+export function requiredOf({ oneOf, required = [] }: JsonSchema): readonly string[] {
+  const [first, ...others] = oneOf ?? [];
+  if (first === undefined) return required;
+  return requiredOf(first).filter((key) => others.every((other) => requiredOf(other).includes(key)));
+}
+
 /** The keys a mapping may have. */
 export function keysOf(schema: JsonSchema | undefined): string[] {
-  return Object.keys(schema?.properties ?? {}).concat((schema?.propertyNames?.enum ?? []).map(String));
+  return Object.keys(propertiesOf(schema) ?? {}).concat((schema?.propertyNames?.enum ?? []).map(String));
 }
 
 /** Every setting by its dotted key; a list, or a mapping with keys of any name, is one setting. */
@@ -44,14 +68,15 @@ export function settingKeys(schema: JsonSchema = experimentJsonSchema(), prefix 
   );
 }
 
-/** What a setting takes, as documentation and errors call it: `integer >= 1`, `list of strings`, `cosine, constant`. */
+/** The values of a setting, as documentation and errors call them: `integer >= 1`, `list of strings`, `cosine, constant`. */
 export function typeText(schema: JsonSchema): string {
   if (schema.enum !== undefined) return schema.enum.map(String).join(", ");
   if (schema.const !== undefined) return String(schema.const);
+  if (schema.oneOf !== undefined) return "mapping";
   if (schema.anyOf !== undefined) return schema.anyOf.map(typeText).join(" or ");
   switch (schema.type) {
     case "array":
-      return `list of ${schema.items?.properties === undefined ? `${typeText(schema.items ?? {})}s` : "entries"}`;
+      return `list of ${propertiesOf(schema.items) === undefined ? `${typeText(schema.items ?? {})}s` : "entries"}`;
     case "object":
       return "mapping";
     case "integer":

@@ -1,4 +1,5 @@
 import { BENCHMARKS } from "../evaluation/registry.ts";
+import { objectiveOf } from "../train/objective-registry.ts";
 import type { ExperimentConfig } from "./schema.ts";
 
 export const LOSS = "loss";
@@ -13,7 +14,7 @@ const LOWER: ReadonlySet<string> = new Set([LOSS, "perplexity"]);
 
 /** The metrics a run of a configuration can measure on its held-out records. */
 export function measurableMetrics({ objective, evaluation }: ExperimentConfig): string[] {
-  const paired = objective.name === "sft" ? [] : PAIRED;
+  const paired = objectiveOf(objective.name, objective).items === "example" ? [] : PAIRED;
   return [...new Set([LOSS, ...paired, ...(evaluation.labels === undefined ? [] : CLASSIFIED)])];
 }
 

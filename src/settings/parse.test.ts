@@ -12,6 +12,34 @@ test("the floor of the learning rate is OpenFedLLM's: 1e-6 for sft, 1e-5 for eve
   expect(parseExperiment({ ...BASE, training: { minLearningRate: 0 } }, "test").training.minLearningRate).toBe(0);
 });
 
+test("of stages an unknown name, key or value is refused with what is legal", () => {
+  const refusal = (...stages: unknown[]): string => {
+    try {
+      parseExperiment({ ...BASE, federation: { stages } }, "test");
+    } catch (error) {
+      const { message, hint } = error as { message: string; hint?: string };
+      return `${message}; ${hint}`;
+    }
+    return "";
+  };
+  const clip = { name: "clip", maxNorm: 1 };
+  expect(refusal(clip, clip)).toBe("");
+  expect(refusal(clip, { name: "clipp", maxNorm: 1 })).toBe(
+    "test: federation.stages[1].name is \"clipp\", expected clip; Did you mean 'clip'?",
+  );
+  expect(refusal({ ...clip, maxnorm: 1 })).toBe(
+    "test: unknown key 'federation.stages[0].maxnorm'; Did you mean 'federation.stages[0].maxNorm'?",
+  );
+  expect(refusal({ ...clip, maxNorm: 0 })).toBe(
+    "test: federation.stages[0].maxNorm is 0, expected number > 0; undefined",
+  );
+  expect(refusal({ maxNorm: 1 })).toContain("federation.stages[0].name is missing");
+  expect(refusal({ name: "clip" })).toContain("federation.stages[0].maxNorm is missing");
+  expect(refusal("clip")).toBe(
+    'test: federation.stages[0] is "clip", expected mapping; What can be set in it: name, maxNorm.',
+  );
+});
+
 test("a configuration with its defaults, read again, is the same", () => {
   const config = parseExperiment(BASE, "test");
   expect(JSON.stringify(parseExperiment(config, "test"))).toBe(JSON.stringify(config));

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { UserError } from "../diagnostics/user-error.ts";
 import { nearest } from "../diagnostics/nearest.ts";
-import { OBJECTIVES } from "../train/objective-registry.ts";
+import { objectiveOf } from "../train/objective-registry.ts";
 import { explainAll, type Problem } from "./explain.ts";
 import { benchmarkMetrics, betterWay, measurableMetrics } from "./metric-names.ts";
 import { experimentSchema, type ExperimentConfig } from "./schema.ts";
@@ -24,7 +24,7 @@ export function parseExperiment(value: unknown, where: string): ExperimentConfig
 function completed(config: z.output<typeof experimentSchema>): ExperimentConfig {
   const { training, objective } = config;
   // OpenFedLLM's main_sft.py and main_dpo.py.
-  const floor = OBJECTIVES[objective.name](objective).items === "example" ? 1e-6 : 1e-5;
+  const floor = objectiveOf(objective.name, objective).items === "example" ? 1e-6 : 1e-5;
   const { learningRate, minLearningRate = floor, ...others } = training;
   // Always in the same place, so that a configuration that is printed and read again is printed alike.
   return { ...config, training: { ...others, learningRate, minLearningRate } };
@@ -76,7 +76,7 @@ function contradiction(config: ExperimentConfig): Problem | undefined {
       hint: "Give every client a name of its own.",
     };
   }
-  if (canaries !== undefined && OBJECTIVES[objective.name](objective).items !== "example") {
+  if (canaries !== undefined && objectiveOf(objective.name, objective).items !== "example") {
     return {
       message: `data.canaries are answers to learn, but objective.name ${objective.name} learns from preferences`,
       hint: "Plant canaries with objective.name sft, or leave data.canaries out.",

@@ -1,29 +1,33 @@
 import { describe, expect, it } from "vitest";
-import { ALGORITHMS, type AlgorithmName } from "../algorithms/registry.ts";
-import type { AlgorithmSettings } from "../algorithms/settings.ts";
+import { algorithmOf, type AlgorithmName, ALGORITHMS } from "../algorithms/registry.ts";
+import type { Groups } from "../tensor/groups.ts";
 import { addScaled, type Params, subtract } from "../tensor/params.ts";
-import type { ObjectiveSettings } from "../train/objective.ts";
 import { OBJECTIVES, type ObjectiveName } from "../train/objective-registry.ts";
+import { AGGREGATORS, aggregatorOf } from "../updates/aggregator-registry.ts";
 import { schemaAt } from "./json-schema.ts";
 import { isRead, READ_BY } from "./read-by.ts";
 
 const readersOf = (section: string): [string, readonly string[]][] =>
   Object.entries(READ_BY)
-    .filter(([key]) => key.startsWith(section))
+    .filter(([key, { by }]) => key.startsWith(section) && by !== "federation.aggregator")
     .map(([key, { names }]) => [key.slice(section.length), names]);
 
 describe("who reads a setting", () => {
   it.each(Object.entries(READ_BY))("%s is a setting, and its readers are there", (key, { by, names }) => {
     expect(schemaAt(key.split("."))).toBeDefined();
-    const registry = by === "objective.name" ? OBJECTIVES : ALGORITHMS;
+    const registry = {
+      "objective.name": OBJECTIVES,
+      "federation.algorithm": ALGORITHMS,
+      "federation.aggregator": AGGREGATORS,
+    }[by];
     expect(Object.keys(registry)).toEqual(expect.arrayContaining([...names]));
   });
 
   it.each(Object.keys(OBJECTIVES) as ObjectiveName[])("is so for the objective %s", (name) => {
     const read = new Set<PropertyKey>();
-    const settings: ObjectiveSettings = { labelSmoothing: 0, gamma: 0.5, desirableWeight: 1, undesirableWeight: 1 };
+    const settings = { labelSmoothing: 0, gamma: 0.5, desirableWeight: 1, undesirableWeight: 1 };
     const watched = new Proxy(settings, { get: (of, key) => (read.add(key), Reflect.get(of, key) as unknown) });
-    OBJECTIVES[name](watched);
+    OBJECTIVES[name].make(watched as never);
     const listed = readersOf("objective.").filter(([, names]) => names.includes(name));
     expect(read).toEqual(new Set(listed.map(([key]) => key)));
   });
@@ -31,33 +35,39 @@ describe("who reads a setting", () => {
   const params = (...data: number[]): Params =>
     new Map([["w", { shape: [data.length], data: Float32Array.from(data) }]]);
 
-  /** What three rounds of one client and the pull on it come to. */
-  function outcome(name: AlgorithmName, settings: AlgorithmSettings): unknown {
-    const algorithm = ALGORITHMS[name](settings);
-    let [global, memory] = [params(1, -2), {}];
+  /** What three rounds of two clients and the pull on the first come to. */
+  function outcome(name: AlgorithmName, settings: object): unknown {
+    const algorithm = algorithmOf(name, settings);
+    let global = params(1, -2);
     let state = algorithm.init(global);
+    const memories: Groups[] = [{}, {}];
     const pulls: unknown[] = [];
     for (const offset of [params(0.5, 0.1), params(-0.3, 0.2), params(0.1, 0.4)]) {
       const received = { adapter: global, extra: algorithm.broadcast(state) };
-      pulls.push(algorithm.localTerm(received, memory).proximal?.mu);
-      const after = addScaled(global, 1, offset);
-      const result = { before: global, after, steps: 1, learningRateSum: 1, gradientMean: subtract(global, after) };
-      const report = algorithm.report(result, received, memory);
-      memory = report.memory;
-      const sum = algorithm.absorb(algorithm.start({ global, state, population: 1 }), report.update, 3);
-      ({ global, state } = algorithm.finish(sum));
+      const zero = params(0, 0);
+      pulls.push(algorithm.localRule(received, memories[0]!).gradient?.(zero, zero).get("w")!.data);
+      let aggregation = aggregatorOf().start(algorithm.update(global));
+      for (const client of [0, 1]) {
+        const after = addScaled(global, client + 1, offset);
+        const result = { before: global, after, steps: 1, learningRateSum: 1, gradientMean: subtract(global, after) };
+        const { update, memory } = algorithm.report(result, received, memories[client]!);
+        memories[client] = memory;
+        aggregation = aggregation.add(update, 3 + client);
+      }
+      ({ global, state } = algorithm.apply({ global, state, population: 2, participants: 2 }, aggregation.finish()));
     }
     return [pulls, global.get("w")!.data];
   }
 
   it.each(Object.keys(ALGORITHMS) as AlgorithmName[])("is so for the algorithm %s", (name) => {
     const server = { learningRate: 0.5, beta1: 0.9, beta2: 0.99, tau: 0.1 };
-    const settings: AlgorithmSettings = { fidelity: "paper", proxMu: 0.01, server };
+    const settings = { weighting: "records", proxMu: 0.01, server };
     const before = outcome(name, settings);
     for (const [key, names] of readersOf("federation.")) {
+      const value = key === "weighting" ? "uniform" : 0.7;
       const changed = key.startsWith("server.")
-        ? { ...settings, server: { ...server, [key.slice("server.".length)]: 0.7 } }
-        : { ...settings, [key]: 0.7 };
+        ? { ...settings, server: { ...server, [key.slice("server.".length)]: value } }
+        : { ...settings, [key]: value };
       const same = expect(outcome(name, changed), key);
       if (names.includes(name)) same.not.toEqual(before);
       else same.toEqual(before);

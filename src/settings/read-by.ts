@@ -1,34 +1,34 @@
-import type { AlgorithmName } from "../algorithms/registry.ts";
-import { OBJECTIVES, type ObjectiveName } from "../train/objective-registry.ts";
+import { algorithmOf, type AlgorithmName, ALGORITHMS } from "../algorithms/registry.ts";
+import { readersOf, type Registry } from "../registry/declared.ts";
+import { objectiveOf, OBJECTIVES, type ObjectiveName } from "../train/objective-registry.ts";
+import { AGGREGATORS } from "../updates/aggregator-registry.ts";
 
-/** Who reads a setting: the algorithms or the objectives of these names. */
-export type Readers =
-  | { readonly by: "federation.algorithm"; readonly names: readonly AlgorithmName[] }
-  | { readonly by: "objective.name"; readonly names: readonly ObjectiveName[] };
+/** Readers of a setting: the things of these names that the setting `by` chooses. */
+export interface Readers {
+  readonly by: "federation.algorithm" | "federation.aggregator" | "objective.name";
+  readonly names: readonly string[];
+}
 
-const algorithms = (...names: readonly AlgorithmName[]): Readers => ({ by: "federation.algorithm", names });
-const objectives = (...names: readonly ObjectiveName[]): Readers => ({ by: "objective.name", names });
-
-const PREFERENCES = (Object.keys(OBJECTIVES) as ObjectiveName[]).filter((name) => name !== "sft");
+const OBJECTIVE_NAMES = Object.keys(OBJECTIVES) as ObjectiveName[];
+const LEARNS_ANSWERS = OBJECTIVE_NAMES.filter((name) => objectiveOf(name).items === "example");
+const PREFERENCES = OBJECTIVE_NAMES.filter((name) => !LEARNS_ANSWERS.includes(name));
+const PERSONAL = (Object.keys(ALGORITHMS) as AlgorithmName[]).filter((name) => algorithmOf(name).ownAdapter);
 
 /** Settings that have no effect but with some algorithms or objectives, by dotted key. Those that always have are not here. */
 export const READ_BY: Readonly<Record<string, Readers>> = {
-  "adapter.dropout": objectives("sft"),
-  "data.maxPromptLength": objectives(...PREFERENCES),
-  "objective.beta": objectives(...PREFERENCES),
-  "objective.labelSmoothing": objectives("dpo"),
-  "objective.gamma": objectives("simpo"),
-  "objective.desirableWeight": objectives("kto"),
-  "objective.undesirableWeight": objectives("kto"),
-  "federation.proxMu": algorithms("fedprox"),
-  "federation.server.learningRate": algorithms("scaffold", "fedavgm", "fedadagrad", "fedyogi", "fedadam"),
-  "federation.server.beta1": algorithms("fedavgm", "fedyogi", "fedadam"),
-  "federation.server.beta2": algorithms("fedyogi", "fedadam"),
-  "federation.server.tau": algorithms("fedadagrad", "fedyogi", "fedadam"),
-  "evaluation.crossClients": algorithms("local"),
+  "adapter.dropout": { by: "objective.name", names: LEARNS_ANSWERS },
+  "data.maxPromptLength": { by: "objective.name", names: PREFERENCES },
+  ...declared("objective", "objective.name", OBJECTIVES),
+  ...declared("federation", "federation.algorithm", ALGORITHMS),
+  ...declared("federation", "federation.aggregator", AGGREGATORS),
+  "evaluation.crossClients": { by: "federation.algorithm", names: PERSONAL },
 };
 
-/** Whether a setting has an effect in a configuration, whose values `valueOf` gives by dotted key. */
+function declared(section: string, by: Readers["by"], registry: Registry): Record<string, Readers> {
+  return Object.fromEntries([...readersOf(registry)].map(([key, names]) => [`${section}.${key}`, { by, names }]));
+}
+
+/** True where a setting has an effect in a configuration; `valueOf` gives its values by dotted key. */
 export function isRead(key: string, valueOf: (key: string) => unknown): boolean {
   const readers = Object.hasOwn(READ_BY, key) ? READ_BY[key] : undefined;
   return readers === undefined || (readers.names as readonly unknown[]).includes(valueOf(readers.by));

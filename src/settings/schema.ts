@@ -1,19 +1,37 @@
 import { z } from "zod";
 import { FAMILY_TITLES } from "../model/families/registry.ts";
-import { BENCHMARKS } from "../evaluation/registry.ts";
 import { ALGORITHMS } from "../algorithms/registry.ts";
-import { FIDELITIES, WEIGHTINGS } from "../algorithms/settings.ts";
+import { FIDELITIES } from "../algorithms/settings.ts";
+import { BENCHMARKS } from "../evaluation/registry.ts";
 import { PARTITIONERS } from "../data/partition.ts";
 import { ALIASES } from "../data/record.ts";
 import { FORMATS } from "../data/source.ts";
 import { TEMPLATES } from "../data/template.ts";
 import { SCHEDULES } from "../optim/schedule.ts";
 import { OPTIMIZERS } from "../optim/optimizer.ts";
-import { OBJECTIVES } from "../train/objective-registry.ts";
+import { fieldsOf, type Registry } from "../registry/declared.ts";
+import type { Objective } from "../train/objective.ts";
+import { objectiveOf, type ObjectiveName, OBJECTIVES } from "../train/objective-registry.ts";
+import { AGGREGATORS } from "../updates/aggregator-registry.ts";
+import { STAGES } from "../updates/stage-registry.ts";
 
 /** The legal names of a registry, as an enumeration. */
 function names<T extends object>(registry: T): z.ZodEnum<{ [K in Extract<keyof T, string>]: K }> {
   return z.enum(Object.keys(registry) as [Extract<keyof T, string>]) as never;
+}
+
+/** The names of the objectives that learn from items of a kind. */
+function learnsFrom(items: Objective["items"]): string {
+  const all = Object.keys(OBJECTIVES) as ObjectiveName[];
+  return all.filter((name) => objectiveOf(name).items === items).join(", ");
+}
+
+/** An entry of a list of things from a registry: `name`, and the settings of the one that it names. */
+function entries<T extends Registry>(registry: T, help: string): z.ZodType<{ name: Extract<keyof T, string> }> {
+  const all = Object.entries(registry).map(([name, one]) =>
+    z.strictObject({ name: z.literal(name).describe(help), ...fieldsOf({ [name]: one }) }),
+  );
+  return z.discriminatedUnion("name", all as [(typeof all)[number]]) as never;
 }
 
 const count = z.int().min(1);
@@ -143,18 +161,9 @@ export const experimentSchema = z.strictObject({
       name: names(OBJECTIVES)
         .default("sft")
         .describe(
-          "What training makes small: sft learns answers; dpo, ipo, hinge, orpo, simpo learn from pairs of answers, kto from rated ones or pairs.",
+          `The loss that training lowers. Single answers: ${learnsFrom("example")}; pairs of answers: ${learnsFrom("pair")}; rated answers, or pairs: ${learnsFrom("rated")}.`,
         ),
-      beta: positive.optional().describe("Strength of a preference; ORPO's lambda. Default 0.1, for simpo 2."),
-      labelSmoothing: z
-        .number()
-        .min(0)
-        .lt(0.5)
-        .default(0)
-        .describe("DPO: share of pairs whose preference is taken to be the wrong way round."),
-      gamma: z.number().min(0).default(0.5).describe("SimPO's target margin."),
-      desirableWeight: positive.default(1).describe("KTO's weight of wanted answers."),
-      undesirableWeight: positive.default(1).describe("KTO's weight of unwanted answers."),
+      ...fieldsOf(OBJECTIVES),
     })
     .prefault({}),
 
@@ -199,29 +208,19 @@ export const experimentSchema = z.strictObject({
         .describe("Number of clients that pooled data is dealt to; with data.clients it follows from there."),
       clientsPerRound: count.optional().describe("Clients drawn for each round; default: all."),
       minClients: count.default(1).describe("Fewest usable updates a round can go on with."),
-      weighting: z
-        .enum(WEIGHTINGS)
+      ...fieldsOf(ALGORITHMS),
+      // Without defaults, so that runs that set neither stay what they were.
+      aggregator: names(AGGREGATORS)
+        .optional()
+        .describe("How the clients' updates become one (docs/algorithms.md). Default: mean."),
+      ...fieldsOf(AGGREGATORS),
+      stages: z
+        .array(entries(STAGES, "A stage on an update's way; a client applies them in this order (docs/algorithms.md)."))
+        .min(1)
         .optional()
         .describe(
-          "What a client counts for in the mean; default: records, but uniform for fedadagrad, fedyogi, fedadam, scaffold.",
+          "Stages that a client's update goes through before it is sent. With stages the change of the adapter is sent, not the adapter. Default: none.",
         ),
-      proxMu: z.number().min(0).default(0.01).describe("FedProx's mu, the pull back to the global adapter."),
-      server: z
-        .strictObject({
-          learningRate: positive
-            .optional()
-            .describe(
-              "Step size of the server (fedavgm, fedadagrad, fedyogi, fedadam, scaffold); default 1, for fedavgm 1 - beta1, for fedadagrad the size of the first round's change, for fedyogi and fedadam 0.3 times that.",
-            ),
-          beta1: fraction.default(0.9).describe("Server momentum (fedavgm, fedyogi, fedadam)."),
-          beta2: fraction.default(0.99).describe("Decay of the server's second moment (fedyogi, fedadam)."),
-          tau: positive
-            .optional()
-            .describe(
-              "Degree of adaptivity (fedadagrad, fedyogi, fedadam); default a tenth of the size of the first round's change.",
-            ),
-        })
-        .prefault({}),
     })
     .prefault({}),
 

@@ -3,7 +3,7 @@ import { inventedRun, inventedRuns, PREFERENCES } from "../../test/support/inven
 import { classify } from "../evaluation/metrics/classification.ts";
 import { betterWay, measurableMetrics } from "../settings/metric-names.ts";
 import { parseExperiment } from "../settings/parse.ts";
-import { pairMetrics } from "../train/pair-objectives.ts";
+import { pairMetrics } from "../train/pair-objective.ts";
 import { compareRuns, defaultMetric, metricFacts } from "./comparison.ts";
 import { figure } from "./figures.ts";
 import { matrixOf } from "./matrix.ts";

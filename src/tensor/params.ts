@@ -13,8 +13,14 @@ export interface Tensor {
  */
 export type Params = ReadonlyMap<string, Tensor>;
 
+type Storage = Float32ArrayConstructor | Float64ArrayConstructor;
+
+function storageOf(data: Floats): Storage {
+  return data instanceof Float64Array ? Float64Array : Float32Array;
+}
+
 function emptyLike(data: Floats): Floats {
-  return data instanceof Float64Array ? new Float64Array(data.length) : new Float32Array(data.length);
+  return new (storageOf(data))(data.length);
 }
 
 /** `[2, 3]`, as error messages print a shape. */
@@ -75,9 +81,17 @@ export function scale(a: Params, s: number): Params {
   return mapParams(a, (x) => s * x);
 }
 
-export function zerosLike(a: Params): Params {
+/** Zeros of the names and shapes of `a`; of its element types, or all in `storage`. */
+export function zerosLike(a: Params, storage?: Storage): Params {
+  return filledLike(a, 0, storage);
+}
+
+/** The same with every element `value`, which may be −0. */
+export function filledLike(a: Params, value: number, storage?: Storage): Params {
   const result = new Map<string, Tensor>();
-  for (const [name, { shape, data }] of a) result.set(name, { shape, data: emptyLike(data) });
+  for (const [name, { shape, data }] of a) {
+    result.set(name, { shape, data: new (storage ?? storageOf(data))(data.length).fill(value) });
+  }
   return result;
 }
 

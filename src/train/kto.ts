@@ -1,7 +1,8 @@
+import { z } from "zod";
 import { sigmoid } from "../graph/pointwise.ts";
 import type { TrainingItem } from "../data/example.ts";
 import { supervisedTokens } from "./micro-batches.ts";
-import { asRated, referenceOrThrow, requireAnswer, type Objective, type ObjectiveSettings } from "./objective.ts";
+import { asRated, BETA, defineObjective, referenceOrThrow, requireAnswer } from "./objective.ts";
 import { termFeeds, termValues, weightedSum, weightFeed } from "./terms.ts";
 
 /**
@@ -9,49 +10,59 @@ import { termFeeds, termValues, weightedSum, weightFeed } from "./terms.ts";
  * summed over the answer, λ_D·(1 − σ(β·(r − z₀))) and λ_U·(1 − σ(β·(z₀ − r))). z₀ ≥ 0 estimates how far the model is from
  * the base: the mean r of answers under prompts that are not theirs, over the whole step, held constant.
  */
-export function kto({ beta = 0.1, desirableWeight, undesirableWeight }: ObjectiveSettings): Objective {
-  const reference = (item: TrainingItem): { answer: number; mismatched: number } =>
-    referenceOrThrow("kto", asRated("kto", item));
-  /** Weight of an item, and the sign with which r − z₀ enters σ. */
-  const side = (item: TrainingItem): { weight: number; sign: number } =>
-    asRated("kto", item).desirable ? { weight: desirableWeight, sign: -1 } : { weight: undesirableWeight, sign: 1 };
+export const kto = defineObjective({
+  settings: {
+    beta: BETA,
+    desirableWeight: z.number().positive().default(1).describe("KTO's weight of wanted answers."),
+    undesirableWeight: z.number().positive().default(1).describe("KTO's weight of unwanted answers."),
+  },
+  make({ beta = 0.1, desirableWeight, undesirableWeight }) {
+    const reference = (item: TrainingItem): { answer: number; mismatched: number } =>
+      referenceOrThrow("kto", asRated("kto", item));
+    /** Weight of an item, and the sign with which r − z₀ enters σ. */
+    const side = (item: TrainingItem): { weight: number; sign: number } =>
+      asRated("kto", item).desirable ? { weight: desirableWeight, sign: -1 } : { weight: undesirableWeight, sign: 1 };
 
-  return {
-    name: "kto",
-    items: "rated",
-    reference: true,
-    sequences(item) {
-      const { id, answer, mismatched } = asRated("kto", item);
-      requireAnswer(id, "rated", answer);
-      requireAnswer(id, "mismatched", mismatched);
-      reference(item);
-      return [answer];
-    },
-    count: () => 1,
-    // 1 − σ(x) = σ(−x), so both sides are one sigmoid.
-    loss: (builder, logProbabilities) =>
-      weightedSum(builder, builder.op("sigmoid", [termValues(builder, logProbabilities, "terms")], {})),
-    feeds: (items, { total, divergence }) => [
-      ...termFeeds(
-        items.map((item) => {
-          const slope = side(item).sign * beta;
-          const tokens = [supervisedTokens(asRated("kto", item).answer)];
-          return { tokens, terms: [{ slopes: [slope], offset: -slope * (reference(item).answer + divergence) }] };
-        }),
-      ),
-      weightFeed(items.map((item) => side(item).weight / total)),
-    ],
-    evaluate(item, [score], divergence) {
-      const ratio = score!.logProbability - reference(item).answer;
-      const reward = { sum: beta * ratio, count: 1 };
-      return asRated("kto", item).desirable
-        ? { loss: desirableWeight * (1 - sigmoid(beta * (ratio - divergence))), metrics: { chosenReward: reward } }
-        : { loss: undesirableWeight * (1 - sigmoid(beta * (divergence - ratio))), metrics: { rejectedReward: reward } };
-    },
-    async divergence(items, score) {
-      const scores = await score(items.map((item) => asRated("kto", item).mismatched));
-      const ratios = items.map((item, i) => scores[i]!.logProbability - reference(item).mismatched);
-      return Math.max(0, ratios.reduce((sum, ratio) => sum + ratio, 0) / items.length);
-    },
-  };
-}
+    return {
+      name: "kto",
+      items: "rated",
+      reference: true,
+      sequences(item) {
+        const { id, answer, mismatched } = asRated("kto", item);
+        requireAnswer(id, "rated", answer);
+        requireAnswer(id, "mismatched", mismatched);
+        reference(item);
+        return [answer];
+      },
+      count: () => 1,
+      // 1 − σ(x) = σ(−x), so both sides are one sigmoid.
+      loss: (builder, logProbabilities) =>
+        weightedSum(builder, builder.op("sigmoid", [termValues(builder, logProbabilities, "terms")], {})),
+      feeds: (items, { total, divergence }) => [
+        ...termFeeds(
+          items.map((item) => {
+            const slope = side(item).sign * beta;
+            const tokens = [supervisedTokens(asRated("kto", item).answer)];
+            return { tokens, terms: [{ slopes: [slope], offset: -slope * (reference(item).answer + divergence) }] };
+          }),
+        ),
+        weightFeed(items.map((item) => side(item).weight / total)),
+      ],
+      evaluate(item, [score], divergence) {
+        const ratio = score!.logProbability - reference(item).answer;
+        const reward = { sum: beta * ratio, count: 1 };
+        return asRated("kto", item).desirable
+          ? { loss: desirableWeight * (1 - sigmoid(beta * (ratio - divergence))), metrics: { chosenReward: reward } }
+          : {
+              loss: undesirableWeight * (1 - sigmoid(beta * (divergence - ratio))),
+              metrics: { rejectedReward: reward },
+            };
+      },
+      async divergence(items, score) {
+        const scores = await score(items.map((item) => asRated("kto", item).mismatched));
+        const ratios = items.map((item, i) => scores[i]!.logProbability - reference(item).mismatched);
+        return Math.max(0, ratios.reduce((sum, ratio) => sum + ratio, 0) / items.length);
+      },
+    };
+  },
+});

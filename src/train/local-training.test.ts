@@ -1,231 +1,38 @@
 import { describe, expect, test } from "vitest";
+import { pullTo } from "../algorithms/fedprox.ts";
+import { withCorrection } from "../algorithms/scaffold.ts";
 import { adamW, sgd } from "../optim/optimizer.ts";
-import type { Floats, Params } from "../tensor/params.ts";
-import { stream } from "../tensor/random.ts";
-import type { Example } from "../data/example.ts";
-import type { GradientEngine, StepGradients } from "./gradient-engine.ts";
-import { trainLocally, type LocalStep, type LocalTrainingOptions } from "./local-training.ts";
+import type { Params } from "../tensor/params.ts";
+import { engineOf, exampleOf, expectClose, linear, params, train, values } from "../../test/support/quadratic.ts";
+import type { LocalStep } from "./local-training.ts";
 
-const wrap = (data: Floats): Params => new Map([["w", { shape: [data.length], data }]]);
-const params = (...values: number[]): Params => wrap(Float64Array.from(values));
-const values = (of: Params): number[] => [...of.get("w")!.data];
-/** Bits, so that −0 is not 0. */
-const bits = (of: Params): number[] => [...new Uint8Array(Float64Array.from(of.get("w")!.data).buffer)];
-
-const plainSgd = sgd({ momentum: 0, weightDecay: 0 });
-const exampleOf = (step: number): Example => ({
-  id: `x.jsonl#${step + 1}`,
-  tokens: Int32Array.of(0, 1),
-  supervised: Uint8Array.of(0, 1),
-});
-
-/** An engine without a model: what the step says, counted. */
-function engineOf(step: (w: readonly number[], call: number) => Partial<StepGradients> & { gradients: Params }) {
-  const seen: number[][] = [];
-  const engine: GradientEngine = {
-    async step(adapter) {
-      seen.push(values(adapter));
-      return { loss: 1, count: 1, supervisedTokens: 1, metrics: {}, ...step(values(adapter), seen.length) };
-    },
-    dispose: async () => {},
-  };
-  return { engine, seen };
-}
-
-/** ½·curvature·|w − target|². */
-const quadratic = (curvature: number, target: readonly number[]): GradientEngine =>
-  engineOf((w) => ({ gradients: params(...w.map((x, i) => curvature * (x - target[i]!))) })).engine;
-
-/** A slope that is the same everywhere. */
-const linear = (...slope: number[]): GradientEngine => engineOf(() => ({ gradients: params(...slope) })).engine;
-
-const train = (options: Partial<LocalTrainingOptions> & Pick<LocalTrainingOptions, "engine" | "adapter">) =>
-  trainLocally({
-    steps: 1,
-    batch: (step) => [exampleOf(step)],
-    optimizer: plainSgd,
-    learningRate: 0.1,
-    maxGradNorm: 0,
-    localTerm: {},
-    random: (...key) => stream(0, ...key),
-    ...options,
-  });
-
-function expectClose(got: Params, expected: readonly number[]): void {
-  expect(values(got)).toHaveLength(expected.length);
-  for (const [i, value] of values(got).entries()) expect(value).toBeCloseTo(expected[i]!, 12);
-}
-
-/** A few dozen ordinary float32 numbers, with the zero that LoRA's B starts from. */
-function float32s(name: string): Float32Array {
-  const random = stream(7, name);
-  return Float32Array.from({ length: 40 }, (_, i) => (i === 0 ? 0 : random.normal()));
-}
-const bumpy: GradientEngine = engineOf((w) => ({
-  gradients: wrap(Float32Array.from(w, (x, i) => Math.sin(3 * x + i))),
-})).engine;
-
-describe("FedProx's pull, μ·(w − anchor)", () => {
-  // Gradient curvature·(w − target) + μ·(w − anchor): descent closes in on the weighted mean of target and anchor.
-  const [w0, target, anchor, curvature, mu, rate] = [3, -1, 2, 1.5, 0.5, 0.2];
-  const centre = (curvature * target + mu * anchor) / (curvature + mu);
-
-  test.each([1, 3])("%i steps down a quadratic, in closed form", async (steps) => {
-    const localTerm = { proximal: { mu, anchor: params(anchor) } };
-    const engine = quadratic(curvature, [target]);
-    const { after } = await train({ engine, adapter: params(w0), steps, learningRate: rate, localTerm });
-    expectClose(after, [centre + (1 - rate * (curvature + mu)) ** steps * (w0 - centre)]);
-  });
-
-  test("is nothing at all at the anchor, in float32 too: Adam would make a step of a rounding error", async () => {
-    const adapter = wrap(float32s("adapter"));
-    const still = engineOf((w) => ({ gradients: wrap(new Float32Array(w.length)) })).engine;
-    const norms: number[] = [];
-    const { after } = await train({
-      engine: still,
-      adapter,
-      optimizer: adamW({ beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 }),
-      localTerm: { proximal: { mu: 0.1, anchor: adapter } },
-      onStep: ({ gradientNorm }) => norms.push(gradientNorm),
-    });
-    expect(norms).toEqual([0]);
-    expect(values(after)).toEqual(values(adapter));
-  });
-
-  test("is added before clipping, and is in the norm that is reported", async () => {
-    // Gradient (3, 0), pull 2·((1, 3) − (1, 1)) = (0, 4): norm 5, clipped to (0.6, 0.8).
-    const norms: number[] = [];
+describe("a federated algorithm's hooks", () => {
+  test("see the batch's gradient at the adapter before clipping, and the adapter after the optimizer's step", async () => {
+    const seen: unknown[] = [];
     const { after } = await train({
       engine: linear(3, 0),
       adapter: params(1, 3),
+      steps: 2,
       maxGradNorm: 1,
-      localTerm: { proximal: { mu: 2, anchor: params(1, 1) } },
-      onStep: ({ gradientNorm }) => norms.push(gradientNorm),
+      localRule: {
+        gradient(gradient, adapter) {
+          seen.push(["gradient", values(gradient), values(adapter)]);
+          return params(0, 4);
+        },
+        step(adapter, learningRate) {
+          seen.push(["step", learningRate]);
+          expectClose(adapter, [1, (seen.length === 2 ? 3 : 10) - (0.1 * 4) / 4.000001]);
+          return params(1, 10);
+        },
+      },
     });
-    expectClose(after, [1 - (0.1 * 3) / 5.000001, 3 - (0.1 * 4) / 5.000001]);
-    expect(norms).toEqual([5]);
-  });
-
-  test("with μ = 0 is no term at all, bit for bit", async () => {
-    const anchor = wrap(float32s("anchor"));
-    const run = (mu?: number) =>
-      train({
-        engine: bumpy,
-        adapter: wrap(float32s("w")),
-        steps: 3,
-        optimizer: adamW({ beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 }),
-        maxGradNorm: 0.5,
-        localTerm: mu === undefined ? {} : { proximal: { mu, anchor } },
-      });
-    const [none, zero, some] = [await run(), await run(0), await run(0.01)];
-    expect(bits(zero.after)).toEqual(bits(none.after));
-    expect(bits(some.after)).not.toEqual(bits(none.after));
-  });
-});
-
-describe("SCAFFOLD's correction, w −= lr·(c − cᵢ) after the optimizer", () => {
-  test.each([1, 3])("%i steps down a quadratic, in closed form", async (steps) => {
-    const [w0, target, curvature, correction, rate] = [3, -1, 1.5, 0.6, 0.2];
-    const centre = target - correction / curvature;
-    const localTerm = { correction: params(correction) };
-    const engine = quadratic(curvature, [target]);
-    const { after } = await train({ engine, adapter: params(w0), steps, learningRate: rate, localTerm });
-    expectClose(after, [centre + (1 - rate * curvature) ** steps * (w0 - centre)]);
-  });
-
-  test("is not clipped with the gradient", async () => {
-    const { after } = await train({
-      engine: linear(3, 4),
-      adapter: params(1, 1),
-      maxGradNorm: 1,
-      localTerm: { correction: params(10, -20) },
-    });
-    expectClose(after, [1 - 0.1 * (3 / 5.000001 + 10), 1 - 0.1 * (4 / 5.000001 - 20)]);
-  });
-
-  test.each([
-    ["AdamW", adamW({ beta1: 0.9, beta2: 0.99, epsilon: 1e-3, weightDecay: 0 })],
-    ["SGD with momentum", sgd({ momentum: 0.9, weightDecay: 0 })],
-  ])("stays out of the moments of %s: K steps move K·lr·correction further", async (_name, optimizer) => {
-    const run = (localTerm: LocalTrainingOptions["localTerm"]) =>
-      train({ engine: linear(2, -0.5), adapter: params(1, 1), steps: 4, optimizer, localTerm });
-    const [without, corrected] = [await run({}), await run({ correction: params(0.3, -0.7) })];
-    const [a, b] = values(without.after);
-    expectClose(corrected.after, [a! - 4 * 0.1 * 0.3, b! + 4 * 0.1 * 0.7]);
-  });
-
-  test("of zero is no term at all, bit for bit", async () => {
-    const run = (correction?: Params) =>
-      train({
-        engine: bumpy,
-        adapter: wrap(float32s("w")),
-        steps: 3,
-        maxGradNorm: 0.5,
-        localTerm: correction === undefined ? {} : { correction },
-      });
-    const none = await run();
-    expect(bits((await run(wrap(new Float32Array(40)))).after)).toEqual(bits(none.after));
-    expect(bits((await run(wrap(new Float32Array(40).fill(1e-3)))).after)).not.toEqual(bits(none.after));
-  });
-
-  test("and the pull together, both with clipping", async () => {
-    const { after } = await train({
-      engine: linear(3, 0),
-      adapter: params(1, 3),
-      maxGradNorm: 1,
-      localTerm: { proximal: { mu: 2, anchor: params(1, 1) }, correction: params(-5, 7) },
-    });
-    expectClose(after, [1 - 0.1 * (3 / 5.000001 - 5), 3 - 0.1 * (4 / 5.000001 + 7)]);
-  });
-});
-
-describe("SCAFFOLD's drift, g + c − cᵢ before clipping and the optimizer", () => {
-  test.each([1, 3])("%i steps of plain SGD are those of the correction, to rounding", async (steps) => {
-    const run = (localTerm: LocalTrainingOptions["localTerm"]) =>
-      train({ engine: quadratic(1.5, [-1, 2]), adapter: params(3, 0), steps, localTerm });
-    const [inside, after] = [await run({ drift: params(0.6, -2) }), await run({ correction: params(0.6, -2) })];
-    expectClose(inside.after, values(after.after));
-  });
-
-  test("is clipped with the gradient, and is in the norm that is reported", async () => {
-    const norms: number[] = [];
-    const { after } = await train({
-      engine: linear(3, 0),
-      adapter: params(1, 1),
-      maxGradNorm: 1,
-      localTerm: { drift: params(0, 4) },
-      onStep: ({ gradientNorm }) => norms.push(gradientNorm),
-    });
-    expectClose(after, [1 - (0.1 * 3) / 5.000001, 1 - (0.1 * 4) / 5.000001]);
-    expect(norms).toEqual([5]);
-  });
-
-  test("the mean gradient is option II's (x − y)/(K·η) − (c − cᵢ), float32", async () => {
-    const drift = params(0.4, -1.2);
-    const [rate, steps] = [0.2, 7];
-    const { before, after, gradientMean } = await train({
-      engine: quadratic(0.8, [-1, 2]),
-      adapter: params(3, 0),
-      steps,
-      learningRate: rate,
-      localTerm: { drift },
-    });
-    expect(gradientMean!.get("w")!.data).toBeInstanceOf(Float32Array);
-    for (const [i, mean] of values(gradientMean!).entries()) {
-      const moved = (values(before)[i]! - values(after)[i]!) / (steps * rate);
-      expect(mean).toBeCloseTo(moved - values(drift)[i]!, 6);
-    }
-  });
-
-  test("the mean gradient is without pull and clipping, over the steps taken, and only with a drift", async () => {
-    const { engine } = engineOf((_w, call) => ({ gradients: call === 3 ? params(Number.NaN) : params(10 * call) }));
-    const proximal = { mu: 5, anchor: params(9) };
-    const options = { engine, adapter: params(0), steps: 5, maxGradNorm: 1 };
-    const { gradientMean, steps } = await train({ ...options, localTerm: { proximal, drift: params(1) } });
-    expect(steps).toBe(2);
-    expect(values(gradientMean!)).toEqual([15]);
-    const without = await train({ engine: linear(1), adapter: params(0), localTerm: { proximal } });
-    expect(without.gradientMean).toBeUndefined();
+    expect(values(after)).toEqual([1, 10]);
+    expect(seen).toEqual([
+      ["gradient", [3, 0], [1, 3]],
+      ["step", 0.1],
+      ["gradient", [3, 0], [1, 10]],
+      ["step", 0.1],
+    ]);
   });
 });
 
@@ -289,7 +96,7 @@ describe("a step that is not finite", () => {
       adapter: params(1, 1),
       steps: 5,
       maxGradNorm: 10,
-      localTerm: { correction: params(1, 1) },
+      localRule: withCorrection(params(1, 1)),
       onStep: ({ step }) => steps.push(step),
     });
     expect(seen).toHaveLength(3);
@@ -335,7 +142,7 @@ describe("nothing is kept and nothing is changed", () => {
       steps: 3,
       optimizer: adamW({ beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1 }),
       maxGradNorm: 1,
-      localTerm: { proximal: { mu: 0.1, anchor: given.anchor }, correction: given.correction },
+      localRule: { ...pullTo(given.anchor, 0.1), ...withCorrection(given.correction) },
     });
     expect(given).toEqual(before);
     expect(values(after)).not.toEqual(values(given.adapter));

@@ -1,7 +1,7 @@
 import { clipByGlobalNorm } from "../optim/clip.ts";
-import type { LocalResult, LocalTerm } from "../optim/local-rule.ts";
+import type { LocalResult, LocalRule } from "../optim/local-rule.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
-import { addScaled, scale, subtract, toFloat32, zipParams, type Params } from "../tensor/params.ts";
+import { type Params, scale, toFloat32, zerosLike, zipParams } from "../tensor/params.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import type { TrainingItem } from "../data/example.ts";
 import type { GradientEngine } from "./gradient-engine.ts";
@@ -17,7 +17,8 @@ export interface LocalTrainingOptions {
   readonly learningRate: number;
   /** 0: no clipping. */
   readonly maxGradNorm: number;
-  readonly localTerm: LocalTerm;
+  /** Changes that the federated algorithm makes to each step. */
+  readonly localRule: LocalRule;
   /** Streams for the dropout masks of a step. */
   random(step: number, ...key: (string | number)[]): RandomStream;
   onStep?(step: LocalStep): void;
@@ -31,9 +32,9 @@ export interface LocalStep {
   readonly records: readonly string[];
   readonly learningRate: number;
   readonly loss: number;
-  /** What `loss` is a mean over: supervised tokens for `sft`, otherwise items. */
+  /** The number that `loss` is a mean over: supervised tokens for `sft`, otherwise items. */
   readonly count: number;
-  /** Before clipping, proximal pull and drift included. */
+  /** Before clipping, after the algorithm's `gradient`. */
   readonly gradientNorm: number;
   readonly supervisedTokens: number;
   readonly metrics: Tally;
@@ -46,7 +47,7 @@ export interface LocalTrainingResult extends LocalResult {
   /** Supervised tokens seen for `sft`, otherwise items. */
   readonly count: number;
   readonly supervisedTokens: number;
-  /** Those of the steps, added up. */
+  /** The tallies of the steps, added up. */
   readonly metrics: Tally;
 }
 
@@ -57,21 +58,22 @@ export interface LocalTrainingResult extends LocalResult {
  * @throws the signal's reason, between two steps, once it is aborted.
  */
 export async function trainLocally(options: LocalTrainingOptions): Promise<LocalTrainingResult> {
-  const { engine, optimizer, learningRate, localTerm } = options;
+  const { engine, optimizer, learningRate, localRule } = options;
   let params = options.adapter;
   let state = optimizer.init(params);
   let lossSum = 0;
   let count = 0;
   let tokens = 0;
   let metrics: Tally = {};
-  let gradientSum = localTerm.drift === undefined ? undefined : zeros64(params);
+  let gradientSum = localRule.keepsGradientMean === true ? zerosLike(params, Float64Array) : undefined;
   let taken = 0;
   for (; taken < options.steps; taken++) {
     options.signal?.throwIfAborted();
     const started = performance.now();
     const items = options.batch(taken);
     const step = await engine.step(params, items, (...key) => options.random(taken, ...key));
-    const { gradients, norm } = clipByGlobalNorm(withLocalTerm(step.gradients, params, localTerm), options.maxGradNorm);
+    const changed = localRule.gradient?.(step.gradients, params) ?? step.gradients;
+    const { gradients, norm } = clipByGlobalNorm(changed, options.maxGradNorm);
     lossSum += step.loss * step.count;
     count += step.count;
     metrics = addTallies(metrics, step.metrics);
@@ -93,7 +95,7 @@ export async function trainLocally(options: LocalTrainingOptions): Promise<Local
     }
     if (gradientSum !== undefined) gradientSum = zipParams(gradientSum, step.gradients, (sum, g) => sum + g);
     ({ params, state } = optimizer.update(state, params, gradients, learningRate));
-    if (localTerm.correction !== undefined) params = addScaled(params, -learningRate, localTerm.correction);
+    params = localRule.step?.(params, learningRate) ?? params;
   }
   return {
     before: options.adapter,
@@ -106,15 +108,4 @@ export async function trainLocally(options: LocalTrainingOptions): Promise<Local
     supervisedTokens: tokens,
     metrics,
   };
-}
-
-function withLocalTerm(gradients: Params, params: Params, { proximal, drift }: LocalTerm): Params {
-  // The distance first: at the anchor the pull is nothing at all, and Adam makes a whole step of the least rounding error.
-  const pulled =
-    proximal === undefined ? gradients : addScaled(gradients, proximal.mu, subtract(params, proximal.anchor));
-  return drift === undefined ? pulled : addScaled(pulled, 1, drift);
-}
-
-function zeros64(like: Params): Params {
-  return new Map([...like].map(([name, { shape, data }]) => [name, { shape, data: new Float64Array(data.length) }]));
 }

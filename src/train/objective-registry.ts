@@ -1,18 +1,27 @@
+import { build, type Registry } from "../registry/declared.ts";
+import { dpo } from "./dpo.ts";
+import { hinge } from "./hinge.ts";
+import { ipo } from "./ipo.ts";
 import { kto } from "./kto.ts";
-import type { Objective, ObjectiveSettings } from "./objective.ts";
+import { defineObjective, type Objective } from "./objective.ts";
 import { orpo } from "./orpo.ts";
-import { dpo, hinge, ipo, simpo } from "./pair-objectives.ts";
 import { sft } from "./sft.ts";
-
-export type ObjectiveName = "sft" | "dpo" | "ipo" | "hinge" | "kto" | "orpo" | "simpo";
+import { simpo } from "./simpo.ts";
 
 /** Every objective, by the name a configuration gives it. */
-export const OBJECTIVES: { readonly [K in ObjectiveName]: (settings: ObjectiveSettings) => Objective } = {
-  sft: () => sft,
+export const OBJECTIVES = {
+  sft: defineObjective({ settings: {}, make: () => sft }),
   dpo,
   ipo,
   hinge,
+  simpo,
   kto,
   orpo,
-  simpo,
-};
+} satisfies Registry<[], Objective>;
+
+export type ObjectiveName = keyof typeof OBJECTIVES;
+
+/** The objective of a name. It takes from `settings`, those of `objective`, the ones that it reads. */
+export function objectiveOf(name: ObjectiveName, settings: object = {}): Objective {
+  return build<[], Objective>(OBJECTIVES[name], settings);
+}

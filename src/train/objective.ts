@@ -1,5 +1,7 @@
+import { z } from "zod";
 import type { GraphBuilder } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
+import type { Declared, SettingFields } from "../registry/declared.ts";
 import type { Params } from "../tensor/params.ts";
 import type { Example, PairExample, RatedExample, TrainingItem } from "../data/example.ts";
 import { supervisedTokens } from "./micro-batches.ts";
@@ -7,21 +9,9 @@ import type { RuntimeTensor } from "./runtime.ts";
 import type { Score } from "./scorer.ts";
 import type { Tally } from "./tally.ts";
 
-export interface ObjectiveSettings {
-  /** How strongly a reward answers to log-probabilities; ORPO's λ. Default 0.1, SimPO's 2. */
-  readonly beta?: number | undefined;
-  /** DPO: share of the pairs whose preference is taken to be the wrong way round, 0 to ½. */
-  readonly labelSmoothing: number;
-  /** SimPO: the margin of rewards it aims at. */
-  readonly gamma: number;
-  /** KTO: weights λ_D and λ_U of wanted and unwanted answers. */
-  readonly desirableWeight: number;
-  readonly undesirableWeight: number;
-}
-
-/** What neither is an item's nor the objective's own, but the step's. */
+/** Facts of a step that neither its items nor the objective know. */
 export interface StepFacts {
-  /** What the step's loss is a mean over: the sum of its items' counts. */
+  /** The denominator of the step's mean loss: the sum of its items' counts. */
   readonly total: number;
   /** KTO's z₀, nats; 0 for every other objective. */
   readonly divergence: number;
@@ -35,14 +25,14 @@ export type ScoreSequences = (
 ) => Promise<readonly Score[]>;
 
 /**
- * What training makes small: a function of the log-probabilities that the model gives the supervised tokens of items. It
+ * The loss that training lowers: a function of the log-probabilities that the model gives the supervised tokens of items. It
  * is written twice: as nodes of the training graph with what they are fed (`loss`, `feeds`), and slowly, in float64, as its
  * paper has it (`evaluate`).
  */
 export interface Objective {
   readonly name: string;
   readonly items: "example" | "pair" | "rated";
-  /** Whether items need the base's log-probabilities (`referenceOf`). */
+  /** True where items need the base's log-probabilities (`referenceOf`). */
   readonly reference: boolean;
   /**
    * The sequences of an item whose log-probabilities the loss is made of; they run through the model together.
@@ -50,7 +40,7 @@ export interface Objective {
    * @throws Error for an item of another kind, without its reference, or with an answer that has no supervised token.
    */
   readonly sequences: (item: TrainingItem) => readonly Example[];
-  /** What an item adds to the denominator of the mean: its supervised tokens for `sft`, otherwise 1. */
+  /** The part of an item in the denominator of the mean: its supervised tokens for `sft`, otherwise 1. */
   readonly count: (item: TrainingItem) => number;
   /** The graph's scalar loss from the log-probabilities [rows]; makes the inputs that `feeds` fills. */
   readonly loss: (builder: GraphBuilder, logProbabilities: Value) => Value;
@@ -71,6 +61,20 @@ export interface Objective {
     score: (sequences: readonly Example[]) => Promise<readonly Score[]>,
   ) => Promise<number>;
 }
+
+/** Declares an objective with the settings of `objective` that it reads. */
+export function defineObjective<F extends SettingFields>(
+  objective: Declared<F, [], Objective>,
+): Declared<F, [], Objective> {
+  return objective;
+}
+
+/** A setting that several objectives read. */
+export const BETA = z
+  .number()
+  .positive()
+  .optional()
+  .describe("Strength of a preference; ORPO's lambda. Default: the objective's own (docs/value-alignment.md).");
 
 /** The item as the kind an objective learns from. */
 export function asExample(objective: string, item: TrainingItem): Example {

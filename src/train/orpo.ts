@@ -1,7 +1,7 @@
 import { logOdds, softplus } from "../graph/pointwise.ts";
 import { supervisedTokens } from "./micro-batches.ts";
-import type { Objective, ObjectiveSettings } from "./objective.ts";
-import { answersOf, pairMetrics } from "./pair-objectives.ts";
+import { BETA, defineObjective } from "./objective.ts";
+import { answersOf, pairMetrics } from "./pair-objective.ts";
 import { termFeeds, termValues, vector, weightedSum, weightFeed } from "./terms.ts";
 
 const COEFFICIENTS = "objective.coefficients";
@@ -10,8 +10,9 @@ const COEFFICIENTS = "objective.coefficients";
  * ORPO (Hong et al. 2024, eq. 6 and 7), without a base: −u(chosen) − λ·log σ(logit e^u(chosen) − logit e^u(rejected)), u
  * the mean log-probability of an answer's tokens. `beta` is λ. The first part is each pair's mean over its own answer.
  */
-export function orpo({ beta = 0.1 }: ObjectiveSettings): Objective {
-  return {
+export const orpo = defineObjective({
+  settings: { beta: BETA },
+  make: ({ beta = 0.1 }) => ({
     name: "orpo",
     items: "pair",
     reference: false,
@@ -51,5 +52,5 @@ export function orpo({ beta = 0.1 }: ObjectiveSettings): Objective {
         metrics: pairMetrics(beta * chosen, beta * rejected),
       };
     },
-  };
-}
+  }),
+});

@@ -3,7 +3,7 @@ import { eachAdapter } from "../../src/federation/adapter-set.ts";
 import type { Evaluate, Evaluated } from "../../src/federation/evaluation.ts";
 import type { EventSink } from "../../src/federation/events.ts";
 import type { Store } from "../../src/store/store.ts";
-import { addScaled, mapParams, type Params, subtract, zerosLike } from "../../src/tensor/params.ts";
+import { addScaled, mapParams, type Params, zerosLike } from "../../src/tensor/params.ts";
 
 export const initialAdapter: Params = new Map([
   ["lora_A.weight", { shape: [2, 3], data: Float32Array.of(0.1, -0.2, 0.3, 0.4, -0.5, 0.6) }],
@@ -21,7 +21,7 @@ export class QuadraticTrainer implements LocalTrainer {
     this.steps = steps;
   }
 
-  async train({ adapter, round, client, learningRate, localTerm, onStart, onStep }: LocalTask): Promise<TrainedClient> {
+  async train({ adapter, round, client, learningRate, localRule, onStart, onStep }: LocalTask): Promise<TrainedClient> {
     this.trained.push(`${round}/${client}`);
     const target = this.targets[client]!;
     let after = adapter;
@@ -30,15 +30,8 @@ export class QuadraticTrainer implements LocalTrainer {
     onStart(this.steps);
     for (let step = 1; step <= this.steps; step++) {
       const gradient = mapParams(after, (w) => w - target);
-      after = addScaled(after, -learningRate, gradient);
-      if (localTerm.proximal)
-        after = addScaled(
-          after,
-          -learningRate,
-          mapParams(subtract(after, localTerm.proximal.anchor), (x) => x * localTerm.proximal!.mu),
-        );
-      if (localTerm.drift) after = addScaled(after, -learningRate, localTerm.drift);
-      if (localTerm.correction) after = addScaled(after, -learningRate, localTerm.correction);
+      after = addScaled(after, -learningRate, localRule.gradient?.(gradient, after) ?? gradient);
+      after = localRule.step?.(after, learningRate) ?? after;
       gradientMean = addScaled(gradientMean, 1 / this.steps, gradient);
       loss = [...gradient.values()].flatMap(({ data }) => [...data]).reduce((sum, g) => sum + 0.5 * g * g, 0);
       const records = [`${client}-${round}-${step}`];

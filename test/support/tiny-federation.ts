@@ -26,7 +26,7 @@ export interface TinyFederation {
   readonly folder: string;
   /** Holds the model and the data files. */
   readonly source: string;
-  play(algorithm: string, killAt?: Kill, when?: "before" | "after"): Promise<Halves>;
+  readonly play: (algorithm: string, killAt?: Kill, when?: "before" | "after") => Promise<Halves>;
 }
 
 export interface Kill {

@@ -1,14 +1,10 @@
-import { formatShape, mapParams, sameShape, type Params } from "../tensor/params.ts";
-import type { Groups } from "../tensor/groups.ts";
+import { filledLike, formatShape, mapParams, type Params, sameShape } from "../tensor/params.ts";
 
 /** Σ weight·tensor in float64, and Σ weight. `addWeighted` changes the tensors in place. */
 export interface WeightedSum {
   readonly weight: number;
   readonly tensors: Params;
 }
-
-/** A running sum for each group of an update, by the group's name. */
-export type GroupSums = Readonly<Record<string, WeightedSum>>;
 
 /**
  * Adds weight·params to a running sum, or starts one. The same tensors and weights in the same order give the same
@@ -18,7 +14,8 @@ export type GroupSums = Readonly<Record<string, WeightedSum>>;
  * Throws an Error that names the tensor where one is missing, new, or of another shape.
  */
 export function addWeighted(sum: WeightedSum | undefined, params: Params, weight: number): WeightedSum {
-  const tensors = sum?.tensors ?? negativeZeros(params);
+  // −0 leaves every addend as it is; 0 + −0 is 0, and a client alone would lose the sign of its zeros.
+  const tensors = sum?.tensors ?? filledLike(params, -0, Float64Array);
   for (const name of tensors.keys()) if (!params.has(name)) throw new Error(`tensor ${name}: missing in an update`);
   for (const [name, { shape, data }] of params) {
     const into = tensors.get(name);
@@ -31,22 +28,8 @@ export function addWeighted(sum: WeightedSum | undefined, params: Params, weight
   return { weight: (sum?.weight ?? 0) + weight, tensors };
 }
 
-/** Adds every group of an update to the sum of that name, all with one weight. */
-export function addGroups(sums: GroupSums, update: Groups, weight: number): GroupSums {
-  const next: Record<string, WeightedSum> = { ...sums };
-  for (const [group, params] of Object.entries(update)) next[group] = addWeighted(sums[group], params, weight);
-  return next;
-}
-
 /** The weighted mean, in float64. Throws an Error where nothing was added. */
 export function mean(sum: WeightedSum | undefined): Params {
   if (sum === undefined || !(sum.weight > 0)) throw new Error("a mean needs at least one update of positive weight");
   return mapParams(sum.tensors, (x) => x / sum.weight);
-}
-
-/** −0 leaves every addend as it is; 0 + −0 is 0, and a client alone would lose the sign of its zeros. */
-function negativeZeros(like: Params): Params {
-  return new Map(
-    Array.from(like, ([name, { shape, data }]) => [name, { shape, data: new Float64Array(data.length).fill(-0) }]),
-  );
 }

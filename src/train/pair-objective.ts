@@ -1,79 +1,17 @@
 import type { GraphBuilder } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
-import { softplus } from "../graph/pointwise.ts";
 import type { Example, TrainingItem } from "../data/example.ts";
 import { supervisedTokens } from "./micro-batches.ts";
-import { asPair, referenceOrThrow, requireAnswer, type Objective, type ObjectiveSettings } from "./objective.ts";
+import { asPair, type Objective, referenceOrThrow, requireAnswer } from "./objective.ts";
 import { preferenceAccuracy } from "./preference-accuracy.ts";
 import type { Score } from "./scorer.ts";
 import type { Tally } from "./tally.ts";
 import { termFeeds, termValues, weightedSum, weightFeed } from "./terms.ts";
 
-/**
- * DPO (Rafailov et al. 2023, eq. 7): −log σ(h), h = β·[(log π − log π_base)(chosen) − (…)(rejected)], log-probabilities
- * summed over the answer. With label smoothing ε: −(1 − ε)·log σ(h) − ε·log σ(−h) (Mitchell 2023, cDPO).
- */
-export function dpo({ beta = 0.1, labelSmoothing }: ObjectiveSettings): Objective {
-  return ofMargin({
-    name: "dpo",
-    beta,
-    averaged: false,
-    reference: true,
-    loss: (h) => (1 - labelSmoothing) * softplus(-h) + labelSmoothing * softplus(h),
-    link: "softplus",
-    arguments: [
-      { slope: -1, offset: 0, weight: 1 - labelSmoothing },
-      ...(labelSmoothing === 0 ? [] : [{ slope: 1, offset: 0, weight: labelSmoothing }]),
-    ],
-  });
-}
-
-/**
- * IPO (Azar et al. 2023, eq. 17): (δ − 1/(2β))², δ the difference of log-ratios to the base. Ratios are averaged over an
- * answer's tokens, as TRL does with the authors' agreement; the paper does not say so. Rewards are of the same means.
- */
-export function ipo({ beta = 0.1 }: ObjectiveSettings): Objective {
-  return ofMargin({
-    name: "ipo",
-    beta,
-    averaged: true,
-    reference: true,
-    loss: (h) => (h / beta - 1 / (2 * beta)) ** 2,
-    link: "square",
-    arguments: [{ slope: 1 / beta, offset: -1 / (2 * beta), weight: 1 }],
-  });
-}
-
-/** The hinge of SLiC-HF (Zhao et al. 2023) on DPO's margin, as RSO (Liu et al. 2023) has it: max(0, 1 − h). */
-export function hinge({ beta = 0.1 }: ObjectiveSettings): Objective {
-  return ofMargin({
-    name: "hinge",
-    beta,
-    averaged: false,
-    reference: true,
-    loss: (h) => Math.max(0, 1 - h),
-    link: "relu",
-    arguments: [{ slope: -1, offset: 1, weight: 1 }],
-  });
-}
-
-/** SimPO (Meng et al. 2024, eq. 6): −log σ(β·(mean log π(chosen) − mean log π(rejected)) − γ), without a base. */
-export function simpo({ beta = 2, gamma }: ObjectiveSettings): Objective {
-  return ofMargin({
-    name: "simpo",
-    beta,
-    averaged: true,
-    reference: false,
-    loss: (h) => softplus(gamma - h),
-    link: "softplus",
-    arguments: [{ slope: -1, offset: gamma, weight: 1 }],
-  });
-}
-
 interface MarginRule {
   readonly name: string;
   readonly beta: number;
-  /** Whether an answer's log-probability is its tokens' mean instead of their sum. */
+  /** True: an answer's log-probability is the mean of its tokens', not the sum. */
   readonly averaged: boolean;
   readonly reference: boolean;
   /** The loss of a margin h, the chosen answer's reward less the rejected one's. */
@@ -90,7 +28,7 @@ const LINKS = {
 };
 
 /** An objective that sees a pair only through the margin of two rewards, r = β·(log π − log π_base). */
-function ofMargin(rule: MarginRule): Objective {
+export function ofMargin(rule: MarginRule): Objective {
   const { name, beta, averaged, reference } = rule;
   const base = (item: TrainingItem): { chosen: number; rejected: number } =>
     reference ? referenceOrThrow(name, asPair(name, item)) : { chosen: 0, rejected: 0 };

@@ -1,0 +1,56 @@
+import type { UpdateGroup, UpdateGroups } from "../algorithms/algorithm.ts";
+import type { Groups } from "../tensor/groups.ts";
+import { type Params, type Tensor, zipParams } from "../tensor/params.ts";
+import type { Aggregation, Aggregator } from "./aggregator.ts";
+
+/**
+ * An aggregator that takes a statistic of the clients' values of each coordinate; the values come sorted. All clients count
+ * alike; a group that is summed is the statistic times the number of clients. All updates of a round are in memory at once.
+ */
+export function coordinateWise(name: string, statistic: (sorted: Float64Array) => number): Aggregator {
+  return { name, weighted: false, start: (groups) => buffered(groups, statistic, []) };
+}
+
+function buffered(
+  groups: UpdateGroups,
+  statistic: (sorted: Float64Array) => number,
+  updates: readonly Groups[],
+): Aggregation {
+  return {
+    add: (update) => buffered(groups, statistic, [...updates, update]),
+    finish: () =>
+      Object.fromEntries(
+        Object.entries(groups).map(([name, group]) => [
+          name,
+          combined(
+            group,
+            statistic,
+            updates.map((update) => update[name]!),
+          ),
+        ]),
+      ),
+  };
+}
+
+function combined(
+  { combined: how }: UpdateGroup,
+  statistic: (sorted: Float64Array) => number,
+  updates: readonly Params[],
+): Params {
+  const [first, ...others] = updates;
+  if (first === undefined) throw new Error("an aggregate needs at least one update");
+  // Compares names and shapes, and names the tensor that differs.
+  for (const other of others) zipParams(first, other, (x) => x);
+  const factor = how === "sum" ? updates.length : 1;
+  return new Map(
+    Array.from(first, ([name, { shape }]): [string, Tensor] => {
+      const columns = updates.map((update) => update.get(name)!.data);
+      const values = new Float64Array(columns.length);
+      const data = Float64Array.from(columns[0]!, (_, i) => {
+        for (const [k, column] of columns.entries()) values[k] = column[i]!;
+        return factor * statistic(values.sort());
+      });
+      return [name, { shape, data }];
+    }),
+  );
+}

@@ -1,0 +1,33 @@
+import type { Declared, SettingFields } from "../registry/declared.ts";
+import type { Groups } from "../tensor/groups.ts";
+import type { Params } from "../tensor/params.ts";
+import type { RandomStream } from "../tensor/random.ts";
+
+/** The place of an update in a run: the client and the coordinator know the same. */
+export interface StageContext {
+  readonly round: number;
+  readonly client: string;
+  /** The global adapter that the client was sent. */
+  readonly received: Params;
+  /** Streams of random numbers for this stage of this client-round, one a key. */
+  readonly random: (...key: (string | number)[]) => RandomStream;
+}
+
+/**
+ * A step on the way of an update from the client to the coordinator: pure functions over the groups of the update. The
+ * group `delta` is the change of the adapter; other groups are the algorithm's own.
+ */
+export interface Stage {
+  readonly name: string;
+  /** The client's side: the groups to send, from those of the stage before. */
+  readonly encode: (groups: Groups, context: StageContext) => Groups;
+  /** The coordinator's side: back to groups of the shape that `encode` was given, as far as that is possible. */
+  readonly decode: (groups: Groups, context: StageContext) => Groups;
+  /** Groups of the shape that `encode` returns, from groups of the shape that it is given. Values mean nothing. */
+  readonly shape: (groups: Groups) => Groups;
+}
+
+/** Declares a stage with its settings, the other keys of its entry in `federation.stages`. */
+export function defineStage<F extends SettingFields>(stage: Declared<F, [], Stage>): Declared<F, [], Stage> {
+  return stage;
+}

@@ -1,0 +1,59 @@
+import type { UpdateGroups } from "../algorithms/algorithm.ts";
+import type { Groups } from "../tensor/groups.ts";
+import { type Params, subtract, zipParams } from "../tensor/params.ts";
+import { stream } from "../tensor/random.ts";
+import type { Stage, StageContext } from "./stage.ts";
+
+/** The place of an update in a run. */
+export interface UpdateContext extends Omit<StageContext, "random"> {
+  /** The run's seed. */
+  readonly seed: number;
+}
+
+/**
+ * The groups that a client sends for an update. Without a stage they are the update itself, bit for bit. With stages the
+ * group `delta`, adapter − received, takes the place of `adapter` and goes through each stage in turn.
+ */
+export function encodeUpdate(update: Groups, stages: readonly Stage[], context: UpdateContext): Groups {
+  if (stages.length === 0) return update;
+  const changed = replaced(update, "adapter", "delta", (adapter) => subtract(adapter, context.received));
+  return stages.reduce((groups, stage, place) => stage.encode(groups, at(context, place)), changed);
+}
+
+/**
+ * The update that the coordinator aggregates, from the groups that came. With stages `adapter` is received + delta in
+ * float64: of many small changes none is rounded away.
+ */
+export function decodeUpdate(wire: Groups, stages: readonly Stage[], context: UpdateContext): Groups {
+  if (stages.length === 0) return wire;
+  const delta = stages.reduceRight((groups, stage, place) => stage.decode(groups, at(context, place)), wire);
+  return replaced(delta, "delta", "adapter", (change) =>
+    zipParams(inFloat64(change), context.received, (d, w) => w + d),
+  );
+}
+
+/** Groups of the names and shapes of what clients send for updates with these groups. Values mean nothing. */
+export function wireShape(groups: UpdateGroups, stages: readonly Stage[]): Groups {
+  const update = Object.fromEntries(Object.entries(groups).map(([name, { like }]) => [name, like]));
+  if (stages.length === 0) return update;
+  return stages.reduce(
+    (shape, stage) => stage.shape(shape),
+    replaced(update, "adapter", "delta", (adapter) => adapter),
+  );
+}
+
+function at({ seed, ...place }: UpdateContext, stage: number): StageContext {
+  const { round, client } = place;
+  return { ...place, random: (...key) => stream(seed, "stage", stage, round, client, ...key) };
+}
+
+/** The groups with one of them under another name, in its place. */
+function replaced(groups: Groups, from: string, to: string, change: (params: Params) => Params): Groups {
+  return Object.fromEntries(
+    Object.entries(groups).map(([name, params]) => (name === from ? [to, change(params)] : [name, params])),
+  );
+}
+
+function inFloat64(params: Params): Params {
+  return new Map([...params].map(([name, { shape, data }]) => [name, { shape, data: Float64Array.from(data) }]));
+}
