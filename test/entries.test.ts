@@ -38,8 +38,16 @@ describe("the package's entries", () => {
   test("./web reaches nothing of Node", () => {
     const { files, modules } = reachedFrom("entries/web.js");
     expect(files).toContain(path.join("experiment", "run.js"));
-    expect(files.filter((file) => /^(node|jobs|cli)\b/.test(file))).toEqual([]);
+    expect(files.filter((file) => /^(node|cli)\b/.test(file))).toEqual([]);
     expect(modules.filter((name) => name.startsWith("node:") || name === "onnxruntime-node")).toEqual([]);
+  });
+
+  test("a program with web types only plays a participant's half", () => {
+    // dist/test-web is compiled from test/web without Node's types.
+    const program = `console.log(JSON.stringify(await (await import("./dist/test-web/round.js")).playRound()))`;
+    const output = execFileSync(process.execPath, ["--input-type=module", "--eval", program], { cwd: ROOT });
+    // Two rounds, each of two equal clients that add the learning rate.
+    expect(JSON.parse(output.toString())).toEqual([2, 0]);
   });
 
   test("the walk finds what ./node reaches", () => {

@@ -19,6 +19,16 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: () => import("./commands/run.ts"),
   },
   {
+    name: "coordinate",
+    summary: "coordinate a run whose clients are processes of their own",
+    load: () => import("./commands/coordinate.ts"),
+  },
+  {
+    name: "participate",
+    summary: "take part in a coordinated run with the records of this machine",
+    load: () => import("./commands/participate.ts"),
+  },
+  {
     name: "score",
     summary: "measure how well a model predicts the answers in a file",
     load: () => import("./commands/score.ts"),

@@ -115,6 +115,7 @@ export {
   type ParticipantOptions,
   type TrainedClient,
 } from "../federation/participant.ts";
+export { PROTOCOL } from "../federation/protocol/messages.ts";
 export { awaitManifest, gatherRoster, publishManifest } from "../federation/roster.ts";
 export { simulate, type SimulationOptions } from "../federation/simulate.ts";
 export { coordinateExperiment, type CoordinateOptions } from "../experiment/coordinate.ts";

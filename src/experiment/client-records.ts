@@ -1,3 +1,4 @@
+import { nearest } from "../diagnostics/nearest.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import type { FileReader } from "../data/file-reader.ts";
 import { PARTITIONERS } from "../data/partition.ts";
@@ -41,6 +42,7 @@ export async function loadClientRecords(
 ): Promise<ClientRecords[]> {
   const { data, federation, seed } = config;
   if (only?.length === 0) return [];
+  refuseUnknown(only ?? [], clientNames(config));
   const wanted = ({ name }: { readonly name: string }): boolean => only === undefined || only.includes(name);
   const load = (paths: string | readonly string[]): Promise<DataRecord[]> => loadAll(files, paths, config, onNote);
   const given =
@@ -77,6 +79,16 @@ export async function loadClientRecords(
   const problem = participation(federation, clients.length);
   if (problem !== undefined) throw new UserError("config", problem.message, { hint: problem.hint });
   return clients;
+}
+
+function refuseUnknown(wanted: readonly string[], names: readonly string[] | undefined): void {
+  const unknown = wanted.find((name) => names !== undefined && !names.includes(name));
+  if (unknown === undefined) return;
+  const near = nearest(unknown, names!);
+  const some = names!.length <= 8 ? names! : [...names!.slice(0, 8), "…"];
+  throw new UserError("config", `data.clients has no client "${unknown}"`, {
+    hint: near === undefined ? `The clients are ${some.join(", ")}.` : `Did you mean '${near}'?`,
+  });
 }
 
 /**

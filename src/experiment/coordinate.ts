@@ -13,8 +13,8 @@ import type { Prepared } from "./prepare.ts";
 import type { RunOptions } from "./run.ts";
 import { bindRun, refuseOtherSettings, sharedSettings } from "./run-identity.ts";
 import { openRunLog } from "./run-log.ts";
-import { roundKeeper, saveFinalAdapters, saveRoundAdapter } from "./save-adapters.ts";
-import { summarise } from "./summarise.ts";
+import { finishRun, readSummary } from "./finish-run.ts";
+import { roundKeeper, saveRoundAdapter } from "./save-adapters.ts";
 import type { RunSummary } from "./summary.ts";
 
 export interface CoordinateOptions extends RunOptions {
@@ -59,6 +59,7 @@ export async function coordinateExperiment(
       cause: error,
     });
   });
+  const earlier = await readSummary(store);
   const data = members.map((member) => member.data);
   const identity = await bindRun(prepared, store, platform.threads, data);
   const rules = { store: store.exchange, ...coordinatorRules(prepared, members.length) };
@@ -83,16 +84,7 @@ export async function coordinateExperiment(
       },
       (clients) => onWaiting?.("answers", clients),
     );
-    const clientAdapters = await saveFinalAdapters(prepared, store, outcome.adapters);
-    const summary = summarise(prepared, outcome, log.metrics, { clientAdapters, answers: [], ...keeper.bests() });
-    const { metrics } = log;
-    await store.saveJson("metrics.json", {
-      rounds: metrics.rounds(),
-      totals: metrics.totals(),
-      ...keeper.bests(),
-      summary,
-    });
-    return summary;
+    return await finishRun(prepared, outcome, { platform, store, log, keeper, engines, earlier, signal });
   } finally {
     log.close();
     await engines.dispose();

@@ -1,0 +1,89 @@
+import path from "node:path";
+import { coordinateExperiment } from "../../experiment/coordinate.ts";
+import { prepareExperiment } from "../../experiment/prepare.ts";
+import { readConfigFile } from "../../node/config-file.ts";
+import { nodePlatform } from "../../node/platform.ts";
+import { openRunFolder } from "../../node/run-folder.ts";
+import { keepOrigin } from "../../node/store/stored-experiment.ts";
+import { type Command, DEFAULT_COLUMNS, defineCommand } from "../command.ts";
+import { number, text, toggle } from "../flag.ts";
+import { jsonView, plainView } from "../views/plain-view.ts";
+import { reportLines } from "../views/report.ts";
+import { runFacts, someNames } from "../views/run-facts.ts";
+import { defaultRunFolder } from "../work/training.ts";
+import { withStatus } from "../work/work.ts";
+import { setFlag, threadsFlag } from "./shared-flags.ts";
+
+/** Clients that a line about waiting names. */
+const NAMED = 8;
+
+export const command: Command = defineCommand({
+  description:
+    "Coordinates a run whose clients are processes of their own (participate). The coordinator reads no client's records: both sides meet in the folder `exchange` of the run folder. Run the same command again to continue a stopped run.",
+  argument: {
+    placeholder: "<config>",
+    description: "configuration file that lists the clients under data.clients; their files need not exist here",
+  },
+  flags: {
+    set: setFlag,
+    out: text("<folder>", "run folder (default: runs/<name of the configuration>)"),
+    deadline: number(
+      "<seconds>",
+      "longest wait for a round's clients once federation.minClients have answered; default: wait for all",
+      { min: 0 },
+    ),
+    json: toggle("write every event as a line of JSON to stdout, and the summary last"),
+    threads: threadsFlag,
+  },
+  examples: [
+    ["npx openfedllm coordinate my.yaml --out runs/joint"],
+    ["npx openfedllm coordinate my.yaml --out runs/joint --deadline 600", "close a round without late clients"],
+  ],
+  async run({ set, out, deadline: deadlineSeconds, json = false, threads }, context, configFile) {
+    const { stdout, stderr } = context;
+    const config = readConfigFile(configFile, threads === undefined ? set : [...set, `runtime.threads=${threads}`]);
+    const baseDir = path.dirname(configFile);
+    const folder = out ?? defaultRunFolder(configFile);
+    const view = json ? jsonView(stdout, stderr) : plainView(stderr);
+    const summary = await withStatus(
+      context,
+      async ({ status, signal, unlessStopped, reports }) => {
+        signal.addEventListener("abort", () => view.note("stopping… (press Ctrl-C again to stop at once)"), {
+          once: true,
+        });
+        const platform = nodePlatform({ baseDir, threads: config.runtime.threads, ...reports });
+        const hooks = { part: { role: "coordinator" as const }, onProgress: status.say, onNote: status.note };
+        const prepared = await unlessStopped(prepareExperiment(config, platform, hooks));
+        const store = await openRunFolder(folder);
+        try {
+          await keepOrigin(store, folder, baseDir);
+          view.begin(runFacts(prepared, folder));
+          view.note(`participants meet in ${path.join(folder, "exchange")}`);
+          let awaited: readonly string[] = [];
+          return await coordinateExperiment(prepared, platform, store, {
+            emit: (event) => view.event(event),
+            onWaiting(what, clients) {
+              // Those who answered since need no line of their own.
+              const fewer = clients.every((client) => awaited.includes(client));
+              awaited = clients;
+              if (!fewer || what === "members") {
+                view.note(`waiting for ${someNames(clients, NAMED)} to ${what === "members" ? "join" : "answer"}`);
+              }
+            },
+            deadlineSeconds,
+            signal,
+          });
+        } finally {
+          store.close();
+        }
+      },
+      { live: false, long: true, endsItself: true },
+    ).finally(() => view.close());
+    if (json) {
+      stdout.write(`${JSON.stringify({ type: "summary", ...summary })}\n`);
+      return;
+    }
+    const columns = stdout.columns() ?? DEFAULT_COLUMNS;
+    stdout.write(`\n${reportLines(summary, { config, baseDir, folder, columns, style: stdout.style }).join("\n")}\n`);
+  },
+});

@@ -1,0 +1,88 @@
+import path from "node:path";
+import { participateInExperiment } from "../../experiment/participate.ts";
+import { prepareExperiment } from "../../experiment/prepare.ts";
+import type { RunEvent } from "../../federation/events.ts";
+import { readConfigFile } from "../../node/config-file.ts";
+import { nodePlatform } from "../../node/platform.ts";
+import { openRunFolder } from "../../node/run-folder.ts";
+import { directoryStore } from "../../node/store/directory-store.ts";
+import { keepOrigin } from "../../node/store/stored-experiment.ts";
+import { type Command, defineCommand } from "../command.ts";
+import { repeated, text } from "../flag.ts";
+import { counted, formatLoss } from "../views/quantities.ts";
+import type { Status } from "../views/status.ts";
+import { dataNote } from "../views/run-facts.ts";
+import { oneLine } from "../views/text-width.ts";
+import { withStatus } from "../work/work.ts";
+import { setFlag, threadsFlag } from "./shared-flags.ts";
+
+export const command: Command = defineCommand({
+  description:
+    "Takes part in a run that another process coordinates (coordinate), with the records of the named clients. Only adapters and numbers go into the exchange folder. Ends when the run is over; run the same command again to continue after a stop.",
+  argument: {
+    placeholder: "<config>",
+    description: "the coordinator's configuration; only the files of the named clients are read",
+  },
+  flags: {
+    exchange: text(
+      "<folder>",
+      "folder that coordinator and participants share: `exchange` of the run folder",
+    ).required(),
+    client: repeated("<name>", "client that this process is; may be given several times").required(),
+    out: text("<folder>", "folder for everything that stays here: adapters, events, the clients' memory").required(),
+    set: setFlag,
+    threads: threadsFlag,
+  },
+  examples: [["npx openfedllm participate my.yaml --exchange runs/joint/exchange --client clinic --out runs/clinic"]],
+  async run({ exchange, client: clients, out, set, threads }, context, configFile) {
+    const { stdout } = context;
+    const config = readConfigFile(configFile, threads === undefined ? set : [...set, `runtime.threads=${threads}`]);
+    const baseDir = path.dirname(configFile);
+    const ended = await withStatus(
+      context,
+      async ({ status, signal, unlessStopped, reports }) => {
+        const platform = nodePlatform({ baseDir, threads: config.runtime.threads, ...reports });
+        const hooks = { part: { role: "participant" as const, clients }, onProgress: status.say, onNote: status.note };
+        const prepared = await unlessStopped(prepareExperiment(config, platform, hooks));
+        const store = await openRunFolder(out);
+        try {
+          await keepOrigin(store, out, baseDir);
+          status.say(`waiting for a coordinator in ${exchange}`);
+          return await participateInExperiment(prepared, platform, store, directoryStore(exchange), {
+            emit: trainingNotes(status, config.data.maxLength),
+            onProgress: status.say,
+            signal,
+          });
+        } finally {
+          store.close();
+        }
+      },
+      { endsItself: true },
+    );
+    const saved = ended.adapters.map((folder) => path.join(out, folder)).join(", ");
+    stdout.write(`The run is over after ${counted(ended.rounds, "round")}; saved ${saved}\n`);
+  },
+});
+
+/** Tells of the training of this process's clients: a progress line for each step, and a line for each round. */
+function trainingNotes({ say, note }: Status, maxLength: number): (event: RunEvent) => void {
+  let steps = 0;
+  let lossSum = 0;
+  let count = 0;
+  return (event) => {
+    if (event.type === "data-report") {
+      const cut = dataNote([event], maxLength);
+      if (cut !== undefined) note(`data: ${cut}`);
+    }
+    if (event.type === "client-start") {
+      [steps, lossSum, count] = [event.steps, 0, 0];
+      say(`round ${event.round}: ${oneLine(event.client)} trains`);
+    }
+    if (event.type !== "client-step") return;
+    lossSum += event.loss * event.count;
+    count += event.count;
+    const whose = `round ${event.round}: ${oneLine(event.client)}`;
+    if (event.step < steps) say(`${whose}, step ${event.step} of ${steps}, loss ${formatLoss(event.loss)}`);
+    else note(`${whose} trained ${counted(steps, "step")}, loss ${formatLoss(lossSum / count)}`);
+  };
+}

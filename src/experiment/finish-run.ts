@@ -1,0 +1,72 @@
+import { UserError } from "../diagnostics/user-error.ts";
+import type { FederationOutcome } from "../federation/coordination.ts";
+import { initAdapter } from "../model/adapter.ts";
+import type { Runtime } from "../train/runtime.ts";
+import { answerPrompts } from "./answers.ts";
+import type { Engines } from "./engines.ts";
+import type { Platform, RunStore } from "./ports.ts";
+import type { Prepared } from "./prepare.ts";
+import type { RunLog } from "./run-log.ts";
+import { type RoundKeeper, saveFinalAdapters } from "./save-adapters.ts";
+import { summarise } from "./summarise.ts";
+import type { PromptAnswer, RunSummary } from "./summary.ts";
+
+export interface EndingRun {
+  readonly platform: Platform;
+  readonly store: RunStore;
+  readonly log: RunLog;
+  readonly keeper: RoundKeeper;
+  readonly engines: Engines;
+  /** The summary that was there before: the run had ended once. */
+  readonly earlier: RunSummary | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The summary in a run store, if its run has ended. To be read first: every finished round rewrites the file. */
+export async function readSummary(store: RunStore): Promise<RunSummary | undefined> {
+  return ((await store.readJson("metrics.json")) as { summary?: RunSummary } | undefined)?.summary;
+}
+
+/** Saves the final adapters, answers the prompts and writes the summary of a run that is over. Disposes of the engines. */
+export async function finishRun(
+  prepared: Prepared,
+  outcome: FederationOutcome,
+  { platform, store, log, keeper, engines, earlier, signal }: EndingRun,
+): Promise<RunSummary> {
+  const { metrics } = log;
+  const clientAdapters = await saveFinalAdapters(prepared, store, outcome.adapters);
+  // The engines hold copies of the weights, and nothing more is asked of them.
+  await engines.dispose();
+  // Answers take as long as a round on a small machine, so those of an earlier end of the same run are kept.
+  const kept = earlier?.adapter === outcome.head.adapter ? earlier.answers : undefined;
+  const answers = kept ?? (await answer(prepared, platform.runtime, outcome, signal));
+  const summary = summarise(prepared, outcome, metrics, { clientAdapters, answers, ...keeper.bests() });
+  await store.saveJson("metrics.json", {
+    rounds: metrics.rounds(),
+    totals: metrics.totals(),
+    ...keeper.bests(),
+    summary,
+  });
+  return summary;
+}
+
+async function answer(
+  prepared: Prepared,
+  runtime: Runtime,
+  { head, adapter: after, adapters }: FederationOutcome,
+  signal: AbortSignal | undefined,
+): Promise<readonly PromptAnswer[]> {
+  const { config, model } = prepared;
+  // Where every client has an adapter of its own there is none to answer with.
+  if (config.evaluation.prompts.length === 0 || adapters.clients !== undefined) return [];
+  const before = initAdapter(config.adapter, model.config, config.seed);
+  try {
+    return await answerPrompts(prepared, runtime, { before, after }, signal);
+  } catch (error) {
+    if (error !== signal?.reason) throw error;
+    throw new UserError("interrupted", `Stopped while answering prompts; all ${head.round} rounds are safe.`, {
+      hint: "Run the same command again to continue.",
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,98 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { stringify } from "yaml";
+import { adapterHash, runIn } from "./support/experiment.ts";
+import { tinyConfig, tinyFederation } from "./support/tiny-federation.ts";
+
+const { folder, source } = tinyFederation();
+const CLI = path.join(import.meta.dirname, "../dist/cli/main.js");
+const cache = path.join(folder, "cache");
+
+function start(...args: string[]) {
+  const child: ChildProcess = spawn(process.execPath, [CLI, ...args], {
+    cwd: source,
+    env: { ...process.env, OPENFEDLLM_CACHE: cache, NO_COLOR: "1" },
+  });
+  const output = { stdout: "", stderr: "" };
+  child.stdout!.on("data", (chunk) => (output.stdout += String(chunk)));
+  child.stderr!.on("data", (chunk) => (output.stderr += String(chunk)));
+  const ended = new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) =>
+    child.on("close", (code) => resolve({ code, ...output })),
+  );
+  const says = async (text: string): Promise<void> => {
+    while (!output.stderr.includes(text)) {
+      if (child.exitCode !== null) throw new Error(`it ended: ${output.stderr}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  return { child, ended, says };
+}
+
+const coordinate = (out: string, ...more: string[]) => start("coordinate", "my.yaml", "--out", out, ...more);
+const participate = (run: string, out: string, ...more: string[]) =>
+  start("participate", "my.yaml", "--exchange", path.join(run, "exchange"), "--out", out, ...more);
+const all = ["apples", "bolts", "candles"].flatMap((name) => ["--client", name]);
+
+let simulated: string;
+
+beforeAll(async () => {
+  process.env["OPENFEDLLM_CACHE"] = cache;
+  writeFileSync(path.join(source, "my.yaml"), stringify(tinyConfig("fedavg")));
+  const { summary } = await runIn(source, tinyConfig("fedavg"), { name: "simulated" });
+  simulated = summary.adapter;
+}, 120_000);
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("openfedllm coordinate and participate", () => {
+  test("end with the adapter of run, on both sides, and the coordinator has no client's records", async () => {
+    const coordinator = coordinate("joint");
+    const two = participate("joint", "two", "--client", "apples", "--client", "bolts");
+    await coordinator.says("waiting for candles to join");
+    const third = participate("joint", "third", "--client", "candles");
+    const ended = await coordinator.ended;
+    expect(ended.stderr).toContain("waiting for apples, bolts, candles to join");
+    expect(ended.code).toBe(0);
+    expect(ended.stdout).toContain("adapter     joint/adapter");
+    expect((await two.ended).stdout).toBe("The run is over after 3 rounds; saved two/adapter\n");
+    expect((await third.ended).code).toBe(0);
+    for (const run of ["joint", "two", "third"]) expect(adapterHash(source, run, "adapter")).toBe(simulated);
+    expect(existsSync(path.join(source, "joint", "clients"))).toBe(false);
+
+    // Both are over, and say so again at once.
+    expect((await coordinate("joint").ended).stderr).toContain("end: all 3 rounds were already done");
+    expect((await participate("joint", "two", "--client", "apples", "--client", "bolts").ended).code).toBe(0);
+  }, 120_000);
+
+  test("stopped by Ctrl-C, the same commands go on to the same adapter", async () => {
+    const first = { coordinator: coordinate("stopped"), participant: participate("stopped", "site", ...all) };
+    await first.coordinator.says("round 1/3");
+    first.coordinator.child.kill("SIGINT");
+    first.participant.child.kill("SIGINT");
+    const ended = await Promise.all([first.coordinator.ended, first.participant.ended]);
+    expect(ended.map(({ code }) => code)).toEqual([130, 130]);
+    for (const { stderr } of ended) expect(stderr).toContain("Run the same command again to continue.");
+    const again = { coordinator: coordinate("stopped"), participant: participate("stopped", "site", ...all) };
+    expect((await again.coordinator.ended).code).toBe(0);
+    expect((await again.participant.ended).code).toBe(0);
+    expect(adapterHash(source, "stopped", "adapter")).toBe(simulated);
+  }, 120_000);
+
+  test("a client that is not there, other settings and a baseline that pools are refused by name", async () => {
+    const typo = await participate("joint", "typo", "--client", "aples").ended;
+    expect(typo).toMatchObject({ code: 2, stdout: "" });
+    expect(typo.stderr).toContain("error: data.clients has no client \"aples\"\nhint: Did you mean 'apples'?\n");
+
+    const other = await participate("joint", "other", "--client", "apples", "--set", "training.localSteps=5").ended;
+    expect(other.stderr).toContain(
+      "error: the federation works with other settings: training.localSteps was 2, is 5\n" +
+        "hint: Take the configuration of the coordinator; only data files, runtime and output may differ.\n",
+    );
+    const settings = await coordinate("joint", "--set", "training.localSteps=5").ended;
+    expect(settings.stderr).toContain("training.localSteps was 2, is 5");
+    const pooled = await coordinate("pooled", "--set", "federation.algorithm=centralized").ended;
+    expect(pooled.stderr).toContain("error: centralized pools all records, and participants keep theirs\n");
+  }, 120_000);
+});
