@@ -43,7 +43,7 @@ async function aggregateOnce(name, count) {
     const delivery = await coordinator.receive(exchange, opening);
     const close = await coordinator.closeRound(
       exchange,
-      await coordinator.judgeRound(exchange, algorithm, opening, delivery),
+      await coordinator.decideRound(exchange, algorithm, opening, delivery),
     );
     await coordinator.aggregate(exchange, algorithm, head, close, count);
     clearInterval(timer);

@@ -897,7 +897,7 @@ describe("a run that is cut off", () => {
     });
     const status = await new Promise((resolve) => running.once("close", resolve));
     expect(stderr).toMatch(
-      /\nStopped in round \d+; \d+ rounds? (is|are) safe, and so is what clients have finished since\.\nhint: Run the same command again to continue\.\n$/,
+      /\nStopped in round \d+; \d+ rounds? (is|are) safe, and so are the updates that clients have sent since\.\nhint: Run the same command again to continue\.\n$/,
     );
     expect(status).toBe(EXIT_CODES.interrupted);
     const again = cli(["run", "e.yaml", "--out", "runs/term", ...rounds]);

@@ -7,7 +7,7 @@ import type { ExperimentConfig } from "../settings/schema.ts";
 
 type BenchmarkSettings = ExperimentConfig["evaluation"]["benchmarks"][number];
 
-/** A benchmark that a run puts to its adapters. */
+/** A benchmark that a run evaluates its adapters on. */
 export interface RunBenchmark {
   readonly task: BenchmarkTask;
   readonly settings: BenchmarkSettings;
@@ -31,7 +31,7 @@ export async function loadRunBenchmarks(
   return loaded;
 }
 
-/** What grading a run's benchmarks may use: code and judges only where the user said so. */
+/** Graders of a run's benchmarks besides the answers themselves: code and judges need the user's consent. */
 export type RunGrading = Pick<GradingTools, "codeRunner" | "judge">;
 
 /** @throws UserError("config") for a benchmark that cannot be graded with what there is. */

@@ -9,7 +9,7 @@ import type { ExperimentConfig } from "../settings/schema.ts";
 
 type Over = "common" | "clients";
 
-/** What the best round is best by. */
+/** The measure of the best round. */
 export interface BestBy {
   readonly metric: string;
   /** Default: the common set where it has the metric, otherwise the mean over the other sets, each weighing the same. */
@@ -83,7 +83,7 @@ export function bestRound(metric: string, values: readonly RoundValue[]): RoundV
 }
 
 /**
- * Whether, after some round, `patience` evaluations in a row were no better than the best before them by more than
+ * True where, after some round, `patience` evaluations in a row were no better than the best before them by more than
  * `minDelta`. A smaller improvement does not move what is compared with, so that small ones add up.
  */
 export function hasRunOut(

@@ -121,7 +121,7 @@ function refuseTrainedOn(heldOut: readonly DataRecord[], whose: string, clients:
   }
 }
 
-/** What kind of record an objective's items are made from. */
+/** The kind of record that an objective's items are made from. */
 const LEARNT_FROM = { example: "answers", pair: "preferences", rated: "ratings" } as const;
 
 async function loadAll(

@@ -9,7 +9,7 @@ import { objectiveOf } from "../train/objective-registry.ts";
 import type { Scorer } from "../train/scorer.ts";
 import { meansOf } from "../train/tally.ts";
 import { COMMON_SET } from "./client-records.ts";
-import type { Choice, HeldOut, Prepared } from "./prepare.ts";
+import type { Choice, HeldOut, Prepared, PreparedClient } from "./prepare.ts";
 import type { ReferenceCache } from "./reference-cache.ts";
 
 type TimedScore = EvaluationScore & { readonly seconds: number };
@@ -44,11 +44,12 @@ export async function scoreClientSets(
   client: string,
   what: ToEvaluate,
 ): Promise<readonly TimedScore[]> {
-  const { clients, common, config, algorithm } = prepared;
-  const sets = clients.map(({ name, heldOut }): NamedSet => ({ set: name, heldOut }));
-  const all = [...sets, { set: COMMON_SET, heldOut: common }];
+  const { clients, trainers, common, config } = prepared;
+  const setOf = ({ name, heldOut }: PreparedClient): NamedSet => ({ set: name, heldOut });
+  const own = trainers.find(({ name }) => name === client)!.clients.map(setOf);
+  const all = [...clients.map(setOf), { set: COMMON_SET, heldOut: common }];
   return score(prepared, tools, what, (owner) => {
-    if (owner === undefined) return algorithm.data === "pooled" ? sets : sets.filter(({ set }) => set === client);
+    if (owner === undefined) return own;
     return config.evaluation.crossClients ? all : all.filter(({ set }) => set === owner || set === COMMON_SET);
   });
 }
@@ -116,7 +117,7 @@ async function measureSet(
   return { ...own, metrics: withMargin({ ...means, ...meansOf(compared.metrics) }) };
 }
 
-/** Of rated answers, which come alone, the margin is that of the means; and always in the same order. */
+/** Puts the rewards first and adds their margin. Rated answers come alone: their margin is that of the means. */
 function withMargin({ chosenReward, rejectedReward, ...others }: Record<string, number>): Record<string, number> {
   if (chosenReward === undefined || rejectedReward === undefined) return others;
   return { chosenReward, rejectedReward, margin: chosenReward - rejectedReward, ...others };

@@ -1,4 +1,5 @@
 import { UserError } from "../diagnostics/user-error.ts";
+import { keepsOwnAdapters } from "../federation/adapter-set.ts";
 import { Participant, participate } from "../federation/participant.ts";
 import { PROTOCOL } from "../federation/protocol/messages.ts";
 import { eventsThatHold } from "../federation/resume.ts";
@@ -6,7 +7,7 @@ import { awaitManifest } from "../federation/roster.ts";
 import { initAdapter } from "../model/adapter.ts";
 import { keySegment, type Store } from "../store/store.ts";
 import { openEngines } from "./engines.ts";
-import { clientEvaluation, clientHalf } from "./parties.ts";
+import { clientEvaluation, clientHalf, memberOf } from "./parties.ts";
 import type { Platform, RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
 import type { RunOptions } from "./run.ts";
@@ -68,12 +69,8 @@ export async function participateInExperiment(
           }),
       );
       for (const [i, participant] of participants.entries()) {
-        await participant.join({
-          protocol: PROTOCOL,
-          records: trainers[i]!.train.length,
-          heldOut: clients[i]!.heldOut.items.length,
-          data: data[i]!,
-        });
+        const { records, heldOut } = memberOf(trainers[i]!);
+        await participant.join({ protocol: PROTOCOL, records, heldOut, data: data[i]! });
       }
       const { round, adapter } = await participate(exchange, participants, signal);
       return { rounds: round, adapters: await saveAdapters(prepared, store, participants, round, adapter) };
@@ -97,7 +94,7 @@ async function saveAdapters(
   round: number,
   common: Parameters<RunStore["saveAdapter"]>[2],
 ): Promise<string[]> {
-  if (algorithm.ownAdapter === undefined)
+  if (!keepsOwnAdapters(algorithm, round))
     return [await store.saveAdapter("adapter", config.adapter, common, model.ref)];
   const folders: string[] = [];
   for (const participant of participants) {

@@ -1,6 +1,7 @@
 import { clientMemory } from "../federation/client-memory.ts";
 import type { CoordinatorOptions } from "../federation/coordination.ts";
 import type { Evaluate } from "../federation/evaluation.ts";
+import type { FederationClient } from "../federation/roster.ts";
 import type { ParticipantOptions } from "../federation/participant.ts";
 import { SCHEDULES } from "../optim/schedule.ts";
 import type { Store } from "../store/store.ts";
@@ -13,14 +14,14 @@ import type { Engines } from "./engines.ts";
 import { scoreClientSets, scoreCommonSet } from "./evaluate.ts";
 import { localTrainer } from "./local-trainer.ts";
 import type { Platform, RunStore } from "./ports.ts";
-import type { Prepared } from "./prepare.ts";
-import { putBenchmarks } from "./put-benchmarks.ts";
+import type { Prepared, Trainer } from "./prepare.ts";
+import { runBenchmarks } from "./run-benchmarks.ts";
 
-/** The coordinator's rules of a run, from its configuration. `clients`: how many there are. */
+/** The coordinator's rules of a run, from its configuration. `clients`: how many train. */
 export function coordinatorRules({ config, algorithm }: Prepared, clients: number) {
   const { federation, training, evaluation, fidelity, seed } = config;
-  const { rounds, minClients } = federation;
-  const pooled = algorithm.data === "pooled";
+  const { rounds } = federation;
+  const clientsPerRound = Math.min(federation.clientsPerRound ?? clients, clients);
   return {
     algorithm,
     aggregator: aggregatorOf(federation.aggregator, federation),
@@ -28,16 +29,18 @@ export function coordinatorRules({ config, algorithm }: Prepared, clients: numbe
     fidelity,
     seed,
     rounds,
-    clientsPerRound: pooled ? 1 : clientsPerRound(config.federation, clients),
-    minClients: pooled ? 1 : minClients,
+    clientsPerRound,
+    // One client that holds the records of all is enough.
+    minClients: Math.min(federation.minClients, clientsPerRound),
     evaluateEvery: evaluation.every,
     stop: stopRule(config),
     learningRate: (round: number) => SCHEDULES[training.schedule](training, round, rounds),
   } satisfies Partial<CoordinatorOptions>;
 }
 
-function clientsPerRound({ clientsPerRound: drawn }: Prepared["config"]["federation"], clients: number): number {
-  return Math.min(drawn ?? clients, clients);
+/** A trainer as the federation knows it. */
+export function memberOf({ name, train, clients }: Trainer): FederationClient {
+  return { name, records: train.length, heldOut: clients.reduce((sum, { heldOut }) => sum + heldOut.items.length, 0) };
 }
 
 /** Without a federation nothing travels, and no stage has anything to do. */
@@ -74,7 +77,7 @@ async function benchmarkPart(
   { platform, store, grading, onProgress }: ScoringOptions,
   what: Parameters<Evaluate>[0],
 ) {
-  const benchmarks = await putBenchmarks(prepared, what, {
+  const benchmarks = await runBenchmarks(prepared, what, {
     runtime: platform.runtime,
     grading,
     openAnswers: (...place) => store.openAnswers(...place),
@@ -83,24 +86,21 @@ async function benchmarkPart(
   return benchmarks && { benchmarks };
 }
 
-/** The trainer and the memory of the clients in this process. `of`: how many clients' work a pooled round is. */
+/** The trainer and the memory of the clients in this process. */
 export function clientHalf(
-  { config, algorithm, clients }: Prepared,
+  { config, algorithm, trainers }: Prepared,
   engines: Engines,
   own: Store,
   commits: Store,
 ): Pick<ParticipantOptions, "algorithm" | "stages" | "seed" | "trainer" | "memory"> {
-  const share = { clients: clientsPerRound(config.federation, clients.length), of: clients.length };
+  // One client that holds the records of all does the work of a round's clients.
+  const of = trainers[0]?.clients.length ?? 1;
+  const share = { clients: Math.min(config.federation.clientsPerRound ?? of, of), of };
   return {
     algorithm,
     stages: stagesFor(config, algorithm),
     seed: config.seed,
-    trainer: localTrainer(
-      engines.gradients,
-      config,
-      engines.trainingItems,
-      algorithm.data === "pooled" ? share : undefined,
-    ),
+    trainer: localTrainer(engines.gradients, config, engines.trainingItems, share),
     memory: clientMemory(own, commits),
   };
 }

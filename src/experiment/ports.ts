@@ -7,7 +7,7 @@ import type { BaseModel } from "../model/base-model.ts";
 import type { Params } from "../tensor/params.ts";
 import type { Runtime } from "../train/runtime.ts";
 
-/** What an experiment needs from the machine it runs on. */
+/** PORT. The machine of an experiment: files, engine, models. */
 export interface Platform {
   readonly files: FileReader;
   readonly runtime: Runtime;
@@ -19,10 +19,10 @@ export interface Platform {
   openAdapter(ref: string): Promise<StoredAdapter>;
 }
 
-/** Where one run keeps its work; everything in it survives a crash. */
+/** PORT. The place that keeps one run; everything in it survives a crash. */
 export interface RunStore {
   readonly exchange: Store;
-  /** The clients' own store, apart from the exchange: what they keep never travels. */
+  /** The clients' own store, apart from the exchange: nothing in it travels. */
   readonly clientStore: Store;
   /**
    * Opens the durable event log, leaving in it what `holds` says still holds. `tensorboard`: what it measures is also
@@ -32,7 +32,7 @@ export interface RunStore {
     holds: (event: RunEvent) => boolean,
     options: { readonly tensorboard: boolean },
   ): Promise<EventSink & { close(): void }>;
-  /** Where a model's answers to a benchmark after a round are kept. */
+  /** Opens the place for a model's answers to a benchmark after a round. */
   openAnswers(round: number, ...what: Parameters<OpenAnswers>): ReturnType<OpenAnswers>;
   /** Writes an adapter under a name (`adapter`, `adapters/round-0003`), whole or not at all; returns where. */
   saveAdapter(name: string, config: AdapterConfig, adapter: Params, base: string): Promise<string>;

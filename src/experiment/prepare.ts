@@ -26,7 +26,7 @@ export interface PreparedClient {
   readonly name: string;
   readonly train: readonly TrainingItem[];
   readonly heldOut: HeldOut;
-  /** What became of the training records. */
+  /** Counts of training records: used, cut, dropped. */
   readonly report: EncodeReport;
 }
 
@@ -35,7 +35,7 @@ export interface HeldOut {
   readonly items: readonly TrainingItem[];
   /** KTO's records as the pairs they came as, if they did: preference accuracy is a matter of pairs. */
   readonly pairs: readonly PairExample[];
-  /** Those whose answer is one of `evaluation.labels`, with each label as the answer. */
+  /** Records whose answer is one of `evaluation.labels`, with each label as the answer. */
   readonly choices: readonly Choice[];
 }
 
@@ -47,8 +47,13 @@ export interface Choice {
   readonly options: readonly Example[];
 }
 
-/** A client that trains. */
-export type Trainer = Pick<PreparedClient, "name" | "train">;
+/** A client of the federation that trains: a client of the configuration, or one that holds the records of all of them. */
+export interface Trainer {
+  readonly name: string;
+  readonly train: readonly TrainingItem[];
+  /** The clients whose records it holds. */
+  readonly clients: readonly PreparedClient[];
+}
 
 /** A configuration with everything it names opened, read and tokenised, as far as it belongs to this process's part. */
 export interface Prepared {
@@ -59,13 +64,12 @@ export interface Prepared {
   readonly lora: LoraShape;
   readonly objective: Objective;
   readonly clients: readonly PreparedClient[];
-  /** The clients, or one that holds all their records where the algorithm pools them. */
   readonly trainers: readonly Trainer[];
   readonly algorithm: Algorithm;
   /** The common held-out set; empty where none is configured. */
   readonly common: HeldOut;
   readonly benchmarks: readonly RunBenchmark[];
-  /** What was planted in the clients' training records; their copies are the last of these. */
+  /** Secrets planted in the clients' training records; their copies are the last of these. */
   readonly canaries: readonly Canary[];
 }
 
@@ -186,7 +190,10 @@ export async function prepareExperiment(
       },
     );
   }
-  const trainers = algorithm.data === "pooled" ? [pooled(clients)] : clients;
+  const trainers =
+    algorithm.data === "pooled"
+      ? [pooled(clients)]
+      : clients.map((client): Trainer => ({ name: client.name, train: client.train, clients: [client] }));
   return {
     config,
     model,
@@ -221,9 +228,9 @@ function checkFits(
 }
 
 /** The client that holds everybody's records, each known by whose it was. */
-function pooled(clients: readonly PreparedClient[]): Prepared["trainers"][number] {
+function pooled(clients: readonly PreparedClient[]): Trainer {
   const train = clients.flatMap(({ name, train: own }) => own.map((item) => ({ ...item, id: `${name}/${item.id}` })));
-  return { name: "everyone", train };
+  return { name: "everyone", train, clients };
 }
 
 /** The records whose answer is one of the labels, each answered with every label. */

@@ -8,22 +8,22 @@ import { withReference } from "../train/reference.ts";
 /** Items that the base's log-probabilities belong to. */
 export type ReferencedItem = PairExample | RatedExample;
 
-/** Whose records: a client's for training or held out, or the common set. */
+/** A set of records: a client's for training or held out, or the common set. */
 export interface ReferenceSet {
   readonly client: string;
   readonly set: "train" | "heldOut" | "heldOutPairs";
 }
 
 export interface ReferenceCacheOptions {
-  /** Whether the objective has a reference at all; where not, items come back as they are. */
+  /** True where the objective has a reference; without one, items come back as they are. */
   readonly needed: boolean;
-  /** The clients' own store: what the base says of a client's records stays with the client. */
+  /** The clients' own store: the base's log-probabilities of a client's records stay with the client. */
   readonly store: Store;
   /** Asks the base: the same items with their reference filled in. */
   readonly measure: <T extends ReferencedItem>(items: readonly T[]) => Promise<readonly T[]>;
-  /** Told before and after every chunk that has to be measured. */
+  /** Called before and after every chunk that has to be measured. */
   readonly onProgress: (whose: ReferenceSet, done: number, of: number) => void;
-  /** Told once a set is whole. */
+  /** Called once a set is whole. */
   readonly onDone: (whose: ReferenceSet, records: number, seconds: number) => void;
 }
 

@@ -51,8 +51,7 @@ function prepared({ settings, clients = CLIENTS, common = [], model = MODEL }: P
   const heldOut = (items: readonly Example[]): object => ({ items, pairs: [], choices: [] });
   const parts: object = {
     config,
-    algorithm: { data: "apart" },
-    clients: clients.map((client) => ({ ...client, heldOut: heldOut(client.heldOut) })),
+    trainers: clients.map((client) => ({ clients: [{ ...client, heldOut: heldOut(client.heldOut) }] })),
     common: heldOut(common),
     model,
   };

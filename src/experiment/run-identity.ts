@@ -5,8 +5,8 @@ import type { RunStore } from "./ports.ts";
 import type { HeldOut, Prepared } from "./prepare.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
 
-/** What `config.json` of a run folder holds. */
-interface StoredRun {
+/** The content of `config.json` of a run folder. */
+interface BoundRun {
   readonly config: ExperimentConfig;
   /** sha256 of all training and held-out examples. */
   readonly data: string;
@@ -34,8 +34,8 @@ export async function bindRun(
   trainers: readonly string[],
 ): Promise<string> {
   const { config } = prepared;
-  const run = await storedRun(prepared, threads, trainers);
-  const stored = (await store.readJson("config.json")) as StoredRun | undefined;
+  const run = await boundRun(prepared, threads, trainers);
+  const stored = (await store.readJson("config.json")) as BoundRun | undefined;
   if (stored === undefined) await store.saveJson("config.json", run);
   else if (typeof stored?.config === "object" && stored.config !== null) {
     refuseOther(stored, run);
@@ -48,7 +48,7 @@ export async function bindRun(
   return hashOf([ARITHMETIC, withoutIndifferent(run.config), run.data, run.model]);
 }
 
-async function storedRun(prepared: Prepared, threads: number, trainers: readonly string[]): Promise<StoredRun> {
+async function boundRun(prepared: Prepared, threads: number, trainers: readonly string[]): Promise<BoundRun> {
   return {
     config: prepared.config,
     data: await hashOf([trainers, await heldOutFingerprint(prepared.common)]),
@@ -64,8 +64,8 @@ function modelFingerprint({ model }: Pick<Prepared, "model">): Promise<string> {
 
 /** The parts of a run's data and base that its store was bound to and that have changed since, in words. */
 export async function changedSince(prepared: Prepared, store: Pick<RunStore, "readJson">): Promise<string[]> {
-  const stored = (await store.readJson("config.json")) as StoredRun;
-  const now = await storedRun(prepared, stored.threads, await trainerFingerprints(prepared));
+  const stored = (await store.readJson("config.json")) as BoundRun;
+  const now = await boundRun(prepared, stored.threads, await trainerFingerprints(prepared));
   return [...(stored.data === now.data ? [] : [DATA_CHANGED]), ...(stored.model === now.model ? [] : [BASE_CHANGED])];
 }
 
@@ -86,7 +86,7 @@ export function settingsThatDiffer(stored: ExperimentConfig, config: ExperimentC
   return differing(withoutIndifferent(stored), withoutIndifferent(config));
 }
 
-function refuseOther(stored: StoredRun, run: StoredRun): void {
+function refuseOther(stored: BoundRun, run: BoundRun): void {
   const differences = settingsThatDiffer(stored.config, run.config);
   if (differences.length === 0 && stored.data !== run.data) differences.push(DATA_CHANGED);
   if (differences.length === 0 && stored.model !== run.model) differences.push(BASE_CHANGED);
@@ -108,7 +108,7 @@ function refuseOther(stored: StoredRun, run: StoredRun): void {
   );
 }
 
-/** Whether the run may stop early at another round: an earlier stop is then not its end for good. */
+/** True where the run may stop early at another round: an earlier stop is then not its end for good. */
 export function stopsOtherwise(stored: ExperimentConfig, config: ExperimentConfig): boolean {
   const of = ({ evaluation: { earlyStopping, best } }: ExperimentConfig): object => ({ earlyStopping, best });
   return differing(of(stored), of(config)).length > 0;
@@ -159,14 +159,21 @@ function shown(value: unknown): string {
   return value === undefined ? "not set" : JSON.stringify(value);
 }
 
-/** For each of those who train, a sha256 of its training and held-out examples; for pooled records, of all clients'. */
-export async function trainerFingerprints({ clients, algorithm }: Prepared): Promise<string[]> {
-  const own = await Promise.all(
-    clients.map(async ({ name, train, heldOut }) =>
-      hashOf([name, await itemsFingerprint(train), await heldOutFingerprint(heldOut)]),
+/** For each trainer, a sha256 of the training and held-out examples of its clients. */
+export function trainerFingerprints({ trainers }: Pick<Prepared, "trainers">): Promise<string[]> {
+  return Promise.all(
+    trainers.map(async ({ clients }) =>
+      hashOf(
+        await Promise.all(
+          clients.map(async ({ name, train, heldOut }) => [
+            name,
+            await itemsFingerprint(train),
+            await heldOutFingerprint(heldOut),
+          ]),
+        ),
+      ),
     ),
   );
-  return algorithm.data === "pooled" ? [await hashOf(own)] : own;
 }
 
 async function heldOutFingerprint({ items, pairs, choices }: HeldOut): Promise<string> {
@@ -184,7 +191,7 @@ function itemsFingerprint(items: readonly TrainingItem[]): Promise<string> {
   return sha256(bytesOf(items));
 }
 
-/** What a record is beyond its sequences goes before them. */
+/** The sequences of a record, after the kind of record that it is. */
 function sequencesOf(item: TrainingItem): readonly (Example | string)[] {
   if ("chosen" in item) return ["pair", item.chosen, item.rejected];
   if ("answer" in item) return [item.desirable ? "desirable" : "undesirable", item.answer, item.mismatched];

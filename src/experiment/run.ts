@@ -4,7 +4,7 @@ import { simulate } from "../federation/simulate.ts";
 import { initAdapter } from "../model/adapter.ts";
 import { checkGrading, type RunGrading } from "./benchmarks.ts";
 import { openEngines } from "./engines.ts";
-import { clientEvaluation, clientHalf, coordinatorEvaluation, coordinatorRules } from "./parties.ts";
+import { clientEvaluation, clientHalf, coordinatorEvaluation, coordinatorRules, memberOf } from "./parties.ts";
 import type { Platform, RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
 import { finishRun, readSummary } from "./finish-run.ts";
@@ -41,7 +41,7 @@ export async function runExperiment(
   const data = await trainerFingerprints(prepared);
   const identity = await bindRun(prepared, store, platform.threads, data);
   const earlier = await readSummary(store);
-  const rules = { store: store.exchange, ...coordinatorRules(prepared, clients.length) };
+  const rules = { store: store.exchange, ...coordinatorRules(prepared, trainers.length) };
   const holds = await eventsThatHold(store.exchange, !(await isOver(rules)));
   const log = await openRunLog(store, holds, config.output, emit);
   const initialAdapter = initAdapter(config.adapter, model.config, config.seed);
@@ -57,12 +57,7 @@ export async function runExperiment(
       ...clientHalf(prepared, engines, store.clientStore, store.exchange),
       initialAdapter,
       identity,
-      clients: trainers.map(({ name, train }, i) => ({
-        name,
-        records: train.length,
-        heldOut: heldOutCount(prepared, name),
-        data: data[i]!,
-      })),
+      clients: trainers.map((trainer, i) => ({ ...memberOf(trainer), data: data[i]! })),
       evaluate: coordinatorEvaluation(prepared, scoring),
       evaluateClient: (client) => clientEvaluation(prepared, scoring, client),
       onRound: keeper.keep,
@@ -74,9 +69,4 @@ export async function runExperiment(
     log.close();
     await engines.dispose();
   }
-}
-
-function heldOutCount({ clients, algorithm }: Prepared, trainer: string): number {
-  const own = algorithm.data === "pooled" ? clients : clients.filter(({ name }) => name === trainer);
-  return own.reduce((sum, { heldOut }) => sum + heldOut.items.length, 0);
 }

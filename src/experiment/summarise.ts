@@ -53,7 +53,7 @@ function heldOutResults({ evaluations }: FederationOutcome): HeldOutResult[] {
   );
 }
 
-/** Of each benchmark its first and its last score. */
+/** The first and the last score of each benchmark. */
 function benchmarkResults({ evaluations }: FederationOutcome): BenchmarkChange[] | undefined {
   const all = evaluations.flatMap(({ benchmarks = [] }) => benchmarks);
   if (all.length === 0) return undefined;

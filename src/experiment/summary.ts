@@ -18,7 +18,7 @@ export interface BestAdapter {
   readonly adapter: string;
 }
 
-/** What is kept of best rounds, where it is asked for. */
+/** The best rounds' adapters, where the configuration asks for them. */
 export interface BestAdapters {
   readonly best?: BestAdapter;
   /** By client, where clients keep their own adapters. */
@@ -34,7 +34,7 @@ export interface HeldOutResult {
   readonly set: string;
   readonly records: number;
   readonly supervisedTokens: number;
-  /** What the loss is a mean over: supervised tokens (SFT) or records (preference objectives). */
+  /** The losses are means over this many supervised tokens (SFT) or records (preference objectives). */
   readonly count: number;
   readonly before: number;
   readonly after: number;
@@ -56,9 +56,9 @@ export interface PromptAnswer {
   readonly after: string;
 }
 
-/** What a finished run comes to; also `summary` in `metrics.json`. */
+/** The result of a finished run; also `summary` in `metrics.json`. */
 export interface RunSummary extends BestAdapters {
-  /** Those that were played. */
+  /** Rounds that were done. */
   readonly rounds: number;
   /** Set where the run stopped early: the rounds it would have had. */
   readonly plannedRounds?: number | undefined;

@@ -1,3 +1,4 @@
+import type { Algorithm } from "../algorithms/algorithm.ts";
 import type { Params } from "../tensor/params.ts";
 
 /** The adapters that a round left: one for all clients, or one for each. */
@@ -28,6 +29,11 @@ export function ownAdapters(clients: readonly string[], load: (client: string) =
       return load(client);
     },
   };
+}
+
+/** True where each client has an adapter of its own after `round`. Before training all have the common one. */
+export function keepsOwnAdapters({ ownAdapter }: Pick<Algorithm, "ownAdapter">, round: number): boolean {
+  return ownAdapter !== undefined && round > 0;
 }
 
 /** Every adapter of a set, one in memory at a time. */

@@ -9,8 +9,8 @@ import { roundClose } from "./protocol/messages.ts";
 /** PORT. The state that a client keeps for itself between rounds (SCAFFOLD's cᵢ). It never travels. */
 export interface ClientMemory {
   /**
-   * What the client saved with its latest update before round `round` that entered a round; `{}` where none did.
-   * Memory of an update that was refused or came too late does not count: the server never learned of it.
+   * Returns the memory of the client's latest accepted update before `round`; `{}` where there is none. Memory of an
+   * update that was refused or came too late does not count: the server never learned of it.
    */
   load(client: string, round: number): Promise<Groups>;
   /** Keeps `memory` with the update (its sha256) it belongs to. Saving the same again changes nothing. */

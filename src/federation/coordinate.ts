@@ -45,7 +45,7 @@ function interrupted(finished: number, rounds: number, cause: unknown): UserErro
   const where = finished < rounds ? `in round ${finished + 1}` : "after the last round";
   return new UserError(
     "interrupted",
-    `Stopped ${where}; ${roundsKept(finished)}, and so is what clients have finished since.`,
+    `Stopped ${where}; ${roundsKept(finished)}, and so are the updates that clients have sent since.`,
     {
       hint: "Run the same command again to continue.",
       cause,

@@ -52,7 +52,7 @@ export interface CoordinatorOptions {
 export interface FinishedRound {
   readonly round: number;
   readonly adapters: AdapterSet;
-  /** Whether the run ends with it. */
+  /** True where the run ends with it. */
   readonly last: boolean;
   /** So far, in round order. */
   readonly evaluations: readonly RoundEvaluation[];

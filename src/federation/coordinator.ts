@@ -2,7 +2,7 @@ import { clientsOfRound, earlierRounds } from "../algorithms/sampling.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { keySegment } from "../store/store.ts";
 import { parameterCount, type Params } from "../tensor/params.ts";
-import { type AdapterSet, commonAdapter, ownAdapters } from "./adapter-set.ts";
+import { type AdapterSet, commonAdapter, keepsOwnAdapters, ownAdapters } from "./adapter-set.ts";
 import type { CoordinatorOptions, CoordinatorStep } from "./coordination.ts";
 import { type EarlyStop, earlyStop, evaluationsBefore } from "./early-stop.ts";
 import { closeEvaluation, evaluationDue, openEvaluation, readEvaluation } from "./evaluation.ts";
@@ -24,7 +24,7 @@ import {
   closeRound,
   commit,
   forgetRound,
-  judgeRound,
+  decideRound,
   openRound,
   readAdapter,
   readSubmission,
@@ -129,7 +129,7 @@ export class Coordinator {
   async #evaluate({ round, adapter }: RunHead, adapters: AdapterSet): Promise<CoordinatorStep | undefined> {
     const { store, algorithm, members, events, signal } = this.#options;
     // A client's own adapter may answer benchmarks and the common set, whether or not it holds records out.
-    const keepsOwn = algorithm.ownAdapter !== undefined && round > 0;
+    const keepsOwn = keepsOwnAdapters(algorithm, round);
     const asked = members.filter(({ heldOut }) => keepsOwn || heldOut > 0).map(({ client }) => client);
     const { answers, missing } = await openEvaluation(store, { round, adapter, clients: asked });
     const waiting = this.#waiting(keys.evaluationRequest(round), keys.scores(round), asked, missing);
@@ -148,7 +148,7 @@ export class Coordinator {
     for (const client of clients) if (!missing.includes(client)) await this.#tell(round, client);
     const waiting = this.#waiting(keys.opening(round), keys.updates(round), clients, missing);
     if (waiting !== undefined && (await store.read(keys.close(round))) === undefined) return waiting;
-    const decision = await judgeRound(store, algorithm, opening, members, this.#options.stages);
+    const decision = await decideRound(store, algorithm, opening, members, this.#options.stages);
     for (const { client, refused: reason } of decision.refused) {
       events.emit({ type: "client-refused", round, client, reason });
     }
@@ -233,7 +233,7 @@ export class Coordinator {
   }
 
   #adapters(round: number, adapter: Params): AdapterSet {
-    if (this.#options.algorithm.ownAdapter === undefined || round === 0) return commonAdapter(adapter);
+    if (!keepsOwnAdapters(this.#options.algorithm, round)) return commonAdapter(adapter);
     return this.#options.ownAdapters?.(round, adapter) ?? noAdapters;
   }
 

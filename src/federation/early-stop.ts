@@ -3,7 +3,7 @@ import type { Store } from "../store/store.ts";
 import { keys } from "./protocol/keys.ts";
 import type { RoundEvaluation } from "./protocol/messages.ts";
 
-/** Why a run ends before its last round. */
+/** The reason for ending a run before its last round. */
 export interface EarlyStop {
   readonly metric: string;
   /** Evaluations in a row that did not improve. */
@@ -14,7 +14,7 @@ export interface EarlyStop {
   readonly best: { readonly round: number; readonly value: number } | undefined;
 }
 
-/** Whether to stop, by the evaluations so far and nothing else: a run that is resumed decides as it did. */
+/** Decides by the evaluations so far alone: a resumed run decides as it did. Undefined: the run goes on. */
 export type StopRule = (evaluations: readonly RoundEvaluation[]) => EarlyStop | undefined;
 
 /** The evaluations of rounds before `round`, made after every so many, in order. */
@@ -29,7 +29,7 @@ export async function evaluationsBefore(store: Store, round: number, every: numb
 }
 
 /**
- * Why the run ends with this round, if it does. A round that was opened, under a rule that did not stop before it, is
+ * Tells why the run ends with this round, if it does. A round that was opened, under a rule that did not stop before it, is
  * played to its end.
  */
 export async function earlyStop(

@@ -33,7 +33,7 @@ export type RunEvent =
       readonly records: readonly string[];
       readonly learningRate: number;
       readonly loss: number;
-      /** What `loss` is a mean over: supervised tokens (SFT) or records (preference objectives). */
+      /** `loss` is a mean over this many supervised tokens (SFT) or records (preference objectives). */
       readonly count: number;
       readonly metrics: Readonly<Record<string, number>>;
       readonly gradientNorm: number;
@@ -45,7 +45,7 @@ export type RunEvent =
       readonly round: number;
       readonly client: string;
       readonly loss: number;
-      /** What `loss` is a mean over: supervised tokens (SFT) or records (preference objectives). */
+      /** `loss` is a mean over this many supervised tokens (SFT) or records (preference objectives). */
       readonly count: number;
       readonly metrics: Readonly<Record<string, number>>;
       readonly steps: number;
@@ -118,7 +118,7 @@ export type RunEvent =
     }
   | {
       readonly type: "run-end";
-      /** Those that were played: fewer than planned after an `early-stop`. */
+      /** Rounds that were done: fewer than planned after an `early-stop`. */
       readonly rounds: number;
       /** sha256 of the final adapter's tensors, as stored. */
       readonly adapter: string;
@@ -130,7 +130,7 @@ export type EventOf<Type extends RunEvent["type"]> = Extract<RunEvent, { readonl
 
 export type EmitEvent = (event: RunEvent) => void;
 
-/** Where a run's events go. */
+/** Takes a run's events. */
 export interface EventSink {
   readonly emit: EmitEvent;
   /** Resolves once everything emitted so far is durable; the run waits for it before each step it cannot take back. */
@@ -141,8 +141,8 @@ export interface EventSink {
 const ABOUT: readonly string[] = ["round", "client", "step", "set", "benchmark", "path"];
 
 /**
- * What one event is about: a run has at most one event of each identity, so a resumed run that reports a thing again
- * does not double it. Undefined for `run-resume`, of which each is news.
+ * Names the thing that an event is about. A run has at most one event of each identity, so a resumed run that reports a
+ * thing again does not double it. Undefined for `run-resume`: each one counts.
  */
 export function eventIdentity(event: RunEvent): string | undefined {
   if (event.type === "run-resume") return undefined;

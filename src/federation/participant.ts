@@ -6,7 +6,7 @@ import { type Store, waitForChange } from "../store/store.ts";
 import type { Params } from "../tensor/params.ts";
 import type { Stage } from "../updates/stage.ts";
 import { encodeUpdate } from "../updates/wire.ts";
-import { type AdapterSet, commonAdapter, ownAdapters } from "./adapter-set.ts";
+import { type AdapterSet, commonAdapter, keepsOwnAdapters, ownAdapters } from "./adapter-set.ts";
 import { problemWith } from "./check-update.ts";
 import type { ClientMemory } from "./client-memory.ts";
 import type { Evaluate } from "./evaluation.ts";
@@ -32,7 +32,7 @@ export type StepReport = Omit<Extract<RunEvent, { type: "client-step" }>, "type"
 export interface LocalTask {
   readonly round: number;
   readonly client: string;
-  /** Where training starts; not to be changed in place. */
+  /** The adapter that training starts from; not to be changed in place. */
   readonly adapter: Params;
   readonly learningRate: number;
   readonly localRule: LocalRule;
@@ -136,15 +136,14 @@ export class Participant {
   /** The adapter that this client trains and is measured by after `round`: its own, or `common`. */
   async adapterAfter(round: number, common: Params): Promise<Params> {
     const { algorithm, memory, client } = this.#options;
-    if (algorithm.ownAdapter === undefined || round === 0) return common;
-    return algorithm.ownAdapter({ adapter: common, extra: {} }, await memory.load(client, round + 1));
+    if (!keepsOwnAdapters(algorithm, round)) return common;
+    return algorithm.ownAdapter!({ adapter: common, extra: {} }, await memory.load(client, round + 1));
   }
 
   async #evaluate(round: number, common: Params): Promise<void> {
     const { store, client, algorithm, evaluate, signal } = this.#options;
     signal?.throwIfAborted();
-    const keepsOwn = algorithm.ownAdapter !== undefined && round > 0;
-    const adapters: AdapterSet = keepsOwn
+    const adapters: AdapterSet = keepsOwnAdapters(algorithm, round)
       ? ownAdapters([client], () => this.adapterAfter(round, common))
       : commonAdapter(common);
     const evaluated = (await evaluate?.({ round, adapters, signal })) ?? { scores: [] };

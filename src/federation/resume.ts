@@ -7,10 +7,10 @@ import { readHead } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
 
 /**
- * Which events of an interrupted run still hold, so that its log, continued, is that of an undisturbed run (but for
- * `run-resume` and seconds). Those that do not are of work the store does not have, which is done and reported
- * again: a client's training without a submission, an evaluation without its cell, the end of a round not committed.
- * `goesOn`: the run is not over, so an end that its log tells of, an early stop under other settings, was none.
+ * Tells which events of an interrupted run still hold. The continued log is then that of an undisturbed run, but for
+ * `run-resume` and seconds. An event does not hold where the store lacks its work, which is done and reported again: a
+ * client's training without a submission, an evaluation without its cell, the end of a round that was not committed.
+ * `goesOn`: the run is not over, so an end in its log (an early stop under other settings) was none.
  */
 export async function eventsThatHold(store: Store, goesOn = false): Promise<(event: RunEvent) => boolean> {
   const finished = (await readHead(store))?.head.round ?? 0;

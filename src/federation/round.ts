@@ -103,7 +103,7 @@ export async function readSubmission(store: Store, round: number, client: string
 }
 
 /** The decision that closing the round now would write, or the one it wrote. One update is in memory at a time. */
-export async function judgeRound(
+export async function decideRound(
   store: Store,
   algorithm: Algorithm,
   opening: RoundOpening,
@@ -158,7 +158,7 @@ export function closeRound(store: Store, decision: RoundClose): Promise<RoundClo
   return createMessage(store, keys.close(decision.round), roundClose, decision);
 }
 
-/** How updates become one. The coordinator and the clients of a run have the same stages and seed. */
+/** Rules that make one update of many. The coordinator and the clients of a run have the same stages and seed. */
 export interface AggregationRules {
   /** Default: the mean. */
   readonly aggregator?: Aggregator | undefined;

@@ -23,7 +23,7 @@ import type { Aggregation } from "../updates/aggregator.ts";
 import { aggregatorOf } from "../updates/aggregator-registry.ts";
 import { clientMemory } from "./client-memory.ts";
 import { decodeGroups, encodeGroups, encodeJson } from "../store/codec.ts";
-import { aggregate, beginRun, closeRound, judgeRound, openRound, readAdapter, receive } from "./round.ts";
+import { aggregate, beginRun, closeRound, decideRound, openRound, readAdapter, receive } from "./round.ts";
 import type { EventSink, RunEvent } from "./events.ts";
 import type { Store } from "../store/store.ts";
 import { memoryStore } from "../store/memory-store.ts";
@@ -363,7 +363,7 @@ it("Ctrl-C stops after the step; the same call goes on to the same end", async (
   };
   await expect(live(place, new Life(), { trainer: impatient, signal: stop.signal })).rejects.toMatchObject({
     kind: "interrupted",
-    message: "Stopped in round 3; 2 rounds are safe, and so is what clients have finished since.",
+    message: "Stopped in round 3; 2 rounds are safe, and so are the updates that clients have sent since.",
     hint: "Run the same command again to continue.",
   });
   expect(trainer.trained).toHaveLength(5);
@@ -412,12 +412,12 @@ describe("a round", () => {
         trainer: new QuadraticTrainer(pulls),
       }).act();
     expect(await takePart("ann", targets)).toBe("worked");
-    const decision = await judgeRound(store, algorithm, opening, members(clients));
+    const decision = await decideRound(store, algorithm, opening, members(clients));
     const close = await closeRound(store, decision);
     expect(await takePart("bob", targets)).toBe("worked");
     expect(await takePart("ann", { ann: 99 })).toBe("idle");
 
-    const late = await judgeRound(store, algorithm, opening, members(clients));
+    const late = await decideRound(store, algorithm, opening, members(clients));
     expect(late).toEqual(close);
     expect(await closeRound(store, { ...close, accepted: [] })).toEqual(close);
     const next = await aggregate(store, algorithm, head, late, 2, { seed: 7 });
@@ -444,7 +444,7 @@ describe("a round", () => {
     await submit("nan", encodeGroups({ adapter: replaced(Float32Array.of(0, Number.NaN, 0)) }, {}));
     await submit("other", encodeGroups({ adapter: good }, {}), { client: "ann" });
     await submit("shape", encodeGroups({ adapter: replaced(new Float32Array(2)) }, {}));
-    const { accepted, refused } = await judgeRound(store, algorithm, opening, members(clients));
+    const { accepted, refused } = await decideRound(store, algorithm, opening, members(clients));
     expect(accepted).toEqual([]);
     expect(refused.map(({ client, refused: reason }) => `${client}: ${reason}`)).toEqual([
       "foreign: it was trained from another adapter (other)",
@@ -474,7 +474,7 @@ describe("a round", () => {
         ...figures,
       });
     }
-    const close = await closeRound(inner, await judgeRound(inner, algorithm, opening, roster));
+    const close = await closeRound(inner, await decideRound(inner, algorithm, opening, roster));
     expect(close.accepted.map(({ client }) => client)).toEqual([...names].sort());
 
     const trace: string[] = [];

@@ -10,22 +10,22 @@ import type { RunGrading } from "./benchmarks.ts";
 import { openInference } from "./inference.ts";
 import type { Prepared } from "./prepare.ts";
 
-export interface PutBenchmarksOptions {
+export interface RunBenchmarksOptions {
   readonly runtime: Runtime;
   readonly grading: RunGrading;
-  /** Where a model's answers after a round are kept. */
+  /** Opens the place for a model's answers after a round. */
   readonly openAnswers: (round: number, ...what: Parameters<OpenAnswers>) => ReturnType<OpenAnswers>;
   readonly onProgress?: ((message: string) => void) | undefined;
 }
 
 /**
- * Puts a run's benchmarks to the global adapter after a round or, where clients keep their own, to each of those.
- * Undefined where none is due.
+ * Runs the benchmarks of a run on its adapters after a round: on the common one, or on each client's own. Undefined where
+ * none is due.
  */
-export async function putBenchmarks(
+export async function runBenchmarks(
   prepared: Prepared,
   { round, adapters, signal }: ToEvaluate,
-  { runtime, grading, openAnswers, onProgress }: PutBenchmarksOptions,
+  { runtime, grading, openAnswers, onProgress }: RunBenchmarksOptions,
 ): Promise<Evaluated["benchmarks"]> {
   const { config, model, lora, benchmarks } = prepared;
   const due = benchmarks.filter(({ settings }) => evaluationDue(round, config.federation.rounds, settings.every));
@@ -33,7 +33,7 @@ export async function putBenchmarks(
   // Of all benchmarks, not those that are due: a question is asked in the same window in every round.
   const engine = openInference(prepared, runtime, Math.max(...benchmarks.map(({ settings }) => settings.maxLength)));
   const scores: NonNullable<Evaluated["benchmarks"]>[number][] = [];
-  const put = async (params: Params, client?: string): Promise<void> => {
+  const run = async (params: Params, client?: string): Promise<void> => {
     const subject = {
       name: client === undefined ? "global" : keySegment(client),
       base: model.ref,
@@ -65,7 +65,7 @@ export async function putBenchmarks(
     }
   };
   try {
-    for await (const { client, adapter } of eachAdapter(adapters)) await put(adapter, client);
+    for await (const { client, adapter } of eachAdapter(adapters)) await run(adapter, client);
   } finally {
     await engine.dispose();
   }
