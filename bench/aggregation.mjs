@@ -17,8 +17,10 @@ const MB = (PARAMETERS * 4) / 1e6;
 async function aggregateOnce(name, count) {
   const { algorithmOf } = await load("algorithms/registry.js");
   const { directoryStore } = await load("node/store/directory-store.js");
-  const coordinator = await load("federation/coordinator.js");
-  const { cells, createMessage } = await load("federation/messages.js");
+  const rounds = await load("federation/round.js");
+  const { createMessage, readHead } = await load("federation/protocol/cells.js");
+  const { keys } = await load("federation/protocol/keys.js");
+  const { submission } = await load("federation/protocol/messages.js");
   const { encodeGroups } = await load("store/codec.js");
   const folder = mkdtempSync(path.join(tmpdir(), "openfedllm-aggregation-"));
   try {
@@ -26,26 +28,27 @@ async function aggregateOnce(name, count) {
     const algorithm = algorithmOf(name);
     const filled = (value) =>
       new Map([["lora_A.weight", { shape: [PARAMETERS], data: new Float32Array(PARAMETERS).fill(value) }]]);
-    const { head } = await coordinator.openRun(exchange, algorithm, filled(0), "bench");
+    await rounds.beginRun(exchange, algorithm, filled(0), "bench");
+    const { head } = await readHead(exchange);
     const clients = Array.from({ length: count }, (_, i) => `client-${String(i).padStart(4, "0")}`);
-    const opening = await coordinator.openRound(exchange, algorithm, head, clients, 1e-3);
+    const members = clients.map((client, i) => ({ protocol: 1, client, records: i + 1, heldOut: 0, data: "" }));
+    const task = { clients, earlierRounds: clients.map(() => 0), learningRate: 1e-3 };
+    const opening = await rounds.openRound(exchange, algorithm, head, task);
+    const training = { loss: 1, count: 1, metrics: {}, steps: 1, examples: 1, supervisedTokens: 1, seconds: 1 };
     for (const [i, client] of clients.entries()) {
       const groups = name === "scaffold" ? { adapter: filled(i), control: filled(i) } : { adapter: filled(i) };
       const update = await exchange.putBlob(encodeGroups(groups, { client }));
-      const submission = { client, base: opening.adapter, update, records: i + 1, loss: 1, count: 1 };
-      await createMessage(exchange, cells.update(1, client), submission);
+      const message = { client, base: opening.adapter, update, ...training, bytesDown: 0, bytesUp: 0 };
+      await createMessage(exchange, keys.update(1, client), submission, message);
     }
-    // What writing the updates took is not what is measured.
+    // The memory of writing the updates is not measured.
     global.gc();
     const before = process.memoryUsage().rss;
     let peak = before;
     const timer = setInterval(() => (peak = Math.max(peak, process.memoryUsage().rss)), 5);
-    const delivery = await coordinator.receive(exchange, opening);
-    const close = await coordinator.closeRound(
-      exchange,
-      await coordinator.decideRound(exchange, algorithm, opening, delivery),
-    );
-    await coordinator.aggregate(exchange, algorithm, head, close, count);
+    const decision = await rounds.decideRound(exchange, algorithm, opening, members);
+    const close = await rounds.closeRound(exchange, decision);
+    await rounds.aggregate(exchange, algorithm, head, close, count, { seed: 1 });
     clearInterval(timer);
     console.log(JSON.stringify({ before, peak }));
   } finally {

@@ -5,7 +5,7 @@ import { parameterCount, type Params } from "../tensor/params.ts";
 import { type AdapterSet, commonAdapter, keepsOwnAdapters, ownAdapters } from "./adapter-set.ts";
 import type { CoordinatorOptions, CoordinatorStep } from "./coordination.ts";
 import { type EarlyStop, earlyStop, evaluationsBefore } from "./early-stop.ts";
-import { closeEvaluation, evaluationDue, openEvaluation, readEvaluation } from "./evaluation.ts";
+import { closeEvaluation, evaluationDue, openEvaluation, readAnswers, readEvaluation } from "./evaluation.ts";
 import type { RunEvent } from "./events.ts";
 import { createMessage, readHead, readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
@@ -131,9 +131,10 @@ export class Coordinator {
     // A client's own adapter may answer benchmarks and the common set, whether or not it holds records out.
     const keepsOwn = keepsOwnAdapters(algorithm, round);
     const asked = members.filter(({ heldOut }) => keepsOwn || heldOut > 0).map(({ client }) => client);
-    const { answers, missing } = await openEvaluation(store, { round, adapter, clients: asked });
+    const { answered, missing } = await openEvaluation(store, { round, adapter, clients: asked });
     const waiting = this.#waiting(keys.evaluationRequest(round), keys.scores(round), asked, missing);
     if (waiting !== undefined) return waiting;
+    const answers = await readAnswers(store, round, answered);
     const own = await this.#options.evaluate!({ round, adapters: keepsOwn ? noAdapters : adapters, signal });
     this.#evaluations!.push(await closeEvaluation(store, events, round, [...answers, own]));
     return undefined;

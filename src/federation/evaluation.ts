@@ -74,26 +74,21 @@ export function readEvaluation(store: Store, round: number): Promise<RoundEvalua
   return readMessage(store, keys.evaluation(round), roundEvaluation);
 }
 
-/** Asks clients for scores, or finds that they were asked. Returns the answers so far, in the order of the request. */
+/** Asks clients for scores, or finds that they were asked. Returns those that answered and those that did not yet. */
 export async function openEvaluation(
   store: Store,
   request: EvaluationRequest,
-): Promise<{ readonly answers: readonly ClientScores[]; readonly missing: readonly string[] }> {
-  if (request.clients.length === 0) return { answers: [], missing: [] };
-  const { round, clients } = await createMessage(
-    store,
-    keys.evaluationRequest(request.round),
-    evaluationRequest,
-    request,
-  );
+): Promise<{ readonly answered: readonly string[]; readonly missing: readonly string[] }> {
+  if (request.clients.length === 0) return { answered: [], missing: [] };
+  const key = keys.evaluationRequest(request.round);
+  const { round, clients } = await createMessage(store, key, evaluationRequest, request);
   const written = new Set(await store.list(keys.scores(round)));
-  const missing = clients.filter((client) => !written.has(keys.clientScores(round, client)));
-  // Read only when the round is evaluated: a coordinator that waits looks often.
-  if (missing.length > 0) return { answers: [], missing };
-  return { answers: await readAnswers(store, round, clients), missing };
+  const hasAnswered = (client: string): boolean => written.has(keys.clientScores(round, client));
+  return { answered: clients.filter(hasAnswered), missing: clients.filter((client) => !hasAnswered(client)) };
 }
 
-async function readAnswers(store: Store, round: number, clients: readonly string[]): Promise<ClientScores[]> {
+/** The scores that clients answered with, in the order of `clients`. */
+export async function readAnswers(store: Store, round: number, clients: readonly string[]): Promise<ClientScores[]> {
   const answers: ClientScores[] = [];
   for (const client of clients) {
     const answer = await readMessage(store, keys.clientScores(round, client), clientScores);

@@ -16,6 +16,7 @@ import { clientMemory } from "./client-memory.ts";
 import { coordinate } from "./coordinate.ts";
 import type { CoordinatorOptions } from "./coordination.ts";
 import { Coordinator } from "./coordinator.ts";
+import { readEvaluation } from "./evaluation.ts";
 import type { RunEvent } from "./events.ts";
 import { Participant, participate } from "./participant.ts";
 import { keys } from "./protocol/keys.ts";
@@ -162,6 +163,33 @@ const members: Member[] = roster.map(({ name, records }) => ({
 }));
 
 describe("a deadline", () => {
+  it("evaluates with the scores that came, and waits for none that did not", async () => {
+    const store = memoryStore();
+    const algorithm = ALL[0]!;
+    const coordinator = new Coordinator({
+      ...rules(algorithm),
+      store,
+      members: members.map((member) => ({ ...member, heldOut: 1 })),
+      rounds: 1,
+      minClients: 2,
+      deadlineSeconds: 0,
+    });
+    await coordinator.advance();
+    expect(await coordinator.advance()).toMatchObject({ state: "waiting", clients: names, prefix: keys.scores(0) });
+    for (const client of ["cy", "ann"]) {
+      const memory = clientMemory(memoryStore(), store);
+      const half = { store, client, algorithm, seed: 7, memory, trainer: new QuadraticTrainer(targets), events: quiet };
+      await new Participant({ ...half, evaluate: scored.evaluateClient(client) }).act();
+    }
+    expect(await coordinator.advance()).toMatchObject({ state: "waiting", prefix: keys.updates(1) });
+    const evaluation = (await readEvaluation(store, 0))!;
+    expect(evaluation.scores.map(({ set, loss }) => [set, loss])).toEqual([
+      ["ann", 0.25],
+      ["cy", 0.25],
+      ["common", 0.5],
+    ]);
+  });
+
   it("closes a round without those who are late, but not with too few", async () => {
     const store = memoryStore();
     const algorithm = ALL[0]!;

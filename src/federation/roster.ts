@@ -112,6 +112,11 @@ export async function gatherRoster(
     for (const client of clients) {
       const found = (await readMessage(store, keys.member(client), member))!;
       checkProtocol(found.protocol);
+      if (found.client !== client) {
+        throw new UserError("storage", `The cell ${keys.member(client)} names the client ${found.client}.`, {
+          hint: "Another party wrote it. Start the run in a new folder.",
+        });
+      }
       members.push(found);
     }
     checkRoster(members.map(({ client, records, heldOut }) => ({ name: client, records, heldOut })));
