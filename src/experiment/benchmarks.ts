@@ -35,7 +35,7 @@ export async function loadRunBenchmarks(
 export type RunGrading = Pick<GradingTools, "codeRunner" | "judge">;
 
 /** @throws UserError("config") for a benchmark that cannot be graded with what there is. */
-export function checkGrading({ evaluation }: ExperimentConfig, { codeRunner, judge }: RunGrading): void {
+export function checkGrading({ evaluation }: ExperimentConfig, { codeRunner, judge }: RunGrading = {}): void {
   for (const { name } of evaluation.benchmarks) {
     const { needs, needsRival } = BENCHMARKS[name]!;
     if (needsRival === true) {

@@ -3,18 +3,15 @@ import { coordinate } from "../federation/coordinate.ts";
 import { PROTOCOL } from "../federation/protocol/messages.ts";
 import { eventsThatHold, isOver } from "../federation/resume.ts";
 import { gatherRoster, publishManifest } from "../federation/roster.ts";
-import { initAdapter } from "../model/adapter.ts";
 import { checkGrading } from "./benchmarks.ts";
 import { clientNames } from "./client-records.ts";
-import { openEngines } from "./engines.ts";
 import { coordinatorEvaluation, coordinatorRules } from "./parties.ts";
 import type { Platform, RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
-import type { RunOptions } from "./run.ts";
 import { bindRun, refuseOtherSettings, sharedSettings } from "./run-identity.ts";
-import { openRunLog } from "./run-log.ts";
 import { finishRun, readSummary } from "./finish-run.ts";
 import { roundKeeper, saveRoundAdapter } from "./save-adapters.ts";
+import { openSession, type RunOptions } from "./session.ts";
 import type { RunSummary } from "./summary.ts";
 
 export interface CoordinateOptions extends RunOptions {
@@ -38,9 +35,9 @@ export async function coordinateExperiment(
   store: RunStore,
   options: CoordinateOptions = {},
 ): Promise<RunSummary> {
-  const { config, model } = prepared;
-  const { grading = {}, emit, onProgress, onWaiting, deadlineSeconds, signal } = options;
-  checkGrading(config, grading);
+  const { config } = prepared;
+  const { onWaiting, deadlineSeconds, signal } = options;
+  checkGrading(config, options.grading);
   const names = checkedNames(prepared);
   const manifest = await publishManifest(store.exchange, {
     protocol: PROTOCOL,
@@ -64,9 +61,8 @@ export async function coordinateExperiment(
   const identity = await bindRun(prepared, store, platform.threads, data);
   const rules = { store: store.exchange, ...coordinatorRules(prepared, members.length) };
   const holds = await eventsThatHold(store.exchange, !(await isOver(rules)));
-  const log = await openRunLog(store, holds, config.output, emit);
-  const initialAdapter = initAdapter(config.adapter, model.config, config.seed);
-  const engines = openEngines(prepared, platform, store, initialAdapter, { ...log.events, onProgress, signal });
+  const session = await openSession(prepared, platform, store, holds, options);
+  const { log, engines, initialAdapter, scoring } = session;
   try {
     await saveRoundAdapter(prepared, store, log, 0, initialAdapter);
     const keeper = roundKeeper(prepared, store, log);
@@ -77,7 +73,7 @@ export async function coordinateExperiment(
         identity,
         members,
         deadlineSeconds,
-        evaluate: coordinatorEvaluation(prepared, { platform, store, engines, grading, onProgress }),
+        evaluate: coordinatorEvaluation(prepared, scoring),
         onRound: keeper.keep,
         events: log.events,
         signal,
@@ -86,8 +82,7 @@ export async function coordinateExperiment(
     );
     return await finishRun(prepared, outcome, { platform, store, log, keeper, engines, earlier, signal });
   } finally {
-    log.close();
-    await engines.dispose();
+    await session.close();
   }
 }
 

@@ -4,15 +4,12 @@ import { Participant, participate } from "../federation/participant.ts";
 import { PROTOCOL } from "../federation/protocol/messages.ts";
 import { eventsThatHold } from "../federation/resume.ts";
 import { awaitManifest } from "../federation/roster.ts";
-import { initAdapter } from "../model/adapter.ts";
 import { keySegment, type Store } from "../store/store.ts";
-import { openEngines } from "./engines.ts";
 import { clientEvaluation, clientHalf, memberOf } from "./parties.ts";
 import type { Platform, RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
-import type { RunOptions } from "./run.ts";
 import { bindRun, refuseOtherSettings, trainerFingerprints } from "./run-identity.ts";
-import { openRunLog } from "./run-log.ts";
+import { openSession, type RunOptions } from "./session.ts";
 import { CLIENT_ADAPTERS } from "./summary.ts";
 
 export interface ParticipateOptions extends RunOptions {
@@ -41,21 +38,19 @@ export async function participateInExperiment(
   exchange: Store,
   options: ParticipateOptions = {},
 ): Promise<Participation> {
-  const { config, model, trainers, clients } = prepared;
-  const { grading = {}, emit, onProgress, onWaiting, signal } = options;
+  const { trainers, clients } = prepared;
+  const { onWaiting, signal } = options;
   try {
     const manifest = await awaitManifest(exchange, { signal, ...(onWaiting && { onWaiting }) });
     for (const { name } of trainers) if (!manifest.clients.includes(name)) throw unknownClient(name, manifest.clients);
     await refuseOtherSettings(prepared, manifest.settings);
     const data = await trainerFingerprints(prepared);
     await bindRun(prepared, store, platform.threads, data);
-    const log = await openRunLog(store, await eventsThatHold(exchange), config.output, emit);
-    const { events } = log;
-    const initialAdapter = initAdapter(config.adapter, model.config, config.seed);
-    const engines = openEngines(prepared, platform, store, initialAdapter, { ...events, onProgress, signal });
+    const session = await openSession(prepared, platform, store, await eventsThatHold(exchange), options);
+    const { engines, scoring } = session;
+    const { events } = session.log;
     try {
       for (const { name, report } of clients) events.emit({ type: "data-report", client: name, ...report });
-      const scoring = { platform, store, engines, grading, onProgress };
       const half = clientHalf(prepared, engines, store.clientStore, exchange);
       const participants = trainers.map(
         ({ name }) =>
@@ -75,8 +70,7 @@ export async function participateInExperiment(
       const { round, adapter } = await participate(exchange, participants, signal);
       return { rounds: round, adapters: await saveAdapters(prepared, store, participants, round, adapter) };
     } finally {
-      log.close();
-      await engines.dispose();
+      await session.close();
     }
   } catch (error) {
     if (!signal?.aborted || error !== signal.reason) throw error;
