@@ -22,8 +22,8 @@ describe.runIf(natsProgram !== undefined)("a store in NATS (skipped where there 
 
   for (const { name, run } of STORE_CONFORMANCE) {
     it(name, async () => {
-      const run_ = `run-${++runs}`;
-      await run(() => natsStore({ connection, name: run_ }));
+      const unique = `run-${++runs}`;
+      await run(() => natsStore({ connection, name: unique }));
     });
   }
 

@@ -2,6 +2,7 @@ import path from "node:path";
 import { coordinateExperiment } from "../../experiment/coordinate.ts";
 import { prepareExperiment } from "../../experiment/prepare.ts";
 import { readConfigFile } from "../../node/config-file.ts";
+import { openExchange, withoutPassword } from "../../node/exchange.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import { openRunFolder } from "../../node/run-folder.ts";
 import { keepOrigin } from "../../node/store/stored-experiment.ts";
@@ -12,14 +13,14 @@ import { reportLines } from "../views/report.ts";
 import { runFacts, someNames } from "../views/run-facts.ts";
 import { defaultRunFolder } from "../work/training.ts";
 import { withStatus } from "../work/work.ts";
-import { setFlag, threadsFlag } from "./shared-flags.ts";
+import { exchangeFlag, setFlag, threadsFlag } from "./shared-flags.ts";
 
 /** Clients that a line about waiting names. */
 const NAMED = 8;
 
 export const command: Command = defineCommand({
   description:
-    "Coordinates a run whose clients are processes of their own (participate). The coordinator reads no client's records: both sides meet in the folder `exchange` of the run folder. Run the same command again to continue a stopped run.",
+    "Coordinates a run whose clients are processes of their own (participate). The coordinator reads no client's records: both sides meet in a shared folder or on a NATS server. Run the same command again to continue a stopped run.",
   argument: {
     placeholder: "<config>",
     description: "configuration file that lists the clients under data.clients; their files need not exist here",
@@ -27,6 +28,7 @@ export const command: Command = defineCommand({
   flags: {
     set: setFlag,
     out: text("<folder>", "run folder (default: runs/<name of the configuration>)"),
+    exchange: exchangeFlag("default: the folder `exchange` in the run folder"),
     deadline: number(
       "<seconds>",
       "longest wait for a round's clients once federation.minClients have answered; default: wait for all",
@@ -37,9 +39,10 @@ export const command: Command = defineCommand({
   },
   examples: [
     ["npx openfedllm coordinate my.yaml --out runs/joint"],
+    ["npx openfedllm coordinate my.yaml --exchange nats://127.0.0.1:4222/joint", "meet on a NATS server"],
     ["npx openfedllm coordinate my.yaml --out runs/joint --deadline 600", "close a round without late clients"],
   ],
-  async run({ set, out, deadline: deadlineSeconds, json = false, threads }, context, configFile) {
+  async run({ set, out, exchange, deadline: deadlineSeconds, json = false, threads }, context, configFile) {
     const { stdout, stderr } = context;
     const config = readConfigFile(configFile, threads === undefined ? set : [...set, `runtime.threads=${threads}`]);
     const baseDir = path.dirname(configFile);
@@ -54,11 +57,13 @@ export const command: Command = defineCommand({
         const platform = nodePlatform({ baseDir, threads: config.runtime.threads, ...reports });
         const hooks = { part: { role: "coordinator" as const }, onProgress: status.say, onNote: status.note };
         const prepared = await unlessStopped(prepareExperiment(config, platform, hooks));
-        const store = await openRunFolder(folder);
+        const meeting = await openExchange(exchange ?? path.join(folder, "exchange"));
+        const opened = await openRunFolder(folder);
+        const store = { ...opened, exchange: meeting.store };
         try {
           await keepOrigin(store, folder, baseDir);
           view.begin(runFacts(prepared, folder));
-          view.note(`participants meet in ${path.join(folder, "exchange")}`);
+          view.note(`participants meet in ${withoutPassword(exchange ?? path.join(folder, "exchange"))}`);
           let awaited: readonly string[] = [];
           return await coordinateExperiment(prepared, platform, store, {
             emit: (event) => view.event(event),
@@ -74,7 +79,8 @@ export const command: Command = defineCommand({
             signal,
           });
         } finally {
-          store.close();
+          opened.close();
+          await meeting.close();
         }
       },
       { live: false, long: true, endsItself: true },

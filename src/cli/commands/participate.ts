@@ -3,9 +3,9 @@ import { participateInExperiment } from "../../experiment/participate.ts";
 import { prepareExperiment } from "../../experiment/prepare.ts";
 import type { RunEvent } from "../../federation/events.ts";
 import { readConfigFile } from "../../node/config-file.ts";
+import { openExchange, withoutPassword } from "../../node/exchange.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import { openRunFolder } from "../../node/run-folder.ts";
-import { directoryStore } from "../../node/store/directory-store.ts";
 import { keepOrigin } from "../../node/store/stored-experiment.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { repeated, text } from "../flag.ts";
@@ -14,26 +14,26 @@ import type { Status } from "../views/status.ts";
 import { dataNote } from "../views/run-facts.ts";
 import { oneLine } from "../views/text-width.ts";
 import { withStatus } from "../work/work.ts";
-import { setFlag, threadsFlag } from "./shared-flags.ts";
+import { exchangeFlag, setFlag, threadsFlag } from "./shared-flags.ts";
 
 export const command: Command = defineCommand({
   description:
-    "Takes part in a run that another process coordinates (coordinate), with the records of the named clients. Only adapters and numbers go into the exchange folder. Ends when the run is over; run the same command again to continue after a stop.",
+    "Takes part in a run that another process coordinates (coordinate), with the records of the named clients. Only adapters and numbers go into the exchange. Ends when the run is over; run the same command again to continue after a stop.",
   argument: {
     placeholder: "<config>",
     description: "the coordinator's configuration; only the files of the named clients are read",
   },
   flags: {
-    exchange: text(
-      "<folder>",
-      "folder that coordinator and participants share: `exchange` of the run folder",
-    ).required(),
+    exchange: exchangeFlag("the coordinator's --exchange, or the folder `exchange` of its run folder").required(),
     client: repeated("<name>", "client that this process is; may be given several times").required(),
     out: text("<folder>", "folder for everything that stays here: adapters, events, the clients' memory").required(),
     set: setFlag,
     threads: threadsFlag,
   },
-  examples: [["npx openfedllm participate my.yaml --exchange runs/joint/exchange --client clinic --out runs/clinic"]],
+  examples: [
+    ["npx openfedllm participate my.yaml --exchange runs/joint/exchange --client clinic --out runs/clinic"],
+    ["npx openfedllm participate my.yaml --exchange nats://127.0.0.1:4222/joint --client clinic --out runs/clinic"],
+  ],
   async run({ exchange, client: clients, out, set, threads }, context, configFile) {
     const { stdout } = context;
     const config = readConfigFile(configFile, threads === undefined ? set : [...set, `runtime.threads=${threads}`]);
@@ -44,17 +44,19 @@ export const command: Command = defineCommand({
         const platform = nodePlatform({ baseDir, threads: config.runtime.threads, ...reports });
         const hooks = { part: { role: "participant" as const, clients }, onProgress: status.say, onNote: status.note };
         const prepared = await unlessStopped(prepareExperiment(config, platform, hooks));
+        const meeting = await openExchange(exchange);
         const store = await openRunFolder(out);
         try {
           await keepOrigin(store, out, baseDir);
-          status.say(`waiting for a coordinator in ${exchange}`);
-          return await participateInExperiment(prepared, platform, store, directoryStore(exchange), {
+          status.say(`waiting for a coordinator in ${withoutPassword(exchange)}`);
+          return await participateInExperiment(prepared, platform, store, meeting.store, {
             emit: trainingNotes(status, config.data.maxLength),
             onProgress: status.say,
             signal,
           });
         } finally {
           store.close();
+          await meeting.close();
         }
       },
       { endsItself: true },

@@ -28,6 +28,10 @@ export const contextFlag = wholeNumber(
   .default(DEFAULT_WINDOW)
   .advanced();
 
+/** The place that coordinator and participants meet in. */
+export const exchangeFlag = (more: string) =>
+  text("<place>", `shared folder, or nats://HOST:PORT/NAME of a server whose users all parties trust; ${more}`);
+
 export const threadsFlag = wholeNumber("<n>", "threads of the engine; default: one per processor", {
   min: 1,
   max: 256,

@@ -1,0 +1,66 @@
+import type { ConnectionOptions } from "@nats-io/transport-node";
+import { UserError } from "../diagnostics/user-error.ts";
+import type { Store } from "../store/store.ts";
+import { directoryStore } from "./store/directory-store.ts";
+
+/** The store that coordinator and participants meet in, opened. */
+export interface Exchange {
+  readonly store: Store;
+  readonly close: () => Promise<void>;
+}
+
+/** `nats://host:4222/run` or `tls://host:4222/run`. */
+const SERVER = /^(?:nats|tls):\/\//;
+
+/**
+ * Opens an exchange by reference: a folder, or `nats://host:port/NAME` for the streams of a run on a NATS server.
+ *
+ * @throws UserError of kind `config` for an address without a name, `storage` for a server that does not answer.
+ */
+export async function openExchange(reference: string): Promise<Exchange> {
+  if (!SERVER.test(reference)) return { store: directoryStore(reference), close: async () => {} };
+  const { server, name, options } = addressOf(reference);
+  const [{ connect }, { natsStore }] = await Promise.all([
+    import("@nats-io/transport-node"),
+    import("../net/nats-store.ts"),
+  ]);
+  const connection = await connect(options).catch((cause: unknown) => {
+    throw new UserError(
+      "storage",
+      `No NATS server answers at ${server}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        hint: "Start one with JetStream (nats-server -js), or put the address right.",
+        cause,
+      },
+    );
+  });
+  return { store: await natsStore({ connection, name }), close: () => connection.close() };
+}
+
+function addressOf(reference: string): { server: string; name: string; options: ConnectionOptions } {
+  const url = URL.canParse(reference) ? new URL(reference) : undefined;
+  const name = url?.pathname.slice(1) ?? "";
+  if (url === undefined || name === "" || name.includes("/")) {
+    throw new UserError("config", `${withoutPassword(reference)} is no address of an exchange`, {
+      hint: "Write nats://HOST:PORT/NAME; NAME is a name for the run.",
+    });
+  }
+  const server = `${url.protocol}//${url.host}`;
+  return {
+    server,
+    name,
+    options: {
+      servers: server,
+      ...(url.username !== "" && { user: decodeURIComponent(url.username) }),
+      ...(url.password !== "" && { pass: decodeURIComponent(url.password) }),
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: 200,
+      ...(url.protocol === "tls:" && { tls: {} }),
+    },
+  };
+}
+
+/** An address as messages may show it. */
+export function withoutPassword(reference: string): string {
+  return reference.replace(/:\/\/[^@/]*@/, "://…@");
+}
