@@ -204,6 +204,11 @@ async function live(place: Workplace, life: Life, changes: Partial<SimulationOpt
   }
 }
 
+/** Removes the folder of a place: the crash tests make one for each operation. */
+function leave({ log }: Workplace): void {
+  rmSync(path.dirname(log), { recursive: true });
+}
+
 function memoryPlace(): Workplace {
   return { exchange: memoryStore(), own: memoryStore(), log: newPath("events.jsonl") };
 }
@@ -235,6 +240,7 @@ describe("after a crash", () => {
           const [round, client] = trained.split("/");
           expect(submitted).not.toContain(keys.update(Number(round), client!));
         }
+        leave(place);
       }
     }
   });
@@ -256,6 +262,7 @@ describe("after a crash", () => {
         await expect(live(place, new Life(at, afterwards), changes)).rejects.toThrow("killed");
         expect(await live(place, new Life(), changes)).toBe(expected);
         expect(lines(place.log), `operation ${at}, ${afterwards ? "after" : "before"}`).toEqual(expectedLines);
+        leave(place);
       }
     }
   });
