@@ -81,7 +81,7 @@ describe.runIf(natsProgram !== undefined)("a run over NATS (skipped where there 
     );
     const nobody = await start("coordinate", "my.yaml", "--out", "x", "--exchange", "nats://joe:secret@127.0.0.1:1/run")
       .ended;
-    expect(nobody.output).toContain("error: No NATS server answers at nats://127.0.0.1:1:");
+    expect(nobody.output).toContain("error: Cannot connect to the NATS server at nats://127.0.0.1:1:");
     expect(unnamed.output + nobody.output).not.toContain("secret");
   }, 60_000);
 });

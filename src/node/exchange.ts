@@ -25,14 +25,11 @@ export async function openExchange(reference: string): Promise<Exchange> {
     import("../net/nats-store.ts"),
   ]);
   const connection = await connect(options).catch((cause: unknown) => {
-    throw new UserError(
-      "storage",
-      `No NATS server answers at ${server}: ${cause instanceof Error ? cause.message : String(cause)}`,
-      {
-        hint: "Start one with JetStream (nats-server -js), or put the address right.",
-        cause,
-      },
-    );
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new UserError("storage", `Cannot connect to the NATS server at ${server}: ${why}`, {
+      hint: hintFor(why),
+      cause,
+    });
   });
   return { store: await natsStore({ connection, name }), close: () => connection.close() };
 }
@@ -58,6 +55,14 @@ function addressOf(reference: string): { server: string; name: string; options: 
       ...(url.protocol === "tls:" && { tls: {} }),
     },
   };
+}
+
+function hintFor(why: string): string {
+  if (/authorization/i.test(why)) return "Check the user and the password in the address.";
+  if (/certificate/i.test(why)) {
+    return "Name the certificate of your own authority: NODE_EXTRA_CA_CERTS=ca.pem before the command.";
+  }
+  return "Start a server with JetStream (nats-server -js -a 127.0.0.1), or correct the address.";
 }
 
 /** An address as messages may show it. */
