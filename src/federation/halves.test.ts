@@ -12,6 +12,9 @@ import type { Algorithm } from "../algorithms/algorithm.ts";
 import { algorithmOf } from "../algorithms/registry.ts";
 import { memoryStore } from "../store/memory-store.ts";
 import type { Store } from "../store/store.ts";
+import { aggregatorOf } from "../updates/aggregator-registry.ts";
+import type { Stage } from "../updates/stage.ts";
+import { stagesOf } from "../updates/stage-registry.ts";
 import { clientMemory } from "./client-memory.ts";
 import { coordinate } from "./coordinate.ts";
 import type { CoordinatorOptions } from "./coordination.ts";
@@ -61,7 +64,13 @@ async function coordinatorHalf(store: Store, algorithm: Algorithm, changes: Part
 }
 
 /** The half of some clients, from the manifest to the end. */
-async function participantHalf(store: Store, own: Store, algorithm: Algorithm, clients: readonly string[]) {
+async function participantHalf(
+  store: Store,
+  own: Store,
+  algorithm: Algorithm,
+  clients: readonly string[],
+  stages: readonly Stage[] = [],
+) {
   await awaitManifest(store);
   const memory = clientMemory(own, store);
   const trainer = new QuadraticTrainer(targets);
@@ -69,6 +78,7 @@ async function participantHalf(store: Store, own: Store, algorithm: Algorithm, c
     (client) =>
       new Participant({
         store,
+        stages,
         seed: 7,
         client,
         algorithm,
@@ -85,10 +95,10 @@ async function participantHalf(store: Store, own: Store, algorithm: Algorithm, c
   return participate(store, participants);
 }
 
-async function simulated(algorithm: Algorithm) {
+async function simulated(algorithm: Algorithm, changes: Partial<CoordinatorOptions> = {}) {
   const store = memoryStore();
   const half = { trainer: new QuadraticTrainer(targets), memory: clientMemory(memoryStore(), store) };
-  const outcome = await simulate({ ...rules(algorithm), ...half, store, clients: roster, ...scored });
+  const outcome = await simulate({ ...rules(algorithm), ...half, store, clients: roster, ...scored, ...changes });
   return { head: JSON.stringify(outcome.head), evaluations: outcome.evaluations };
 }
 
@@ -112,6 +122,19 @@ describe("two halves that meet only in the store", () => {
     ].map((clients) => participantHalf(store, memoryStore(), algorithm, clients));
     expect(await coordinatorHalf(store, algorithm)).toEqual(await simulated(algorithm));
     for (const half of halves) expect((await half).round).toBe(3);
+  });
+
+  it("pass updates through the same stages and the same aggregator as the simulation", async () => {
+    const algorithm = ALL[2]!;
+    const stages = stagesOf([{ name: "clip", maxNorm: 0.05 } as never]);
+    const changes = { stages, aggregator: aggregatorOf("median"), clientsPerRound: 3 };
+    const store = memoryStore();
+    const half = participantHalf(store, memoryStore(), algorithm, names, stages);
+    const ended = await coordinatorHalf(store, algorithm, changes);
+    expect(ended).toEqual(await simulated(algorithm, changes));
+    expect(ended.head).not.toBe((await simulated(algorithm, { clientsPerRound: 3 })).head);
+    expect(ended.head).not.toBe((await simulated(algorithm, { stages, clientsPerRound: 3 })).head);
+    await half;
   });
 
   it.each(ALL)("each killed at any operation, the end is the same: $name", async (algorithm) => {

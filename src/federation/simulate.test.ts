@@ -16,11 +16,12 @@ import {
 } from "../../test/support/federation.ts";
 import { directoryStore } from "../node/store/directory-store.ts";
 import { openEventLog } from "../node/store/event-log.ts";
-import { mapParams, type Params } from "../tensor/params.ts";
+import { globalNorm, mapParams, type Params, subtract } from "../tensor/params.ts";
 import { encodeSafetensors } from "../tensor/safetensors.ts";
 import { type LocalTrainer, Participant } from "./participant.ts";
 import type { Aggregation } from "../updates/aggregator.ts";
 import { aggregatorOf } from "../updates/aggregator-registry.ts";
+import { stagesOf } from "../updates/stage-registry.ts";
 import { clientMemory } from "./client-memory.ts";
 import { decodeGroups, encodeGroups, encodeJson } from "../store/codec.ts";
 import { aggregate, beginRun, closeRound, decideRound, openRound, readAdapter, receive } from "./round.ts";
@@ -464,6 +465,26 @@ describe("a round", () => {
       "other: its message names the client ann",
       "shape: adapter: lora_B.weight is [2], expected [3]",
     ]);
+  });
+
+  it("with stages refuses an update that skipped them, and takes the change of one that passed them", async () => {
+    const store = memoryStore();
+    const stages = stagesOf([{ name: "clip", maxNorm: 0.5 } as never]);
+    const clients = ["ann", "skipped"];
+    const { algorithm, head, opening, global } = await opened(store, clients);
+    const far = mapParams(global, (x) => x + 100);
+    const update = await store.putBlob(encodeGroups({ adapter: far }, {}));
+    const message = { client: "skipped", base: opening.adapter, update, ...figures };
+    await store.create(keys.update(1, "skipped"), encodeJson(message));
+    const memory = clientMemory(memoryStore(), store);
+    const half = { store, seed: 7, client: "ann", algorithm, stages, memory, events: quiet };
+    await new Participant({ ...half, trainer: new QuadraticTrainer({ ann: 1000 }) }).act();
+    const decision = await decideRound(store, algorithm, opening, members(clients), stages);
+    expect(decision.refused).toEqual([{ client: "skipped", refused: "an unknown group adapter" }]);
+    const next = await aggregate(store, algorithm, head, decision, 2, { stages, seed: 7 });
+    const change = subtract(await readAdapter(store, next.adapter), global);
+    expect(globalNorm(change)).toBeLessThanOrEqual(0.5);
+    expect(globalNorm(change)).toBeGreaterThan(0.4999);
   });
 
   it("of 1000 clients is aggregated one update at a time, in sorted order", async () => {
