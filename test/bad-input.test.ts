@@ -114,7 +114,12 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 describe("a setting", () => {
   test.each<Case>([
     // Misspelt, in the wrong section, in another's spelling.
-    [config("trainig.localSteps=3"), "config", /^e\.yaml: unknown key 'trainig'$/, "Did you mean 'training'?"],
+    [
+      config("trainig.localSteps=3"),
+      "config",
+      /^--set trainig\.localSteps=3: unknown key 'trainig'$/,
+      "Did you mean 'training'?",
+    ],
     [
       config("training.localStep=3"),
       "config",
@@ -148,15 +153,15 @@ describe("a setting", () => {
     ],
     [config("data.template=Alpaca"), "config", /expected one of alpaca, vicuna, chat, none$/, "Did you mean 'alpaca'?"],
     // Of the wrong type.
-    [config("model=x"), "config", 'model is "x", expected mapping', "What can be set in it: base."],
+    [config("model=x"), "config", 'model is "x", expected mapping', "Its settings: base."],
     // Missing.
     [config("model=null"), "config", "model.base is missing", /^Base model: /],
-    [config("data.clients=null"), "config", /either data\.clients or data\.train, got neither$/, /data\.clients lists/],
+    [config("data.clients=null"), "config", /either data\.clients or data\.train, got neither$/, /^With data\.clients/],
     [
       config("data.train=apples.jsonl"),
       "config",
       /either data\.clients or data\.train, got both$/,
-      /data\.clients lists/,
+      /^With data\.clients/,
     ],
     [config(...POOLED), "config", /federation\.clients is missing/, "For example: federation: { clients: 4 }"],
     [
@@ -170,7 +175,7 @@ describe("a setting", () => {
       config("data.clients.1.name=apples"),
       "config",
       'data.clients[0] and data.clients[1] are both called "apples"',
-      /a name of its own/,
+      /different name/,
     ],
     [
       config("federation.minClients=3"),
@@ -182,13 +187,13 @@ describe("a setting", () => {
       config("federation.clients=5"),
       "config",
       "federation.clients is 5, but data.clients lists 2",
-      /Leave federation\.clients out/,
+      /^Remove federation\.clients/,
     ],
     [
       config("training.minLearningRate=1"),
       "config",
       /minLearningRate \(1\) is above training\.learningRate \(0\.005\)$/,
-      /Lower the one/,
+      /^Lower training\.minLearningRate/,
     ],
     [
       config("training.batchSize=1000000000"),
@@ -207,7 +212,7 @@ describe("a setting", () => {
     ],
     // Not for --set.
     [config("seed"), "config", "--set seed: expected key=value", /--set training\.learningRate=1e-4$/],
-    [config("seed="), "config", "--set seed=: there is no value after =", /null takes a setting away/],
+    [config("seed="), "config", "--set seed=: there is no value after =", /null removes a setting/],
     [config("training.learningRate=[1"), "config", /the value is not YAML: Flow sequence/, /^Quote/],
     [config("model.base=a: b: c"), "config", /the value is not YAML/, /^Quote/],
     [
@@ -217,7 +222,7 @@ describe("a setting", () => {
       /0 is the first/,
     ],
     [config("data.clients.x.name=x"), "config", /got 'x'$/, /0 is the first/],
-    [config("model.base.x=5"), "config", /model\.base is "model", which has nothing inside to set$/, /--help-all$/],
+    [config("model.base.x=5"), "config", /model\.base is "model" and has no settings inside$/, /--help-all lists/],
     [
       config("model.base=${NOT_SET}"),
       "config",
@@ -241,7 +246,8 @@ describe("a setting", () => {
     ["evaluation.prompts=hello", 'evaluation.prompts is "hello", expected list of strings'],
   ])("%s says what was expected", (setting, message) => {
     const { status, stderr } = cli(config(setting));
-    expect(stderr).toMatch(/^error: e\.yaml: .*\n$/);
+    expect(stderr).toMatch(/^error: .*\n$/);
+    expect(stderr).toContain(`error: --set ${setting}: `);
     expect(stderr.trimEnd()).toMatch(message);
     expect(status).toBe(EXIT_CODES.config);
   });
@@ -287,7 +293,7 @@ describe("a configuration file", () => {
       "null.yaml",
       "model: { base: model }\nadapter:\ndata: { train: a.jsonl }\n",
       "adapter is empty (null), expected mapping",
-      /remove the key so that its default holds/,
+      /remove the key to get its default/,
     ],
     [
       "env.yaml",

@@ -219,7 +219,7 @@ describe("bad input", () => {
     const tooShort = ["run", "setup/with.yaml", "--out", "refused", "--set", "data.maxLength=60"];
     refused(tooShort, 2, /error: a canary of client apples is longer than data\.maxLength \(60 tokens\)/, /Raise/);
     const dpo = ["run", "setup/with.yaml", "--out", "refused", "--set", "objective.name=dpo"];
-    refused(dpo, 2, /error: .*data\.canaries are answers to learn, but objective\.name dpo/, /sft/);
+    refused(dpo, 2, /error: .*data\.canaries are records with single answers, but objective\.name dpo/, /sft/);
   });
 
   test("folders that are no run's, hold several, or hold one that learnt nothing", () => {

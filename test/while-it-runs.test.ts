@@ -362,13 +362,13 @@ describe("bad input", () => {
       "one that is not measured here",
       { best: { metric: "macroF1" } },
       'evaluation.best.metric is "macroF1"',
-      "It measures loss.",
+      "Metrics of this run: loss.",
     ],
     [
       "a benchmark that does not run",
       { best: { metric: "riddles/accuracy" } },
       "which this run does not measure",
-      "It measures loss.",
+      "Metrics of this run: loss.",
     ],
     [
       "a common set that is not there",
@@ -386,7 +386,7 @@ describe("bad input", () => {
 
   test("rewards have no better way; and without held-out records there is nothing to be best by", async () => {
     await expect(refused({ best: { metric: "chosenReward" } }, { objective: { name: "dpo" } })).rejects.toMatchObject({
-      message: expect.stringContaining("neither more nor less is better"),
+      message: expect.stringContaining("a higher or lower value of it is not better"),
     });
     const clients = CLIENTS.map((name) => ({ name, train: `${name}.jsonl` }));
     await expect(

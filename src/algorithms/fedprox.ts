@@ -11,7 +11,7 @@ import { fedavg } from "./fedavg.ts";
 export const fedprox = defineAlgorithm({
   settings: {
     ...fedavg.settings,
-    proxMu: z.number().min(0).default(0.01).describe("FedProx's mu, the pull back to the global adapter."),
+    proxMu: z.number().min(0).default(0.01).describe("FedProx's mu, the strength of the pull to the global adapter."),
   },
   make: ({ proxMu, ...settings }, fidelity) => ({
     ...fedavg.make(settings, fidelity),

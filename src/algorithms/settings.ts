@@ -1,8 +1,8 @@
 import { z } from "zod";
 
 /**
- * `paper`: what the papers say. `original`: what OpenFedLLM does as coded, so that its results can be repeated
- * (docs/decisions/0013-fidelity.md lists every difference).
+ * Versions of the algorithms. `paper`: as in the papers. `original`: as in OpenFedLLM's code, so that its results can be
+ * repeated (docs/decisions/0013-fidelity.md lists every difference).
  */
 export const FIDELITIES = ["paper", "original"] as const;
 export type Fidelity = (typeof FIDELITIES)[number];
@@ -21,7 +21,7 @@ export const WEIGHTING = z
   .enum(WEIGHTINGS)
   .optional()
   .describe(
-    "Weight of a client: its records, or the same for all. Default: as in the algorithm's paper (docs/algorithms.md).",
+    "Weight of a client: its number of records, or the same for all. Default: as in the algorithm's paper (docs/algorithms.md).",
   );
 
 const decay = z.number().min(0).lt(1);
@@ -34,12 +34,12 @@ export const SERVER = z.object({
     .number()
     .positive()
     .optional()
-    .describe("Step size of the server. The default is the algorithm's own (docs/algorithms.md)."),
-  beta1: decay.default(0.9).describe("Server momentum."),
+    .describe("Step size of the server. Default: the algorithm's own (docs/algorithms.md)."),
+  beta1: decay.default(0.9).describe("Momentum of the server."),
   beta2: decay.default(0.99).describe("Decay of the server's second moment."),
   tau: z
     .number()
     .positive()
     .optional()
-    .describe("Degree of adaptivity. Default: a tenth of the size of the first round's change."),
+    .describe("Degree of adaptivity. Default: a tenth of the root mean square of the first round's change."),
 });

@@ -153,7 +153,7 @@ test("poolLimit takes records of the whole pool before they are dealt, by the se
   expect(await dealt(12)).toEqual(await dealt(12));
   expect(await dealt(12, 43)).not.toEqual(await dealt(12));
   expect(await dealt(1000)).toHaveLength(50);
-  await expect(load({ data: { ...OWN, poolLimit: 3 } })).rejects.toThrow("data.poolLimit is for pooled records");
+  await expect(load({ data: { ...OWN, poolLimit: 3 } })).rejects.toThrow("data.poolLimit limits pooled records");
 });
 
 describe("limit", () => {

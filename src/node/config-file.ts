@@ -3,7 +3,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { LineCounter, parseDocument, parse as parseYaml } from "yaml";
 import { UserError } from "../diagnostics/user-error.ts";
-import { applySetting } from "../settings/apply-setting.ts";
+import { applySetting, originIn } from "../settings/apply-setting.ts";
 import { parseExperiment } from "../settings/parse.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
 import { nearFile } from "./files.ts";
@@ -20,7 +20,7 @@ const EXAMPLE = `For an example, see ${nearPath(QUICKSTART)}.`;
 export function readConfigFile(file: string, settings: readonly string[] = []): ExperimentConfig {
   const config = readMapping(file);
   for (const setting of settings) applySetting(config, setting, (raw) => expand(parseYaml(raw), "--set"));
-  return parseExperiment(config, file);
+  return parseExperiment(config, originIn(file, settings));
 }
 
 /**

@@ -1,11 +1,27 @@
 import { UserError } from "../diagnostics/user-error.ts";
 
+/** Names the origin of a setting for an error message. `path` is undefined if a mistake is in several settings. */
+export type Origin = (path: readonly PropertyKey[] | undefined) => string;
+
+/** The origin of settings of a file that `--set` settings were applied to: the last one that set it, or else the file. */
+export function originIn(file: string, settings: readonly string[]): Origin {
+  return (path) => {
+    if (path === undefined) return settings.length === 0 ? file : `${file} with --set`;
+    const wanted = path.map(String).join(".");
+    const last = settings.findLast((setting) => {
+      const key = setting.slice(0, setting.indexOf("="));
+      return wanted === key || wanted.startsWith(`${key}.`) || key.startsWith(`${wanted}.`);
+    });
+    return last === undefined ? file : `--set ${last}`;
+  };
+}
+
 /**
- * Applies `--set a.b=value` to a configuration before it is checked. The value is what YAML makes of it (`parse`); null
- * takes a setting away, so that its default holds. `a.0.b` reaches into the first entry of a list.
+ * Applies `--set a.b=value` to a configuration before it is checked. The value is YAML, which `parse` reads; null removes
+ * a setting, so that its default holds. `a.0.b` is a setting of the first entry of a list.
  *
- * @throws UserError of kind `config` for a setting without `=` or without a value, and for one that reaches into
- * something that is neither section nor list, or beyond the end of a list.
+ * @throws UserError of kind `config` for a setting without `=` or without a value, and for a key inside a plain value or
+ * beyond the end of a list.
  */
 export function applySetting(config: Record<string, unknown>, setting: string, parse: (text: string) => unknown): void {
   const fail = (problem: string, hint?: string): UserError =>
@@ -14,7 +30,7 @@ export function applySetting(config: Record<string, unknown>, setting: string, p
   if (at < 1) throw fail("expected key=value", "For example: --set training.learningRate=1e-4");
   const text = setting.slice(at + 1).trim();
   if (text === "")
-    throw fail("there is no value after =", "The value null takes a setting away, so that its default holds.");
+    throw fail("there is no value after =", "The value null removes a setting, so that its default holds.");
   let value: unknown;
   try {
     value = parse(text) ?? undefined;
@@ -27,8 +43,8 @@ export function applySetting(config: Record<string, unknown>, setting: string, p
 }
 
 /**
- * Puts a value under a dotted key; undefined takes the setting away. `fail` makes the error for a key that reaches into
- * something that is neither section nor list, or beyond the end of a list.
+ * Puts a value under a dotted key; undefined removes the setting. `fail` makes the error for a key inside a plain value or
+ * beyond the end of a list.
  */
 export function setAt(
   config: Record<string, unknown>,
@@ -53,11 +69,11 @@ export function setAt(
     if (!last && typeof next !== "object") {
       const reached = [...keys.slice(0, depth), key].join(".");
       throw fail(
-        `${reached} is ${JSON.stringify(next)}, which has nothing inside to set`,
-        "All settings there are: openfedllm run --help-all",
+        `${reached} is ${JSON.stringify(next)} and has no settings inside`,
+        "openfedllm run --help-all lists all settings.",
       );
     }
-    // As an assignment would not, this makes a key of any name the object's own.
+    // An assignment to `__proto__` would not make a key.
     Object.defineProperty(object, key, { value: next, writable: true, enumerable: true, configurable: true });
     object = next as object;
   }

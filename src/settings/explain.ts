@@ -3,15 +3,17 @@ import { nearest } from "../diagnostics/nearest.ts";
 import { keysOf, propertiesOf, schemaAt, typeText, type JsonSchema } from "./json-schema.ts";
 import { experimentJsonSchema } from "./schema.ts";
 
-/** What is wrong, as a sentence without its subject, and what to do. */
+/** A mistake, without the place where it was made, and a way to correct it. */
 export interface Problem {
   readonly message: string;
   readonly hint?: string | undefined;
+  /** The setting, if the mistake is in one. */
+  readonly path?: readonly PropertyKey[] | undefined;
 }
 
 /**
- * What a schema has against a value: the first mistake, unknown keys before others, with the nearest legal key or the legal values; others are counted.
- * `schema` is the JSON Schema of the whole value.
+ * Explains the first mistake that a schema finds in a value, with the nearest legal key or the legal values, and counts
+ * the others. Unknown keys come first. `schema` is the JSON Schema of the whole value.
  */
 export function explainAll(
   issues: readonly z.core.$ZodIssue[],
@@ -20,25 +22,26 @@ export function explainAll(
 ): Problem {
   // A misspelt key is the reason why another is missing.
   const first = issues.find(({ code }) => code === "unrecognized_keys" || code === "invalid_key") ?? issues[0]!;
-  const { message, hint } = explain(first, root, schema);
+  const { message, ...where } = explain(first, root, schema);
   const more = issues.length - 1;
   return {
+    ...where,
     message: more === 0 ? message : `${message} (and ${more} more ${more === 1 ? "mistake" : "mistakes"})`,
-    hint,
   };
 }
 
 function explain(issue: z.core.$ZodIssue, root: unknown, whole: JsonSchema): Problem {
-  // A record tells of its unknown key by a path that ends with it.
+  // In the issue of a record the unknown key is the end of the path.
   if (issue.code === "unrecognized_keys") return unknownKey(issue.path, issue.keys[0]!, whole);
   if (issue.code === "invalid_key") return unknownKey(issue.path.slice(0, -1), String(issue.path.at(-1)), whole);
   const got = issue.path.reduce<unknown>((at, part) => (at as Record<PropertyKey, unknown> | undefined)?.[part], root);
   if (got === undefined) return missing(issue.path, whole);
-  const schema = schemaAt(issue.path, whole) ?? {};
-  const message = `${dotted(issue.path)} is ${shown(got)}, expected ${expected(issue, schema)}`;
-  if (got === null) return { message, hint: "Give it a value, or remove the key so that its default holds." };
+  const { path } = issue;
+  const schema = schemaAt(path, whole) ?? {};
+  const message = `${dotted(path)} is ${shown(got)}, expected ${expected(issue, schema)}`;
+  if (got === null) return { path, message, hint: "Give it a value, or remove the key to get its default." };
   const near = typeof got === "string" ? nearest(got, schema.enum?.map(String) ?? []) : undefined;
-  return { message, hint: near === undefined ? whatCanBeSet(schema) : `Did you mean '${near}'?` };
+  return { path, message, hint: near === undefined ? settingsText(schema) : `Did you mean '${near}'?` };
 }
 
 function expected(issue: z.core.$ZodIssue, schema: JsonSchema): string {
@@ -53,30 +56,31 @@ function missing(path: readonly PropertyKey[], whole: JsonSchema): Problem {
   const schema = schemaAt(path, whole) ?? {};
   const [inside] = schema.required ?? [];
   if (inside !== undefined) return missing([...path, inside], whole);
-  return { message: `${dotted(path)} is missing`, hint: schema.description ?? whatCanBeSet(schema) };
+  return { path, message: `${dotted(path)} is missing`, hint: schema.description ?? settingsText(schema) };
 }
 
-function whatCanBeSet(section: JsonSchema): string | undefined {
+function settingsText(section: JsonSchema): string | undefined {
   const keys = keysOf(section);
-  return keys.length === 0 ? undefined : `What can be set in it: ${keys.join(", ")}.`;
+  return keys.length === 0 ? undefined : `Its settings: ${keys.join(", ")}.`;
 }
 
 function unknownKey(path: readonly PropertyKey[], key: string, whole: JsonSchema): Problem {
   const legal = keysOf(schemaAt(path, whole));
   const here = nearest(key, legal);
-  // Of two settings with one name the outer one is meant.
+  // The outermost setting of a name comes last, so that it wins.
   const all = pathsOf(whole).sort((a, b) => b.split(".").length - a.split(".").length);
   const everywhere = new Map(all.map((full) => [full.split(".").at(-1)!, full]));
   const guess =
     everywhere.get(key) ??
     (here === undefined ? everywhere.get(nearest(key, everywhere.keys()) ?? "") : dotted([...path, here]));
   return {
+    path: [...path, key],
     message: `unknown key '${dotted([...path, key])}'`,
     hint: guess === undefined ? `Legal here: ${legal.join(", ")}.` : `Did you mean '${guess}'?`,
   };
 }
 
-/** Every key under a part of the schema, as the documentation writes it. */
+/** Lists the keys under a part of the schema, as the documentation writes them. */
 function pathsOf(schema: JsonSchema | undefined, prefix = ""): string[] {
   return Object.entries(propertiesOf(schema) ?? {}).flatMap(([key, inner]) => [
     `${prefix}${key}`,

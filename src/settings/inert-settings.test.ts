@@ -22,25 +22,25 @@ const notes = (settings: object): string[] =>
 test("says of settings that nobody reads who would", () => {
   expect(notes({})).toEqual([]);
   expect(notes({ federation: { proxMu: 1 } })).toEqual([
-    'federation.proxMu is 1, which only fedprox reads; federation.algorithm is "fedavg"',
+    'federation.proxMu 1 has no effect: only fedprox reads it, and federation.algorithm is "fedavg"',
   ]);
   expect(notes({ federation: { proxMu: 1, algorithm: "fedprox" } })).toEqual([]);
   expect(notes({ objective: { beta: 0.3 } })).toEqual([
-    'objective.beta is 0.3, which only dpo, ipo, hinge, … read; objective.name is "sft"',
+    'objective.beta 0.3 has no effect: only dpo, ipo, hinge, … read it, and objective.name is "sft"',
   ]);
   expect(notes({ objective: { name: "kto", labelSmoothing: 0.1 }, adapter: { dropout: 0.1 } })).toEqual([
-    'adapter.dropout is 0.1, which only sft reads; objective.name is "kto"',
-    'objective.labelSmoothing is 0.1, which only dpo reads; objective.name is "kto"',
+    'adapter.dropout 0.1 has no effect: only sft reads it, and objective.name is "kto"',
+    'objective.labelSmoothing 0.1 has no effect: only dpo reads it, and objective.name is "kto"',
   ]);
 });
 
 test("says what goes further than there is", () => {
   expect(notes({ federation: { clientsPerRound: 3 } })).toEqual([
-    "federation.clientsPerRound is 3, and there are 2: all take part",
+    "federation.clientsPerRound is 3, but there are 2 clients: all take part in every round",
   ]);
   const clients = [{ name: "a", train: "f" }];
   expect(notes({ objective: { name: "dpo" }, data: { clients, maxLength: 64, maxPromptLength: 64 } })).toEqual([
-    "data.maxPromptLength (64) leaves an answer no room within data.maxLength (64)",
+    "data.maxPromptLength (64) leaves no tokens of data.maxLength (64) for an answer",
   ]);
   expect(notes({ federation: { algorithm: "local" }, evaluation: { prompts: ["Hello?"] } })).toHaveLength(1);
 });
@@ -56,6 +56,6 @@ test("says of stages, aggregator and weighting where nothing is sent or all coun
   }
   expect(notes({ federation: { aggregator: "mean", weighting: "uniform" } })).toEqual([]);
   expect(notes({ federation: { aggregator: "median", weighting: "uniform" } })).toEqual([
-    "federation.weighting has no effect: with federation.aggregator median all clients count alike",
+    "federation.weighting has no effect: federation.aggregator median gives all clients the same weight",
   ]);
 });

@@ -6,8 +6,8 @@ import { isRead, READ_BY } from "./read-by.ts";
 import type { ExperimentConfig } from "./schema.ts";
 
 /**
- * Settings of a configuration that have no effect, a sentence each: a person who sets FedProx's μ under FedAvg believes in
- * something that does not happen. A setting at its default is not told from one that was left out.
+ * Lists the settings of a configuration that have no effect, each with the reason, such as FedProx's μ under FedAvg. A
+ * setting at its default counts as not set.
  */
 export function inertSettings(config: ExperimentConfig): string[] {
   const notes: string[] = [];
@@ -17,18 +17,20 @@ export function inertSettings(config: ExperimentConfig): string[] {
     if (isRead(key, (other) => valueAt(config, other))) continue;
     const readers = names.length > 3 ? `${names.slice(0, 3).join(", ")}, …` : names.join(", ");
     notes.push(
-      `${key} is ${JSON.stringify(value)}, which only ${readers} read${names.length === 1 ? "s" : ""}; ${by} is ${JSON.stringify(valueAt(config, by)) ?? "not set"}`,
+      `${key} ${JSON.stringify(value)} has no effect: only ${readers} read${names.length === 1 ? "s" : ""} it, and ${by} is ${JSON.stringify(valueAt(config, by)) ?? "not set"}`,
     );
   }
   const { data, evaluation, federation } = config;
   if (data.maxPromptLength !== undefined && data.maxPromptLength >= data.maxLength) {
     notes.push(
-      `data.maxPromptLength (${data.maxPromptLength}) leaves an answer no room within data.maxLength (${data.maxLength})`,
+      `data.maxPromptLength (${data.maxPromptLength}) leaves no tokens of data.maxLength (${data.maxLength}) for an answer`,
     );
   }
   const clients = data.clients?.length ?? federation.clients;
   if (federation.clientsPerRound !== undefined && clients !== undefined && federation.clientsPerRound > clients) {
-    notes.push(`federation.clientsPerRound is ${federation.clientsPerRound}, and there are ${clients}: all take part`);
+    notes.push(
+      `federation.clientsPerRound is ${federation.clientsPerRound}, but there are ${clients} clients: all take part in every round`,
+    );
   }
   const { best, earlyStopping, every } = evaluation;
   if (best.metric === undefined && earlyStopping.patience === undefined && best.over !== undefined) {
@@ -41,20 +43,22 @@ export function inertSettings(config: ExperimentConfig): string[] {
   }
   if (earlyStopping.patience !== undefined && earlyStopping.patience * every >= federation.rounds) {
     notes.push(
-      `evaluation.earlyStopping cannot stop this run: ${federation.rounds} rounds have no ${earlyStopping.patience} evaluations in a row before the last`,
+      `evaluation.earlyStopping cannot stop this run: before the last of ${federation.rounds} rounds there are fewer than ${earlyStopping.patience} evaluations`,
     );
   }
   const algorithm = algorithmOf(federation.algorithm, federation, config.fidelity);
   const { aggregator = "mean", stages, weighting } = federation;
   if (algorithm.ownAdapter !== undefined && evaluation.prompts.length > 0) {
-    notes.push(`evaluation.prompts are not answered: ${algorithm.name} leaves no common adapter to answer with`);
+    notes.push(`evaluation.prompts has no effect: ${algorithm.name} makes no common adapter to answer with`);
   }
   if (!algorithm.federated) {
     for (const [key, value] of Object.entries({ stages, aggregator: federation.aggregator })) {
       if (value !== undefined) notes.push(`federation.${key} has no effect: ${algorithm.name} sends no updates`);
     }
   } else if (weighting !== undefined && !aggregatorOf(aggregator, federation).weighted) {
-    notes.push(`federation.weighting has no effect: with federation.aggregator ${aggregator} all clients count alike`);
+    notes.push(
+      `federation.weighting has no effect: federation.aggregator ${aggregator} gives all clients the same weight`,
+    );
   }
   return notes;
 }

@@ -1,6 +1,6 @@
 import { experimentJsonSchema } from "./schema.ts";
 
-/** As much of JSON Schema as the schema of configurations uses. */
+/** The part of JSON Schema that the schema of configurations uses. */
 export interface JsonSchema {
   readonly type?: string;
   readonly description?: string;
@@ -8,7 +8,7 @@ export interface JsonSchema {
   readonly enum?: readonly (string | number | boolean | null)[];
   readonly const?: string | number | boolean | null;
   readonly anyOf?: readonly JsonSchema[];
-  /** Sections of which a key (`name`) says which it is. */
+  /** A choice of sections; the key `name` tells them apart. */
   readonly oneOf?: readonly JsonSchema[];
   readonly items?: JsonSchema;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
@@ -21,7 +21,7 @@ export interface JsonSchema {
   readonly exclusiveMaximum?: number;
 }
 
-/** The part of a schema, by default that of configurations, that a path leads to; undefined for a key that is not in it. */
+/** Finds the part of a schema under a path; undefined for an unknown key. Default: the schema of configurations. */
 export function schemaAt(
   path: readonly PropertyKey[],
   whole: JsonSchema = experimentJsonSchema(),
@@ -35,8 +35,8 @@ export function schemaAt(
 }
 
 /**
- * The settings of a section by key; undefined for a schema that is no section. Of a choice of sections those of all, and
- * the constants of a key as its legal values.
+ * The settings of a section by key; undefined for a schema that is no section. A choice of sections has the settings of
+ * all, and the constants of a key are its legal values.
  */
 export function propertiesOf(schema: JsonSchema | undefined): Readonly<Record<string, JsonSchema>> | undefined {
   if (schema?.oneOf === undefined) return schema?.properties;
@@ -49,7 +49,7 @@ export function propertiesOf(schema: JsonSchema | undefined): Readonly<Record<st
   return all;
 }
 
-/** The keys that a section must have; of a choice of sections those that each must have. */
+/** The keys that a section must have. A choice of sections has the keys that each of them must have. */
 export function requiredOf({ oneOf, required = [] }: JsonSchema): readonly string[] {
   const [first, ...others] = oneOf ?? [];
   if (first === undefined) return required;
@@ -68,7 +68,7 @@ export function settingKeys(schema: JsonSchema = experimentJsonSchema(), prefix 
   );
 }
 
-/** The values of a setting, as documentation and errors call them: `integer >= 1`, `list of strings`, `cosine, constant`. */
+/** Describes the values of a setting: `integer >= 1`, `list of strings`, `cosine, constant`. */
 export function typeText(schema: JsonSchema): string {
   if (schema.enum !== undefined) return schema.enum.map(String).join(", ");
   if (schema.const !== undefined) return String(schema.const);
@@ -87,16 +87,16 @@ export function typeText(schema: JsonSchema): string {
   }
 }
 
-/** A whole number's schema names the safe integers as bounds, which says nothing. */
-function says(bound: number | undefined): bound is number {
+/** False for the safe integers, which the schema of every whole number has as bounds. */
+function isLimit(bound: number | undefined): bound is number {
   return bound !== undefined && Math.abs(bound) < Number.MAX_SAFE_INTEGER;
 }
 
 function range({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: JsonSchema): string {
   const bounds = [];
-  if (says(minimum)) bounds.push(`>= ${minimum}`);
-  if (says(exclusiveMinimum)) bounds.push(`> ${exclusiveMinimum}`);
-  if (says(maximum)) bounds.push(`<= ${maximum}`);
-  if (says(exclusiveMaximum)) bounds.push(`< ${exclusiveMaximum}`);
+  if (isLimit(minimum)) bounds.push(`>= ${minimum}`);
+  if (isLimit(exclusiveMinimum)) bounds.push(`> ${exclusiveMinimum}`);
+  if (isLimit(maximum)) bounds.push(`<= ${maximum}`);
+  if (isLimit(exclusiveMaximum)) bounds.push(`< ${exclusiveMaximum}`);
   return bounds.length === 0 ? "" : ` ${bounds.join(", ")}`;
 }

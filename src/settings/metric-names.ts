@@ -12,7 +12,7 @@ const PAIRED = [ACCURACY, MARGIN, ...REWARDS];
 const CLASSIFIED = [ACCURACY, "macroF1", "weightedF1"];
 const LOWER: ReadonlySet<string> = new Set([LOSS, "perplexity"]);
 
-/** The metrics a run of a configuration can measure on its held-out records. */
+/** The metrics that a run can measure on held-out records. */
 export function measurableMetrics({ objective, evaluation }: ExperimentConfig): string[] {
   const paired = objectiveOf(objective.name, objective).items === "example" ? [] : PAIRED;
   return [...new Set([LOSS, ...paired, ...(evaluation.labels === undefined ? [] : CLASSIFIED)])];
@@ -25,7 +25,7 @@ export function benchmarkMetrics({ evaluation }: ExperimentConfig): string[] {
   );
 }
 
-/** Whose values are better; undefined where neither way is. What stands before a slash (`gsm8k/accuracy`) says nothing. */
+/** The better direction of a metric; undefined if there is none. A benchmark's name and slash (`gsm8k/accuracy`) do not count. */
 export function betterWay(metric: string): "lower" | "higher" | undefined {
   const kind = metric.slice(metric.lastIndexOf("/") + 1);
   if (REWARDS.includes(kind)) return undefined;

@@ -35,9 +35,7 @@ test("of stages an unknown name, key or value is refused with what is legal", ()
   );
   expect(refusal({ maxNorm: 1 })).toContain("federation.stages[0].name is missing");
   expect(refusal({ name: "clip" })).toContain("federation.stages[0].maxNorm is missing");
-  expect(refusal("clip")).toBe(
-    'test: federation.stages[0] is "clip", expected mapping; What can be set in it: name, maxNorm.',
-  );
+  expect(refusal("clip")).toBe('test: federation.stages[0] is "clip", expected mapping; Its settings: name, maxNorm.');
 });
 
 test("a configuration with its defaults, read again, is the same", () => {

@@ -15,7 +15,7 @@ import { objectiveOf, type ObjectiveName, OBJECTIVES } from "../train/objective-
 import { AGGREGATORS } from "../updates/aggregator-registry.ts";
 import { STAGES } from "../updates/stage-registry.ts";
 
-/** The legal names of a registry, as an enumeration. */
+/** Schema of the names of a registry. */
 function names<T extends object>(registry: T): z.ZodEnum<{ [K in Extract<keyof T, string>]: K }> {
   return z.enum(Object.keys(registry) as [Extract<keyof T, string>]) as never;
 }
@@ -26,7 +26,7 @@ function learnsFrom(items: Objective["items"]): string {
   return all.filter((name) => objectiveOf(name).items === items).join(", ");
 }
 
-/** An entry of a list of things from a registry: `name`, and the settings of the one that it names. */
+/** Schema of a list entry that names one thing of a registry and gives its settings. */
 function entries<T extends Registry>(registry: T, help: string): z.ZodType<{ name: Extract<keyof T, string> }> {
   const all = Object.entries(registry).map(([name, one]) =>
     z.strictObject({ name: z.literal(name).describe(help), ...fieldsOf({ [name]: one }) }),
@@ -42,14 +42,14 @@ const text = z.string().min(1);
 const files = z.union([text, z.array(text).min(1)]);
 
 const clientFiles = z.strictObject({
-  name: text.describe("Name of the client, in tables, events and the run folder."),
-  train: files.describe("Files, or datasets of the Hugging Face Hub, it trains on."),
-  heldOut: files.optional().describe("File or files it is evaluated on and never trains on."),
+  name: text.describe("Name of the client in tables, events and the run folder."),
+  train: files.describe("Files to train on, or datasets of the Hugging Face Hub."),
+  heldOut: files.optional().describe("Files to evaluate on. The client never trains on them."),
 });
 
 /**
- * The one place a setting is written: type, default, help. The command line's checks, the JSON Schema for editors and
- * docs/configuration.md are made from it. Keys in camelCase; sizes in what their name says.
+ * Every setting of a run: type, default and help. The checks of the command line, the JSON Schema for editors and
+ * docs/configuration.md are made from it.
  */
 export const experimentSchema = z.strictObject({
   model: z.strictObject({
@@ -61,13 +61,13 @@ export const experimentSchema = z.strictObject({
   adapter: z
     .strictObject({
       rank: count.default(8).describe("LoRA rank r."),
-      alpha: positive.default(16).describe("LoRA alpha; the update is scaled by alpha/rank."),
+      alpha: positive.default(16).describe("LoRA alpha. The product of the LoRA matrices is scaled by alpha/rank."),
       dropout: fraction.default(0).describe("Probability that training zeroes an element of an adapted layer's input."),
       targets: z
         .union([z.literal("all-linear"), z.array(z.string()).min(1)])
         .default(["q_proj", "v_proj"])
-        .describe("Linear modules to adapt, by name (q_proj) or all-linear."),
-      rsLora: z.boolean().default(false).describe("Scale by alpha/sqrt(rank) instead."),
+        .describe("Linear modules to adapt: a list of names such as q_proj, or all-linear."),
+      rsLora: z.boolean().default(false).describe("Scale by alpha/sqrt(rank) instead of alpha/rank."),
     })
     .prefault({}),
 
@@ -76,82 +76,85 @@ export const experimentSchema = z.strictObject({
       .array(clientFiles)
       .min(1)
       .optional()
-      .describe("One entry a client, each with files of its own. Instead of `train`."),
+      .describe("One entry for each client, with its own files. Use it instead of `train`."),
     train: files
       .optional()
       .describe(
-        "Files, or datasets of the Hugging Face Hub (docs/hub.md), that are pooled and dealt to `federation.clients` clients by `partition`.",
+        "Files, or datasets of the Hugging Face Hub (docs/hub.md). Their records are pooled and dealt to `federation.clients` clients as `partition` says.",
       ),
     partition: z
       .strictObject({
-        by: names(PARTITIONERS).default("iid").describe("How pooled records are dealt to clients."),
-        field: text.optional().describe("Column whose values make clients differ (dirichlet, field)."),
+        by: names(PARTITIONERS).default("iid").describe("Rule for dealing pooled records to clients."),
+        field: text.optional().describe("Column of the records that dirichlet and field deal by."),
         alpha: positive
           .default(0.5)
-          .describe("Concentration of the Dirichlet draw; smaller is more uneven (dirichlet, quantity)."),
-        minRecords: count.default(1).describe("Fewest records a client may end with."),
+          .describe(
+            "Concentration of the Dirichlet draw (dirichlet, quantity). A smaller value makes clients less alike.",
+          ),
+        minRecords: count.default(1).describe("Smallest number of records of a client."),
       })
       .prefault({}),
-    heldOut: files.optional().describe("File or files of the common held-out set, reported as `common`."),
+    heldOut: files.optional().describe("Files of the common held-out set, which reports call `common`."),
     heldOutRecords: natural
       .default(0)
-      .describe("Records each client without a heldOut file keeps apart for evaluation."),
+      .describe("Number of records that a client without heldOut files keeps for evaluation and never trains on."),
     poolLimit: count
       .optional()
-      .describe("Deal out at most this many of the pooled records, drawn by the seed (train)."),
-    limit: count.optional().describe("Use at most this many records a client, drawn by the seed."),
+      .describe("Largest number of pooled records to deal out; the seed draws them. For data.train only."),
+    limit: count.optional().describe("Largest number of records of a client; the seed draws them."),
     fields: z
       .partialRecord(names(ALIASES), text)
       .default({})
-      .describe("Where a record's parts lie, e.g. { instruction: question, response: answer }."),
-    format: names(FORMATS).optional().describe("File format, where the extension does not tell."),
+      .describe("Columns of the parts of a record, such as { instruction: question, response: answer }."),
+    format: names(FORMATS).optional().describe("Format of the files. Default: from the extension of each file."),
     template: names(TEMPLATES)
       .default("chat")
-      .describe("How a record becomes text; `chat` is the model's own chat template."),
+      .describe("Template that turns a record into text; `chat` is the model's own chat template."),
     inputs: z
       .enum(["section", "joined"])
       .default("section")
-      .describe("Whether an instruction's input has a section of its own, or is joined to it as OpenFedLLM does."),
-    system: z
-      .string()
-      .optional()
-      .describe("System message put before conversations that have none (templates chat and vicuna)."),
+      .describe("Place of an instruction's input: in its own section, or joined to the instruction as in OpenFedLLM."),
+    system: z.string().optional().describe("System message for conversations without one (templates chat and vicuna)."),
     maxLength: z
       .int()
       .min(8)
       .default(512)
-      .describe("Longest sequence in tokens; longer ones are cut on the right and counted."),
+      .describe("Longest sequence in tokens. A longer one loses its end, and the run reports how many did."),
     maxPromptLength: count
       .optional()
       .describe(
-        "Preference data: longest prompt in tokens; a longer one keeps its end. Default: what the longer answer leaves, half of maxLength at least.",
+        "Longest prompt of preference data in tokens. A longer one loses its beginning. Default: the tokens of maxLength that the longer answer leaves, and at least half of maxLength.",
       ),
     invalid: z
       .enum(["refuse", "skip"])
       .optional()
       .describe(
-        "Rows that are no usable records: refuse the file, or leave them out and count them. Default: refuse, but skip for datasets of the Hugging Face Hub.",
+        "Action for rows that are not usable records: refuse the file, or skip and count the rows. Default: refuse for files, skip for datasets of the Hugging Face Hub.",
       ),
-    // Without a default, so that runs that plant none stay what they were.
+    // Without a default: the identity of runs without canaries must not change.
     canaries: z
       .strictObject({
         clients: z
           .array(text)
           .min(1)
           .describe(
-            "Clients whose training records get made-up secrets, to measure what the model remembers (docs/memorisation.md).",
+            "Names of clients that get invented secrets among their training records, to measure memorisation (docs/memorisation.md).",
           ),
-        count: count.max(1000).default(9).describe("Secrets each of these clients gets."),
+        count: count.max(1000).default(9).describe("Number of secrets for each of these clients."),
         repeats: z
           .union([count, z.array(count).min(1)])
           .default(1)
-          .describe("How often a secret stands in its client's records; numbers of a list are taken in turn."),
+          .describe(
+            "Number of copies of a secret in its client's records. A list gives the numbers for one secret after another.",
+          ),
         digits: z
           .int()
           .min(2)
           .max(9)
           .default(4)
-          .describe("Digits of a secret; 4 make 10,000 possible ones, all of which are ranked."),
+          .describe(
+            "Number of digits of a secret. 4 digits make 10,000 possible secrets, and the measurement ranks all of them.",
+          ),
       })
       .optional(),
   }),
@@ -161,7 +164,7 @@ export const experimentSchema = z.strictObject({
       name: names(OBJECTIVES)
         .default("sft")
         .describe(
-          `The loss that training lowers. Single answers: ${learnsFrom("example")}; pairs of answers: ${learnsFrom("pair")}; rated answers, or pairs: ${learnsFrom("rated")}.`,
+          `Loss that training minimises. For single answers: ${learnsFrom("example")}; for pairs of answers: ${learnsFrom("pair")}; for rated answers or pairs: ${learnsFrom("rated")}.`,
         ),
       ...fieldsOf(OBJECTIVES),
     })
@@ -169,32 +172,40 @@ export const experimentSchema = z.strictObject({
 
   training: z
     .strictObject({
-      batchSize: count.default(16).describe("Records of one micro-step."),
+      batchSize: count.default(16).describe("Number of records in one micro-step."),
       gradientAccumulation: count
         .default(1)
-        .describe("Micro-steps that make one optimizer step; tokens weigh alike over all of them."),
-      localSteps: count.default(10).describe("Optimizer steps a client takes in a round."),
+        .describe("Number of micro-steps in one optimizer step. Every token of the step has the same weight."),
+      localSteps: count.default(10).describe("Number of optimizer steps that a client takes in a round."),
       localEpochs: positive
         .optional()
-        .describe("Passes over its own records a client makes in a round, instead of localSteps."),
+        .describe("Number of passes that a client makes over its records in a round. It replaces localSteps."),
       learningRate: positive.default(3e-4).describe("Learning rate of round 1."),
       minLearningRate: z
         .number()
         .min(0)
         .optional()
-        .describe("Floor of the cosine schedule over rounds; default 1e-6, for preference objectives 1e-5."),
-      schedule: names(SCHEDULES).default("cosine").describe("Learning rate over rounds; constant inside a round."),
-      optimizer: names(OPTIMIZERS).default("adamw").describe("Local optimizer, fresh in each client-round."),
+        .describe(
+          "Lowest learning rate of the cosine schedule. Default: 1e-6 for single answers, 1e-5 for preference objectives.",
+        ),
+      schedule: names(SCHEDULES)
+        .default("cosine")
+        .describe("Course of the learning rate over rounds. It is constant within a round."),
+      optimizer: names(OPTIMIZERS).default("adamw").describe("Optimizer of a client. It starts afresh in every round."),
       beta1: fraction.default(0.9).describe("AdamW's decay of the first moment."),
       beta2: fraction.default(0.999).describe("AdamW's decay of the second moment."),
       epsilon: positive.default(1e-8).describe("AdamW's epsilon."),
       momentum: fraction.default(0).describe("SGD's momentum."),
       weightDecay: z.number().min(0).default(0).describe("Decoupled (AdamW) or L2 (SGD) weight decay."),
-      maxGradNorm: z.number().min(0).default(1).describe("Gradients are scaled to at most this global norm; 0: never."),
+      maxGradNorm: z
+        .number()
+        .min(0)
+        .default(1)
+        .describe("Largest global norm of a gradient; a longer gradient is scaled down to it. 0: no limit."),
       microBatchTokens: count
         .default(1024)
         .describe(
-          "Padded tokens that run through the model at once. Changes memory and speed; the result only by rounding.",
+          "Largest number of tokens, padding included, that the model computes at once. It changes memory and speed, and the result only by rounding.",
         ),
     })
     .prefault({}),
@@ -202,24 +213,24 @@ export const experimentSchema = z.strictObject({
   federation: z
     .strictObject({
       algorithm: names(ALGORITHMS).default("fedavg").describe("Federated algorithm."),
-      rounds: count.default(10).describe("Communication rounds."),
+      rounds: count.default(10).describe("Number of communication rounds."),
       clients: count
         .optional()
-        .describe("Number of clients that pooled data is dealt to; with data.clients it follows from there."),
-      clientsPerRound: count.optional().describe("Clients drawn for each round; default: all."),
-      minClients: count.default(1).describe("Fewest usable updates a round can go on with."),
+        .describe("Number of clients that pooled records are dealt to. With data.clients it follows from the list."),
+      clientsPerRound: count.optional().describe("Number of clients drawn for each round. Default: all."),
+      minClients: count.default(1).describe("Smallest number of usable updates in a round. With fewer the run stops."),
       ...fieldsOf(ALGORITHMS),
-      // Without defaults, so that runs that set neither stay what they were.
+      // Without defaults: the identity of runs that set neither must not change.
       aggregator: names(AGGREGATORS)
         .optional()
-        .describe("How the clients' updates become one (docs/algorithms.md). Default: mean."),
+        .describe("Rule that combines the clients' updates (docs/algorithms.md). Default: mean."),
       ...fieldsOf(AGGREGATORS),
       stages: z
-        .array(entries(STAGES, "A stage on an update's way; a client applies them in this order (docs/algorithms.md)."))
+        .array(entries(STAGES, "Name of the stage. A client applies the stages in this order (docs/algorithms.md)."))
         .min(1)
         .optional()
         .describe(
-          "Stages that a client's update goes through before it is sent. With stages the change of the adapter is sent, not the adapter. Default: none.",
+          "Steps that process a client's update before it is sent. With stages the client sends the change of the adapter instead of the adapter. Default: none.",
         ),
     })
     .prefault({}),
@@ -228,57 +239,68 @@ export const experimentSchema = z.strictObject({
     .strictObject({
       every: natural
         .default(0)
-        .describe("Held-out loss after every so many rounds; 0: only before the first and after the last."),
-      limit: count.optional().describe("At most this many records of each held-out set."),
+        .describe(
+          "Number of rounds from one evaluation to the next. 0: only before the first round and after the last.",
+        ),
+      limit: count.optional().describe("Largest number of records of each held-out set."),
       crossClients: z
         .boolean()
         .default(false)
-        .describe("Score every client's own adapter on every client's held-out set (local), not only on its own."),
+        .describe(
+          "Score every client's own adapter on the held-out sets of all clients, not only on its own (algorithm local).",
+        ),
       labels: z
         .array(text)
         .min(2)
         .optional()
         .describe(
-          "Answers to choose from: held-out records whose answer is one of them are classified by likelihood (accuracy, F1).",
+          "Possible answers of a classification. Held-out records with one of these answers are classified by likelihood, which gives accuracy and F1.",
         ),
       benchmarks: z
         .array(
           z.strictObject({
-            name: names(BENCHMARKS).describe("Which; `openfedllm eval --list` says what each is."),
-            data: text.optional().describe("Local folder or file of its data; default: the Hugging Face Hub."),
-            limit: count.optional().describe("At most this many questions, drawn by the seed."),
+            name: names(BENCHMARKS).describe("Name of the benchmark; `openfedllm eval --list` describes all."),
+            data: text.optional().describe("Local folder or file with its data. Default: the Hugging Face Hub."),
+            limit: count.optional().describe("Largest number of questions; the seed draws them."),
             every: count
               .default(1)
               .describe(
-                "Of the evaluated rounds only every so manyth round; also before the first and after the last.",
+                "Run the benchmark in the evaluated rounds whose number is a multiple of this, and always before the first round and after the last.",
               ),
-            shots: natural.optional().describe("Worked examples before each question; default: as the authors do."),
+            shots: natural
+              .optional()
+              .describe("Number of worked examples before each question. Default: the number that its authors use."),
             answerBy: z
               .enum(["likelihood", "generation"])
               .optional()
-              .describe("Take the likeliest option, or read the answer out of words; default: the benchmark's."),
-            maxNewTokens: count.optional().describe("Longest answer; default: the benchmark's."),
-            maxLength: z.int().min(8).default(2048).describe("Question and answer together, in tokens."),
+              .describe(
+                "Way to get an answer: take the likeliest option, or read it in generated text. Default: the benchmark's.",
+              ),
+            maxNewTokens: count.optional().describe("Longest answer in tokens. Default: the benchmark's."),
+            maxLength: z.int().min(8).default(2048).describe("Longest question and answer together, in tokens."),
           }),
         )
         .default([])
         .describe(
-          "Benchmarks put to the adapter in evaluated rounds (to every client's own, where clients keep their own).",
+          "Benchmarks to run on the adapter in evaluated rounds. Where every client has its own adapter, they run on each.",
         ),
-      prompts: z.array(text).default([]).describe("Prompts answered by the base and by the final adapter, greedily."),
-      maxNewTokens: count.default(96).describe("Longest answer to a prompt, in tokens."),
+      prompts: z
+        .array(text)
+        .default([])
+        .describe("Prompts that the base and the final adapter answer, always with the likeliest token."),
+      maxNewTokens: count.default(96).describe("Longest answer to one of these prompts, in tokens."),
       best: z
         .strictObject({
           metric: text
             .optional()
             .describe(
-              "Keep the adapter of the best evaluated round in best/, best by this metric: loss, accuracy, margin, …. Default with earlyStopping: loss; without: nothing is kept.",
+              "Metric that decides which evaluated round is the best, such as loss, accuracy or margin. The adapter of that round is kept in best/. Default: loss with earlyStopping; otherwise no best round is kept.",
             ),
           over: z
             .enum(["common", "clients"])
             .optional()
             .describe(
-              "Where that metric is taken: on the common set, or as the mean over the clients' own sets. Default: the common set where there is one.",
+              "Records of that metric: the common set, or the mean over the clients' own sets. Default: the common set if there is one.",
             ),
         })
         .prefault({}),
@@ -286,8 +308,14 @@ export const experimentSchema = z.strictObject({
         .strictObject({
           patience: count
             .optional()
-            .describe("Stop after so many evaluations in a row without improvement of best.metric; default: never."),
-          minDelta: z.number().min(0).default(0).describe("Only a change by more than this is an improvement."),
+            .describe(
+              "Number of evaluations in a row without improvement of best.metric after which the run stops. Default: the run never stops early.",
+            ),
+          minDelta: z
+            .number()
+            .min(0)
+            .default(0)
+            .describe("Smallest change that counts as an improvement; it must be larger than this."),
         })
         .prefault({}),
     })
@@ -297,11 +325,13 @@ export const experimentSchema = z.strictObject({
     .strictObject({
       saveEvery: natural
         .default(0)
-        .describe("Keep the adapter after every so many rounds; the first and the last are always kept."),
+        .describe(
+          "Number of rounds from one kept adapter to the next. The first and the last adapter are always kept.",
+        ),
       tensorboard: z
         .boolean()
         .default(false)
-        .describe("Write what is measured as a TensorBoard event file, in tensorboard/."),
+        .describe("Write the measurements as a TensorBoard event file in tensorboard/."),
     })
     .prefault({}),
 
@@ -310,21 +340,25 @@ export const experimentSchema = z.strictObject({
       threads: count
         .max(256)
         .optional()
-        .describe("Threads of the engine; default: one a processor. A run goes on with as many as it began with."),
+        .describe(
+          "Number of threads of the engine. Default: one for each processor. A continued run keeps the number it began with.",
+        ),
     })
     .prefault({}),
 
   fidelity: z
     .enum(FIDELITIES)
     .default("paper")
-    .describe("Algorithms as their papers have them, or as the original OpenFedLLM codes them (decision 0013)."),
+    .describe(
+      "Version of the algorithms: as in their papers, or as in the code of the original OpenFedLLM (docs/decisions/0013-fidelity.md).",
+    ),
 
-  seed: natural.default(42).describe("All randomness follows from it."),
+  seed: natural.default(42).describe("Seed of all randomness of the run."),
 });
 
 type ParsedConfig = z.output<typeof experimentSchema>;
 
-/** A configuration with every default that always holds one filled in. */
+/** A checked configuration with all defaults filled in. */
 export type ExperimentConfig = ParsedConfig & { training: { minLearningRate: number } };
 
 /** The JSON Schema of a configuration file, for editors. */

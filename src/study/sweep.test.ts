@@ -149,7 +149,7 @@ describe("a sweep is refused for", () => {
     [
       "a setting inside a number",
       sweep([{ name: "x", set: { "federation.rounds.first": 1 } }]),
-      "claim.yaml, run x: set federation.rounds.first: federation.rounds is 7, which has nothing inside to set",
+      "claim.yaml, run x: set federation.rounds.first: federation.rounds is 7 and has no settings inside",
       /run --help-all/,
     ],
     [

@@ -12,7 +12,10 @@ import { defineStage } from "./stage.ts";
  */
 export const clip = defineStage({
   settings: {
-    maxNorm: z.number().positive().describe("Longest change of the adapter, as the L2 norm over all LoRA tensors."),
+    maxNorm: z
+      .number()
+      .positive()
+      .describe("Largest L2 norm of the change of the adapter, over all LoRA tensors together."),
   },
   make: ({ maxNorm }) => ({
     name: "clip",
