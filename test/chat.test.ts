@@ -131,13 +131,13 @@ describe("a chat through a pipe", () => {
     }
     expect(history.length).toBeLessThan(2 * long.length);
     expect([stdout, status]).toEqual([text(want), 0]);
-    expect(stderr).toBe("the conversation is longer than 512 tokens: from now on, its oldest messages are left out\n");
+    expect(stderr).toBe("the conversation is longer than 512 tokens: the model no longer sees its oldest messages\n");
   });
 
   test("a template for one question asks each by itself, and says so", async () => {
     const { stdout, stderr, status } = chat(questions.slice(0, 2), "--template", "alpaca");
     expect(status).toBe(0);
-    expect(stderr).toMatch(/^the template alpaca holds one question: every message is answered without those before/);
+    expect(stderr).toMatch(/^the template alpaca has space for one question: every message is answered without the earlier/);
     const [first, second] = questions.slice(0, 2).map((each) => chat([each], "--template", "alpaca").stdout);
     expect(stdout).toBe(first! + second!);
   });

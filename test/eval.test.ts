@@ -159,7 +159,7 @@ describe("openfedllm eval", () => {
     [["eval", "--model", "model", "--benchmark", "gsm8"], "Did you mean 'gsm8k'?"],
     [
       ["eval", "--model", "model", "--benchmark", "gsm8k", "--data", "gsm=sums"],
-      "no benchmark of this name is asked for",
+      "--benchmark does not have this name",
     ],
     [["eval", "--model", "model", "--benchmark", "gsm8k", "--data", "nowhere"], "no file nowhere"],
     [["eval", "--model", "model", "--benchmark", "gsm8k", "--data", "model"], "no test.jsonl"],

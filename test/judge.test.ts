@@ -213,14 +213,14 @@ describe("openfedllm eval with a judge", () => {
     const { status, stderr } = await evaluated(...away, "--out", "unjudged");
     expect(status).not.toBe(0);
     expect(stderr).toContain(
-      "judging may cost money, and there is no terminal to ask for consent; the answers are kept",
+      "judging can cost money, and there is no terminal to ask for consent; the answers are kept",
     );
     expect(answersIn("unjudged", "mt-bench")).toHaveLength(3);
   });
 
   it.each([
     [[], "mt-bench: grading needs a judge"],
-    [["--judge-url", "http://127.0.0.1:9/v1"], "--judge-url without --judge-model"],
+    [["--judge-url", "http://127.0.0.1:9/v1"], "--judge-url needs --judge-model"],
     [["--judge-model", "strict"], "grading needs a judge"],
   ])("%j: one clear sentence", async (flags, sentence) => {
     expect((await evaluated(...flags)).stderr).toContain(sentence);

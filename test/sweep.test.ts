@@ -128,7 +128,7 @@ describe("openfedllm sweep", () => {
       /run 1 of 2: lost-seed42\n[^]*error: no file blots\.jsonl\nhint: Did you mean bolts\.jsonl\?/,
     );
     expect(stderr).toMatch(/error: 1 of 2 runs failed: lost-seed42\nhint: .*to retry these runs[^\n]*\n$/);
-    expect(stderr).toMatch(/warning: runs\/failing\/lost-seed42 is not there/);
+    expect(stderr).toMatch(/warning: lost-seed42 is left out: runs\/failing\/lost-seed42 does not exist/);
     expect(stdout).toMatch(/^good +1 /m);
     expect(JSON.parse(readFileSync(at("runs/failing/good-seed42/config.json"), "utf8"))).toMatchObject({ threads: 2 });
     expect(states(claim)).toEqual(["to do", "finished"]);

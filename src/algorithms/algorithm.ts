@@ -21,8 +21,8 @@ export interface Report {
 /** The client's half. Its functions are pure: the client stores what `report` returns as `memory`. */
 export interface ClientRule {
   /**
-   * The adapter a client begins a round with and is measured by, where each keeps one of its own; without this function
-   * that is the global one.
+   * The client's own adapter: it begins its round with it and is evaluated with it. Without this function every client
+   * has the global adapter.
    */
   readonly ownAdapter?: (received: Received, memory: Groups) => Params;
   /** Changes to local training. `memory` is `{}` until the client's first accepted round. */
@@ -33,7 +33,7 @@ export interface ClientRule {
 
 /** A group of an update: its shape, and how the groups of a round's clients become one. */
 export interface UpdateGroup {
-  /** Any tensors of the names and shapes that the group has. */
+  /** Tensors with the names and shapes of the group; their values do not count. */
   readonly like: Params;
   /** Weight of a client. */
   readonly weighting: Weighting;
@@ -47,9 +47,9 @@ export type UpdateGroups = Readonly<Record<string, UpdateGroup>>;
 export interface ServerRound {
   readonly global: Params;
   readonly state: Groups;
-  /** Clients in the federation, taking part or not. */
+  /** Number of clients in the federation, whether they take part or not. */
   readonly population: number;
-  /** Clients whose updates are in the aggregate. */
+  /** Number of clients whose updates are in the aggregate. */
   readonly participants: number;
 }
 
@@ -73,7 +73,7 @@ export interface Algorithm extends ClientRule, ServerRule {
   readonly name: string;
   /** `pooled`: a baseline without federation, one client that holds everybody's records. */
   readonly data: "apart" | "pooled";
-  /** True where adapters travel; if not, an update only says that the client is done, and counts for no bytes. */
+  /** True if clients send adapters. Otherwise an update only reports that the client is done, and has no bytes. */
   readonly federated: boolean;
 }
 

@@ -1,7 +1,7 @@
 import { defineAlgorithm } from "./algorithm.ts";
 import { fedavg } from "./fedavg.ts";
 
-/** The baseline that gives privacy up: all records in one place, one client trains on them. */
+/** The baseline without privacy: one client trains on the records of all. */
 export const centralized = defineAlgorithm({
   settings: {},
   make: (_settings, fidelity) => ({

@@ -23,7 +23,7 @@ export const fedprox = defineAlgorithm({
 /** Adds μ·(y − anchor) to the gradient. */
 export function pullTo(anchor: Params, mu: number): LocalRule {
   return {
-    // The distance first: at the anchor the pull is nothing at all, and Adam makes a whole step of the least rounding error.
+    // The distance first: at the anchor the pull must be exactly 0, because Adam makes a whole step of a rounding error.
     gradient: (gradient, adapter) => addScaled(gradient, mu, subtract(adapter, anchor)),
   };
 }

@@ -2,7 +2,7 @@ import { defineAlgorithm } from "./algorithm.ts";
 import { fedavg } from "./fedavg.ts";
 
 /**
- * The baseline every federation has to beat: each client trains an adapter of its own from the common start, round after
+ * The baseline that a federation has to beat: each client trains an adapter of its own from the common start, round after
  * round, and sends nothing. The global adapter stays what it was.
  */
 export const local = defineAlgorithm({

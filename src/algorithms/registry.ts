@@ -11,7 +11,7 @@ import { local } from "./local.ts";
 import { scaffold } from "./scaffold.ts";
 import type { Fidelity } from "./settings.ts";
 
-/** The federated algorithms and the two baselines, by the name a person writes. */
+/** The federated algorithms and the two baselines, by their names in a configuration. */
 export const ALGORITHMS = {
   fedavg,
   fedprox,
@@ -26,7 +26,7 @@ export const ALGORITHMS = {
 
 export type AlgorithmName = keyof typeof ALGORITHMS;
 
-/** The algorithm of a name. It takes from `settings`, those of `federation`, the ones that it reads. */
+/** Makes the algorithm of a name. It reads its own settings in `settings`, the section `federation`. */
 export function algorithmOf(name: AlgorithmName, settings: object = {}, fidelity: Fidelity = "paper"): Algorithm {
   return build<[fidelity: Fidelity], Algorithm>(ALGORITHMS[name], settings, fidelity);
 }

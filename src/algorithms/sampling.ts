@@ -2,12 +2,12 @@ import { PythonRandom } from "../tensor/python-random.ts";
 import { stream } from "../tensor/random.ts";
 import type { Fidelity } from "./settings.ts";
 
-/** Who trains when is a pure function of these and the round. */
+/** The draw of clients: together with the round it determines who trains. */
 export interface Sampling {
   readonly seed: number;
-  /** Clients in the federation. */
+  /** Number of clients in the federation. */
   readonly population: number;
-  /** Clients a round; all of them where there are no more. */
+  /** Number of clients in a round; all of them if there are no more. */
   readonly perRound: number;
   /** `original`: OpenFedLLM's choice, which depends on the round alone. */
   readonly fidelity?: Fidelity;
@@ -23,7 +23,7 @@ export function clientsOfRound({ seed, population, perRound, fidelity }: Samplin
   return stream(seed, "clients", round).sample(population, count);
 }
 
-/** In how many of the rounds before `round` each client was drawn, by client index. */
+/** Counts the rounds before `round` that each client was drawn for, by client index. */
 export function earlierRounds(sampling: Sampling, round: number): readonly number[] {
   const counts = Array.from({ length: sampling.population }, () => 0);
   for (let earlier = 1; earlier < round; earlier++) {

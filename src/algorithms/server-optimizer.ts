@@ -4,7 +4,7 @@ import type { Algorithm } from "./algorithm.ts";
 import { fedavg } from "./fedavg.ts";
 import type { Fidelity, Weighting } from "./settings.ts";
 
-/** From the mean delta of a round (float64) and the state: what is added to the weights, and the next state. */
+/** A step of the server: from the mean delta of a round (float64) and the state to the change of the weights and the next state. */
 export type ServerStep = (delta: Params, state: Groups) => { readonly step: Params; readonly state: Groups };
 
 /** FedAvg whose mean delta Δ = Σ p_k·(y_k − w) goes through a server optimizer (Reddi et al. 2021, alg. 1): w ← w + step. */
@@ -32,23 +32,23 @@ type SecondMoment = (v: number, square: number) => number;
 
 /**
  * Defaults of η and τ, in units of the root mean square of the first round's delta. With momentum and without bias
- * correction m/√v is about 2 for many rounds (β 0.9 and 0.99), hence the smaller step.
+ * correction m/√v is about 2 for many rounds (β 0.9 and 0.99), so the step is smaller.
  */
 const RELATIVE = { learningRate: 1, learningRateWithMomentum: 0.3, tau: 0.1 };
 
-/** Both in OpenFedLLM. */
+/** η and τ of OpenFedLLM. */
 const ORIGINAL = 1e-3;
 
 /**
  * FedAdagrad, FedYogi and FedAdam (Reddi et al. 2021, "Adaptive federated optimization", alg. 2), which differ in how the
  * second moment is kept: m ← β₁m + (1 − β₁)Δ, v ← …, w ← w + η·m/(√v + τ), v₋₁ = τ², no bias correction.
  *
- * A step size is in the unit of a weight, and what suits a whole network is too large or too small for an adapter. So η
- * and τ, where they are not set, follow the size of the first delta that is not zero: `RELATIVE` times its root mean
- * square, measured once and kept in the state as `scale`.
+ * A step size has the unit of a weight, and the sizes for a whole network are too large or too small for an adapter. So η
+ * and τ, if they are not set, are `RELATIVE` times the root mean square of the first delta that is not zero. It is
+ * measured once and kept in the state as `scale`.
  *
- * `fidelity: original`: both are 10⁻³ where not set; the first round's momentum is Δ itself; and v is built from m², not
- * from Δ², as an earlier version of the paper had it.
+ * `fidelity: original`: both are 10⁻³ if not set. The first round's momentum is Δ. v is built from m² instead of Δ², as in
+ * an earlier version of the paper.
  */
 export function adaptive(
   name: string,

@@ -9,7 +9,7 @@ export interface CommandContext {
   readonly stderr: Output;
 }
 
-/** Columns that results are laid out for where stdout is no terminal. */
+/** Width of results if stdout is not a terminal. */
 export const DEFAULT_COLUMNS = 80;
 
 export type Flags = Readonly<Record<string, Flag<unknown>>>;
@@ -17,7 +17,7 @@ export type Flags = Readonly<Record<string, Flag<unknown>>>;
 type ValueOf<F> = F extends { readonly value: infer Value } ? Value : never;
 type Optional<F> = { [Key in keyof F]: undefined extends ValueOf<F[Key]> ? Key : never }[keyof F];
 
-/** The values of flags, by key; a flag that may be left out is an optional property. */
+/** The values of flags by key. An optional flag is an optional property. */
 export type FlagValues<F> = { readonly [Key in Exclude<keyof F, Optional<F>>]: ValueOf<F[Key]> } & {
   readonly [Key in Optional<F>]?: Exclude<ValueOf<F[Key]>, undefined>;
 };
@@ -29,13 +29,13 @@ type ArgumentValue<Placeholder> = Placeholder extends `<${string}...>`
     ? string | undefined
     : string;
 
-/** The one thing that a command takes without a flag. */
+/** The argument of a command without a flag. */
 export interface Argument<Placeholder extends string = string> {
   readonly placeholder: Placeholder;
   readonly description: string;
 }
 
-/** A command line to copy, and what it is for. */
+/** A command line to copy, and its purpose. */
 export type Example = readonly [line: string, purpose?: string];
 
 interface Texts {
@@ -60,7 +60,7 @@ interface Definition<F extends Flags, Placeholder extends string> extends Texts 
   readonly run: (flags: FlagValues<F>, context: CommandContext, argument: ArgumentValue<Placeholder>) => Promise<void>;
 }
 
-/** A command. `run` gets flags and argument with the types that the definition gives them. */
+/** Defines a command. The types of the flags and of the argument that `run` gets follow from the definition. */
 export function defineCommand<F extends Flags, const Placeholder extends string = never>(
   definition: Definition<F, Placeholder>,
 ): Command {

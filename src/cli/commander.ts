@@ -5,11 +5,11 @@ import { usageError } from "./usage-error.ts";
 
 export interface ProgramContext {
   readonly context: CommandContext;
-  /** True for help that leaves nothing out (`--help-all`). */
+  /** True for complete help (`--help-all`). */
   readonly helpAll: boolean;
 }
 
-/** Adds a command to the program; one that is not loaded is listed by its name and summary only. */
+/** Adds a command to the program. A command that is not loaded has only a name and a summary. */
 export function addCommand(
   program: Program,
   {
@@ -41,7 +41,7 @@ function positional({ placeholder, description }: NonNullable<Command["argument"
   return argument.variadic ? argument : argument.argParser(nonBlank);
 }
 
-/** Help, output and errors as every command has them. */
+/** Sets up help, output and errors of the program and its commands. */
 export function configure(command: Program, { context, helpAll }: ProgramContext, example?: string): void {
   const { stdout, stderr } = context;
   const isShown = (option: Option): boolean => helpAll || !isAdvanced(option);

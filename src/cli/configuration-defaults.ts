@@ -1,6 +1,6 @@
 import { experimentSchema } from "../settings/schema.ts";
 
-/** The defaults of a configuration, for flags that mean the same as a setting. */
+/** The defaults of a configuration, for flags with the meaning of a setting. */
 export const DEFAULTS = experimentSchema.parse({
   model: { base: "-" },
   data: {},

@@ -8,7 +8,7 @@ export interface FailureText {
   readonly exitCode: number;
 }
 
-/** Shapes of credentials that could end up in a message: access tokens, bearer headers, passwords in addresses. */
+/** Patterns of credentials that a message could contain: access tokens, bearer headers, passwords in addresses. */
 const SECRETS: readonly (readonly [RegExp, string])[] = [
   [/\b(hf_|sk-|gh[pousr]_|glpat-)[\w-]{8,}/g, "$1…"],
   [/\b(bearer\s+)[\w.~+/=-]{8,}/gi, "$1…"],

@@ -13,7 +13,7 @@ interface Form {
   readonly negated?: boolean;
 }
 
-/** A flag of a command, all but its name: the key that it is listed under names it (`maxLength` is `--max-length`). */
+/** A flag of a command, without its name. The key in the list of flags names it: `maxLength` is `--max-length`. */
 export class Flag<Value> {
   /** The type of the flag's value; undefined where the flag may be left out. */
   declare readonly value: Value;
@@ -81,7 +81,7 @@ export function text(placeholder: string, description: string): Flag<string | un
   return new Flag({ placeholder, description, parse: nonBlank });
 }
 
-/** A text that may be blank. */
+/** A text, possibly blank. */
 export function anyText(placeholder: string, description: string): Flag<string | undefined> {
   return new Flag({ placeholder, description });
 }
@@ -135,7 +135,7 @@ export function parsed<Value>(
   return new Flag({ placeholder, description, parse });
 }
 
-/** Refuses a blank text: it comes from a variable of the shell that is not set. */
+/** Refuses a blank text, which a shell variable that is not set would give. */
 export function nonBlank(value: string): string {
   if (value.trim() === "") throw new InvalidArgumentError("Expected a text that is not empty.");
   return value;

@@ -21,18 +21,18 @@ function fail(error: unknown): void {
   if (exitCode === EXIT_CODES.interrupted) process.stderr.write("", () => process.exit());
 }
 
-// A reader that has seen enough (`| head`) is no error; the same command continues a run that this stops.
+// A reader that closes the pipe (`| head`) is no error. The same command continues a run that this stops.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
   fail(
     new UserError("storage", `the results cannot be written to stdout: ${storageReason(error)}`, {
-      hint: "Make room where stdout goes, or send it elsewhere. Run the same command again to continue a run.",
+      hint: "Free space at the destination of stdout, or choose another. Run the same command again to continue a run.",
       cause: error,
     }),
   );
   process.exit();
 });
-// Nobody left to tell.
+// An error here has no place to be shown.
 process.stderr.on("error", () => {});
 
 process.on("uncaughtException", (error) => {
@@ -53,7 +53,7 @@ try {
   if (!(error instanceof CommanderError)) fail(error);
 }
 
-/** Arguments that ask for help, in the one form that the program knows: `--help` behind the command. */
+/** Rewrites all requests for help to the form that the program knows: `--help` after the command. */
 function withHelp(given: readonly string[]): string[] {
   if (given.length === 0) return ["--help"];
   const [first, ...rest] = given.map((flag) => (flag === "--help-all" ? "--help" : flag));

@@ -7,7 +7,7 @@ export type Style = (format: Format, text: string) => string;
 
 export const plainStyle: Style = (_format, text) => text;
 
-// The caller has looked at the stream it writes to; newer Nodes would look at stdout instead.
+// `enabled` was decided for the stream in use; newer versions of Node would check stdout.
 const colourStyle: Style = (format, text) => styleText(format, text, { validateStream: false });
 
 /** One of the two streams a command writes to. */

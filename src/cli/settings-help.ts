@@ -18,7 +18,7 @@ const COMMON_SETTINGS = [
   "evaluation.prompts",
 ];
 
-/** The settings of a configuration, below the flags of `run`: the most used ones or, with `all`, every one. */
+/** Help on the settings of a configuration, for `run --help`: the most used settings or, with `all`, every setting. */
 export function settingsHelp(columns: number, all: boolean): string {
   const sections = settingSections();
   if (all) {

@@ -24,21 +24,21 @@ export function commandLines(parts: readonly string[], width: number): string[] 
   return [...lines, line];
 }
 
-/** A path of a configuration, which starts at its folder, relative to the working directory. */
+/** Rewrites a path that is relative to the configuration's folder to one that is relative to the working directory. */
 export function typedPath(baseDir: string, given: string, cwd: string = process.cwd()): string {
   if (path.isAbsolute(given)) return given;
   const relative = path.relative(cwd, path.resolve(cwd, baseDir, given));
   return relative === "" ? "." : relative;
 }
 
-/** The same for a model reference, which need not be a path. */
+/** Does the same for a model reference, which can be a name instead of a path. */
 export function typedModel(baseDir: string, ref: string, cwd: string = process.cwd()): string {
   if (ref.startsWith("npm:")) return ref;
   const isOfHub = parseHubModel(ref) !== undefined && !existsSync(path.resolve(cwd, baseDir, ref));
   return isOfHub ? ref : typedPath(baseDir, ref, cwd);
 }
 
-/** The same for data: a dataset of the Hub stays as it is written. */
+/** Does the same for data. A dataset of the Hub stays unchanged. */
 export function typedData(baseDir: string, given: string, cwd: string = process.cwd()): string {
   return parseDatasetRef(given) === undefined ? typedPath(baseDir, given, cwd) : given;
 }

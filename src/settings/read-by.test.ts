@@ -35,7 +35,7 @@ describe("who reads a setting", () => {
   const params = (...data: number[]): Params =>
     new Map([["w", { shape: [data.length], data: Float32Array.from(data) }]]);
 
-  /** What three rounds of two clients and the pull on the first come to. */
+  /** The global adapter, the state and the pulls after three rounds of two clients. */
   function outcome(name: AlgorithmName, settings: object): unknown {
     const algorithm = algorithmOf(name, settings);
     let global = params(1, -2);

@@ -3,7 +3,7 @@ import { readersOf, type Registry } from "../registry/declared.ts";
 import { objectiveOf, OBJECTIVES, type ObjectiveName } from "../train/objective-registry.ts";
 import { AGGREGATORS } from "../updates/aggregator-registry.ts";
 
-/** Readers of a setting: the things of these names that the setting `by` chooses. */
+/** The algorithms, aggregators or objectives that read a setting. The setting `by` chooses one of them. */
 export interface Readers {
   readonly by: "federation.algorithm" | "federation.aggregator" | "objective.name";
   readonly names: readonly string[];
@@ -14,7 +14,7 @@ const LEARNS_ANSWERS = OBJECTIVE_NAMES.filter((name) => objectiveOf(name).items 
 const PREFERENCES = OBJECTIVE_NAMES.filter((name) => !LEARNS_ANSWERS.includes(name));
 const PERSONAL = (Object.keys(ALGORITHMS) as AlgorithmName[]).filter((name) => algorithmOf(name).ownAdapter);
 
-/** Settings that have no effect but with some algorithms or objectives, by dotted key. Those that always have are not here. */
+/** Settings that only some algorithms, aggregators or objectives read, by dotted key. */
 export const READ_BY: Readonly<Record<string, Readers>> = {
   "adapter.dropout": { by: "objective.name", names: LEARNS_ANSWERS },
   "data.maxPromptLength": { by: "objective.name", names: PREFERENCES },
@@ -28,7 +28,7 @@ function declared(section: string, by: Readers["by"], registry: Registry): Recor
   return Object.fromEntries([...readersOf(registry)].map(([key, names]) => [`${section}.${key}`, { by, names }]));
 }
 
-/** True where a setting has an effect in a configuration; `valueOf` gives its values by dotted key. */
+/** True if a setting has an effect in a configuration. `valueOf` gives the values of the configuration by dotted key. */
 export function isRead(key: string, valueOf: (key: string) => unknown): boolean {
   const readers = Object.hasOwn(READ_BY, key) ? READ_BY[key] : undefined;
   return readers === undefined || (readers.names as readonly unknown[]).includes(valueOf(readers.by));

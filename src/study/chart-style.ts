@@ -6,8 +6,8 @@ interface Ink {
 }
 
 /**
- * Told apart by those who see colours otherwise (after Okabe and Ito), 3:1 or more against the paper both on light and on
- * dark; yellow is none of them.
+ * Colours that colour-blind people can tell apart (after Okabe and Ito), with a contrast of 3:1 or more on light and on
+ * dark paper.
  */
 const SERIES: readonly Ink[] = [
   { light: "#0072b2", dark: "#56b4e9" },
@@ -35,12 +35,12 @@ export function seriesInk(index: number): InkName {
   return `series-${index % SERIES.length}`;
 }
 
-/** Series beyond the colours begin them again with another dash. */
+/** The dash of a series. Series beyond the number of colours repeat the colours with another dash. */
 export function seriesDash(index: number): string | undefined {
   return [undefined, "7 4", "2 3"][Math.floor(index / SERIES.length) % 3];
 }
 
-/** Attributes that fill with an ink, or draw a line with it; the style sheet changes both where the viewer is dark. */
+/** Attributes that fill with an ink, or draw a line with it; the style sheet changes both in a dark viewer. */
 export const fill = (name: InkName): { class: string; fill: string } => ({
   class: `f-${name}`,
   fill: inkOf(name).light,
@@ -62,7 +62,7 @@ export interface TextOptions {
   readonly ink?: InkName;
   readonly anchor?: "start" | "middle" | "end";
   readonly bold?: boolean;
-  /** Keeps lines that run behind the text away from its letters. */
+  /** True: the text has an outline in the colour of the paper, so that lines behind it do not touch its letters. */
   readonly halo?: boolean;
 }
 
@@ -90,7 +90,7 @@ export function text(
   );
 }
 
-/** A whole picture on paper of its own, so that it can be read wherever it is put. */
+/** A complete SVG with its own background, so that it can be read on any page. */
 export function picture(width: number, height: number, title: string, parts: readonly string[]): string {
   return `${element(
     "svg",

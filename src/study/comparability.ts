@@ -4,7 +4,7 @@ import type { StoredRun } from "./stored-run.ts";
 
 type Leaves = ReadonlyMap<StoredRun, RunLeaves>;
 
-/** Settings by run, with equal `data.` settings for runs with the same examples: names and places of files do not count. */
+/** The settings of each run. Runs with the same examples get equal `data.` settings, whatever their files are called. */
 export function sameDataSettings(runs: readonly StoredRun[], leaves: Leaves): Map<StoredRun, Map<string, unknown>> {
   const byHash = new Map<string, StoredRun>();
   const isData = ([key]: [string, unknown]): boolean => key.startsWith("data.");

@@ -11,9 +11,9 @@ import { plannedRounds, type StoredRound, type StoredRun } from "./stored-run.ts
 export interface Group {
   /** One cell for each of the comparison's `columns`. */
   readonly cells: readonly string[];
-  /** For a chart. */
+  /** Name of the group in charts. */
   readonly label: string;
-  /** One for each seed. */
+  /** The runs, one for each seed. */
   readonly runs: readonly StoredRun[];
   /** `unfinished, round 3 of 8`, or `metrics.json is missing`; undefined for finished runs. */
   readonly state: string | undefined;
@@ -51,7 +51,7 @@ export interface CompareOptions {
 const ALGORITHM = "federation.algorithm";
 
 /**
- * Puts runs side by side.
+ * Groups runs that differ in their seed only, and compares the groups.
  *
  * @throws UserError of kind `config` for a key of `by` that is no setting, or one that tells no rows apart.
  */
@@ -99,7 +99,7 @@ export function compareRuns(runs: readonly StoredRun[], { by = [], names = false
   };
 }
 
-/** The metric that is shown by default: the loss or, where rows have different kinds of loss, the accuracy. */
+/** The metric that is shown by default: the loss, or the accuracy if rows have different kinds of loss. */
 export function defaultMetric({ metrics, incomparable }: Comparison): string {
   const accuracy = metrics.includes(ACCURACY) && !incomparable.has(ACCURACY);
   return incomparable.has(LOSS) && accuracy ? ACCURACY : (metrics[0] ?? LOSS);
@@ -120,7 +120,7 @@ function progressText(run: StoredRun): string {
   return `round ${run.rounds.at(-1)?.round ?? 0}${of === undefined ? "" : ` of ${of}`}`;
 }
 
-/** Each run's settings, with the base model and the data named alike where they are the same. */
+/** The settings of each run. Equal base models and equal data have equal settings. */
 function telling(runs: readonly StoredRun[]): Map<StoredRun, Leaves> {
   const bases = new Map<string, unknown>();
   const leaves = new Map<StoredRun, Leaves>();
@@ -140,7 +140,7 @@ function checkKeys(by: readonly string[], leaves: readonly Leaves[]): void {
   }
 }
 
-/** A seed that comes twice in a group would make its spread look smaller than it is. */
+/** Groups runs by their settings. A group has each seed once: a repeated run would make its spread look too small. */
 function groupsOf(
   runs: readonly StoredRun[],
   leaves: ReadonlyMap<StoredRun, Leaves>,
@@ -159,7 +159,7 @@ function groupsOf(
   return { groups: [...byKey.values()], duplicates };
 }
 
-/** `fedavg` for the folders fedavg-seed1 and fedavg-seed2; with the way to them where finished ones lie elsewhere too. */
+/** Names groups by their folders: `fedavg` for fedavg-seed1 and fedavg-seed2, with the path if two groups have that name. */
 function namesOf(members: readonly (readonly StoredRun[])[]): string[] {
   const stems = members.map((group) => stem(group, "name"));
   const finished = stems.filter((_, i) => members[i]![0]!.finished);

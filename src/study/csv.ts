@@ -5,7 +5,7 @@ import type { StoredScores } from "./stored-run.ts";
 
 type Cell = string | number | undefined;
 
-/** A line for each number of the tables, as RFC 4180 has it. */
+/** The tables as CSV (RFC 4180), a line for each number. */
 export function comparisonCsv({ columns, bases, groups, metrics }: Comparison): string {
   const rowsOf = (group: Group, stage: Stage): Cell[][] => {
     const { cells, runs, state = "finished" } = group;
@@ -38,7 +38,7 @@ export function comparisonCsv({ columns, bases, groups, metrics }: Comparison): 
   );
 }
 
-/** A line for each score of each run, round, adapter and set: what any other picture can be drawn from. */
+/** All scores as CSV, a line for each run, round, adapter and set, as data for other charts. */
 export function scoresCsv({ groups }: Comparison): string {
   const rows = groups.flatMap(({ label, runs }) =>
     runs.flatMap(({ folder, seed, rounds }) =>

@@ -9,14 +9,14 @@ export interface DotRow {
   readonly text: string;
   /** The values that `value` is the mean of, as small dots. */
   readonly parts: readonly { readonly name: string; readonly value: number }[];
-  /** The base of this row, where rows have different bases. */
+  /** The value of this row's base, if rows have different bases. */
   readonly base?: number | undefined;
 }
 
 export interface DotChart {
   readonly title: string;
   readonly subtitle: string;
-  /** Writes the axis's values, which are parts of one, in per cent. */
+  /** Writes the values of the axis, which are shares, in per cent. */
   readonly percent?: boolean;
   readonly rows: readonly DotRow[];
   readonly reference: { readonly label: string; readonly value: number } | undefined;
@@ -28,10 +28,10 @@ const WIDTH = 760;
 const TOP = 88;
 const BOTTOM = 34;
 const LABEL = { size: 13, most: 250 } as const;
-/** Least share of the axis for the rows; a reference that leaves them less is named at the edge instead. */
+/** Smallest share of the axis for the rows. A reference that would leave less is only named at the edge. */
 const LEAST_PART = 0.3;
 
-/** A row for each group: a large dot for its value, small dots for the values it is the mean of, and a dashed reference. */
+/** A chart with a row for each group: a large dot for its value, small dots for the parts of that mean, and a dashed reference. */
 export function dotChart({ title, subtitle, rows, reference, nameParts, percent = false }: DotChart): string {
   const values = rows.flatMap(({ value, parts, base = [] }) =>
     [value, ...parts.map((part) => part.value), base].flat(),

@@ -13,7 +13,7 @@ export interface Figure extends Spread {
   readonly change: number | undefined;
   /** The range of `min` and `max`: the runs or, on the common set of a group with personal adapters, the adapters. */
   readonly over: "runs" | "adapters";
-  /** For `worst`: the worst clients, the most frequent first. */
+  /** The worst clients, for `worst` only, the most frequent first. */
   readonly clients: readonly string[];
 }
 
@@ -42,7 +42,7 @@ export function figure({ runs, personal }: Group, metric: string, view: View, st
   return {
     ...spread,
     ...(adapters && { min: Math.min(...all), max: Math.max(...all) }),
-    // Of a loss; a margin begins at nothing, and a reward may be below it.
+    // Only a loss has a relative change: margins begin at 0, and rewards can be negative.
     change: stage === "base" || metric !== "loss" || changes.length === 0 ? undefined : meanOf(changes),
     over: adapters ? "adapters" : "runs",
     clients: view === "worst" ? byFrequency(measured.flatMap(({ after }) => worstClient(after, metric) ?? [])) : [],
@@ -55,7 +55,7 @@ export function valueOf(measured: MetricValues, metric: string, view: View): num
   return view === "own" ? ownMean(measured) : worstClient(measured, metric)?.value;
 }
 
-/** The metric by round, for rounds that all runs of the group evaluated. */
+/** The metric by round, for the rounds that all runs of the group evaluated. */
 export function trajectory(
   { runs }: Group,
   metric: string,

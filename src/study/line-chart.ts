@@ -4,7 +4,7 @@ import { element, fitted, pathThrough, textPixels } from "./svg.ts";
 
 export interface LineSeries {
   readonly label: string;
-  /** `min` and `max` are the band's edges; the line's own value where there is no band. */
+  /** `min` and `max` are the edges of the band; both are the value of the line if there is no band. */
   readonly points: readonly {
     readonly x: number;
     readonly y: number;
@@ -16,7 +16,7 @@ export interface LineSeries {
 export interface LineChart {
   readonly title: string;
   readonly subtitle: string;
-  /** Writes the axis's values, which are parts of one, in per cent. */
+  /** Writes the values of the axis, which are shares, in per cent. */
   readonly percent?: boolean;
   readonly xLabel: string;
   readonly series: readonly LineSeries[];
@@ -30,7 +30,7 @@ const TOP = 66;
 const BOTTOM = 44;
 const LABEL = { size: 12, gap: 16, most: 250 } as const;
 
-/** Lines over whole numbers such as rounds, each with its name at its end. */
+/** A chart of lines over whole numbers such as rounds. Each line has its name at its end. */
 export function lineChart({ title, subtitle, xLabel, series, reference, percent = false }: LineChart): string {
   const drawn = series.map(({ label, points }) => ({
     label,
@@ -130,7 +130,7 @@ function endLabels(ends: readonly LineEnd[], edge: number): string[] {
       ]),
       fill: "none",
       "stroke-opacity": 0.6,
-      // Dots, so that it does not look like the line itself.
+      // Dots, so that it does not look like a data line.
       "stroke-dasharray": "1 3",
       ...stroke(ink),
     });

@@ -4,7 +4,7 @@ import { isPersonal } from "./metric-values.ts";
 import { meanOf } from "./spread.ts";
 import type { StoredRound, StoredRun, StoredScores } from "./stored-run.ts";
 
-/** Every adapter on every held-out set. */
+/** The scores of every adapter on every held-out set. */
 export interface Matrix {
   readonly sets: readonly string[];
   readonly rows: readonly {
@@ -14,7 +14,7 @@ export interface Matrix {
     /** One for each set, the mean over seeds; undefined where it was not measured. */
     readonly values: readonly (number | undefined)[];
   }[];
-  /** For each set, which row is the best, −1 for none; the base does not take part, nor does a metric without a best. */
+  /** The best row for each set; −1 if there is none. The base does not count, and some metrics have no better direction. */
   readonly best: readonly number[];
 }
 

@@ -5,9 +5,9 @@ import type { StoredRound, StoredScores } from "./stored-run.ts";
 
 /** One metric after one round of one run. */
 export interface MetricValues {
-  /** On the common held-out set, by adapter: `global` or, where every client has one of its own, the client. */
+  /** Values on the common held-out set by adapter: `global`, or the client's name if every client has its own adapter. */
   readonly common: ReadonlyMap<string, number>;
-  /** On each client's own set, with the global adapter or, where clients have their own, with the client's. */
+  /** Values on each client's own set, with the client's own adapter if it has one, else with the global adapter. */
   readonly own: ReadonlyMap<string, number>;
 }
 
@@ -53,7 +53,7 @@ export function worstClient({ own }: MetricValues, metric: string): { client: st
   if (better === undefined) return undefined;
   const sign = better === "lower" ? 1 : -1;
   for (const [client, value] of own) {
-    // A value that is no number is worse than any.
+    // NaN is worse than any number.
     if (worst === undefined || Number.isNaN(value) || sign * value > sign * worst.value) worst = { client, value };
     if (Number.isNaN(value)) break;
   }

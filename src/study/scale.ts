@@ -1,4 +1,4 @@
-/** From a quantity to a place in pixels, in proportion. */
+/** A linear map from a quantity to a place in pixels. */
 export type Scale = (value: number) => number;
 
 export function linearScale([from, to]: readonly [number, number], [start, end]: readonly [number, number]): Scale {
@@ -30,7 +30,7 @@ export function paddedRange(values: readonly number[], room = 0.06): readonly [n
   const finite = values.filter(Number.isFinite);
   if (finite.length === 0) return [0, 1];
   const [min, max] = [Math.min(...finite), Math.max(...finite)];
-  // A range of next to nothing would have no ticks.
+  // A range of width 0 would have no ticks.
   const margin = Math.max(max > min ? (max - min) * room : Math.abs(max) * room || 1, 1e-6);
   return [min - margin, max + margin];
 }

@@ -30,7 +30,7 @@ export function settingTexts(
     letters.get(key)?.get(JSON.stringify(value))?.letter;
   const cell = (key: string, leaves: Leaves): string => {
     const value = leaves.get(key);
-    // What most settings have where they are not set is nothing; these have something, each reader its own.
+    // Most optional settings are off if they are not set. These have a default, which depends on their reader.
     if (value === undefined && Object.hasOwn(READ_BY, key) && isReadIn(leaves, key)) return "default";
     return letterOf(key, value) ?? valueText(key, value);
   };
@@ -83,7 +83,7 @@ function lettersOf(
   );
 }
 
-/** A leaf that says nothing by itself takes its section's name. */
+/** Keys that are ambiguous alone. They get the name of their section. */
 function headingOf(key: string, parts = 1): string {
   const path = key.split(".");
   const own = path.length > 1 && ["name", "by"].includes(path.at(-1)!) ? path.slice(0, -1) : path;
@@ -114,7 +114,7 @@ function valueText(key: string, value: unknown): string {
   return list.length <= LONGEST_LIST && entries.length > 0 ? list : `${entries.length} entries`;
 }
 
-/** A client is known by its name. */
+/** Shows a client by its name. */
 function entryText(entry: unknown): string {
   if (typeof entry !== "object" || entry === null) return String(entry);
   return "name" in entry ? String(entry.name) : "…";

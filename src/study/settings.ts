@@ -8,7 +8,7 @@ export type Leaves = ReadonlyMap<string, unknown>;
 
 const MEASURING: ReadonlySet<string | undefined> = new Set(["limit", "labels", "best", "earlyStopping"]);
 
-/** False for settings that change no adapter and no score, and for the seed: runs that differ only in these are one row. */
+/** True for settings that change adapters or scores, except the seed. Runs that differ only in the others are one row. */
 function tells(key: string): boolean {
   const [section, name] = key.split(".");
   if (section === "evaluation") return MEASURING.has(name);
@@ -29,14 +29,14 @@ export function leavesOf(config: Readonly<Record<string, unknown>>, prefix = "")
   return leaves;
 }
 
-/** The settings that tell runs apart: not the seed, and none that has no effect in this run. */
+/** The settings that can tell runs apart: without the seed, and without those that have no effect in this run. */
 export function tellingLeaves(config: Readonly<Record<string, unknown>>): Map<string, unknown> {
   const leaves = leavesOf(config);
   return new Map([...leaves].filter(([key]) => tells(key) && isReadIn(leaves, key)));
 }
 
 export function isReadIn(leaves: Leaves, key: string): boolean {
-  // The best round changes a score only where it says when to stop.
+  // The choice of the best round changes a score only with early stopping.
   if (/^evaluation\.(best\.|earlyStopping\.minDelta$)/.test(key) && !leaves.has("evaluation.earlyStopping.patience")) {
     return false;
   }
@@ -48,7 +48,7 @@ export function leavesText(leaves: Leaves): string {
   return JSON.stringify([...leaves].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Keys whose values are not the same in all that read them, in the order they first occur in. */
+/** Keys with different values among the runs that read them, in order of first occurrence. */
 export function differingKeys(all: readonly Leaves[]): string[] {
   const keys = new Set(all.flatMap((leaves) => [...leaves.keys()]));
   return [...keys].filter((key) => {
@@ -57,7 +57,7 @@ export function differingKeys(all: readonly Leaves[]): string[] {
   });
 }
 
-/** Keys whose values are not the same in two configurations, whoever reads them. */
+/** Keys with different values in two configurations, whether they are read or not. */
 export function changedKeys(a: Leaves, b: Leaves): string[] {
   return [...new Set([...a.keys(), ...b.keys()])].filter(
     (key) => JSON.stringify(a.get(key)) !== JSON.stringify(b.get(key)),
@@ -80,6 +80,6 @@ export function labelProblem(key: string, known: Iterable<string> = []): Problem
   const near = byLast.get(key) ?? nearest(key, all) ?? byLast.get(nearest(key, byLast.keys()) ?? "");
   return {
     message: `there is no setting '${key}' to label rows by`,
-    hint: near === undefined ? "All settings: openfedllm run --help-all" : `Did you mean '${near}'?`,
+    hint: near === undefined ? "openfedllm run --help-all lists all settings." : `Did you mean '${near}'?`,
   };
 }

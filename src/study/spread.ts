@@ -8,7 +8,7 @@ export interface Spread {
   readonly max: number;
 }
 
-/** Undefined where there is no value. One that is not finite makes the mean so too: it is not hidden. */
+/** Undefined without values. A value that is not finite is not hidden: the mean is then not finite either. */
 export function spreadOf(values: readonly number[]): Spread | undefined {
   const n = values.length;
   if (n === 0) return undefined;

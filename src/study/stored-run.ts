@@ -4,11 +4,11 @@ import { experimentSchema } from "../settings/schema.ts";
 /** The scores of one adapter on one held-out set. */
 export interface StoredScore {
   readonly records: number | undefined;
-  /** `loss` in nats a token, and whatever else there is: accuracy, macroF1, margin, … */
+  /** `loss` in nats per token, and other metrics such as accuracy, macroF1 and margin. */
   readonly values: ReadonlyMap<string, number>;
 }
 
-/** By held-out set: a client's name, or `common`. */
+/** Scores by held-out set: a client's name, or `common`. */
 export type StoredScores = ReadonlyMap<string, StoredScore>;
 
 export interface StoredRound {
@@ -25,7 +25,7 @@ export interface StoredRound {
 
 /** A run, read from its folder. */
 export interface StoredRun {
-  /** Its folder's name. */
+  /** Name of the folder. */
   readonly name: string;
   readonly folder: string;
   readonly config: Readonly<Record<string, unknown>>;
@@ -40,11 +40,11 @@ export interface StoredRun {
   readonly finished: boolean;
   /** True if it ended before its planned rounds. */
   readonly stoppedEarly: boolean;
-  /** Its best evaluated round, if it kept one. */
+  /** The best evaluated round, if the run kept one. */
   readonly best: { readonly metric: string; readonly round: number; readonly value: number } | undefined;
   /** Wall time of rounds and evaluations. */
   readonly totalSeconds: number;
-  /** In order; round 0 is the base. Empty for a run that has not measured anything yet. */
+  /** The rounds in order; round 0 is the base. Empty for a run without measurements. */
   readonly rounds: readonly StoredRound[];
 }
 
@@ -69,7 +69,7 @@ export function storedRun(folder: string, name: string, configJson: unknown, met
   return {
     name,
     folder,
-    // Settings that are newer than the run have their default.
+    // A setting that is newer than the run has its default.
     config: withDefaults(config, DEFAULTS),
     seed: finite(config["seed"]) ?? 0,
     data: String(stored["data"]),
@@ -127,7 +127,7 @@ function storedScore({ loss, records, metrics }: Readonly<Record<string, unknown
   const values = [["loss", loss] as const, ...entries(metrics)];
   return {
     records: finite(records),
-    // JSON has no NaN: one that was written is null.
+    // JSON has no NaN and writes null.
     values: new Map(values.flatMap(([name, of]) => (of === undefined ? [] : [[name, finite(of) ?? Number.NaN]]))),
   };
 }

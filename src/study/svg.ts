@@ -41,7 +41,7 @@ export function textPixels(text: string, size: number): number {
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
-/** A text, cut with an ellipsis if it is wider than so many pixels. */
+/** Cuts a text with an ellipsis if it is wider than a number of pixels. */
 export function fitted(text: string, size: number, pixels: number): string {
   if (textPixels(text, size) <= pixels) return text;
   const characters = [...graphemes.segment(text)].map(({ segment }) => segment);

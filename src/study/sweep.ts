@@ -68,9 +68,9 @@ export interface Sweep {
 export interface SweepOptions {
   /** Names the file in errors. */
   readonly where: string;
-  /** Reads the configuration a sweep names instead of holding one. */
+  /** Reads the configuration that a sweep names by its path. */
   readonly readExperiment: (path: string) => Record<string, unknown>;
-  /** Settings that every run is given last, by dotted key. */
+  /** Settings that override those of every run, by dotted key. */
   readonly settings?: Readonly<Record<string, unknown>>;
 }
 
@@ -158,7 +158,7 @@ function refused(where: string, key: string, what: string, hint: string): UserEr
   return new UserError("config", `${where}: set ${key}: ${what}`, { hint });
 }
 
-/** `federation: { rounds: 3 }` sets one setting of its section and leaves the others. Null takes a setting away. */
+/** `federation: { rounds: 3 }` sets one setting of its section and leaves the others. Null removes a setting. */
 function leaves(set: Readonly<Record<string, unknown>>): [string, unknown][] {
   return Object.entries(set).flatMap(([key, value]): [string, unknown][] =>
     typeof value === "object" && value !== null && !Array.isArray(value)
@@ -167,7 +167,7 @@ function leaves(set: Readonly<Record<string, unknown>>): [string, unknown][] {
   );
 }
 
-/** A legal name: it is part of the name of a folder. */
+/** The pattern of legal names: a name is part of the name of a folder. */
 const NAME = /^[\p{L}\p{N}][\p{L}\p{N}._-]*$/u;
 
 function contradiction({ runs, seeds: common, set: shared }: z.output<typeof sweepSchema>): Problem | undefined {
@@ -176,7 +176,7 @@ function contradiction({ runs, seeds: common, set: shared }: z.output<typeof swe
     if (!NAME.test(name)) {
       return {
         message: `runs[${i}].name is ${JSON.stringify(name)}, expected letters, digits, ., _ and -, a letter or digit first`,
-        hint: "It is the name of the run's folder.",
+        hint: "The name of the run's folder is made of it.",
       };
     }
     const first = folded.indexOf(folded[i]!);

@@ -19,7 +19,7 @@ export interface Aggregation {
  */
 export interface Aggregator {
   readonly name: string;
-  /** True where the clients' weights matter. */
+  /** True if the clients' weights change the result. */
   readonly weighted: boolean;
   /** An aggregation of updates with these groups. */
   readonly start: (groups: UpdateGroups) => Aggregation;

@@ -14,8 +14,8 @@ export interface StageContext {
 }
 
 /**
- * A step on the way of an update from the client to the coordinator: pure functions over the groups of the update. The
- * group `delta` is the change of the adapter; other groups are the algorithm's own.
+ * A step of processing between the client and the coordinator: pure functions over the groups of an update. The group
+ * `delta` is the change of the adapter; the other groups belong to the algorithm.
  */
 export interface Stage {
   readonly name: string;

@@ -47,7 +47,7 @@ function at({ seed, ...place }: UpdateContext, stage: number): StageContext {
   return { ...place, random: (...key) => stream(seed, "stage", stage, round, client, ...key) };
 }
 
-/** The groups with one of them under another name, in its place. */
+/** Renames a group and keeps its position. */
 function replaced(groups: Groups, from: string, to: string, change: (params: Params) => Params): Groups {
   return Object.fromEntries(
     Object.entries(groups).map(([name, params]) => (name === from ? [to, change(params)] : [name, params])),

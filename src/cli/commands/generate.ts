@@ -25,7 +25,7 @@ export const command: Command = defineCommand({
   ],
   async run({ threads, ...options }, context) {
     const { stdout } = context;
-    // A model's text must not steer the terminal it is shown on; a pipe gets it as it is.
+    // Text of a model must not control the terminal. A pipe gets it unchanged.
     const safe = stdout.columns() === undefined ? (text: string): string => text : printable;
     let started = false;
     try {

@@ -20,20 +20,20 @@ const count = (placeholder: string, description: string, byDefault: number): Fla
 
 export const command: Command = defineCommand({
   description:
-    "Measures how much the adapters of a run remember of their training data: how exposed planted secrets are (data.canaries), which records can be extracted, and how much of the answers is copied from training records.",
+    "Measures how much the adapters of a run remember of their training data: the exposure of planted secrets (data.canaries), the share of records that can be extracted, and the share of answers that is copied from training records.",
   argument: { placeholder: "<run>", description: "run folder, of a finished or a stopped run" },
   flags: {
     adapter: repeated("<folder>", "adapter to measure instead of the run's own; may be given several times").default(
       [],
       "none",
     ),
-    pathsFrom: text("<folder>", "folder that the paths of the run's configuration start at, if it has moved"),
-    records: count("<n>", "training records, and held-out records, drawn for each client", 32),
-    prefixTokens: count("<k>", "tokens of an answer that the model is given", 8).advanced(),
-    suffixTokens: count("<m>", "tokens that the model has to continue with, as in the record", 16).advanced(),
-    ngramTokens: count("<n>", "length of the sequences of tokens that count as copied", 8).advanced(),
+    pathsFrom: text("<folder>", "folder that the paths of the run's configuration are relative to, if it has moved"),
+    records: count("<n>", "number of training records, and of held-out records, drawn for each client", 32),
+    prefixTokens: count("<k>", "number of tokens of an answer that the model gets", 8).advanced(),
+    suffixTokens: count("<m>", "number of tokens that the model must continue exactly as in the record", 16).advanced(),
+    ngramTokens: count("<n>", "length of a copied sequence, in tokens", 8).advanced(),
     maxNewTokens: count("<n>", "longest answer, in tokens", 48).advanced(),
-    candidates: count("<n>", "most other secrets that a secret is ranked among", 10_000).advanced(),
+    candidates: count("<n>", "largest number of other secrets to rank a secret among", 10_000).advanced(),
     json: toggle("write all results as JSON"),
     threads: threadsFlag,
   },

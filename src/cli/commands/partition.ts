@@ -10,7 +10,7 @@ import { withStatus } from "../work/work.ts";
 import { setFlag } from "./shared-flags.ts";
 
 export const command: Command = defineCommand({
-  description: "Reads the data of a configuration and shows how many records, with which labels, every client gets.",
+  description: "Reads the data of a configuration and shows the number of records of every client, and their labels.",
   argument: { placeholder: "<config>", description: "configuration file" },
   flags: {
     set: setFlag,

@@ -19,7 +19,7 @@ export const command: Command = defineCommand({
     ).required(),
     template: templateFlag,
     json: toggle("write a line of JSON for each record, and the totals last"),
-    maxLength: wholeNumber("<tokens>", "cut longer records on the right; in a run this is data.maxLength", {
+    maxLength: wholeNumber("<tokens>", "longest record; a longer one loses its end, as with data.maxLength in a run", {
       min: 8,
     }).default(DEFAULTS.data.maxLength),
     threads: threadsFlag,

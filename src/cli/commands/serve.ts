@@ -14,7 +14,7 @@ import { withStatus } from "../work/work.ts";
 import { contextFlag, modelFlag, templateFlag, threadsFlag } from "./shared-flags.ts";
 
 const KEY_VARIABLE = "OPENFEDLLM_API_KEY";
-/** Time that unfinished answers have after the first Ctrl-C. */
+/** Time to finish answers after the first Ctrl-C. */
 const GRACE_MS = 10_000;
 
 export const command: Command = defineCommand({
@@ -24,9 +24,9 @@ export const command: Command = defineCommand({
     model: modelFlag.required(),
     adapter: repeated(
       "<name=folder>",
-      "adapter to serve under a name beside the base; may be given several times",
+      "adapter to serve under this name beside the base; may be given several times",
     ).default([], "none"),
-    host: text("<address>", "address to listen at; one that other machines reach needs an API key").default(
+    host: text("<address>", "address to listen at; an address that other machines can reach needs an API key").default(
       "127.0.0.1",
     ),
     port: wholeNumber("<n>", "port to listen at; 0: any free port", { min: 0, max: 65_535 }).default(8080),
@@ -51,7 +51,7 @@ export const command: Command = defineCommand({
   async run({ model, template, host, port, threads, ...flags }, context) {
     const { stdout, stderr } = context;
     const apiKey = apiKeyOf(flags.apiKeyEnv, process.env);
-    // Before the model is opened, which may take long.
+    // First, because opening the model can take long.
     checkReach(host, apiKey);
     const adapters = flags.adapter.map(parseAdapterFolder);
     const answerer = await withStatus(context, ({ status, reports }) => {

@@ -22,7 +22,7 @@ export const systemFlag = anyText("<text>", "system message before the conversat
 
 export const contextFlag = wholeNumber(
   "<tokens>",
-  "longest prompt and answer together, as far as the model has positions",
+  "longest prompt and answer together, at most the positions of the model",
   { min: 8 },
 )
   .default(DEFAULT_WINDOW)
@@ -32,7 +32,7 @@ export const contextFlag = wholeNumber(
 export const exchangeFlag = (more: string) =>
   text("<place>", `shared folder, or nats://HOST:PORT/NAME of a server whose users all parties trust; ${more}`);
 
-export const threadsFlag = wholeNumber("<n>", "threads of the engine; default: one per processor", {
+export const threadsFlag = wholeNumber("<n>", "number of threads of the engine; default: one for each processor", {
   min: 1,
   max: 256,
 }).advanced();
@@ -41,12 +41,14 @@ export const threadsFlag = wholeNumber("<n>", "threads of the engine; default: o
 export function samplingFlags(maxNewTokens: number) {
   return {
     maxNewTokens: wholeNumber("<n>", "longest answer, in tokens", { min: 1 }).default(maxNewTokens),
-    temperature: number("<t>", "0 always takes the likeliest token; above 0, answers vary", { min: 0 }).default(0),
-    topK: wholeNumber("<n>", "choose among this many likeliest tokens; 0: all", { min: 0 }).default(0).advanced(),
-    topP: number("<p>", "choose among the likeliest tokens that together reach this probability", { min: 0, max: 1 })
+    temperature: number("<t>", "randomness of the answer; 0: always the likeliest token", { min: 0 }).default(0),
+    topK: wholeNumber("<n>", "choose among this number of likeliest tokens; 0: all tokens", { min: 0 })
+      .default(0)
+      .advanced(),
+    topP: number("<p>", "choose among the likeliest tokens with this probability in total", { min: 0, max: 1 })
       .default(1)
       .advanced(),
-    repetitionPenalty: number("<p>", "above 1, makes tokens that already occur less likely", { min: 0.01 })
+    repetitionPenalty: number("<p>", "above 1: tokens that already occur become less likely", { min: 0.01 })
       .default(1)
       .advanced(),
     stop: repeated("<text>", "end the answer before this text; may be given several times")

@@ -156,7 +156,9 @@ async function compareAll(
   const warnings: string[] = [];
   for (const { run, folder } of all) {
     if (!isRunFolder(folder)) {
-      warnings.push(`${folder} ${existsSync(folder) ? "is no run folder" : "is not there"}: ${run.folder} is left out`);
+      warnings.push(
+        `${run.folder} is left out: ${folder} ${existsSync(folder) ? "is not a run folder" : "does not exist"}`,
+      );
       continue;
     }
     try {
@@ -171,7 +173,7 @@ async function compareAll(
   await showComparison({ runs, warnings }, { ...compare, out }, context, { called, after: true });
 }
 
-/** Ends the command as its first failure would have ended `run`. */
+/** Throws an error of the kind of the first failure, so that the exit code is that of `run`. */
 function refuseFailures(failures: readonly FailedRun[], runs: number): void {
   const [first] = failures;
   if (first === undefined) return;

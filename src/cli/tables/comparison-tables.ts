@@ -138,7 +138,7 @@ function figureCell(found: Figure | undefined, metric: string, stage: Stage): Ce
   };
 }
 
-/** The last round of runs that stopped early, and the best round where one was kept. The tables show the last round. */
+/** Notes on runs that stopped early or kept a best round, because the tables show the last round. */
 function bestNotes({ groups }: Comparison): string[] {
   return groups.flatMap(({ label, runs }) => {
     const parts = runs.flatMap(({ seed, stoppedEarly, rounds, best }) => {

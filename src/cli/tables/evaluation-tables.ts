@@ -6,7 +6,7 @@ import type { BenchmarkResult, StoredResult } from "../../evaluation/results.ts"
 import { counted, formatCount } from "../views/quantities.ts";
 import type { Cell, Table, Tables } from "./tables.ts";
 
-/** A value of a metric as people read it. */
+/** Writes the value of a metric for people. */
 export function metricText({ unit }: Metric, value: number): string {
   return unit === "share" ? `${(100 * value).toFixed(1)}%` : unit === "percent" ? value.toFixed(1) : value.toFixed(2);
 }
@@ -33,10 +33,10 @@ export function evaluationTables(results: readonly StoredResult[], { groups }: {
     const benchmark = BENCHMARKS[name]!;
     return benchmark.metrics.flatMap((metric, i): Cell[][] => {
       const estimates = models.map((model) => found(name, model)?.metrics[metric.name]);
-      // A benchmark is shown by its headline even where no question counted.
+      // The headline metric is shown even if no question counted.
       if (i > 0 && estimates.every((estimate) => estimate === undefined)) return [];
       const values = estimates.flatMap((estimate) => estimate?.value ?? []);
-      // Where all are equal, none is the best.
+      // If all are equal, none is the best.
       const best = new Set(values).size > 1 ? Math.max(...values) : undefined;
       const counts = [...new Set(estimates.flatMap((estimate) => estimate?.n ?? []))];
       return [

@@ -5,7 +5,7 @@ import type { Cell, Table, Tables } from "./tables.ts";
 import { counted, formatCount } from "../views/quantities.ts";
 import { clip, oneLine } from "../views/text-width.ts";
 
-/** Most clients that a terminal lists; with more, it shows only all together. */
+/** Largest number of clients that a terminal lists. With more it shows only all clients together. */
 const MOST_CLIENTS = 8;
 const MISSING: Cell = { text: "–" };
 

@@ -10,7 +10,7 @@ export interface Side {
 const NARROWEST = 28;
 const GAP = " │ ";
 
-/** True if so many answers fit beside each other. */
+/** True if a number of answers fit beside each other. */
 export function fitsSideBySide(sides: number, columns: number): boolean {
   return columnWidth(sides, columns) >= NARROWEST;
 }

@@ -11,7 +11,7 @@ export function progressBar(fraction: number, width: number): { done: string; le
   return { done, left: "─".repeat(width - done.length) };
 }
 
-/** A quantity as a length, to an eighth of a column. Every quantity above zero is visible. */
+/** A quantity as the length of a bar, to an eighth of a column. Every quantity above zero is visible. */
 export function blockBar(fraction: number, width: number): string {
   const exact = within(fraction) * width * 8;
   const eighths = exact > 0 ? Math.max(1, Math.round(exact)) : 0;

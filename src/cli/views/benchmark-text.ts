@@ -19,7 +19,7 @@ export function benchmarkText(event: EventOf<"benchmark-end">): string {
   return `${title} ${roundText(round)}${whose}: ${values.join(", ") || "no question counted"} (${counted(questions, "question")})`;
 }
 
-/** Each benchmark's metrics before and after a run. */
+/** A table of each benchmark's metrics before and after a run. */
 export function benchmarkLines(changes: readonly BenchmarkChange[], style: Style): string[] {
   if (changes.length === 0) return [];
   const clients = changes.some(({ client }) => client !== undefined);

@@ -41,7 +41,7 @@ export function terminalInput(prompt: string): ChatInput {
   lines.on("SIGINT", () => {
     if (answering !== undefined && !answering.signal.aborted) return answering.abort();
     if (answering === undefined && lines.line !== "") {
-      // As in a shell, what was typed is thrown away.
+      // As in a shell, Ctrl-C discards the typed text.
       stdout.write("^C\n");
       lines.write(null, { ctrl: true, name: "e" });
       lines.write(null, { ctrl: true, name: "u" });

@@ -50,7 +50,7 @@ export class LiveArea {
 
   #draw(): void {
     const lines = this.#frame?.() ?? [];
-    // One write, so that no terminal shows the area half drawn.
+    // One write, so that no terminal shows half of the area.
     this.#output.write(this.#erase() + lines.map((line) => `${line}\n`).join(""));
     this.#drawn = lines.length;
   }

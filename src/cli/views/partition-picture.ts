@@ -9,7 +9,7 @@ const HUES = ["cyan", "magenta", "yellow", "blue", "green", "red", "white"] as c
 const SHADES = ["█", "▓", "▒"] as const;
 const LETTERS = "abcdefghijklmnopqrstu";
 const OTHERS = "·";
-/** Most labels that are told apart; the others count as one. */
+/** Largest number of labels with their own mark; the others share one. */
 const MOST_LABELS = LETTERS.length;
 const LEGEND_GAP = 3;
 const BAR = { least: 10, most: 50 } as const;
@@ -24,7 +24,7 @@ interface PictureOptions {
   readonly style: Style;
 }
 
-/** A line for each client: its size is a bar, and its label mix the parts of the bar. Without colours a label is a letter. */
+/** A line for each client. The length of its bar is its number of records, the parts are its labels. Without colours a label is a letter. */
 export function partitionLines({ clients, field }: PartitionPicture, { columns, style }: PictureOptions): string[] {
   const total = clients.reduce((sum, { records }) => sum + records, 0);
   const heldOut = clients.reduce((sum, client) => sum + client.heldOut, 0);
@@ -64,7 +64,7 @@ interface LabelGroup {
   readonly labels: readonly string[];
 }
 
-/** The most frequent labels each by itself, all others together. */
+/** Counts the most frequent labels one by one, and all others together. */
 function labelGroups(clients: readonly ClientDescription[]): LabelGroup[] {
   const totals = new Map<string, number>();
   for (const { labels } of clients) {
@@ -102,7 +102,7 @@ function segment(group: number, columns: number, style: Style): string {
   return style(HUES[group % HUES.length]!, SHADES[Math.floor(group / HUES.length)]!.repeat(columns));
 }
 
-/** The meaning of each part of a bar, in as many columns as fit. */
+/** The legend of the bars, in as many columns as fit. */
 function legend(
   field: string,
   groups: readonly LabelGroup[],

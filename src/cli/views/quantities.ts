@@ -15,7 +15,7 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(whole / 86_400)}d ${two((whole % 86_400) / 3600)}h`;
 }
 
-/** Nats per token, three decimals. JSON has no NaN, so a loss read back can be null. */
+/** A loss in nats per token with three decimals. JSON has no NaN, so a loss from a file can be null. */
 export function formatLoss(loss: number | null | undefined): string {
   if (loss === null || loss === undefined || Number.isNaN(loss)) return MISSING;
   return Math.abs(loss) < 1000 ? loss.toFixed(3) : loss.toExponential(2);
@@ -26,7 +26,7 @@ export function metricName(name: string): string {
   return name.replace(/[A-Z]/, (letter) => ` ${letter === "F" ? letter : letter.toLowerCase()}`);
 }
 
-/** Accuracies and F1 as percentages, rewards and margins as numbers. */
+/** Writes accuracies and F1 as percentages, rewards and margins as numbers. */
 export function formatMetric(name: string, value: number): string {
   if (!Number.isFinite(value)) return MISSING;
   return /accuracy|F1$/.test(name) ? `${(100 * value).toFixed(1)}%` : value.toFixed(3);
@@ -44,7 +44,7 @@ export function formatCount(count: number): string {
   return Math.round(count).toLocaleString("en-US");
 }
 
-/** A noun in the number its count asks for: `1 client`, `4 clients`. */
+/** A count and its noun, in the plural if needed: `1 client`, `4 clients`. */
 export function counted(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
 }

@@ -27,7 +27,7 @@ import { tableLines } from "../tables/table.ts";
 import { clip, oneLine, printable, wrap } from "./text-width.ts";
 
 const BAR_COLUMNS = 12;
-/** Most sets that are listed; of more, the most and the least improved ones are. */
+/** Largest number of listed sets. Of more sets, the most and the least improved are listed. */
 const MOST_SETS = 16;
 
 export interface ReportOptions {
@@ -43,7 +43,7 @@ export interface ReportOptions {
 export function reportLines(summary: RunSummary, options: ReportOptions): string[] {
   const { folder, style, columns } = options;
   const { rounds, supervisedTokens, bytesUp, bytesDown, seconds } = summary;
-  // Where every client has an adapter of its own, the commands take the first one's.
+  // If every client has its own adapter, the commands use the first one.
   const own = summary.clientAdapters && Object.values(summary.clientAdapters);
   const planned = summary.plannedRounds === undefined ? "" : ` of ${formatCount(summary.plannedRounds)}`;
   const totals = `${counted(rounds, "round")}${planned}, ${formatCount(supervisedTokens)} tokens trained on, ${formatBytes(bytesUp)} up and ${formatBytes(bytesDown)} down, ${formatDuration(seconds)}`;
@@ -82,7 +82,7 @@ function canaryRow({ canaries }: RunSummary, style: Style): string[][] {
   return [[style("dim", "canaries"), of.join(", ")]];
 }
 
-/** The folder and the round of the best adapter; where clients have their own, the first ones. */
+/** The folder and the round of the best adapter, or of the first clients' best adapters. */
 function bestRows({ best, clientBests = {} }: RunSummary, { folder, columns, style }: ReportOptions): string[][] {
   const row = (label: string, text: string): string[] => [style("dim", label), clip(text, columns - 12)];
   if (best !== undefined) return [row("best", path.join(folder, best.adapter)), row("", bestText(best, "everyone"))];
@@ -102,10 +102,12 @@ function ratio({ before, after }: HeldOutResult): number {
   return after / before;
 }
 
-/** Held-out loss before and after, by set. The bar is the share of the loss that is left. */
+/** A table of the held-out loss before and after, by set. The bar shows the share of the loss that is left. */
 export function heldOutTable(results: readonly HeldOutResult[], style: Style): string[] {
   if (results.length === 0) {
-    return ["No held-out records, so there is no loss before and after (see data.heldOut and data.heldOutRecords)."];
+    return [
+      "There is no loss before and after, because no records are held out (see data.heldOut and data.heldOutRecords).",
+    ];
   }
   const byRatio = [...results].sort((a, b) => ratio(a) - ratio(b));
   const shown =
@@ -161,7 +163,7 @@ function overall(results: readonly HeldOutResult[]): HeldOutResult {
   };
 }
 
-/** The other metrics, before and after, over all held-out records. */
+/** A table of the other metrics before and after, over all held-out records. */
 function metricsTable(results: readonly HeldOutResult[], style: Style): string[] {
   const sides = (["before", "after"] as const).map((side) =>
     overallScore(
@@ -208,7 +210,7 @@ function nextCommands({ config, baseDir, folder }: ReportOptions, adapter: strin
   const [heldOut] = [data.heldOut, ...(data.clients ?? []).map((client) => client.heldOut)]
     .filter((files) => files !== undefined)
     .flat();
-  // `score` measures answers, and has no flags for these settings: it would not repeat the table above.
+  // `score` has no flags for these settings, and would give other numbers than the table above.
   const plain =
     config.objective.name === "sft" &&
     data.system === undefined &&

@@ -14,7 +14,7 @@ export const WIDTHS = {
   time: 7,
 } as const;
 
-/** The heading of the rows below; all of it fits 60 columns, 70 where accuracy is measured. */
+/** The heading of the rows. It takes 60 columns, or 70 with accuracy. */
 export function roundHeading(style: Style, measuresAccuracy = false): string {
   const { round, learningRate, clients, loss, heldOut, change, accuracy, time } = WIDTHS;
   const cells = [
@@ -30,7 +30,7 @@ export function roundHeading(style: Style, measuresAccuracy = false): string {
   return style("dim", cells.join(""));
 }
 
-/** A finished round in columns. */
+/** The row of a finished round. */
 export function roundRow(
   { round, trained, heldOut }: RoundResult,
   rounds: number,
@@ -56,7 +56,7 @@ export function roundRow(
   return cells.join("").trimEnd();
 }
 
-/** Green where a loss fell, red where it rose. */
+/** The change of a loss: green if it fell, red if it rose. */
 export function colouredChange(before: number, after: number, style: Style): string {
   const change = formatChange(before, after);
   if (change.startsWith("-")) return style("green", change);

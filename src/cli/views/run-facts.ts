@@ -13,7 +13,7 @@ export interface RunFacts {
   readonly maxLength: number;
   readonly evaluateEvery: number;
   readonly prompts: number;
-  /** True where held-out records have an accuracy: pairs, and labels to choose from. */
+  /** True if held-out records have an accuracy: with pairs, and with labels to choose from. */
   readonly measuresAccuracy: boolean;
 }
 
@@ -40,7 +40,7 @@ export function someNames(names: readonly string[], most: number): string {
   return shown.map(oneLine).join(", ") + (rest === 0 ? "" : ` and ${formatCount(rest)} more`);
 }
 
-/** One line about records that were cut or left out, or undefined where all of them fit. */
+/** A line about records that were cut or left out; undefined if all of them fit. */
 export function dataNote(reports: readonly EventOf<"data-report">[], maxLength: number): string | undefined {
   const records = reports.reduce((sum, report) => sum + report.records, 0);
   const truncated = reports.reduce((sum, report) => sum + report.truncated, 0);

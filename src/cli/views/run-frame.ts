@@ -70,7 +70,7 @@ export function liveLines(progress: RunProgress, facts: RunFacts, frame: Frame):
   return [...lines, trainingLine(progress, frame)];
 }
 
-/** `    3/10 ━━━━━━━╸───  bank  2 of 4  step 7/10  loss 2.314  312 tok/s  ETA 12m 30s`, as much of it as fits. */
+/** `    3/10 ━━━━━━━╸───  bank  2 of 4  step 7/10  loss 2.314  312 tok/s  ETA 12m 30s`, as far as it fits. */
 function trainingLine(progress: RunProgress, { columns, style, elapsedMs }: Frame): string {
   const { current, secondsLeft, loss, supervisedTokensPerSecond: speed } = progress;
   const { round, clients } = progress.round!;
@@ -80,7 +80,7 @@ function trainingLine(progress: RunProgress, { columns, style, elapsedMs }: Fram
   const names = clients.map((name) => clip(oneLine(name), LONGEST_NAME));
   const widest = names.reduce((most, name) => Math.max(most, textWidth(name)), 0);
   const digits = String(clients.length).length;
-  // Each is as wide as it gets, so that the bar keeps its length; the lowest ranks go first where a line is too narrow.
+  // Each part has its greatest width, so that the bar keeps its length. In a narrow line the lowest ranks are left out.
   const parts = [
     { rank: 9, text: padEnd(clip(oneLine(current.name), LONGEST_NAME), widest) },
     { rank: 1, text: `${String(current.place).padStart(digits)} of ${clients.length}` },

@@ -17,24 +17,24 @@ interface Download {
   readonly totalBytes: number;
 }
 
-/** Reports of work before the first result: opening a model, converting its weights, reading data. */
+/** Shows work before the first result: opening a model, converting its weights, reading data. */
 export interface Status {
   readonly say: (what: string) => void;
-  /** Weights being read (`hash`) or converted to the engine's layout, the first time a model is used. */
+  /** Shows that weights are read (`hash`) or converted to the layout of the engine, at the first use of a model. */
   readonly converting: (progress: ConversionProgress) => void;
-  /** Files coming from the Hub. */
+  /** Shows a download from the Hub. */
   readonly downloading: (progress: Download) => void;
-  /** Shows a lasting sentence. */
+  /** Shows a sentence that stays. */
   readonly note: (text: string) => void;
 }
 
 const CONVERTING = "converting the weights (only the first time)";
-/** In a log, long work gets a line for each quarter. */
+/** Number of lines for long work in a log. */
 const LOG_QUARTERS = 4;
-/** In a log, a smaller download gets no line. */
+/** Smallest download that gets lines in a log. */
 const LOG_BYTES = 1_000_000;
 
-/** For a terminal: one redrawn line. */
+/** Status on a terminal, in one redrawn line. */
 export function liveStatus(output: Output, area: LiveArea): Status {
   let what = "";
   let started = performance.now();
@@ -69,7 +69,7 @@ export function liveStatus(output: Output, area: LiveArea): Status {
   };
 }
 
-/** For a log: a line for each work that takes long. */
+/** Status in a log, with a line for each long piece of work. */
 export function plainStatus(output: Output): Status {
   let reported = "";
   const quarterOf = (what: string, doneBytes: number, totalBytes: number): void => {

@@ -125,7 +125,7 @@ export function printable(text: string): string {
   return stripVTControlCharacters(text).replace(CONTROL, "");
 }
 
-/** The same on one line. */
+/** The same text on one line. */
 export function oneLine(text: string): string {
   return printable(text.replaceAll(/\s+/g, " ")).trim();
 }

@@ -30,9 +30,9 @@ export class ChatSession {
     const { holdsConversations, maxLength } = this.#answerer;
     const system: Message[] = this.system === undefined ? [] : [{ role: "system", content: this.system }];
     const turns: Message[] = [...(this.#histories.get(name) ?? []), { role: "user", content: question }];
-    // A long answer is not worth the whole memory.
-    const room = Math.min(this.#options.maxNewTokens, Math.floor(maxLength / 4));
-    const { messages, prompt, dropped } = fitConversation([...system, ...turns], room, this.#answerer);
+    // A long answer must leave space for the conversation.
+    const answerTokens = Math.min(this.#options.maxNewTokens, Math.floor(maxLength / 4));
+    const { messages, prompt, dropped } = fitConversation([...system, ...turns], answerTokens, this.#answerer);
     this.forgot ||= dropped > 0 && holdsConversations;
     let content = "";
     const onPiece = (piece: string): void => {

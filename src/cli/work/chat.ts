@@ -13,7 +13,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
   "/reset": "forget the conversation",
   "/system": "TEXT: set the system message; without TEXT, remove it",
   "/help": "list the commands",
-  "/quit": "leave, as Ctrl-D does",
+  "/quit": "end the chat, like Ctrl-D",
 };
 const HELP = [
   ...Object.entries(COMMANDS).map(([name, purpose]) => `${name.padEnd(8)} ${purpose}`),
@@ -28,7 +28,7 @@ export interface ChatPlace {
   readonly sampling: ChatOptions;
   readonly screen: ChatScreen;
   readonly input: ChatInput;
-  /** A person types; an error then ends an answer and not the chat. */
+  /** True if a person types. An error then ends an answer, but not the chat. */
   readonly onTerminal: boolean;
   readonly style: Style;
 }
@@ -46,7 +46,7 @@ export async function chat(answerer: Answerer, place: ChatPlace): Promise<void> 
     if (!session.forgot || toldForgot) return;
     toldForgot = true;
     screen.note(
-      `the conversation is longer than ${formatCount(answerer.maxLength)} tokens: from now on, its oldest messages are left out`,
+      `the conversation is longer than ${formatCount(answerer.maxLength)} tokens: the model no longer sees its oldest messages`,
     );
   };
 
@@ -71,9 +71,11 @@ export async function chat(answerer: Answerer, place: ChatPlace): Promise<void> 
     return true;
   };
 
-  if (onTerminal) screen.note(`${names.join(", ")}: ask something; /help lists the commands, Ctrl-D leaves`);
+  if (onTerminal) screen.note(`${names.join(", ")}: ask something; /help lists the commands, Ctrl-D ends the chat`);
   if (!answerer.holdsConversations) {
-    screen.note(`the template ${template} holds one question: every message is answered without those before it`);
+    screen.note(
+      `the template ${template} has space for one question: every message is answered without the earlier messages`,
+    );
   }
   for (let line = await input.next(); line !== undefined; line = await input.next()) {
     if (line.trim() === "") continue;

@@ -15,18 +15,20 @@ import { counted, formatCount } from "../views/quantities.ts";
 
 const KEY_VARIABLE = "OPENAI_API_KEY";
 
-/** Flags that say what grades the answers to benchmarks. */
+/** Flags for the grading of answers to benchmarks. */
 export const gradingFlags = {
-  allowCodeExecution: toggle("run the programs that the model writes, confined, for benchmarks of code"),
-  judgeUrl: text("<address>", "OpenAI-compatible endpoint of the judge, for open-ended benchmarks"),
-  judgeModel: text("<name>", "model at that endpoint that judges"),
-  judgeKeyEnv: text("<variable>", "environment variable that holds its key").default(KEY_VARIABLE),
-  judgePrice: parsed("<in,out>", "prices per million tokens, to show the cost before judging", judgePrices),
-  yes: toggle("judge without a question about the cost"),
-  judgeConcurrency: wholeNumber("<n>", "questions that the judge is asked at once", { min: 1, max: 64 })
+  allowCodeExecution: toggle("run the programs that the model writes, confined; benchmarks of code need it"),
+  judgeUrl: text("<address>", "OpenAI-compatible endpoint of the judge; open-ended benchmarks need it"),
+  judgeModel: text("<name>", "name of the judge's model at that endpoint"),
+  judgeKeyEnv: text("<variable>", "environment variable with the key of that endpoint").default(KEY_VARIABLE),
+  judgePrice: parsed("<in,out>", "prices of a million tokens, to estimate the cost before judging", judgePrices),
+  yes: toggle("do not ask for consent to the cost of judging"),
+  judgeConcurrency: wholeNumber("<n>", "number of questions that the judge gets at once", { min: 1, max: 64 })
     .default(JUDGE_CONCURRENCY)
     .advanced(),
-  judgeMaxTokens: wholeNumber("<n>", "longest verdict, for a judge with a small window", { min: 1 }).advanced(),
+  judgeMaxTokens: wholeNumber("<n>", "longest verdict in tokens, for a judge with a small window", {
+    min: 1,
+  }).advanced(),
 };
 
 export type GradingFlags = Partial<FlagValues<typeof gradingFlags>>;
@@ -62,13 +64,13 @@ export function checkGradingFlags(benchmarks: readonly string[], flags: GradingF
     });
   }
   if (flags.judgeUrl !== undefined && flags.judgeModel === undefined) {
-    throw new UserError("config", "--judge-url without --judge-model", {
-      hint: "Name the model of that address that judges: --judge-model NAME",
+    throw new UserError("config", "--judge-url needs --judge-model", {
+      hint: "Add the name of the model at that address: --judge-model NAME",
     });
   }
   if (flags.judgeUrl === undefined && flags.judgeModel !== undefined) {
-    throw new UserError("config", "--judge-model without --judge-url", {
-      hint: "Give the address of the judge: --judge-url http://127.0.0.1:8080/v1",
+    throw new UserError("config", "--judge-model needs --judge-url", {
+      hint: "Add the address of the judge, such as --judge-url http://127.0.0.1:8080/v1",
     });
   }
 }
@@ -112,7 +114,7 @@ export function judgingText(judge: string, estimate: JudgingEstimate, prices: Ju
   const { calls, fromRecord, promptTokens, completionTokens } = estimate;
   const tokens = `about ${formatCount(promptTokens)} tokens of questions and ${formatCount(completionTokens)} of verdicts`;
   const money = prices === undefined ? "" : `, about ${judgingCost(estimate, prices).toFixed(2)} at the given prices`;
-  const known = fromRecord === 0 ? "" : `; ${formatCount(fromRecord)} more are answered from the record`;
+  const known = fromRecord === 0 ? "" : `; the verdicts on ${formatCount(fromRecord)} more are in the record`;
   return `${judge} will be asked ${counted(calls, "question")}: ${tokens}${money}${known}`;
 }
 
@@ -131,7 +133,7 @@ export async function confirmJudging(
   const refused = (why: string): UserError =>
     new UserError("config", `${why}; the answers are kept`, { hint: "Run the same command with --yes to judge them." });
   if (!process.stdin.isTTY || !stderr.live)
-    throw refused("judging may cost money, and there is no terminal to ask for consent");
+    throw refused("judging can cost money, and there is no terminal to ask for consent");
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
   try {
     const answer = await prompt.question("Continue? [y/N] ");

@@ -3,7 +3,7 @@ import { inventedRun, PREFERENCES } from "../../../test/support/invented-runs.ts
 import { showComparison } from "./show-comparison.ts";
 import { plainStyle } from "../output.ts";
 
-/** What both streams are given, in order, as on a screen. */
+/** The texts of both streams, in order, as on a screen. */
 async function shown(columns: number | undefined, options: Parameters<typeof showComparison>[3] = {}): Promise<string> {
   let screen = "";
   const output = {

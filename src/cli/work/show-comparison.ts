@@ -17,7 +17,7 @@ import type { Tables } from "../tables/tables.ts";
 import { oneLine, textWidth } from "../views/text-width.ts";
 
 export interface ComparisonOptions {
-  /** Settings that label the rows. Default: those that differ. */
+  /** Settings that label the rows. Default: the settings that differ. */
   readonly by?: readonly string[];
   /** Labels the rows by the names of the folders too. */
   readonly names?: boolean;
@@ -32,7 +32,7 @@ export interface ComparisonOptions {
 export interface ShowOptions {
   /** The name of `metric` and `matrix` in errors. */
   readonly called?: (key: "metric" | "matrix") => string;
-  /** True if a terminal already shows something else, which a blank line sets apart. */
+  /** True if a blank line must separate the comparison from earlier output on a terminal. */
   readonly after?: boolean;
 }
 
@@ -69,14 +69,14 @@ interface Shown {
   readonly crossed: readonly string[];
 }
 
-/** Widest table in files, and where there is no terminal to ask. */
+/** Width of tables in files, and on stdout if it is not a terminal. */
 const MOST_COLUMNS = 100;
 
 function labels({ by, names }: ComparisonOptions) {
   return { ...(by && { by }), ...(names && { names }) };
 }
 
-/** Labels the rows by the settings that differ or, if these are too wide, by the names of the folders. */
+/** Labels the rows by the settings that differ, or by the names of the folders if the settings are too wide. */
 function fitting(
   runs: readonly StoredRun[],
   flags: ComparisonOptions,
@@ -88,7 +88,7 @@ function fitting(
     return { comparison, tables: comparisonTables(comparison, { matrix: crossed, notes }) };
   };
   const all = made(flags);
-  // A matrix is as wide as there are sets, whatever rows are called.
+  // The width of a matrix depends on the number of sets, not on the labels.
   const plain = all.tables.tables.slice(0, all.tables.tables.length - crossed.length);
   const widest = Math.max(...plain.map(tableWidth));
   if (flags.names === true || widest <= columns || settingsWidth(all.comparison) <= columns / 3) return all;
@@ -99,7 +99,7 @@ function fitting(
   ]);
 }
 
-/** Columns the settings that tell rows apart take on a terminal. */
+/** Columns on a terminal of the settings that label the rows. */
 function settingsWidth({ columns, groups }: Comparison): number {
   const width = (i: number): number => Math.max(...groups.map(({ cells }) => textWidth(cells[i]!)));
   return columns.reduce((sum, header, i) => sum + Math.max(textWidth(header), width(i)) + 2, 0);
@@ -140,7 +140,7 @@ function filesOf(
   warnings: readonly string[],
 ): Map<string, string> {
   const { comparison, tables } = fitting(runs, flags, shown, MOST_COLUMNS);
-  // A sheet has room.
+  // CSV files have no greatest width.
   const whole = fitting(runs, flags, shown, Infinity).comparison;
   const metric = shown.charted;
   const format = (value: number): string => formatValue(metric, value);

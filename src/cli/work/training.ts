@@ -15,7 +15,7 @@ import { checkGradingFlags, confirmJudging, type GradingFlags, openGrading } fro
 import { withStatus, type Work } from "./work.ts";
 
 export interface TrainingOptions {
-  /** Folder that relative paths of the configuration start at. */
+  /** Folder that the paths of the configuration are relative to. */
   readonly baseDir: string;
   /** The run folder. */
   readonly folder: string;
@@ -42,7 +42,7 @@ export async function trainIn(
   if (grading.judgeUrl !== undefined && benchmarks.length > 0) {
     await confirmJudging(`${grading.judgeModel} judges answers in every evaluated round`, grading, context);
   }
-  // The run ends by itself, after the step that is being taken when Ctrl-C comes.
+  // After Ctrl-C the run ends by itself, at the end of the current step.
   return withStatus(context, (work) => train(config, options, context, work), {
     live: !json,
     long: true,

@@ -5,15 +5,15 @@ import { LiveArea } from "../views/live-area.ts";
 import { liveStatus, plainStatus, type Status } from "../views/status.ts";
 
 export interface WorkOptions {
-  /** False where a terminal is not to be redrawn. Default: true. */
+  /** False: do not redraw lines on a terminal. Default: true. */
   readonly live?: boolean;
-  /** Give a log a line for each step too: for work that takes minutes. */
+  /** True for work of minutes: a log gets a line for each step. */
   readonly long?: boolean;
-  /** True for work that reacts to the signal and ends by itself. Other work is left alone at the first Ctrl-C. */
+  /** True for work that ends by itself after the signal. Other work is not waited for after the first Ctrl-C. */
   readonly endsItself?: boolean;
 }
 
-/** The tools of work that shows a status line and that Ctrl-C stops. */
+/** Tools for work with a status line that Ctrl-C stops. */
 export interface Work {
   readonly status: Status;
   readonly area: LiveArea;
@@ -48,7 +48,7 @@ export async function withStatus<T>(
   }
 }
 
-/** The status of short work in a log: only long steps, such as a download, and notes. */
+/** Status of short work in a log: only notes, and long steps such as a download. */
 function quietStatus(status: Status): Status {
   return { ...status, say: () => {} };
 }
