@@ -5,16 +5,16 @@ type ClientMetrics = Omit<EventOf<"client-update">, "type" | "round" | "client" 
 export interface RoundMetrics {
   readonly round: number;
   learningRate: number;
-  /** Mean training loss of the accepted clients, weighted by what each is a mean over. */
+  /** Mean training loss of the accepted clients, weighted by the number of tokens or records behind each loss. */
   loss: number | undefined;
   seconds: number;
   readonly clients: Record<string, ClientMetrics>;
   readonly refused: Record<string, string>;
   /** Scores of the global adapter after this round, by set. */
   readonly heldOut: Record<string, SetScore>;
-  /** Scores of the clients' own adapters, by client and set; only where clients keep their own. */
+  /** Scores of the clients' own adapters by client and set, if clients have their own. */
   personal?: Record<string, Record<string, SetScore>>;
-  /** What benchmarks gave after this round, in the order they were put. */
+  /** Results of the benchmarks after this round, in the order in which they ran. */
   benchmarks?: BenchmarkMetrics[];
 }
 
@@ -22,12 +22,13 @@ type BenchmarkMetrics = Omit<EventOf<"benchmark-end">, "type" | "round">;
 
 type SetScore = Omit<EventOf<"evaluation-end">, "type" | "round" | "set" | "client">;
 
-/** Everything a run measured, folded from its events. Folding an event twice changes nothing. */
+/** All measurements of a run, folded from its events. A second fold of an event changes nothing. */
 export class Metrics {
   readonly #rounds = new Map<number, RoundMetrics>();
 
-  fold(event: RunEvent): void {
-    if (!("round" in event)) return;
+  /** Adds an event. Returns the round that it belongs to, if any. */
+  fold(event: RunEvent): RoundMetrics | undefined {
+    if (!("round" in event)) return undefined;
     const round = this.#round(event.round);
     switch (event.type) {
       case "round-start":
@@ -61,9 +62,10 @@ export class Metrics {
         break;
       default:
     }
+    return round;
   }
 
-  /** In round order; round 0 holds the evaluation before training. */
+  /** The rounds in order; round 0 holds the evaluation before training. */
   rounds(): RoundMetrics[] {
     return [...this.#rounds.values()].sort((a, b) => a.round - b.round);
   }
@@ -71,11 +73,7 @@ export class Metrics {
   totals(): { supervisedTokens: number; bytesUp: number; bytesDown: number; seconds: number } {
     const totals = { supervisedTokens: 0, bytesUp: 0, bytesDown: 0, seconds: 0 };
     for (const round of this.#rounds.values()) {
-      for (const client of Object.values(round.clients)) {
-        totals.supervisedTokens += client.supervisedTokens;
-        totals.bytesUp += client.bytesUp;
-        totals.bytesDown += client.bytesDown;
-      }
+      for (const key of ["supervisedTokens", "bytesUp", "bytesDown"] as const) totals[key] += sumOfClients(round, key);
       const scores = [round.heldOut, ...Object.values(round.personal ?? {})].flatMap((sets) => Object.values(sets));
       const timed = [...scores, ...(round.benchmarks ?? [])];
       totals.seconds += round.seconds + timed.reduce((sum, { seconds }) => sum + seconds, 0);
@@ -101,7 +99,12 @@ export class Metrics {
   }
 }
 
-/** A client may be called `__proto__`. */
+/** Sums a quantity over the clients of a round. */
+export function sumOfClients({ clients }: RoundMetrics, key: "supervisedTokens" | "bytesUp" | "bytesDown"): number {
+  return Object.values(clients).reduce((sum, client) => sum + client[key], 0);
+}
+
+/** A record without a prototype: a client can be called `__proto__`. */
 function byName<T>(): Record<string, T> {
   return Object.create(null) as Record<string, T>;
 }

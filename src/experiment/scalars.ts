@@ -1,40 +1,38 @@
 import type { RunEvent } from "../federation/events.ts";
 import { LOSS } from "../settings/metric-names.ts";
+import { Metrics, type RoundMetrics, sumOfClients } from "./metrics.ts";
 
 /** One number of a curve. */
 export interface Scalar {
-  /** `train/loss`, `heldOut/loss/common`: what stands before the first slash is a group of curves. */
+  /** `train/loss`, `heldOut/loss/common`: the part before the first slash names a group of curves. */
   readonly tag: string;
-  /** Rounds; for what begins with `step/`, the steps the client has taken so far. */
+  /** The round; for tags that begin with `step/`, the number of steps that the client has taken. */
   readonly step: number;
   readonly value: number;
 }
 
 export interface TimedScalars {
-  /** Seconds of work since the run began; what a stop lasted is not in it. */
+  /** Seconds of work since the run began, without the time between a stop and its continuation. */
   readonly elapsed: number;
   readonly scalars: readonly Scalar[];
 }
 
-/** What events measure, as curves over rounds. Events have to come in the order of the log, each once. */
+/** Turns events into points of curves over rounds. Events must come in the order of the log, each once. */
 export class ScalarFold {
   #elapsed = 0;
   #roundBegan = 0;
-  #bytesUp = 0;
-  #bytesDown = 0;
+  readonly #metrics = new Metrics();
   readonly #steps = new Map<string, number>();
 
   apply(event: RunEvent): TimedScalars {
-    const scalars = this.#scalars(event);
+    const scalars = this.#scalars(event, this.#metrics.fold(event));
     return { elapsed: this.#elapsed, scalars };
   }
 
-  #scalars(event: RunEvent): Scalar[] {
+  #scalars(event: RunEvent, metrics: RoundMetrics | undefined): Scalar[] {
     switch (event.type) {
       case "round-start":
         this.#roundBegan = this.#elapsed;
-        this.#bytesUp = 0;
-        this.#bytesDown = 0;
         return [{ tag: "train/learningRate", step: event.round, value: event.learningRate }];
       case "client-step": {
         this.#elapsed += event.seconds;
@@ -44,8 +42,6 @@ export class ScalarFold {
         return curves("step", { loss, gradientNorm, learningRate }, event.client, step);
       }
       case "client-update": {
-        this.#bytesUp += event.bytesUp;
-        this.#bytesDown += event.bytesDown;
         const { loss, metrics, client, round, seconds } = event;
         return [
           ...curves("train", { loss, ...metrics }, client, round),
@@ -58,8 +54,8 @@ export class ScalarFold {
         const values = {
           "train/loss": loss,
           "seconds/round": seconds,
-          "bytes/up": this.#bytesUp,
-          "bytes/down": this.#bytesDown,
+          "bytes/up": sumOfClients(metrics!, "bytesUp"),
+          "bytes/down": sumOfClients(metrics!, "bytesDown"),
           "clients/accepted": accepted.length,
           "clients/refused": refused.length,
         };
@@ -102,7 +98,7 @@ function curves(group: string, values: Readonly<Record<string, number>>, whose: 
   }));
 }
 
-/** JSON has no NaN: read back from a log, such a number is null. */
+/** JSON has no NaN: such a number in a log is null. */
 function number(value: number | null): number {
   return value ?? Number.NaN;
 }

@@ -1,8 +1,8 @@
-import { overallScore, scoresBySet } from "../../federation/evaluation.ts";
 import type { EventOf, RunEvent } from "../../federation/events.ts";
 import { benchmarkText } from "./benchmark-text.ts";
 import { earlyStopText } from "./best-round-text.ts";
 import type { Output } from "../output.ts";
+import { HeldOutScores } from "./held-out.ts";
 import {
   counted,
   formatChange,
@@ -18,15 +18,14 @@ import { dataNote, someNames, type RunFacts } from "./run-facts.ts";
 import type { RunView } from "./run-view.ts";
 import { oneLine } from "./text-width.ts";
 
-/** Lines for a log: one for the start, each evaluation, each round's end and the end. No control characters. */
+/** The lines of a log: the start, each evaluation, the end of each round and the end. They have no control characters. */
 export class PlainLines {
   readonly #facts: RunFacts;
   readonly #reports: EventOf<"data-report">[] = [];
   #rounds = 0;
   #trained = false;
   #learningRate = Number.NaN;
-  #scores: EventOf<"evaluation-end">[] = [];
-  #heldOut: number | undefined;
+  readonly #scores = new HeldOutScores();
 
   constructor(facts: RunFacts) {
     this.#facts = facts;
@@ -34,29 +33,25 @@ export class PlainLines {
 
   apply(event: RunEvent): string[] {
     if (event.type === "evaluation-end") {
-      this.#scores.push(event);
+      this.#scores.add(event);
       return [];
     }
     return [...this.takeEvaluation(), ...this.#lines(event)];
   }
 
-  /** Gives the line of an evaluation. Its scores come one by one, and are complete at the next other event or at the end. */
+  /** The line of an evaluation, if all its scores have come: at the next other event, or at the end. */
   takeEvaluation(): string[] {
-    const [first] = this.#scores;
-    if (first === undefined) return [];
-    const scores = scoresBySet(this.#scores);
-    const { loss, metrics } = overallScore(scores);
-    const before = this.#heldOut;
+    const evaluation = this.#scores.take();
+    if (evaluation === undefined) return [];
+    const { round, loss, metrics, before } = evaluation;
     const change = before === undefined ? "" : ` (${formatChange(before, loss)})`;
     const more = Object.entries(metrics).map(([name, value]) => `, ${metricName(name)} ${formatMetric(name, value)}`);
-    const sets = scores.map((score) => `${oneLine(score.set)} ${formatLoss(score.loss)}`);
+    const sets = evaluation.sets.map((score) => `${oneLine(score.set)} ${formatLoss(score.loss)}`);
     const shown =
       sets.length === 1
         ? ""
         : `: ${sets.length <= 8 ? sets.join(", ") : `${sets.slice(0, 7).join(", ")} and ${formatCount(sets.length - 7)} more`}`;
-    this.#heldOut = loss;
-    this.#scores = [];
-    return [`evaluation ${roundText(first.round)}: held-out loss ${formatLoss(loss)}${change}${more.join("")}${shown}`];
+    return [`evaluation ${roundText(round)}: held-out loss ${formatLoss(loss)}${change}${more.join("")}${shown}`];
   }
 
   #lines(event: RunEvent): string[] {

@@ -1,15 +1,6 @@
-import { evaluationDue, overallScore, scoresBySet } from "../../federation/evaluation.ts";
+import { evaluationDue } from "../../federation/evaluation.ts";
 import type { EventOf, RunEvent } from "../../federation/events.ts";
-
-/** One evaluation of every held-out set, taken together. */
-export interface HeldOutLoss {
-  /** Mean over all sets. */
-  readonly loss: number;
-  /** Further means over all sets, by name. */
-  readonly metrics: Readonly<Record<string, number>>;
-  /** The same mean at the evaluation before, if this process saw it. */
-  readonly before: number | undefined;
-}
+import { type HeldOut, HeldOutScores } from "./held-out.ts";
 
 /** The results of a finished round; round 0 is the evaluation before the first. */
 export interface RoundResult {
@@ -21,7 +12,7 @@ export interface RoundResult {
     readonly loss: number;
     readonly seconds: number;
   };
-  readonly heldOut?: HeldOutLoss;
+  readonly heldOut?: HeldOut;
 }
 
 export interface CurrentClient {
@@ -32,7 +23,7 @@ export interface CurrentClient {
   readonly steps: number;
 }
 
-/** Optimizer steps that the speed and the time left are averaged over. */
+/** Number of optimizer steps that the speed and the time left are averaged over. */
 const RECENT_STEPS = 50;
 
 /**
@@ -44,8 +35,7 @@ export class RunProgress {
   #start: EventOf<"run-start"> | undefined;
   #round: EventOf<"round-start"> | undefined;
   #pending: RoundResult | undefined;
-  #scores: EventOf<"evaluation-end">[] = [];
-  #heldOut: number | undefined;
+  readonly #scores = new HeldOutScores();
   #evaluationSeconds = 0;
   readonly #steps = new Map<string, number>();
   readonly #over = new Set<string>();
@@ -58,7 +48,7 @@ export class RunProgress {
     this.#evaluateEvery = evaluateEvery;
   }
 
-  /** Takes in an event. Returns the round that the event makes final, if any. */
+  /** Adds an event. Returns the round that the event completes, if any. */
   apply(event: RunEvent): RoundResult | undefined {
     switch (event.type) {
       case "run-start":
@@ -73,7 +63,7 @@ export class RunProgress {
         return this.takePending();
       case "client-start":
         this.#steps.set(event.client, event.steps);
-        // Clients take their turns in order: those before this one that never started were done before a restart.
+        // Clients train in order: those before this one that never started were done before a restart.
         for (const name of this.#round?.clients ?? []) {
           if (name === event.client) break;
           this.#over.add(name);
@@ -106,7 +96,7 @@ export class RunProgress {
         return undefined;
       }
       case "evaluation-end":
-        this.#scores.push(event);
+        this.#scores.add(event);
         return undefined;
       case "run-end":
         this.#ended = true;
@@ -118,10 +108,11 @@ export class RunProgress {
 
   /** The last round, complete or not. Each round is given once. */
   takePending(): RoundResult | undefined {
-    const heldOut = this.#takeEvaluation();
+    const heldOut = this.#scores.take();
+    if (heldOut !== undefined) this.#evaluationSeconds = heldOut.seconds;
     const pending = this.#pending ?? (heldOut === undefined ? undefined : { round: heldOut.round });
     this.#pending = undefined;
-    return pending && { ...pending, ...(heldOut && { heldOut: heldOut.result }) };
+    return pending && { ...pending, ...(heldOut && { heldOut }) };
   }
 
   get start(): EventOf<"run-start"> | undefined {
@@ -191,15 +182,5 @@ export class RunProgress {
 
   #placeOf(client: string): number {
     return (this.#round?.clients.indexOf(client) ?? -1) + 1;
-  }
-
-  #takeEvaluation(): { round: number; result: HeldOutLoss } | undefined {
-    const [first] = this.#scores;
-    if (first === undefined) return undefined;
-    const result = { ...overallScore(scoresBySet(this.#scores)), before: this.#heldOut };
-    this.#heldOut = result.loss;
-    this.#evaluationSeconds = this.#scores.reduce((sum, { seconds }) => sum + seconds, 0);
-    this.#scores = [];
-    return { round: first.round, result };
   }
 }
