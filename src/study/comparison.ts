@@ -4,7 +4,7 @@ import { ACCURACY, betterWay, LOSS } from "../settings/metric-names.ts";
 import { comparabilityWarnings, quantitiesOf, sameDataSettings } from "./comparability.ts";
 import { isPersonal } from "./metric-values.ts";
 import { type SettingTexts, settingTexts } from "./setting-texts.ts";
-import { differingKeys, labelProblem, type Leaves, leavesText, tellingLeaves } from "./settings.ts";
+import { differingKeys, labelProblem, type Leaves, leavesText, distinguishingLeaves } from "./settings.ts";
 import { plannedRounds, type StoredRound, type StoredRun } from "./stored-run.ts";
 
 /** Runs that differ in their seed only; an unfinished run is a group by itself. */
@@ -56,7 +56,7 @@ const ALGORITHM = "federation.algorithm";
  * @throws UserError of kind `config` for a key of `by` that is no setting, or one that tells no rows apart.
  */
 export function compareRuns(runs: readonly StoredRun[], { by = [], names = false }: CompareOptions = {}): Comparison {
-  const leaves = telling(runs);
+  const leaves = distinguishing(runs);
   checkKeys(by, [...leaves.values()]);
   const { groups: members, duplicates } = groupsOf(runs, leaves);
   const firsts = members.map(([first]) => ({ folder: first!.folder, leaves: leaves.get(first!)! }));
@@ -121,11 +121,11 @@ function progressText(run: StoredRun): string {
 }
 
 /** The settings of each run. Equal base models and equal data have equal settings. */
-function telling(runs: readonly StoredRun[]): Map<StoredRun, Leaves> {
+function distinguishing(runs: readonly StoredRun[]): Map<StoredRun, Leaves> {
   const bases = new Map<string, unknown>();
   const leaves = new Map<StoredRun, Leaves>();
   for (const run of runs) {
-    const own = tellingLeaves(run.config);
+    const own = distinguishingLeaves(run.config);
     if (!bases.has(run.model)) bases.set(run.model, own.get("model.base"));
     leaves.set(run, own.set("model.base", bases.get(run.model)));
   }

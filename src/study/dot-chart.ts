@@ -1,4 +1,4 @@
-import { fill, picture, seriesInk, stroke, text } from "./chart-style.ts";
+import { fill, type InkName, picture, seriesInk, stroke, text } from "./chart-style.ts";
 import { linearScale, paddedRange, ticksOf, tickTexts } from "./scale.ts";
 import { element, escaped, fitted, textPixels } from "./svg.ts";
 
@@ -31,6 +31,14 @@ const LABEL = { size: 13, most: 250 } as const;
 /** Smallest share of the axis for the rows. A reference that would leave less is only named at the edge. */
 const LEAST_PART = 0.3;
 
+/** The place of the axis: from quantity to pixels, and the edges of the drawing. */
+interface Axis {
+  readonly x: (value: number) => number;
+  readonly left: number;
+  readonly right: number;
+  readonly bottom: number;
+}
+
 /** A chart with a row for each group: a large dot for its value, small dots for the parts of that mean, and a dashed reference. */
 export function dotChart({ title, subtitle, rows, reference, nameParts, percent = false }: DotChart): string {
   const values = rows.flatMap(({ value, parts, base = [] }) =>
@@ -42,104 +50,107 @@ export function dotChart({ title, subtitle, rows, reference, nameParts, percent 
   const range = far ? own : withReference;
   const labels = rows.map(({ label }) => fitted(label, LABEL.size, LABEL.most));
   const left = 28 + Math.max(0, ...labels.map((label) => textPixels(label, LABEL.size)));
-  const right = 28 + Math.max(0, ...rows.map((row) => textPixels(row.text, LABEL.size)));
+  const right = WIDTH - 28 - Math.max(0, ...rows.map((row) => textPixels(row.text, LABEL.size)));
   const pitch = nameParts ? 46 : 34;
   const bottom = TOP + rows.length * pitch;
-  const height = bottom + BOTTOM;
-  const x = linearScale(range, [left, WIDTH - right]);
-  const ticks = ticksOf(range, 7);
-  const texts = tickTexts(ticks, percent);
-  const grid = ticks.flatMap((tick, i) => [
-    element("line", { x1: x(tick), x2: x(tick), y1: TOP - 8, y2: bottom, ...stroke("grid") }),
-    text(x(tick), bottom + 18, texts[i]!, { size: 11, ink: "muted", anchor: "middle" }),
-  ]);
+  const axis = { x: linearScale(range, [left, right]), left, right, bottom };
   const drawn = rows.flatMap((row, i) => {
     const y = TOP + (i + 0.5) * pitch - (nameParts ? 5 : 0);
     return [
       text(left - 12, y + 4, labels[i]!, { size: LABEL.size, anchor: "end" }),
-      ...rowBase(row, y),
-      ...rowDots(row, y, i),
-      text(WIDTH - right + 14, y + 4, row.text, { size: LABEL.size }),
+      ...rowBase(row, y, axis),
+      ...rowDots(row, y, seriesInk(i), axis, nameParts),
+      text(right + 14, y + 4, row.text, { size: LABEL.size }),
     ];
   });
-  return picture(WIDTH, height, title, [
+  const referenceDrawn =
+    reference === undefined ? [] : far ? [edgeName(reference, range, axis)] : referenceLine(reference, axis);
+  return picture(WIDTH, bottom + BOTTOM, title, [
     text(16, 26, title, { size: 15, bold: true }),
     text(16, 45, subtitle, { size: 12, ink: "muted" }),
-    ...grid,
-    ...referenceLine(),
+    ...grid(range, axis, percent),
+    ...referenceDrawn,
     ...drawn,
   ]);
+}
 
-  function rowBase({ base }: DotRow, y: number): string[] {
-    if (base === undefined || !Number.isFinite(base)) return [];
-    const at = x(base);
-    return [element("line", { x1: at, x2: at, y1: y - 13, y2: y + 13, "stroke-dasharray": "4 4", ...stroke("muted") })];
-  }
+function grid(range: readonly [number, number], { x, bottom }: Axis, percent: boolean): string[] {
+  const ticks = ticksOf(range, 7);
+  const texts = tickTexts(ticks, percent);
+  return ticks.flatMap((tick, i) => [
+    element("line", { x1: x(tick), x2: x(tick), y1: TOP - 8, y2: bottom, ...stroke("grid") }),
+    text(x(tick), bottom + 18, texts[i]!, { size: 11, ink: "muted", anchor: "middle" }),
+  ]);
+}
 
-  function rowDots({ value, parts }: DotRow, y: number, i: number): string[] {
-    if (!Number.isFinite(value)) return [];
-    const ink = seriesInk(i);
-    const small = parts.filter((part) => Number.isFinite(part.value)).sort((a, b) => a.value - b.value);
-    const [low, high] = [small[0], small.at(-1)];
-    const line =
-      low === undefined || high === undefined || small.length < 2
-        ? []
-        : [
-            element("line", {
-              x1: x(low.value),
-              x2: x(high.value),
-              y1: y,
-              y2: y,
-              "stroke-width": 1.5,
-              "stroke-opacity": 0.45,
-              ...stroke(ink),
-            }),
-            ...small.map((part) =>
-              element(
-                "circle",
-                { cx: x(part.value), cy: y, r: 3.5, "fill-opacity": 0.5, ...fill(ink) },
-                element("title", {}, escaped(`${part.name} ${part.value.toPrecision(4)}`)),
-              ),
-            ),
-          ];
-    const names =
-      nameParts && low !== undefined && high !== undefined && small.length > 1 ? partNames(low, high, y) : [];
-    return [...line, element("circle", { cx: x(value), cy: y, r: 6, ...fill(ink) }), ...names];
-  }
+function rowBase({ base }: DotRow, y: number, { x }: Axis): string[] {
+  if (base === undefined || !Number.isFinite(base)) return [];
+  const at = x(base);
+  return [element("line", { x1: at, x2: at, y1: y - 13, y2: y + 13, "stroke-dasharray": "4 4", ...stroke("muted") })];
+}
 
-  function partNames(low: DotRow["parts"][number], high: DotRow["parts"][number], y: number): string[] {
-    const size = 10;
-    const [from, to] = [low, high].map(({ name }) => fitted(name, size, 110)) as [string, string];
-    const room = x(high.value) - x(low.value) - (textPixels(from, size) + textPixels(to, size)) / 2;
-    const name = (at: number, words: string): string => {
-      const half = textPixels(words, size) / 2;
-      const place = Math.min(Math.max(at, left + half - 8), WIDTH - right + 8 - half);
-      return text(place, y + 19, words, { size, ink: "muted", anchor: "middle", halo: true });
-    };
-    return room < 8 ? [] : [name(x(low.value), from), name(x(high.value), to)];
-  }
+type Part = DotRow["parts"][number];
 
-  function referenceLine(): string[] {
-    if (reference === undefined) return [];
-    if (far) {
-      const toRight = reference.value > range[1];
-      return [
-        text(toRight ? WIDTH - right : left, TOP - 16, toRight ? `${reference.label} →` : `← ${reference.label}`, {
-          size: 11,
-          ink: "muted",
-          anchor: toRight ? "end" : "start",
-        }),
-      ];
-    }
-    const at = x(reference.value);
-    const half = textPixels(reference.label, 11) / 2;
-    return [
-      element("line", { x1: at, x2: at, y1: TOP - 10, y2: bottom, "stroke-dasharray": "4 4", ...stroke("muted") }),
-      text(Math.min(Math.max(at, left + half), WIDTH - 16 - half), TOP - 16, reference.label, {
-        size: 11,
-        ink: "muted",
-        anchor: "middle",
-      }),
-    ];
-  }
+function rowDots({ value, parts }: DotRow, y: number, ink: InkName, axis: Axis, nameParts: boolean): string[] {
+  if (!Number.isFinite(value)) return [];
+  const small = parts.filter((part) => Number.isFinite(part.value)).sort((a, b) => a.value - b.value);
+  const dot = element("circle", { cx: axis.x(value), cy: y, r: 6, ...fill(ink) });
+  if (small.length < 2) return [dot];
+  const ends = [small[0]!, small.at(-1)!] as const;
+  return [...smallDots(small, ends, y, ink, axis), dot, ...(nameParts ? partNames(ends, y, axis) : [])];
+}
+
+function smallDots(
+  small: readonly Part[],
+  [low, high]: readonly [Part, Part],
+  y: number,
+  ink: InkName,
+  { x }: Axis,
+): string[] {
+  const line = { x1: x(low.value), x2: x(high.value), y1: y, y2: y, "stroke-width": 1.5, "stroke-opacity": 0.45 };
+  return [
+    element("line", { ...line, ...stroke(ink) }),
+    ...small.map((part) =>
+      element(
+        "circle",
+        { cx: x(part.value), cy: y, r: 3.5, "fill-opacity": 0.5, ...fill(ink) },
+        element("title", {}, escaped(`${part.name} ${part.value.toPrecision(4)}`)),
+      ),
+    ),
+  ];
+}
+
+function partNames([low, high]: readonly [Part, Part], y: number, { x, left, right }: Axis): string[] {
+  const size = 10;
+  const [from, to] = [low, high].map(({ name }) => fitted(name, size, 110)) as [string, string];
+  const gap = x(high.value) - x(low.value) - (textPixels(from, size) + textPixels(to, size)) / 2;
+  const name = (at: number, words: string): string => {
+    const half = textPixels(words, size) / 2;
+    const place = Math.min(Math.max(at, left + half - 8), right + 8 - half);
+    return text(place, y + 19, words, { size, ink: "muted", anchor: "middle", halo: true });
+  };
+  return gap < 8 ? [] : [name(x(low.value), from), name(x(high.value), to)];
+}
+
+type Reference = NonNullable<DotChart["reference"]>;
+
+/** The name of a reference that lies outside the axis. */
+function edgeName({ label, value }: Reference, range: readonly [number, number], { left, right }: Axis): string {
+  const toRight = value > range[1];
+  const anchor = toRight ? "end" : "start";
+  return text(toRight ? right : left, TOP - 16, toRight ? `${label} →` : `← ${label}`, {
+    size: 11,
+    ink: "muted",
+    anchor,
+  });
+}
+
+function referenceLine({ label, value }: Reference, { x, left, bottom }: Axis): string[] {
+  const at = x(value);
+  const half = textPixels(label, 11) / 2;
+  const place = Math.min(Math.max(at, left + half), WIDTH - 16 - half);
+  return [
+    element("line", { x1: at, x2: at, y1: TOP - 10, y2: bottom, "stroke-dasharray": "4 4", ...stroke("muted") }),
+    text(place, TOP - 16, label, { size: 11, ink: "muted", anchor: "middle" }),
+  ];
 }

@@ -50,34 +50,12 @@ export function lineChart({ title, subtitle, xLabel, series, reference, percent 
   const y = linearScale(yRange, [HEIGHT - BOTTOM, TOP]);
   const end = x(xRange[1]);
 
-  const grid = yTicks.flatMap((tick, i) => [
+  const gridLines = yTicks.flatMap((tick, i) => [
     element("line", { x1: left, x2: end, y1: y(tick), y2: y(tick), ...stroke("grid") }),
     text(left - 8, y(tick) + 4, yTexts[i]!, { size: 11, ink: "muted", anchor: "end" }),
   ]);
   const xTicks = ticksOf(xRange, 10, 1).map((tick) =>
     text(x(tick), HEIGHT - BOTTOM + 18, String(tick), { size: 11, ink: "muted", anchor: "middle" }),
-  );
-  const bands = drawn.map(({ points: own }, i) =>
-    own.some(({ min, max }) => max > min)
-      ? element("path", {
-          d: `${pathThrough([...own.map((p) => [x(p.x), y(p.max)] as const), ...own.toReversed().map((p) => [x(p.x), y(p.min)] as const)])}Z`,
-          "fill-opacity": 0.16,
-          ...fill(seriesInk(i)),
-        })
-      : "",
-  );
-  const lines = drawn.map(({ points: own }, i) =>
-    element("path", {
-      d: pathThrough(own.map((p) => [x(p.x), y(p.y)])),
-      fill: "none",
-      "stroke-width": 2,
-      "stroke-linejoin": "round",
-      "stroke-dasharray": seriesDash(i),
-      ...stroke(seriesInk(i)),
-    }),
-  );
-  const dots = drawn.flatMap(({ points: own }, i) =>
-    own.map((p) => element("circle", { cx: x(p.x), cy: y(p.y), r: 2.8, ...fill(seriesInk(i)) })),
   );
   const ends = drawn.flatMap(({ points: own }, i): LineEnd[] => {
     const last = own.at(-1);
@@ -87,26 +65,45 @@ export function lineChart({ title, subtitle, xLabel, series, reference, percent 
   return picture(WIDTH, HEIGHT, title, [
     text(16, 26, title, { size: 15, bold: true }),
     text(16, 45, subtitle, { size: 12, ink: "muted" }),
-    ...grid,
-    ...(reference === undefined
-      ? []
-      : [
-          element("line", {
-            x1: left,
-            x2: end,
-            y1: y(reference.value),
-            y2: y(reference.value),
-            "stroke-dasharray": "4 4",
-            ...stroke("muted"),
-          }),
-        ]),
+    ...gridLines,
+    ...levels.map((level) =>
+      element("line", { x1: left, x2: end, y1: y(level), y2: y(level), "stroke-dasharray": "4 4", ...stroke("muted") }),
+    ),
     ...xTicks,
     text((left + end) / 2, HEIGHT - 8, xLabel, { size: 11, ink: "muted", anchor: "middle" }),
-    ...bands.filter((band) => band !== ""),
-    ...lines,
-    ...dots,
+    ...seriesElements(drawn, x, y),
     ...endLabels(ends, end),
   ]);
+}
+
+/** The bands, the lines and the points of all series, in this order. */
+function seriesElements(
+  drawn: readonly LineSeries[],
+  x: (value: number) => number,
+  y: (value: number) => number,
+): string[] {
+  const bands = drawn.flatMap(({ points }, i) => {
+    if (points.every(({ min, max }) => max <= min)) return [];
+    const upper = points.map((p) => [x(p.x), y(p.max)] as const);
+    const lower = points.toReversed().map((p) => [x(p.x), y(p.min)] as const);
+    return [
+      element("path", { d: `${pathThrough([...upper, ...lower])}Z`, "fill-opacity": 0.16, ...fill(seriesInk(i)) }),
+    ];
+  });
+  const lines = drawn.map(({ points }, i) =>
+    element("path", {
+      d: pathThrough(points.map((p) => [x(p.x), y(p.y)])),
+      fill: "none",
+      "stroke-width": 2,
+      "stroke-linejoin": "round",
+      "stroke-dasharray": seriesDash(i),
+      ...stroke(seriesInk(i)),
+    }),
+  );
+  const dots = drawn.flatMap(({ points }, i) =>
+    points.map((p) => element("circle", { cx: x(p.x), cy: y(p.y), r: 2.8, ...fill(seriesInk(i)) })),
+  );
+  return [...bands, ...lines, ...dots];
 }
 
 /** A name for a point, which is the end of a line. */

@@ -25,18 +25,18 @@ export function tickTexts(ticks: readonly number[], percent = false): string[] {
   return ticks.map((tick) => (Math.abs(tick) >= 1e6 ? tick.toExponential(1) : tick.toFixed(decimals)));
 }
 
-/** The range of the values with a little room on both sides. Values that are not finite do not count. */
-export function paddedRange(values: readonly number[], room = 0.06): readonly [number, number] {
+/** The range of the values with a margin on both sides. Values that are not finite do not count. */
+export function paddedRange(values: readonly number[], share = 0.06): readonly [number, number] {
   const finite = values.filter(Number.isFinite);
   if (finite.length === 0) return [0, 1];
   const [min, max] = [Math.min(...finite), Math.max(...finite)];
   // A range of width 0 would have no ticks.
-  const margin = Math.max(max > min ? (max - min) * room : Math.abs(max) * room || 1, 1e-6);
+  const margin = Math.max(max > min ? (max - min) * share : Math.abs(max) * share || 1, 1e-6);
   return [min - margin, max + margin];
 }
 
 /**
- * Places in the given order of size, at least `gap` apart and, as far as there is room, within the limits; each as near as
+ * Places in the given order of size, at least `gap` apart and, as far as possible, within the limits; each as near as
  * can be to where it wants to be (least squares, by pooling neighbours that would overlap).
  */
 export function spreadOut(wanted: readonly number[], gap: number, [low, high]: readonly [number, number]): number[] {

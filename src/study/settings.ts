@@ -9,7 +9,7 @@ export type Leaves = ReadonlyMap<string, unknown>;
 const MEASURING: ReadonlySet<string | undefined> = new Set(["limit", "labels", "best", "earlyStopping"]);
 
 /** True for settings that change adapters or scores, except the seed. Runs that differ only in the others are one row. */
-function tells(key: string): boolean {
+function changesResults(key: string): boolean {
   const [section, name] = key.split(".");
   if (section === "evaluation") return MEASURING.has(name);
   return section !== "output" && section !== "runtime" && key !== "seed";
@@ -30,9 +30,9 @@ export function leavesOf(config: Readonly<Record<string, unknown>>, prefix = "")
 }
 
 /** The settings that can tell runs apart: without the seed, and without those that have no effect in this run. */
-export function tellingLeaves(config: Readonly<Record<string, unknown>>): Map<string, unknown> {
+export function distinguishingLeaves(config: Readonly<Record<string, unknown>>): Map<string, unknown> {
   const leaves = leavesOf(config);
-  return new Map([...leaves].filter(([key]) => tells(key) && isReadIn(leaves, key)));
+  return new Map([...leaves].filter(([key]) => changesResults(key) && isReadIn(leaves, key)));
 }
 
 export function isReadIn(leaves: Leaves, key: string): boolean {
@@ -67,7 +67,7 @@ export function changedKeys(a: Leaves, b: Leaves): string[] {
 /** The reason why a setting cannot label rows, if there is one. `known`: settings besides those of the schema. */
 export function labelProblem(key: string, known: Iterable<string> = []): Problem | undefined {
   const inSchema = settingKeys();
-  const all = [...new Set([...inSchema.filter(tells), ...known])];
+  const all = [...new Set([...inSchema.filter(changesResults), ...known])];
   if (all.includes(key)) return undefined;
   if (inSchema.includes(key)) {
     return {

@@ -7,7 +7,7 @@ import type { JsonSchema } from "../settings/json-schema.ts";
 import { measurableMetrics } from "../settings/metric-names.ts";
 import { parseExperiment } from "../settings/parse.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
-import { changedKeys, labelProblem, leavesOf, leavesText, tellingLeaves } from "./settings.ts";
+import { changedKeys, labelProblem, leavesOf, leavesText, distinguishingLeaves } from "./settings.ts";
 
 const text = z.string().min(1);
 const settingsOf = z.record(z.string(), z.unknown());
@@ -115,7 +115,7 @@ export function planSweep(value: unknown, { where, readExperiment, settings = {}
 function twins(runs: readonly SweepRun[]): Problem | undefined {
   const byText = new Map<string, SweepRun>();
   for (const run of runs) {
-    const text = `${run.seed} ${leavesText(tellingLeaves(run.config))}`;
+    const text = `${run.seed} ${leavesText(distinguishingLeaves(run.config))}`;
     const twin = byText.get(text);
     byText.set(text, run);
     if (twin === undefined) continue;
