@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { clientsOfRound, earlierRounds } from "./sampling.ts";
+import { clientsOfRound, earlierRounds } from "./client-sampling.ts";
 
 const sampling = fc.record({
   seed: fc.integer(),

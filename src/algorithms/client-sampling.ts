@@ -3,7 +3,7 @@ import { stream } from "../tensor/random.ts";
 import type { Fidelity } from "./settings.ts";
 
 /** The draw of clients: together with the round it determines who trains. */
-export interface Sampling {
+export interface ClientSampling {
   readonly seed: number;
   /** Number of clients in the federation. */
   readonly population: number;
@@ -14,7 +14,10 @@ export interface Sampling {
 }
 
 /** Indices of the clients of round `round` (1 is the first), ascending, drawn without replacement. */
-export function clientsOfRound({ seed, population, perRound, fidelity }: Sampling, round: number): readonly number[] {
+export function clientsOfRound(
+  { seed, population, perRound, fidelity }: ClientSampling,
+  round: number,
+): readonly number[] {
   const count = Math.min(perRound, population);
   if (fidelity === "original") {
     // random.seed(round) with rounds from 0, sorted(random.sample(range(N), s)).
@@ -24,7 +27,7 @@ export function clientsOfRound({ seed, population, perRound, fidelity }: Samplin
 }
 
 /** Counts the rounds before `round` that each client was drawn for, by client index. */
-export function earlierRounds(sampling: Sampling, round: number): readonly number[] {
+export function earlierRounds(sampling: ClientSampling, round: number): readonly number[] {
   const counts = Array.from({ length: sampling.population }, () => 0);
   for (let earlier = 1; earlier < round; earlier++) {
     for (const client of clientsOfRound(sampling, earlier)) counts[client]! += 1;

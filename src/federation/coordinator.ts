@@ -1,4 +1,4 @@
-import { clientsOfRound, earlierRounds } from "../algorithms/sampling.ts";
+import { clientsOfRound, earlierRounds } from "../algorithms/client-sampling.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { keySegment } from "../store/store.ts";
 import { parameterCount, type Params } from "../tensor/params.ts";

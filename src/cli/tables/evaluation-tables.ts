@@ -90,7 +90,7 @@ function groupTable(
   };
 }
 
-/** Notes that a reader needs to judge a number. */
+/** Notes that a reader needs to understand a number. */
 function notesOf(results: readonly StoredResult[]): string[] {
   return results.flatMap(({ benchmark, model, result }) => {
     const { questions, unparsed, notCounted, cutOff, fewerShots } = result;

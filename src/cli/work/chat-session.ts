@@ -29,10 +29,10 @@ export class ChatSession {
   async answer(name: string, question: string, onText: (piece: string) => void, signal: AbortSignal): Promise<void> {
     const { holdsConversations, maxLength } = this.#answerer;
     const system: Message[] = this.system === undefined ? [] : [{ role: "system", content: this.system }];
-    const turns: Message[] = [...(this.#histories.get(name) ?? []), { role: "user", content: question }];
+    const conversation: Message[] = [...(this.#histories.get(name) ?? []), { role: "user", content: question }];
     // A long answer must leave space for the conversation.
     const answerTokens = Math.min(this.#options.maxNewTokens, Math.floor(maxLength / 4));
-    const { messages, prompt, dropped } = fitConversation([...system, ...turns], answerTokens, this.#answerer);
+    const { messages, prompt, dropped } = fitConversation([...system, ...conversation], answerTokens, this.#answerer);
     this.forgot ||= dropped > 0 && holdsConversations;
     let content = "";
     const onPiece = (piece: string): void => {
