@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { OBJECTIVES, type ObjectiveName } from "../train/objective-registry.ts";
+import { STAGES } from "../updates/stage-registry.ts";
 import { parseExperiment } from "./parse.ts";
 
 const BASE = { model: { base: "m" }, data: { clients: [{ name: "a", train: "f" }] } };
@@ -23,9 +24,12 @@ test("of stages an unknown name, key or value is refused with what is legal", ()
     return "";
   };
   const clip = { name: "clip", maxNorm: 1 };
+  const names = Object.keys(STAGES);
+  const legal = names.length === 1 ? names[0]! : `one of ${names.join(", ")}`;
+  const settings = new Set(Object.values(STAGES).flatMap((stage) => Object.keys(stage.settings)));
   expect(refusal(clip, clip)).toBe("");
   expect(refusal(clip, { name: "clipp", maxNorm: 1 })).toBe(
-    "test: federation.stages[1].name is \"clipp\", expected clip; Did you mean 'clip'?",
+    `test: federation.stages[1].name is "clipp", expected ${legal}; Did you mean 'clip'?`,
   );
   expect(refusal({ ...clip, maxnorm: 1 })).toBe(
     "test: unknown key 'federation.stages[0].maxnorm'; Did you mean 'federation.stages[0].maxNorm'?",
@@ -35,7 +39,9 @@ test("of stages an unknown name, key or value is refused with what is legal", ()
   );
   expect(refusal({ maxNorm: 1 })).toContain("federation.stages[0].name is missing");
   expect(refusal({ name: "clip" })).toContain("federation.stages[0].maxNorm is missing");
-  expect(refusal("clip")).toBe('test: federation.stages[0] is "clip", expected mapping; Its settings: name, maxNorm.');
+  expect(refusal("clip")).toBe(
+    `test: federation.stages[0] is "clip", expected mapping; Its settings: ${["name", ...settings].join(", ")}.`,
+  );
 });
 
 test("a configuration with its defaults, read again, is the same", () => {
