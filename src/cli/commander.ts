@@ -1,6 +1,7 @@
 import { Argument as Positional, Command as Program, CommanderError, Help, Option } from "commander";
 import type { Command, CommandContext, Example } from "./command.ts";
 import { isAdvanced, nonBlank } from "./flag.ts";
+import { commandLines } from "./shell.ts";
 import { usageError } from "./usage-error.ts";
 
 export interface ProgramContext {
@@ -28,7 +29,7 @@ export function addCommand(
   if (argument !== undefined) added.addArgument(positional(argument));
   for (const [key, flag] of Object.entries(flags)) added.addOption(flag.option(key));
   if (moreHelp !== undefined) added.addHelpText("after", () => moreHelp(helpWidth(context), helpAll));
-  added.addHelpText("after", examplesHelp(examples));
+  added.addHelpText("after", examplesHelp(examples, helpWidth(context)));
   added.action(async (...given: unknown[]) => {
     // Commander gives the argument, if there is one, before the values of the flags.
     const [values, value] = argument === undefined ? [given[0]] : [given[1], given[0]];
@@ -70,16 +71,20 @@ export function configure(command: Program, { context, helpAll }: ProgramContext
     });
 }
 
-/** Command lines to copy, with their purposes in a column. */
-export function examplesHelp(examples: readonly Example[]): string {
-  const widths = examples.map(([line, purpose]) => (purpose === undefined ? 0 : line.length));
-  const longest = Math.max(...widths);
-  const lines = examples.map(([line, purpose]) =>
-    purpose === undefined ? `  ${line}` : `  ${line.padEnd(longest)}  # ${purpose}`,
-  );
-  return `\nExamples:\n${lines.join("\n")}`;
+/** Command lines to copy. Their purposes stand in a column or, if that is too wide, above them. */
+export function examplesHelp(examples: readonly Example[], columns: number): string {
+  const longest = Math.max(...examples.map(([line, purpose]) => (purpose === undefined ? 0 : line.length)));
+  const wide = examples.some(([, purpose = ""]) => longest + purpose.length + 6 > columns);
+  const lines = examples.flatMap(([line, purpose]) => {
+    if (purpose !== undefined && !wide) return [`${line.padEnd(longest)}  # ${purpose}`];
+    return [
+      ...(purpose === undefined ? [] : [`# ${purpose}`]),
+      ...commandLines(line.split(/ (?=--?[a-zA-Z])/), columns - 4),
+    ];
+  });
+  return `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}`;
 }
 
-function helpWidth({ stdout }: CommandContext): number {
+export function helpWidth({ stdout }: CommandContext): number {
   return Math.min(stdout.columns() ?? 100, 110);
 }

@@ -1,5 +1,5 @@
 import { Command as Program, Option } from "commander";
-import { addCommand, configure, examplesHelp, type ProgramContext } from "./commander.ts";
+import { addCommand, configure, examplesHelp, helpWidth, type ProgramContext } from "./commander.ts";
 import type { Command, Example } from "./command.ts";
 import { advanced } from "./flag.ts";
 
@@ -106,5 +106,5 @@ export async function createProgram({ version, args, ...context }: ProgramOption
     addCommand(program, { name, summary, command }, context);
   }
   configure(program, context);
-  return program.addHelpText("after", examplesHelp(EXAMPLES));
+  return program.addHelpText("after", examplesHelp(EXAMPLES, helpWidth(context.context)));
 }

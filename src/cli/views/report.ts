@@ -63,7 +63,7 @@ export function reportLines(summary: RunSummary, options: ReportOptions): string
         ],
         ...canaryRow(summary, style),
         ...bestRows(summary, options),
-        [style("dim", "total"), totals],
+        ...wrap(totals, Math.max(20, columns - 12)).map((line, i) => [i === 0 ? style("dim", "total") : "", line]),
       ],
     ),
     "",
