@@ -55,7 +55,7 @@ export interface ServerRound {
 
 /** The server's half. Its functions are pure: the coordinator stores what `init` and `apply` return as state. */
 export interface ServerRule {
-  /** The server's state before round 1; `{}` where it has none. */
+  /** The server's state before round 1; `{}` if it has none. */
   readonly init: (global: Params) => Groups;
   /** Groups that go to the clients besides the adapter. */
   readonly broadcast: (state: Groups) => Groups;

@@ -11,7 +11,7 @@ export type Fidelity = (typeof FIDELITIES)[number];
 const WEIGHTINGS = ["records", "uniform"] as const;
 export type Weighting = (typeof WEIGHTINGS)[number];
 
-/** The weight of a client with so many records. */
+/** The weight of a client with a number of records. */
 export function weightOf(weighting: Weighting, records: number): number {
   return weighting === "records" ? records : 1;
 }

@@ -15,7 +15,7 @@ interface Form {
 
 /** A flag of a command, without its name. The key in the list of flags names it: `maxLength` is `--max-length`. */
 export class Flag<Value> {
-  /** The type of the flag's value; undefined where the flag may be left out. */
+  /** The type of the flag's value; undefined if the flag is optional. */
   declare readonly value: Value;
   readonly #form: Form;
 
@@ -67,12 +67,12 @@ export function allAdvanced<Flags extends Readonly<Record<string, Flag<unknown>>
   return Object.fromEntries(Object.entries(flags).map(([key, flag]) => [key, flag.advanced()])) as unknown as Flags;
 }
 
-/** A flag without a value: true where it is given. */
+/** A flag without a value: true if it is given. */
 export function toggle(description: string): Flag<boolean | undefined> {
   return new Flag({ placeholder: "", description });
 }
 
-/** `--no-base` for the key `base`: false where it is given. */
+/** `--no-base` for the key `base`: false if it is given. */
 export function negated(description: string): Flag<boolean> {
   return new Flag({ placeholder: "", description, negated: true });
 }

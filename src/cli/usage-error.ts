@@ -8,7 +8,7 @@ export function usageError(error: CommanderError, command: Command, example: str
   return new UserError("config", message, { hint: hintFor(error, message, command, example), cause: error });
 }
 
-/** @param example a complete line for the command, shown where something is missing. */
+/** @param example a complete line for the command, shown if something is missing. */
 function hintFor({ code }: CommanderError, message: string, command: Command, example: string | undefined): string {
   const quoted = /'([^']*)'/.exec(message)?.[1] ?? "";
   const help = `See ${fullName(command)} --help.`;

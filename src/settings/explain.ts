@@ -3,7 +3,7 @@ import { nearest } from "../diagnostics/nearest.ts";
 import { keysOf, propertiesOf, schemaAt, typeText, type JsonSchema } from "./json-schema.ts";
 import { experimentJsonSchema } from "./schema.ts";
 
-/** A mistake, without the place where it was made, and a way to correct it. */
+/** A mistake, without its place, and a way to correct it. */
 export interface Problem {
   readonly message: string;
   readonly hint?: string | undefined;

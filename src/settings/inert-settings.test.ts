@@ -22,15 +22,15 @@ const notes = (settings: object): string[] =>
 test("says of settings that nobody reads who would", () => {
   expect(notes({})).toEqual([]);
   expect(notes({ federation: { proxMu: 1 } })).toEqual([
-    'federation.proxMu 1 has no effect: only fedprox reads it, and federation.algorithm is "fedavg"',
+    'federation.proxMu (1) has no effect: only fedprox reads it, and federation.algorithm is "fedavg"',
   ]);
   expect(notes({ federation: { proxMu: 1, algorithm: "fedprox" } })).toEqual([]);
   expect(notes({ objective: { beta: 0.3 } })).toEqual([
-    'objective.beta 0.3 has no effect: only dpo, ipo, hinge, … read it, and objective.name is "sft"',
+    'objective.beta (0.3) has no effect: only dpo, ipo, hinge, … read it, and objective.name is "sft"',
   ]);
   expect(notes({ objective: { name: "kto", labelSmoothing: 0.1 }, adapter: { dropout: 0.1 } })).toEqual([
-    'adapter.dropout 0.1 has no effect: only sft reads it, and objective.name is "kto"',
-    'objective.labelSmoothing 0.1 has no effect: only dpo reads it, and objective.name is "kto"',
+    'adapter.dropout (0.1) has no effect: only sft reads it, and objective.name is "kto"',
+    'objective.labelSmoothing (0.1) has no effect: only dpo reads it, and objective.name is "kto"',
   ]);
 });
 

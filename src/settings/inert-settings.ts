@@ -17,7 +17,7 @@ export function inertSettings(config: ExperimentConfig): string[] {
     if (isRead(key, (other) => valueAt(config, other))) continue;
     const readers = names.length > 3 ? `${names.slice(0, 3).join(", ")}, …` : names.join(", ");
     notes.push(
-      `${key} ${JSON.stringify(value)} has no effect: only ${readers} read${names.length === 1 ? "s" : ""} it, and ${by} is ${JSON.stringify(valueAt(config, by)) ?? "not set"}`,
+      `${key} (${JSON.stringify(value)}) has no effect: only ${readers} read${names.length === 1 ? "s" : ""} it, and ${by} is ${JSON.stringify(valueAt(config, by)) ?? "not set"}`,
     );
   }
   const { data, evaluation, federation } = config;

@@ -97,7 +97,7 @@ export function comparabilityWarnings(runs: readonly StoredRun[], leaves: Leaves
   return warnings;
 }
 
-/** True also for runs whose data differ only by their seeds, where the seed deals the records out. */
+/** True for equal data, and for data that differ only because another seed dealt the records. */
 function sameData(run: StoredRun, first: StoredRun, runs: readonly StoredRun[], leaves: Leaves): boolean {
   if (run.data === first.data) return true;
   const ofSeed = runs.find(({ seed }) => seed === run.seed)!;

@@ -11,7 +11,7 @@ export interface Matrix {
     /** A group's label or, for a client's own adapter, that and the client. */
     readonly adapter: string;
     readonly base: boolean;
-    /** One for each set, the mean over seeds; undefined where it was not measured. */
+    /** A value for each set, the mean over seeds; undefined if it was not measured. */
     readonly values: readonly (number | undefined)[];
   }[];
   /** The best row for each set; −1 if there is none. The base does not count, and some metrics have no better direction. */

@@ -17,7 +17,7 @@ export function ticksOf([from, to]: readonly [number, number], count: number, le
   return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
 }
 
-/** The ticks as text, all with as many decimals as their step needs; parts of one in per cent where that is asked for. */
+/** Writes ticks with the number of decimals that their step needs; with `percent`, shares in per cent. */
 export function tickTexts(ticks: readonly number[], percent = false): string[] {
   if (percent) return tickTexts(ticks.map((tick) => 100 * tick)).map((tick) => `${tick}%`);
   const step = ticks.length < 2 ? 0 : ticks[1]! - ticks[0]!;

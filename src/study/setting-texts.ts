@@ -3,11 +3,11 @@ import { isReadIn, type Leaves } from "./settings.ts";
 
 /** Texts of settings for columns and labels. A structured value is a few words that tell it from the key's other values. */
 export interface SettingTexts {
-  /** `proxMu`; `objective` for objective.name; more of the key where two would be called alike. */
+  /** `proxMu`; `objective` for objective.name; more of the key if two would have the same name. */
   heading(key: string): string;
   /** – for a setting that is not set, or has no effect. */
   cell(key: string, leaves: Leaves): string;
-  /** `fedprox, proxMu 0.01`: an algorithm says by itself what it is, a number does not. */
+  /** `fedprox, proxMu 0.01`: a number needs its key, the name of an algorithm does not. */
   label(keys: readonly string[], leaves: Leaves): string;
   /** Meanings of the letters. */
   readonly legend: readonly string[];

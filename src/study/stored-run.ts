@@ -19,7 +19,7 @@ export interface StoredRound {
   readonly bytesUp: number;
   /** The global adapter's scores. */
   readonly heldOut: StoredScores;
-  /** The scores of each client's own adapter, where clients have one. */
+  /** The scores of each client's own adapter, if clients have one. */
   readonly personal: ReadonlyMap<string, StoredScores>;
 }
 

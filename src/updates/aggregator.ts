@@ -9,7 +9,7 @@ export interface Aggregation {
    * returns. Throws an Error that names the tensor where the update does not have the shape of the others.
    */
   readonly add: (update: Groups, records: number) => Aggregation;
-  /** The groups combined, in float64. Throws an Error where nothing was added. */
+  /** The groups combined, in float64. Throws an Error if nothing was added. */
   readonly finish: () => Groups;
 }
 

@@ -28,7 +28,7 @@ export function addWeighted(sum: WeightedSum | undefined, params: Params, weight
   return { weight: (sum?.weight ?? 0) + weight, tensors };
 }
 
-/** The weighted mean, in float64. Throws an Error where nothing was added. */
+/** The weighted mean, in float64. Throws an Error if nothing was added. */
 export function mean(sum: WeightedSum | undefined): Params {
   if (sum === undefined || !(sum.weight > 0)) throw new Error("a mean needs at least one update of positive weight");
   return mapParams(sum.tensors, (x) => x / sum.weight);

@@ -5,7 +5,7 @@ export interface Column {
   readonly align?: "left" | "right";
 }
 
-/** Rows in columns that are two spaces apart, below a header if any column has one. Measures what a terminal shows. */
+/** Rows in columns that are two spaces apart, below a header if any column has one. Widths are those on a terminal. */
 export function tableLines(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
   const hasHeader = columns.some(({ header }) => header !== undefined);
   const all = hasHeader ? [columns.map(({ header = "" }) => header), ...rows] : rows;

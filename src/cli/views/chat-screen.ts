@@ -15,7 +15,7 @@ export interface ChatScreen {
   show(names: readonly string[], answer: Answer): Promise<void>;
 }
 
-/** Most redrawn rows: a redrawn area must not be higher than the terminal. */
+/** Largest number of redrawn rows: a redrawn area must not be higher than the terminal. */
 const LIVE_ROWS = 16;
 
 /** Shows several answers in columns if these are wide enough, otherwise one below the other. */

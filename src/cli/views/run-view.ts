@@ -8,7 +8,7 @@ export interface RunView {
   event(event: RunEvent): void;
   /** Shows a line that is not from an event. */
   note(text: string): void;
-  /** Names the current work where no event does, for a redrawn line. Logs ignore it. */
+  /** Names work that has no events, for a redrawn line. Logs ignore it. */
   waiting(text: string): void;
   /** Restores the terminal. No other call follows. */
   close(): void;

@@ -63,7 +63,7 @@ export function padEnd(text: string, width: number): string {
   return text + " ".repeat(Math.max(0, width - textWidth(text)));
 }
 
-/** The line cut to `width` columns, an ellipsis in the last of them where something is missing; colours are kept. */
+/** The line cut to `width` columns, with an ellipsis in the last column if it was cut. Colours are kept. */
 export function clip(text: string, width: number): string {
   if (textWidth(text) <= width) return text;
   let clipped = "";
@@ -90,7 +90,7 @@ export function clip(text: string, width: number): string {
   return clipped;
 }
 
-/** Breaks text at spaces (inside a word where it must) into lines of at most `width` columns; its own breaks are kept. */
+/** Breaks text at spaces (inside a word only if it is too long) into lines of at most `width` columns; its own breaks are kept. */
 export function wrap(text: string, width: number): string[] {
   return text.split("\n").flatMap((paragraph) => {
     const lines: string[] = [];
