@@ -137,7 +137,9 @@ describe("a chat through a pipe", () => {
   test("a template for one question asks each by itself, and says so", async () => {
     const { stdout, stderr, status } = chat(questions.slice(0, 2), "--template", "alpaca");
     expect(status).toBe(0);
-    expect(stderr).toMatch(/^the template alpaca has space for one question: every message is answered without the earlier/);
+    expect(stderr).toMatch(
+      /^the template alpaca has space for one question: every message is answered without the earlier/,
+    );
     const [first, second] = questions.slice(0, 2).map((each) => chat([each], "--template", "alpaca").stdout);
     expect(stdout).toBe(first! + second!);
   });

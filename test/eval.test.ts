@@ -157,10 +157,7 @@ describe("openfedllm eval", () => {
     [["eval"], "--model is missing"],
     [["eval", "--model", "model"], "--benchmark is missing"],
     [["eval", "--model", "model", "--benchmark", "gsm8"], "Did you mean 'gsm8k'?"],
-    [
-      ["eval", "--model", "model", "--benchmark", "gsm8k", "--data", "gsm=sums"],
-      "--benchmark does not have this name",
-    ],
+    [["eval", "--model", "model", "--benchmark", "gsm8k", "--data", "gsm=sums"], "--benchmark does not have this name"],
     [["eval", "--model", "model", "--benchmark", "gsm8k", "--data", "nowhere"], "no file nowhere"],
     [["eval", "--model", "model", "--benchmark", "gsm8k", "--data", "model"], "no test.jsonl"],
     [[...GSM8K, "--answer-by", "likelihood"], "cannot be answered by likelihood"],
