@@ -23,7 +23,7 @@ import { estimateText, evaluationTables } from "../tables/evaluation-tables.ts";
 import { tableLines } from "../tables/table.ts";
 import { tablesLines, tablesMarkdown } from "../tables/tables-text.ts";
 import { formatDuration } from "../views/quantities.ts";
-import { oneLine } from "../views/text-width.ts";
+import { oneLine, wrap } from "../views/text-width.ts";
 import { checkGradingFlags, confirmJudging, gradingFlags, judgingText, openGrading } from "../work/grading.ts";
 import { withStatus } from "../work/work.ts";
 import { modelFlag, templateFlag, threadsFlag } from "./shared-flags.ts";
@@ -91,7 +91,7 @@ export const command: Command = defineCommand({
   async run(flags, context) {
     const { stdout, stderr } = context;
     if (flags.list === true) {
-      stdout.write(`${benchmarkLines().join("\n")}\n`);
+      stdout.write(`${benchmarkLines(stdout.columns() ?? Infinity).join("\n")}\n`);
       return;
     }
     const { model: base, threads, answerBy: mode, fidelity, ...options } = flags;
@@ -195,8 +195,14 @@ function resultLine({ benchmark, model, result }: StoredResult): string {
   return oneLine(`${model} on ${title}: ${value}, ${result.questions} questions, ${formatDuration(result.seconds)}`);
 }
 
-function benchmarkLines(): string[] {
-  const rows = Object.entries(BENCHMARKS).map(([name, { category, about }]) => [name, category, about]);
+/** The list of benchmarks, in lines of at most `columns` columns. */
+function benchmarkLines(columns: number): string[] {
+  const widest = (texts: readonly string[]): number => Math.max(...texts.map((each) => each.length));
+  const all = Object.entries(BENCHMARKS);
+  const left = widest(all.map(([name]) => name)) + widest(all.map(([, { category }]) => category)) + 4;
+  const rows = all.flatMap(([name, { category, about }]) =>
+    wrap(about, Math.max(30, columns - left)).map((line, i) => (i === 0 ? [name, category, line] : ["", "", line])),
+  );
   return tableLines([{ header: "benchmark" }, { header: "kind" }, { header: "content" }], rows);
 }
 
