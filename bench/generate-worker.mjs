@@ -17,10 +17,10 @@ const { model: ref, prompt: promptLength, tokens, rank, threads } = JSON.parse(p
 const model = await openModel(ref);
 const runtime = onnxRuntime({ threads });
 const adapterConfig = adapterOf(rank);
-const lora = loraShape(adapterConfig, model.config);
+const lora = loraShape(adapterConfig, model.modelConfig);
 const maxLength = promptLength + tokens;
 const decoder = await openDecoder({ runtime, ...model, lora, maxLength });
-const adapter = initAdapter(adapterConfig, model.config, 1);
+const adapter = initAdapter(adapterConfig, model.modelConfig, 1);
 const random = stream(1, "bench");
 
 const greedy = {
@@ -33,7 +33,7 @@ const greedy = {
 /** Reads the prompts, then writes `tokens` after each; the first token ends the reading. */
 async function measure(batch) {
   const prompts = Array.from({ length: batch }, () =>
-    Int32Array.from({ length: promptLength }, () => 3 + random.integer(model.config.vocabSize - 3)),
+    Int32Array.from({ length: promptLength }, () => 3 + random.integer(model.modelConfig.vocabSize - 3)),
   );
   const started = performance.now();
   let first;
@@ -57,9 +57,9 @@ async function answers() {
 
 /** What one step reads of the base at least: every weight once, of an untied embedding a row a sequence. */
 function weightBytes() {
-  const { parameters } = decodingGraph(model.config, lora, { maxLength });
+  const { parameters } = decodingGraph(model.modelConfig, lora, { maxLength });
   return parameters
-    .filter(({ name }) => model.config.tiedHead || !name.includes("embed_tokens"))
+    .filter(({ name }) => model.modelConfig.tiedHead || !name.includes("embed_tokens"))
     .reduce((sum, { shape }) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0);
 }
 

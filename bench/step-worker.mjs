@@ -18,17 +18,17 @@ const { model: ref, batch, length, rank, supervised, threads, microBatchTokens, 
 const model = await openModel(ref);
 const runtime = onnxRuntime({ threads, ...(profile === undefined ? {} : { profile }) });
 const adapterConfig = { rank, alpha: 2 * rank, dropout: 0, targets: ["q_proj", "v_proj"], rsLora: false };
-const lora = loraShape(adapterConfig, model.config);
-const shared = { config: model.config, weights: model.weights, lora };
+const lora = loraShape(adapterConfig, model.modelConfig);
+const shared = { modelConfig: model.modelConfig, weights: model.weights, lora };
 const engine = await openGradientEngine({ runtime, ...shared, dropout: 0, maxLength: length, microBatchTokens });
 
 const random = stream(1, "bench");
 const examples = Array.from({ length: batch }, (_, i) => ({
   id: String(i),
-  tokens: Int32Array.from({ length }, () => 3 + random.integer(model.config.vocabSize - 3)),
+  tokens: Int32Array.from({ length }, () => 3 + random.integer(model.modelConfig.vocabSize - 3)),
   supervised: Uint8Array.from({ length }, (_unused, at) => (at >= Math.round(length * (1 - supervised)) ? 1 : 0)),
 }));
-let adapter = initAdapter(adapterConfig, model.config, 1);
+let adapter = initAdapter(adapterConfig, model.modelConfig, 1);
 
 async function step() {
   const started = performance.now();
@@ -49,7 +49,7 @@ async function step() {
 
 /** Floating-point operations of one step's matrix products, as executed: causal runs count 10/16 of the square. */
 function stepFlops() {
-  const graph = trainingGraph(model.config, lora, { maxLength: length, dropout: false, loss: sft.loss });
+  const graph = trainingGraph(model.modelConfig, lora, { maxLength: length, dropout: false, loss: sft.loss });
   const rows = padBatch(examples, 4).labels.data.length;
   const sizes = { batch, length, rows };
   const size = (dim) =>
@@ -62,8 +62,8 @@ function stepFlops() {
     if (op === "gemm") {
       const [m, n] = outputs[0].shape.map(size);
       flops += 2 * m * n * size(inputs[0].shape[attributes.transA ? 0 : 1]);
-    } else if (op === "attention") flops += square(model.config.headDim, 2, attributes);
-    else if (op === "attentionGrad") flops += square(model.config.headDim, 4, attributes);
+    } else if (op === "attention") flops += square(model.modelConfig.headDim, 2, attributes);
+    else if (op === "attentionGrad") flops += square(model.modelConfig.headDim, 4, attributes);
   }
   return flops;
 }

@@ -27,14 +27,14 @@ export async function fedavgByHand(config: ExperimentConfig, platform: Platform)
   const { training, federation, seed } = config;
   const engine = await openGradientEngine({
     runtime: platform.runtime,
-    config: model.config,
+    modelConfig: model.modelConfig,
     weights: model.weights,
     lora,
     dropout: config.adapter.dropout,
     maxLength: config.data.maxLength,
     microBatchTokens: training.microBatchTokens,
   });
-  let global: Params = initAdapter(config.adapter, model.config, seed);
+  let global: Params = initAdapter(config.adapter, model.modelConfig, seed);
 
   for (let round = 1; round <= federation.rounds; round++) {
     const learningRate = SCHEDULES[training.schedule](training, round, federation.rounds);

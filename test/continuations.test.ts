@@ -36,7 +36,7 @@ describe("many continuations of one prompt", async () => {
   });
 
   test("of one token need no run but the prompt's, and none need none", async () => {
-    const every = Array.from({ length: golden.config.vocabSize }, (_, token) => [token]);
+    const every = Array.from({ length: golden.modelConfig.vocabSize }, (_, token) => [token]);
     const scores = await scoreContinuations(decoder, golden.adapter, { prompt, continuations: every });
     expect(scores.reduce((sum, score) => sum + Math.exp(score), 0)).toBeCloseTo(1, 6);
     expect(await scoreContinuations(decoder, golden.adapter, { prompt, continuations: [] })).toHaveLength(0);

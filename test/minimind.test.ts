@@ -55,7 +55,7 @@ describe.skipIf(!existsSync(goldens))(
         for (const [token, logit] of last_top5) expect(Math.abs(logits![token]! - logit)).toBeLessThan(1e-4);
         const [answer] = await answersOf(decoder, new Map(), [tokens], { maxNewTokens: greedy_ids.length });
         expect(answer).toEqual(greedy_ids);
-        expect(model.config.vocabSize).toBe(logits!.length);
+        expect(model.modelConfig.vocabSize).toBe(logits!.length);
         await scorer.dispose();
         await decoder.dispose();
       },

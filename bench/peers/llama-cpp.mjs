@@ -23,7 +23,7 @@ const folder = mkdtempSync(path.join(tmpdir(), "openfedllm-gguf-"));
 const [modelPath, adapterPath] = ["model.gguf", "adapter.gguf"].map((name) => path.join(folder, name));
 await writeModel(modelPath, base, options.type);
 const adapterConfig = adapterOf(options.rank);
-await writeAdapter(adapterPath, base, initAdapter(adapterConfig, base.config, 1), adapterConfig.alpha);
+await writeAdapter(adapterPath, base, initAdapter(adapterConfig, base.modelConfig, 1), adapterConfig.alpha);
 
 const llama = await getLlama({ gpu: false, build: "never", logLevel: "error", maxThreads: threads });
 const model = await llama.loadModel({ modelPath });
@@ -57,7 +57,7 @@ async function measure() {
   const read = new Promise((resolve) => (allRead = resolve));
   await Promise.all(
     sequences.map(async (sequence) => {
-      const prompt = Array.from({ length: promptLength }, () => 3 + random.integer(base.config.vocabSize - 3));
+      const prompt = Array.from({ length: promptLength }, () => 3 + random.integer(base.modelConfig.vocabSize - 3));
       let count = 0;
       for await (const _ of continued(sequence, prompt, tokens)) {
         if (++count > 1) continue;

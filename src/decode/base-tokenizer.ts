@@ -2,20 +2,23 @@ import { checkVocabulary, createTokenizer, type Tokenizer } from "../data/tokeni
 import type { BaseModel } from "../model/base-model.ts";
 
 /** Opens the tokenizer of a base model. @throws UserError of kind `model` where its ids go beyond the embedding. */
-export function openTokenizer({ config, tokenizerFiles }: Pick<BaseModel, "config" | "tokenizerFiles">): Tokenizer {
+export function openTokenizer({
+  modelConfig,
+  tokenizerFiles,
+}: Pick<BaseModel, "modelConfig" | "tokenizerFiles">): Tokenizer {
   const tokenizer = createTokenizer({
     ...tokenizerFiles,
-    model: { bos_token_id: config.bosTokenId, eos_token_id: config.eosTokenIds },
+    model: { bos_token_id: modelConfig.bosTokenId, eos_token_id: modelConfig.eosTokenIds },
   });
-  checkVocabulary(tokenizer, config.vocabSize);
+  checkVocabulary(tokenizer, modelConfig.vocabSize);
   return tokenizer;
 }
 
 /** Lists the tokens that end an answer: those of config.json, generation_config.json and the tokenizer. */
 export function stopTokensOf(
-  { config, tokenizerFiles }: Pick<BaseModel, "config" | "tokenizerFiles">,
+  { modelConfig, tokenizerFiles }: Pick<BaseModel, "modelConfig" | "tokenizerFiles">,
   tokenizer: Tokenizer,
 ): ReadonlySet<number> {
   const listed = [tokenizerFiles.generationConfig?.["eos_token_id"]].flat().filter((id) => typeof id === "number");
-  return new Set([...config.eosTokenIds, ...listed, ...(tokenizer.eos === undefined ? [] : [tokenizer.eos.id])]);
+  return new Set([...modelConfig.eosTokenIds, ...listed, ...(tokenizer.eos === undefined ? [] : [tokenizer.eos.id])]);
 }

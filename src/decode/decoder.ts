@@ -10,7 +10,7 @@ import type { Runtime, RuntimeTensor } from "../train/runtime.ts";
 
 export interface DecoderOptions {
   readonly runtime: Runtime;
-  readonly config: ModelConfig;
+  readonly modelConfig: ModelConfig;
   readonly weights: Weights;
   /** Shape of the adapters that will be given; undefined: the bare base. */
   readonly lora: LoraShape | undefined;
@@ -36,16 +36,22 @@ export interface Decoder {
   dispose(): Promise<void>;
 }
 
-export async function openDecoder({ runtime, config, weights, lora, maxLength }: DecoderOptions): Promise<Decoder> {
-  const { layers, kvHeads, headDim, vocabSize } = config;
-  const session = await runtime.load(decodingGraph(config, lora, { maxLength }), weights);
+export async function openDecoder({
+  runtime,
+  modelConfig,
+  weights,
+  lora,
+  maxLength,
+}: DecoderOptions): Promise<Decoder> {
+  const { layers, kvHeads, headDim, vocabSize } = modelConfig;
+  const session = await runtime.load(decodingGraph(modelConfig, lora, { maxLength }), weights);
   const names = Array.from({ length: layers }, (_, layer) => cacheNames(layer)).flat();
   /** Adapters as they are fed; one is used for many tokens. */
   const fed = new WeakMap<Params, Params>();
   const joinedOf = (adapter: Params): Params => {
     if (lora === undefined) return adapter;
     let joined = fed.get(adapter);
-    if (joined === undefined) fed.set(adapter, (joined = joinAdapter(config, lora, adapter)));
+    if (joined === undefined) fed.set(adapter, (joined = joinAdapter(modelConfig, lora, adapter)));
     return joined;
   };
   return {

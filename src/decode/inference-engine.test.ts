@@ -21,8 +21,8 @@ test("adapters of one shape share a decoder, and overlapping calls answer as eac
   const adapterOf = (rank: number, seed: number) => {
     const config = { rank, alpha: rank, dropout: 0, targets: "all-linear", rsLora: false } as const;
     const random = stream(seed, "adapter");
-    const params = mapParams(initAdapter(config, base.config, seed), () => random.uniform() - 0.5);
-    return { shape: loraShape(config, base.config), params };
+    const params = mapParams(initAdapter(config, base.modelConfig, seed), () => random.uniform() - 0.5);
+    return { shape: loraShape(config, base.modelConfig), params };
   };
   const adapters = [undefined, adapterOf(2, 1), adapterOf(2, 2), adapterOf(4, 3)];
   let open = 0;
@@ -48,7 +48,7 @@ test("adapters of one shape share a decoder, and overlapping calls answer as eac
     },
   };
   const engine = openInferenceEngine({ runtime: counted, base, template: "none", maxLength: 1e9 });
-  expect(engine.maxLength).toBe(base.config.maxPositions);
+  expect(engine.maxLength).toBe(base.modelConfig.maxPositions);
   const prompt = Int32Array.of(5, 17, 40);
   const answer = async (adapter: (typeof adapters)[number]) =>
     (await (await engine.withAdapter(adapter)).greedyTokens([prompt], { maxNewTokens: 12 }))[0]!;

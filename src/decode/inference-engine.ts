@@ -37,7 +37,7 @@ export interface InferenceEngine {
 /** @throws UserError of kind `model` for a tokenizer that does not fit the base. */
 export function openInferenceEngine(options: InferenceOptions): InferenceEngine {
   const { runtime, base, tokenizer = openTokenizer(base), template, system } = options;
-  const maxLength = Math.min(options.maxLength, base.config.maxPositions);
+  const maxLength = Math.min(options.maxLength, base.modelConfig.maxPositions);
   const stopTokens = stopTokensOf(base, tokenizer);
   const decoders = new Map<string, Promise<Decoder>>();
   // Every decoder works with all threads: one step at a time.

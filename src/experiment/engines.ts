@@ -36,7 +36,7 @@ export function openEngines(
   const { microBatchTokens } = config.training;
   const shared = {
     runtime: platform.runtime,
-    config: model.config,
+    modelConfig: model.modelConfig,
     weights: model.weights,
     lora,
     maxLength: config.data.maxLength,

@@ -59,7 +59,7 @@ async function answer(
   const { config, model } = prepared;
   // Where every client has an adapter of its own there is none to answer with.
   if (config.evaluation.prompts.length === 0 || adapters.clients !== undefined) return [];
-  const before = initAdapter(config.adapter, model.config, config.seed);
+  const before = initAdapter(config.adapter, model.modelConfig, config.seed);
   try {
     return await answerPrompts(prepared, runtime, { before, after }, signal);
   } catch (error) {

@@ -113,16 +113,16 @@ export async function prepareExperiment(
   onProgress?.(`opening ${config.model.base}`);
   const model = await platform.openModel(config.model.base);
   const { maxLength } = config.data;
-  if (maxLength > model.config.maxPositions) {
+  if (maxLength > model.modelConfig.maxPositions) {
     throw new UserError(
       "config",
-      `data.maxLength is ${maxLength}, but ${model.ref} has ${model.config.maxPositions} positions`,
-      { hint: `Lower data.maxLength to ${model.config.maxPositions} or less.` },
+      `data.maxLength is ${maxLength}, but ${model.ref} has ${model.modelConfig.maxPositions} positions`,
+      { hint: `Lower data.maxLength to ${model.modelConfig.maxPositions} or less.` },
     );
   }
   const tokenizer = openTokenizer(model);
-  const lora = loraShape(config.adapter, model.config);
-  const widest = Math.max(model.config.hiddenSize, model.config.intermediateSize);
+  const lora = loraShape(config.adapter, model.modelConfig);
+  const widest = Math.max(model.modelConfig.hiddenSize, model.modelConfig.intermediateSize);
   const { rank } = config.adapter;
   if (rank > widest) {
     throw new UserError("config", `adapter.rank is ${rank}, expected at most ${widest}, the model's widest layer`, {

@@ -59,7 +59,7 @@ async function boundRun(prepared: Prepared, threads: number, trainers: readonly 
 
 /** sha256 of the base's weights and architecture. */
 function modelFingerprint({ model }: Pick<Prepared, "model">): Promise<string> {
-  return hashOf([model.weights.fingerprint, model.config]);
+  return hashOf([model.weights.fingerprint, model.modelConfig]);
 }
 
 /** The parts of a run's data and base that its store was bound to and that have changed since, in words. */

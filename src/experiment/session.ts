@@ -38,7 +38,7 @@ export async function openSession(
 ): Promise<Session> {
   const { config, model } = prepared;
   const log = await openRunLog(store, holds, config.output, emit);
-  const initialAdapter = initAdapter(config.adapter, model.config, config.seed);
+  const initialAdapter = initAdapter(config.adapter, model.modelConfig, config.seed);
   const engines = openEngines(prepared, platform, store, initialAdapter, { ...log.events, onProgress, signal });
   return {
     log,

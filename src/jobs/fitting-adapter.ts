@@ -11,7 +11,7 @@ export interface NamedModel {
 /** Reads an adapter and checks that it fits the base. @throws UserError of kind `model`, for example for another rank. */
 export async function openFittingAdapter(
   platform: Platform,
-  { config: model }: BaseModel,
+  { modelConfig: model }: BaseModel,
   ref: string,
 ): Promise<Adapter & Pick<StoredAdapter, "hash">> {
   const { config, params, hash } = await platform.openAdapter(ref);

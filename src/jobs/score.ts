@@ -55,7 +55,7 @@ export async function scoreFile(
   const base = await platform.openModel(options.model);
   const tokenizer = openTokenizer(base);
   const adapter = options.adapter === undefined ? undefined : await openFittingAdapter(platform, base, options.adapter);
-  const maxLength = Math.min(options.maxLength ?? 512, base.config.maxPositions);
+  const maxLength = Math.min(options.maxLength ?? 512, base.modelConfig.maxPositions);
   const scorer = await openScorer({
     runtime: platform.runtime,
     ...base,

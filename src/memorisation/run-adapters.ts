@@ -13,7 +13,7 @@ import type { Params } from "../tensor/params.ts";
 
 /** Gives the base with an adapter that changes nothing, which all others are compared with. */
 export function baseAdapter({ config, model, lora }: Prepared): MeasuredAdapter {
-  const untouched: Adapter = { shape: lora, params: initAdapter(config.adapter, model.config, config.seed) };
+  const untouched: Adapter = { shape: lora, params: initAdapter(config.adapter, model.modelConfig, config.seed) };
   return { name: "base", what: "the base model alone", of: async () => untouched };
 }
 

@@ -11,7 +11,7 @@ export interface BaseModel {
   readonly name: string;
   /** The commit it is of, where it comes from the Hub. */
   readonly commit?: string;
-  readonly config: ModelConfig;
+  readonly modelConfig: ModelConfig;
   readonly weights: Weights;
   readonly tokenizerFiles: TokenizerFiles;
 }

@@ -5,7 +5,7 @@ import { initAdapter, loraShape } from "./adapter.ts";
 import { joinAdapter } from "./joined-adapter.ts";
 import { loraNames } from "./lora.ts";
 
-const { config } = openGolden("llama");
+const { modelConfig: config } = openGolden("llama");
 const layer = "model.layers.1";
 const projections = ["q_proj", "k_proj", "v_proj"].map((name) => `${layer}.self_attn.${name}`);
 

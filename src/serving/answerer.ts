@@ -74,7 +74,7 @@ export async function openAnswerer({ runtime, base, adapters, ...options }: Answ
     holdsConversations: template.holdsConversations,
     encodeText: (text) => Int32Array.from([...tokenizer.prefix, ...tokenizer.encode(text)]),
     encodeTokens(ids) {
-      const { vocabSize } = base.config;
+      const { vocabSize } = base.modelConfig;
       const unknown = ids.find((id) => id >= vocabSize);
       if (unknown === undefined) return Int32Array.from(ids);
       throw new UserError("config", `token ${unknown} is not in the vocabulary, which ends at ${vocabSize - 1}`);

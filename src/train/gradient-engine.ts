@@ -16,7 +16,7 @@ import { addTallies, type Tally } from "./tally.ts";
 
 export interface GradientEngineOptions {
   readonly runtime: Runtime;
-  readonly config: ModelConfig;
+  readonly modelConfig: ModelConfig;
   readonly weights: Weights;
   readonly lora: LoraShape;
   /** LoRA dropout probability; 0 for none. */
@@ -61,11 +61,11 @@ export interface GradientEngine {
 }
 
 export async function openGradientEngine(options: GradientEngineOptions): Promise<GradientEngine> {
-  const { runtime, config, weights, lora, dropout, maxLength, microBatchTokens, objective = sft, score } = options;
+  const { runtime, modelConfig, weights, lora, dropout, maxLength, microBatchTokens, objective = sft, score } = options;
   if (objective.divergence !== undefined && score === undefined) {
     throw new Error(`${objective.name} measures the model before each step: give \`score\`, a scorer's`);
   }
-  const graph = trainingGraph(config, lora, {
+  const graph = trainingGraph(modelConfig, lora, {
     maxLength: Math.max(maxLength, MINIMUM_LENGTH),
     dropout: dropout > 0,
     loss: objective.loss,

@@ -11,7 +11,7 @@ import type { Runtime, RuntimeTensor } from "./runtime.ts";
 
 export interface ScorerOptions {
   readonly runtime: Runtime;
-  readonly config: ModelConfig;
+  readonly modelConfig: ModelConfig;
   readonly weights: Weights;
   /** Shape of the adapters that will be given; undefined: the bare base. */
   readonly lora: LoraShape | undefined;
@@ -44,14 +44,14 @@ export interface Scorer {
 
 export async function openScorer({
   runtime,
-  config,
+  modelConfig,
   weights,
   lora,
   maxLength,
   microBatchTokens,
 }: ScorerOptions): Promise<Scorer> {
   const session = await runtime.load(
-    scoringGraph(config, lora, { maxLength: Math.max(maxLength, MINIMUM_LENGTH) }),
+    scoringGraph(modelConfig, lora, { maxLength: Math.max(maxLength, MINIMUM_LENGTH) }),
     weights,
   );
   return {

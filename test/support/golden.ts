@@ -64,18 +64,18 @@ export function weightsInMemory(params: Stored): Weights {
 }
 
 export interface GoldenModel {
-  readonly config: ModelConfig;
+  readonly modelConfig: ModelConfig;
   readonly lora: LoraShape;
   readonly weights: Weights;
   readonly adapter: Params;
 }
 
 export function openGolden(family: string): GoldenModel {
-  const config = parseModelConfig(goldenJson(family, "model", "config.json"), family);
+  const modelConfig = parseModelConfig(goldenJson(family, "model", "config.json"), family);
   const adapterConfig = parsePeftConfig(goldenJson(family, "adapter", "adapter_config.json"));
   return {
-    config,
-    lora: loraShape(adapterConfig, config),
+    modelConfig,
+    lora: loraShape(adapterConfig, modelConfig),
     weights: weightsFromParams(goldenTensors(family, "model", "model.safetensors")),
     adapter: goldenTensors(family, "adapter", "adapter_model.safetensors"),
   };

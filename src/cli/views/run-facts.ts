@@ -18,7 +18,7 @@ export interface RunFacts {
 }
 
 export function runFacts({ config, model }: Pick<Prepared, "config" | "model">, folder: string): RunFacts {
-  const { family, layers, hiddenSize } = model.config;
+  const { family, layers, hiddenSize } = model.modelConfig;
   const { rank, targets } = config.adapter;
   const objective = config.objective.name === "sft" ? "" : `${config.objective.name}, `;
   return {

