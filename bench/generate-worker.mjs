@@ -9,7 +9,7 @@ import { onnxRuntime } from "../dist/node/onnx-runtime.js";
 import { stream } from "../dist/tensor/random.js";
 import { openDecoder } from "../dist/decode/decoder.js";
 import { generate } from "../dist/decode/generation.js";
-import { GREEDY } from "../dist/decode/sampling.js";
+import { GREEDY } from "../dist/decode/token-sampling.js";
 import { adapterOf, questions } from "./generate-input.mjs";
 
 const { model: ref, prompt: promptLength, tokens, rank, threads } = JSON.parse(process.argv[2]);

@@ -26,8 +26,8 @@ export interface Tokenizer {
   decode(ids: Iterable<number>, options?: { readonly skipSpecial?: boolean }): string;
 }
 
-/** A model folder's files, parsed. */
-export interface TokenizerFiles {
+/** The parsed files that define a tokenizer. */
+export interface TokenizerDefinition {
   /** `tokenizer.json` */
   readonly tokenizer: unknown;
   /** `tokenizer_config.json`, which names BOS, EOS, PAD and may hold the chat template. */
@@ -39,12 +39,12 @@ export interface TokenizerFiles {
 }
 
 /** @throws UserError("model") for a tokenizer.json this library does not know. */
-export function createTokenizer(files: TokenizerFiles): Tokenizer {
-  const config = isRow(files.config) ? files.config : {};
-  const model = isRow(files.model) ? files.model : {};
+export function createTokenizer(definition: TokenizerDefinition): Tokenizer {
+  const config = isRow(definition.config) ? definition.config : {};
+  const model = isRow(definition.model) ? definition.model : {};
   let inner: LibraryTokenizer;
   try {
-    inner = openLibraryTokenizer(files.tokenizer, config);
+    inner = openLibraryTokenizer(definition.tokenizer, config);
   } catch (cause) {
     throw new UserError("model", `the tokenizer cannot be used (${(cause as Error).message})`, {
       hint: "Copy tokenizer.json and tokenizer_config.json of the model again.",
@@ -53,7 +53,7 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
   }
   const plain = (text: string): { ids: number[]; tokens: string[] } =>
     inner.encode(text, { add_special_tokens: false });
-  const readSurfaces = surfaceReader(files.tokenizer, inner);
+  const readSurfaces = surfaceReader(definition.tokenizer, inner);
   const special = (name: "bos" | "eos" | "pad"): SpecialToken | undefined => {
     const named = config[`${name}_token`];
     const text = isRow(named) ? named["content"] : named;
@@ -75,7 +75,7 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
     eos: special("eos"),
     pad: special("pad"),
     prefix: prefixOf(inner),
-    chatTemplate: files.chatTemplate ?? templateOf(config["chat_template"]),
+    chatTemplate: definition.chatTemplate ?? templateOf(config["chat_template"]),
     encode: (text) => plain(text).ids,
     encodeSupervised(text, spans) {
       const { ids, tokens } = plain(text);

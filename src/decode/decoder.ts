@@ -6,7 +6,7 @@ import type { LoraShape } from "../model/lora.ts";
 import type { Weights } from "../model/weights.ts";
 import type { Params } from "../tensor/params.ts";
 import { KeyValueCache } from "./key-value-cache.ts";
-import type { Runtime, RuntimeTensor } from "../train/runtime.ts";
+import { type Runtime, type RuntimeTensor, vector } from "../train/runtime.ts";
 
 export interface DecoderOptions {
   readonly runtime: Runtime;
@@ -69,8 +69,8 @@ export async function openDecoder({
       const lasts = tokens.map((list, row) => row * length + list.length - 1);
       const feeds = new Map<string, RuntimeTensor>(joinedOf(adapter) as ReadonlyMap<string, RuntimeTensor>)
         .set(FEEDS.ids, { shape: [rows, length], data: ids })
-        .set(FEEDS.starts, { shape: [rows], data: BigInt64Array.from(starts, BigInt) })
-        .set(FEEDS.rows, { shape: [rows], data: BigInt64Array.from(lasts, BigInt) });
+        .set(FEEDS.starts, vector(BigInt64Array.from(starts, BigInt)))
+        .set(FEEDS.rows, vector(BigInt64Array.from(lasts, BigInt)));
       const cached = cache.view(first, rows);
       names.forEach((name, i) => feeds.set(name, cached[i]!));
       const results = await session.run(feeds, [FETCHES.logits, FETCHES.fresh]);

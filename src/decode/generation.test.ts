@@ -3,7 +3,7 @@ import { answersOf } from "../../test/support/answers.ts";
 import { scriptedDecoder } from "../../test/support/scripted-decoder.ts";
 import { stream } from "../tensor/random.ts";
 import { generate } from "./generation.ts";
-import { GREEDY } from "./sampling.ts";
+import { GREEDY } from "./token-sampling.ts";
 
 /** A prompt [n, …] is answered with n − 1, n − 2, … 1 and the stop token 0. */
 const countdown = (tokens: readonly number[]): number => Math.max(0, tokens.at(-1)! - 1);

@@ -2,9 +2,9 @@ import type { Params } from "../tensor/params.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import type { Decoder } from "./decoder.ts";
 import { PROMPT_PIECE, readPrompt, sharedTokens } from "./prompt.ts";
-import { chooseToken, penalizeRepetition, type Sampling } from "./sampling.ts";
+import { chooseToken, penalizeRepetition, type TokenSampling } from "./token-sampling.ts";
 
-export interface GenerationOptions extends Sampling {
+export interface GenerationOptions extends TokenSampling {
   readonly maxNewTokens: number;
   readonly stopTokens: ReadonlySet<number>;
   /**

@@ -9,7 +9,7 @@ import type { Decoder } from "./decoder.ts";
 import { type FinishReason, generate } from "./generation.ts";
 import { GrowingText } from "./growing-text.ts";
 import { type Likelihoods, likelihoods } from "./likelihood.ts";
-import { GREEDY, type Sampling } from "./sampling.ts";
+import { GREEDY, type TokenSampling } from "./token-sampling.ts";
 
 export interface TextGeneratorOptions {
   readonly decoder: Decoder;
@@ -24,7 +24,7 @@ export interface TextGeneratorOptions {
 }
 
 /** Settings of a generation. Default: greedy. */
-export interface TextOptions extends Partial<Sampling> {
+export interface TextOptions extends Partial<TokenSampling> {
   readonly maxNewTokens: number;
   /** Draws follow from it, from the prompt's place in the list (or its number in `draws`) and from the token's in the answer. */
   readonly seed: number;

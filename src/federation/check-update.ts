@@ -1,5 +1,6 @@
 import type { Groups } from "../tensor/groups.ts";
-import { firstNonFinite, formatShape, type Params, sameShape, toFloat32 } from "../tensor/params.ts";
+import { firstNonFinite, type Params, toFloat32 } from "../tensor/params.ts";
+import { formatShape, sameShape } from "../tensor/shape.ts";
 
 function difference(group: string, params: Params, expected: Params): string | undefined {
   for (const name of params.keys()) if (!expected.has(name)) return `${group} has an unknown tensor ${name}`;

@@ -30,11 +30,3 @@ export function resolveDim(dim: Dim, bindings: ReadonlyMap<string, number>): num
   }
   return value;
 }
-
-export function showShape(shape: readonly Dim[]): string {
-  return `[${shape.join(", ")}]`;
-}
-
-export function sameShape(a: readonly Dim[], b: readonly Dim[]): boolean {
-  return a.length === b.length && a.every((dim, i) => dim === b[i]);
-}

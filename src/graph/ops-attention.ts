@@ -1,4 +1,5 @@
-import { product, showShape } from "./dims.ts";
+import { product } from "./dims.ts";
+import { formatShape } from "../tensor/shape.ts";
 import { MICROSOFT, type Emitter } from "./emitter.ts";
 import type { ValueType } from "./value.ts";
 import type { AttentionAttributes } from "./op-attributes.ts";
@@ -25,7 +26,7 @@ export const attention: OpRow<AttentionAttributes> = {
     for (const x of [k!, v!]) {
       if (x.shape.length !== 3 || x.shape[1] !== length || x.shape[2] !== kvHeads * headDim) {
         throw new Error(
-          `attention: expected [batch, length, ${kvHeads * headDim}] beside ${showShape(q!.shape)}, got ${showShape(x.shape)}`,
+          `attention: expected [batch, length, ${kvHeads * headDim}] beside ${formatShape(q!.shape)}, got ${formatShape(x.shape)}`,
         );
       }
     }

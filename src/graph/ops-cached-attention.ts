@@ -1,4 +1,5 @@
-import { product, sameShape, showShape, type Dim } from "./dims.ts";
+import { product, type Dim } from "./dims.ts";
+import { formatShape, sameShape } from "../tensor/shape.ts";
 import { MICROSOFT, type Emitter } from "./emitter.ts";
 import type { CachedAttentionAttributes } from "./op-attributes.ts";
 import type { NdArray, OpRow } from "./op-row.ts";
@@ -27,7 +28,7 @@ export const cachedAttention: OpRow<CachedAttentionAttributes> = {
     for (const [{ shape }, want] of expected) {
       if (!sameShape(shape, want)) {
         throw new Error(
-          `cachedAttention: expected ${showShape(want)} beside ${showShape(q!.shape)}, got ${showShape(shape)}`,
+          `cachedAttention: expected ${formatShape(want)} beside ${formatShape(q!.shape)}, got ${formatShape(shape)}`,
         );
       }
     }

@@ -1,11 +1,12 @@
-import { product, sameShape, showShape } from "./dims.ts";
+import { product } from "./dims.ts";
+import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { ValueType } from "./value.ts";
 import type { ReshapeAttributes, None } from "./op-attributes.ts";
 import { plus, type NdArray, type OpRow } from "./op-row.ts";
 
 export function requireSame(op: string, a: ValueType, b: ValueType): void {
   if (!sameShape(a.shape, b.shape))
-    throw new Error(`${op}: shapes differ, ${showShape(a.shape)} and ${showShape(b.shape)}`);
+    throw new Error(`${op}: shapes differ, ${formatShape(a.shape)} and ${formatShape(b.shape)}`);
 }
 
 function elementwise(a: NdArray, b: NdArray, f: (x: number, y: number) => number): NdArray {
@@ -64,7 +65,7 @@ export const dot: OpRow<None> = {
 /** A tensor times a scalar value of the graph. */
 export const scaleBy: OpRow<None> = {
   infer([x, s]) {
-    if (s!.shape.length !== 0) throw new Error(`scaleBy: the factor must be a scalar, got ${showShape(s!.shape)}`);
+    if (s!.shape.length !== 0) throw new Error(`scaleBy: the factor must be a scalar, got ${formatShape(s!.shape)}`);
     return [{ dtype: x!.dtype, shape: x!.shape }];
   },
   evaluate: ([x, s]) => [{ shape: x!.shape, data: x!.data.map((v) => v * s!.data[0]!) }],
@@ -92,7 +93,7 @@ export const sumRows: OpRow<None> = {
 export const reshape: OpRow<ReshapeAttributes> = {
   infer([x], { shape }) {
     if (product(x!.shape) !== product(shape))
-      throw new Error(`reshape: ${showShape(x!.shape)} cannot become ${showShape(shape)}`);
+      throw new Error(`reshape: ${formatShape(x!.shape)} cannot become ${formatShape(shape)}`);
     return [{ dtype: x!.dtype, shape }];
   },
   evaluate: ([x], { shape }, resolve) => [{ shape: shape.map(resolve), data: x!.data }],

@@ -1,4 +1,5 @@
-import { product, sameShape, showShape, type Dim } from "./dims.ts";
+import { product, type Dim } from "./dims.ts";
+import { formatShape, sameShape } from "../tensor/shape.ts";
 import { MICROSOFT, type Emitter } from "./emitter.ts";
 import type { SplitHeadsAttributes } from "./op-attributes.ts";
 import type { NdArray, OpRow } from "./op-row.ts";
@@ -10,7 +11,7 @@ export const joinRows: OpRow<Record<string, never>> = {
     const columns = first!.slice(1);
     const rows = inputs.map(({ shape }) => shape[0]!);
     if (!others.every((shape) => sameShape(shape.slice(1), columns))) {
-      throw new Error(`joinRows: columns differ, ${inputs.map(({ shape }) => showShape(shape)).join(", ")}`);
+      throw new Error(`joinRows: columns differ, ${inputs.map(({ shape }) => formatShape(shape)).join(", ")}`);
     }
     const equal = rows.every((count) => count === rows[0]);
     if (!equal && rows.some((count) => typeof count === "string")) {
@@ -38,7 +39,9 @@ export const splitHeads: OpRow<SplitHeadsAttributes> = {
     const [tokens, width] = x!.shape;
     const headDim = (width as number) / counts.reduce((a, b) => a + b);
     if (tokens !== product([batch, length]) || !Number.isInteger(headDim)) {
-      throw new Error(`splitHeads: ${showShape(x!.shape)} is not ${batch}·${length} rows of ${counts.join("+")} heads`);
+      throw new Error(
+        `splitHeads: ${formatShape(x!.shape)} is not ${batch}·${length} rows of ${counts.join("+")} heads`,
+      );
     }
     return counts.map((count) => ({ dtype: "float32", shape: [batch, count, length, headDim] }));
   },
@@ -79,7 +82,7 @@ export const rotateHeads: OpRow<Record<string, never>> = {
   infer([x, cos, , starts]) {
     if (x!.shape.length !== 4 || x!.shape[3] !== 2 * (cos!.shape[1] as number) || starts!.shape[0] !== x!.shape[0]) {
       throw new Error(
-        `rotateHeads: ${showShape(x!.shape)} does not fit tables ${showShape(cos!.shape)} and starts ${showShape(starts!.shape)}`,
+        `rotateHeads: ${formatShape(x!.shape)} does not fit tables ${formatShape(cos!.shape)} and starts ${formatShape(starts!.shape)}`,
       );
     }
     return [{ dtype: "float32", shape: x!.shape }];

@@ -1,10 +1,11 @@
-import { product, sameShape, showShape, type Dim } from "./dims.ts";
+import { product, type Dim } from "./dims.ts";
+import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { GemmAttributes, None } from "./op-attributes.ts";
 import type { OpRow } from "./op-row.ts";
 import { plus } from "./op-row.ts";
 
 function matrix(shape: readonly Dim[], transposed: boolean | undefined): [Dim, Dim] {
-  if (shape.length !== 2) throw new Error(`gemm: operands are matrices, got ${showShape(shape)}`);
+  if (shape.length !== 2) throw new Error(`gemm: operands are matrices, got ${formatShape(shape)}`);
   return transposed ? [shape[1]!, shape[0]!] : [shape[0]!, shape[1]!];
 }
 
@@ -16,9 +17,9 @@ export const gemm: OpRow<GemmAttributes> = {
   infer([a, b, c], { transA, transB }) {
     const [m, k] = matrix(a!.shape, transA);
     const [k2, n] = matrix(b!.shape, transB);
-    if (k !== k2) throw new Error(`gemm: inner dimensions differ, ${showShape([m, k])} and ${showShape([k2, n])}`);
+    if (k !== k2) throw new Error(`gemm: inner dimensions differ, ${formatShape([m, k])} and ${formatShape([k2, n])}`);
     if (c !== undefined && !sameShape(c.shape, [m, n]) && !sameShape(c.shape, [n])) {
-      throw new Error(`gemm: addend ${showShape(c.shape)} does not fit ${showShape([m, n])}`);
+      throw new Error(`gemm: addend ${formatShape(c.shape)} does not fit ${formatShape([m, n])}`);
     }
     return [{ dtype: "float32", shape: [m, n] }];
   },

@@ -1,4 +1,4 @@
-import { showShape } from "./dims.ts";
+import { formatShape } from "../tensor/shape.ts";
 import { plus, type OpRow } from "./op-row.ts";
 
 /**
@@ -9,7 +9,7 @@ export const logProbabilities: OpRow<Record<string, never>> = {
   infer([logits, labels]) {
     if (labels!.shape.length !== 1 || labels!.shape[0] !== logits!.shape[0]) {
       throw new Error(
-        `logProbabilities: labels ${showShape(labels!.shape)} do not fit logits ${showShape(logits!.shape)}`,
+        `logProbabilities: labels ${formatShape(labels!.shape)} do not fit logits ${formatShape(logits!.shape)}`,
       );
     }
     return [

@@ -1,4 +1,5 @@
-import { showShape, type Dim } from "./dims.ts";
+import type { Dim } from "./dims.ts";
+import { formatShape } from "../tensor/shape.ts";
 import { MICROSOFT, type Emitter } from "./emitter.ts";
 import type { RmsNormAttributes, RotaryAttributes } from "./op-attributes.ts";
 import { plus, type NdArray, type OpRow } from "./op-row.ts";
@@ -10,7 +11,7 @@ import { plus, type NdArray, type OpRow } from "./op-row.ts";
 export const rmsNorm: OpRow<RmsNormAttributes> = {
   infer([x, weight], { forwardOnly }) {
     if (x!.shape.length !== 2 || weight!.shape[0] !== x!.shape[1]) {
-      throw new Error(`rmsNorm: weight ${showShape(weight!.shape)} does not fit rows of ${showShape(x!.shape)}`);
+      throw new Error(`rmsNorm: weight ${formatShape(weight!.shape)} does not fit rows of ${formatShape(x!.shape)}`);
     }
     const shapes = forwardOnly ? [x!.shape] : [x!.shape, x!.shape, [x!.shape[0]!, 1]];
     return shapes.map((shape) => ({ dtype: "float32", shape }));
@@ -82,7 +83,7 @@ export const rotary: OpRow<RotaryAttributes> = {
   infer([x, cos], { heads }) {
     const width: Dim = 2 * (cos!.shape[1] as number) * heads;
     if (x!.shape.length !== 3 || x!.shape[2] !== width) {
-      throw new Error(`rotary: expected [batch, length, ${width}], got ${showShape(x!.shape)}`);
+      throw new Error(`rotary: expected [batch, length, ${width}], got ${formatShape(x!.shape)}`);
     }
     return [{ dtype: "float32", shape: x!.shape }];
   },

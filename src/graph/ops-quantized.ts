@@ -1,4 +1,4 @@
-import { showShape } from "./dims.ts";
+import { formatShape } from "../tensor/shape.ts";
 import { MICROSOFT, type Emitter } from "./emitter.ts";
 import { ONNX_TYPES } from "./onnx-schema.ts";
 import type { QuantizedLinearAttributes } from "./op-attributes.ts";
@@ -20,8 +20,8 @@ function weightShape(
     scales.shape[1] === blocks;
   if (!fits) {
     throw new Error(
-      `quantizedLinear: ${codes.dtype} codes ${showShape(codes.shape)} of ${bits} bits and scales ` +
-        `${showShape(scales.shape)} are no blocks of ${blockSize}`,
+      `quantizedLinear: ${codes.dtype} codes ${formatShape(codes.shape)} of ${bits} bits and scales ` +
+        `${formatShape(scales.shape)} are no blocks of ${blockSize}`,
     );
   }
   return [out!, blocks! * blockSize];
@@ -46,7 +46,7 @@ export const quantizedLinear: OpRow<QuantizedLinearAttributes> = {
   infer([x, codes, scales], attributes) {
     const [out, width] = weightShape(codes!, scales!, attributes);
     if (x!.shape.length !== 2 || x!.shape[1] !== width) {
-      throw new Error(`quantizedLinear: rows of ${showShape(x!.shape)} do not fit a weight [${out}, ${width}]`);
+      throw new Error(`quantizedLinear: rows of ${formatShape(x!.shape)} do not fit a weight [${out}, ${width}]`);
     }
     return [{ dtype: "float32", shape: [x!.shape[0]!, out] }];
   },

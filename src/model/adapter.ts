@@ -1,6 +1,7 @@
 import { nearest } from "../diagnostics/nearest.ts";
 import { UserError } from "../diagnostics/user-error.ts";
-import { firstNonFinite, formatShape, type Params, sameShape, type Tensor } from "../tensor/params.ts";
+import { firstNonFinite, type Params, type Tensor } from "../tensor/params.ts";
+import { formatShape, sameShape } from "../tensor/shape.ts";
 import { stream } from "../tensor/random.ts";
 import type { ModelConfig } from "./config.ts";
 import type { LinearModule } from "./family.ts";

@@ -1,5 +1,5 @@
 import { UserError } from "../diagnostics/user-error.ts";
-import { formatShape, sameShape } from "../tensor/params.ts";
+import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { ModelConfig } from "./config.ts";
 import { familyOf } from "./families/registry.ts";
 import type { LinearModule } from "./family.ts";

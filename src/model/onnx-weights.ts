@@ -1,7 +1,8 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import { modelProto, ONNX_TYPES } from "../graph/onnx-schema.ts";
 import { float16ToFloat32 } from "../tensor/float16.ts";
-import { formatShape, type Tensor } from "../tensor/params.ts";
+import type { Tensor } from "../tensor/params.ts";
+import { formatShape } from "../tensor/shape.ts";
 
 /** The fields of TensorProto that are read here; 64-bit integers are decoded as objects that `Number` converts. */
 interface TensorProto {

@@ -1,3 +1,5 @@
+import { formatShape, sameShape } from "./shape.ts";
+
 /** Element storage: Float32Array for adapters and weights, Float64Array where a caller needs the extra digits. */
 export type Floats = Float32Array | Float64Array;
 
@@ -21,15 +23,6 @@ function storageOf(data: Floats): Storage {
 
 function emptyLike(data: Floats): Floats {
   return new (storageOf(data))(data.length);
-}
-
-/** `[2, 3]`, as error messages print a shape. */
-export function formatShape(shape: readonly number[]): string {
-  return `[${shape.join(", ")}]`;
-}
-
-export function sameShape(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((size, i) => size === b[i]);
 }
 
 /** `f` of every element. Shapes and element types are kept. */

@@ -1,6 +1,7 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import { bfloat16ToFloat32, float16ToFloat32 } from "./float16.ts";
-import { type Floats, formatShape, type Params, type Tensor } from "./params.ts";
+import type { Floats, Params, Tensor } from "./params.ts";
+import { formatShape } from "./shape.ts";
 
 /** Bytes an element of each dtype the format knows. Of these `decodeElements` reads F64, F32, F16 and BF16. */
 const ELEMENT_BYTES: Readonly<Record<string, number>> = {

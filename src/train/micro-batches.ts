@@ -1,5 +1,5 @@
 import type { Example } from "../data/example.ts";
-import type { RuntimeTensor } from "./runtime.ts";
+import { type RuntimeTensor, vector } from "./runtime.ts";
 
 /**
  * Splits the items of one step, each the sequences that must run together, into groups, given as their indices. Items of
@@ -51,11 +51,12 @@ export function padBatch(examples: readonly Example[], minimumLength: number): P
     });
     return rows.length - before;
   });
-  return { ids: { shape: [examples.length, length], data: ids }, rows: vector(rows), labels: vector(labels), counts };
-}
-
-function vector(values: bigint[]): RuntimeTensor {
-  return { shape: [values.length], data: BigInt64Array.from(values) };
+  return {
+    ids: { shape: [examples.length, length], data: ids },
+    rows: vector(BigInt64Array.from(rows)),
+    labels: vector(BigInt64Array.from(labels)),
+    counts,
+  };
 }
 
 /** How many tokens of an example count in a loss. */

@@ -2,7 +2,8 @@ import { logOdds, softplus } from "../graph/pointwise.ts";
 import { supervisedTokens } from "./micro-batches.ts";
 import { BETA, defineObjective } from "./objective.ts";
 import { answersOf, pairMetrics } from "./pair-objective.ts";
-import { termFeeds, termValues, vector, weightedSum, weightFeed } from "./terms.ts";
+import { vector } from "./runtime.ts";
+import { termFeeds, termValues, weightedSum, weightFeed } from "./terms.ts";
 
 const COEFFICIENTS = "objective.coefficients";
 
@@ -40,7 +41,11 @@ export const orpo = defineObjective({
         ...Array.from({ length: chosen }, () => -1 / (chosen * total)),
         ...Array.from({ length: rejected }, () => 0),
       ]);
-      return [...termFeeds(means), weightFeed(items.map(() => beta / total)), [COEFFICIENTS, vector(coefficients)]];
+      return [
+        ...termFeeds(means),
+        weightFeed(items.map(() => beta / total)),
+        [COEFFICIENTS, vector(Float32Array.from(coefficients))],
+      ];
     },
     evaluate(_item, scores) {
       const [chosen, rejected] = scores.map(({ logProbability, tokens }) => logProbability / tokens) as [

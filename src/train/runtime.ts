@@ -8,6 +8,11 @@ export interface RuntimeTensor {
   readonly data: TensorData;
 }
 
+/** The tensor [data.length] with this data. */
+export function vector(data: TensorData): RuntimeTensor {
+  return { shape: [data.length], data };
+}
+
 /** One loaded graph. Calls to `run` must not overlap. */
 export interface RuntimeSession {
   /**

@@ -1,5 +1,6 @@
 import { asExample, type Objective } from "./objective.ts";
 import { supervisedTokens } from "./micro-batches.ts";
+import { vector } from "./runtime.ts";
 
 const COEFFICIENTS = "coefficients";
 
@@ -16,7 +17,7 @@ export const sft: Objective = {
   },
   feeds(items, { total }) {
     const rows = items.reduce((sum, item) => sum + sft.count(item), 0);
-    return [[COEFFICIENTS, { shape: [rows], data: new Float32Array(rows).fill(-1 / total) }]];
+    return [[COEFFICIENTS, vector(new Float32Array(rows).fill(-1 / total))]];
   },
   evaluate: (_item, [score]) => ({ loss: -score!.logProbability, metrics: {} }),
 };

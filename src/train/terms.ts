@@ -1,7 +1,7 @@
 import type { Dim } from "../graph/dims.ts";
 import type { GraphBuilder } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
-import type { RuntimeTensor } from "./runtime.ts";
+import { type RuntimeTensor, vector } from "./runtime.ts";
 
 /** What a micro-batch's item contributes to a loss: numbers that are linear in its tokens' log-probabilities. */
 export interface ItemTerms {
@@ -45,7 +45,7 @@ export function termFeeds(items: readonly ItemTerms[]): (readonly [string, Runti
   }
   return [
     [COMBINATION, { shape: [terms.length, rows], data: combination }],
-    [OFFSETS, vector(terms.map(({ offset }) => offset))],
+    [OFFSETS, vector(Float32Array.from(terms, ({ offset }) => offset))],
   ];
 }
 
@@ -56,9 +56,5 @@ export function weightedSum(builder: GraphBuilder, y: Value): Value {
 
 /** What `weightedSum` is fed. */
 export function weightFeed(weights: readonly number[]): readonly [string, RuntimeTensor] {
-  return [WEIGHTS, vector(weights)];
-}
-
-export function vector(values: readonly number[]): RuntimeTensor {
-  return { shape: [values.length], data: Float32Array.from(values) };
+  return [WEIGHTS, vector(Float32Array.from(weights))];
 }

@@ -1,4 +1,5 @@
-import { filledLike, formatShape, mapParams, type Params, sameShape } from "../tensor/params.ts";
+import { filledLike, mapParams, type Params } from "../tensor/params.ts";
+import { formatShape, sameShape } from "../tensor/shape.ts";
 
 /** Σ weight·tensor in float64, and Σ weight. `addWeighted` changes the tensors in place. */
 export interface WeightedSum {

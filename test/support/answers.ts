@@ -2,7 +2,7 @@ import type { Params } from "../../src/tensor/params.ts";
 import { stream } from "../../src/tensor/random.ts";
 import type { Decoder } from "../../src/decode/decoder.ts";
 import { generate, type GenerationOptions } from "../../src/decode/generation.ts";
-import { GREEDY } from "../../src/decode/sampling.ts";
+import { GREEDY } from "../../src/decode/token-sampling.ts";
 
 /** The tokens of every answer, greedy unless said otherwise. */
 export async function answersOf(

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { stream } from "../tensor/random.ts";
-import { chooseToken, penalizeRepetition } from "./sampling.ts";
+import { chooseToken, penalizeRepetition } from "./token-sampling.ts";
 
 const logits = Float32Array.of(1, 3, 2, -4);
 const options = { temperature: 1, topK: 0, topP: 1, random: stream(1) };

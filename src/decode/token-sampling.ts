@@ -1,6 +1,6 @@
 import type { RandomStream } from "../tensor/random.ts";
 
-export interface Sampling {
+export interface TokenSampling {
   /** 0 is greedy: the most likely token every time. */
   readonly temperature: number;
   /** Sample among this many likeliest tokens; 0: all. */
@@ -12,7 +12,7 @@ export interface Sampling {
 }
 
 /** The likeliest token every time. */
-export const GREEDY: Sampling = { temperature: 0, topK: 0, topP: 1, repetitionPenalty: 1 };
+export const GREEDY: TokenSampling = { temperature: 0, topK: 0, topP: 1, repetitionPenalty: 1 };
 
 /**
  * Logits with those of `seen` tokens divided by the penalty where positive and multiplied where negative (CTRL, Keskar et
@@ -33,7 +33,7 @@ export function penalizeRepetition(logits: Float32Array, seen: Iterable<number>,
 /** The next token from its logits [vocabulary]: temperature, then top-k, then top-p, as transformers orders them. */
 export function chooseToken(
   logits: Float32Array,
-  { temperature, topK, topP, random }: Omit<Sampling, "repetitionPenalty"> & { readonly random: RandomStream },
+  { temperature, topK, topP, random }: Omit<TokenSampling, "repetitionPenalty"> & { readonly random: RandomStream },
 ): number {
   let best = 0;
   for (let token = 1; token < logits.length; token++) if (logits[token]! > logits[best]!) best = token;
