@@ -7,7 +7,9 @@ import { assets, assetTokenizer } from "../../test/support/assets.ts";
 import { writeTinyModel } from "../../test/support/tiny-model.ts";
 import type { Example } from "./example.ts";
 import type { Message } from "./messages.ts";
-import { encodePairs, encodeRated, type PairOptions } from "./preference-tokens.ts";
+import { encodePairs } from "./items/pair.ts";
+import { encodeRated } from "./items/rated.ts";
+import type { PreferenceOptions } from "./preference-tokens.ts";
 import type { Content, DataRecord } from "./record.ts";
 import { loadRecords } from "./source.ts";
 import { TEMPLATES, type TemplateName } from "./template.ts";
@@ -49,7 +51,12 @@ const pair = (prompt: string | readonly Message[], chosen: string, rejected: str
   record({ kind: "preference", prompt: typeof prompt === "string" ? [user(prompt)] : prompt, chosen, rejected }, id);
 
 /** Tokens of the prompt, then of each answer. */
-function encode(given: DataRecord, template: TemplateName, options: PairOptions = {}, tokenizer: Tokenizer = bytes) {
+function encode(
+  given: DataRecord,
+  template: TemplateName,
+  options: PreferenceOptions = {},
+  tokenizer: Tokenizer = bytes,
+) {
   const { examples, report } = encodePairs([given], TEMPLATES[template], tokenizer, options);
   const [example] = examples;
   return { chosen: split(example?.chosen), rejected: split(example?.rejected), report };
@@ -149,11 +156,13 @@ describe("pairs, to the id", () => {
 
   it("refuses a record of another kind", () => {
     const answer = record({ kind: "instruction", instruction: "a", response: "b" });
-    expect(() => encodePairs([answer], TEMPLATES.none, bytes)).toThrow("record f#1 holds no pair of answers");
+    expect(() => encodePairs([answer], TEMPLATES.none, bytes)).toThrow(
+      "record f#1 has no pair of a chosen and a rejected answer",
+    );
     expect(() => encodeRecord(pair("a", "b", "c"), TEMPLATES.none, bytes, { maxLength: 9 })).toThrow(
       expect.objectContaining({
         kind: "data",
-        message: "record f#1 holds two answers, chosen and rejected, expected one answer to learn",
+        message: "record f#1 has two answers, chosen and rejected, expected one answer to learn",
       }),
     );
   });
@@ -247,7 +256,7 @@ describe("what does not fit", () => {
 });
 
 describe("fidelity original: TRL 0.7.2's scheme", () => {
-  const original = (given: DataRecord, options: PairOptions, tokenizer = withBos) =>
+  const original = (given: DataRecord, options: PreferenceOptions, tokenizer = withBos) =>
     encode(given, "none", { fidelity: "original", ...options }, tokenizer);
 
   it("no BOS, EOS after both; Vicuna's space belongs to the answers", () => {

@@ -1,7 +1,6 @@
-import { UserError } from "../diagnostics/user-error.ts";
-import type { Example, PairExample, RatedExample } from "./example.ts";
+import type { Example } from "./example.ts";
 import type { Prompt } from "./preference.ts";
-import type { AnswerContent, DataRecord } from "./record.ts";
+import type { AnswerContent } from "./record.ts";
 import type { TemplateOptions } from "./rendered-record.ts";
 import type { Template } from "./template.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -11,165 +10,71 @@ export interface PreferenceOptions extends TemplateOptions {
   /** Tokens of prompt and answer together, BOS and EOS included. Default 512. */
   readonly maxLength?: number | undefined;
   /**
-   * Tokens of the prompt, BOS included; a longer one keeps its end. Default: what the longest answer leaves, and half of
-   * `maxLength` at least, so that a long prompt costs no answer and a long answer not the whole prompt.
+   * Tokens of the prompt, BOS included; a longer prompt keeps its end. Default: the tokens that the longest answer leaves,
+   * and at least half of `maxLength`. So a long prompt costs no answer, and a long answer does not cost the whole prompt.
    */
   readonly maxPromptLength?: number | undefined;
-}
-
-export interface PairOptions extends PreferenceOptions {
   /**
-   * `original`: as TRL 0.7.2, which OpenFedLLM uses. Prompt and answers are tokenised apart and without BOS; only where
-   * prompt and longest answer do not fit `maxLength`, the prompt's last `maxPromptLength` (default 128) tokens are kept,
-   * and where that is still too long, the first `maxLength` − `maxPromptLength` of both answers. TRL also hides EOS
-   * inside a prompt (Vicuna's, after earlier answers) from attention; here it is seen.
+   * `original`: as TRL 0.7.2, which OpenFedLLM uses; for pairs only. Prompt and answers are tokenised apart and without
+   * BOS. The prompt is cut only where it does not fit `maxLength` with the longest answer: its last `maxPromptLength`
+   * (default 128) tokens are kept. Where that is still too long, the first `maxLength` − `maxPromptLength` tokens of both
+   * answers are kept. TRL also hides EOS inside a prompt (Vicuna's, after earlier answers) from attention; here it is seen.
    */
   readonly fidelity?: "original" | undefined;
 }
 
-/** As of supervised tuning; `truncated` counts what was cut anywhere, and kept. */
+/** The counts of supervised tuning, where `truncated` counts a cut anywhere, and further counts. */
 export interface PreferenceReport extends EncodeReport {
   /** Prompts cut at their start. */
   readonly truncatedPrompts: number;
   /** Answers cut at their end; a pair has two. */
   readonly truncatedAnswers: number;
-  /** Left out because the prompt fills `maxLength` (of `dropped`). */
+  /** Left out because the prompt fills `maxLength` (a part of `dropped`). */
   readonly fullPrompts: number;
-  /** Left out because the two answers are the same tokens, as far as they go (of `dropped`). */
+  /** Left out because the two answers, as far as they are kept, are the same tokens (a part of `dropped`). */
   readonly equalAnswers: number;
 }
 
-/**
- * The pairs of a client, in order. The two examples of a pair begin with the same prompt tokens, and only their last
- * answer is supervised, with its end. What a template writes after that end is left off.
- *
- * @throws UserError("data") for a record that is no pair.
- */
-export function encodePairs(
-  records: readonly DataRecord[],
-  template: Template,
-  tokenizer: Tokenizer,
-  options: PairOptions = {},
-): { examples: PairExample[]; report: PreferenceReport } {
-  const examples: PairExample[] = [];
-  const report = emptyReport(records.length);
-  for (const { id, content } of records) {
-    if (content.kind !== "preference") {
-      throw new UserError("data", `record ${id} holds no pair of answers, chosen and rejected`, {
-        hint: "Preference tuning takes two answers to each prompt.",
-      });
-    }
-    const answers = [content.chosen, content.rejected];
-    const whole =
-      options.fidelity === "original"
-        ? windowAsOriginal(tokeniseApart(id, content, answers, template, tokenizer, options), options)
-        : window(tokeniseShared(id, content, answers, template, tokenizer, options), options);
-    const [chosen, rejected] = whole.answers.map((answer, i) =>
-      exampleOf(`${id}/${i === 0 ? "chosen" : "rejected"}`, whole.prompt, answer),
-    );
-    if (chosen === undefined || rejected === undefined) report.fullPrompts++;
-    else if (sameTokens(whole.answers[0]!, whole.answers[1]!)) report.equalAnswers++;
-    else {
-      examples.push({ id, chosen, rejected });
-      count(report, whole, [chosen, rejected]);
-    }
-  }
-  return { examples, report: withDropped(report) };
-}
-
-/**
- * The rated answers of a client, in order; a pair is two, `<id>/chosen` and `<id>/rejected`. The mismatched answer of
- * each is that of the next one with another prompt, around the end (a client's only answer has itself): it depends on the records and their order alone, so
- * what the base makes of it can be kept. (TRL's KTO takes a neighbour in the batch.) The report counts rated answers, and
- * of tokens those of the answers, not of the mismatched ones.
- *
- * @throws UserError("data") for a record that is neither rated nor a pair.
- */
-export function encodeRated(
-  records: readonly DataRecord[],
-  template: Template,
-  tokenizer: Tokenizer,
-  options: PreferenceOptions = {},
-): { examples: RatedExample[]; report: PreferenceReport } {
-  const rated = records.flatMap(ratedOf);
-  const next = nextWithAnotherPrompt(rated);
-  const examples: RatedExample[] = [];
-  const report = emptyReport(rated.length);
-  const encode = (id: string, prompt: Prompt, answer: string): Windowed =>
-    window(tokeniseShared(id, prompt, [answer], template, tokenizer, options), options);
-  for (const [i, { id, prompt, answer, desirable }] of rated.entries()) {
-    const own = encode(id, prompt, answer);
-    const other = encode(id, prompt, rated[next[i]!]!.answer);
-    const example = exampleOf(id, own.prompt, own.answers[0]!);
-    const mismatched = exampleOf(`${id}/mismatched`, other.prompt, other.answers[0]!);
-    if (example === undefined || mismatched === undefined) report.fullPrompts++;
-    else {
-      examples.push({ id, answer: example, desirable, mismatched });
-      count(report, own, [example]);
-    }
-  }
-  return { examples, report: withDropped(report) };
-}
-
-interface RatedAnswer {
+/** A prompt with the answers that are encoded for it. */
+export interface Answers {
   readonly id: string;
   readonly prompt: Prompt;
-  readonly answer: string;
-  readonly desirable: boolean;
+  readonly answers: readonly string[];
 }
 
-function ratedOf({ id, content }: DataRecord): RatedAnswer[] {
-  if (content.kind === "rated")
-    return [{ id, prompt: content, answer: content.completion, desirable: content.desirable }];
-  if (content.kind === "preference") {
-    return [
-      { id: `${id}/chosen`, prompt: content, answer: content.chosen, desirable: true },
-      { id: `${id}/rejected`, prompt: content, answer: content.rejected, desirable: false },
-    ];
-  }
-  throw new UserError("data", `record ${id} holds an answer without a rating`, {
-    hint: "KTO takes answers with a label, or pairs of chosen and rejected.",
-  });
-}
-
-/** For each its next in turn with another prompt; where all have the same, the next. */
-function nextWithAnotherPrompt(rated: readonly RatedAnswer[]): number[] {
-  const size = rated.length;
-  const keys = rated.map(({ prompt: { prompt, input } }) => JSON.stringify([prompt, input]));
-  const next = rated.map((_, i) => (i + 1) % size);
-  if (new Set(keys).size < 2) return next;
-  // Twice round from the end, so that the last ones know what the first found.
-  for (let at = 2 * size - 1; at >= 0; at--) {
-    const i = at % size;
-    const after = (i + 1) % size;
-    next[i] = keys[after] === keys[i] ? next[after]! : after;
-  }
-  return next;
-}
-
-/** Tokens of a prompt and of answers to it, EOS included. */
-interface Tokenised {
-  readonly prompt: readonly number[];
-  readonly answers: readonly (readonly number[])[];
-  /** How many tokens at the start stay there if the prompt is cut: BOS. */
-  readonly lead: number;
-}
-
-interface Windowed {
+/** Tokens of a prompt and of answers to it, EOS included, cut to their window. */
+export interface EncodedAnswers {
   readonly prompt: readonly number[];
   readonly answers: readonly (readonly number[])[];
   readonly promptCut: boolean;
+  /** The number of answers that are cut. */
   readonly answersCut: number;
 }
 
+/** Tokenises answers to one prompt; all of them get the same prompt tokens. */
+export function encodeAnswers(
+  given: Answers,
+  template: Template,
+  tokenizer: Tokenizer,
+  options: PreferenceOptions,
+): EncodedAnswers {
+  return options.fidelity === "original"
+    ? windowAsOriginal(tokeniseApart(given, template, tokenizer, options), options)
+    : window(tokeniseShared(given, template, tokenizer, options), options);
+}
+
+interface Tokenised extends Pick<EncodedAnswers, "prompt" | "answers"> {
+  /** Number of tokens at the start that stay if the prompt is cut: BOS. */
+  readonly lead: number;
+}
+
 /**
- * Prompt and answer tokenised whole, as in supervised tuning. An answer begins with the first token that holds any of it;
- * where the end of the prompt becomes other tokens before one answer than before another, with the first that differs.
+ * Tokenises prompt and answer as one text, as in supervised tuning. An answer begins with the first token that holds any
+ * of it. Where the end of the prompt becomes other tokens before one answer than before another, all answers begin with
+ * the first token that differs.
  */
 function tokeniseShared(
-  id: string,
-  prompt: Prompt,
-  answers: readonly string[],
+  { id, prompt, answers }: Answers,
   template: Template,
   tokenizer: Tokenizer,
   options: TemplateOptions,
@@ -195,9 +100,7 @@ function tokeniseShared(
 }
 
 function tokeniseApart(
-  id: string,
-  prompt: Prompt,
-  answers: readonly string[],
+  { id, prompt, answers }: Answers,
   template: Template,
   tokenizer: Tokenizer,
   options: TemplateOptions,
@@ -229,7 +132,7 @@ function withAnswer({ prompt, input }: Prompt, answer: string): AnswerContent {
 function window(
   { prompt, answers, lead }: Tokenised,
   { maxLength = 512, maxPromptLength }: PreferenceOptions,
-): Windowed {
+): EncodedAnswers {
   const longest = Math.max(...answers.map(({ length }) => length));
   const room = maxPromptLength ?? Math.max(maxLength - longest, Math.floor(maxLength / 2));
   const kept = keepEnd(prompt, room, Math.min(lead, room));
@@ -239,7 +142,7 @@ function window(
 function windowAsOriginal(
   { prompt, answers }: Tokenised,
   { maxLength = 512, maxPromptLength = 128 }: PreferenceOptions,
-): Windowed {
+): EncodedAnswers {
   const longest = Math.max(...answers.map(({ length }) => length));
   const kept = prompt.length + longest > maxLength ? keepEnd(prompt, maxPromptLength, 0) : prompt;
   const fits = kept.length + longest <= maxLength;
@@ -250,7 +153,7 @@ function windowed(
   { prompt, answers }: Pick<Tokenised, "prompt" | "answers">,
   kept: readonly number[],
   left: number,
-): Windowed {
+): EncodedAnswers {
   return {
     prompt: kept,
     answers: answers.map((answer) => answer.slice(0, left)),
@@ -263,43 +166,51 @@ function keepEnd(ids: readonly number[], length: number, lead: number): readonly
   return ids.length <= length ? ids : [...ids.slice(0, lead), ...ids.slice(ids.length - length + lead)];
 }
 
-/** Undefined where no token is left to supervise. */
-function exampleOf(id: string, prompt: readonly number[], answer: readonly number[]): Example | undefined {
+/** A prompt and its supervised answer as one sequence; undefined where no token is left to supervise. */
+export function exampleOf(id: string, prompt: readonly number[], answer: readonly number[]): Example | undefined {
   const tokens = Int32Array.from([...prompt, ...answer]);
   const supervised = new Uint8Array(tokens.length).fill(1, Math.max(prompt.length, 1));
   return supervised.includes(1) ? { id, tokens, supervised } : undefined;
 }
 
-function sameTokens(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((id, i) => id === b[i]);
-}
+/** Counts the records of a `PreferenceReport` as they are encoded. */
+export class PreferenceCounts {
+  fullPrompts = 0;
+  equalAnswers = 0;
+  readonly #records: number;
+  #truncated = 0;
+  #truncatedPrompts = 0;
+  #truncatedAnswers = 0;
+  #tokens = 0;
+  #supervisedTokens = 0;
 
-type Counts = { -readonly [K in keyof PreferenceReport]: number };
-
-function emptyReport(records: number): Counts {
-  return {
-    records,
-    truncated: 0,
-    truncatedPrompts: 0,
-    truncatedAnswers: 0,
-    dropped: 0,
-    fullPrompts: 0,
-    equalAnswers: 0,
-    tokens: 0,
-    supervisedTokens: 0,
-  };
-}
-
-function count(report: Counts, { promptCut, answersCut }: Windowed, examples: readonly Example[]): void {
-  if (promptCut || answersCut > 0) report.truncated++;
-  if (promptCut) report.truncatedPrompts++;
-  report.truncatedAnswers += answersCut;
-  for (const { tokens, supervised } of examples) {
-    report.tokens += tokens.length;
-    for (const flag of supervised) report.supervisedTokens += flag;
+  constructor(records: number) {
+    this.#records = records;
   }
-}
 
-function withDropped(report: Counts): PreferenceReport {
-  return { ...report, dropped: report.fullPrompts + report.equalAnswers };
+  /** Counts one record that is kept, with the examples made from it. */
+  add({ promptCut, answersCut }: EncodedAnswers, examples: readonly Example[]): void {
+    if (promptCut || answersCut > 0) this.#truncated++;
+    if (promptCut) this.#truncatedPrompts++;
+    this.#truncatedAnswers += answersCut;
+    for (const { tokens, supervised } of examples) {
+      this.#tokens += tokens.length;
+      for (const flag of supervised) this.#supervisedTokens += flag;
+    }
+  }
+
+  report(): PreferenceReport {
+    const { fullPrompts, equalAnswers } = this;
+    return {
+      records: this.#records,
+      truncated: this.#truncated,
+      truncatedPrompts: this.#truncatedPrompts,
+      truncatedAnswers: this.#truncatedAnswers,
+      dropped: fullPrompts + equalAnswers,
+      fullPrompts,
+      equalAnswers,
+      tokens: this.#tokens,
+      supervisedTokens: this.#supervisedTokens,
+    };
+  }
 }

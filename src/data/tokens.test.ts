@@ -199,7 +199,7 @@ it("a tokenizer without EOS is refused where the template needs one", () => {
   expect(() => encode(record({ kind: "completion", prompt: "a", completion: "b" }), "none", tokenizer)).toThrow(
     expect.objectContaining({
       kind: "model",
-      message: "the tokenizer names no EOS token, so answers would have no end to learn",
+      message: "the tokenizer has no EOS token, so the model could not learn where an answer ends",
     }),
   );
 });

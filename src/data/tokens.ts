@@ -7,12 +7,12 @@ import type { RenderableRecord, Template } from "./template.ts";
 import type { SpecialToken, Tokenizer } from "./tokenizer.ts";
 
 export interface EncodeOptions extends TemplateOptions {
-  /** Tokens, BOS and EOS included; what goes beyond is cut from the right. */
+  /** Tokens, BOS and EOS included; a longer sequence is cut at its end. */
   readonly maxLength: number;
 }
 
 export interface EncodedRecord {
-  /** Undefined where nothing supervised is left within `maxLength`. */
+  /** Undefined where no supervised token is left within `maxLength`. */
   readonly example: Example | undefined;
   readonly truncated: boolean;
 }
@@ -21,17 +21,16 @@ export interface EncodeReport {
   readonly records: number;
   /** Cut to `maxLength`, and kept. */
   readonly truncated: number;
-  /** Left out: nothing supervised within `maxLength`. */
+  /** Left out: no supervised token within `maxLength`. */
   readonly dropped: number;
-  /** Of the examples kept. */
+  /** Tokens of the examples that are kept. */
   readonly tokens: number;
   readonly supervisedTokens: number;
 }
 
 /**
- * A record as tokens, tokenised once and whole, and for each whether it is learnt. A token is supervised if it holds any
- * character the template wants learnt, and EOS always is: by its place, not its id, so a tokenizer that pads with EOS
- * loses nothing.
+ * Tokenises a record once and as one text, and marks the tokens to learn. A token is supervised if it holds any character
+ * that the template marks. EOS always is, by its place and not by its id, so a tokenizer that pads with EOS loses nothing.
  */
 export function tokenise(
   record: RenderableRecord,
@@ -45,7 +44,7 @@ export function tokenise(
     const { id } = endOfAnswers(tokenizer);
     ids.unshift(...tokenizer.prefix);
     supervised.unshift(...tokenizer.prefix.map(() => false));
-    // Some data sets write EOS after their answers: one is enough.
+    // Some datasets write EOS after their answers: one is enough.
     if (ids.at(-1) !== id) {
       ids.push(id);
       supervised.push(true);
@@ -54,15 +53,15 @@ export function tokenise(
   return { ids, supervised };
 }
 
-/** @throws UserError("model") where the tokenizer has no EOS. */
+/** Returns the token that ends an answer. @throws UserError("model") where the tokenizer has no EOS. */
 export function endOfAnswers({ eos }: Tokenizer): SpecialToken {
   if (eos !== undefined) return eos;
-  throw new UserError("model", "the tokenizer names no EOS token, so answers would have no end to learn", {
+  throw new UserError("model", "the tokenizer has no EOS token, so the model could not learn where an answer ends", {
     hint: "Put eos_token into tokenizer_config.json, or eos_token_id into config.json.",
   });
 }
 
-/** @throws UserError("data") for a record with a preference or a rating in place of an answer. */
+/** Encodes a record. @throws UserError("data") for a record with a preference or a rating in place of an answer. */
 export function encodeRecord(
   record: DataRecord,
   template: Template,
@@ -77,7 +76,7 @@ export function encodeRecord(
   return { example: { id: record.id, tokens: Int32Array.from(ids.slice(0, length)), supervised: mask }, truncated };
 }
 
-/** All records of a client, in order, with what became of them. */
+/** Encodes all records of a client, in order, and counts the truncated and dropped ones. */
 export function encodeRecords(
   records: readonly DataRecord[],
   template: Template,
@@ -100,7 +99,7 @@ export function encodeRecords(
   return { examples, report };
 }
 
-/** What the model is given to answer: the tokens of a record before its last answer, BOS included where it belongs. */
+/** Encodes the prompt of a record: the tokens before its last answer, with BOS where the template takes it. */
 export function encodePrompt(
   record: DataRecord,
   template: Template,
@@ -113,7 +112,7 @@ export function encodePrompt(
   return Int32Array.from(template.addsSpecialTokens ? [...tokenizer.prefix, ...ids] : ids);
 }
 
-/** What the model is given to answer in a conversation. */
+/** Encodes the prompt for the next answer in a conversation. */
 export function encodeMessages(
   messages: readonly Message[],
   template: Template,
@@ -127,8 +126,8 @@ export function encodeMessages(
 function withOneAnswer({ id, content }: DataRecord): RenderableRecord {
   if (content.kind !== "preference" && content.kind !== "rated") return { id, content };
   const found = content.kind === "preference" ? "two answers, chosen and rejected" : "a rated answer";
-  throw new UserError("data", `record ${id} holds ${found}, expected one answer to learn`, {
-    hint: "Tune on it with an objective for preferences, or load the file for supervised tuning.",
+  throw new UserError("data", `record ${id} has ${found}, expected one answer to learn`, {
+    hint: "Use a preference objective, or load the file for supervised tuning (learnFrom: answers).",
   });
 }
 

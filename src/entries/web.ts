@@ -14,7 +14,10 @@ export { OPTIMIZERS, type Optimizer, type OptimizerState } from "../optim/optimi
 export { SCHEDULES, type Schedule } from "../optim/schedule.ts";
 
 export { openDecoder, type Decoder, type DecoderOptions } from "../decode/decoder.ts";
-export type { Example, PairExample, RatedExample, TrainingItem } from "../data/example.ts";
+export type { Example } from "../data/example.ts";
+export type { PairExample } from "../data/items/pair.ts";
+export type { RatedExample } from "../data/items/rated.ts";
+export type { TrainingItem } from "../data/items/registry.ts";
 export { generate, type Generated, type GenerationOptions } from "../decode/generation.ts";
 export { openGradientEngine, type GradientEngine, type StepGradients } from "../train/gradient-engine.ts";
 export { trainLocally, type LocalStep, type LocalTrainingResult } from "../train/local-training.ts";

@@ -1,6 +1,7 @@
 import { nearest } from "../diagnostics/nearest.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import type { FileReader } from "../data/file-reader.ts";
+import { itemKind } from "../data/items/registry.ts";
 import { PARTITIONERS } from "../data/partition.ts";
 import { countProblems, type DataRecord, type RecordProblem } from "../data/record.ts";
 import { place } from "../data/row.ts";
@@ -121,9 +122,6 @@ function refuseTrainedOn(heldOut: readonly DataRecord[], whose: string, clients:
   }
 }
 
-/** The kind of record that an objective's items are made from. */
-const LEARNT_FROM = { example: "answers", pair: "preferences", rated: "ratings" } as const;
-
 async function loadAll(
   files: FileReader,
   paths: string | readonly string[],
@@ -138,7 +136,7 @@ async function loadAll(
       loadRecords(files, path, {
         format: data.format,
         fields: data.fields,
-        learnFrom: LEARNT_FROM[objectiveOf(objective.name, objective).items],
+        learnFrom: itemKind(objectiveOf(objective.name, objective).items).learnFrom,
         invalid: data.invalid,
       }),
     ),

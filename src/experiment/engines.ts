@@ -1,6 +1,6 @@
 import type { RunEvent } from "../federation/events.ts";
 import type { Params } from "../tensor/params.ts";
-import type { TrainingItem } from "../data/example.ts";
+import { itemKind, type TrainingItem } from "../data/items/registry.ts";
 import { type GradientEngine, openGradientEngine } from "../train/gradient-engine.ts";
 import { referenceOf } from "../train/reference.ts";
 import { openScorer, type Scorer } from "../train/scorer.ts";
@@ -47,7 +47,7 @@ export function openEngines(
       ...shared,
       objective,
       // Preferences are compared at one adapter: both answers, and the base, without noise.
-      dropout: objective.items === "example" ? config.adapter.dropout : 0,
+      dropout: itemKind(objective.items).isPreference ? 0 : config.adapter.dropout,
       microBatchTokens,
       score: async (...what) => (await scorer.get()).score(...what),
     }),

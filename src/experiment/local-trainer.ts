@@ -2,7 +2,7 @@ import { batchAt, originalSample } from "../data/batches.ts";
 import type { LocalTask, LocalTrainer, TrainedClient } from "../federation/participant.ts";
 import { OPTIMIZERS } from "../optim/optimizer.ts";
 import { stream } from "../tensor/random.ts";
-import type { TrainingItem } from "../data/example.ts";
+import type { TrainingItem } from "../data/items/registry.ts";
 import type { GradientEngine } from "../train/gradient-engine.ts";
 import { trainLocally } from "../train/local-training.ts";
 import { meansOf } from "../train/tally.ts";

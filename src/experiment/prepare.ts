@@ -2,7 +2,6 @@ import type { Algorithm } from "../algorithms/algorithm.ts";
 import { algorithmOf } from "../algorithms/registry.ts";
 import { type Canary, recordsOf } from "../data/canaries.ts";
 import { describePartition } from "../data/partition.ts";
-import { encodePairs, encodeRated } from "../data/preference-tokens.ts";
 import type { AnswerContent, DataRecord } from "../data/record.ts";
 import { TEMPLATES, type Template } from "../data/template.ts";
 import { encodeMessages, encodeRecords, type EncodeReport } from "../data/tokens.ts";
@@ -12,7 +11,9 @@ import { loraShape } from "../model/adapter.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import type { BaseModel } from "../model/base-model.ts";
 import type { LoraShape } from "../model/lora.ts";
-import type { Example, PairExample, TrainingItem } from "../data/example.ts";
+import type { Example } from "../data/example.ts";
+import { encodePairs, type PairExample } from "../data/items/pair.ts";
+import { itemKind, type TrainingItem } from "../data/items/registry.ts";
 import type { Objective } from "../train/objective.ts";
 import { objectiveOf } from "../train/objective-registry.ts";
 import { canaryCounts, plantCanaries } from "./canaries.ts";
@@ -142,22 +143,21 @@ export async function prepareExperiment(
     throw new UserError("data", what, { hint: "Raise data.maxLength, or leave these records out." });
   };
   const answers = (list: readonly DataRecord[]) => encodeRecords(list, template, tokenizer, config.data);
-  const pairs = (list: readonly DataRecord[]) =>
-    encodePairs(list, template, tokenizer, {
-      ...config.data,
-      ...(config.fidelity === "original" ? { fidelity: "original" as const } : {}),
-    });
-  const rated = (list: readonly DataRecord[]) => encodeRated(list, template, tokenizer, config.data);
-  const items = { example: answers, pair: pairs, rated }[objective.items] as (list: readonly DataRecord[]) => {
-    examples: TrainingItem[];
-    report: EncodeReport;
-  };
+  const kind = itemKind(objective.items);
+  const itemOptions = { ...config.data, fidelity: config.fidelity === "original" ? config.fidelity : undefined };
+  const items = (list: readonly DataRecord[]) => kind.encode(list, template, tokenizer, itemOptions);
   onProgress?.("tokenising");
   const { labels } = config.evaluation;
   const heldOutSet = (list: readonly DataRecord[], whose: string): HeldOut => ({
     items: encode(items, list, whose).examples,
-    pairs:
-      objective.items === "rated" ? pairs(list.filter(({ content }) => content.kind === "preference")).examples : [],
+    pairs: kind.comparesHeldOutPairs
+      ? encodePairs(
+          list.filter(({ content }) => content.kind === "preference"),
+          template,
+          tokenizer,
+          itemOptions,
+        ).examples
+      : [],
     choices: labels === undefined ? [] : choicesOf(list, labels, (each) => answers(each).examples),
   });
   const clients = records.map(({ name, train, heldOut }): PreparedClient => {

@@ -1,7 +1,10 @@
 import { expect, test } from "vitest";
 import { memoryStore } from "../store/memory-store.ts";
-import type { Example, PairExample, RatedExample } from "../data/example.ts";
-import { referenceCache, type ReferencedItem } from "./reference-cache.ts";
+import type { Example } from "../data/example.ts";
+import type { PairExample } from "../data/items/pair.ts";
+import type { RatedExample } from "../data/items/rated.ts";
+import type { TrainingItem } from "../data/items/registry.ts";
+import { referenceCache } from "./reference-cache.ts";
 
 const example = (id: string): Example => ({ id, tokens: Int32Array.of(1, 2), supervised: Uint8Array.of(0, 1) });
 const pair = (i: number): PairExample => ({ id: `p${i}`, chosen: example(`c${i}`), rejected: example(`r${i}`) });
@@ -20,7 +23,7 @@ function base(failAt?: string) {
     asked,
     told,
     options: {
-      async measure<T extends ReferencedItem>(items: readonly T[]): Promise<T[]> {
+      async measure<T extends TrainingItem>(items: readonly T[]): Promise<T[]> {
         if (items.some(({ id }) => id === failAt)) throw new Error("killed");
         asked.push(...items.map(({ id }) => id));
         return items.map((item) => {

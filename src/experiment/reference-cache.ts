@@ -2,11 +2,8 @@ import { decodeGroups, encodeGroups } from "../store/codec.ts";
 import { type Store, keySegment } from "../store/store.ts";
 import { createMessage, readMessage } from "../federation/protocol/cells.ts";
 import { text } from "../federation/protocol/check.ts";
-import type { PairExample, RatedExample, TrainingItem } from "../data/example.ts";
+import { kindOf, type TrainingItem } from "../data/items/registry.ts";
 import { withReference } from "../train/reference.ts";
-
-/** Items that the base's log-probabilities belong to. */
-export type ReferencedItem = PairExample | RatedExample;
 
 /** A set of records: a client's for training or held out, or the common set. */
 export interface ReferenceSet {
@@ -20,7 +17,7 @@ export interface ReferenceCacheOptions {
   /** The clients' own store: the base's log-probabilities of a client's records stay with the client. */
   readonly store: Store;
   /** Asks the base: the same items with their reference filled in. */
-  readonly measure: <T extends ReferencedItem>(items: readonly T[]) => Promise<readonly T[]>;
+  readonly measure: <T extends TrainingItem>(items: readonly T[]) => Promise<readonly T[]>;
   /** Called before and after every chunk that has to be measured. */
   readonly onProgress: (whose: ReferenceSet, done: number, of: number) => void;
   /** Called once a set is whole. */
@@ -36,9 +33,9 @@ const CHUNK = 64;
  * by its place.
  */
 export function referenceCache({ needed, store, measure, onProgress, onDone }: ReferenceCacheOptions) {
-  const filled = new Map<string, Promise<readonly ReferencedItem[]>>();
+  const filled = new Map<string, Promise<readonly TrainingItem[]>>();
 
-  const chunkOf = async <T extends ReferencedItem>(
+  const chunkOf = async <T extends TrainingItem>(
     key: string,
     items: readonly T[],
     progress: (done: number) => void,
@@ -48,12 +45,13 @@ export function referenceCache({ needed, store, measure, onProgress, onDone }: R
       const { data } = decodeGroups(await store.blob(hash), `the reference ${key}`)["reference"]!.get(
         "logProbabilities",
       )!;
-      return items.map((item, i) => withReference(item, data[2 * i]!, data[2 * i + 1]!));
+      const width = data.length / items.length;
+      return items.map((item, i) => withReference(item, [...data.subarray(width * i, width * (i + 1))]));
     }
     progress(0);
     const whole = await measure(items);
-    const data = Float64Array.from(whole.flatMap(referenceOf));
-    const tensors = new Map([["logProbabilities", { shape: [items.length, 2], data }]]);
+    const data = Float64Array.from(whole.flatMap((item) => kindOf(item).reference!.numbers(item)));
+    const tensors = new Map([["logProbabilities", { shape: [items.length, data.length / items.length], data }]]);
     await createMessage(
       store,
       key,
@@ -64,7 +62,7 @@ export function referenceCache({ needed, store, measure, onProgress, onDone }: R
     return whole;
   };
 
-  const fill = async <T extends ReferencedItem>(whose: ReferenceSet, items: readonly T[]): Promise<readonly T[]> => {
+  const fill = async <T extends TrainingItem>(whose: ReferenceSet, items: readonly T[]): Promise<readonly T[]> => {
     const started = performance.now();
     const result: T[] = [];
     for (let start = 0; start < items.length; start += CHUNK) {
@@ -83,22 +81,14 @@ export function referenceCache({ needed, store, measure, onProgress, onDone }: R
       const key = JSON.stringify([whose.set, whose.client]);
       let found = filled.get(key);
       if (found === undefined) {
-        // An objective with a reference learns from pairs or rated answers.
-        found = fill(whose, items as readonly TrainingItem[] as readonly ReferencedItem[]);
+        found = fill(whose, items);
         filled.set(key, found);
         // One that failed, or was interrupted, is begun again.
         found.catch(() => filled.delete(key));
       }
-      return (await found) as readonly TrainingItem[] as readonly T[];
+      return (await found) as readonly T[];
     },
   };
 }
 
 export type ReferenceCache = ReturnType<typeof referenceCache>;
-
-/** Its two numbers, in the order in which they are kept. */
-function referenceOf(item: ReferencedItem): [number, number] {
-  return "chosen" in item
-    ? [item.reference!.chosen, item.reference!.rejected]
-    : [item.reference!.answer, item.reference!.mismatched];
-}

@@ -29,7 +29,7 @@ const CLIENTS = [
   { name: "a", train: [example("a#1"), example("a#2")], heldOut: [example("a#3")] },
   { name: "b", train: [example("b#1")], heldOut: [] as Example[] },
 ];
-const MODEL = { weights: { fingerprint: "w1" }, config: { hiddenSize: 32, normEpsilon: 1e-5 } };
+const MODEL = { weights: { fingerprint: "w1" }, modelConfig: { hiddenSize: 32, normEpsilon: 1e-5 } };
 
 const SETTINGS = {
   model: { base: "m" },
@@ -178,7 +178,7 @@ describe("is refused", () => {
     ["other weights", { model: { ...MODEL, weights: { fingerprint: "w2" } } }, /the base model/],
     [
       "the weights with another config.json",
-      { model: { ...MODEL, config: { ...MODEL.config, normEpsilon: 1e-6 } } },
+      { model: { ...MODEL, modelConfig: { ...MODEL.modelConfig, normEpsilon: 1e-6 } } },
       /the base model/,
     ],
   ])("%s", async (_name, next, message) => {

@@ -1,6 +1,7 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import { sha256 } from "../tensor/sha256.ts";
-import type { Example, TrainingItem } from "../data/example.ts";
+import type { Example } from "../data/example.ts";
+import { kindOf, type TrainingItem } from "../data/items/registry.ts";
 import type { RunStore } from "./ports.ts";
 import type { HeldOut, Prepared } from "./prepare.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
@@ -191,18 +192,11 @@ function itemsFingerprint(items: readonly TrainingItem[]): Promise<string> {
   return sha256(bytesOf(items));
 }
 
-/** The sequences of a record, after the kind of record that it is. */
-function sequencesOf(item: TrainingItem): readonly (Example | string)[] {
-  if ("chosen" in item) return ["pair", item.chosen, item.rejected];
-  if ("answer" in item) return [item.desirable ? "desirable" : "undesirable", item.answer, item.mismatched];
-  return [item];
-}
-
 /** Every sequence with its length before it, so that no two lists give the same bytes. */
 function bytesOf(items: readonly TrainingItem[]): Uint8Array {
   const encoder = new TextEncoder();
   const parts = items
-    .flatMap(sequencesOf)
+    .flatMap((item) => kindOf(item).parts(item))
     .flatMap((part) => (typeof part === "string" ? [encoder.encode(part)] : exampleParts(part)));
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;

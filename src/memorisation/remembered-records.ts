@@ -1,6 +1,7 @@
 import { bootstrap, bootstrapMean, type Interval } from "../evaluation/metrics/bootstrap.ts";
 import { ngramOverlap } from "../evaluation/metrics/ngram-overlap.ts";
-import type { Example, TrainingItem } from "../data/example.ts";
+import type { Example } from "../data/example.ts";
+import { kindOf, type TrainingItem } from "../data/items/registry.ts";
 import type { TextGenerator } from "../decode/text-generator.ts";
 
 /** A record as question and answer, tokens; the answer without the token that ends it. */
@@ -12,9 +13,8 @@ export interface Answered {
 /** The first answer that training is on: of a pair the chosen one, of rated answers those that are wanted. */
 export function answeredOf(items: readonly TrainingItem[], stopTokens: ReadonlySet<number>): Answered[] {
   return items.flatMap((item) => {
-    if ("chosen" in item) return firstAnswer(item.chosen, stopTokens);
-    if ("answer" in item) return item.desirable ? firstAnswer(item.answer, stopTokens) : [];
-    return firstAnswer(item, stopTokens);
+    const wanted = kindOf(item).wantedAnswer(item);
+    return wanted === undefined ? [] : firstAnswer(wanted, stopTokens);
   });
 }
 

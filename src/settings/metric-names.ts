@@ -1,4 +1,5 @@
 import { BENCHMARKS } from "../evaluation/registry.ts";
+import { itemKind } from "../data/items/registry.ts";
 import { objectiveOf } from "../train/objective-registry.ts";
 import type { ExperimentConfig } from "./schema.ts";
 
@@ -14,7 +15,7 @@ const LOWER: ReadonlySet<string> = new Set([LOSS, "perplexity"]);
 
 /** The metrics that a run can measure on held-out records. */
 export function measurableMetrics({ objective, evaluation }: ExperimentConfig): string[] {
-  const paired = objectiveOf(objective.name, objective).items === "example" ? [] : PAIRED;
+  const paired = itemKind(objectiveOf(objective.name, objective).items).isPreference ? PAIRED : [];
   return [...new Set([LOSS, ...paired, ...(evaluation.labels === undefined ? [] : CLASSIFIED)])];
 }
 

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { UserError } from "../diagnostics/user-error.ts";
 import { nearest } from "../diagnostics/nearest.ts";
+import { itemKind } from "../data/items/registry.ts";
 import { objectiveOf } from "../train/objective-registry.ts";
 import { explainAll, type Problem } from "./explain.ts";
 import type { Origin } from "./apply-setting.ts";
@@ -29,7 +30,7 @@ export function parseExperiment(value: unknown, where: string | Origin): Experim
 function completed(config: z.output<typeof experimentSchema>): ExperimentConfig {
   const { training, objective } = config;
   // OpenFedLLM's main_sft.py and main_dpo.py.
-  const floor = objectiveOf(objective.name, objective).items === "example" ? 1e-6 : 1e-5;
+  const floor = itemKind(objectiveOf(objective.name, objective).items).isPreference ? 1e-5 : 1e-6;
   const { learningRate, minLearningRate = floor, ...others } = training;
   // In a fixed place among the keys: the identity of a run is the text of its configuration.
   return { ...config, training: { ...others, learningRate, minLearningRate } };
@@ -81,7 +82,7 @@ function contradiction(config: ExperimentConfig): Problem | undefined {
       hint: "Give every client a different name.",
     };
   }
-  if (canaries !== undefined && objectiveOf(objective.name, objective).items !== "example") {
+  if (canaries !== undefined && itemKind(objectiveOf(objective.name, objective).items).isPreference) {
     return {
       message: `data.canaries are records with single answers, but objective.name ${objective.name} learns from preferences`,
       hint: "Set objective.name to sft, or remove data.canaries.",

@@ -1,4 +1,5 @@
 import { algorithmOf, type AlgorithmName, ALGORITHMS } from "../algorithms/registry.ts";
+import { itemKind } from "../data/items/registry.ts";
 import { readersOf, type Registry } from "../registry/declared.ts";
 import { objectiveOf, OBJECTIVES, type ObjectiveName } from "../train/objective-registry.ts";
 import { AGGREGATORS } from "../updates/aggregator-registry.ts";
@@ -10,8 +11,8 @@ export interface Readers {
 }
 
 const OBJECTIVE_NAMES = Object.keys(OBJECTIVES) as ObjectiveName[];
-const LEARNS_ANSWERS = OBJECTIVE_NAMES.filter((name) => objectiveOf(name).items === "example");
-const PREFERENCES = OBJECTIVE_NAMES.filter((name) => !LEARNS_ANSWERS.includes(name));
+const PREFERENCES = OBJECTIVE_NAMES.filter((name) => itemKind(objectiveOf(name).items).isPreference);
+const LEARNS_ANSWERS = OBJECTIVE_NAMES.filter((name) => !PREFERENCES.includes(name));
 const PERSONAL = (Object.keys(ALGORITHMS) as AlgorithmName[]).filter((name) => algorithmOf(name).ownAdapter);
 
 /** Settings that only some algorithms, aggregators or objectives read, by dotted key. */

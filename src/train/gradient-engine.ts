@@ -6,7 +6,7 @@ import type { LoraShape } from "../model/lora.ts";
 import type { Weights } from "../model/weights.ts";
 import type { Params, Tensor } from "../tensor/params.ts";
 import type { RandomStream } from "../tensor/random.ts";
-import type { TrainingItem } from "../data/example.ts";
+import type { TrainingItem } from "../data/items/registry.ts";
 import { microBatches, padBatch } from "./micro-batches.ts";
 import type { Objective, ScoreSequences } from "./objective.ts";
 import type { Runtime, RuntimeTensor } from "./runtime.ts";

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { sigmoid } from "../graph/pointwise.ts";
-import type { TrainingItem } from "../data/example.ts";
+import type { RatedExample } from "../data/items/rated.ts";
+import { itemAs, type TrainingItem } from "../data/items/registry.ts";
 import { supervisedTokens } from "./micro-batches.ts";
-import { asRated, BETA, defineObjective, referenceOrThrow, requireAnswer } from "./objective.ts";
+import { BETA, defineObjective, referenceOrThrow, requireAnswer } from "./objective.ts";
 import { termFeeds, termValues, weightedSum, weightFeed } from "./terms.ts";
 
 /**
@@ -17,18 +18,19 @@ export const kto = defineObjective({
     undesirableWeight: z.number().positive().default(1).describe("KTO's weight of unwanted answers."),
   },
   make({ beta = 0.1, desirableWeight, undesirableWeight }) {
+    const rated = (item: TrainingItem): RatedExample => itemAs("rated", item, "kto");
     const reference = (item: TrainingItem): { answer: number; mismatched: number } =>
-      referenceOrThrow("kto", asRated("kto", item));
+      referenceOrThrow("kto", rated(item));
     /** Weight of an item, and the sign with which r − z₀ enters σ. */
     const side = (item: TrainingItem): { weight: number; sign: number } =>
-      asRated("kto", item).desirable ? { weight: desirableWeight, sign: -1 } : { weight: undesirableWeight, sign: 1 };
+      rated(item).desirable ? { weight: desirableWeight, sign: -1 } : { weight: undesirableWeight, sign: 1 };
 
     return {
       name: "kto",
       items: "rated",
       reference: true,
       sequences(item) {
-        const { id, answer, mismatched } = asRated("kto", item);
+        const { id, answer, mismatched } = rated(item);
         requireAnswer(id, "rated", answer);
         requireAnswer(id, "mismatched", mismatched);
         reference(item);
@@ -42,7 +44,7 @@ export const kto = defineObjective({
         ...termFeeds(
           items.map((item) => {
             const slope = side(item).sign * beta;
-            const tokens = [supervisedTokens(asRated("kto", item).answer)];
+            const tokens = [supervisedTokens(rated(item).answer)];
             return { tokens, terms: [{ slopes: [slope], offset: -slope * (reference(item).answer + divergence) }] };
           }),
         ),
@@ -51,7 +53,7 @@ export const kto = defineObjective({
       evaluate(item, [score], divergence) {
         const ratio = score!.logProbability - reference(item).answer;
         const reward = { sum: beta * ratio, count: 1 };
-        return asRated("kto", item).desirable
+        return rated(item).desirable
           ? { loss: desirableWeight * (1 - sigmoid(beta * (ratio - divergence))), metrics: { chosenReward: reward } }
           : {
               loss: undesirableWeight * (1 - sigmoid(beta * (divergence - ratio))),
@@ -59,7 +61,7 @@ export const kto = defineObjective({
             };
       },
       async divergence(items, score) {
-        const scores = await score(items.map((item) => asRated("kto", item).mismatched));
+        const scores = await score(items.map((item) => rated(item).mismatched));
         const ratios = items.map((item, i) => scores[i]!.logProbability - reference(item).mismatched);
         return Math.max(0, ratios.reduce((sum, ratio) => sum + ratio, 0) / items.length);
       },

@@ -3,7 +3,7 @@ import type { LocalResult, LocalRule } from "../optim/local-rule.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { type Params, scale, toFloat32, zerosLike, zipParams } from "../tensor/params.ts";
 import type { RandomStream } from "../tensor/random.ts";
-import type { TrainingItem } from "../data/example.ts";
+import type { TrainingItem } from "../data/items/registry.ts";
 import type { GradientEngine } from "./gradient-engine.ts";
 import { addTallies, type Tally } from "./tally.ts";
 

@@ -1,5 +1,5 @@
 import type { Params } from "../tensor/params.ts";
-import type { TrainingItem } from "../data/example.ts";
+import type { TrainingItem } from "../data/items/registry.ts";
 import type { Objective } from "./objective.ts";
 import type { Scorer } from "./scorer.ts";
 import { addTallies, type Tally } from "./tally.ts";

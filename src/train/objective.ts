@@ -3,7 +3,8 @@ import type { GraphBuilder } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
 import type { Declared, SettingFields } from "../registry/declared.ts";
 import type { Params } from "../tensor/params.ts";
-import type { Example, PairExample, RatedExample, TrainingItem } from "../data/example.ts";
+import type { Example } from "../data/example.ts";
+import type { ItemKindName, TrainingItem } from "../data/items/registry.ts";
 import { supervisedTokens } from "./micro-batches.ts";
 import type { RuntimeTensor } from "./runtime.ts";
 import type { Score } from "./scorer.ts";
@@ -31,7 +32,8 @@ export type ScoreSequences = (
  */
 export interface Objective {
   readonly name: string;
-  readonly items: "example" | "pair" | "rated";
+  /** The kind of items that the objective learns from. */
+  readonly items: ItemKindName;
   /** True where items need the base's log-probabilities (`referenceOf`). */
   readonly reference: boolean;
   /**
@@ -75,27 +77,6 @@ export const BETA = z
   .positive()
   .optional()
   .describe("Strength of a preference; ORPO's lambda. Default: the objective's own (docs/value-alignment.md).");
-
-/** The item as the kind an objective learns from. */
-export function asExample(objective: string, item: TrainingItem): Example {
-  if ("tokens" in item) return item;
-  throw wrongKind(objective, "single examples", item);
-}
-
-export function asPair(objective: string, item: TrainingItem): PairExample {
-  if ("chosen" in item) return item;
-  throw wrongKind(objective, "pairs of a chosen and a rejected answer", item);
-}
-
-export function asRated(objective: string, item: TrainingItem): RatedExample {
-  if ("answer" in item) return item;
-  throw wrongKind(objective, "rated answers", item);
-}
-
-function wrongKind(objective: string, wanted: string, item: TrainingItem): Error {
-  const got = "tokens" in item ? "a single example" : "chosen" in item ? "a pair" : "a rated answer";
-  return new Error(`${objective} learns from ${wanted}, but '${item.id}' is ${got}`);
-}
 
 /** The part of an item that was measured on the base. */
 export function referenceOrThrow<T>(objective: string, item: { readonly id: string; readonly reference?: T }): T {

@@ -1,8 +1,9 @@
 import type { GraphBuilder } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
-import type { Example, TrainingItem } from "../data/example.ts";
+import type { Example } from "../data/example.ts";
+import { itemAs, type TrainingItem } from "../data/items/registry.ts";
 import { supervisedTokens } from "./micro-batches.ts";
-import { asPair, type Objective, referenceOrThrow, requireAnswer } from "./objective.ts";
+import { type Objective, referenceOrThrow, requireAnswer } from "./objective.ts";
 import { preferenceAccuracy } from "./preference-accuracy.ts";
 import type { Score } from "./scorer.ts";
 import type { Tally } from "./tally.ts";
@@ -31,7 +32,7 @@ const LINKS = {
 export function ofMargin(rule: MarginRule): Objective {
   const { name, beta, averaged, reference } = rule;
   const base = (item: TrainingItem): { chosen: number; rejected: number } =>
-    reference ? referenceOrThrow(name, asPair(name, item)) : { chosen: 0, rejected: 0 };
+    reference ? referenceOrThrow(name, itemAs("pair", item, name)) : { chosen: 0, rejected: 0 };
   const factor = (tokens: number): number => (averaged ? beta / tokens : beta);
   const reward = ({ logProbability, tokens }: Score, base: number): number => factor(tokens) * (logProbability - base);
 
@@ -71,7 +72,7 @@ export function ofMargin(rule: MarginRule): Objective {
 }
 
 export function answersOf(objective: string, item: TrainingItem): readonly [chosen: Example, rejected: Example] {
-  const { id, chosen, rejected } = asPair(objective, item);
+  const { id, chosen, rejected } = itemAs("pair", item, objective);
   requireAnswer(id, "chosen", chosen);
   requireAnswer(id, "rejected", rejected);
   return [chosen, rejected];

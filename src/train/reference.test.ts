@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Params } from "../tensor/params.ts";
-import type { Example, TrainingItem } from "../data/example.ts";
+import type { Example } from "../data/example.ts";
+import type { TrainingItem } from "../data/items/registry.ts";
 import { referenceOf } from "./reference.ts";
 
 const sequence = (id: string): Example => ({

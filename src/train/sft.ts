@@ -1,4 +1,5 @@
-import { asExample, type Objective } from "./objective.ts";
+import { itemAs } from "../data/items/registry.ts";
+import type { Objective } from "./objective.ts";
 import { supervisedTokens } from "./micro-batches.ts";
 import { vector } from "./runtime.ts";
 
@@ -9,8 +10,8 @@ export const sft: Objective = {
   name: "sft",
   items: "example",
   reference: false,
-  sequences: (item) => [asExample("sft", item)],
-  count: (item) => supervisedTokens(asExample("sft", item)),
+  sequences: (item) => [itemAs("example", item, "sft")],
+  count: (item) => supervisedTokens(itemAs("example", item, "sft")),
   loss(builder, logProbabilities) {
     const coefficients = builder.input(COEFFICIENTS, "float32", logProbabilities.shape);
     return builder.op("dot", [logProbabilities, coefficients], {});

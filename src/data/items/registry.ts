@@ -1,0 +1,41 @@
+import type { Example } from "../example.ts";
+import type { ItemKind } from "./item-kind.ts";
+import { pairs, type PairExample } from "./pair.ts";
+import { ratedAnswers, type RatedExample } from "./rated.ts";
+import { singleAnswers } from "./single.ts";
+
+interface Items {
+  readonly example: Example;
+  readonly pair: PairExample;
+  readonly rated: RatedExample;
+}
+
+/** Every kind of training item, by the name that an objective gives for the kind it learns from. */
+const ITEM_KINDS: { readonly [K in keyof Items]: ItemKind<Items[K]> } = {
+  example: singleAnswers,
+  pair: pairs,
+  rated: ratedAnswers,
+};
+
+export type ItemKindName = keyof Items;
+
+/** One record as it enters a batch. */
+export type TrainingItem = Items[ItemKindName];
+
+/** The kind of a name, where nothing more is known of its items. */
+export function itemKind(name: ItemKindName): ItemKind<TrainingItem> {
+  return ITEM_KINDS[name];
+}
+
+/** The kind of an item. */
+export function kindOf(item: TrainingItem): ItemKind<TrainingItem> {
+  const name = (Object.keys(ITEM_KINDS) as ItemKindName[]).find((each) => ITEM_KINDS[each].is(item));
+  return itemKind(name!);
+}
+
+/** The item as one of a kind. `reader` names in the error what needs that kind. @throws Error for an item of another. */
+export function itemAs<K extends ItemKindName>(kind: K, item: TrainingItem, reader: string): Items[K] {
+  const wanted: ItemKind<Items[K]> = ITEM_KINDS[kind];
+  if (wanted.is(item)) return item;
+  throw new Error(`${reader} learns from ${wanted.many}, but '${item.id}' is ${kindOf(item).one}`);
+}
