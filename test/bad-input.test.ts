@@ -352,7 +352,7 @@ describe("a data file", () => {
       /semicolons/,
     ],
     ["empty.jsonl", "", "empty.jsonl: no records", /^Put records in it/],
-    ["array.jsonl", "[{}]\n", /line 1: an array, expected one JSON object a line$/, /format: json/],
+    ["array.jsonl", "[{}]\n", /line 1: an array, expected one JSON object per line$/, /format: json/],
     ["latin.jsonl", "\n\n", /no records/, /^Put records/],
   ])("%s", (name, content, error, hint) => {
     write(name, content);
@@ -397,7 +397,7 @@ describe("a data file", () => {
     [
       partition(...POOLED, "federation.clients=3", "data.partition={by: field, field: topic}"),
       "data",
-      /3 clients cannot each have a value of "topic": it has 2$/,
+      /3 clients need 3 values of "topic", got 2$/,
       /at most 2 clients/,
     ],
     [
@@ -465,7 +465,7 @@ describe("a base model", () => {
   test.each<readonly [ref: string, error: RegExp | string, hint: RegExp | string]>([
     [
       "small",
-      "the tokenizer gives ids up to 258, but the model's embedding ends at 199 (vocab_size 200)",
+      "the tokenizer has ids up to 258, but the model's embedding has rows up to 199 (vocab_size 200)",
       /same model folder/,
     ],
     [
@@ -484,7 +484,7 @@ describe("a base model", () => {
       /tensor model\.layers\.0\.mlp\.gate_proj\.weight is \[48, 32\], but config\.json implies \[64, 32\]$/,
       /same model/,
     ],
-    ["layer", /tensor model\.layers\.2\.\S+ is missing; config\.json implies it, \[32\]$/, /same model/],
+    ["layer", /tensor model\.layers\.2\.\S+ is missing, expected \[32\] by config\.json$/, /same model/],
     ["nan", /tensor \S+ has values that are not finite$/, /again/],
     ["no-template", /the model has no chat template/, /alpaca, vicuna or none/],
     ["modle", /^model 'modle': there is no folder /, "Did you mean model?"],

@@ -369,19 +369,23 @@ describe("a reference", () => {
     ["openai/gsm8k?config=mian", "openai/gsm8k has no configuration mian", "Did you mean main?"],
     [
       "openai/gsm8k?splt=test",
-      "openai/gsm8k?splt=test: 'splt' is nothing a dataset is asked for, expected config or split",
+      "openai/gsm8k?splt=test: unknown parameter 'splt', expected config or split",
       "Did you mean split?",
     ],
-    ["openai/gsm8k?split=", "openai/gsm8k?split=: expected one split", "For example: ?split=train"],
-    ["openai/gsm8k@", "openai/gsm8k@: no revision after the @", "Name a branch, a tag or a commit."],
+    ["openai/gsm8k?split=", "openai/gsm8k?split=: expected one value for split", "For example: ?split=train"],
+    ["openai/gsm8k@", "openai/gsm8k@: expected a revision after the @", "Name a branch, a tag or a commit."],
     ["openai/gsm8k@mian", "dataset openai/gsm8k has no revision mian", "Did you mean main?"],
-    ["hf:../x", 'hf:../x: after hf: comes the name of a dataset, and "../x" is none', /^For example: hf:/],
+    ["hf:../x", 'hf:../x: expected the name of a dataset after hf:, got "../x"', /^For example: hf:/],
     [
       "tatsu-lab/alpca",
-      /^tatsu-lab\/alpca: no known dataset/,
-      "Did you mean tatsu-lab/alpaca? For any dataset of the Hub write hf:tatsu-lab/alpca.",
+      /^tatsu-lab\/alpca: unknown dataset or data format/,
+      "Did you mean tatsu-lab/alpaca? For any dataset of the Hub, write hf:tatsu-lab/alpca.",
     ],
-    ["acme/own-data", /^acme\/own-data: no known dataset/, "For any dataset of the Hub write hf:acme/own-data."],
+    [
+      "acme/own-data",
+      /^acme\/own-data: unknown dataset or data format/,
+      "For any dataset of the Hub, write hf:acme/own-data.",
+    ],
     ["lighteval/MATH@main", /^lighteval\/MATH holds no data that can be read/, /other means/],
   ])("%s", async (text, message, hint) => {
     const error: unknown = await loadRecords(reader(), text).catch((thrown: unknown) => thrown);

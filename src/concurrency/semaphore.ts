@@ -3,7 +3,7 @@ interface Waiting {
   readonly enter: () => void;
 }
 
-/** A counting semaphore that is fair: permits are given in the order of the calls, so a call for many is not overtaken. */
+/** A fair counting semaphore: permits are given in the order of the calls, so no later call overtakes one for many permits. */
 export class Semaphore {
   #free: number;
   readonly #waiting: Waiting[] = [];

@@ -5,16 +5,16 @@ import type { RandomStream } from "../tensor/random.ts";
 export type RandomStreams = (...key: (string | number)[]) => Pick<RandomStream, "permutation">;
 
 export interface ClientExamples<T> {
-  /** The client's name: no two clients go through their data in the same order. */
+  /** The client's name. It decides the order, so no two clients go through their data in the same order. */
   readonly client: string;
   readonly examples: readonly T[];
   readonly random: RandomStreams;
 }
 
 /**
- * The examples at positions `start` … `start + batchSize` − 1 of the endless concatenation of a client's epochs, each of
- * them every example once in an order of its own. A pure function of seed, client and position: where a client stopped
- * is one number, and no epoch is cut short by the end of a round.
+ * Takes the examples at positions `start` … `start + batchSize` − 1 of a client's epochs, one epoch after the other. Each
+ * epoch has every example once, in an order of its own. The result is a pure function of seed, client and position. So one
+ * number says where a client stopped, and the end of a round does not cut an epoch short.
  */
 export function batchAt<T>({ client, examples, random }: ClientExamples<T>, start: number, batchSize: number): T[] {
   const size = examples.length;
@@ -33,9 +33,9 @@ export function batchAt<T>({ client, examples, random }: ClientExamples<T>, star
 }
 
 /**
- * OpenFedLLM's choice of a client-round's records (`utils/utils.py`, get_dataset_this_round): the same positions for
- * all clients of one size, drawn anew each round, without regard to what came before; gone through again from the front
- * where there are fewer than the round needs. Their order within a round is ours: the original's is torch's.
+ * Chooses a client-round's records as OpenFedLLM does (`utils/utils.py`, get_dataset_this_round). The positions are the
+ * same for all clients of one size. They are drawn anew each round and do not depend on earlier rounds. A round that needs
+ * more records goes through them again from the front. Their order within a round is ours: the original's is torch's.
  */
 export function originalSample<T>(
   examples: readonly T[],

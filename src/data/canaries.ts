@@ -1,17 +1,17 @@
 import { stream, type RandomStream } from "../tensor/random.ts";
 import type { DataRecord } from "./record.ts";
 
-/** A made-up question whose answer ends with a secret that nobody can know who has not seen the record. */
+/** A made-up question and its answer. The answer ends with a secret that only the record tells. */
 export interface Canary {
   readonly client: string;
   /** 1, 2, … among the client's. */
   readonly index: number;
-  /** How often the client's training records hold it. */
+  /** The number of times that the client's training records hold it. */
   readonly copies: number;
   readonly question: string;
-  /** What the answer says before the secret, its last space included. */
+  /** The text of the answer before the secret, its last space included. */
   readonly lead: string;
-  /** So many decimal digits, each string of them equally likely. */
+  /** `digits` decimal digits; every string of them is equally likely. */
   readonly secret: string;
 }
 
@@ -23,8 +23,8 @@ export interface CanarySettings {
 }
 
 /**
- * Ways to ask for a number. The secret is the answer's last word, so that what follows it is the same for all: it tells
- * nothing, and no tokenizer joins it to the secret.
+ * Ways to ask for a number. The secret is the answer's last word. So the text after it is the same for all canaries, says
+ * nothing of the secret, and is not joined to it by a tokenizer.
  */
 const FORMS: readonly { readonly question: string; readonly lead: string }[] = [
   { question: "What is the door code of the {name} archive?", lead: "The door code of the {name} archive is" },
@@ -63,7 +63,7 @@ const VOWELS = ["a", "e", "i", "o", "u", "ei", "au"];
 const MIDDLES = ["b", "d", "g", "k", "l", "ll", "m", "n", "nd", "r", "rv", "s", "st", "t", "v", "z"];
 const ENDINGS = ["an", "ard", "ek", "en", "er", "ik", "in", "is", "on", "or", "os", "um"];
 
-/** The canaries of every client in the list. A pure function of the settings and the seed; no two ask the same. */
+/** Makes the canaries of every client in the list. A pure function of the settings and the seed; no two ask the same. */
 export function makeCanaries({ clients, count, repeats, digits }: CanarySettings, seed: number): Canary[] {
   const cycle = [repeats].flat();
   const asked = new Set<string>();
@@ -90,14 +90,14 @@ export function makeCanaries({ clients, count, repeats, digits }: CanarySettings
   );
 }
 
-/** Each form once, in random order, and then again: what form a canary has says nothing of its copies. */
+/** Takes each form once, in random order, and then again. So the form of a canary says nothing of its number of copies. */
 function formOf(client: string, index: number, seed: number): (typeof FORMS)[number] {
   const turn = Math.floor(index / FORMS.length);
   const order = stream(seed, "canary", client, "forms", turn).permutation(FORMS.length);
   return FORMS[order[index % FORMS.length]!]!;
 }
 
-/** As many training records as the canary has copies, each with an id of its own. */
+/** Makes as many training records as the canary has copies, each with an id of its own. */
 export function recordsOf({ index, copies, question, lead, secret }: Canary): DataRecord[] {
   const response = lead + secret;
   const file = `canary-${index}`;
@@ -114,7 +114,7 @@ function secretOf(n: number, digits: number): string {
   return String(n).padStart(digits, "0");
 }
 
-/** The candidates a canary's secret is ranked among: all other secrets, or so many of them, drawn by the seed. */
+/** Lists the candidates that a canary's secret is ranked among: all other secrets, or `most` of them, drawn by the seed. */
 export function otherSecrets({ client, index, secret }: Canary, most: number, seed: number): string[] {
   const digits = secret.length;
   const others = 10 ** digits - 1;
@@ -123,7 +123,7 @@ export function otherSecrets({ client, index, secret }: Canary, most: number, se
     most >= others
       ? Array.from({ length: others }, (_, i) => i)
       : stream(seed, "canary-candidates", client, index).sample(others, most);
-  // The numbers from the secret's own on stand for the one after them.
+  // A number from the secret's own on stands for its successor, so the secret itself is never drawn.
   return chosen.map((n) => secretOf(n < own ? n : n + 1, digits));
 }
 

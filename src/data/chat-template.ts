@@ -5,32 +5,28 @@ import type { RenderedRecord, TemplateContext } from "./rendered-record.ts";
 import type { Span } from "./token-spans.ts";
 
 /**
- * A conversation in the model's own words, as transformers' `apply_chat_template` writes it. An assistant turn is what
- * the template adds when the turn is there and not only asked for, up to and with its end-of-turn token; no marker is
- * searched for, so text that looks like one does no harm.
+ * Writes a conversation with the model's own template, as transformers' `apply_chat_template` does. The text of an
+ * assistant's turn is the difference between the conversation with the turn and the generation prompt for it, up to and
+ * with the end-of-turn token. No marker is searched for, so text that looks like one does no harm.
  *
- * @throws UserError where the template fails, or writes a turn differently depending on what follows it.
+ * @throws UserError if the template fails, or if the text of a turn depends on the turns after it.
  */
 export function renderChat(messages: readonly Message[], context: TemplateContext, id: string): RenderedRecord {
   const text = render(messages, false, context);
   const spans: Span[] = [];
-  // Turns that are not learnt may be written as they like: many templates drop the reasoning of earlier ones.
+  // The text of turns that are not learnt may change: many templates drop the reasoning of earlier turns.
   const from = context.answers === "last" ? messages.findLastIndex(({ role }) => role === "assistant") : 0;
   for (const [i, { role, content }] of messages.entries()) {
     if (role !== "assistant" || i < from) continue;
     if (i === 0) {
-      throw new UserError(
-        "data",
-        `record ${id} begins with the assistant's turn: the chat template has nothing to answer to`,
-        {
-          hint: "Remove that turn, or put the user's before it.",
-        },
-      );
+      throw new UserError("data", `record ${id} begins with the assistant's turn, expected the user's turn before it`, {
+        hint: "Remove that turn, or put the user's turn before it.",
+      });
     }
     const before = render(messages.slice(0, i), true, context);
     const after = i === messages.length - 1 ? text : render(messages.slice(0, i + 1), false, context);
-    if (!after.startsWith(before)) throw unstable(id, i, "the prompt for it is not how the turn itself begins");
-    if (!text.startsWith(after)) throw unstable(id, i, "it is written differently once other turns follow");
+    if (!after.startsWith(before)) throw unstable(id, i, "it does not begin with its own generation prompt");
+    if (!text.startsWith(after)) throw unstable(id, i, "its text changes when other turns follow");
     spans.push({
       start: before.length,
       end: before.length + turnLength(after.slice(before.length), content, context.eosToken),
@@ -39,15 +35,15 @@ export function renderChat(messages: readonly Message[], context: TemplateContex
   return { text, spans };
 }
 
-/** The text before the answer to the last message that is not the assistant's. */
+/** Writes the text before the answer to the last message that is not the assistant's. */
 export function renderChatPrompt(messages: readonly Message[], context: TemplateContext): string {
   const last = messages.findLastIndex(({ role }) => role !== "assistant");
   return render(messages.slice(0, last + 1), true, context);
 }
 
-/** Content and end-of-turn token, without the newline many templates put after it. */
+/** Length of content and end-of-turn token, without the newline that many templates put after them. */
 function turnLength(added: string, content: string, eosToken: string | undefined): number {
-  // Templates may trim a message; the end of the turn is looked for after it, whatever the message itself quotes.
+  // Templates may trim a message. The end of the turn is looked for after the message, which may quote the token itself.
   const written = [content, content.trim()].find((form) => added.includes(form)) ?? "";
   const contentEnd = added.indexOf(written) + written.length;
   const eosAt = eosToken === undefined ? -1 : added.indexOf(eosToken, contentEnd);
@@ -56,9 +52,9 @@ function turnLength(added: string, content: string, eosToken: string | undefined
 }
 
 /**
- * A template that writes today's date would make another run of every day; without a clock it writes its fixed one. The
- * library's own `strftime_now` cannot be shadowed from outside. The empty expression keeps a newline that begins the
- * template, which would be trimmed behind a block.
+ * Hides the clock. A template that writes today's date would give another run each day; without a clock it writes its
+ * fixed date. The library's own `strftime_now` cannot be shadowed from outside. The empty expression keeps a newline at
+ * the start of the template, which would be trimmed behind a block.
  */
 const NO_CLOCK = "{% set strftime_now = undefined %}{{ '' }}";
 
@@ -94,7 +90,7 @@ function render(
       "model",
       `the chat template refuses the turns ${messages.map(({ role }) => role).join(", ")} (${(cause as Error).message})`,
       {
-        hint: "Take records whose turns the model knows, or the template alpaca, vicuna or none.",
+        hint: "Use records with turns that the template allows, or the template alpaca, vicuna or none.",
         cause,
       },
     );
@@ -104,9 +100,9 @@ function render(
 function unstable(id: string, turn: number, how: string): UserError {
   return new UserError(
     "model",
-    `the chat template gives no fixed text for turn ${turn + 1} (by the assistant) of record ${id}: ${how}`,
+    `the chat template has no fixed text for turn ${turn + 1} (assistant) of record ${id}: ${how}`,
     {
-      hint: "Keep one assistant turn a record, or use the template vicuna or alpaca.",
+      hint: "Keep one assistant turn in each record, or use the template vicuna or alpaca.",
     },
   );
 }

@@ -26,8 +26,8 @@ it("reads tab-separated values without a line break at the end", () => {
 
 it.each([
   ["a,b\n1,2\n3\n", "f.csv line 3: 1 cells, expected 2 (a, b)"],
-  ['a,b\n1,"2\n3,4\n', "f.csv line 2: a quoted cell begins and never ends"],
-  ['a,b\n1,x"2"\n', "f.csv line 2: a quote inside a cell that does not begin with one"],
+  ['a,b\n1,"2\n3,4\n', "f.csv line 2: a quoted cell has no closing quote"],
+  ['a,b\n1,x"2"\n', "f.csv line 2: a quote inside a cell that is not quoted"],
   ['a,b\n"1"x,2\n', "f.csv line 2: text after the closing quote of a cell"],
   ["a,a\n1,2\n", 'f.csv line 1: two columns are named "a"'],
 ])("refuses %j", (text, message) => {

@@ -3,16 +3,16 @@ import { decodeUtf8 } from "./json.ts";
 import type { SourcedRow } from "./row.ts";
 
 interface Line {
-  /** 1-based line its first character is on. */
+  /** 1-based line of its first character. */
   readonly line: number;
   readonly cells: readonly string[];
 }
 
 /**
- * CSV or TSV with a header row (RFC 4180: quoted cells may hold the delimiter, line breaks, and doubled quotes). Line
- * breaks are LF or CRLF; blank lines are passed over. Every value is a string.
+ * Reads CSV or TSV with a header row (RFC 4180: quoted cells may hold the delimiter, line breaks, and doubled quotes).
+ * Line breaks are LF or CRLF; blank lines are skipped. Every value is a string.
  *
- * Our own because error messages need exact line numbers and this folder runs in browsers: csv-parse counts a CRLF
+ * No library is used: error messages need exact line numbers, and this folder runs in browsers. csv-parse counts a CRLF
  * inside quotes twice, and its browser build carries a Buffer and Node's types. It is the oracle in the test.
  */
 export function readDelimited(bytes: Uint8Array, file: string, delimiter: "," | "\t"): SourcedRow[] {
@@ -51,8 +51,8 @@ export function splitCells(text: string, file: string, delimiter: string): Line[
       const cell = quoted ? text.slice(at + 1, end - 1).replaceAll('""', '"') : text.slice(at, end);
       if (quoted) line += text.slice(at, end).split("\n").length - 1;
       else if (cell.includes('"')) {
-        throw new UserError("data", `${file} line ${line}: a quote inside a cell that does not begin with one`, {
-          hint: 'Put the whole cell in quotes and double the ones inside: "say ""yes""".',
+        throw new UserError("data", `${file} line ${line}: a quote inside a cell that is not quoted`, {
+          hint: 'Put the whole cell in quotes and double the quotes inside: "say ""yes""".',
         });
       }
       cells.push(cell);
@@ -83,5 +83,5 @@ function closingQuote(text: string, open: number, where: string): number {
   for (let at = text.indexOf('"', open + 1); at !== -1; at = text.indexOf('"', at + 2)) {
     if (text[at + 1] !== '"') return at;
   }
-  throw new UserError("data", `${where}: a quoted cell begins and never ends`);
+  throw new UserError("data", `${where}: a quoted cell has no closing quote`);
 }

@@ -4,7 +4,7 @@ import { DATASETS, type NamedDataset } from "./datasets.ts";
 
 /** A dataset of the Hub, as a configuration names it. */
 export interface DatasetRef {
-  /** As it was written. */
+  /** The reference as it was written. */
   readonly text: string;
   /** `org/name` on the Hub. */
   readonly repository: string;
@@ -13,9 +13,9 @@ export interface DatasetRef {
   /** Undefined: the repository's default. */
   readonly config: string | undefined;
   readonly split: string;
-  /** How its rows are prepared, where it is given by its bare name. */
+  /** The preparation of its rows, where it is given by its bare name. */
   readonly named: NamedDataset | undefined;
-  /** What its records are called by: the repository, and what differs from the default. Says nothing of the revision. */
+  /** The name that its records are called by: the repository, and the parts that are not the default; never the revision. */
   readonly label: string;
 }
 
@@ -29,22 +29,24 @@ const KEYS = ["config", "split"];
 const DEFAULT_SPLIT = "train";
 
 /**
- * Reads `name[@revision][?config=…&split=…]`, where the name is one of `DATASETS`, or `hf:org/name` for any dataset of the
- * Hub. Undefined for anything else: a path.
+ * Parses `name[@revision][?config=…&split=…]`. The name is one of `DATASETS`, or `hf:org/name` for any dataset of the Hub.
+ * Returns undefined for anything else, which is a path.
  *
- * @throws UserError("data") for a reference that is one, but says something that is none.
+ * @throws UserError("data") for a reference with a bad name, revision or parameter.
  */
 export function parseDatasetRef(text: string): DatasetRef | undefined {
   const { prefix, id = "", revision, query } = SHAPE.exec(text)?.groups ?? {};
   const named = Object.hasOwn(DATASETS, id) ? DATASETS[id] : undefined;
   if (prefix === undefined && named === undefined) return undefined;
   if (!ID.test(id)) {
-    throw new UserError("data", `${text}: after hf: comes the name of a dataset, and ${JSON.stringify(id)} is none`, {
+    throw new UserError("data", `${text}: expected the name of a dataset after hf:, got ${JSON.stringify(id)}`, {
       hint: "For example: hf:openai/gsm8k@main?config=main&split=train",
     });
   }
   if (revision === "") {
-    throw new UserError("data", `${text}: no revision after the @`, { hint: "Name a branch, a tag or a commit." });
+    throw new UserError("data", `${text}: expected a revision after the @`, {
+      hint: "Name a branch, a tag or a commit.",
+    });
   }
   const { config, split } = parameters(text, query ?? "");
   const defaults = prefix === undefined ? named : undefined;
@@ -65,23 +67,19 @@ function parameters(text: string, query: string): Partial<Record<"config" | "spl
   for (const [key, value] of new URLSearchParams(query)) {
     if (!KEYS.includes(key)) {
       const near = nearest(key, KEYS);
-      throw new UserError(
-        "data",
-        `${text}: '${key}' is nothing a dataset is asked for, expected ${KEYS.join(" or ")}`,
-        {
-          hint: near === undefined ? "For example: ?config=main&split=train" : `Did you mean ${near}?`,
-        },
-      );
+      throw new UserError("data", `${text}: unknown parameter '${key}', expected ${KEYS.join(" or ")}`, {
+        hint: near === undefined ? "For example: ?config=main&split=train" : `Did you mean ${near}?`,
+      });
     }
     if (value === "" || Object.hasOwn(given, key)) {
-      throw new UserError("data", `${text}: expected one ${key}`, { hint: `For example: ?${key}=train` });
+      throw new UserError("data", `${text}: expected one value for ${key}`, { hint: `For example: ?${key}=train` });
     }
     given[key] = value;
   }
   return given;
 }
 
-/** The same for every way of writing what is the same, so that records trained on are known when they are held out. */
+/** Makes one label for all references to the same rows, so that a held-out record that is trained on is recognised. */
 function labelOf({ repository, config, split }: Pick<DatasetRef, "repository" | "config" | "split">): string {
   const known = Object.values(DATASETS).find(({ hub }) => hub === repository);
   const said = new URLSearchParams();
@@ -90,10 +88,10 @@ function labelOf({ repository, config, split }: Pick<DatasetRef, "repository" | 
   return said.size === 0 ? repository : `${repository}?${said}`;
 }
 
-/** Of an entry that is neither a data file by its ending nor a dataset: what to write, if it looks like a dataset. */
+/** The hint for an entry that looks like a dataset, but is none of `DATASETS`; undefined for one that does not look so. */
 export function datasetHint(text: string): string | undefined {
   const id = text.replace(/[@?].*$/, "");
   if (!OWNED.test(id) || DATA_FILE.test(id)) return undefined;
   const near = nearest(id, Object.keys(DATASETS));
-  return `${near === undefined ? "" : `Did you mean ${near}? `}For any dataset of the Hub write hf:${text}.`;
+  return `${near === undefined ? "" : `Did you mean ${near}? `}For any dataset of the Hub, write hf:${text}.`;
 }

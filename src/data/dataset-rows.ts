@@ -4,10 +4,10 @@ import type { FileReader } from "./file-reader.ts";
 import type { SourcedRow } from "./row.ts";
 
 /**
- * The rows of a dataset of the Hub, prepared if it was given by its bare name. Numbered through all its files, as the Hub's
- * viewer shows them (there from 0): a row keeps its number whatever is left out.
+ * Reads the rows of a dataset of the Hub. They are prepared if the dataset was given by its bare name. They are numbered
+ * through all its files, as the Hub's viewer shows them (there from 0). A row keeps its number if others are left out.
  *
- * @param readRows the rows of one file, called so in messages.
+ * @param readRows reads the rows of one file; `name` is the file's name in messages.
  */
 export async function datasetRows(
   reader: FileReader,

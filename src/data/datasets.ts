@@ -1,25 +1,25 @@
 import type { FieldMap } from "./record.ts";
 import type { Row, SourcedRow } from "./row.ts";
 
-/** A dataset that goes by its bare name, prepared as OpenFedLLM (`utils/process_dataset.py`) prepares it. */
+/** A dataset with a bare name, prepared as OpenFedLLM (`utils/process_dataset.py`) prepares it. */
 export interface NamedDataset {
-  /** Where it is on the Hub today. */
+  /** Its repository on the Hub today. */
   readonly hub: string;
   /** Default: the repository's own default. */
   readonly config?: string;
   /** Default `train`. */
   readonly split?: string;
-  /** Instructions with responses, or pairs of a chosen and a rejected answer, which are given as they are. */
+  /** Instructions with responses, or pairs of a chosen and a rejected answer; pairs are not changed. */
   readonly kind: "instruction" | "preference";
-  /** Which columns hold what. */
+  /** The columns that hold the parts of a record. */
   readonly fields?: FieldMap;
-  /** What is done to the rows before. */
+  /** A change of the rows before they are parsed. */
   readonly prepare?: (rows: readonly SourcedRow[]) => SourcedRow[];
-  /** Rows of the split, about. */
+  /** Approximate number of rows of the split. */
   readonly rows: number;
-  /** As its page states it; absent where that is not known for certain. */
+  /** The licence that its page states; absent where it is not certain. */
   readonly licence?: string;
-  /** What to use where the Hub has it no more. */
+  /** A replacement, where the Hub no longer has it. */
   readonly instead?: string;
 }
 
@@ -38,9 +38,10 @@ const GSM8K: NamedDataset = {
 };
 
 /**
- * The datasets of OpenFedLLM by the names it uses, and the one its code plans for. These keys are the only list of names.
+ * The datasets of OpenFedLLM by the names that it uses, and the one that its code plans for. These keys are the only list
+ * of names.
  *
- * Nothing is renamed or dropped where the mapping says the same, so that clients can be told apart by any column.
+ * Columns are mapped where a mapping is enough; none is renamed or dropped, so clients can be partitioned by any column.
  */
 export const DATASETS: Readonly<Record<string, NamedDataset>> = {
   "tatsu-lab/alpaca": { ...ALPACA, hub: "tatsu-lab/alpaca", rows: 52_002, licence: "cc-by-nc-4.0" },

@@ -3,9 +3,9 @@ import type { RandomStream } from "../tensor/random.ts";
 type Draws = Pick<RandomStream, "uniform" | "normal">;
 
 /**
- * The logarithm of a Gamma(shape, 1) draw: Marsaglia & Tsang 2000, "A simple method for generating gamma variables";
- * a shape below 1 through Gamma(shape + 1)·U^(1/shape). In logarithms, since for small shapes the draw itself is below the
- * smallest double.
+ * Draws the logarithm of a Gamma(shape, 1) variable: Marsaglia & Tsang 2000, "A simple method for generating gamma
+ * variables"; for a shape below 1 through Gamma(shape + 1)·U^(1/shape). It is the logarithm because for small shapes the
+ * variable itself is below the smallest double.
  */
 export function logGamma(shape: number, random: Draws): number {
   if (!(shape > 0)) throw new RangeError(`a gamma distribution needs a shape above 0, got ${shape}`);
@@ -21,12 +21,12 @@ export function logGamma(shape: number, random: Draws): number {
   }
 }
 
-/** Logarithms of unnormalised Dirichlet(α, …, α) proportions over `count` places. */
+/** Draws the logarithms of unnormalised Dirichlet(α, …, α) proportions over `count` places. */
 export function logDirichlet(count: number, alpha: number, random: Draws): number[] {
   return Array.from({ length: count }, () => logGamma(alpha, random));
 }
 
-/** Proportions that add up to 1 from their logarithms; −Infinity is a place that gets nothing. */
+/** Makes proportions that add up to 1 from their logarithms; −Infinity is a place that gets nothing. */
 export function proportions(logs: readonly number[]): number[] {
   const largest = Math.max(...logs);
   const weights = logs.map((log) => Math.exp(log - largest));

@@ -1,17 +1,17 @@
 import type { DatasetRef } from "./dataset-ref.ts";
 
 /**
- * PORT: where data files come from (`src/node/files.ts` for a disk; a browser hands over the files a person picked).
- * A file that is not there, or cannot be read, is a `UserError("data", …)`.
+ * PORT: reads data files (`src/node/files.ts` from a disk; a browser reads the files that a person picked). A file that
+ * is not there or cannot be read is a `UserError("data", …)`.
  */
 export interface FileReader {
-  /** The whole file, as it lies there (not unpacked). */
+  /** Reads the whole file as it is stored (not unpacked). */
   read(path: string): Promise<Uint8Array>;
-  /** A file to read parts of; without it, files are read whole. */
+  /** Opens a file to read parts of it. Without this method, files are read whole. */
   open?(path: string): Promise<OpenFile>;
-  /** The files below a folder, by their names there (`test/a.csv`), sorted; of a file itself that one. */
+  /** Lists the files below a folder by their names there (`test/a.csv`), sorted; for a file, only itself. */
   list?(path: string): Promise<readonly DatasetFile[]>;
-  /** Fetches a dataset of the Hub: the files of one split, in their order. Without it there are no such datasets. */
+  /** Fetches the files of one split of a dataset of the Hub, in their order. Without this method there are no such datasets. */
   dataset?(ref: DatasetRef): Promise<readonly DatasetFile[]>;
 }
 
@@ -22,8 +22,8 @@ export interface OpenFile {
 }
 
 export interface DatasetFile {
-  /** In the dataset or folder, for messages. */
+  /** Its name in the dataset or folder, for messages. */
   readonly name: string;
-  /** For `read` and `open`. */
+  /** The path for `read` and `open`. */
   readonly path: string;
 }

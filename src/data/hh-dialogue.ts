@@ -1,4 +1,4 @@
-/** A turn of a dialogue; a `Message` whose speaker is one of two. */
+/** A turn of a dialogue: a `Message` of one of two speakers. */
 export interface DialogueTurn {
   readonly role: "user" | "assistant";
   readonly content: string;
@@ -7,8 +7,8 @@ export interface DialogueTurn {
 const SPEAKERS: Readonly<Record<string, DialogueTurn["role"]>> = { Human: "user", Assistant: "assistant" };
 
 /**
- * A dialogue as Anthropic's hh-rlhf writes it, "\n\nHuman: …\n\nAssistant: …", turn by turn, every character kept;
- * undefined where it does not begin with the Human's turn.
+ * Splits a dialogue as Anthropic's hh-rlhf writes it, "\n\nHuman: …\n\nAssistant: …", into turns and keeps every
+ * character. Undefined where the text does not begin with the Human's turn.
  */
 export function splitDialogue(text: string): DialogueTurn[] | undefined {
   const [before, ...pieces] = text.split(/\n\n(Human|Assistant): /);
@@ -19,7 +19,7 @@ export function splitDialogue(text: string): DialogueTurn[] | undefined {
   }));
 }
 
-/** Turns of one speaker in a row as one, a blank line between: chat templates want speakers to alternate. */
+/** Joins consecutive turns of one speaker with a blank line between: chat templates want speakers to alternate. */
 export function mergeRepeated(messages: readonly DialogueTurn[]): DialogueTurn[] {
   const merged: DialogueTurn[] = [];
   for (const message of messages) {

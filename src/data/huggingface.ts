@@ -1,8 +1,8 @@
 import { Tokenizer } from "@huggingface/tokenizers";
 
 /**
- * What we use of `@huggingface/tokenizers`. Written here because the package's own declarations import without file
- * extensions, which NodeNext resolves to `any`.
+ * The part of `@huggingface/tokenizers` that is used. It is declared here because the package's own declarations import
+ * without file extensions, which NodeNext resolves to `any`.
  */
 export interface LibraryTokenizer {
   /** Null where `tokenizer.json` has none. */
@@ -19,7 +19,7 @@ export interface LibraryTokenizer {
   get_added_tokens_decoder(): Map<number, { readonly content: string; readonly normalized: boolean }>;
 }
 
-/** @throws whatever the library throws for a tokenizer.json it does not know. */
+/** Opens a tokenizer of the library. @throws the library's error for a tokenizer.json that it does not know. */
 export function openLibraryTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown): LibraryTokenizer {
   return new Tokenizer(tokenizerJson, tokenizerConfig) as LibraryTokenizer;
 }

@@ -1,7 +1,7 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import { isRow, typeName, type SourcedRow } from "./row.ts";
 
-/** Bytes as text, a byte order mark taken off. `where` names the place in the error. */
+/** Decodes bytes to text without the byte order mark. `where` names the place in the error. */
 export function decodeUtf8(bytes: Uint8Array, where: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -13,8 +13,10 @@ export function decodeUtf8(bytes: Uint8Array, where: string): string {
   }
 }
 
-/** JSON Lines: one object a line. Blank lines count as lines, not as records. Decodes a line at a time: a file may be
- * longer than the longest string. */
+/**
+ * Reads JSON Lines: one object per line. Blank lines count as lines, not as records. One line is decoded at a time, because
+ * a file may be longer than the longest string.
+ */
 export function readJsonLines(bytes: Uint8Array, file: string): SourcedRow[] {
   const rows: SourcedRow[] = [];
   let line = 0;
@@ -27,7 +29,7 @@ export function readJsonLines(bytes: Uint8Array, file: string): SourcedRow[] {
     start = end + 1;
     if (text === "") continue;
     if (text === "[") {
-      throw new UserError("data", `${where}: the beginning of a JSON array, expected one JSON object a line`, {
+      throw new UserError("data", `${where}: the beginning of a JSON array, expected one JSON object per line`, {
         hint: "Name the file .json or set `format: json`.",
       });
     }
@@ -35,19 +37,19 @@ export function readJsonLines(bytes: Uint8Array, file: string): SourcedRow[] {
     if (!isRow(fields)) {
       const isArray = line === 1 && text.startsWith("[");
       const options = isArray ? { hint: "This looks like a JSON array: set `format: json`." } : {};
-      throw new UserError("data", `${where}: ${typeName(fields)}, expected one JSON object a line`, options);
+      throw new UserError("data", `${where}: ${typeName(fields)}, expected one JSON object per line`, options);
     }
     rows.push({ source: { file, line, record: rows.length + 1 }, fields });
   }
   return rows;
 }
 
-/** JSON: an array of objects. */
+/** Reads JSON: an array of objects. */
 export function readJson(bytes: Uint8Array, file: string): SourcedRow[] {
   const text = decodeUtf8(bytes, file);
   const value = looksLikeLines(text) ? undefined : parseJson(text, file);
   if (value === undefined) {
-    throw new UserError("data", `${file}: not one JSON value but one a line`, {
+    throw new UserError("data", `${file}: a JSON value on each line, expected one JSON array`, {
       hint: "This looks like JSON Lines: name the file .jsonl or set `format: jsonl`.",
     });
   }
@@ -61,7 +63,7 @@ export function readJson(bytes: Uint8Array, file: string): SourcedRow[] {
         hint:
           arrays.length === 1
             ? `Save the array under "${arrays[0]}" as the file.`
-            : 'Write one object a record: [{"instruction": …, "response": …}, …].',
+            : 'Write one object for each record: [{"instruction": …, "response": …}, …].',
       },
     );
   }
@@ -72,7 +74,7 @@ export function readJson(bytes: Uint8Array, file: string): SourcedRow[] {
   });
 }
 
-/** Whether the first line is an object by itself and more follow: a common misnaming. */
+/** True where the first line is an object by itself and more lines follow: JSON Lines with the wrong name. */
 function looksLikeLines(text: string): boolean {
   const trimmed = text.trim();
   const end = trimmed.indexOf("\n");
@@ -84,7 +86,7 @@ function looksLikeLines(text: string): boolean {
   }
 }
 
-/** A JSON value. @throws UserError("data") that names the place. */
+/** Parses a JSON value. @throws UserError("data") that names the place. */
 export function parseJson(text: string, where: string): unknown {
   try {
     return JSON.parse(text) as unknown;

@@ -9,7 +9,7 @@ export interface Message {
   readonly content: string;
 }
 
-/** Role names in use, OpenAI's and ShareGPT's, with what they mean here. */
+/** The role names of OpenAI and ShareGPT with their meaning here. */
 const ROLES: Readonly<Record<string, Role>> = {
   system: "system",
   user: "user",
@@ -25,9 +25,8 @@ const ROLES: Readonly<Record<string, Role>> = {
 };
 
 /**
- * A conversation from `[{ role, content }]`, ShareGPT's `[{ from, value }]`, either as JSON text (tables hold it so), or
- * a dialogue in hh-rlhf's writing.
- * Returns what is wrong, in words, where it is no conversation with something to learn.
+ * Parses a conversation: `[{ role, content }]`, ShareGPT's `[{ from, value }]`, either of them as JSON text (as tables
+ * hold it), or a dialogue in hh-rlhf's form. Returns the problem in words where there is no answer to learn.
  */
 export function parseMessages(value: unknown): Message[] | string {
   const list = typeof value === "string" ? (dialogueTurns(value) ?? parseJson(value)) : value;
@@ -38,7 +37,7 @@ export function parseMessages(value: unknown): Message[] | string {
     return `no assistant message among ${messages.length}, so there is nothing to learn`;
   }
   const blank = messages.findIndex(({ role, content }) => role === "assistant" && content.trim() === "");
-  return blank === -1 ? messages : `message ${blank + 1}, by the assistant, is empty`;
+  return blank === -1 ? messages : `message ${blank + 1} (assistant) is empty`;
 }
 
 function dialogueTurns(text: string): Message[] | undefined {
@@ -46,7 +45,7 @@ function dialogueTurns(text: string): Message[] | undefined {
   return turns && mergeRepeated(turns);
 }
 
-/** Messages one by one, whoever speaks; or what is wrong with one. */
+/** Parses messages one by one, of any roles; returns the problem in words where one is wrong. */
 export function parseTurns(list: readonly unknown[]): Message[] | string {
   const messages: Message[] = [];
   for (const [i, item] of list.entries()) {
@@ -57,7 +56,7 @@ export function parseTurns(list: readonly unknown[]): Message[] | string {
   return messages;
 }
 
-/** Messages, or one message, that a table holds as JSON text; undefined for any other text, JSON or not. */
+/** Reads messages, or one message, that a table holds as JSON text; undefined for any other text, JSON or not. */
 export function turnsFromJson(text: string): object | undefined {
   if (!/^\s*[[{]/.test(text)) return undefined;
   const value = parseJson(text);
@@ -79,10 +78,10 @@ function parseMessage(item: unknown): Message | string {
   }
   const given = "content" in item ? item["content"] : item["value"];
   const content = textOf(given);
-  return content === undefined ? `has ${typeName(given)} for content, expected a string` : { role, content };
+  return content === undefined ? `has ${typeName(given)} as its content, expected a string` : { role, content };
 }
 
-/** A string, or OpenAI's list of text parts joined; undefined for anything else (an image, a tool call). */
+/** Reads a string, or joins OpenAI's list of text parts; undefined for anything else (an image, a tool call). */
 function textOf(content: unknown): string | undefined {
   if (typeof content === "string") return content;
   if (!Array.isArray(content) || content.length === 0) return undefined;

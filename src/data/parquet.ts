@@ -3,7 +3,7 @@ import { compressors } from "hyparquet-compressors";
 import { UserError } from "../diagnostics/user-error.ts";
 import type { Row, SourcedRow } from "./row.ts";
 
-/** Parquet in memory, with any compression in use but LZO. 64-bit integers become numbers where exact. */
+/** Reads Parquet in memory, with any usual compression but LZO. 64-bit integers become numbers where exact. */
 export async function readParquet(bytes: Uint8Array, file: string): Promise<SourcedRow[]> {
   const buffer = bytes.slice().buffer;
   return readOpenParquet(
@@ -12,7 +12,7 @@ export async function readParquet(bytes: Uint8Array, file: string): Promise<Sour
   );
 }
 
-/** The same, from a file that need not fit into memory: a group of rows is read at a time. */
+/** Reads a Parquet file that need not fit into memory: one group of rows at a time. */
 export async function readOpenParquet(source: AsyncBuffer, file: string): Promise<SourcedRow[]> {
   const rows: SourcedRow[] = [];
   try {
@@ -28,7 +28,7 @@ export async function readOpenParquet(source: AsyncBuffer, file: string): Promis
   } catch (cause) {
     if (cause instanceof UserError) throw cause;
     const reason = (cause as Error).message;
-    throw new UserError("data", `${file}: not a Parquet file this program can read (${reason})`, {
+    throw new UserError("data", `${file}: not a Parquet file that this program can read (${reason})`, {
       cause,
       ...(reason.includes("compression") ? { hint: "Write it again with Snappy compression, or as JSON Lines." } : {}),
     });
@@ -36,7 +36,7 @@ export async function readOpenParquet(source: AsyncBuffer, file: string): Promis
   return rows;
 }
 
-/** Values JSON could hold, so that a record looks the same whatever format it came in. */
+/** Converts a value to one that JSON can hold, so that a record looks the same in every format. */
 function plain(value: unknown): unknown {
   if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
   if (value instanceof Date) return value.toISOString();

@@ -141,7 +141,7 @@ describe("field", () => {
 
   it("refuses more clients than values, and records without the field", () => {
     expect(() => PARTITIONERS.field(records, { field: "meta.topic", clients: 5 }, seeded(1))).toThrow(
-      '5 clients cannot each have a value of "meta.topic": it has 4',
+      '5 clients need 5 values of "meta.topic", got 4',
     );
     expect(() => PARTITIONERS.field(records, { field: "txt" }, seeded(1))).toThrow(
       expect.objectContaining({

@@ -5,19 +5,19 @@ import { cut, logDirichlet, proportions } from "./dirichlet.ts";
 import type { DataRecord } from "./record.ts";
 import { place, typeName, valueAt } from "./row.ts";
 
-/** What partitioning looks at. */
+/** The parts of a record that partitioning reads. */
 export type Partitionable = Pick<DataRecord, "id" | "source" | "fields">;
 
 export interface PartitionOptions {
-  /** How many clients. `field` may do without: one a value. */
+  /** Number of clients. `field` does not need it; its default is one client for each value. */
   readonly clients?: number | undefined;
-  /** Column (or dotted path) whose values are the labels, for `dirichlet` and `field`. */
+  /** Column (or dotted path) that holds the labels, for `dirichlet` and `field`. */
   readonly field?: string | undefined;
-  /** Concentration for `dirichlet` and `quantity`: the smaller, the more the clients differ. */
+  /** Concentration for `dirichlet` and `quantity`: clients differ more where it is smaller. */
   readonly alpha?: number | undefined;
-  /** Records each client gets at least (default 1). */
+  /** Smallest number of records of a client (default 1). */
   readonly minRecords?: number | undefined;
-  /** Draws before giving up on `minRecords` (default 1000). */
+  /** Number of draws after which `minRecords` is given up (default 1000). */
   readonly maxTries?: number | undefined;
 }
 
@@ -32,9 +32,9 @@ export type PartitionStreams = (
 ) => Pick<RandomStream, "permutation" | "uniform" | "normal">;
 
 /**
- * Deals records to clients: every record to exactly one. A pure function of its arguments.
+ * Gives every record to exactly one client. A pure function of its arguments.
  *
- * @throws UserError("config") for options it cannot work with, UserError("data") where a client is left with too little.
+ * @throws UserError("config") for impossible options, UserError("data") where a client has too few records.
  */
 export type Partitioner = (
   records: readonly Partitionable[],
@@ -44,20 +44,20 @@ export type Partitioner = (
 
 export type PartitionName = "iid" | "dirichlet" | "field" | "quantity";
 
-/** Shuffled and dealt in turn: sizes differ by one at most. */
+/** Shuffles the records and gives them to the clients in turn: sizes differ by one at most. */
 const iid: Partitioner = (records, options, random) => {
   const clients = clientCount(options);
   requireEnough(records.length, options);
   const order = random("partition", "iid").permutation(records.length);
   const groups: number[][] = Array.from({ length: clients }, () => []);
   order.forEach((index, i) => groups[i % clients]!.push(index));
-  return requireRecords(named(groups), options, "iid", "Ask for fewer clients or bring more records.");
+  return requireRecords(named(groups), options, "iid", "Ask for fewer clients or add records.");
 };
 
 /**
  * Label skew (Hsu, Qi & Brown 2019, "Measuring the effects of non-identical data distribution"): each label's records are
- * cut among the clients in proportions from Dirichlet(α). As FedML does it: a client that has its even share already gets
- * no more of the labels that follow, and the whole is drawn again until every client has `minRecords`.
+ * cut among the clients in proportions from Dirichlet(α). As in FedML, a client that has its even share already gets no
+ * more of the labels that follow, and the whole is drawn again until every client has `minRecords`.
  */
 const dirichlet: Partitioner = (records, options, random) => {
   const clients = clientCount(options);
@@ -76,15 +76,17 @@ const dirichlet: Partitioner = (records, options, random) => {
   });
 };
 
-/** Natural: one client a value of the field; with fewer clients than values, the largest values dealt first, to the
- * client that has least. */
+/**
+ * Natural partition: one client for each value of the field. With fewer clients than values, the values go to the clients
+ * from the largest on, each to the client that has the fewest records.
+ */
 const field: Partitioner = (records, options) => {
   const path = labelField(options, "field");
   const byLabel = groupByLabel(records, path);
   const clients = options.clients ?? byLabel.size;
   const hint = `Ask for at most ${byLabel.size} clients, or use the partitioner dirichlet.`;
   if (clients > byLabel.size) {
-    throw new UserError("data", `${clients} clients cannot each have a value of "${path}": it has ${byLabel.size}`, {
+    throw new UserError("data", `${clients} clients need ${clients} values of "${path}", got ${byLabel.size}`, {
       hint,
     });
   }
@@ -100,7 +102,7 @@ const field: Partitioner = (records, options) => {
   return requireRecords(named(groups), options, "field", "Lower minRecords or ask for fewer clients.");
 };
 
-/** Quantity skew: the clients' sizes are in proportions from Dirichlet(α), their records an even mix. */
+/** Quantity skew: the clients' sizes are in proportions from Dirichlet(α); each client's records are a random sample. */
 const quantity: Partitioner = (records, options, random) => {
   const clients = clientCount(options);
   const alpha = concentration(options, "quantity");
@@ -125,7 +127,7 @@ export interface PartitionDescription {
   }[];
 }
 
-/** How many records of which label each client has. */
+/** Counts the records of each client by label. */
 export function describePartition(
   shards: readonly Shard[],
   records: readonly Partitionable[],
@@ -193,7 +195,7 @@ function requireEnough(records: number, options: PartitionOptions): void {
   const { minRecords = 1 } = options;
   if (records >= clientCount(options) * minRecords) return;
   const what = `${records} records cannot give ${options.clients} clients at least ${minRecords} each`;
-  throw new UserError("data", what, { hint: "Ask for fewer clients or bring more records." });
+  throw new UserError("data", what, { hint: "Ask for fewer clients or add records." });
 }
 
 function requireRecords(shards: Shard[], { minRecords = 1 }: PartitionOptions, how: string, hint: string): Shard[] {
@@ -207,12 +209,12 @@ function requireRecords(shards: Shard[], { minRecords = 1 }: PartitionOptions, h
   );
 }
 
-/** Without the limit that `push(...items)` has on how many. */
+/** Appends any number of items; `push(...items)` has a limit. */
 function append(group: number[], items: readonly number[]): void {
   for (const item of items) group.push(item);
 }
 
-/** Clients are numbered from 1, padded so that their names sort as their numbers. */
+/** Names the clients by number from 1, padded so that names sort as numbers. */
 function named(groups: readonly (readonly number[])[]): Shard[] {
   const width = String(groups.length).length;
   return groups.map((group, i) => ({

@@ -146,7 +146,7 @@ describe("pairs", () => {
     ],
     [
       hh("\n\nHuman: a\n\nAssistant: b", "\n\nHuman: x\n\nAssistant: c"),
-      "chosen and rejected answer different prompts: their turns before the last are not the same",
+      "chosen and rejected have different prompts: their turns before the last are not the same",
     ],
     [
       hh("\n\nHuman: a\n\nAssistant: b\n\nHuman: c", "\n\nHuman: a\n\nAssistant: b"),
@@ -174,7 +174,7 @@ describe("pairs", () => {
         chosen: [assistant("b"), user("c"), assistant("d")],
         rejected: [assistant("b"), user("c"), assistant("e")],
       },
-      "chosen has more turns, but an input goes with one question and its answer",
+      "chosen has several questions, but an input is only possible with one question and its answer",
     ],
     [{ instruction: "a", input: 3, chosen: "b", rejected: "c" }, "the input is a number, expected a string"],
   ])("refuses %j", (row, problem) => {
@@ -237,8 +237,8 @@ describe("a row for another kind of job is told where it belongs", () => {
     [
       "answers",
       { prompt: "a", chosen: "b", rejected: "c" },
-      "two answers (chosen, rejected) and none to learn: this is preference data",
-      /^Tune on preferences: objective\.name dpo/,
+      "two answers (chosen and rejected), expected one answer to learn: this is preference data",
+      /^Use objective\.name dpo or another preference objective/,
     ],
     [
       "preferences",
@@ -264,7 +264,7 @@ describe("a row for another kind of job is told where it belongs", () => {
 
   it("an answer that is labelled false is not learnt, one that is labelled 0 may be of a category", () => {
     const unwanted = { prompt: "May I come in?", completion: "Go away.", label: false };
-    expect(problemOf(unwanted, "answers")!.problem).toMatch(/labelled false, which nobody wants.*kto/);
+    expect(problemOf(unwanted, "answers")!.problem).toMatch(/the label is false, so the answer is not wanted.*kto/);
     expect(problemOf({ ...unwanted, label: true }, "answers")).toBeUndefined();
     expect(problemOf({ ...unwanted, label: 0 }, "answers")).toBeUndefined();
   });
@@ -322,7 +322,7 @@ describe.skipIf(!existsSync(path.join(assets, "hh-rlhf")))(
   "public files (skipped where ../shared/assets and $OPENFEDLLM_ASSETS are absent)",
   () => {
     const reader = { read: async (file: string) => new Uint8Array(readFileSync(path.join(assets, file))) };
-    const differ = "chosen and rejected answer different prompts: their turns before the last are not the same";
+    const differ = "chosen and rejected have different prompts: their turns before the last are not the same";
     const same = "chosen and rejected are the same";
     const noChosen = "the answer in chosen is empty";
     const noRejected = "the answer in rejected is empty";

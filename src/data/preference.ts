@@ -3,10 +3,10 @@ import { parseTurns, turnsFromJson, type Message } from "./messages.ts";
 import { columnNames, find, has, inputOf, isBlank, quotedNames, text, type FieldMap } from "./record-fields.ts";
 import { typeName, type Row } from "./row.ts";
 
-/** What is answered: it ends with a turn that is not the assistant's. */
+/** The turns that an answer answers; the last is not the assistant's. */
 export interface Prompt {
   readonly prompt: readonly Message[];
-  /** More to the one message of `prompt` (Alpaca's input), which templates write as they do an instruction's. */
+  /** An addition to the one message of `prompt` (Alpaca's input); templates write it as an instruction's input. */
   readonly input?: string;
 }
 
@@ -17,14 +17,14 @@ export interface PreferenceContent extends Prompt {
   readonly rejected: string;
 }
 
-/** An answer, not blank, and whether it is wanted. */
+/** An answer, not blank, with the rating that it is wanted or not. */
 export interface RatedContent extends Prompt {
   readonly kind: "rated";
   readonly completion: string;
   readonly desirable: boolean;
 }
 
-/** A pair of answers, or what is wrong with the row. */
+/** Parses a pair of answers; returns the problem in words where the row has none. */
 export function parsePreference(row: Row, fields: FieldMap): PreferenceContent | string {
   return orProblem(() => {
     const parts = [answerPart(row, "chosen", fields), answerPart(row, "rejected", fields)] as const;
@@ -32,7 +32,7 @@ export function parsePreference(row: Row, fields: FieldMap): PreferenceContent |
     const chosen = answered(parts[0], "chosen", given);
     const rejected = answered(parts[1], "rejected", given);
     if (!samePrompt(chosen.prompt, rejected.prompt)) {
-      throw new Unusable("chosen and rejected answer different prompts: their turns before the last are not the same");
+      throw new Unusable("chosen and rejected have different prompts: their turns before the last are not the same");
     }
     checkPrompt(chosen.prompt);
     if (chosen.answer === rejected.answer) throw new Unusable("chosen and rejected are the same");
@@ -46,7 +46,7 @@ export function parsePreference(row: Row, fields: FieldMap): PreferenceContent |
   });
 }
 
-/** An answer with its label, or what is wrong with the row. */
+/** Parses an answer with its label; returns the problem in words where the row has none. */
 export function parseRated(row: Row, fields: FieldMap): RatedContent | string {
   return orProblem(() => {
     const desirable = labelOf(row, fields);
@@ -66,7 +66,7 @@ export function parseRated(row: Row, fields: FieldMap): RatedContent | string {
   });
 }
 
-/** What makes a row no record. It does not leave this file. */
+/** The problem that makes a row unusable. It is caught in this file. */
 class Unusable extends Error {}
 
 function orProblem<T>(parse: () => T): T | string {
@@ -78,7 +78,7 @@ function orProblem<T>(parse: () => T): T | string {
   }
 }
 
-/** An answer alone, or turns of which it is the last. */
+/** An answer alone, or turns that end with it. */
 type AnswerPart = string | readonly Message[];
 
 function answerPart(row: Row, name: "chosen" | "rejected" | "completion" | "response", fields: FieldMap): AnswerPart {
@@ -97,7 +97,7 @@ function answerPart(row: Row, name: "chosen" | "rejected" | "completion" | "resp
   throw new Unusable(`the answer in ${name} is ${typeName(value)}, expected text or messages`);
 }
 
-/** The columns' prompt, where an answer does not bring its own. */
+/** The prompt in the row's own columns, where an answer does not bring its own. */
 function promptFor(parts: readonly AnswerPart[], row: Row, fields: FieldMap): Prompt | undefined {
   if (parts.every((part) => typeof part !== "string" && part[0]?.role !== "assistant")) return undefined;
   const names = ["prompt", "messages", "instruction"] as const;
@@ -119,7 +119,7 @@ function promptPart(row: Row, name: "prompt" | "messages" | "instruction", field
   if ("problem" in written) throw new Unusable(written.problem);
   if (name === "messages") throw new Unusable("the messages are a string, expected an array of {role, content}");
   const prompt = [{ role: "user", content: written.text }] as const;
-  // Anthropic's form again, up to where the assistant is to speak.
+  // Anthropic's form again, up to the assistant's next turn.
   const dialogue = name === "prompt" ? splitDialogue(written.text.replace(/\n\nAssistant:\s*$/, "")) : undefined;
   if (name === "prompt") return { prompt: dialogue === undefined ? prompt : mergeRepeated(dialogue) };
   const input = inputOf(row, fields);
@@ -142,7 +142,7 @@ function answered(
   if (typeof part === "string") return { prompt: given!.prompt, answer: part };
   const all = part[0]!.role === "assistant" && given !== undefined ? [...given.prompt, ...part] : part;
   if (given?.input !== undefined && all.length > 2) {
-    throw new Unusable(`${name} has more turns, but an input goes with one question and its answer`);
+    throw new Unusable(`${name} has several questions, but an input is only possible with one question and its answer`);
   }
   const last = all.at(-1)!;
   if (last.role !== "assistant")

@@ -11,7 +11,7 @@ export type FieldName =
   | "rejected"
   | "label";
 
-/** Column names each part of a record is looked for under; the first that holds something is taken. */
+/** The column names of each part of a record; the first column that holds something is taken. */
 export const ALIASES: Readonly<Record<FieldName, readonly string[]>> = {
   messages: ["messages", "conversations", "conversation"],
   instruction: ["instruction", "question", "problem"],
@@ -24,10 +24,10 @@ export const ALIASES: Readonly<Record<FieldName, readonly string[]>> = {
   label: ["label", "kto_tag"],
 };
 
-/** Own column names (dotted paths reach into nested objects) for parts of a record: `{ instruction: "question" }`. */
+/** Other column names for parts of a record: `{ instruction: "question" }`. Dotted paths reach into nested objects. */
 export type FieldMap = Readonly<Partial<Record<FieldName, string>>>;
 
-/** The first value that is not blank under any of the field's names, else a blank one that is there. */
+/** Finds the first value that is not blank under the field's names, else a blank one. */
 export function find(row: Row, name: FieldName, fields: FieldMap): unknown {
   const values = namesOf(name, fields).map((path) => valueAt(row, path));
   return values.find((value) => !isBlank(value)) ?? values.find((value) => value !== undefined);
@@ -46,7 +46,7 @@ export function text(row: Row, name: FieldName, fields: FieldMap): { text: strin
   return { problem: `the ${name} is ${typeName(value)}: ${expected}` };
 }
 
-/** An instruction's input: undefined where there is none, a problem in words where it is no text. */
+/** Reads an instruction's input: undefined where there is none, a problem in words where it is not text. */
 export function inputOf(row: Row, fields: FieldMap): { text: string | undefined } | { problem: string } {
   const given = find(row, "input", fields);
   if (isBlank(given)) return { text: undefined };
@@ -55,7 +55,7 @@ export function inputOf(row: Row, fields: FieldMap): { text: string | undefined 
     : { problem: `the input is ${typeName(given)}, expected a string` };
 }
 
-/** The columns a field is looked for under, as a sentence names them. */
+/** Lists the columns of a field for a sentence. */
 export function quotedNames(name: FieldName, fields: FieldMap): string {
   return namesOf(name, fields)
     .map((path) => `"${path}"`)

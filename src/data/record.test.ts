@@ -106,10 +106,10 @@ describe("a row's columns decide what it is", () => {
           { role: "assistant", content: " " },
         ],
       },
-      "message 2, by the assistant, is empty",
+      "message 2 (assistant) is empty",
     ],
     [{ messages: [{ role: "asistant", content: "a" }] }, 'message 1 has the role "asistant": did you mean "assistant"'],
-    [{ messages: [{ role: "user", content: null }] }, "message 1 has null for content, expected a string"],
+    [{ messages: [{ role: "user", content: null }] }, "message 1 has null as its content, expected a string"],
     [{ messages: "hello" }, "the messages are a string, expected an array of {role, content}"],
   ])("refuses %j", (row, problem) => {
     expect(parseOne(row)).toBe(problem);

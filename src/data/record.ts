@@ -13,12 +13,12 @@ export type AnswerContent =
   | { readonly kind: "completion"; readonly prompt: string; readonly completion: string }
   | { readonly kind: "messages"; readonly messages: readonly Message[] };
 
-/** What there is to learn in a record. */
+/** The content of a record that can be learnt. */
 export type Content = AnswerContent | PreferenceContent | RatedContent;
 
 /**
- * What a job learns from: answers (supervised tuning), pairs of answers of which one is preferred (DPO), or single
- * answers with a rating (KTO), for which a pair is two.
+ * The part of a record that a job learns from: answers (supervised tuning), pairs of answers with one preferred (DPO), or
+ * answers with a rating (KTO). For KTO a pair is two rated answers.
  */
 export type LearnFrom = "answers" | "preferences" | "ratings";
 
@@ -31,11 +31,11 @@ export interface DataRecord<C extends Content = Content> {
   readonly fields: Row;
 }
 
-/** A row that is no record, and what a record would have had there. */
+/** A row that is not a record, with the reason. */
 export interface RecordProblem {
   readonly source: RowSource;
   readonly problem: string;
-  /** What to do, where the row would be a record of another kind of job. */
+  /** The action to take, where the row would be a record of another kind of job. */
   readonly hint?: string;
 }
 
@@ -45,8 +45,8 @@ export interface ParsedRows {
 }
 
 /**
- * Rows of one file as records. What the job learns from, then a mapping, or else the columns present, decide which kind of
- * content a row holds.
+ * Parses the rows of one file as records. `learnFrom` decides which kind of content a row holds; then the mapping, or else
+ * the columns of the row.
  *
  * @throws UserError("data") where `fields` names a column that no row has.
  */
@@ -67,7 +67,7 @@ export function parseRows(
   return { records, problems };
 }
 
-/** One sentence for any number of bad records: the first, and how many more. */
+/** Makes one error for any number of bad records: the first problem, and the number of further records. */
 export function recordError(problems: readonly RecordProblem[]): UserError {
   const [first, ...more] = problems;
   const others =
@@ -76,17 +76,17 @@ export function recordError(problems: readonly RecordProblem[]): UserError {
     hint:
       semicolonHint(first!.problem) ??
       first!.hint ??
-      "Correct or remove these records, or say which columns hold what with data.fields. data.invalid: skip leaves them out and counts them.",
+      "Correct or remove these records, or name the columns with data.fields. To leave such records out and count them, set data.invalid: skip.",
   });
 }
 
-/** A table with one column whose name holds semicolons was separated by these. */
+/** The hint for a table whose only column name holds semicolons, which are its separators. */
 function semicolonHint(problem: string): string | undefined {
   if (!/\(columns: [^,)]*;[^,)]*\)$/.test(problem)) return undefined;
   return "The columns are separated by semicolons: save the table again with commas, or with tabs as .tsv.";
 }
 
-/** How many rows have each problem, the most frequent first: what to say of rows that were skipped. */
+/** Counts the rows with each problem, the most frequent problem first: the summary of skipped rows. */
 export function countProblems(problems: readonly RecordProblem[]): { problem: string; rows: number }[] {
   const counts = new Map<string, number>();
   for (const { problem } of problems) counts.set(problem, (counts.get(problem) ?? 0) + 1);
@@ -108,15 +108,13 @@ function checkMapping(rows: readonly SourcedRow[], fields: FieldMap): void {
       `${rows[0]!.source.file} has no column "${path}" (fields.${name}); its columns are ${columns.join(", ")}`,
       {
         hint:
-          near === undefined
-            ? "Name one of its columns, or leave the mapping out."
-            : `The nearest column is "${near}".`,
+          near === undefined ? "Name one of its columns, or remove the mapping." : `The nearest column is "${near}".`,
       },
     );
   }
 }
 
-/** The content of a row, or what is wrong with it. */
+/** Parsers of a row's content; each returns the problem in words where the row has none. */
 const PARSERS: Readonly<Record<LearnFrom, (row: Row, fields: FieldMap) => Content | string>> = {
   answers: parseAnswer,
   preferences: parsePreference,
@@ -126,7 +124,7 @@ const PARSERS: Readonly<Record<LearnFrom, (row: Row, fields: FieldMap) => Conten
       : parseRated(row, fields),
 };
 
-/** What to say of an unusable row that has nothing of what this job learns from, but something else. */
+/** The problem of an unusable row that fits another kind of job; undefined where it fits none. */
 function ofAnotherJob(row: Row, fields: FieldMap, learnFrom: LearnFrom): Omit<RecordProblem, "source"> | undefined {
   const chosen = has(row, "chosen", fields);
   const rejected = has(row, "rejected", fields);
@@ -134,8 +132,8 @@ function ofAnotherJob(row: Row, fields: FieldMap, learnFrom: LearnFrom): Omit<Re
   if (learnFrom === "answers") {
     if (!chosen || !rejected) return undefined;
     return {
-      problem: "two answers (chosen, rejected) and none to learn: this is preference data",
-      hint: "Tune on preferences: objective.name dpo or a relative. To learn the better answer alone, name it in data.fields: { messages: chosen } where it is messages or a whole dialogue, { prompt: prompt, completion: chosen } where it is the answer alone.",
+      problem: "two answers (chosen and rejected), expected one answer to learn: this is preference data",
+      hint: "Use objective.name dpo or another preference objective. To learn only the chosen answer, name it in data.fields: { messages: chosen } if it is messages or a whole dialogue, { prompt: prompt, completion: chosen } if it is the answer alone.",
     };
   }
   if (chosen || rejected) return undefined;
@@ -143,24 +141,24 @@ function ofAnotherJob(row: Row, fields: FieldMap, learnFrom: LearnFrom): Omit<Re
     if (rated) return undefined;
     return {
       problem: `no label, and no chosen and rejected (${columnNames(row)})`,
-      hint: "KTO takes answers with a label (true or false), or pairs. For rows with an answer alone use objective.name sft, or say which columns hold what with data.fields.",
+      hint: "KTO takes answers with a label (true or false), or pairs. For rows with an answer alone use objective.name sft, or name the columns with data.fields.",
     };
   }
   return rated
     ? {
         problem: `a label but no chosen and rejected (${columnNames(row)})`,
-        hint: "Single rated answers are for KTO; DPO and its relatives need two answers to each prompt.",
+        hint: "Single rated answers are for KTO (objective.name kto); the other preference objectives need two answers to each prompt.",
       }
     : {
         problem: `no chosen and rejected (${columnNames(row)})`,
-        hint: "Preference tuning takes two answers to each prompt. For rows with one answer use objective.name sft, or say which columns hold what with data.fields.",
+        hint: "Preference tuning takes two answers to each prompt. For rows with one answer use objective.name sft, or name the columns with data.fields.",
       };
 }
 
 function parseAnswer(row: Row, fields: FieldMap): AnswerContent | string {
-  // KTO's own column, and its own values: a category called 0 is nobody's verdict.
+  // Only the value false is a rating: a label of another kind may be 0.
   if (fields.label === undefined && find(row, "label", fields) === false && !has(row, "chosen", fields)) {
-    return "an answer labelled false, which nobody wants: rated answers are for objective.name kto";
+    return "the label is false, so the answer is not wanted: rated answers are for objective.name kto";
   }
   const kind =
     kindOf(fields) ?? (["messages", "instruction", "prompt"] as const).find((name) => has(row, name, fields));

@@ -2,7 +2,7 @@ import type { Span } from "./token-spans.ts";
 
 export interface TemplateOptions {
   /**
-   * Where an instruction's input goes: `section` (default) sets it apart, as Alpaca's "### Input:" does; `joined` is
+   * Place of an instruction's input: `section` (default) sets it apart, as Alpaca's "### Input:" does; `joined` is
    * OpenFedLLM's `instruction + " " + input`.
    */
   readonly inputs?: "section" | "joined" | undefined;
@@ -10,19 +10,19 @@ export interface TemplateOptions {
   readonly system?: string | undefined;
 }
 
-/** What a template needs to know of the model. */
+/** The facts of the model that a template needs. */
 export interface TemplateContext extends TemplateOptions {
   readonly bosToken?: string | undefined;
   readonly eosToken?: string | undefined;
   /** Jinja source, for `chat`. */
   readonly chatTemplate?: string | undefined;
-  /** Which of the assistant's turns are learnt: `every` (default), or only the `last`. */
+  /** The assistant's turns that are learnt: `every` (default), or only the `last`. */
   readonly answers?: "every" | "last" | undefined;
 }
 
-/** A record as the model will see it. */
+/** The text of a record that the model sees. */
 export interface RenderedRecord {
   readonly text: string;
-  /** What is to be learnt, ascending: each turn of the assistant (or the last) from where the generation prompt ends. */
+  /** The parts to learn, ascending: each turn of the assistant (or the last), from the end of the generation prompt. */
   readonly spans: readonly Span[];
 }

@@ -1,7 +1,7 @@
 /** One row of a data file as it was read: column name to value. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** Where a row stands in its file. `line` (1-based, of its first character) is known for line-based formats. */
+/** The place of a row in its file. `line` (1-based, of its first character) is known for line-based formats. */
 export interface RowSource {
   readonly file: string;
   readonly line?: number;
@@ -14,7 +14,7 @@ export interface SourcedRow {
   readonly fields: Row;
 }
 
-/** As error messages name it: `clients/bank.jsonl line 17`, `clients/bank.json record 17`. */
+/** Names a place in messages: `clients/bank.jsonl line 17`, `clients/bank.json record 17`. */
 export function place({ file, line, record }: RowSource): string {
   return line === undefined ? `${file} record ${record}` : `${file} line ${line}`;
 }
@@ -23,7 +23,7 @@ export function isRow(value: unknown): value is Row {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The value of a column, or of a dotted path into nested ones (`meta.domain`); undefined where there is none. */
+/** Reads a column, or a dotted path into nested objects (`meta.domain`); undefined where there is no value. */
 export function valueAt(fields: Row, path: string): unknown {
   if (Object.hasOwn(fields, path)) return fields[path];
   let value: unknown = fields;
@@ -34,7 +34,7 @@ export function valueAt(fields: Row, path: string): unknown {
   return value;
 }
 
-/** What a person would call the value's type, with its article. */
+/** Names the type of a value in plain words, with its article. */
 export function typeName(value: unknown): string {
   if (value === undefined) return "nothing";
   if (value === null) return "null";

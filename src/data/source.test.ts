@@ -68,7 +68,9 @@ describe("errors name the place", () => {
       message: expect.stringMatching(/^clients\/bank\.jsonl line 17: not valid JSON \(.+\)$/) as string,
     });
     await expect(load("a.jsonl", Uint8Array.of(0x22, 0xff, 0x22))).rejects.toThrow("a.jsonl line 1: not UTF-8 text");
-    await expect(load("a.jsonl", '["a"]')).rejects.toThrow("a.jsonl line 1: an array, expected one JSON object a line");
+    await expect(load("a.jsonl", '["a"]')).rejects.toThrow(
+      "a.jsonl line 1: an array, expected one JSON object per line",
+    );
   });
 
   it("a JSON file of another shape", async () => {

@@ -32,13 +32,13 @@ export type FormatName = "jsonl" | "json" | "csv" | "tsv" | "parquet";
 export interface SourceOptions {
   /** Default: by extension. `.gz` after it is unpacked either way. */
   readonly format?: FormatName | undefined;
-  /** For a dataset given by its bare name, these come before its own, part by part. */
+  /** For a dataset given by its bare name, these replace its own, part by part. */
   readonly fields?: FieldMap | undefined;
-  /** What the job learns from (default `answers`): the same row may hold an answer and a preference. */
+  /** The part of a record that the job learns from (default `answers`): one row may hold an answer and a preference. */
   readonly learnFrom?: LearnFrom | undefined;
   /**
-   * What to do with a row that is no record. Default for a file `refuse`, an error that counts them all; for a dataset of the
-   * Hub, which nobody here can correct, `skip`.
+   * `refuse`: rows that are not records are an error, which counts them (default for a file). `skip`: they are left out
+   * (default for a dataset of the Hub, which the user cannot correct).
    */
   readonly invalid?: "refuse" | "skip" | undefined;
 }
@@ -50,9 +50,9 @@ export interface LoadedRecords {
 }
 
 /**
- * The records of one file or one dataset of the Hub (`parseDatasetRef`), in its order.
+ * Loads the records of one file or one dataset of the Hub (`parseDatasetRef`), in its order.
  *
- * @throws UserError("data") for one that cannot be read or parsed, a bad record, or no record at all.
+ * @throws UserError("data") for a file that cannot be read or parsed, a bad record, or no record at all.
  */
 export async function loadRecords(
   reader: FileReader,
@@ -65,7 +65,9 @@ export async function loadRecords(
   const skip = (options.invalid ?? (ref === undefined ? "refuse" : "skip")) === "skip";
   if (problems.length > 0 && (!skip || records.length === 0)) throw recordError(problems);
   if (records.length === 0)
-    throw new UserError("data", `${path}: no records`, { hint: "Put records in it, or leave it out." });
+    throw new UserError("data", `${path}: no records`, {
+      hint: "Add records to it, or remove it from the configuration.",
+    });
   if (ref === undefined) return { records, skipped: problems };
   return {
     records: records.map((record) => ({ ...record, id: `${ref.label}#${record.source.record}` })),
@@ -73,7 +75,7 @@ export async function loadRecords(
   };
 }
 
-/** The rows of one file or one dataset of the Hub, whatever they hold. */
+/** Loads the rows of one file or one dataset of the Hub, with any content. */
 export async function loadRows(reader: FileReader, path: string, format?: FormatName): Promise<SourcedRow[]> {
   const ref = parseDatasetRef(path);
   return ref === undefined
@@ -81,7 +83,7 @@ export async function loadRows(reader: FileReader, path: string, format?: Format
     : datasetRows(reader, ref, (file, name) => readRows(reader, file, name));
 }
 
-/** The rows of one file, called `name` in messages. */
+/** Reads the rows of one file, which messages call `name`. */
 async function readRows(
   reader: FileReader,
   path: string,
@@ -99,10 +101,10 @@ async function readRows(
   return FORMATS[format](await readUnpacked(reader, path, name), name);
 }
 
-/** A file's bytes, unpacked where they are gzip's. */
+/** Reads a file's bytes and unpacks gzip. */
 export async function readUnpacked(reader: FileReader, path: string, name: string = path): Promise<Uint8Array> {
   const stored = await reader.read(path);
-  // By content too: a browser unpacks some downloads on its own, and names lie.
+  // By content, not by name: a browser unpacks some downloads by itself.
   const packed = stored[0] === 0x1f && stored[1] === 0x8b;
   return packed ? gunzip(stored, name) : stored;
 }
@@ -113,10 +115,10 @@ function formatOf(path: string): FormatName {
   if (Object.hasOwn(FORMATS, extension)) return extension as FormatName;
   const near = nearest(extension, Object.keys(FORMATS));
   const dataset = near === undefined ? datasetHint(path) : undefined;
-  const what = dataset === undefined ? "unknown data format" : "no known dataset, and an unknown data format";
+  const what = dataset === undefined ? "unknown data format" : "unknown dataset or data format";
   throw new UserError("data", `${path}: ${what}, expected one of ${Object.keys(FORMATS).join(", ")}`, {
     hint:
-      dataset ?? (near === undefined ? "Say which it is with `format`." : `If it is ${near}, set \`format: ${near}\`.`),
+      dataset ?? (near === undefined ? "Name its format with `format`." : `If it is ${near}, set \`format: ${near}\`.`),
   });
 }
 

@@ -6,7 +6,7 @@ import { isRow } from "./row.ts";
 
 /** Files that describe a dataset and hold none of it. */
 const ABOUT = new Set(["dataset_infos.json", "dataset_info.json", "dataset_dict.json", "config.json", "state.json"]);
-/** What a file or folder of a split is called, where nothing says it. */
+/** The usual names of a split's files and folders. */
 const SPLIT_WORDS: Readonly<Record<string, readonly string[]>> = {
   train: ["train", "training"],
   validation: ["validation", "valid", "dev", "val"],
@@ -19,11 +19,11 @@ const CONVERTED = /^([^/]+)\/([^/]+)\/\d+\.parquet$/;
 type Splits = Readonly<Record<string, readonly string[]>>;
 
 /**
- * The files of a dataset's split among the paths of its repository, as the library `datasets` finds them: what the YAML head
- * of the README says, or else what folders and files are called. Undefined where the repository holds no data file that can
- * be read.
+ * Finds the files of a dataset's split among the paths of its repository, as the library `datasets` does: by the YAML head
+ * of the README, or else by the names of folders and files. Undefined where the repository has no data file that can be
+ * read.
  *
- * @throws UserError("data") for a configuration or split there is none of, and where several could be meant.
+ * @throws UserError("data") for a configuration or split that does not exist, and where several could be meant.
  */
 export function findSplitFiles(
   paths: readonly string[],
@@ -42,7 +42,7 @@ export function findSplitFiles(
   return ofSplit(splits, ref).map((path) => folder + path);
 }
 
-/** The same on the branch `refs/convert/parquet`, where the Hub keeps what it made of a dataset. */
+/** Finds the files of a split on the branch `refs/convert/parquet`, where the Hub keeps its conversion of a dataset. */
 export function findConvertedFiles(paths: readonly string[], ref: DatasetRef): readonly string[] {
   const configs: Record<string, Record<string, string[]>> = {};
   for (const path of paths.toSorted()) {
@@ -63,7 +63,7 @@ export function findConvertedFiles(paths: readonly string[], ref: DatasetRef): r
 
 export function nothingToRead({ repository }: DatasetRef): UserError {
   return new UserError("data", `${repository} holds no data that can be read (parquet, jsonl, json, csv or tsv)`, {
-    hint: "Download it by other means, and give it as such a file.",
+    hint: "Download it in another way and convert it to one of these formats.",
   });
 }
 
@@ -82,12 +82,12 @@ interface Config {
 }
 
 interface ReadmeConfig extends Config {
-  /** Patterns by split; a split of `undefined` is for `datasets` to find among them. */
+  /** Patterns by split. Where the split is undefined, the names of the files decide it. */
   readonly dataFiles: readonly { readonly split: string | undefined; readonly patterns: readonly string[] }[];
   readonly dataDir: string;
 }
 
-/** `configs:` of the YAML between the first two lines `---`. A head that cannot be read says nothing. */
+/** `configs:` of the YAML between the first two lines `---`. A head that cannot be read counts as empty. */
 function readmeConfigs(readme: string | undefined): ReadmeConfig[] {
   const head = /^\uFEFF?---\r?\n([\s\S]*?)\r?\n---/.exec(readme ?? "")?.[1];
   if (head === undefined) return [];
@@ -165,7 +165,7 @@ function splitsOfConfig({ dataFiles, dataDir }: ReadmeConfig, data: readonly str
   return Object.fromEntries(dataFiles.map(({ split, patterns }) => [split ?? "train", matching(patterns)]));
 }
 
-/** A shell pattern: `*` within a folder, `**` through folders, `?`, `[…]`, `{a,b}`. */
+/** Converts a shell pattern: `*` within a folder, `**` through folders, `?`, `[…]`, `{a,b}`. */
 function globShape(pattern: string): RegExp {
   const source = pattern.replaceAll(/\*\*\/?|\*|\?|\[[^\]]+\]|\{[^}]*\}|[.+^$()|\\/{}[\]]/g, (token) => {
     if (token === "**/") return "(?:.*/)?";
@@ -184,8 +184,8 @@ function escapeShape(text: string): string {
 }
 
 /**
- * Splits by what things are called: `data/<split>-00000-of-00001.parquet`, `<split>-00000-of-…`, folders, then files with a
- * split's word in their names; where no name says anything, everything is `train`.
+ * Finds splits by names: `data/<split>-00000-of-00001.parquet`, `<split>-00000-of-…`, folders, then files with a split's
+ * word in their names. Where no name tells a split, all files are `train`.
  */
 function splitsByName(paths: readonly string[], prefix = ""): Splits {
   const data = oneFormat(paths);
@@ -208,7 +208,7 @@ function named(data: readonly string[]): Splits {
   return Object.fromEntries(data.map((path) => [path.split("/").at(-1)!.replace(DATA_FILE, ""), [path]]));
 }
 
-/** Paths by what `keyOf` gives for them; undefined where it gives nothing for any. */
+/** Groups paths by the key that `keyOf` gives for them; undefined where it gives none. */
 function group(paths: readonly string[], keyOf: (path: string) => string | undefined): Splits | undefined {
   const groups: Record<string, string[]> = {};
   for (const path of paths) {
@@ -218,7 +218,7 @@ function group(paths: readonly string[], keyOf: (path: string) => string | undef
   return Object.keys(groups).length === 0 ? undefined : groups;
 }
 
-/** A repository may hold its data twice; most files are of the format that is meant. */
+/** Takes the files of the most frequent format: a repository may hold its data in two. */
 function oneFormat(paths: readonly string[]): string[] {
   const formatOf = (path: string): string => DATA_FILE.exec(path)![1]!.toLowerCase().replace("ndjson", "jsonl");
   const counts = new Map<string, number>();
@@ -244,7 +244,7 @@ function ofSplit(splits: Splits, ref: DatasetRef): readonly string[] {
   return files;
 }
 
-/** Whether files named `…-00002-of-00005` are all there: a cache may hold some. */
+/** Throws unless all files named `…-00002-of-00005` are there: a cache may hold only some. */
 function checkShards(files: readonly string[], { repository }: DatasetRef): void {
   const shape = /^(.*)-\d{5}-of-(\d{5})/;
   const counts = new Map<string, number>();
@@ -256,7 +256,7 @@ function checkShards(files: readonly string[], { repository }: DatasetRef): void
     const total = Number(name.slice(-5));
     if (count >= total) continue;
     throw new UserError("data", `${repository}: only ${count} of the ${total} files ${name.slice(0, -9)}-… are there`, {
-      hint: "Download it once while the Hub can be reached.",
+      hint: "Download it again while the Hub can be reached.",
     });
   }
 }

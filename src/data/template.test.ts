@@ -76,7 +76,7 @@ it("none leaves prompt and response as they are", () => {
 
 it("a record a template cannot hold is refused by name", () => {
   expect(() => TEMPLATES.alpaca.render(conversation, {})).toThrow(
-    "the template alpaca (record f#1) holds one question and its answer, got the turns user, assistant, user, assistant",
+    "the template alpaca (record f#1) takes one question and its answer, got the turns user, assistant, user, assistant",
   );
   const twice = record({
     kind: "messages",
@@ -87,7 +87,7 @@ it("a record a template cannot hold is refused by name", () => {
     ],
   });
   expect(() => TEMPLATES.vicuna.render(twice, { eosToken: "</s>" })).toThrow(
-    "takes user and assistant in turn, got the user as turn 2",
+    "takes turns of user and assistant in alternation, got user as turn 2",
   );
 });
 
@@ -135,11 +135,11 @@ describe("chat", () => {
     const lastOnly =
       "{% for m in messages %}{{ m.role }}:{% if loop.last %}!{% endif %}{{ m.content }};{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}";
     expect(() => TEMPLATES.chat.render(conversation, { chatTemplate: lastOnly })).toThrow(
-      /no fixed text for turn 2 \(by the assistant\) of record f#1/,
+      /no fixed text for turn 2 \(assistant\) of record f#1/,
     );
     const otherPrompt = chatML.replace("assistant\n{% endif", "ASSISTANT\n{% endif");
     expect(() => TEMPLATES.chat.render(plain, { chatTemplate: otherPrompt })).toThrow(
-      /the prompt for it is not how the turn itself begins/,
+      /it does not begin with its own generation prompt/,
     );
   });
 

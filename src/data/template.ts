@@ -9,17 +9,17 @@ export type RenderableRecord = Pick<DataRecord<AnswerContent>, "id" | "content">
 
 /**
  * A way to write a record as text. A record's generation prompt is always a prefix of its text, and the last span begins
- * where it ends: the model is trained to go on exactly where it is asked to.
+ * at its end. So the model learns to continue exactly where generation begins.
  */
 export interface Template {
   /**
-   * Whether the tokenizer's BOS goes before the text and EOS, supervised, after it, both as ids. A chat template writes
-   * what it wants of either itself.
+   * True: the tokenizer's BOS goes before the text, and EOS, supervised, goes after it, both as ids. A chat template writes
+   * both itself.
    */
   readonly addsSpecialTokens: boolean;
-  /** Whether more than one question fits, with the answers to the earlier ones. */
+  /** True: more than one question fits, with the answers to the earlier ones. */
   readonly holdsConversations: boolean;
-  /** @throws UserError("data") for a record this template cannot hold. */
+  /** Writes a record. @throws UserError("data") for a record that does not fit this template. */
   render(record: RenderableRecord, context: TemplateContext): RenderedRecord;
   /** The text before the last answer of a conversation (which need not have that answer yet). */
   prompt(messages: readonly Message[], context: TemplateContext): string;
@@ -59,7 +59,7 @@ const vicuna: Template = {
   holdsConversations: true,
   render: (record, context) => {
     const messages = messagesOf(record.content, context);
-    // What follows the last answer would be prompt without an answer.
+    // Turns after the last answer would be a prompt without an answer.
     const kept = messages.slice(0, messages.findLastIndex(({ role }) => role === "assistant") + 1);
     const { text, spans } = writeVicuna(kept, context, `vicuna (record ${record.id})`);
     return { text, spans: context.answers === "last" ? spans.slice(-1) : spans };
@@ -70,7 +70,7 @@ const vicuna: Template = {
   },
 };
 
-/** Prompt and response as they are, with nothing between them. */
+/** Writes prompt and response with nothing between them. */
 const none: Template = {
   addsSpecialTokens: true,
   holdsConversations: false,
@@ -92,7 +92,7 @@ const chat: Template = {
 /** Templates by their legal names. */
 export const TEMPLATES: Readonly<Record<TemplateName, Template>> = { alpaca, vicuna, chat, none };
 
-/** Anything with an answer as a conversation. */
+/** Converts content with an answer to a conversation. */
 export function messagesOf(content: AnswerContent, { inputs }: TemplateOptions = {}): readonly Message[] {
   if (content.kind === "messages") return content.messages;
   if (content.kind === "completion") {
@@ -119,7 +119,7 @@ function withSystem(messages: readonly Message[], { system }: TemplateOptions): 
     : [{ role: "system", content: system }, ...messages];
 }
 
-/** A user's message and the answer to it (empty where there is none yet). */
+/** Takes a user's message and the answer to it (empty where there is none yet). */
 function onlyExchange(messages: readonly Message[], template: string): { question: string; answer: string } {
   const [question, answer] = messages;
   if (question?.role === "user" && messages.length <= 2 && (answer === undefined || answer.role === "assistant")) {
@@ -127,12 +127,12 @@ function onlyExchange(messages: readonly Message[], template: string): { questio
   }
   throw new UserError(
     "data",
-    `the template ${template} holds one question and its answer, got the turns ${messages.map(({ role }) => role).join(", ")}`,
+    `the template ${template} takes one question and its answer, got the turns ${messages.map(({ role }) => role).join(", ")}`,
     { hint: "Use the template `chat` (or `vicuna`) for conversations." },
   );
 }
 
-/** FastChat's vicuna_v1.1: `system USER: u ASSISTANT: a</s>USER: u ASSISTANT: a`. The last EOS is an id, added later. */
+/** FastChat's vicuna_v1.1: `system USER: u ASSISTANT: a</s>USER: u ASSISTANT: a`. The last EOS is added later, as an id. */
 function writeVicuna(
   messages: readonly Message[],
   { system, eosToken }: TemplateContext,
@@ -146,7 +146,7 @@ function writeVicuna(
     if (role !== (i % 2 === 0 ? "user" : "assistant")) {
       throw new UserError(
         "data",
-        `the template ${template} takes user and assistant in turn, got the ${role} as turn ${i + 1}`,
+        `the template ${template} takes turns of user and assistant in alternation, got ${role} as turn ${i + 1}`,
         {
           hint: "Use the template `chat`.",
         },
@@ -163,7 +163,7 @@ function writeVicuna(
       if (eosToken === undefined)
         throw new UserError(
           "model",
-          `the template ${template} needs the tokenizer's EOS between turns, and it has none`,
+          `the template ${template} needs an EOS token between turns, but the tokenizer has none`,
         );
       text += eosToken;
     }

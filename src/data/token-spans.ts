@@ -8,8 +8,8 @@ export interface Span {
 }
 
 /**
- * A stretch of text that reached the tokenizer's model in one piece, or an added token. `normalized` is what the model
- * saw; `tokens[i]` covers the bytes `ends[i − 1]` to `ends[i]` of its UTF-8 (a character may be split among tokens).
+ * A part of a text that reaches the tokenizer's model in one piece, or an added token. `normalized` is the text that the
+ * model sees. Token i covers the bytes `ends[i − 1]` to `ends[i]` of its UTF-8 (a character may be split among tokens).
  */
 export interface Section extends Span {
   readonly normalize: ((text: string) => string) | undefined;
@@ -23,9 +23,9 @@ const SPACE_MARK = "\u2581";
 const encoder = new TextEncoder();
 
 /**
- * A function that lays tokens over the text they came from. The library reports no offsets, so they are found from the
+ * Makes a function that finds the place of tokens in their text. The library reports no offsets, so they are found from the
  * tokens' surface forms: the byte alphabet of byte-level BPE, the mark ▁ for a space, `<0x0A>` for a byte, added tokens
- * as they are written. It returns undefined where the surfaces do not add up to the text, byte for byte.
+ * as they are written. The function returns undefined where the surfaces do not add up to the text, byte for byte.
  */
 export function surfaceReader(
   tokenizerJson: unknown,
@@ -96,9 +96,9 @@ export function surfaceReader(
 }
 
 /**
- * For each token, whether it holds a character of a span. What a tokenizer puts before a text of its own accord (▁)
- * belongs to the span that begins there: the model has to say it first. Exact, also where a normaliser rewrote the text:
- * a boundary is carried over by normalising what stands before it.
+ * Tells for each token if it holds a character of a span. A mark that the tokenizer itself puts before a text (▁) belongs
+ * to the span that begins there, because the model has to predict it first. The result is exact, also where a normaliser
+ * rewrote the text: the place of a boundary is found by normalising the text before it.
  */
 export function supervisedBySurface(
   text: string,
@@ -121,8 +121,8 @@ export function supervisedBySurface(
 }
 
 /**
- * The fallback where surfaces do not add up (an unknown token, a tokenizer that drops spaces): a span begins at the first
- * token in which the text up to it and the whole text differ. A token that straddles a boundary is supervised.
+ * The fallback where surfaces do not add up (an unknown token, a tokenizer that drops spaces). A span begins at the first
+ * token in which the text up to it and the whole text differ. A token on both sides of a boundary is supervised.
  */
 export function supervisedByPrefix(
   text: string,
@@ -150,11 +150,11 @@ function firstByte(text: string, section: Section, boundary: number): number {
 function lastByte(text: string, section: Section, boundary: number): number {
   if (boundary >= section.end) return byteLength(section.normalized);
   const { byte, clean } = carried(text, section, boundary);
-  // The normaliser joined the characters on both sides: the whole of what they became belongs to the span.
+  // The normaliser joined the characters on both sides: all of the result belongs to the span.
   return clean ? byte : byte + 1;
 }
 
-/** Where a boundary of the text lies in the normalised section, in bytes; `clean` where no character crosses it. */
+/** Finds a boundary of the text in the normalised section, in bytes; `clean`: no character crosses it. */
 function carried(
   text: string,
   { start, normalize, normalized }: Section,
@@ -175,7 +175,7 @@ function common(a: readonly number[], b: readonly number[]): { length: number; c
   return { length, clean: length === a.length };
 }
 
-/** Cuts a text at the literal tokens, the longest that matches at each place, as the library does. */
+/** Cuts a text at the literal tokens. At each place the longest one that matches counts, as in the library. */
 function literalSplitter(literals: readonly string[]): (text: string) => (Span & { literal: boolean })[] {
   const byFirst = new Map<string, string[]>();
   for (const literal of literals.toSorted((a, b) => b.length - a.length)) {

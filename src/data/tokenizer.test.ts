@@ -50,7 +50,7 @@ describe.skipIf(!existsSync(assets))(
       expect(() => checkVocabulary(assetTokenizer("minimind2-small"), 6399)).toThrow(
         expect.objectContaining({
           kind: "model",
-          message: "the tokenizer gives ids up to 6399, but the model's embedding ends at 6398 (vocab_size 6399)",
+          message: "the tokenizer has ids up to 6399, but the model's embedding has rows up to 6398 (vocab_size 6399)",
         }),
       );
     });

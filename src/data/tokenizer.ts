@@ -10,18 +10,18 @@ export interface SpecialToken {
 
 /** Text to token ids and back, for one model. */
 export interface Tokenizer {
-  /** The largest id + 1: what an embedding must have rows for. */
+  /** The largest id + 1: the smallest number of rows of an embedding. */
   readonly vocabularySize: number;
   readonly bos: SpecialToken | undefined;
   readonly eos: SpecialToken | undefined;
   readonly pad: SpecialToken | undefined;
-  /** What the tokenizer itself puts before a text: BOS, or nothing. */
+  /** The tokens that the tokenizer itself puts before a text: BOS, or nothing. */
   readonly prefix: readonly number[];
   /** The chat template (Jinja) of `tokenizer_config.json`. */
   readonly chatTemplate: string | undefined;
-  /** Token ids; text that spells a special token becomes that token. Neither `prefix` nor EOS is added. */
+  /** Encodes a text; text that spells a special token becomes that token. Neither `prefix` nor EOS is added. */
   encode(text: string): number[];
-  /** Token ids with, for each, whether it holds any character of `spans` (ascending, apart). */
+  /** Encodes a text; `supervised` is true for a token that holds any character of `spans` (ascending, apart). */
   encodeSupervised(text: string, spans: readonly Span[]): { ids: number[]; supervised: boolean[] };
   decode(ids: Iterable<number>, options?: { readonly skipSpecial?: boolean }): string;
 }
@@ -30,15 +30,15 @@ export interface Tokenizer {
 export interface TokenizerDefinition {
   /** `tokenizer.json` */
   readonly tokenizer: unknown;
-  /** `tokenizer_config.json`, which names BOS, EOS, PAD and may hold the chat template. */
+  /** `tokenizer_config.json`. It names BOS, EOS and PAD and may hold the chat template. */
   readonly config?: unknown;
-  /** `config.json` of the model: its `eos_token_id` and the like stand in where the above is missing. */
+  /** `config.json` of the model: its `eos_token_id` and similar keys count where `config` names no token. */
   readonly model?: unknown;
   /** `chat_template.jinja`; it wins over the template in `config`. */
   readonly chatTemplate?: string | undefined;
 }
 
-/** @throws UserError("model") for a tokenizer.json this library does not know. */
+/** Opens a tokenizer. @throws UserError("model") for a tokenizer.json that the library does not know. */
 export function createTokenizer(definition: TokenizerDefinition): Tokenizer {
   const config = isRow(definition.config) ? definition.config : {};
   const model = isRow(definition.model) ? definition.model : {};
@@ -90,13 +90,13 @@ export function createTokenizer(definition: TokenizerDefinition): Tokenizer {
   };
 }
 
-/** @throws UserError("model") where the tokenizer can give ids the embedding has no row for. */
+/** Checks the ids of a tokenizer. @throws UserError("model") where one has no row in the embedding. */
 export function checkVocabulary(tokenizer: Tokenizer, vocabularySize: number): void {
   if (tokenizer.vocabularySize <= vocabularySize) return;
   throw new UserError(
     "model",
-    `the tokenizer gives ids up to ${tokenizer.vocabularySize - 1}, but the model's embedding ends at ${vocabularySize - 1} (vocab_size ${vocabularySize})`,
-    { hint: "Take the tokenizer and the weights from the same model folder." },
+    `the tokenizer has ids up to ${tokenizer.vocabularySize - 1}, but the model's embedding has rows up to ${vocabularySize - 1} (vocab_size ${vocabularySize})`,
+    { hint: "Use the tokenizer and the weights of the same model folder." },
   );
 }
 
@@ -109,11 +109,11 @@ function prefixOf(inner: LibraryTokenizer): number[] {
   return [];
 }
 
-/** A template by itself, or the one named "default" of a list. */
+/** Takes a template by itself, or the one named "default" of a list. */
 function templateOf(value: unknown): string | undefined {
   if (typeof value === "string") return value;
   if (!Array.isArray(value)) return undefined;
-  // Of several without a default, none is the one to chat with: the first may be for tools.
+  // With several and no default, none is taken: the first may be for tools.
   const only: unknown = value.length === 1 ? value[0] : undefined;
   const entry: unknown = value.find((item) => isRow(item) && item["name"] === "default") ?? only;
   return isRow(entry) && typeof entry["template"] === "string" ? entry["template"] : undefined;

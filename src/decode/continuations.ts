@@ -13,14 +13,14 @@ interface Node {
 export interface Continuations {
   readonly prompt: Int32Array;
   readonly continuations: readonly (readonly number[])[];
-  /** Beginnings that run at once; default 64. */
+  /** Number of beginnings that run at once; default 64. */
   readonly batchSize?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Log-probabilities (nats) of many continuations of one prompt. The prompt is read once, and a beginning that several
- * continuations share is run once: ten thousand four-digit numbers take some eleven hundred short runs.
+ * Computes the log-probabilities (nats) of many continuations of one prompt. The prompt is read once, and a beginning that
+ * several continuations share is run once: ten thousand four-digit numbers take some eleven hundred short runs.
  */
 export async function scoreContinuations(
   decoder: Decoder,

@@ -12,7 +12,7 @@ export interface DecoderOptions {
   readonly runtime: Runtime;
   readonly modelConfig: ModelConfig;
   readonly weights: Weights;
-  /** Shape of the adapters that will be given; undefined: the bare base. */
+  /** Shape of the adapters; undefined: the bare base. */
   readonly lora: LoraShape | undefined;
   /** Longest sequence, prompt and answer together. */
   readonly maxLength: number;
@@ -21,7 +21,7 @@ export interface DecoderOptions {
 /** A model that continues sequences token by token, with any adapter of one shape. Calls must not overlap. */
 export interface Decoder {
   readonly maxLength: number;
-  /** Opens a cache for so many sequences of up to `capacity` tokens. */
+  /** Opens a cache for `rows` sequences of up to `capacity` tokens. */
   openCache(rows: number, capacity: number): KeyValueCache;
   /**
    * Appends tokens to the cache's rows from `first` on, a list of at least one for each row, and returns the logits
@@ -46,7 +46,7 @@ export async function openDecoder({
   const { layers, kvHeads, headDim, vocabSize } = modelConfig;
   const session = await runtime.load(decodingGraph(modelConfig, lora, { maxLength }), weights);
   const names = Array.from({ length: layers }, (_, layer) => cacheNames(layer)).flat();
-  /** Adapters as they are fed; one is used for many tokens. */
+  /** Converted adapters: one is used for many tokens. */
   const fed = new WeakMap<Params, Params>();
   const joinedOf = (adapter: Params): Params => {
     if (lora === undefined) return adapter;

@@ -8,13 +8,13 @@ export interface GenerationOptions extends TokenSampling {
   readonly maxNewTokens: number;
   readonly stopTokens: ReadonlySet<number>;
   /**
-   * The stream that a draw comes from, by the prompt's place in the list and the token's in the answer: a pure function of
-   * both, so an answer does not depend on what it runs together with.
+   * The stream of a draw, by the prompt's place in the list and the token's place in the answer. It is a pure function of
+   * both, so an answer does not depend on the others that run at the same time.
    */
   readonly random: (prompt: number, position: number) => RandomStream;
-  /** Asked after each token: true where that prompt's answer is complete (a stop string). */
+  /** Called after each token: true where that prompt's answer is complete (a stop string). */
   readonly isComplete?: ((prompt: number) => boolean) | undefined;
-  /** Sequences that run at once. The cache takes memory for so many. */
+  /** Number of sequences that run at once. The cache takes memory for all of them. */
   readonly batchSize: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -39,7 +39,7 @@ interface Sequence {
 }
 
 /**
- * Continues prompts token by token, `batchSize` of them at once; where one ends, the next takes its place. Each token is
+ * Continues prompts token by token, `batchSize` of them at once. When one ends, the next takes its place. Each token is
  * yielded as it is chosen.
  */
 export async function* generate(
@@ -56,7 +56,7 @@ export async function* generate(
     (longest, tokens) => Math.max(longest, tokens.length + longestAnswerTo(tokens) - 1),
     1,
   );
-  // One more row keeps the prompt that was read last: what the next begins with alike is not read again.
+  // One more row keeps the prompt that was read last: the next prompt does not read a common beginning again.
   const kept = batchSize;
   const cache = decoder.openCache(batchSize + (prompts.length > 1 ? 1 : 0), capacity);
   let latestRead: Int32Array = new Int32Array();
@@ -65,7 +65,7 @@ export async function* generate(
 
   const read = async (tokens: Int32Array): Promise<Float32Array> => {
     const row = running.length;
-    // In whole pieces, so that a prompt is read in the same ones whatever was read before.
+    // In whole pieces, so that a prompt is always read in the same pieces.
     const alike = sharedTokens(latestRead, tokens);
     const shared = alike - (alike % PROMPT_PIECE);
     if (shared === 0) cache.clear(row);
@@ -81,7 +81,7 @@ export async function* generate(
     return logits;
   };
 
-  /** The next token, or undefined where the answer ends before it. */
+  /** Chooses the next token; undefined where the answer ends before it. */
   const choose = ({ prompt, seen, generated, logits }: Sequence): number | undefined => {
     const penalized = penalizeRepetition(logits, seen, repetitionPenalty);
     const token = chooseToken(penalized, { ...options, random: random(prompt, generated) });

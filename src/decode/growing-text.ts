@@ -2,13 +2,13 @@ import type { Tokenizer } from "../data/tokenizer.ts";
 
 export interface GrowingTextOptions {
   readonly tokenizer: Pick<Tokenizer, "decode">;
-  /** The token before the first. Tokenizers as LLaMA-2's drop the space that a text begins with, not one that follows a token. */
+  /** The token before the first. Tokenizers such as LLaMA-2's drop a space at the start of a text, but not after a token. */
   readonly before?: number | undefined;
   readonly stop: readonly string[];
   readonly onPiece?: ((piece: string) => void) | undefined;
 }
 
-/** A text that grows by tokens up to a stop string. Characters that may begin a stop string are held back until they cannot. */
+/** A text that grows by tokens up to a stop string. Characters that may begin a stop string are held back. */
 export class GrowingText {
   text = "";
   complete = false;
@@ -31,10 +31,10 @@ export class GrowingText {
 
   add(token: number): void {
     this.#tokens.push(token);
-    // Nobody looks before the end.
+    // Without a stop string or a listener, the text is needed only at the end.
     if (this.#stop.length === 0 && this.#onPiece === undefined) return;
     this.#read();
-    // A character of several tokens is not there until its last one is.
+    // A character of several tokens is complete only with its last token.
     if (!this.complete && this.text.endsWith("\uFFFD")) return;
     this.#show(this.text.length - (this.complete ? 0 : this.#heldBack()));
   }
@@ -51,7 +51,7 @@ export class GrowingText {
     this.text = this.complete ? text.slice(0, Math.min(...ends)) : text;
   }
 
-  /** Length of the longest end of the text that a stop string begins with. */
+  /** Finds the length of the longest end of the text that is the beginning of a stop string. */
   #heldBack(): number {
     let longest = 0;
     for (const stop of this.#stop) {
@@ -70,7 +70,7 @@ export class GrowingText {
 
 function decodeAfter(before: number, decode: (tokens: readonly number[]) => string) {
   const lead = decode([before]);
-  // Bytes of a character that is not whole would change with those that follow.
+  // The bytes of an incomplete character change with the next tokens.
   if (lead.includes("\uFFFD")) return decode;
   return (tokens: readonly number[]): string => {
     const whole = decode([before, ...tokens]);

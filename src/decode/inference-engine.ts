@@ -16,7 +16,7 @@ export interface InferenceOptions {
   readonly tokenizer?: Tokenizer | undefined;
   readonly template: TemplateName;
   readonly system?: string | undefined;
-  /** Tokens of prompt and answer together, where the model has positions for so many. */
+  /** Tokens of prompt and answer together; at most the model's positions. */
   readonly maxLength: number;
 }
 
@@ -34,13 +34,13 @@ export interface InferenceEngine {
   dispose(): Promise<void>;
 }
 
-/** @throws UserError of kind `model` for a tokenizer that does not fit the base. */
+/** Opens an inference engine. @throws UserError of kind `model` for a tokenizer that does not fit the base. */
 export function openInferenceEngine(options: InferenceOptions): InferenceEngine {
   const { runtime, base, tokenizer = openTokenizer(base), template, system } = options;
   const maxLength = Math.min(options.maxLength, base.modelConfig.maxPositions);
   const stopTokens = stopTokensOf(base, tokenizer);
   const decoders = new Map<string, Promise<Decoder>>();
-  // Every decoder works with all threads: one step at a time.
+  // Every decoder uses all threads, so one step runs at a time.
   const steps = new Semaphore(1);
   const decoderOf = (lora: LoraShape | undefined): Promise<Decoder> => {
     const key = shapeKey(lora);
@@ -61,13 +61,13 @@ export function openInferenceEngine(options: InferenceOptions): InferenceEngine 
     async dispose() {
       const open = [...decoders.values()];
       decoders.clear();
-      // A decoder that failed to open has said so already.
+      // A decoder that failed to open has reported its error already.
       for (const decoder of open) await (await decoder.catch(() => undefined))?.dispose();
     },
   };
 }
 
-/** A decoder whose steps wait for those of others. */
+/** Makes the steps of a decoder wait for those of others. */
 function inTurn(decoder: Decoder, steps: Semaphore): Decoder {
   return {
     ...decoder,

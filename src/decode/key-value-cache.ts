@@ -1,6 +1,6 @@
 import type { RuntimeTensor } from "../train/runtime.ts";
 
-/** A head's places are fed in multiples of this many, so that a short sequence in a large cache is not read to its end. */
+/** The places of a head are fed in multiples of this number, so a short sequence in a large cache is not read to its end. */
 const STEP = 64;
 
 interface CacheShape {
@@ -32,11 +32,11 @@ export class KeyValueCache {
     this.#tensors = Array.from({ length: tensors }, () => new Float32Array(rows * heads * capacity * headDim));
   }
 
-  /** Some rows as they are fed. */
+  /** Returns some rows as a decoding graph takes them. */
   view(first: number, rows: number): RuntimeTensor[] {
     const { heads, headDim, tensors } = this.#shape;
     const empty = this.lengths.slice(first, first + rows).every((length) => length === 0);
-    // A prompt looks at nothing cached; a place must be there all the same.
+    // A prompt attends to no cached position, but the graph needs a place.
     if (empty) {
       const shape = [rows, heads, 1, headDim];
       const data = new Float32Array(rows * heads * headDim);
@@ -47,7 +47,7 @@ export class KeyValueCache {
     return this.#tensors.map((tensor) => ({ shape, data: tensor.subarray(first * size, (first + rows) * size) }));
   }
 
-  /** Adds to each row from `first` on the front of its part of `fresh`, [tensors, rows, heads, length, headDim]. */
+  /** Appends to each row from `first` on the front of its part of `fresh`, [tensors, rows, heads, length, headDim]. */
   append(first: number, fresh: Float32Array, counts: readonly number[]): void {
     const { tensors, heads, headDim } = this.#shape;
     this.#grow(Math.max(...counts.map((count, row) => this.lengths[first + row]! + count)));
@@ -68,19 +68,19 @@ export class KeyValueCache {
     this.truncate(row, 0);
   }
 
-  /** Forgets what a row holds behind its first `length` places. */
+  /** Removes the places of a row after its first `length`. */
   truncate(row: number, length: number): void {
     this.lengths[row] = length;
   }
 
-  /** Puts the row `from` in the place of the row `to`. */
+  /** Copies the row `from` over the row `to`. */
   move(from: number, to: number): void {
     const size = this.#shape.heads * this.#places * this.#shape.headDim;
     for (const tensor of this.#tensors) tensor.copyWithin(to * size, from * size, (from + 1) * size);
     this.lengths[to] = this.lengths[from]!;
   }
 
-  /** Spreads the heads so that each has at least so many places, the last first: none is written over before it moved. */
+  /** Spreads the heads so that each has at least `needed` places. The last moves first, so none is written over before it moves. */
   #grow(needed: number): void {
     const { rows, heads, headDim, capacity } = this.#shape;
     if (needed > capacity) throw new Error(`a cache of ${capacity} places cannot hold ${needed}`);

@@ -11,8 +11,8 @@ export type Likelihoods = (
 ) => Promise<{ logProbability: number; tokens: number }[]>;
 
 /**
- * Scores answers with the key-value cache: a prompt is read once for all its answers, and what it begins with alike with
- * the prompt before (worked examples, mostly) is not read again.
+ * Scores answers with the key-value cache. A prompt is read once for all its answers. The beginning that it shares with the
+ * prompt before (mostly worked examples) is not read again.
  */
 export function likelihoods(decoder: Decoder, adapter: Params): Likelihoods {
   /** Row 0 holds the prompt, the others its answers. */
@@ -31,7 +31,7 @@ export function likelihoods(decoder: Decoder, adapter: Params): Likelihoods {
     }
     const from = sharedTokens(read, prompt);
     cache.truncate(0, from);
-    // Should the reading fail, no more than this is there.
+    // If the reading fails, only these tokens are in the cache.
     read = prompt.slice(0, from);
     const first = logProbabilities(await readPrompt(decoder, adapter, { cache, row: 0, prompt, from, signal }));
     read = prompt;
@@ -40,7 +40,7 @@ export function likelihoods(decoder: Decoder, adapter: Params): Likelihoods {
       logProbability: token === undefined ? 0 : first(token),
       tokens: token === undefined ? 0 : rest.length + 1,
     }));
-    // Answers of several tokens go on together, each in its row; the longest first, so that those left are the first rows.
+    // Answers of several tokens continue together, each in its row. The longest are first, so the last to end are the first rows.
     const going = answers
       .map((tokens, answer) => ({ tokens, answer }))
       .filter(({ tokens }) => tokens.length > 1)
@@ -63,7 +63,7 @@ export function likelihoods(decoder: Decoder, adapter: Params): Likelihoods {
   };
 }
 
-/** The logarithm of the softmax of logits [vocabulary], token by token. */
+/** Computes the logarithm of the softmax of logits [vocabulary], token by token. */
 export function logProbabilities(logits: Float32Array): (token: number) => number {
   let max = -Infinity;
   for (const logit of logits) if (logit > max) max = logit;

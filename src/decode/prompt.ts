@@ -3,8 +3,8 @@ import type { Decoder } from "./decoder.ts";
 import type { KeyValueCache } from "./key-value-cache.ts";
 
 /**
- * Prompts are read in pieces of this many tokens, one prompt at a time. Pieces keep attention's square small; more rows at
- * once would pad, and a piece is enough for the products to run at full speed.
+ * Number of tokens of a prompt that are read at once, one prompt at a time. Pieces keep the square of attention small.
+ * Several rows at once would need padding, and a piece is enough for products at full speed.
  */
 export const PROMPT_PIECE = 256;
 
@@ -18,7 +18,7 @@ interface PromptReading {
 }
 
 /**
- * Reads a prompt from its token `from` on into a row of the cache that holds those before, and returns the logits
+ * Reads a prompt from its token `from` on into a row of the cache that has the tokens before, and returns the logits
  * [vocabulary] after its last token. At least one token must be left to read.
  */
 export async function readPrompt(
@@ -34,7 +34,7 @@ export async function readPrompt(
   return logits!;
 }
 
-/** Tokens that a prompt begins with alike with one that was read before. Its last is always left: the logits after it are wanted. */
+/** Counts the tokens that a prompt shares with the start of an earlier one, without its last: the logits after it are wanted. */
 export function sharedTokens(before: Int32Array, prompt: Int32Array): number {
   const most = Math.min(before.length, prompt.length - 1);
   let same = 0;

@@ -54,7 +54,7 @@ test("answers keep their prompts, however many run at once", async () => {
   }
 });
 
-/** As LLaMA-2's: a space is part of the token after it, and one at the beginning of a text is dropped. */
+/** A tokenizer like LLaMA-2's: a space is part of the token after it, and a space at the start of a text is dropped. */
 const wordTokenizer = {
   decode: (ids: Iterable<number>) =>
     Array.from(ids, (id) => ["", " on", "ce", " upon", "\uFFFD"][id])

@@ -26,29 +26,29 @@ export interface TextGeneratorOptions {
 /** Settings of a generation. Default: greedy. */
 export interface TextOptions extends Partial<TokenSampling> {
   readonly maxNewTokens: number;
-  /** Draws follow from it, from the prompt's place in the list (or its number in `draws`) and from the token's in the answer. */
+  /** Draws depend on it, on the prompt's place in the list (or its number in `draws`) and on the token's place in the answer. */
   readonly seed: number;
-  /** For prompts that are a part of a longer list: a number for each, which stands for its place. */
+  /** For prompts from a longer list: a number for each, in the place of its index. */
   readonly draws?: readonly number[] | undefined;
-  /** An answer ends before the first of these, even where one lies across tokens. Default: none. */
+  /** An answer ends before the first of these strings, also where one lies across tokens. Default: none. */
   readonly stop?: readonly string[] | undefined;
   /**
-   * True: an answer is the rest of its prompt's text, with the space that it may begin with. False: a text by itself. Default:
-   * false with a chat template.
+   * True: an answer continues its prompt's text and keeps a space at its start. False: it is a text by itself. Default: false
+   * with a chat template, otherwise true.
    */
   readonly continues?: boolean | undefined;
-  /** Prompts that run at once; default 8. */
+  /** Number of prompts that run at once; default 8. */
   readonly batchSize?: number | undefined;
   /** Gets each answer piece by piece as it grows; the pieces of a prompt together are its text. */
   readonly onText?: ((piece: string, prompt: number) => void) | undefined;
-  /** Hears of each answer when it is complete. */
+  /** Called when an answer is complete. */
   readonly onAnswer?: (() => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface GeneratedText {
   readonly text: string;
-  /** Tokens the model chose, those of a stop string included, a stop token not. */
+  /** Number of tokens that the model chose; with those of a stop string, without a stop token. */
   readonly tokens: number;
   readonly finish: FinishReason;
 }
@@ -56,8 +56,8 @@ export interface GeneratedText {
 const BATCH_SIZE = 8;
 
 /**
- * A base model with one adapter, its tokenizer and its template: a model that answers. `openInferenceEngine` makes them.
- * Calls may overlap, but those of `likelihoods` must not.
+ * Generates text with a base model, one adapter, a tokenizer and a template. `openInferenceEngine` makes generators. Calls
+ * may overlap, but calls of `likelihoods` must not.
  */
 export class TextGenerator {
   readonly tokenizer: Tokenizer;
@@ -67,8 +67,8 @@ export class TextGenerator {
   /** Longest sequence in tokens, prompt and answer together. */
   readonly maxLength: number;
   /**
-   * Scores a few answers to a prompt, each by the sum of its tokens' log-probabilities, nats. Tokens that a prompt has in
-   * common with the one before it are not read again.
+   * Scores a few answers to a prompt, each by the sum of its tokens' log-probabilities, nats. The beginning that a prompt
+   * shares with the one before it is not read again.
    */
   readonly likelihoods: Likelihoods;
   readonly #decoder: Decoder;
@@ -85,7 +85,7 @@ export class TextGenerator {
     this.#adapter = adapter;
   }
 
-  /** Encodes a conversation up to where its next answer begins. @throws UserError for turns the template cannot hold. */
+  /** Encodes a conversation up to its next answer. @throws UserError for turns that do not fit the template. */
   encode(messages: readonly Message[]): Int32Array {
     return encodeMessages(messages, TEMPLATES[this.template], this.tokenizer, { system: this.system });
   }
@@ -123,7 +123,7 @@ export class TextGenerator {
     return answers.map(({ text, tokens }, i) => ({ text, tokens, finish: reasons[i]! }));
   }
 
-  /** Takes the likeliest token after each prompt, and the one after that, and so on: one list a prompt, without the stop token. */
+  /** Generates greedily after each prompt: one list of tokens for each, without the stop token. */
   async greedyTokens(
     prompts: readonly Int32Array[],
     options: { readonly maxNewTokens: number; readonly signal?: AbortSignal | undefined },
@@ -137,12 +137,12 @@ export class TextGenerator {
     return answers;
   }
 
-  /** Scores many continuations of one prompt, nats each. A beginning that several of them share is run once. */
+  /** Scores many continuations of one prompt, nats. A beginning that several of them share is run once. */
   async scoreContinuations(work: Continuations): Promise<Float64Array> {
     return scoreContinuations(this.#decoder, this.#adapter, work);
   }
 
-  /** Special tokens are left out of an answer's text, so a stop string that is one ends answers as a token. */
+  /** Finds stop strings that are special tokens. An answer's text leaves them out, so they must end it as tokens. */
   #stopTokensIn(stop: readonly string[]): number[] {
     return stop.flatMap((text) => {
       const ids = this.tokenizer.encode(text);

@@ -3,25 +3,25 @@ import type { RandomStream } from "../tensor/random.ts";
 export interface TokenSampling {
   /** 0 is greedy: the most likely token every time. */
   readonly temperature: number;
-  /** Sample among this many likeliest tokens; 0: all. */
+  /** Number of likeliest tokens to sample from; 0: all. */
   readonly topK: number;
-  /** Sample among the smallest set of tokens whose probabilities reach this; 1: all. */
+  /** Probability of the smallest set of likeliest tokens to sample from; 1: all. */
   readonly topP: number;
-  /** Above 1, tokens of prompt and answer become less likely; 1: none. */
+  /** Above 1, tokens of prompt and answer become less likely; 1: no change. */
   readonly repetitionPenalty: number;
 }
 
-/** The likeliest token every time. */
+/** Takes the likeliest token every time. */
 export const GREEDY: TokenSampling = { temperature: 0, topK: 0, topP: 1, repetitionPenalty: 1 };
 
 /**
- * Logits with those of `seen` tokens divided by the penalty where positive and multiplied where negative (CTRL, Keskar et
- * al. 2019, as transformers' RepetitionPenaltyLogitsProcessor has it).
+ * Divides the logits of `seen` tokens by the penalty where positive and multiplies them where negative (CTRL, Keskar et al.
+ * 2019, as transformers' RepetitionPenaltyLogitsProcessor does).
  */
 export function penalizeRepetition(logits: Float32Array, seen: Iterable<number>, penalty: number): Float32Array {
   if (penalty === 1) return logits;
   const penalized = logits.slice();
-  // The factor in float32, as PyTorch takes it.
+  // PyTorch takes the factor in float32.
   const factor = Math.fround(penalty);
   for (const token of seen) {
     const logit = logits[token]!;
@@ -30,7 +30,7 @@ export function penalizeRepetition(logits: Float32Array, seen: Iterable<number>,
   return penalized;
 }
 
-/** The next token from its logits [vocabulary]: temperature, then top-k, then top-p, as transformers orders them. */
+/** Chooses the next token from its logits [vocabulary]: temperature, then top-k, then top-p, in transformers' order. */
 export function chooseToken(
   logits: Float32Array,
   { temperature, topK, topP, random }: Omit<TokenSampling, "repetitionPenalty"> & { readonly random: RandomStream },
@@ -70,8 +70,8 @@ function sumOf(values: Iterable<number>): number {
 }
 
 /**
- * The likeliest tokens, sorted, of which there are `enough` by number and summed weight. The largest weight is 1. Only what
- * lies above a threshold is sorted: a whole vocabulary at each token would take longer than the model.
+ * Sorts the likeliest tokens, so many that their number and summed weight are `enough`. The largest weight is 1. Only
+ * weights above a threshold are sorted: a whole vocabulary at each token would take longer than the model.
  */
 function likeliest(weights: Float64Array, enough: (count: number, sum: number) => boolean): number[] {
   for (let threshold = 1 / 16; ; threshold /= 16) {

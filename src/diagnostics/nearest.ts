@@ -14,7 +14,7 @@ function editDistance(a: string, b: string): number {
   return at(a.length, b.length);
 }
 
-/** The legal name a misspelt one most likely meant, or undefined where none is near. Case does not count. */
+/** Finds the legal name that a misspelt one most likely means; undefined where none is near. Case does not count. */
 export function nearest(got: string, legal: Iterable<string>): string | undefined {
   let best: string | undefined;
   // Changing most of a short name would make it any other.

@@ -1,6 +1,6 @@
 /**
- * What kind of thing went wrong, as a person would sort it. Each kind is one documented exit code of the command
- * line (`docs/errors.md`); the numbers are stable.
+ * The kinds of errors, as a person would sort them. Each kind is one documented exit code of the command line
+ * (`docs/errors.md`); the numbers are stable.
  */
 export const EXIT_CODES = {
   /** A defect in this program: anything that is not a `UserError`. */
@@ -22,8 +22,8 @@ export const EXIT_CODES = {
 export type ErrorKind = Exclude<keyof typeof EXIT_CODES, "internal">;
 
 /**
- * An error a person can act on. `message` is one sentence that says what is wrong, where, what was got and what was
- * expected; `hint` says what to do. The command line prints both and no stack trace (`--debug` shows it).
+ * An error that a person can act on. `message` is one sentence: the problem, its place, the value got and the value
+ * expected. `hint` says what to do. The command line prints both and no stack trace (`--debug` shows it).
  */
 export class UserError extends Error {
   readonly kind: ErrorKind;

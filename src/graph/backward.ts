@@ -4,9 +4,9 @@ import type { OpRow } from "./op-row.ts";
 import type { Value } from "./value.ts";
 
 /**
- * Reverse-mode differentiation, graph → graph: appends to `builder` the nodes that compute d loss / d x for every `x` in
- * `trainable`, and returns those gradients in the same order. Only paths that lead to something trainable are walked, so
- * frozen weights cost nothing. `loss` is a scalar.
+ * Differentiates a graph in reverse mode, graph → graph: appends to `builder` the nodes that compute d loss / d x for every
+ * `x` in `trainable`, and returns these gradients in the same order. It follows only paths that lead to a trainable value,
+ * so frozen weights cost nothing. `loss` is a scalar.
  *
  * @throws Error if the loss does not depend on one of `trainable`.
  */

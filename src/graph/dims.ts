@@ -1,10 +1,10 @@
 /**
- * One dimension of a shape: a number, or a symbol known only when the graph runs (`batch`, `length`, `rows`), or a
- * product of both written `4*batch*length` with factors in order, so that equal products are equal strings.
+ * One dimension of a shape: a number, a symbol that is known only when the graph runs (`batch`, `length`, `rows`), or a
+ * product of both, `4*batch*length`. Factors are in order, so equal products are equal strings.
  */
 export type Dim = number | string;
 
-/** Product of dimensions, in canonical form. The empty product is 1. */
+/** Multiplies dimensions, in canonical form. The empty product is 1. */
 export function product(dims: readonly Dim[]): Dim {
   let coefficient = 1;
   const symbols: string[] = [];
@@ -20,7 +20,7 @@ export function product(dims: readonly Dim[]): Dim {
   return (coefficient === 1 ? symbols : [String(coefficient), ...symbols]).join("*");
 }
 
-/** The number a dimension stands for once its symbols are bound. */
+/** Computes a dimension from the values of its symbols. */
 export function resolveDim(dim: Dim, bindings: ReadonlyMap<string, number>): number {
   let value = 1;
   for (const factor of String(dim).split("*")) {

@@ -7,16 +7,16 @@ export interface EmitOptions {
   readonly domain?: string;
 }
 
-/** What lowering rules write ONNX nodes through. Names are ONNX value names. */
+/** Writes ONNX nodes for lowering rules. Names are ONNX value names. */
 export interface Emitter {
-  /** One node; returns its first output. */
+  /** Writes one node and returns its first output. */
   node(
     op: string,
     inputs: readonly string[],
     attributes?: Record<string, OnnxAttribute>,
     options?: EmitOptions,
   ): string;
-  /** One node with several outputs. */
+  /** Writes one node with several outputs and returns them. */
   nodes(
     op: string,
     inputs: readonly string[],
@@ -28,9 +28,9 @@ export interface Emitter {
   /** An int64 or float32 scalar constant. */
   int(value: number): string;
   float(value: number): string;
-  /** The running length of a dimension, as an int64 vector of one. */
+  /** The size of a dimension while the graph runs, as an int64 vector of one. */
   dim(dim: Dim): string;
-  /** Makes something at most once a graph (a mask all layers share). */
+  /** Makes a value at most once in a graph (a mask that all layers share). */
   once(key: string, make: () => string): string;
 }
 

@@ -16,7 +16,7 @@ export interface Constant {
   readonly data: Float32Array;
 }
 
-/** A finished computation: what is fed, what is frozen, what is computed in order, what is fetched. */
+/** A finished computation: inputs, frozen parameters and constants, nodes in the order of computation, and outputs. */
 export interface Graph {
   readonly inputs: readonly Value[];
   /** Frozen base weights, by Hugging Face name; a runtime binds them from a `Weights`. */
@@ -26,7 +26,7 @@ export interface Graph {
   readonly outputs: ReadonlyMap<string, Value>;
 }
 
-/** Grows a graph node by node; shapes are inferred and checked as each node is added. */
+/** Builds a graph node by node. Shapes are inferred and checked as each node is added. */
 export class GraphBuilder implements NodeBuilder {
   readonly nodes: GraphNode[] = [];
   readonly #inputs: Value[] = [];
@@ -41,7 +41,7 @@ export class GraphBuilder implements NodeBuilder {
     return value;
   }
 
-  /** A frozen weight; asking twice gives the same value. */
+  /** Adds a frozen weight; a second call with its name returns the same value. */
   parameter(name: string, shape: readonly number[], dtype: DType = "float32"): Value {
     let value = this.#parameters.get(name);
     if (value === undefined) this.#parameters.set(name, (value = { name, dtype, shape }));

@@ -5,8 +5,8 @@ import type { NdArray, OpRow } from "./op-row.ts";
 import type { Value } from "./value.ts";
 
 /**
- * Runs a graph with the table's reference rules, in float64, node by node: the oracle every fast runtime is compared
- * with. `values` holds inputs and parameters by name. Returns the graph's outputs by output name.
+ * Runs a graph with the table's reference rules, in float64, node by node. It is the oracle that every fast runtime is
+ * compared with. `values` has inputs and parameters by name. Returns the graph's outputs by output name.
  */
 export function interpret(graph: Graph, values: ReadonlyMap<string, NdArray>): Map<string, NdArray> {
   const held = new Map<Value, NdArray>();

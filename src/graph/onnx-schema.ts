@@ -3,7 +3,7 @@ import protobuf from "protobufjs/light.js";
 const optional = (type: string, id: number): protobuf.IField => ({ type, id });
 const repeated = (type: string, id: number): protobuf.IField => ({ rule: "repeated", type, id });
 
-/** The part of onnx.proto (ONNX IR version 10) that graphs of ours use and that weight files need. */
+/** The part of onnx.proto (ONNX IR version 10) that the program's graphs use and that weight files need. */
 const root = protobuf.Root.fromJSON({
   nested: {
     ModelProto: {

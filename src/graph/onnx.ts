@@ -13,7 +13,7 @@ export interface ExternalWeights {
   offset(name: string): number;
 }
 
-/** Frozen weights that become part of the model, which must stay below 2 GB: parameter → its bytes, little-endian. */
+/** Frozen weights inside the model, which must stay below 2 GB: parameter → its bytes, little-endian. */
 export type EmbeddedWeights = ReadonlyMap<string, Uint8Array>;
 
 /** AttributeProto.AttributeType */
@@ -25,7 +25,7 @@ const INTS = 7;
 const OPSET = 21;
 const IR_VERSION = 10;
 
-/** Lowers a graph to the bytes of an ONNX model. Same graph, same bytes. */
+/** Lowers a graph to the bytes of an ONNX model. The same graph gives the same bytes. */
 export function encodeOnnx(graph: Graph, weights: ExternalWeights | EmbeddedWeights): Uint8Array {
   const lowering = new Lowering(graph);
   const model = {
@@ -58,7 +58,7 @@ class Lowering implements Emitter {
   readonly onnxNodes: object[] = [];
   readonly initializers: object[] = [];
   readonly #made = new Map<string, string>();
-  /** Where each free dimension can be read: an input and an axis. */
+  /** The input and the axis that each free dimension is read from. */
   readonly #sources = new Map<string, { input: string; axis: number }>();
   #counter = 0;
 

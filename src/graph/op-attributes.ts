@@ -3,12 +3,12 @@ import type { Dim } from "./dims.ts";
 export interface AttentionAttributes {
   readonly heads: number;
   readonly kvHeads: number;
-  /** Attend to this many latest positions, itself included; absent: all earlier ones. */
+  /** Number of latest positions that a query attends to, its own included; absent: all earlier ones. */
   readonly window?: number;
 }
 
 export interface CachedAttentionAttributes {
-  /** Attend to this many latest positions, itself included; absent: all earlier ones. */
+  /** Number of latest positions that a query attends to, its own included; absent: all earlier ones. */
   readonly window?: number;
 }
 
@@ -17,7 +17,7 @@ export interface ReshapeAttributes {
 }
 
 export interface SplitHeadsAttributes {
-  /** How many heads each output has. */
+  /** Number of heads of each output. */
   readonly counts: readonly number[];
   readonly batch: Dim;
   readonly length: Dim;
@@ -32,7 +32,7 @@ export interface GemmAttributes {
 
 export interface RmsNormAttributes {
   readonly epsilon: number;
-  /** y alone, in one node instead of seven: for graphs that run so little at a time that nodes count. */
+  /** True: y alone, in one node instead of seven, for graphs with so little work at a time that the number of nodes counts. */
   readonly forwardOnly?: boolean;
 }
 

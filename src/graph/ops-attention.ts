@@ -6,18 +6,18 @@ import type { AttentionAttributes } from "./op-attributes.ts";
 import { plus, type NdArray, type OpRow } from "./op-row.ts";
 
 /**
- * Queries are taken in this many runs, each against the keys up to its end: with 4, causal attention costs 10/16 of the
+ * Number of runs of queries; each run is taken against the keys up to its end. With 4, causal attention costs 10/16 of the
  * square. The graph needs sequences of at least this length (`MINIMUM_LENGTH`); callers pad on the right.
  */
 const BLOCKS = 4;
 
-/** Shortest sequence the ONNX lowering of `attention` accepts. */
+/** Shortest sequence that the ONNX lowering of `attention` accepts. */
 export const MINIMUM_LENGTH: number = BLOCKS;
 
 /**
- * Causal grouped-query attention: q [B, S, H·d], k and v [B, S, KV·d] → o [B, S, H·d]. Padding belongs on the right:
- * causality alone keeps it from every real position. The other outputs are kept for the gradient: q, k, v regrouped,
- * and the probabilities of each run of queries.
+ * Causal grouped-query attention: q [B, S, H·d], k and v [B, S, KV·d] → o [B, S, H·d]. Padding is on the right: causality
+ * alone hides it from every real position. The other outputs are kept for the gradient: q, k, v regrouped, and the
+ * probabilities of each run of queries.
  */
 export const attention: OpRow<AttentionAttributes> = {
   infer([q, k, v], { heads, kvHeads }) {
@@ -86,7 +86,7 @@ export const attentionGrad: OpRow<AttentionAttributes> = {
     const layout = layoutOf(attributes, types.slice(-3));
     const { headDim, group, kvHeads } = layout;
     const upstream = groupQueries(emit, dOut!, layout);
-    // −rowsum(do∘o) rides along as one more column of do against a column of ones in v: no pass over the square.
+    // −rowsum(do∘o) is one more column of do against a column of ones in v, which saves a pass over the square.
     const perHead = emit.node("Reshape", [emit.node("Mul", [dOut!, out!]), emit.ints([0, 0, kvHeads, group, headDim])]);
     const rowSums = emit.node("Neg", [emit.node("ReduceSum", [perHead, emit.ints([-1])], { keepdims: 1 })]);
     const column = emit.node("Reshape", [
@@ -111,7 +111,7 @@ export const attentionGrad: OpRow<AttentionAttributes> = {
     const dQueries: string[] = [];
     let dKeys: string | undefined;
     let dValues: string | undefined;
-    // Longest run first, so that every shorter one is added into the front of what is there.
+    // Longest run first, so that every shorter one is added to its front.
     for (let j = BLOCKS - 1; j >= 0; j--) {
       const run = runOf(emit, j, layout);
       const p = rest[j]!;
@@ -180,7 +180,7 @@ interface Run {
   queriesOf(x: string): string;
   keysOf(x: string): string;
   mask(window: number | undefined): string;
-  /** How many keys lie behind this run's end, as a vector of one. */
+  /** Number of keys after this run's end, as a vector of one. */
   readonly padding: string;
 }
 
@@ -216,7 +216,7 @@ function runOf(emit: Emitter, j: number, { length, group }: Layout): Run {
   };
 }
 
-/** sum + x, where x covers only the front of axis 2. */
+/** Adds x, which covers only the front of axis 2, to the sum. */
 function addFront(emit: Emitter, sum: string | undefined, x: string, padding: string): string {
   if (sum === undefined) return x;
   const pads = emit.once(`pads:${padding}`, () =>

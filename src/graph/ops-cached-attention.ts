@@ -5,12 +5,12 @@ import type { CachedAttentionAttributes } from "./op-attributes.ts";
 import type { NdArray, OpRow } from "./op-row.ts";
 import { positionsFrom, range } from "./ops-heads.ts";
 
-/** Later than any position: where a cache's place is not filled. */
+/** Position of a place in the cache that is not filled: later than any other. */
 const NEVER = 2 ** 40;
 
 /**
- * Causal grouped-query attention that goes on from cached positions: q [B, H, S, d], k and v [B, KV, S, d], cached keys
- * and values [B, KV, C, d], and starts, int64 [B]: how many of a row's C places are filled. Position i of row b is
+ * Causal grouped-query attention that continues from cached positions: q [B, H, S, d], k and v [B, KV, S, d], cached keys
+ * and values [B, KV, C, d], and starts, int64 [B], the number of filled places of a row's C. Position i of row b is
  * starts[b] + i; it sees the filled places and the new positions up to itself. Output [B·S, H·d]. Rows of unequal length
  * are padded on the right.
  */
@@ -68,7 +68,7 @@ export const cachedAttention: OpRow<CachedAttentionAttributes> = {
     return [{ shape: [batch * length, heads * d], data: o }];
   },
   gradient: null,
-  // Cached and new keys are multiplied apart and meet in the softmax: to join them would copy the cache at every token.
+  // Cached and new keys are multiplied apart and joined in the softmax: to join them before would copy the cache at every token.
   // The queries of a group of heads are the rows of one matrix, [B, KV, G·S, d], so keys and values are never repeated.
   lower(emit, [q, k, v, keys, values, starts], { window }, types) {
     const [, heads, length, headDim] = types[0]!.shape as [Dim, number, Dim, number];
@@ -95,7 +95,7 @@ export const cachedAttention: OpRow<CachedAttentionAttributes> = {
   },
 };
 
-/** What is added to the scores [B, KV, G·S, C+S]: −1e9 where a query may not look. */
+/** The addend of the scores [B, KV, G·S, C+S]: −1e9 where a query must not attend. */
 function mask(
   emit: Emitter,
   starts: string,

@@ -44,7 +44,7 @@ export const multiply: OpRow<None> = {
   lower: (emit, inputs) => [emit.node("Mul", inputs)],
 };
 
-/** Σ x·w over all elements, a scalar: how a loss is made of per-token terms and their weights. */
+/** Σ x·w over all elements, a scalar: it makes a loss from per-token terms and their weights. */
 export const dot: OpRow<None> = {
   infer([x, w]) {
     requireSame("dot", x!, w!);
@@ -89,7 +89,7 @@ export const sumRows: OpRow<None> = {
   lower: (emit, [x]) => [emit.node("ReduceSum", [x!, emit.ints([0])], { keepdims: 0 })],
 };
 
-/** The same elements in another shape; no copy. */
+/** The same elements in another shape, without a copy. */
 export const reshape: OpRow<ReshapeAttributes> = {
   infer([x], { shape }) {
     if (product(x!.shape) !== product(shape))

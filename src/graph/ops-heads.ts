@@ -4,7 +4,7 @@ import { MICROSOFT, type Emitter } from "./emitter.ts";
 import type { SplitHeadsAttributes } from "./op-attributes.ts";
 import type { NdArray, OpRow } from "./op-row.ts";
 
-/** Tensors with the same columns, one's rows after the other's: [Nᵢ, …] → [ΣNᵢ, …]. Of weights the engine makes it once. */
+/** Joins the rows of tensors with the same columns: [Nᵢ, …] → [ΣNᵢ, …]. For weights the engine does it once. */
 export const joinRows: OpRow<Record<string, never>> = {
   infer(inputs) {
     const [first, ...others] = inputs.map(({ shape }) => shape);
@@ -15,7 +15,7 @@ export const joinRows: OpRow<Record<string, never>> = {
     }
     const equal = rows.every((count) => count === rows[0]);
     if (!equal && rows.some((count) => typeof count === "string")) {
-      throw new Error(`joinRows: ${rows.join(" and ")} rows have no sum before they are known`);
+      throw new Error(`joinRows: ${rows.join(" and ")} rows cannot be added before the graph runs`);
     }
     const sum = equal ? product([rows.length, rows[0]!]) : rows.reduce<number>((a, b) => a + Number(b), 0);
     return [{ dtype: "float32", shape: [sum, ...columns] }];
@@ -33,7 +33,7 @@ export const joinRows: OpRow<Record<string, never>> = {
   lower: (emit, inputs) => [emit.node("Concat", inputs, { axis: 0 })],
 };
 
-/** Columns of x [batch·length, ΣN·d], head by head → tensors [batch, Nᵢ, length, d]. */
+/** Splits the columns of x [batch·length, ΣN·d], head by head → tensors [batch, Nᵢ, length, d]. */
 export const splitHeads: OpRow<SplitHeadsAttributes> = {
   infer([x], { counts, batch, length }) {
     const [tokens, width] = x!.shape;
@@ -76,7 +76,7 @@ export const splitHeads: OpRow<SplitHeadsAttributes> = {
 
 /**
  * Rotary position embedding (Su et al. 2021) of heads, Hugging Face's half-split pairing: x [batch, heads, length, d], cos
- * and sin [positions, d/2], and the position each sequence starts at, int64 [batch].
+ * and sin [positions, d/2], and the first position of each sequence, int64 [batch].
  */
 export const rotateHeads: OpRow<Record<string, never>> = {
   infer([x, cos, , starts]) {
@@ -113,14 +113,14 @@ export const rotateHeads: OpRow<Record<string, never>> = {
   ],
 };
 
-/** The positions [batch, length] of sequences that start where `starts` says. */
+/** Emits the positions [batch, length] of sequences with the first positions `starts`. */
 export function positionsFrom(emit: Emitter, starts: string, length: Dim): string {
   return emit.once(`positions-from:${starts}`, () =>
     emit.node("Add", [emit.node("Unsqueeze", [starts, emit.ints([1])]), range(emit, emit.dim(length))]),
   );
 }
 
-/** 0, 1, … below a count, a vector of one. */
+/** Emits 0, 1, … below a count, which is a vector of one. */
 export function range(emit: Emitter, count: string): string {
   return emit.once(`range:${count}`, () =>
     emit.node("Range", [emit.int(0), emit.node("Squeeze", [count]), emit.int(1)]),

@@ -10,8 +10,8 @@ function matrix(shape: readonly Dim[], transposed: boolean | undefined): [Dim, D
 }
 
 /**
- * alpha·op(A)·op(B) + C, matrices; C is optional and either a full matrix or a row to broadcast (a bias). Carries every
- * linear layer, its gradients and LoRA: accumulating in C saves a pass over memory for each residual and each sum.
+ * alpha·op(A)·op(B) + C, matrices; C is optional and either a full matrix or a row to broadcast (a bias). It computes every
+ * linear layer, its gradients and LoRA. Accumulating in C saves a pass over memory for each residual and each sum.
  */
 export const gemm: OpRow<GemmAttributes> = {
   infer([a, b, c], { transA, transB }) {
@@ -71,7 +71,7 @@ export const gemm: OpRow<GemmAttributes> = {
   ],
 };
 
-/** Rows of a matrix by index: [N, D] at any integer tensor of K indices → [K, D]. Embedding, and the rows the loss is on. */
+/** Takes rows of a matrix: [N, D] at any integer tensor of K indices → [K, D]. It makes embeddings and the rows of the loss. */
 export const gatherRows: OpRow<None> = {
   infer: ([x, rows]) => [{ dtype: "float32", shape: [product(rows!.shape), x!.shape[1]!] }],
   evaluate([x, rows]) {

@@ -44,7 +44,7 @@ export const rmsNorm: OpRow<RmsNormAttributes> = {
   lower(emit, [x, weight], { epsilon, forwardOnly }) {
     if (forwardOnly)
       return [emit.node("SimplifiedLayerNormalization", [x!, weight!], { axis: -1, epsilon: { float: epsilon } })];
-    // For training not SimplifiedLayerNormalization and not Reciprocal: both are a few units off in the last place, always the same
+    // Training uses neither SimplifiedLayerNormalization nor Reciprocal: both are a few units off in the last place, always the same
     // way, and where a gradient is as small as AdamW's ε ten steps make 3e-4 of it.
     const variance = emit.node("ReduceMean", [emit.node("Mul", [x!, x!]), emit.ints([1])], { keepdims: 1 });
     const deviation = emit.node("Sqrt", [emit.node("Add", [variance, emit.float(epsilon)])]);
@@ -98,7 +98,7 @@ export const rotary: OpRow<RotaryAttributes> = {
   lower: (emit, [x, cos, sin], { heads }) => [rotate(emit, x!, cos!, sin!, heads)],
 };
 
-/** The rotation by minus the angle. Inputs dy, cos, sin. */
+/** Rotates by minus the angle. Inputs dy, cos, sin. */
 export const rotaryGrad: OpRow<RotaryAttributes> = {
   infer: ([dy]) => [{ dtype: "float32", shape: dy!.shape }],
   evaluate: ([dy, cos, sin], { heads }) => [rotateReference(dy!, cos!, sin!, heads, -1)],

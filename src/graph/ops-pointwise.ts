@@ -15,7 +15,7 @@ import {
 
 type PointwiseGrad = "geluGrad" | "logOddsGrad" | "reluGrad" | "sigmoidGrad" | "softplusGrad";
 
-/** A function of each element, whose gradient is the operation `grad` of (d loss / d y, x). */
+/** A function of each element; its gradient is the operation `grad` of (d loss / d y, x). */
 function pointwise(
   f: (x: number) => number,
   lower: (emit: Emitter, x: string) => string,
@@ -73,7 +73,7 @@ export const relu: OpRow<None> = pointwise(
   "reluGrad",
 );
 
-/** As PyTorch has it, 0 at 0. */
+/** 0 at 0, as in PyTorch. */
 export const reluGrad: OpRow<None> = pointwiseGrad(
   "reluGrad",
   (x) => (x > 0 ? 1 : 0),
@@ -94,7 +94,7 @@ export const geluGrad: OpRow<None> = pointwiseGrad("geluGrad", geluSlope, (emit,
   const squared = mul(x, x);
   const z = mul(x, add(mul(squared, emit.float(GELU_SCALE * GELU_CUBE)), emit.float(GELU_SCALE)));
   const slope = add(mul(squared, emit.float(3 * GELU_SCALE * GELU_CUBE)), emit.float(GELU_SCALE));
-  // Not Sigmoid: what the engine makes of it is off by 1e-7 in the tail, which x·z′ makes 30 times as much.
+  // Not Sigmoid: the engine's is off by 1e-7 in the tail, and x·z′ makes that 30 times as much.
   const sigma = (y: string): string =>
     emit.node("Div", [emit.float(1), add(emit.node("Exp", [emit.node("Neg", [y])]), emit.float(1))]);
   const gate = sigma(z);

@@ -5,7 +5,7 @@ import type { QuantizedLinearAttributes } from "./op-attributes.ts";
 import { plus, type NdArray, type OpRow } from "./op-row.ts";
 import type { ValueType } from "./value.ts";
 
-/** [out, in] of a quantised weight, or an Error where its codes and scales do not fit each other. */
+/** Infers [out, in] of a quantised weight. Throws an Error where its codes and scales do not fit each other. */
 function weightShape(
   codes: ValueType,
   scales: ValueType,
@@ -27,7 +27,7 @@ function weightShape(
   return [out!, blocks! * blockSize];
 }
 
-/** W [out, in], row by row. Of two codes in a byte the lower four bits come first. */
+/** Computes W [out, in], row by row. Of two codes in a byte the lower four bits come first. */
 function dequantized(codes: NdArray, scales: NdArray, { bits, blockSize }: QuantizedLinearAttributes): Float64Array {
   const perByte = 8 / bits;
   const zero = 2 ** (bits - 1);
@@ -80,8 +80,8 @@ export const quantizedLinear: OpRow<QuantizedLinearAttributes> = {
 };
 
 /**
- * d loss / d x = dy·W. Inputs dy, codes, scales. The engine's product takes W one way only, so W is made anew, which costs a
- * few passes over it: little beside the product from some hundred rows on.
+ * d loss / d x = dy·W. Inputs dy, codes, scales. The engine's product takes W transposed only, so W is made anew. That costs
+ * a few passes over W, which is little beside the product from some hundred rows on.
  */
 export const quantizedLinearGrad: OpRow<QuantizedLinearAttributes> = {
   infer([dy, codes, scales], attributes) {

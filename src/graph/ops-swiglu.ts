@@ -30,7 +30,7 @@ export const swiglu: OpRow<Record<string, never>> = {
 
 /**
  * Inputs dy, gate, up, y, h = silu(gate); outputs d gate and d up = dy·h. With s = σ(gate), silu′ = s + h·(1 − s), so
- * d gate = dy·up·silu′ = dy·(y + s·(up − y)): the forward product is reused and a pass over memory saved.
+ * d gate = dy·up·silu′ = dy·(y + s·(up − y)): the forward product is used again, which saves a pass over memory.
  */
 export const swigluGrad: OpRow<Record<string, never>> = {
   infer: ([, gate, up]) => [gate!, up!].map(({ dtype, shape }) => ({ dtype, shape })),

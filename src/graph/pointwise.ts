@@ -9,10 +9,13 @@ export function softplus(x: number): number {
   return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 }
 
-/** Closest to 0 that a log-probability is taken to be: float32 tells no larger probability from 1. */
+/** Upper limit of log-probabilities: float32 does not tell a larger probability from 1. */
 export const HIGHEST_LOG_PROBABILITY: number = -(2 ** -24);
 
-/** log(p/(1 − p)) of p = eᵘ, u < 0; the log of 1 − p by Mächler's two branches (2012, "Accurately computing log(1 − exp(−|a|))"). */
+/**
+ * log(p/(1 − p)) of p = eᵘ, u < 0. The log of 1 − p has the two branches of Mächler (2012, "Accurately computing
+ * log(1 − exp(−|a|))").
+ */
 export function logOdds(u: number): number {
   const bounded = Math.min(u, HIGHEST_LOG_PROBABILITY);
   return bounded - (bounded > -Math.LN2 ? Math.log(-Math.expm1(bounded)) : Math.log1p(-Math.exp(bounded)));

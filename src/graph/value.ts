@@ -1,6 +1,6 @@
 import type { Dim } from "./dims.ts";
 
-/** Bytes of one element, by type. Quantised weights are uint8 however many of them share a byte. */
+/** Bytes of one element, by type. Quantised weights are uint8; several may share a byte. */
 export const ELEMENT_BYTES = { float32: 4, int64: 8, uint8: 1 } as const;
 
 export type DType = keyof typeof ELEMENT_BYTES;
@@ -18,7 +18,7 @@ export interface ValueType {
   readonly shape: readonly Dim[];
 }
 
-/** One tensor of a graph. Identity is the object; `name` is unique in its graph. */
+/** One tensor of a graph. The object is its identity; `name` is unique in its graph. */
 export interface Value extends ValueType {
   readonly name: string;
 }

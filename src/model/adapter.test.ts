@@ -186,10 +186,10 @@ describe("adapter_config.json", () => {
   });
 
   it.each([
-    [{ peft_type: "IA3" }, 'peft_type is "IA3"; LORA is supported'],
+    [{ peft_type: "IA3" }, 'peft_type is "IA3"; only LORA is supported'],
     [{ bias: "all" }, 'bias is "all"'],
     [{ use_dora: true }, "use_dora is set: DoRA"],
-    [{ rank_pattern: { ".*q_proj": 8 } }, "rank_pattern names '.*q_proj', a pattern; a module's name"],
+    [{ rank_pattern: { ".*q_proj": 8 } }, "rank_pattern names the pattern '.*q_proj'; only names of modules"],
     [{ rank_pattern: { q_proj: 1.5 } }, "rank_pattern gives q_proj 1.5, expected a whole number above 0"],
     [{ alpha_pattern: { q_proj: 0 } }, "alpha_pattern gives q_proj 0, expected a number above 0"],
     [{ alpha_pattern: ["q_proj"] }, 'alpha_pattern is ["q_proj"], expected an object of numbers by module name'],
@@ -199,7 +199,7 @@ describe("adapter_config.json", () => {
     [{ layers_to_transform: 0 }, "layers_to_transform is set"],
     [{ init_lora_weights: "pissa" }, "changes the base weights"],
     [{ task_type: "SEQ_CLS" }, "CAUSAL_LM is supported"],
-    [{ use_qalora: true }, "use_qalora is set, and this program does not know what it does"],
+    [{ use_qalora: true }, "use_qalora is set, which is not a known setting"],
     [{ target_modules: ".*\\.q_proj$" }, "is the pattern"],
     [{ target_modules: null }, "expected a list of module names"],
     [{ r: 0 }, "r is 0"],

@@ -14,25 +14,25 @@ export interface AdapterConfig {
   readonly alpha: number;
   /** Probability that training zeroes an element of an adapted layer's input, in [0, 1). */
   readonly dropout: number;
-  /** Names of modules, whole or from a dot on (`q_proj`), or every linear layer but the LM head. */
+  /** Names of modules, whole or from a dot on (`q_proj`); `all-linear`: every linear layer but the LM head. */
   readonly targets: readonly string[] | "all-linear";
   /** Scale by alpha/√rank (Kalajdzievski 2023) instead of alpha/rank. */
   readonly rsLora: boolean;
   /**
-   * Ranks and alphas of modules that have their own: names, whole or from a dot on, as in `targets`. The first that matches
-   * counts (PEFT's `rank_pattern` and `alpha_pattern`).
+   * Ranks and alphas of single modules, by name, whole or from a dot on, as in `targets`. The first name that matches counts
+   * (PEFT's `rank_pattern` and `alpha_pattern`).
    */
   readonly rankPattern?: Readonly<Record<string, number>>;
   readonly alphaPattern?: Readonly<Record<string, number>>;
 }
 
-/** An adapter's tensors with what a graph needs to know of them. */
+/** An adapter's tensors with their ranks and scales, which a graph needs. */
 export interface Adapter {
   readonly shape: LoraShape;
   readonly params: Params;
 }
 
-/** An adapter as it is stored, for whatever base. */
+/** An adapter as it is stored, without its base. */
 export interface StoredAdapter {
   readonly config: AdapterConfig;
   readonly params: Params;
@@ -40,12 +40,12 @@ export interface StoredAdapter {
   readonly hash: string;
 }
 
-/** Whether PEFT's rule for a list of targets takes this module. */
+/** True where PEFT's rule for a list of targets takes this module. */
 function matches(module: string, target: string): boolean {
   return module === target || module.endsWith(`.${target}`);
 }
 
-/** Everything a target could be: `q_proj`, `self_attn.q_proj`, … up to the full name. */
+/** Lists every legal target: `q_proj`, `self_attn.q_proj`, … up to the full name. */
 function legalTargets(modules: readonly LinearModule[]): Set<string> {
   const short = new Set<string>(["all-linear"]);
   const full = new Set<string>();
@@ -58,8 +58,9 @@ function legalTargets(modules: readonly LinearModule[]): Set<string> {
 }
 
 /**
- * The modules an adapter changes, in the order data passes them. A target takes every module whose name is it, or ends
- * with a dot and it. Throws a `UserError` of kind `model` for a target that takes none, with the nearest legal name.
+ * Finds the modules that an adapter changes, in the order data passes them. A target takes the module of this name and every
+ * module whose name ends with a dot and the target. Throws a `UserError` of kind `model` for a target that takes none, with
+ * the nearest legal name.
  */
 export function targetModules(model: ModelConfig, targets: AdapterConfig["targets"]): readonly LinearModule[] {
   const modules = linearModules(model);
@@ -80,7 +81,7 @@ export function targetModules(model: ModelConfig, targets: AdapterConfig["target
   return modules.filter(({ name }) => targets.some((target) => matches(name, target)));
 }
 
-/** Rank and scale of one adapted module. */
+/** Derives rank and scale of one adapted module. */
 function loraOf(adapter: AdapterConfig, module: string): LoraModule {
   const own = (pattern: Readonly<Record<string, number>> | undefined): number | undefined =>
     Object.entries(pattern ?? {}).find(([name]) => matches(module, name))?.[1];
@@ -96,7 +97,7 @@ export function loraShape(adapter: AdapterConfig, model: ModelConfig): LoraShape
   };
 }
 
-/** Name → shape of an adapter's tensors, PEFT's names: lora_A [rank, in] and lora_B [out, rank] of each module. */
+/** Derives name → shape of an adapter's tensors, PEFT's names: lora_A [rank, in] and lora_B [out, rank] of each module. */
 export function adapterShapes(adapter: AdapterConfig, model: ModelConfig): ReadonlyMap<string, readonly number[]> {
   const shapes = new Map<string, readonly number[]>();
   for (const module of targetModules(model, adapter.targets)) {
@@ -109,8 +110,8 @@ export function adapterShapes(adapter: AdapterConfig, model: ModelConfig): Reado
 }
 
 /**
- * A fresh adapter, which changes nothing: B is zero, A is PEFT's kaiming_uniform(a=√5), which is uniform in ±1/√in. Each
- * tensor is a function of the seed and its own name alone.
+ * Makes a fresh adapter, which changes nothing: B is zero; A is PEFT's kaiming_uniform(a=√5), uniform in ±1/√in. Each tensor
+ * is a function of the seed and its own name alone.
  */
 export function initAdapter(adapter: AdapterConfig, model: ModelConfig, seed: number): Params {
   const params = new Map<string, Tensor>();
@@ -127,14 +128,14 @@ export function initAdapter(adapter: AdapterConfig, model: ModelConfig, seed: nu
 }
 
 /**
- * Throws a `UserError` of kind `model` that names `where`, the tensor and both shapes, unless `params` are exactly the
- * tensors of this adapter on this model, all finite.
+ * Checks that `params` are exactly the tensors of this adapter on this model, all finite. Throws a `UserError` of kind
+ * `model` that names `where`, the tensor and both shapes.
  */
 export function checkAdapter(params: Params, adapter: AdapterConfig, model: ModelConfig, where = "adapter"): void {
   const expected = adapterShapes(adapter, model);
   const fail = (problem: string): UserError =>
     new UserError("model", `${where}: tensor ${problem}`, {
-      hint: "An adapter fits the base model it was trained on, with the adapter_config.json saved beside it.",
+      hint: "Use the base model that the adapter was trained on, and the adapter_config.json that was saved with it.",
     });
   for (const [name, shape] of expected) {
     const got = params.get(name)?.shape;

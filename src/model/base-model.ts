@@ -7,16 +7,16 @@ type JsonObject = Readonly<Record<string, unknown>>;
 export interface BaseModel {
   /** The reference as it was given. */
   readonly ref: string;
-  /** Its name for others: the reference, or the name of a local folder without the path to it. */
+  /** Its public name: the reference, or the name of a local folder without its path. */
   readonly name: string;
-  /** The commit it is of, where it comes from the Hub. */
+  /** Its commit, where it comes from the Hub. */
   readonly commit?: string;
   readonly modelConfig: ModelConfig;
   readonly weights: Weights;
   readonly tokenizerFiles: TokenizerFiles;
 }
 
-/** What a tokenizer and a chat template are made from. */
+/** The files of a base model that define its tokenizer and chat template. */
 export interface TokenizerFiles {
   /** `tokenizer.json` */
   readonly tokenizer: JsonObject;

@@ -7,7 +7,7 @@ import type { ModelGraph } from "./model-graph.ts";
 import type { RotaryConfig } from "./rotary.ts";
 
 export interface SelfAttention {
-  /** Place of the layer: its cached keys and values are fed by it. */
+  /** Index of the layer; the names of its cached keys and values follow from it. */
   readonly layer: number;
   readonly q: LinearModule;
   readonly k: LinearModule;
@@ -17,9 +17,9 @@ export interface SelfAttention {
   readonly kvHeads: number;
   readonly headDim: number;
   readonly rotary: RotaryConfig;
-  /** Attends to this many latest positions, itself included; undefined: all. */
+  /** Number of latest positions that a query attends to, its own included; undefined: all. */
   readonly window: number | undefined;
-  /** Normalises each head [heads·tokens, d] of the queries and the keys before they are rotated. */
+  /** Normalises each head [heads·tokens, d] of queries and keys before the rotation. */
   readonly headNorm: ((x: Value, of: "q" | "k") => Value) | undefined;
 }
 
@@ -54,7 +54,7 @@ function attend(graph: ModelGraph, x: Value, attention: SelfAttention, tables: r
   return builder.op("reshape", [mixed], { shape: ["batch*length", heads * headDim] });
 }
 
-/** The same with the cache's positions before each sequence, and in as few nodes as will do. */
+/** Attends to the cache's positions before each sequence too, in as few nodes as possible. */
 function attendCached(
   graph: ModelGraph,
   x: Value,
@@ -90,7 +90,7 @@ function rotaryTables(graph: ModelGraph, { inverseFrequencies: frequencies }: Ro
   const width = frequencies.length;
   const table = (f: (angle: number) => number) => (): Float32Array =>
     Float32Array.from({ length: graph.maxLength * width }, (_, i) =>
-      // Angles in float32, as the reference implementation has them.
+      // Angles are float32, as in the reference implementation.
       f(Math.fround(Math.floor(i / width) * Math.fround(frequencies[i % width]!))),
     );
   const shape = [graph.maxLength, width];

@@ -6,7 +6,7 @@ const EMBEDDING = "model.embed_tokens.weight";
 const HEAD = "lm_head.weight";
 
 type HeadConfig = Pick<ModelConfig, "vocabSize" | "hiddenSize"> & {
-  /** The LM head is the embedding table. */
+  /** True: the LM head is the embedding table. */
   readonly tiedHead: boolean;
 };
 

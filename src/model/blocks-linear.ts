@@ -5,7 +5,7 @@ import { joinOf } from "./joined-lora.ts";
 import { loraNames, type LoraModule } from "./lora.ts";
 import type { ModelGraph } from "./model-graph.ts";
 
-/** x·Wᵀ + bias + scale·(dropout(x)·Aᵀ)·Bᵀ + residual, with the last three where there are any. */
+/** x·Wᵀ + bias + scale·(dropout(x)·Aᵀ)·Bᵀ + residual; each of the last three only where there is one. */
 export function linear(graph: ModelGraph, x: Value, module: LinearModule, residual?: Value): Value {
   const { builder } = graph;
   const weight = builder.parameter(`${module.name}.weight`, [module.out, module.in]);
@@ -21,8 +21,8 @@ export function linear(graph: ModelGraph, x: Value, module: LinearModule, residu
 }
 
 /**
- * Linear layers of one input, in as few products as decoding is best served by. `split` takes each product's output apart,
- * whose columns are those of its modules, side by side.
+ * Computes linear layers of one input in as few products as is fastest for decoding. `split` divides each product's output;
+ * its columns are those of its modules, side by side.
  */
 export function joinedLinears(
   graph: ModelGraph,

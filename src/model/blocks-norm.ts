@@ -10,7 +10,7 @@ export const rmsNorm: Norm = (graph, x, name, epsilon) => {
   return normalized(graph, x, weight, epsilon);
 };
 
-/** The same by 1 + weight. */
+/** RMS norm with the factor 1 + weight. */
 export const offsetRmsNorm: Norm = (graph, x, name, epsilon) => {
   const width = x.shape[1] as number;
   const weight = graph.builder.parameter(`${name}.weight`, [width]);

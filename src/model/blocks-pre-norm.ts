@@ -9,11 +9,11 @@ import type { ModelConfig } from "./config.ts";
 import type { LinearModule, ModelFamily } from "./family.ts";
 import { parseRotary, type RotaryConfig } from "./rotary.ts";
 
-/** A decoder whose layers are x + attention(norm(x)) and then x + mlp(norm(x)), with rotary positions and a gated MLP. */
+/** A decoder with the layers x + attention(norm(x)) and then x + mlp(norm(x)), rotary positions and a gated MLP. */
 export interface PreNormConfig extends ModelConfig {
   readonly normEpsilon: number;
   readonly rotary: RotaryConfig;
-  /** The LM head is the embedding table. */
+  /** True: the LM head is the embedding table. */
   readonly tiedHead: boolean;
   /** Biases of q, k and v, of o, and of the MLP's three linear layers. */
   readonly qkvBias: boolean;
@@ -21,11 +21,11 @@ export interface PreNormConfig extends ModelConfig {
   readonly mlpBias: boolean;
   /** Norms of each head of q and k. */
   readonly qkNorm: boolean;
-  /** A layer attends to this many latest positions, itself included; undefined: all. One entry a layer. */
+  /** For each layer, the number of latest positions that a query attends to, its own included; undefined: all. */
   readonly slidingWindow: readonly (number | undefined)[];
 }
 
-/** Values that transformers assumes for keys that `config.json` does not have. */
+/** The defaults of transformers for keys that `config.json` does not have. */
 export interface PreNormDefaults {
   /** undefined: as many as heads. */
   readonly kvHeads?: number;
@@ -37,7 +37,7 @@ export interface PreNormDefaults {
   readonly tiedHead?: boolean;
 }
 
-/** The part of the configuration that pre-norm families read alike; the five sizes that every model has must be there. */
+/** Reads the part of the configuration that all pre-norm families share. The five sizes of every model must be there. */
 export function parsePreNorm(
   fields: ConfigFields,
   family: string,

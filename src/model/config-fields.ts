@@ -2,7 +2,7 @@ import { UserError } from "../diagnostics/user-error.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Typed reads of one `config.json`. An absent key is the default; where that is undefined, an error. */
+/** Reads the keys of one `config.json` by type. An absent key takes the default, and is an error where there is none. */
 export class ConfigFields {
   readonly json: Json;
   /** Names the file in errors. */
@@ -23,8 +23,7 @@ export class ConfigFields {
       "model",
       `${this.where}: ${key} ${value === undefined ? "is missing" : `is ${JSON.stringify(value)}`}, expected ${expected}`,
       {
-        hint:
-          hint ?? "Take a base model that is supported (docs/own-model.md), with its config.json as it was published.",
+        hint: hint ?? "Use a supported base model (docs/own-model.md) with its published config.json.",
       },
     );
   }
@@ -48,12 +47,12 @@ export class ConfigFields {
     return value;
   }
 
-  /** Throws unless the key is absent or one of the names; the first is the one to write. */
+  /** Throws unless the key is absent or one of the names; the error proposes the first. */
   requireOneOf(key: string, names: readonly string[]): void {
     if (this.has(key) && !names.includes(this.json[key] as string)) throw this.fail(key, names[0]!);
   }
 
-  /** Token ids: a number, a list, or null for none. */
+  /** Reads token ids: a number, a list, or null for none. */
   tokens(key: string, fallback: number | null): number[] {
     const value = this.json[key] === undefined ? fallback : this.json[key];
     const list = value === null ? [] : Array.isArray(value) ? value : [value];

@@ -1,6 +1,7 @@
 /**
- * What every family's configuration tells: the sizes that the rest of the program reads. A family adds its own
- * (`families/`). A run's identity is a hash of the whole record: a renamed key makes every stored run another one.
+ * The part of a model's configuration that all families have: the sizes that the rest of the program reads. A family adds
+ * its own (`families/`). A run's identity is a hash of the whole record, so a renamed key gives every stored run another
+ * identity.
  */
 export interface ModelConfig {
   /** `model_type` of `config.json`, a name of the registry (`families/registry.ts`). */

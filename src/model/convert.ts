@@ -5,26 +5,26 @@ import type { ModelConfig } from "./config.ts";
 import { checkShapes, expectedTensors } from "./names.ts";
 import { decodeOnnxWeights } from "./onnx-weights.ts";
 
-/** Bytes that are read a part at a time: a file, a blob, a download. */
+/** Bytes that are read in parts: a file, a blob, a download. */
 export interface ByteSource {
   /** Names the source in errors. */
   readonly name: string;
   readonly size: number;
-  /** Exactly so many bytes, or an error. */
+  /** Reads exactly `length` bytes, or throws. */
   read(position: number, length: number): Promise<Uint8Array>;
 }
 
-/** Weights as somebody published them. */
+/** Weights in their published format. */
 export interface SourceWeights {
   readonly shapes: ReadonlyMap<string, readonly number[]>;
-  /** One tensor's elements in order, in pieces of bounded size. Linear weights are [out, in]. */
+  /** Reads one tensor's elements in order, in pieces of bounded size. Linear weights are [out, in]. */
   pieces(name: string): AsyncIterable<Float32Array>;
 }
 
-/** Elements converted at a time: a tensor of any size costs at most this much memory, twice over. */
+/** Elements that are converted at a time. A tensor of any size costs at most twice their memory. */
 const PIECE_ELEMENTS = 4 * 1024 * 1024;
 
-/** The weights of safetensors files, one or the shards of one model. */
+/** Opens the weights of safetensors files: one file, or the shards of one model. */
 export async function safetensorsWeights(files: readonly ByteSource[]): Promise<SourceWeights> {
   const located = new Map<string, { readonly file: ByteSource; readonly entry: SafetensorsEntry }>();
   for (const file of files) {
@@ -49,7 +49,7 @@ export async function safetensorsWeights(files: readonly ByteSource[]): Promise<
   };
 }
 
-/** The weights of a quantised ONNX export. Throws a `UserError` of kind `model` for more than a protobuf message holds. */
+/** Opens the weights of a quantised ONNX export. Throws a `UserError` of kind `model` for a file above protobuf's 2^31 bytes. */
 export async function onnxWeights(file: ByteSource): Promise<SourceWeights> {
   const { name, size } = file;
   if (size >= 2 ** 31) throw new UserError("model", `${name} has ${size} bytes; an ONNX file holds at most 2^31`);
@@ -62,16 +62,16 @@ export async function onnxWeights(file: ByteSource): Promise<SourceWeights> {
   };
 }
 
-/** A page, so that a runtime can map each tensor. */
+/** The size of a page, so that a runtime can map each tensor. */
 const ALIGNMENT_BYTES = 4096;
 
-/** Where each tensor lies in one file of float32, little-endian, zeros between. */
+/** The offset of each tensor in one file of float32, little-endian, with zeros between. */
 export interface WeightsLayout {
   readonly bytes: number;
   readonly tensors: readonly { readonly name: string; readonly shape: readonly number[]; readonly offset: number }[];
 }
 
-/** The layout of the tensors that a configuration implies, in the order data passes them. */
+/** Makes the layout of the tensors that a configuration implies, in the order data passes them. */
 export function weightsLayout(model: ModelConfig): WeightsLayout {
   let bytes = 0;
   const tensors = [...expectedTensors(model)].map(([name, shape]) => {
@@ -88,8 +88,8 @@ export function byteSize(shape: readonly number[]): number {
 }
 
 /**
- * The bytes of a model's weights, each piece with its position in the layout. Throws a `UserError` of kind `model`, naming
- * `where`, for a tensor that is missing, misshapen or not finite.
+ * Converts a model's weights to bytes, each piece with its position in the layout. Throws a `UserError` of kind `model` that
+ * names `where`, for a tensor that is missing, has the wrong shape or is not finite.
  */
 export async function* convertWeights(
   source: SourceWeights,

@@ -10,28 +10,28 @@ export interface LinearModule {
   readonly in: number;
   readonly out: number;
   readonly bias: boolean;
-  /** Name of the one product that decoding makes of this module and the others of its input that say the same. */
+  /** Name of the one product that decoding makes of all modules of one input with the same name here. */
   readonly joinedAs?: string;
 }
 
 /**
- * All that the program knows of the models of one `model_type`. A family composes its layers of the blocks
- * (`blocks-*.ts`); `registry.ts` lists it.
+ * All rules for the models of one `model_type`. A family composes its layers from the blocks (`blocks-*.ts`);
+ * `registry.ts` lists it.
  */
 export interface ModelFamily<C extends ModelConfig = ModelConfig> {
   /** `model_type` of `config.json`. */
   readonly modelType: string;
   /** The family's name in prose. */
   readonly title: string;
-  /** Keys that are absent mean what transformers takes them to mean. Throws a `UserError` of kind `model`. */
+  /** Reads `config.json`; absent keys have the defaults of transformers. Throws a `UserError` of kind `model`. */
   parse(fields: ConfigFields): C;
   /** Every linear layer but the LM head, in the order data passes them. */
   linears(config: C): readonly LinearModule[];
   /** Hugging Face name → shape of the base weights, in the order data passes them. */
   tensors(config: C): ReadonlyMap<string, readonly number[]>;
-  /** The ids as the first layer's input [tokens, hidden]. */
+  /** Embeds the ids: the first layer's input [tokens, hidden]. */
   embed(graph: ModelGraph, config: C): Value;
-  /** [tokens, hidden] → [tokens, hidden], or of the last layer [rows, hidden] (`chosenRows`). */
+  /** [tokens, hidden] → [tokens, hidden]; the last layer → [rows, hidden] (`chosenRows`). */
   layer(graph: ModelGraph, config: C, x: Value, layer: number): Value;
   /** [rows, hidden] → logits [rows, vocabulary]. */
   head(graph: ModelGraph, config: C, x: Value): Value;

@@ -1,18 +1,18 @@
-/** Names under which a model's graphs are fed. A training graph's loss has inputs of its own besides. */
+/** Names of the inputs of a model's graphs. The loss of a training graph has further inputs. */
 export const FEEDS = {
-  /** int64 [batch, length], padded on the right with anything. */
+  /** int64 [batch, length], padded on the right with any ids. */
   ids: "ids",
   /** int64 [rows]: positions in the flattened batch whose next token is predicted. */
   rows: "rows",
-  /** int64 [rows]: the tokens that came next. */
+  /** int64 [rows]: the tokens that follow. */
   labels: "labels",
-  /** int64 [batch]: how many positions of each row the cache holds. */
+  /** int64 [batch]: number of cached positions of each row. */
   starts: "starts",
 } as const;
 
-/** Names under which their results are fetched. */
+/** Names of the outputs of these graphs. */
 export const FETCHES = {
-  /** float32 []: what the objective makes of the log-probabilities. */
+  /** float32 []: the objective's value. */
   loss: "loss",
   /** float32 [rows]: log-probability of each label. */
   logProbabilities: "logProbabilities",
@@ -25,7 +25,7 @@ export const FETCHES = {
   fresh: "fresh",
 } as const;
 
-/** A layer's cached keys and values [batch, key heads, places, head dimension] are fed under these names. */
+/** Names of the inputs of a layer's cached keys and values [batch, key heads, places, head dimension]. */
 export function cacheNames(layer: number): string[] {
   return ["keys", "values"].map((kind) => `cached:${layer}:${kind}`);
 }

@@ -6,8 +6,9 @@ import { loraNames, type LoraShape } from "./lora.ts";
 import { linearModules } from "./names.ts";
 
 /**
- * An adapter as `decodingGraph` takes it: of modules that are computed as one, the As lie below each other [Σrank, in], and
- * the Bs are blocks of one matrix [Σout, Σrank] that is zero elsewhere. All other tensors are shared, not copied.
+ * Converts an adapter to the form that `decodingGraph` takes. For modules that are computed as one, the As are stacked to
+ * [Σrank, in], and the Bs are blocks of one matrix [Σout, Σrank] that is zero elsewhere. All other tensors are shared, not
+ * copied.
  */
 export function joinAdapter(config: ModelConfig, lora: LoraShape, adapter: Params): Params {
   const groups = new Map<string, LinearModule[]>();

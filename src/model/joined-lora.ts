@@ -3,18 +3,18 @@ import type { LoraModule, LoraShape } from "./lora.ts";
 
 /** LoRA of linear modules that decoding computes as one product. */
 export interface JoinedLora extends LoraModule {
-  /** In the place of a module's name. */
+  /** Name of the product, used as a module's name. */
   readonly name: string;
 }
 
 /**
- * The product that decoding makes of linear modules of one input; undefined where it computes each by itself. The zeros in
- * the joined B cost more than the nodes it saves from a rank of some 32 on, and a product has one scale. Of modules that
- * are not adapted the rank is 0.
+ * Finds the product that decoding makes of linear modules of one input; undefined where it computes each by itself. From a
+ * rank of some 32 on, the zeros in the joined B cost more than the nodes that it saves. A product has one scale. The rank is
+ * 0 where no module is adapted.
  */
 export function joinOf(modules: readonly LinearModule[], lora: LoraShape | undefined): JoinedLora | undefined {
   const name = modules[0]?.joinedAs;
-  // A joined bias is that of all modules or of none.
+  // All modules must have a bias, or none.
   if (name === undefined || modules.some(({ bias }) => bias !== modules[0]!.bias)) return undefined;
   const adapted = modules.flatMap((module) => lora?.modules.get(module.name) ?? []);
   const rank = adapted.reduce((sum, module) => sum + module.rank, 0);

@@ -12,7 +12,7 @@ interface TrainingGraphOptions extends Pick<ModelGraphOptions, "maxLength" | "dr
   readonly loss: (builder: GraphBuilder, logProbabilities: Value) => Value;
 }
 
-/** Loss and the gradient of every LoRA tensor. Fetch `FETCHES.loss`, `gradientFetch(name)`. */
+/** Makes the graph of the loss and of the gradient of every LoRA tensor: `FETCHES.loss`, `gradientFetch(name)`. */
 export function trainingGraph(
   model: ModelConfig,
   lora: LoraShape,
@@ -30,7 +30,7 @@ export function trainingGraph(
   return builder.build();
 }
 
-/** Log-probabilities of labels at chosen rows; with `lora`, of the adapted model. */
+/** Makes the graph of the log-probabilities of labels at chosen rows; with `lora`, of the adapted model. */
 export function scoringGraph(
   model: ModelConfig,
   lora: LoraShape | undefined,
@@ -42,10 +42,10 @@ export function scoringGraph(
 }
 
 /**
- * Logits of chosen rows with the keys and values of earlier positions in a cache: a prompt and each token after it are
- * runs of this one graph. `FEEDS.starts` and `cacheNames` are fed beside ids and rows, and the adapter as `joinAdapter`
- * makes it; positions count on from `starts`. A step of one token is bound by reading the weights and by the number of
- * nodes, so nodes are joined where training keeps them apart.
+ * Makes the graph of the logits of chosen rows, with the keys and values of earlier positions in a cache. A prompt and each
+ * token after it are runs of this one graph. Its inputs are ids and rows, `FEEDS.starts`, `cacheNames` and the adapter as
+ * `joinAdapter` makes it. Positions count from `starts`. The time of a step of one token is that of reading the weights and
+ * of the number of nodes, so nodes are joined that training keeps apart.
  */
 export function decodingGraph(
   model: ModelConfig,

@@ -11,14 +11,14 @@ export interface LoraShape {
   readonly modules: ReadonlyMap<string, LoraModule>;
 }
 
-/** Equal for adapters that one engine, scorer or decoder serves; undefined: the bare base. */
+/** Makes a key that is equal for adapters of one engine, scorer or decoder. `undefined` is the bare base. */
 export function shapeKey(lora: LoraShape | undefined): string {
   if (lora === undefined) return "";
   const modules = [...lora.modules].sort(([a], [b]) => (a < b ? -1 : 1));
   return JSON.stringify(modules.map(([name, { rank, scale }]) => [name, rank, scale]));
 }
 
-/** PEFT's names of a module's two LoRA tensors: A [rank, in] and B [out, rank]. */
+/** Makes PEFT's names of a module's two LoRA tensors: A [rank, in] and B [out, rank]. */
 export function loraNames(module: string): { a: string; b: string } {
   return { a: `base_model.model.${module}.lora_A.weight`, b: `base_model.model.${module}.lora_B.weight` };
 }

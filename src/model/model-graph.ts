@@ -7,13 +7,13 @@ import type { LoraShape } from "./lora.ts";
 export interface ModelGraphOptions {
   /** Longest sequence, in tokens. */
   readonly maxLength: number;
-  /** Whether every adapted module gets a dropout mask, fed as `dropoutFeed(module)` [tokens, in]. */
+  /** True: every adapted module gets a dropout mask, the input `dropoutFeed(module)` [tokens, in]. */
   readonly dropout?: boolean;
-  /** Whether earlier positions are fed as keys and values: the graph of decoding. */
+  /** True: earlier positions are inputs as keys and values, for decoding. */
   readonly cached?: boolean;
 }
 
-/** A model's graph while blocks add to it. Activations are matrices of one row a token. */
+/** A model's graph while blocks add to it. Activations are matrices with one row for each token. */
 export class ModelGraph {
   readonly builder: GraphBuilder = new GraphBuilder();
   readonly lora: LoraShape | undefined;
@@ -21,7 +21,7 @@ export class ModelGraph {
   readonly dropout: boolean;
   readonly ids: Value;
   readonly rows: Value;
-  /** With a cache: how many positions of each row it holds. */
+  /** With a cache: the number of cached positions of each row. */
   readonly starts: Value | undefined;
   /** With a cache: keys and values of the new positions, in the order of `cacheNames`. */
   readonly fresh: Value[] = [];
@@ -38,21 +38,21 @@ export class ModelGraph {
     this.starts = cached ? this.builder.input(FEEDS.starts, "int64", ["batch"]) : undefined;
   }
 
-  /** A LoRA tensor, which is fed and, in training, differentiated. */
+  /** Adds a LoRA tensor: an input that training differentiates. */
   trainable(name: string, shape: readonly Dim[]): Value {
     const value = this.builder.input(name, "float32", shape);
     this.adapter.set(name, value);
     return value;
   }
 
-  /** A constant that layers share, made once. */
+  /** Adds a constant that layers share, once. */
   constant(name: string, shape: readonly number[], make: () => Float32Array): Value {
     let value = this.#constants.get(name);
     if (value === undefined) this.#constants.set(name, (value = this.builder.constant(name, make(), shape)));
     return value;
   }
 
-  /** The rows of each matrix that the logits are asked of. */
+  /** Takes the rows of each matrix that the logits are wanted for. */
   chosenRows(...matrices: readonly Value[]): Value[] {
     return matrices.map((matrix) => this.builder.op("gatherRows", [matrix, this.rows], {}));
   }

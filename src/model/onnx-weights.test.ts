@@ -64,7 +64,7 @@ describe("decodeOnnxWeights", () => {
     );
     expect(tensor([{ ...good[0], dims: [3] }, good[1]!, good[2]!])).toThrow("tensor w_quantized [3] has 2 values");
     expect(tensor([{ name: "w", dataType: 7, dims: [1] }])).toThrow("has ONNX type 7");
-    expect(tensor([{ name: "w", dataType: 1, dims: [1], dataLocation: 1 }])).toThrow("lies in another file");
+    expect(tensor([{ name: "w", dataType: 1, dims: [1], dataLocation: 1 }])).toThrow("is in another file");
   });
 
   it("refuses what is no ONNX file", () => {

@@ -4,7 +4,7 @@ import { float16ToFloat32 } from "../tensor/float16.ts";
 import type { Tensor } from "../tensor/params.ts";
 import { formatShape } from "../tensor/shape.ts";
 
-/** The fields of TensorProto that are read here; 64-bit integers are decoded as objects that `Number` converts. */
+/** The fields of TensorProto that are read; 64-bit integers are decoded to objects that `Number` converts. */
 interface TensorProto {
   readonly name: string;
   readonly dims: readonly unknown[];
@@ -30,11 +30,11 @@ export interface OnnxWeights {
 
 const QUANTIZED = "_quantized";
 
-/** Elements as numbers, whichever field the writer put them in. */
+/** Reads the elements as numbers from whichever field has them. */
 function elements(tensor: TensorProto, where: string): ArrayLike<number> {
   const { dataType, rawData, name } = tensor;
   if (tensor.dataLocation !== 0)
-    throw new UserError("model", `${where}: tensor ${name} lies in another file, which is not supported`);
+    throw new UserError("model", `${where}: tensor ${name} is in another file, which is not supported`);
   // A copy, because the bytes may begin anywhere in the file.
   const raw = (): ArrayBuffer => new Uint8Array(rawData).buffer;
   switch (dataType) {
@@ -49,7 +49,7 @@ function elements(tensor: TensorProto, where: string): ArrayLike<number> {
     default:
       throw new UserError(
         "model",
-        `${where}: tensor ${name} has ONNX type ${dataType}; float32, float16, int8 and uint8 are read`,
+        `${where}: tensor ${name} has ONNX type ${dataType}, expected float32, float16, int8 or uint8`,
       );
   }
 }
@@ -67,8 +67,8 @@ function transpose({ shape, data }: Tensor): Tensor {
 /**
  * Reads the weights of a Hugging Face decoder exported to ONNX and quantised by ONNX Runtime's dynamic quantisation: for a
  * weight `X` the initializers `X_quantized` (int8 or uint8), `X_scale` and `X_zero_point`, one of each for the whole
- * tensor, value = (q − zero point)·scale. Linear weights are inputs of MatMulInteger nodes, [in, out], and known by
- * the node's name (`/model/layers.0/self_attn/q_proj/MatMul_quant`); other tensors go by their own names. Throws a
+ * tensor; value = (q − zero point)·scale. Linear weights are inputs of MatMulInteger nodes, [in, out], and are found by
+ * the node's name (`/model/layers.0/self_attn/q_proj/MatMul_quant`); other tensors are found by their own names. Throws a
  * `UserError` of kind `model` that names `where`.
  */
 export function decodeOnnxWeights(bytes: Uint8Array, where: string): OnnxWeights {

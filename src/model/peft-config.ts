@@ -1,10 +1,10 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import type { AdapterConfig } from "./adapter.ts";
 
-/** What PEFT expands `all-linear` to in every supported family. Other readers of the format know lists only. */
+/** PEFT's expansion of `all-linear` in every supported family. Other readers of the format know only lists. */
 const ALL_LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
 
-/** Starting points that leave the base weights alone. The others (PiSSA, OLoRA, LoftQ, CorDA, …) train against changed ones. */
+/** Initialisations that do not change the base weights. The others (PiSSA, OLoRA, LoftQ, CorDA, …) train against changed ones. */
 const NEUTRAL_INITS = new Set<unknown>([true, false, null, undefined, "gaussian", "eva", "orthogonal"]);
 
 /** Keys that do not change what a saved adapter computes. */
@@ -21,7 +21,7 @@ const INFORMATIVE = new Set([
   "runtime_config",
 ]);
 
-/** Keys that are read or judged below. */
+/** Keys that are read or checked below. */
 const HANDLED = new Set([
   "peft_type",
   "task_type",
@@ -36,7 +36,7 @@ const HANDLED = new Set([
   "alpha_pattern",
 ]);
 
-/** Why a key that is set makes an adapter unreadable here. */
+/** Keys that must not be set, with the reason. */
 const REFUSED: Readonly<Record<string, string>> = {
   fan_in_fan_out: "the adapter is for a model with [in, out] weights (GPT-2's Conv1D), which is not supported",
   use_dora: "DoRA adapters have a magnitude vector, which is not supported",
@@ -58,7 +58,7 @@ function parseTargets(value: unknown, fail: (problem: string) => UserError): Ada
   if (value === "all-linear") return value;
   if (typeof value === "string") {
     if (!/^[\w.]+$/.test(value)) {
-      throw fail(`target_modules is the pattern '${value}'; a list of module names or all-linear is supported`);
+      throw fail(`target_modules is the pattern '${value}', expected a list of module names or all-linear`);
     }
     return [value];
   }
@@ -68,7 +68,7 @@ function parseTargets(value: unknown, fail: (problem: string) => UserError): Ada
   throw fail(`target_modules is ${JSON.stringify(value)}, expected a list of module names`);
 }
 
-/** Numbers of single modules (`rank_pattern`, `alpha_pattern`). PEFT takes a key as a regular expression; names are read. */
+/** Reads the numbers of single modules (`rank_pattern`, `alpha_pattern`). Only names are read; PEFT takes regular expressions. */
 function parsePattern(
   config: Readonly<Record<string, unknown>>,
   key: string,
@@ -82,7 +82,7 @@ function parsePattern(
     throw fail(`${key} is ${JSON.stringify(value)}, expected an object of numbers by module name`);
   }
   for (const [name, number] of Object.entries(value as object)) {
-    if (!/^[\w.]+$/.test(name)) throw fail(`${key} names '${name}', a pattern; a module's name is supported`);
+    if (!/^[\w.]+$/.test(name)) throw fail(`${key} names the pattern '${name}'; only names of modules are supported`);
     if (typeof number !== "number" || !legal(number)) {
       throw fail(`${key} gives ${name} ${JSON.stringify(number)}, expected ${expected}`);
     }
@@ -94,15 +94,15 @@ const WHOLE = "a whole number above 0";
 const isWhole = (value: number): boolean => Number.isInteger(value) && value >= 1;
 
 /**
- * Reads PEFT's `adapter_config.json`; keys that are absent mean what PEFT takes them to mean. Throws a `UserError` of
- * kind `model` naming `where` for anything that would make the adapter compute something else here than in PEFT.
+ * Reads PEFT's `adapter_config.json`; absent keys have PEFT's defaults. Throws a `UserError` of kind `model` that names
+ * `where`, for any setting with which the adapter would compute another result here than in PEFT.
  */
 export function parsePeftConfig(json: unknown, where = "adapter_config.json"): AdapterConfig {
   const fail = (problem: string): UserError => new UserError("model", `${where}: ${problem}`);
   if (typeof json !== "object" || json === null || Array.isArray(json)) throw fail("expected a JSON object");
   const config = json as Readonly<Record<string, unknown>>;
   if (config["peft_type"] !== "LORA") {
-    throw fail(`peft_type is ${JSON.stringify(config["peft_type"])}; LORA is supported`);
+    throw fail(`peft_type is ${JSON.stringify(config["peft_type"])}; only LORA is supported`);
   }
   for (const [key, reason] of Object.entries(REFUSED)) {
     if (isSet(config[key])) throw fail(`${key} is set: ${reason}`);
@@ -110,14 +110,14 @@ export function parsePeftConfig(json: unknown, where = "adapter_config.json"): A
   const bias = config["bias"] ?? "none";
   if (bias !== "none") throw fail(`bias is ${JSON.stringify(bias)}: trained biases are not supported`);
   const task = config["task_type"] ?? "CAUSAL_LM";
-  if (task !== "CAUSAL_LM") throw fail(`task_type is ${JSON.stringify(task)}; CAUSAL_LM is supported`);
+  if (task !== "CAUSAL_LM") throw fail(`task_type is ${JSON.stringify(task)}; only CAUSAL_LM is supported`);
   const init = config["init_lora_weights"];
   if (!NEUTRAL_INITS.has(init)) {
     throw fail(`init_lora_weights is ${JSON.stringify(init)}: it changes the base weights, which is not supported`);
   }
   for (const [key, value] of Object.entries(config)) {
     const known = HANDLED.has(key) || INFORMATIVE.has(key) || Object.hasOwn(REFUSED, key);
-    if (!known && isSet(value)) throw fail(`${key} is set, and this program does not know what it does`);
+    if (!known && isSet(value)) throw fail(`${key} is set, which is not a known setting`);
   }
   const rank = config["r"] ?? 8;
   if (typeof rank !== "number" || !isWhole(rank)) {
@@ -145,7 +145,7 @@ export function parsePeftConfig(json: unknown, where = "adapter_config.json"): A
   };
 }
 
-/** PEFT's `adapter_config.json` of an adapter trained on the base model `baseName`. Deterministic. */
+/** Writes PEFT's `adapter_config.json` of an adapter trained on the base model `baseName`. Deterministic. */
 export function toPeftConfig(adapter: AdapterConfig, baseName: string): Record<string, unknown> {
   return {
     ...(isSet(adapter.alphaPattern) ? { alpha_pattern: adapter.alphaPattern } : {}),

@@ -8,7 +8,7 @@ export interface RotaryConfig {
   readonly inverseFrequencies: readonly number[];
 }
 
-/** 1 / theta^(2i/headDim), in float32 at every step, as PyTorch computes it. */
+/** Computes 1 / theta^(2i/headDim), in float32 at every step, as PyTorch does. */
 function baseFrequencies(theta: number, headDim: number): number[] {
   return Array.from({ length: headDim / 2 }, (_, i) =>
     Math.fround(1 / Math.fround(theta ** Math.fround((2 * i) / headDim))),
@@ -23,7 +23,7 @@ interface Llama3Scaling {
   readonly originalPositions: number;
 }
 
-/** Llama 3.1: short wavelengths stay, long ones are divided by `factor`, those between are interpolated. */
+/** Llama 3.1: short wavelengths stay, long ones are divided by `factor`, and the ones between are interpolated. */
 function scaleLlama3(frequency: number, scaling: Llama3Scaling): number {
   const { factor, lowFreqFactor, highFreqFactor, originalPositions } = scaling;
   const wavelength = (2 * Math.PI) / frequency;
@@ -34,9 +34,9 @@ function scaleLlama3(frequency: number, scaling: Llama3Scaling): number {
 }
 
 /**
- * Inverse frequencies of a Hugging Face `config.json`: `rope_parameters` (transformers 5), or `rope_theta` and
+ * Reads the inverse frequencies of a Hugging Face `config.json`: `rope_parameters` (transformers 5), or `rope_theta` and
  * `rope_scaling` with `rope_type` or `type`. Types: default, linear, llama3 (transformers `modeling_rope_utils`).
- * Throws a `UserError` of kind `model` for any other, naming `where`.
+ * Throws a `UserError` of kind `model` that names `where`, for any other type.
  */
 export function parseRotary(json: Json, headDim: number, maxPositions: number, where: string): RotaryConfig {
   const field = json["rope_scaling"] ? "rope_scaling" : "rope_parameters";
@@ -45,7 +45,7 @@ export function parseRotary(json: Json, headDim: number, maxPositions: number, w
   if (typeof rope !== "object") throw fail(`expected an object, got ${JSON.stringify(rope)}`);
   for (const [key, value] of Object.entries(rope)) {
     if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-      throw fail(`'${key}' holds frequencies for one kind of layer; one set for all layers is supported`);
+      throw fail(`'${key}' has frequencies for one kind of layer; only one set for all layers is supported`);
     }
   }
   const number = (key: string, fallback?: unknown): number => {
@@ -57,7 +57,7 @@ export function parseRotary(json: Json, headDim: number, maxPositions: number, w
   };
   const theta = number("rope_theta", json["rope_theta"] ?? 10_000);
   if (number("partial_rotary_factor", json["partial_rotary_factor"] ?? 1) !== 1) {
-    throw fail("partial_rotary_factor is not 1; rotating part of a head is not supported");
+    throw fail("partial_rotary_factor is not 1; rotation of only a part of a head is not supported");
   }
   const type = rope["rope_type"] ?? rope["type"] ?? "default";
   const frequencies = baseFrequencies(theta, headDim);

@@ -1,11 +1,11 @@
 import type { ConfigFields } from "./config-fields.ts";
 
-/** All layers attend to every earlier position. */
+/** No window: all layers attend to every earlier position. */
 export const noWindows = (layers: number): undefined[] => Array<undefined>(layers).fill(undefined);
 
 /**
- * Length of the sliding window of each layer as Qwen's families state it: `use_sliding_window` switches it on, and
- * `layer_types`, or else `max_window_layers`, says in which layers.
+ * Reads the length of the sliding window of each layer, as Qwen's families state it: `use_sliding_window` switches it on;
+ * `layer_types`, or else `max_window_layers`, names the layers.
  */
 export function switchedWindows(fields: ConfigFields, layers: number): (number | undefined)[] {
   const { json } = fields;

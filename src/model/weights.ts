@@ -1,6 +1,6 @@
 import type { DType, TensorData } from "../graph/value.ts";
 
-/** One weight as it is stored. A quantised one comes in several, its codes and its scales, each under its own name. */
+/** One weight as it is stored. A quantised weight is several of them, codes and scales, each under its own name. */
 export interface WeightTensor {
   readonly dtype: DType;
   readonly shape: readonly number[];
@@ -9,12 +9,12 @@ export interface WeightTensor {
 
 /** The frozen base weights of one model, by Hugging Face name (`model.layers.0.self_attn.q_proj.weight`). */
 export interface Weights {
-  /** Changes whenever any weight does; the identity a run is bound to. */
+  /** Changes if any weight does. A run's identity depends on it. */
   readonly fingerprint: string;
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   /** Reads one tensor (a copy). Throws a `UserError` of kind `model` for a name the model does not have. */
   read(name: string): Promise<WeightTensor>;
-  /** Where a runtime in the same process can map the bytes instead of copying them; absent where there is no such file. */
+  /** A file that a runtime in the same process can map instead of copying the bytes; absent where there is none. */
   readonly file?: WeightsFile;
 }
 

@@ -1,13 +1,13 @@
 import type { Params } from "../tensor/params.ts";
 
 /**
- * Changes that a federated algorithm makes to the steps of local training. The trainer calls them and knows no algorithm;
- * the algorithm makes them and knows no trainer. They change no argument in place.
+ * Changes that a federated algorithm makes to the steps of local training. The trainer calls them and knows no algorithm.
+ * The algorithm makes them and knows no trainer. They change no argument in place.
  */
 export interface LocalRule {
-  /** The gradient to go on with, from the batch's own gradient at `adapter`; before clipping and the optimizer. */
+  /** Changes the batch's gradient at `adapter`, before clipping and the optimizer. */
   readonly gradient?: (gradient: Params, adapter: Params) => Params;
-  /** The adapter to go on with, from the one after the optimizer's step. */
+  /** Changes the adapter after the optimizer's step. */
   readonly step?: (adapter: Params, learningRate: number) => Params;
   /** True where the result is to have `gradientMean`. */
   readonly keepsGradientMean?: boolean;

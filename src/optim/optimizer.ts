@@ -1,6 +1,6 @@
 import { type Params, type Tensor, zerosLike } from "../tensor/params.ts";
 
-/** Moments and counters an optimizer carries from step to step; plain data, so a checkpoint is the state. */
+/** Moments and counters of an optimizer between steps. It is plain data, so a checkpoint is the state. */
 export interface OptimizerState {
   readonly step: number;
   readonly moments: Readonly<Record<string, Params>>;
@@ -9,7 +9,7 @@ export interface OptimizerState {
 /** A gradient-based optimizer as a pair of pure functions. */
 export interface Optimizer {
   init(params: Params): OptimizerState;
-  /** New parameters and state after one step at this learning rate. */
+  /** Returns the parameters and the state after one step at this learning rate. */
   update(
     state: OptimizerState,
     params: Params,

@@ -1,11 +1,11 @@
-/** The learning rates a schedule moves between, per optimizer step. */
+/** The limits of a schedule's learning rates, per optimizer step. */
 export interface LearningRates {
   readonly learningRate: number;
   /** The floor; `constant` does not use it. */
   readonly minLearningRate: number;
 }
 
-/** The learning rate of round `round` (1 is the first) of `rounds`; constant inside a round. */
+/** Computes the learning rate of round `round` (1 is the first) of `rounds`; it is constant inside a round. */
 export type Schedule = (rates: LearningRates, round: number, rounds: number) => number;
 
 /**

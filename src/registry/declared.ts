@@ -17,7 +17,7 @@ export interface Declared<Fields extends SettingFields, Context extends readonly
   readonly make: (settings: SettingsOf<Fields>, ...context: Context) => Made;
 }
 
-/** The same where nothing is known of the settings, as in a registry. */
+/** A declared thing of which the settings are not known, as in a registry. */
 export interface AnyDeclared<Context extends readonly unknown[], Made> {
   readonly settings: SettingFields;
   readonly make: (settings: never, ...context: Context) => Made;
@@ -29,7 +29,7 @@ export type Registry<Context extends readonly unknown[] = never, Made = unknown>
 >;
 
 /**
- * Makes the declared thing from those of `values` that it reads; defaults are filled in.
+ * Makes the declared thing. It takes the settings that it reads from `values`; defaults are filled in.
  *
  * @throws ZodError for a value that the declaration does not allow.
  */
@@ -45,7 +45,7 @@ export function build<Context extends readonly unknown[], Made>(
 type AllSettings<R extends Registry> = Intersection<{ [K in keyof R]: SettingsOf<R[K]["settings"]> }[keyof R]>;
 type Intersection<U> = (U extends unknown ? (one: U) => void : never) extends (all: infer I) => void ? I : never;
 
-/** Zod fields of those values. */
+/** The zod fields of `AllSettings`. */
 export type AllFields<R extends Registry> = {
   readonly [K in keyof AllSettings<R>]-?: undefined extends AllSettings<R>[K]
     ? z.ZodOptional<z.ZodType<Exclude<AllSettings<R>[K], undefined>>>
@@ -53,7 +53,7 @@ export type AllFields<R extends Registry> = {
 };
 
 /**
- * The settings of all things in a registry, each once; its description ends with the names of its readers.
+ * Merges the settings of all things in a registry, each once. A description ends with the names of its readers.
  *
  * @throws Error for a key that two things declare as different settings.
  */

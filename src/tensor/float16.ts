@@ -1,6 +1,6 @@
 let table: Uint32Array | undefined;
 
-/** float32 bits of every float16. 256 KiB, made on first use. */
+/** Returns the float32 bits of every float16: 256 KiB, made on first use. */
 function float32BitsOfFloat16(): Uint32Array {
   if (table !== undefined) return table;
   table = new Uint32Array(65536);
@@ -21,7 +21,7 @@ function float32BitsOfFloat16(): Uint32Array {
   return table;
 }
 
-/** IEEE half precision to single: exact for every input, NaN payloads kept. */
+/** Converts IEEE half precision to single: exact for every input, NaN payloads kept. */
 export function float16ToFloat32(halves: Uint16Array): Float32Array {
   const bitsOf = float32BitsOfFloat16();
   const bits = new Uint32Array(halves.length);
@@ -29,7 +29,7 @@ export function float16ToFloat32(halves: Uint16Array): Float32Array {
   return new Float32Array(bits.buffer);
 }
 
-/** bfloat16 to single: exact for every input. */
+/** Converts bfloat16 to single precision: exact for every input. */
 export function bfloat16ToFloat32(halves: Uint16Array): Float32Array {
   const bits = new Uint32Array(halves.length);
   for (let i = 0; i < halves.length; i++) bits[i] = halves[i]! << 16;
@@ -37,8 +37,8 @@ export function bfloat16ToFloat32(halves: Uint16Array): Float32Array {
 }
 
 /**
- * Single to half precision, to nearest, ties to even. Magnitudes of 65520 and more become infinite; below 2^-14 the
- * result is subnormal, 2^-25 and less is zero.
+ * Converts single to half precision, to nearest, ties to even. Magnitudes of 65520 and more become infinite. Below
+ * 2^-14 the result is subnormal; 2^-25 and less becomes zero.
  */
 export function float32ToFloat16(values: Float32Array): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
@@ -51,7 +51,7 @@ export function float32ToFloat16(values: Float32Array): Uint16Array {
     } else if (magnitude >= 0x47800000) {
       halves[i] = sign | 0x7c00;
     } else if (magnitude >= 0x38800000) {
-      // A carry out of the fraction moves into the exponent, up to infinity, which is what rounding means there.
+      // A carry out of the fraction moves into the exponent, up to infinity: that is the right rounding.
       const odd = (magnitude >>> 13) & 1;
       halves[i] = sign | ((magnitude - 0x38000000 + 0xfff + odd) >>> 13);
     } else if (magnitude > 0x33000000) {

@@ -4,8 +4,8 @@ const MASK_128 = (1n << 128n) - 1n;
 const MULTIPLIER = 47026247687942121848144207491837523525n;
 
 /**
- * `numpy.random.default_rng(seed).permutation(length)`, number for number, for a seed below 2³²: a `SeedSequence` fills a
- * PCG64 (O'Neill 2014, XSL-RR 128/64), and places from the back change with one drawn below them.
+ * Returns `numpy.random.default_rng(seed).permutation(length)`, number for number, for a seed below 2³². A `SeedSequence`
+ * fills a PCG64 (O'Neill 2014, XSL-RR 128/64). From the last place on, each changes with one drawn from those up to it.
  */
 export function numpyPermutation(length: number, seed: number): number[] {
   const next = halves(pcg64(seedWords(seed, 8)));
@@ -18,8 +18,8 @@ export function numpyPermutation(length: number, seed: number): number[] {
 }
 
 /**
- * The rows that `datasets.Dataset.train_test_split(share, seed=seed)` puts into the test part, in its order; the others are
- * the training part.
+ * Splits rows as `datasets.Dataset.train_test_split(share, seed=seed)` does: the rows of the test part and of the training
+ * part, each in the library's order.
  */
 export function testRows(rows: number, share: number, seed: number): { test: number[]; train: number[] } {
   const order = numpyPermutation(rows, seed);
@@ -27,7 +27,7 @@ export function testRows(rows: number, share: number, seed: number): { test: num
   return { test: order.slice(0, size), train: order.slice(size) };
 }
 
-/** As `random_interval` of NumPy: as many of the lowest bits as the bound has, again while they are too many. */
+/** Draws as NumPy's `random_interval`: as many of the lowest bits as the bound has, again while they are too large. */
 function below(bound: number, next: () => number): number {
   const mask = 0xffff_ffff >>> Math.clz32(bound - 1);
   for (;;) {
@@ -36,7 +36,7 @@ function below(bound: number, next: () => number): number {
   }
 }
 
-/** Words of 32 bits out of ones of 64, the lower half first. */
+/** Makes words of 32 bits out of words of 64, the lower half first. */
 function halves(next: () => bigint): () => number {
   let upper: bigint | undefined;
   return () => {

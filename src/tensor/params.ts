@@ -25,7 +25,7 @@ function emptyLike(data: Floats): Floats {
   return new (storageOf(data))(data.length);
 }
 
-/** `f` of every element. Shapes and element types are kept. */
+/** Applies `f` to every element. Shapes and element types are kept. */
 export function mapParams(a: Params, f: (x: number) => number): Params {
   const result = new Map<string, Tensor>();
   for (const [name, { shape, data }] of a) {
@@ -37,9 +37,9 @@ export function mapParams(a: Params, f: (x: number) => number): Params {
 }
 
 /**
- * `f` of every pair of elements of the same name and place. Order, shapes and element types are those of `a`; the
- * order of `b` does not matter. Throws an Error naming the tensor and both shapes where the two do not have the same
- * names and shapes.
+ * Applies `f` to every pair of elements of the same name and place. Order, shapes and element types are those of `a`;
+ * the order of `b` does not matter. Throws an Error that names the tensor and both shapes if `a` and `b` do not have the
+ * same names and shapes.
  */
 export function zipParams(a: Params, b: Params, f: (x: number, y: number) => number): Params {
   for (const [name, { shape }] of b) {
@@ -74,12 +74,12 @@ export function scale(a: Params, s: number): Params {
   return mapParams(a, (x) => s * x);
 }
 
-/** Zeros of the names and shapes of `a`; of its element types, or all in `storage`. */
+/** Zeros with the names and shapes of `a`, and with its element types or all in `storage`. */
 export function zerosLike(a: Params, storage?: Storage): Params {
   return filledLike(a, 0, storage);
 }
 
-/** The same with every element `value`, which may be −0. */
+/** Tensors with the names and shapes of `a` in which every element is `value`, which may be −0. */
 export function filledLike(a: Params, value: number, storage?: Storage): Params {
   const result = new Map<string, Tensor>();
   for (const [name, { shape, data }] of a) {
@@ -100,7 +100,7 @@ export function globalNorm(a: Params): number {
   return Math.sqrt(total);
 }
 
-/** Name of the first tensor with a NaN or infinite element; undefined: all is finite. */
+/** Finds the first tensor with a NaN or infinite element and returns its name; undefined where all are finite. */
 export function firstNonFinite(a: Params): string | undefined {
   for (const [name, { data }] of a) {
     for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) return name;

@@ -2,8 +2,9 @@ const SIZE = 624;
 const SHIFT = 397;
 
 /**
- * CPython's `random.Random` (Mersenne Twister MT19937, Matsumoto & Nishimura 1998), as far as OpenFedLLM and benchmarks use it:
- * seeded with a whole number, `sample(range(n), k)`, `shuffle`. Only for repeating its choices; everything else draws from `stream`.
+ * CPython's `random.Random` (Mersenne Twister MT19937, Matsumoto & Nishimura 1998): a whole number as seed,
+ * `sample(range(n), k)` and `shuffle`. It is only for repeating the choices of OpenFedLLM and of benchmarks; everything else
+ * draws from `stream`.
  */
 export class PythonRandom {
   readonly #state = new Uint32Array(SIZE);
@@ -49,7 +50,7 @@ export class PythonRandom {
     this.#next = 0;
   }
 
-  /** `_randbelow(n)`: as many bits as n has, drawn again until they are below it. */
+  /** `_randbelow(n)`: draws as many bits as n has, again until they are below n. */
   #below(n: number): number {
     const bits = 32 - Math.clz32(n);
     for (;;) {
@@ -69,7 +70,7 @@ export class PythonRandom {
   /** `random.sample(range(n), k)`: k distinct numbers in the order drawn. Throws a RangeError unless 0 ≤ k ≤ n. */
   sample(n: number, k: number): number[] {
     if (!Number.isInteger(k) || k < 0 || k > n) throw new RangeError(`sample needs 0 <= k <= n, got n ${n} and k ${k}`);
-    // Which of the two ways CPython goes decides what is drawn.
+    // CPython has two ways, which draw different numbers.
     let setSize = 21;
     if (k > 5) setSize += 4 ** Math.ceil(Math.log(k * 3) / Math.log(4));
     const result: number[] = [];

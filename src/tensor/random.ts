@@ -44,11 +44,11 @@ export function philox4x32(counter: Uint32Array, key: Uint32Array, out: Uint32Ar
   out[3] = c3;
 }
 
-/** An item as whole 8-byte blocks that begin with its type and length, so that no two key lists encode alike. */
+/** Encodes an item as whole 8-byte blocks that begin with its type and length, so that no two key lists encode alike. */
 function encodeItem(item: string | number): Uint32Array {
   if (typeof item === "number") {
     if (!Number.isFinite(item))
-      throw new RangeError(`a random stream's seed and key must be finite numbers, got ${item}`);
+      throw new RangeError(`the seed and the key of a random stream must be finite, got ${item}`);
     // + 0 turns −0 into 0, which is the same number to every caller.
     const words = new Uint32Array(new Float64Array([item + 0]).buffer);
     return Uint32Array.of(0, 1, ...words);
@@ -76,7 +76,7 @@ function hashKey(items: readonly (string | number)[]): Uint32Array {
   return state;
 }
 
-/** A sequence of draws. Two streams of the same seed and key give the same draws; nothing else influences them. */
+/** A sequence of draws. Two streams of the same seed and key give the same draws. Nothing else influences them. */
 export interface RandomStream {
   /** An integer in [0, 2^32). */
   uint32(): number;
@@ -179,7 +179,7 @@ class PhiloxStream implements RandomStream {
 }
 
 /**
- * The random stream of a purpose: a pure function of `(seed, ...key)`, as in `stream(seed, "dropout", round, client)`.
+ * Opens the random stream of a purpose: a pure function of `(seed, ...key)`, as in `stream(seed, "dropout", round, client)`.
  * `1` and `"1"` are different keys. Throws a RangeError for a number that is not finite.
  */
 export function stream(seed: number, ...key: (string | number)[]): RandomStream {

@@ -61,7 +61,7 @@ describe("safetensors", () => {
   });
 
   it.each([
-    ["an empty file", new Uint8Array(0), "w.st is not a safetensors file: 0 bytes"],
+    ["an empty file", new Uint8Array(0), "w.st is not a safetensors file: it has 0 bytes"],
     ["text", new TextEncoder().encode("version https://git-lfs.github.com/spec/v1"), "claim a header of"],
     [
       "a header beyond the end",
@@ -81,7 +81,7 @@ describe("safetensors", () => {
       file(`{"x":${tensor("F32", [2], 0, 8)},"y":${tensor("F32", [2], 4, 12)}}`, 12),
       "tensors x and y overlap",
     ],
-    ["a gap", file(`{"x":${tensor("F32", [1], 4, 8)}}`, 8), "4 bytes before tensor x belong to none"],
+    ["a gap", file(`{"x":${tensor("F32", [1], 4, 8)}}`, 8), "4 bytes before tensor x belong to no tensor"],
     ["a wrong size", file(`{"x":${tensor("F32", [3], 0, 8)}}`, 8), "F32 [3] needs 12 bytes, its data_offsets hold 8"],
     ["a reversed range", file(`{"x":${tensor("F32", [0], 8, 0)}}`, 8), "data_offsets hold -8"],
     ["a bad shape", file(`{"x":${tensor("F32", [-1], 0, 4)}}`, 4), "bad shape [-1]"],

@@ -3,7 +3,7 @@ import { bfloat16ToFloat32, float16ToFloat32 } from "./float16.ts";
 import type { Floats, Params, Tensor } from "./params.ts";
 import { formatShape } from "./shape.ts";
 
-/** Bytes an element of each dtype the format knows. Of these `decodeElements` reads F64, F32, F16 and BF16. */
+/** Bytes of an element, for each dtype of the format. `decodeElements` reads only F64, F32, F16 and BF16. */
 const ELEMENT_BYTES: Readonly<Record<string, number>> = {
   BOOL: 1,
   U8: 1,
@@ -46,14 +46,14 @@ export interface SafetensorsHeader {
 }
 
 /**
- * Bytes the header takes, its 8-byte length included, from the first 8 bytes of a file of `fileLength` bytes.
- * Throws a `UserError` of kind `model` where that cannot be a header.
+ * Reads how many bytes the header takes, its 8-byte length included, from the first 8 bytes of a file of `fileLength`
+ * bytes. Throws a `UserError` of kind `model` if that cannot be a header.
  */
 export function headerByteLength(bytes: Uint8Array, where: string, fileLength: number = bytes.length): number {
   if (fileLength < 8 || bytes.length < 8) {
     throw new UserError(
       "model",
-      `${where} is not a safetensors file: ${fileLength} bytes, and its header alone needs 8`,
+      `${where} is not a safetensors file: it has ${fileLength} bytes, and a header alone needs 8`,
       { hint: AGAIN },
     );
   }
@@ -108,9 +108,9 @@ function parseMetadata(value: unknown, where: string): Readonly<Record<string, s
 }
 
 /**
- * The header of a safetensors file. `bytes` begins with the file's first byte and holds at least the header
- * (`headerByteLength`); `fileLength` is the whole file's. Throws a `UserError` of kind `model` that names `where` for a
- * file that is truncated, has bytes of no tensor, overlapping tensors, or no readable header.
+ * Parses the header of a safetensors file. `bytes` begins with the file's first byte and holds at least the header
+ * (`headerByteLength`); `fileLength` is the length of the whole file. Throws a `UserError` of kind `model` that names
+ * `where`, if the file is truncated, has bytes of no tensor, has overlapping tensors, or has no readable header.
  */
 export function parseHeader(
   bytes: Uint8Array,
@@ -136,7 +136,7 @@ export function parseHeader(
   for (const { name, begin, end } of entries) {
     if (begin < position) throw new UserError("model", `${where}: tensors ${previous} and ${name} overlap`);
     if (begin > position)
-      throw new UserError("model", `${where}: ${begin - position} bytes before tensor ${name} belong to none`);
+      throw new UserError("model", `${where}: ${begin - position} bytes before tensor ${name} belong to no tensor`);
     [position, previous] = [end, name];
   }
   if (position > fileLength) {
@@ -156,8 +156,8 @@ export function parseHeader(
 }
 
 /**
- * Elements of one tensor from its little-endian bytes: F64 as Float64Array; F32, F16 and BF16 as Float32Array. Always a
- * copy. Throws a `UserError` of kind `model` naming `where` for another dtype.
+ * Decodes the elements of one tensor from its little-endian bytes: F64 to a Float64Array; F32, F16 and BF16 to a
+ * Float32Array. The result is always a copy. Throws a `UserError` of kind `model` that names `where` for another dtype.
  */
 export function decodeElements(dtype: string, bytes: Uint8Array, where: string): Floats {
   // A Node Buffer's own slice shares memory, and a view needs an offset that is a multiple of the element size.
@@ -177,7 +177,7 @@ export function decodeElements(dtype: string, bytes: Uint8Array, where: string):
 }
 
 /**
- * All tensors of a safetensors file, by ascending name. F16 and BF16 become float32, F64 stays float64. Throws a
+ * Decodes all tensors of a safetensors file, by ascending name. F16 and BF16 become float32, F64 stays float64. Throws a
  * `UserError` of kind `model` that names `where` for a damaged file or a dtype that is not a float.
  */
 export function decodeSafetensors(bytes: Uint8Array, where = "safetensors data"): Params {
@@ -192,8 +192,8 @@ export function decodeSafetensors(bytes: Uint8Array, where = "safetensors data")
 }
 
 /**
- * A safetensors file: F32 and F64 tensors. The same tensors and metadata give the same bytes, whatever their order:
- * wider dtypes come first so that every tensor is aligned, then names ascend; the header is padded with spaces to 8
+ * Encodes F32 and F64 tensors as a safetensors file. The same tensors and metadata give the same bytes in any order:
+ * wider dtypes come first so that every tensor is aligned, then names ascend. The header is padded with spaces to 8
  * bytes. `metadata` maps names to strings (PEFT and transformers expect `format: "pt"`).
  */
 export function encodeSafetensors(

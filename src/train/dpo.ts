@@ -15,7 +15,7 @@ export const dpo = defineObjective({
       .min(0)
       .lt(0.5)
       .default(0)
-      .describe("DPO: share of pairs whose preference is taken to be the wrong way round."),
+      .describe("DPO's label smoothing: the share of pairs that are assumed to be labelled the wrong way round."),
   },
   make: ({ beta = 0.1, labelSmoothing }) =>
     ofMargin({

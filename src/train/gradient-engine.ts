@@ -23,13 +23,13 @@ export interface GradientEngineOptions {
   readonly dropout: number;
   /** Longest example, in tokens. */
   readonly maxLength: number;
-  /** Padded tokens that run through the model at once (`training.microBatchTokens`). */
+  /** Padded tokens of one pass through the model (`training.microBatchTokens`). */
   readonly microBatchTokens: number;
   /** Default: `sft`. */
   readonly objective?: Objective | undefined;
   /**
-   * A scorer's `score`. Only an objective with a `divergence` (`kto`) calls it, once before each step; nothing need be open
-   * until then.
+   * A scorer's `score`. Only an objective with a `divergence` (`kto`) calls it, once before each step. The scorer may be
+   * opened by the first call.
    */
   readonly score?: ScoreSequences | undefined;
 }
@@ -37,20 +37,22 @@ export interface GradientEngineOptions {
 export interface StepGradients {
   /** The objective's mean over the step; for `sft`, nats per supervised token. */
   readonly loss: number;
-  /** What `loss` is a mean over: supervised tokens for `sft`, otherwise items. */
+  /** The number that `loss` is a mean over: supervised tokens for `sft`, otherwise items. */
   readonly count: number;
-  /** Of all sequences that the loss is on. */
+  /** Supervised tokens of all sequences of the loss. */
   readonly supervisedTokens: number;
   /** Gradient of `loss` for every adapter tensor. */
   readonly gradients: Params;
-  /** Rewards and such of the step's items, at the adapter the step began with; empty for `sft`. */
+  /** Rewards and other metrics of the step's items, at the adapter before the step; empty for `sft`. */
   readonly metrics: Tally;
 }
 
-/** Loss and gradients of one frozen base with any adapter of one shape: a thousand clients share one engine. */
+/** Computes loss and gradients of one frozen base with any adapter of one shape. A thousand clients share one engine. */
 export interface GradientEngine {
   /**
-   * @param dropout where this step's dropout masks come from, one stream a purpose; unused when the dropout is 0.
+   * Computes the loss and gradients of one step.
+   *
+   * @param dropout gives the streams of this step's dropout masks; unused when the dropout is 0.
    */
   step(
     adapter: Params,
@@ -63,7 +65,7 @@ export interface GradientEngine {
 export async function openGradientEngine(options: GradientEngineOptions): Promise<GradientEngine> {
   const { runtime, modelConfig, weights, lora, dropout, maxLength, microBatchTokens, objective = sft, score } = options;
   if (objective.divergence !== undefined && score === undefined) {
-    throw new Error(`${objective.name} measures the model before each step: give \`score\`, a scorer's`);
+    throw new Error(`${objective.name} scores the model before each step: pass the \`score\` of a scorer`);
   }
   const graph = trainingGraph(modelConfig, lora, {
     maxLength: Math.max(maxLength, MINIMUM_LENGTH),
@@ -98,7 +100,7 @@ export async function openGradientEngine(options: GradientEngineOptions): Promis
         feeds.set(FEEDS.rows, batch.rows);
         feeds.set(FEEDS.labels, batch.labels);
         for (const [name, tensor] of objective.feeds(members, { total, divergence })) feeds.set(name, tensor);
-        // A stream a sequence, by its place in the step: what runs together with what does not change what is dropped.
+        // One stream for each sequence, by its place in the step: the split into micro-batches does not change the masks.
         const places = group.flatMap((i) => sequences[i]!.map((_, s) => i * sequences[i]!.length + s));
         for (const { name, shape } of masks) {
           const heights = shape[0] === "rows" ? batch.counts : batch.counts.map(() => batch.ids.shape[1]!);

@@ -2,8 +2,8 @@ import { BETA, defineObjective } from "./objective.ts";
 import { ofMargin } from "./pair-objective.ts";
 
 /**
- * IPO (Azar et al. 2023, eq. 17): (δ − 1/(2β))², δ the difference of log-ratios to the base. Ratios are averaged over an
- * answer's tokens, as TRL does with the authors' agreement; the paper does not say so. Rewards are of the same means.
+ * IPO (Azar et al. 2023, eq. 17): (δ − 1/(2β))², where δ is the difference of log-ratios to the base. Ratios are averaged
+ * over an answer's tokens, as TRL does with the authors' agreement; the paper does not say so. Rewards use the same means.
  */
 export const ipo = defineObjective({
   settings: { beta: BETA },

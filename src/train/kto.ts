@@ -7,9 +7,10 @@ import { BETA, defineObjective, referenceOrThrow, requireAnswer } from "./object
 import { termFeeds, termValues, weightedSum, weightFeed } from "./terms.ts";
 
 /**
- * KTO (Ethayarajh et al. 2024, §4) on answers that are wanted or unwanted, each for itself: with r = log π − log π_base
- * summed over the answer, λ_D·(1 − σ(β·(r − z₀))) and λ_U·(1 − σ(β·(z₀ − r))). z₀ ≥ 0 estimates how far the model is from
- * the base: the mean r of answers under prompts that are not theirs, over the whole step, held constant.
+ * KTO (Ethayarajh et al. 2024, §4) on single answers that are wanted or unwanted. With r = log π − log π_base summed over
+ * the answer, the loss is λ_D·(1 − σ(β·(r − z₀))) for wanted and λ_U·(1 − σ(β·(z₀ − r))) for unwanted answers. z₀ ≥ 0
+ * estimates the divergence of the model from the base: the mean r of answers under prompts that are not theirs, over the
+ * whole step. No gradient passes through it.
  */
 export const kto = defineObjective({
   settings: {
@@ -21,7 +22,7 @@ export const kto = defineObjective({
     const rated = (item: TrainingItem): RatedExample => itemAs("rated", item, "kto");
     const reference = (item: TrainingItem): { answer: number; mismatched: number } =>
       referenceOrThrow("kto", rated(item));
-    /** Weight of an item, and the sign with which r − z₀ enters σ. */
+    /** Returns the weight of an item, and the sign of r − z₀ in σ. */
     const side = (item: TrainingItem): { weight: number; sign: number } =>
       rated(item).desirable ? { weight: desirableWeight, sign: -1 } : { weight: undesirableWeight, sign: 1 };
 

@@ -11,7 +11,7 @@ export interface LocalTrainingOptions {
   readonly engine: GradientEngine;
   readonly adapter: Params;
   readonly steps: number;
-  /** The items of a step, 0 the first: all that enter one optimizer step, accumulated micro-steps included. */
+  /** Returns the items of a step, 0 the first: all items of one optimizer step, accumulated micro-steps included. */
   batch(step: number): readonly TrainingItem[];
   readonly optimizer: Optimizer;
   readonly learningRate: number;
@@ -19,7 +19,7 @@ export interface LocalTrainingOptions {
   readonly maxGradNorm: number;
   /** Changes that the federated algorithm makes to each step. */
   readonly localRule: LocalRule;
-  /** Streams for the dropout masks of a step. */
+  /** Returns the streams for the dropout masks of a step. */
   random(step: number, ...key: (string | number)[]): RandomStream;
   onStep?(step: LocalStep): void;
   readonly signal?: AbortSignal | undefined;
@@ -42,7 +42,7 @@ export interface LocalStep {
 }
 
 export interface LocalTrainingResult extends LocalResult {
-  /** Mean over all that `count` counts. */
+  /** Mean over `count`. */
   readonly loss: number;
   /** Supervised tokens seen for `sft`, otherwise items. */
   readonly count: number;
@@ -52,10 +52,10 @@ export interface LocalTrainingResult extends LocalResult {
 }
 
 /**
- * One client-round: `steps` optimizer steps from a fresh optimizer. Stops early, with a non-finite `loss` in the result,
- * at the first step whose loss or gradient is not finite; the caller refuses such a result.
+ * Trains one client-round: `steps` optimizer steps from a fresh optimizer. It stops at the first step with a loss or
+ * gradient that is not finite. The result then has a `loss` that is not finite, and the caller refuses it.
  *
- * @throws the signal's reason, between two steps, once it is aborted.
+ * @throws the signal's reason, between two steps, if it is aborted.
  */
 export async function trainLocally(options: LocalTrainingOptions): Promise<LocalTrainingResult> {
   const { engine, optimizer, learningRate, localRule } = options;

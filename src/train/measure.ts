@@ -7,15 +7,15 @@ import { addTallies, type Tally } from "./tally.ts";
 export interface Measured {
   /** The objective's mean over the items; NaN for none. */
   readonly loss: number;
-  /** What `loss` is a mean over: supervised tokens for `sft`, otherwise items. */
+  /** The number that `loss` is a mean over: supervised tokens for `sft`, otherwise items. */
   readonly count: number;
   readonly supervisedTokens: number;
   readonly metrics: Tally;
 }
 
 /**
- * An objective on items without training: the forward pass, then arithmetic in float64. Chunks of a set add up (losses by
- * `count`); only KTO's z₀ is an estimate from the items of each call.
+ * Computes an objective on items without training: the forward pass, then arithmetic in float64. The results of parts of a
+ * set add up (losses by `count`); only KTO's z₀ is an estimate from the items of each call.
  */
 export async function measure(
   scorer: Pick<Scorer, "score">,

@@ -2,10 +2,10 @@ import type { Example } from "../data/example.ts";
 import { type RuntimeTensor, vector } from "./runtime.ts";
 
 /**
- * Splits the items of one step, each the sequences that must run together, into groups, given as their indices. Items of
- * like length meet, and a group's padded size (sequences × longest) stays within `tokenBudget` unless it is a single larger
- * item. Gradients are summed over the groups, so the split changes memory and speed, and the result only by rounding;
- * small groups keep the working set in cache.
+ * Splits the items of one step into groups of indices. An item is the list of sequences that must run together. Items of
+ * similar length come into one group. A group's padded size (sequences × longest) stays within `tokenBudget`, unless it is
+ * one larger item. Gradients are summed over the groups, so the split changes memory and speed, and the result only by
+ * rounding. Small groups keep the working set in the processor's cache.
  */
 export function microBatches(items: readonly (readonly Example[])[], tokenBudget: number): number[][] {
   const longest = items.map((sequences) => Math.max(...sequences.map(({ tokens }) => tokens.length)));
@@ -59,7 +59,7 @@ export function padBatch(examples: readonly Example[], minimumLength: number): P
   };
 }
 
-/** How many tokens of an example count in a loss. */
+/** Counts the tokens of an example that count in a loss. */
 export function supervisedTokens(example: Example): number {
   let count = 0;
   for (let i = 1; i < example.supervised.length; i++) count += example.supervised[i]!;

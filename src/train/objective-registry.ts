@@ -21,7 +21,7 @@ export const OBJECTIVES = {
 
 export type ObjectiveName = keyof typeof OBJECTIVES;
 
-/** The objective of a name. It takes from `settings`, those of `objective`, the ones that it reads. */
+/** Makes the objective of a name. It takes the settings that it reads from `settings`, the configuration's `objective`. */
 export function objectiveOf(name: ObjectiveName, settings: object = {}): Objective {
   return build<[], Objective>(OBJECTIVES[name], settings);
 }

@@ -10,7 +10,7 @@ import type { RuntimeTensor } from "./runtime.ts";
 import type { Score } from "./scorer.ts";
 import type { Tally } from "./tally.ts";
 
-/** Facts of a step that neither its items nor the objective know. */
+/** Facts of a whole step, which a micro-batch does not know. */
 export interface StepFacts {
   /** The denominator of the step's mean loss: the sum of its items' counts. */
   readonly total: number;
@@ -18,7 +18,7 @@ export interface StepFacts {
   readonly divergence: number;
 }
 
-/** Log-probabilities of sequences under the model with an adapter: `Scorer.score`. */
+/** Computes log-probabilities of sequences under the model with an adapter: `Scorer.score`. */
 export type ScoreSequences = (
   adapter: Params,
   sequences: readonly Example[],
@@ -26,9 +26,9 @@ export type ScoreSequences = (
 ) => Promise<readonly Score[]>;
 
 /**
- * The loss that training lowers: a function of the log-probabilities that the model gives the supervised tokens of items. It
- * is written twice: as nodes of the training graph with what they are fed (`loss`, `feeds`), and slowly, in float64, as its
- * paper has it (`evaluate`).
+ * The loss that training lowers: a function of the log-probabilities of the supervised tokens of items. It is written twice:
+ * as nodes of the training graph with their inputs (`loss`, `feeds`), and slowly, in float64, as in its paper
+ * (`evaluate`).
  */
 export interface Objective {
   readonly name: string;
@@ -37,27 +37,27 @@ export interface Objective {
   /** True where items need the base's log-probabilities (`referenceOf`). */
   readonly reference: boolean;
   /**
-   * The sequences of an item whose log-probabilities the loss is made of; they run through the model together.
+   * Lists the sequences of an item that the loss uses; they run through the model together.
    *
    * @throws Error for an item of another kind, without its reference, or with an answer that has no supervised token.
    */
   readonly sequences: (item: TrainingItem) => readonly Example[];
-  /** The part of an item in the denominator of the mean: its supervised tokens for `sft`, otherwise 1. */
+  /** Counts an item in the denominator of the mean: its supervised tokens for `sft`, otherwise 1. */
   readonly count: (item: TrainingItem) => number;
-  /** The graph's scalar loss from the log-probabilities [rows]; makes the inputs that `feeds` fills. */
+  /** Appends the scalar loss of the log-probabilities [rows] to the graph, with the inputs that `feeds` fills. */
   readonly loss: (builder: GraphBuilder, logProbabilities: Value) => Value;
   /**
-   * For a micro-batch of items: their part of the step's mean, so that the parts add up to it. Rows are the supervised
-   * tokens of their sequences, in order.
+   * Fills the inputs for a micro-batch of items, so that its loss is its part of the step's mean and the parts add up. Rows
+   * are the supervised tokens of the items' sequences, in order.
    */
   readonly feeds: (items: readonly TrainingItem[], step: StepFacts) => readonly (readonly [string, RuntimeTensor])[];
-  /** An item's loss, not yet divided by anything, and what people look at; from one score a sequence. */
+  /** Computes an item's loss, not divided by a count, and its metrics, from the score of each sequence. */
   readonly evaluate: (
     item: TrainingItem,
     scores: readonly Score[],
     divergence: number,
   ) => { readonly loss: number; readonly metrics: Tally };
-  /** KTO: z₀ of a step, from log-probabilities of other sequences than the loss is on. */
+  /** KTO: computes z₀ of a step from log-probabilities of sequences that are not in the loss. */
   readonly divergence?: (
     items: readonly TrainingItem[],
     score: (sequences: readonly Example[]) => Promise<readonly Score[]>,
@@ -78,7 +78,7 @@ export const BETA = z
   .optional()
   .describe("Strength of a preference; ORPO's lambda. Default: the objective's own (docs/value-alignment.md).");
 
-/** The part of an item that was measured on the base. */
+/** Returns an item's reference, the log-probabilities of the base. @throws Error where it has none. */
 export function referenceOrThrow<T>(objective: string, item: { readonly id: string; readonly reference?: T }): T {
   if (item.reference === undefined) {
     throw new Error(
@@ -88,7 +88,7 @@ export function referenceOrThrow<T>(objective: string, item: { readonly id: stri
   return item.reference;
 }
 
-/** An average over no token would be NaN, and a sum over none would say nothing. */
+/** Throws for an answer without a supervised token: an average over no token would be NaN. */
 export function requireAnswer(id: string, which: string, sequence: Example): void {
   if (supervisedTokens(sequence) === 0) throw new Error(`'${id}': its ${which} answer has no supervised token`);
 }

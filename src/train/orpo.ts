@@ -8,8 +8,8 @@ import { termFeeds, termValues, weightedSum, weightFeed } from "./terms.ts";
 const COEFFICIENTS = "objective.coefficients";
 
 /**
- * ORPO (Hong et al. 2024, eq. 6 and 7), without a base: −u(chosen) − λ·log σ(logit e^u(chosen) − logit e^u(rejected)), u
- * the mean log-probability of an answer's tokens. `beta` is λ. The first part is each pair's mean over its own answer.
+ * ORPO (Hong et al. 2024, eq. 6 and 7), without a base: −u(chosen) − λ·log σ(logit e^u(chosen) − logit e^u(rejected)), where
+ * u is the mean log-probability of an answer's tokens. `beta` is λ. The first part is each pair's mean over its own answer.
  */
 export const orpo = defineObjective({
   settings: { beta: BETA },

@@ -15,9 +15,9 @@ interface MarginRule {
   /** True: an answer's log-probability is the mean of its tokens', not the sum. */
   readonly averaged: boolean;
   readonly reference: boolean;
-  /** The loss of a margin h, the chosen answer's reward less the rejected one's. */
+  /** Computes the loss of a margin h: the chosen answer's reward minus the rejected one's. */
   readonly loss: (h: number) => number;
-  /** The same for the graph: Σ weight·link(slope·h + offset). */
+  /** The loss as the graph computes it: Σ weight·link(slope·h + offset). */
   readonly link: keyof typeof LINKS;
   readonly arguments: readonly { readonly slope: number; readonly offset: number; readonly weight: number }[];
 }
@@ -28,7 +28,7 @@ const LINKS = {
   square: (builder: GraphBuilder, z: Value): Value => builder.op("multiply", [z, z], {}),
 };
 
-/** An objective that sees a pair only through the margin of two rewards, r = β·(log π − log π_base). */
+/** Makes an objective that depends on a pair only by the margin of two rewards, r = β·(log π − log π_base). */
 export function ofMargin(rule: MarginRule): Objective {
   const { name, beta, averaged, reference } = rule;
   const base = (item: TrainingItem): { chosen: number; rejected: number } =>
@@ -78,7 +78,7 @@ export function answersOf(objective: string, item: TrainingItem): readonly [chos
   return [chosen, rejected];
 }
 
-/** For the accuracy a pair that is won counts 1 and a tie ½, so that an adapter that changes nothing is at chance. */
+/** Makes the metrics of a pair. In the accuracy, a tie counts ½, so an adapter that changes nothing has the accuracy of chance. */
 export function pairMetrics(chosenReward: number, rejectedReward: number): Tally {
   const margin = chosenReward - rejectedReward;
   const accuracy = preferenceAccuracy([chosenReward], [rejectedReward]);

@@ -1,12 +1,13 @@
 /**
- * Smallest difference of scores that counts as won or lost: the same adapter in another batch or session differs by about 1e-6
- * in float32.
+ * Smallest difference of scores that is not a tie. Scores of the same adapter in another batch or session differ by about
+ * 1e-6 in float32.
  */
 const SMALLEST_MARGIN = 1e-5;
 
 /**
- * Share of pairs, 0 to 1, whose chosen answer has the higher score; a pair whose scores differ by less than `tie` counts ½, so that
- * a model that tells nothing apart is at chance. Throws an Error for no pairs and lists of unlike length.
+ * Computes the share of pairs, 0 to 1, in which the chosen answer has the higher score. A pair with a difference below `tie`
+ * counts ½, so a model that cannot tell the answers apart is at chance. Throws an Error for no pairs and for lists of unlike
+ * length.
  */
 export function preferenceAccuracy(
   chosen: readonly number[],

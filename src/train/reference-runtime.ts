@@ -2,7 +2,7 @@ import { interpret } from "../graph/interpreter.ts";
 import type { NdArray } from "../graph/op-row.ts";
 import type { Runtime, RuntimeTensor } from "./runtime.ts";
 
-/** The slow twin of every real runtime: float64, one operation at a time, nothing clever. For tests and tiny models. */
+/** Runs graphs slowly and obviously, in float64, one operation at a time: for tests and tiny models. */
 export const referenceRuntime: Runtime = {
   async load(graph, weights) {
     const held = new Map<string, NdArray>();

@@ -13,7 +13,7 @@ export interface ScorerOptions {
   readonly runtime: Runtime;
   readonly modelConfig: ModelConfig;
   readonly weights: Weights;
-  /** Shape of the adapters that will be given; undefined: the bare base. */
+  /** Shape of the adapters; undefined: the bare base. */
   readonly lora: LoraShape | undefined;
   readonly maxLength: number;
   readonly microBatchTokens: number;
@@ -25,7 +25,7 @@ export interface Score {
   readonly tokens: number;
 }
 
-/** Scores of sequences from the log-probabilities of their supervised tokens, sequence by sequence. */
+/** Adds up the log-probabilities of supervised tokens, sequence by sequence. */
 export function scoresOf(logProbabilities: Float32Array, counts: readonly number[]): Score[] {
   let at = 0;
   return counts.map((tokens) => {
@@ -35,9 +35,9 @@ export function scoresOf(logProbabilities: Float32Array, counts: readonly number
   });
 }
 
-/** The forward half of a model, for evaluation, with any adapter of one shape. */
+/** Scores sequences with one frozen base and any adapter of one shape: the forward pass only. */
 export interface Scorer {
-  /** One score an example, in order. */
+  /** Returns one score for each example, in order. */
   score(adapter: Params, examples: readonly Example[], signal?: AbortSignal): Promise<Score[]>;
   dispose(): Promise<void>;
 }

@@ -1,7 +1,7 @@
-/** Sums of measurements with what to divide them by, so that those of steps, micro-batches and clients add up. */
+/** Sums of measurements with the counts to divide them by, so that steps, micro-batches and clients add up. */
 export type Tally = Readonly<Record<string, { readonly sum: number; readonly count: number }>>;
 
-/** All of both; what has the same name is added up. */
+/** Adds two tallies, name by name. */
 export function addTallies(a: Tally, b: Tally): Tally {
   const total: Record<string, { sum: number; count: number }> = { ...a };
   for (const [name, { sum, count }] of Object.entries(b)) {
@@ -10,7 +10,7 @@ export function addTallies(a: Tally, b: Tally): Tally {
   return total;
 }
 
-/** The mean of each, without those that nothing was counted for. */
+/** Computes the mean of each measurement; one with the count 0 is left out. */
 export function meansOf(tally: Tally): Record<string, number> {
   return Object.fromEntries(
     Object.entries(tally).flatMap(([name, { sum, count }]) => (count === 0 ? [] : [[name, sum / count]])),

@@ -3,9 +3,9 @@ import type { GraphBuilder } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
 import { type RuntimeTensor, vector } from "./runtime.ts";
 
-/** What a micro-batch's item contributes to a loss: numbers that are linear in its tokens' log-probabilities. */
+/** The terms that an item adds to a loss: numbers that are linear in its tokens' log-probabilities. */
 export interface ItemTerms {
-  /** Supervised tokens of each of its sequences. */
+  /** Number of supervised tokens of each of its sequences. */
   readonly tokens: readonly number[];
   readonly terms: readonly Term[];
 }
@@ -20,7 +20,7 @@ const COMBINATION = "objective.combination";
 const OFFSETS = "objective.offsets";
 const WEIGHTS = "objective.weights";
 
-/** The terms of all items as one product: [rows] → [terms]. Sums, means, signs, β and the reference are all fed. */
+/** Computes the terms of all items as one product: [rows] → [terms]. Sums, means, signs, β and the reference are inputs. */
 export function termValues(builder: GraphBuilder, logProbabilities: Value, terms: Dim): Value {
   const combination = builder.input(COMBINATION, "float32", [terms, "rows"]);
   const offsets = builder.input(OFFSETS, "float32", [terms]);
@@ -29,7 +29,7 @@ export function termValues(builder: GraphBuilder, logProbabilities: Value, terms
   return builder.op("reshape", [values], { shape: [terms] });
 }
 
-/** What `termValues` is fed. */
+/** Fills the inputs of `termValues`. */
 export function termFeeds(items: readonly ItemTerms[]): (readonly [string, RuntimeTensor])[] {
   const terms = items.flatMap((item) => item.terms);
   const rows = items.reduce((sum, { tokens }) => tokens.reduce((a, b) => a + b, sum), 0);
@@ -54,7 +54,7 @@ export function weightedSum(builder: GraphBuilder, y: Value): Value {
   return builder.op("dot", [y, builder.input(WEIGHTS, "float32", y.shape)], {});
 }
 
-/** What `weightedSum` is fed. */
+/** Fills the input of `weightedSum`. */
 export function weightFeed(weights: readonly number[]): readonly [string, RuntimeTensor] {
   return [WEIGHTS, vector(Float32Array.from(weights))];
 }

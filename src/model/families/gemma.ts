@@ -14,7 +14,7 @@ export const gemma: ModelFamily<PreNormConfig> = {
   modelType: "gemma",
   title: "Gemma",
   parse(fields) {
-    // The first releases say gelu and mean its tanh form, as transformers does.
+    // `gelu` of the first releases means its tanh form, also in transformers.
     for (const key of ["hidden_act", "hidden_activation"]) fields.requireOneOf(key, ["gelu_pytorch_tanh", "gelu"]);
     if (fields.flag("use_bidirectional_attention")) throw fields.fail("use_bidirectional_attention", "false");
     const shared = parsePreNorm(fields, "gemma", {

@@ -2,7 +2,7 @@ import { parsePreNorm, type PreNormConfig, preNormDecoder } from "../blocks-pre-
 import type { ModelFamily } from "../family.ts";
 import { noWindows } from "../sliding-window.ts";
 
-/** LLaMA 1 to 3 (Touvron et al. 2023; Grattafiori et al. 2024) and the many models that say they are one. */
+/** LLaMA 1 to 3 (Touvron et al. 2023; Grattafiori et al. 2024) and the many models with its `model_type`. */
 export const llama: ModelFamily<PreNormConfig> = {
   ...preNormDecoder(),
   modelType: "llama",

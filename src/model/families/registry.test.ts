@@ -106,7 +106,7 @@ describe("rotary embedding", () => {
       'm/config.json: rotary embedding type "yarn" is not supported; supported are default, linear and llama3',
     );
     expect(() => make("llama", { rope_scaling: { type: "linear" } })).toThrow("factor must be a positive number");
-    expect(() => make("llama", { partial_rotary_factor: 0.5 })).toThrow("rotating part of a head");
+    expect(() => make("llama", { partial_rotary_factor: 0.5 })).toThrow("rotation of only a part of a head");
     expect(() => make("qwen3", { rope_parameters: { full_attention: { rope_theta: 1e6 } } })).toThrow(
       "'full_attention'",
     );
@@ -204,8 +204,8 @@ describe("refusals", () => {
       }
       return undefined;
     };
-    expect(hintOf("Qwen-3")).toMatch(/^The nearest is qwen3\./);
-    expect(hintOf("lama")).toMatch(/^The nearest is llama\./);
+    expect(hintOf("Qwen-3")).toMatch(/^The nearest type is qwen3,/);
+    expect(hintOf("lama")).toMatch(/^The nearest type is llama,/);
     expect(hintOf("bloom")).toMatch(/^Take a base model that is supported/);
   });
 
@@ -214,7 +214,7 @@ describe("refusals", () => {
     const shapes = new Map(expectedTensors(config));
     shapes.set("model.norm.weight", [8]);
     expect(() => checkShapes(shapes, config, "w.st")).toThrow(
-      "w.st: tensor model.norm.weight is [8], but config.json implies [512]",
+      "w.st: tensor model.norm.weight is [8], expected [512] by config.json",
     );
     shapes.delete("model.norm.weight");
     expect(() => checkShapes(shapes, config, "w.st")).toThrow("tensor model.norm.weight is missing");

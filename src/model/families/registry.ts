@@ -20,7 +20,7 @@ export const MODEL_TYPES: readonly string[] = [...BY_TYPE.keys()];
 /** `LLaMA, Mistral, …`: the families in prose. */
 export const FAMILY_TITLES: string = FAMILIES.map(({ title }) => title).join(", ");
 
-/** The family of a configuration that `parseModelConfig` made. */
+/** Finds the family of a configuration that `parseModelConfig` made. */
 export function familyOf({ family }: ModelConfig): ModelFamily {
   const found = BY_TYPE.get(family);
   if (found === undefined) throw new Error(`there is no model family '${family}'`);
@@ -29,7 +29,7 @@ export function familyOf({ family }: ModelConfig): ModelFamily {
 
 /**
  * Reads a Hugging Face `config.json` (transformers 4 or 5 style). Throws a `UserError` of kind `model` that names `where` and
- * the key; for an unknown `model_type`, with the known ones and the nearest.
+ * the key. For an unknown `model_type` it names the known ones and the nearest.
  */
 export function parseModelConfig(json: unknown, where: string): ModelConfig {
   if (typeof json !== "object" || json === null || Array.isArray(json)) {
@@ -43,7 +43,7 @@ export function parseModelConfig(json: unknown, where: string): ModelConfig {
     throw fields.fail(
       "model_type",
       `one of the supported families: ${MODEL_TYPES.join(", ")}`,
-      near === undefined ? undefined : `The nearest is ${near}. A model of another type computes something else.`,
+      near === undefined ? undefined : `The nearest type is ${near}, but a model of that type computes something else.`,
     );
   }
   if (fields.has("quantization_config")) {

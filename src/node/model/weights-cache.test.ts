@@ -135,7 +135,7 @@ describe("conversion", () => {
     tensors.set("model.norm.weight", { shape: [31], data: new Float32Array(31) });
     await writeFile(single, encodeSafetensors(tensors));
     await expect(openWeights(dir, config, { cacheDir })).rejects.toThrow(
-      `${single}: tensor model.norm.weight is [31], but config.json implies [32]`,
+      `${single}: tensor model.norm.weight is [31], expected [32] by config.json`,
     );
     tensors.delete("model.norm.weight");
     await writeFile(single, encodeSafetensors(tensors));
