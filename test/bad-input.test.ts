@@ -351,9 +351,9 @@ describe("a data file", () => {
       /no instruction, prompt or messages \(columns: question;answer\)/,
       /semicolons/,
     ],
-    ["empty.jsonl", "", "empty.jsonl: no records", /^Put records in it/],
+    ["empty.jsonl", "", "empty.jsonl: no records", /^Add records to it/],
     ["array.jsonl", "[{}]\n", /line 1: an array, expected one JSON object per line$/, /format: json/],
-    ["latin.jsonl", "\n\n", /no records/, /^Put records/],
+    ["latin.jsonl", "\n\n", /no records/, /^Add records/],
   ])("%s", (name, content, error, hint) => {
     write(name, content);
     fails(partition(`${TRAIN}=${name}`), "data", error, hint);
@@ -474,14 +474,14 @@ describe("a base model", () => {
       /own-model\.md/,
     ],
     ["cut", /model\.safetensors is cut short: it has 20000 bytes, and its tensors need \d+$/, /again/],
-    ["stub", /is not a safetensors file: 4 bytes/, /again/],
+    ["stub", /is not a safetensors file: it has 4 bytes/, /again/],
     ["no-weights", /^no weights in .*no-weights: looked for model\.safetensors/, /whole Hugging Face model/],
     ["no-tokenizer", /^no tokenizer in .*: looked for tokenizer\.json$/, /whole Hugging Face model/],
     ["bad-tokenizer", /^the tokenizer cannot be used \(.*"model"/, /tokenizer\.json/],
     ["bad-config", /config\.json is not JSON/, /again/],
     [
       "shape",
-      /tensor model\.layers\.0\.mlp\.gate_proj\.weight is \[48, 32\], but config\.json implies \[64, 32\]$/,
+      /tensor model\.layers\.0\.mlp\.gate_proj\.weight is \[48, 32\], expected \[64, 32\] by config\.json$/,
       /same model/,
     ],
     ["layer", /tensor model\.layers\.2\.\S+ is missing, expected \[32\] by config\.json$/, /same model/],
@@ -542,13 +542,13 @@ describe("an adapter", () => {
       score(GOOD, "wide"),
       "model",
       /tensor \S+q_proj\.lora_A\.weight is \[4, 32\], expected \[4, 48\]$/,
-      /base model it was trained on/,
+      /base model that the adapter was trained on/,
     ],
     [
       score("adapters/rank"),
       "model",
       /lora_A\.weight is \[4, 32\], expected \[8, 32\]$/,
-      /base model it was trained on/,
+      /base model that the adapter was trained on/,
     ],
     [
       ["generate", "--model", "wide", "--prompt", "a", "--adapter", GOOD],
@@ -557,7 +557,7 @@ describe("an adapter", () => {
       /trained on/,
     ],
     [score("adapters/cut"), "model", /cut short: it has 3000 bytes/, /again/],
-    [score("adapters/empty"), "model", /not a safetensors file: 0 bytes/, /again/],
+    [score("adapters/empty"), "model", /not a safetensors file: it has 0 bytes/, /again/],
     [score("adapters/config"), "model", /adapter_config\.json is not JSON/, /again/],
     [score("adapters/no-tensors"), "model", /no tensors in adapters\/no-tensors/, /whole folder/],
     [

@@ -386,7 +386,7 @@ describe("a reference", () => {
       /^acme\/own-data: unknown dataset or data format/,
       "For any dataset of the Hub, write hf:acme/own-data.",
     ],
-    ["lighteval/MATH@main", /^lighteval\/MATH holds no data that can be read/, /other means/],
+    ["lighteval/MATH@main", /^lighteval\/MATH holds no data that can be read/, /in another way/],
   ])("%s", async (text, message, hint) => {
     const error: unknown = await loadRecords(reader(), text).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ kind: "data" });

@@ -265,6 +265,6 @@ describe("a step of any objective", () => {
     const objective = objectiveOf("kto", plain);
     await expect(
       openGradientEngine({ ...shared, ...golden, dropout: 0, microBatchTokens: 1000, objective }),
-    ).rejects.toThrow("give `score`");
+    ).rejects.toThrow("pass the `score` of a scorer");
   });
 });

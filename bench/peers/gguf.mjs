@@ -164,7 +164,7 @@ async function write(file, entries, tensors) {
 }
 
 /** `type`: F32 or F16, of the matrices; norms are float32 in both. */
-export async function writeModel(file, { config, weights }, type) {
+export async function writeModel(file, { modelConfig: config, weights }, type) {
   const tensors = tensorNames(config).map(({ name, source }) => {
     const shape = weights.shapes.get(`${source}.weight`);
     const read = async () => reordered(source, (await weights.read(`${source}.weight`)).data, shape, config);
@@ -174,7 +174,7 @@ export async function writeModel(file, { config, weights }, type) {
 }
 
 /** An adapter of a model, for llama.cpp to apply beside the weights. */
-export async function writeAdapter(file, { config }, adapter, alpha) {
+export async function writeAdapter(file, { modelConfig: config }, adapter, alpha) {
   const entries = [
     ["general.architecture", STRING, "llama"],
     ["general.type", STRING, "adapter"],

@@ -64,7 +64,12 @@ describe("openModel", () => {
     await expect(openModel(model)).rejects.toThrow(`no weights in ${model}: looked for model.safetensors`);
     await cp(path.join(golden, "model.safetensors"), path.join(model, "model.safetensors"));
     const opened = await openModel("m", { baseDir: dir, cacheDir: path.join(dir, "cache") });
-    expect(opened).toMatchObject({ ref: "m", dir: model, config: { family: "llama" }, tokenizerFiles: { config: {} } });
+    expect(opened).toMatchObject({
+      ref: "m",
+      dir: model,
+      modelConfig: { family: "llama" },
+      tokenizerFiles: { config: {} },
+    });
     expect(opened.weights.shapes.size).toBe(21);
     await writeFile(path.join(model, "config.json"), "{");
     await expect(openModel(model)).rejects.toThrow(`${path.join(model, "config.json")} is not JSON`);
