@@ -70,7 +70,7 @@ function sumOf(values: Iterable<number>): number {
 }
 
 /**
- * Sorts the likeliest tokens, so many that their number and summed weight are `enough`. The largest weight is 1. Only
+ * Sorts the likeliest tokens; their number and summed weight are `enough`. The largest weight is 1. Only
  * weights above a threshold are sorted: a whole vocabulary at each token would take longer than the model.
  */
 function likeliest(weights: Float64Array, enough: (count: number, sum: number) => boolean): number[] {

@@ -22,18 +22,18 @@ export type ItemKindName = keyof Items;
 /** One record as it enters a batch. */
 export type TrainingItem = Items[ItemKindName];
 
-/** The kind of a name, where nothing more is known of its items. */
+/** Finds a kind by its name. */
 export function itemKind(name: ItemKindName): ItemKind<TrainingItem> {
   return ITEM_KINDS[name];
 }
 
-/** The kind of an item. */
+/** Finds the kind of an item. */
 export function kindOf(item: TrainingItem): ItemKind<TrainingItem> {
   const name = (Object.keys(ITEM_KINDS) as ItemKindName[]).find((each) => ITEM_KINDS[each].is(item));
   return itemKind(name!);
 }
 
-/** The item as one of a kind. `reader` names in the error what needs that kind. @throws Error for an item of another. */
+/** Returns an item as one of a kind. `reader` is the name of the caller in the error. @throws Error for another kind. */
 export function itemAs<K extends ItemKindName>(kind: K, item: TrainingItem, reader: string): Items[K] {
   const wanted: ItemKind<Items[K]> = ITEM_KINDS[kind];
   if (wanted.is(item)) return item;
