@@ -9,7 +9,8 @@ import { objectiveOf } from "../train/objective-registry.ts";
 import type { Scorer } from "../train/scorer.ts";
 import { meansOf } from "../train/tally.ts";
 import { COMMON_SET } from "./client-records.ts";
-import type { Choice, HeldOut, Prepared, PreparedClient } from "./prepare.ts";
+import type { Prepared, PreparedClient } from "./prepare.ts";
+import type { Choice, HeldOut } from "./record-encoder.ts";
 import type { ReferenceCache } from "./reference-cache.ts";
 
 type TimedScore = EvaluationScore & { readonly seconds: number };

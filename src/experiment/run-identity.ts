@@ -3,7 +3,8 @@ import { sha256 } from "../tensor/sha256.ts";
 import type { Example } from "../data/example.ts";
 import { kindOf, type TrainingItem } from "../data/items/registry.ts";
 import type { RunStore } from "./ports.ts";
-import type { HeldOut, Prepared } from "./prepare.ts";
+import type { Prepared } from "./prepare.ts";
+import type { HeldOut } from "./record-encoder.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
 
 /** The content of `config.json` of a run folder. */
