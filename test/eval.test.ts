@@ -111,7 +111,7 @@ describe("openfedllm eval", () => {
     writeFileSync(file, whole.replace("{", "["));
     const { status, stderr } = run();
     expect(status).not.toBe(0);
-    expect(stderr).toContain("line 1, is damaged: it is no answer");
+    expect(stderr).toContain("line 1, is damaged: it holds no answer");
   });
 
   it("samples the same answers alone, batched and after an interruption", () => {

@@ -1,3 +1,4 @@
+import { JUDGE_CONCURRENCY } from "../evaluation/judge/open-judge.ts";
 import { type OpenAnswers, runBenchmark } from "../evaluation/benchmark-task.ts";
 import { type Evaluated, evaluationDue, type ToEvaluate } from "../federation/evaluation.ts";
 import { eachAdapter } from "../federation/adapter-set.ts";
@@ -50,7 +51,7 @@ export async function runBenchmarks(
         seed: config.seed,
         maxNewTokens,
         tools: { ...grading, fidelity: config.fidelity },
-        concurrency: task.benchmark.needs === undefined ? 1 : 4,
+        concurrency: task.benchmark.needs === undefined ? 1 : JUDGE_CONCURRENCY,
         onProgress: (done, of, graded) =>
           onProgress?.(`${whose}${name}: ${graded ? "graded" : "answered"} ${done} of ${of}`),
         signal,

@@ -1,14 +1,20 @@
 import type { TemplateName } from "../data/template.ts";
 import { openInferenceEngine } from "../decode/inference-engine.ts";
-import { type BenchmarkTask, loadBenchmarkTask, type OpenAnswers, runBenchmark } from "../evaluation/benchmark-task.ts";
-import type { AnswerMode, GradingTools } from "../evaluation/benchmark.ts";
+import {
+  type BenchmarkOptions,
+  type BenchmarkTask,
+  loadBenchmarkTask,
+  runBenchmark,
+  type TaskOptions,
+} from "../evaluation/benchmark-task.ts";
 import type { StoredResult } from "../evaluation/results.ts";
 import type { AnswerRecord } from "../evaluation/run-benchmark.ts";
 import type { Platform } from "../experiment/ports.ts";
 import { shapeKey } from "../model/lora.ts";
 import { type NamedModel, openFittingAdapter } from "./fitting-adapter.ts";
 
-export interface EvaluationOptions {
+export interface EvaluationOptions
+  extends Omit<TaskOptions, "data" | "fidelity">, Omit<BenchmarkOptions, "onProgress" | "beforeGrading" | "signal"> {
   /** Reference of the base. */
   readonly base: string;
   readonly models: readonly NamedModel[];
@@ -16,24 +22,10 @@ export interface EvaluationOptions {
   readonly benchmarks: readonly string[];
   /** Benchmark → its local folder or file; the Hub otherwise. */
   readonly data: Readonly<Record<string, string>>;
-  /** Opens the place where a model's answers to a benchmark are kept. */
-  readonly openAnswers: OpenAnswers;
-  /** At most so many questions of each benchmark, the same ones for every model. */
-  readonly limit?: number | undefined;
-  readonly mode?: AnswerMode | undefined;
-  readonly shots?: number | undefined;
-  readonly samples?: number | undefined;
-  readonly temperature?: number | undefined;
-  readonly maxNewTokens?: number | undefined;
   /** Tokens of prompt and answer together. */
   readonly maxLength: number;
   readonly template: TemplateName;
   readonly system?: string | undefined;
-  readonly seed: number;
-  readonly batchSize?: number | undefined;
-  readonly tools: Omit<GradingTools, "signal">;
-  /** Answers graded at once. */
-  readonly concurrency: number;
 }
 
 export interface EvaluationEvents {

@@ -1,5 +1,5 @@
-import { createHash, randomUUID } from "node:crypto";
-import { existsSync, renameSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import path from "node:path";
 import * as ort from "onnxruntime-node";
 import type { Graph } from "../graph/graph.ts";
@@ -8,7 +8,7 @@ import { dtypeOf, type TensorData } from "../graph/value.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import type { Weights, WeightsFile } from "../model/weights.ts";
 import type { Runtime, RuntimeTensor } from "../train/runtime.ts";
-import { storageError } from "./store/durable-file.ts";
+import { storageError, writeAtomically } from "./store/durable-file.ts";
 
 export interface OnnxRuntimeOptions {
   /**
@@ -37,7 +37,7 @@ export function onnxRuntime({ threads, profile }: OnnxRuntimeOptions = {}): Runt
       const session =
         file === undefined
           ? await ort.InferenceSession.create(await modelWithWeights(graph, weights), options)
-          : await ort.InferenceSession.create(modelBesideWeights(graph, file), options);
+          : await ort.InferenceSession.create(await modelBesideWeights(graph, file), options);
       return {
         async run(feeds, outputs) {
           const inputs: Record<string, ort.Tensor> = {};
@@ -86,7 +86,7 @@ async function modelWithWeights(graph: Graph, weights: Weights): Promise<Uint8Ar
 const MODEL_BYTES = 2 ** 31 - 2 ** 24;
 
 /** The file of a model whose weights are read from the file beside it. */
-function modelBesideWeights(graph: Graph, file: WeightsFile): string {
+async function modelBesideWeights(graph: Graph, file: WeightsFile): Promise<string> {
   const model = encodeOnnx(graph, {
     location: path.basename(file.path),
     offset(name) {
@@ -99,13 +99,11 @@ function modelBesideWeights(graph: Graph, file: WeightsFile): string {
 }
 
 /** External data is looked up beside the model file, so the model is put beside the weights, named by its content. */
-function placeModel(folder: string, model: Uint8Array): string {
+async function placeModel(folder: string, model: Uint8Array): Promise<string> {
   const target = path.join(folder, `graph-${createHash("sha256").update(model).digest("hex").slice(0, 24)}.onnx`);
   if (existsSync(target)) return target;
-  const temporary = `${target}.${randomUUID()}.tmp`;
   try {
-    writeFileSync(temporary, model, { flush: true });
-    renameSync(temporary, target);
+    await writeAtomically(target, model);
   } catch (error) {
     throw storageError(target, "write", error);
   }

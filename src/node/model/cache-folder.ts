@@ -1,10 +1,10 @@
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { access, constants, mkdir, readFile, realpath, rename, stat, writeFile } from "node:fs/promises";
+import { access, constants, mkdir, readFile, realpath, stat } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
-import { storageReason } from "../store/durable-file.ts";
+import { storageReason, writeAtomically } from "../store/durable-file.ts";
 
 /**
  * The folder for what can be made again: `cacheDir`, or $OPENFEDLLM_CACHE, or `openfedllm` under $XDG_CACHE_HOME or
@@ -41,9 +41,7 @@ async function hashFile(file: string, onBytes: (bytes: number) => void): Promise
 
 async function remember(memo: string, text: string): Promise<void> {
   await mkdir(path.dirname(memo), { recursive: true });
-  const temporary = `${memo}.${randomUUID()}.tmp`;
-  await writeFile(temporary, text);
-  await rename(temporary, memo);
+  await writeAtomically(memo, text);
 }
 
 /**

@@ -1,10 +1,10 @@
 import { createHash, randomUUID } from "node:crypto";
-import { link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { link, mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { checkKey, type Store } from "../../store/store.ts";
-import { errorCode, storageError, syncFolder } from "./durable-file.ts";
+import { errorCode, storageError, syncFolder, writeDurably } from "./durable-file.ts";
 
 /** A temporary file older than this belongs to a process that died. */
 const STALE_MS = 3_600_000;
@@ -85,13 +85,7 @@ export function directoryStore(root: string): Store {
       await (swept ??= sweep(tmp));
       const temporary = path.join(tmp, randomUUID());
       try {
-        const handle = await open(temporary, "wx");
-        try {
-          await handle.writeFile(bytes);
-          await handle.sync();
-        } finally {
-          await handle.close();
-        }
+        await writeDurably(temporary, bytes);
         return await place(temporary);
       } finally {
         await rm(temporary, { force: true });

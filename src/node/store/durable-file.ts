@@ -55,17 +55,22 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
+/** Writes a new file; its content, though not yet its name, is durable. */
+export async function writeDurably(file: string, content: Uint8Array | string): Promise<void> {
+  const handle = await open(file, "wx");
+  try {
+    await handle.writeFile(content);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
 /** Replaces a file by one with this content, durably: a reader, or a crash, finds the old or the new, never a part. */
 export async function writeAtomically(file: string, content: Uint8Array | string): Promise<void> {
   const temporary = `${file}.${randomUUID()}.tmp`;
   try {
-    const handle = await open(temporary, "w");
-    try {
-      await handle.writeFile(content);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await writeDurably(temporary, content);
     await rename(temporary, file);
     await syncFolder(path.dirname(file));
   } finally {

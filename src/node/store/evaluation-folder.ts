@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
-import { mkdir, open, readdir, readFile, truncate } from "node:fs/promises";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
 import type { AnswerFolder } from "../../evaluation/benchmark-task.ts";
 import type { AnswerRecord } from "../../evaluation/run-benchmark.ts";
 import type { AnswerSettings, StoredResult } from "../../evaluation/results.ts";
 import { storageError, writeAtomically } from "./durable-file.ts";
-import { readJsonLog } from "./json-log.ts";
+import { jsonLines, openJsonLog } from "./json-log.ts";
 
 const SETTINGS = "settings.json";
 const ANSWERS = "answers.jsonl";
@@ -23,27 +23,17 @@ export async function openAnswerFolder(
   settings: AnswerSettings,
 ): Promise<AnswerFolder> {
   const folder = path.join(out, benchmark, model);
-  const file = path.join(folder, ANSWERS);
   try {
     await mkdir(folder, { recursive: true });
     await checkSettings(path.join(folder, SETTINGS), settings);
-    const kept = await readAnswers(file);
+    const { records, append } = await openJsonLog<AnswerRecord>(path.join(folder, ANSWERS), {
+      called: "answer",
+      isRecord: ({ question }) => typeof question === "string",
+    });
     return {
-      kept,
-      async append(answers) {
-        const handle = await open(file, "a");
-        try {
-          await handle.writeFile(answers.map((answer) => `${JSON.stringify(answer)}\n`).join(""));
-          await handle.sync();
-        } finally {
-          await handle.close();
-        }
-      },
-      saveVerdicts: (verdicts) =>
-        writeAtomically(
-          path.join(folder, VERDICTS),
-          verdicts.map((verdict) => `${JSON.stringify(verdict)}\n`).join(""),
-        ),
+      kept: new Map(records.map((answer) => [answer.question, answer])),
+      append,
+      saveVerdicts: (verdicts) => writeAtomically(path.join(folder, VERDICTS), jsonLines(verdicts)),
       async saveResult(result, more) {
         const stored = { benchmark, model, settings, result, ...more };
         await writeAtomically(path.join(folder, RESULT), `${JSON.stringify(stored, undefined, 2)}\n`);
@@ -71,15 +61,6 @@ async function checkSettings(file: string, settings: AnswerSettings): Promise<vo
 
 function settingText(value: string | number | null | undefined): string {
   return value === null || value === undefined ? "none" : String(value);
-}
-
-async function readAnswers(file: string): Promise<ReadonlyMap<string, AnswerRecord>> {
-  const { records, length } = await readJsonLog<AnswerRecord>(file, {
-    called: "answer",
-    isRecord: ({ question }) => typeof question === "string",
-  });
-  if (existsSync(file)) await truncate(file, length);
-  return new Map(records.map((answer) => [answer.question, answer]));
 }
 
 /** Every result below an evaluation folder, benchmarks and models in the order of their names. */
