@@ -2,7 +2,7 @@ import type { FileReader } from "../data/file-reader.ts";
 import type { TextGenerator } from "../decode/text-generator.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { benchmarkData } from "./benchmark-data.ts";
-import type { AnswerMode, Benchmark, GradingTools } from "./benchmark.ts";
+import type { AnswerMode, Benchmark, GradingTools, Question } from "./benchmark.ts";
 import { BENCHMARKS } from "./registry.ts";
 import { evaluatedModel } from "./evaluated-model.ts";
 import { type AnswerSettings, type BenchmarkResult, type StoredResult, summarise } from "./results.ts";
@@ -57,8 +57,20 @@ export async function loadBenchmarkTask(name: string, files: FileReader, options
     mode,
     shots: shots ?? benchmark.shots,
     samples: mode === "likelihood" ? 1 : (options.samples ?? benchmark.samples ?? 1),
-    questions: sampleQuestions(all, limit, { seed, benchmark: name }),
+    questions: sampleQuestions(withUniqueIds(all), limit, { seed, benchmark: name }),
   };
+}
+
+/** Answers are kept by the id of their question, so the second question with an id is called `id#2`. */
+function withUniqueIds(questions: readonly Question[]): Question[] {
+  const taken = new Set(questions.map(({ id }) => id));
+  const seen = new Set<string>();
+  return questions.map((question) => {
+    let { id } = question;
+    for (let n = 2; seen.has(id) || (id !== question.id && taken.has(id)); n++) id = `${question.id}#${n}`;
+    seen.add(id);
+    return id === question.id ? question : { ...question, id };
+  });
 }
 
 /** Port: keeps one model's answers to one benchmark. */

@@ -1,9 +1,10 @@
+import type { FileReader } from "../../src/data/file-reader.ts";
 import { benchmarkData, type BenchmarkData } from "../../src/evaluation/benchmark-data.ts";
 import type { Answer } from "../../src/evaluation/benchmark.ts";
 
-/** A folder of a benchmark held in memory, its files by name. */
-export function folderOf(files: Readonly<Record<string, string>>): BenchmarkData {
-  const reader = {
+/** Files in memory, by their names in the folder `data`. */
+export function readerOf(files: Readonly<Record<string, string>>): FileReader {
+  return {
     list: (folder: string) =>
       Promise.resolve(
         Object.keys(files)
@@ -12,7 +13,11 @@ export function folderOf(files: Readonly<Record<string, string>>): BenchmarkData
       ),
     read: (path: string) => Promise.resolve(new TextEncoder().encode(files[path.slice("data/".length)])),
   };
-  return benchmarkData(reader, "data");
+}
+
+/** A folder of a benchmark held in memory, its files by name. */
+export function folderOf(files: Readonly<Record<string, string>>): BenchmarkData {
+  return benchmarkData(readerOf(files), "data");
 }
 
 /** Datasets of the Hub held in memory: rows by reference; anything else is an error. */
