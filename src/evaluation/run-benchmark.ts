@@ -229,7 +229,10 @@ export interface Graded extends Verdict {
   readonly group?: string;
 }
 
-/** Grades answers, several at once where grading waits (a judge, a program). */
+/**
+ * Grades answers, several at once where grading waits (a judge, a program). After a failure no further answer is graded, and
+ * those under way come to their end first: their verdicts may be paid for, and the caller may then close the store.
+ */
 export async function gradeAnswers(
   benchmark: Benchmark,
   questions: readonly Numbered[],
@@ -240,8 +243,9 @@ export async function gradeAnswers(
   const graded: Graded[] = [];
   let next = 0;
   let done = 0;
+  const failures: unknown[] = [];
   const work = async (): Promise<void> => {
-    while (next < questions.length) {
+    while (next < questions.length && failures.length === 0) {
       tools.signal?.throwIfAborted();
       const at = next++;
       const { id, group } = questions[at]!.question;
@@ -250,6 +254,8 @@ export async function gradeAnswers(
       onProgress?.(++done);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(concurrency, questions.length) }, work));
+  const fail = (failure: unknown): void => void failures.push(failure);
+  await Promise.all(Array.from({ length: Math.min(concurrency, questions.length) }, () => work().catch(fail)));
+  if (failures.length > 0) throw failures[0];
   return graded;
 }
