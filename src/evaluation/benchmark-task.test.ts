@@ -29,3 +29,12 @@ test("questions with the same id get ids of their own", async () => {
     ["HumanEval/1#4", "def fourth(n):\n"],
   ]);
 });
+
+test("several samples at temperature 0 are refused, before anything is asked", async () => {
+  const files = readerOf({ "HumanEval.jsonl": jsonLines(problem("HumanEval/1", "first")) });
+  const load = (options: object) => loadBenchmarkTask("humaneval", files, { ...OPTIONS, ...options });
+  await expect(load({ samples: 10 })).rejects.toThrow("humaneval: 10 samples of each answer would be the same");
+  await expect(load({ samples: 10, temperature: 0 })).rejects.toThrow("for the temperature is 0");
+  expect((await load({ samples: 10, temperature: 0.8 })).samples).toBe(10);
+  expect((await load({ samples: 1 })).samples).toBe(1);
+});

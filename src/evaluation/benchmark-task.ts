@@ -36,6 +36,8 @@ export interface TaskOptions {
   readonly mode?: AnswerMode | undefined;
   readonly shots?: number | undefined;
   readonly samples?: number | undefined;
+  /** In place of the benchmark's own; only checked here. */
+  readonly temperature?: number | undefined;
   readonly seed: number;
   readonly fidelity: "paper" | "original";
 }
@@ -43,7 +45,7 @@ export interface TaskOptions {
 /** @throws UserError of kind `config` or `data` for what cannot be asked. */
 export async function loadBenchmarkTask(name: string, files: FileReader, options: TaskOptions): Promise<BenchmarkTask> {
   const benchmark = BENCHMARKS[name]!;
-  const { mode = benchmark.modes[0]!, data, limit, seed, shots, fidelity } = options;
+  const { mode = benchmark.modes[0]!, data, limit, seed, shots, temperature, fidelity } = options;
   if (!benchmark.modes.includes(mode)) {
     throw new UserError("config", `${name} cannot be answered by ${mode}, only by ${benchmark.modes.join(" or ")}`, {
       hint: "Leave out how it is answered, or put it apart.",
@@ -51,14 +53,33 @@ export async function loadBenchmarkTask(name: string, files: FileReader, options
   }
   const all = await benchmark.load(benchmarkData(files, data), { mode, shots, fidelity });
   if (all.length === 0) throw new UserError("data", `${name}: no questions in ${data ?? "its dataset"}`);
+  const samples = mode === "likelihood" ? 1 : (options.samples ?? benchmark.samples ?? 1);
+  if (samples > 1) refuseGreedySamples(name, benchmark, all, { samples, temperature });
   return {
     name,
     benchmark,
     mode,
     shots: shots ?? benchmark.shots,
-    samples: mode === "likelihood" ? 1 : (options.samples ?? benchmark.samples ?? 1),
+    samples,
     questions: sampleQuestions(withUniqueIds(all), limit, { seed, benchmark: name }),
   };
+}
+
+/** At temperature 0 every sample is the same answer. */
+function refuseGreedySamples(
+  name: string,
+  { generation }: Benchmark,
+  questions: readonly Question[],
+  { samples, temperature }: { readonly samples: number; readonly temperature: number | undefined },
+): void {
+  if (questions.some((each) => (temperature ?? each.generation?.temperature ?? generation.temperature) > 0)) return;
+  throw new UserError(
+    "config",
+    `${name}: ${samples} samples of each answer would be the same, for the temperature is 0`,
+    {
+      hint: "Give a --temperature above 0, such as 0.8, or --samples 1.",
+    },
+  );
 }
 
 /** Answers are kept by the id of their question, so the second question with an id is called `id#2`. */
