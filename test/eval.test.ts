@@ -134,7 +134,12 @@ describe("openfedllm eval", () => {
     const other = openfedllm(...GSM8K, "--max-new-tokens", "7", "--shots", "1", "--limit", "2", "--out", "mixed");
     expect(other.status).not.toBe(0);
     expect(other.stderr).toContain("holds answers that were given otherwise: maxNewTokens 6, now 7");
+    const original = openfedllm(...GSM8K, ...SMALL, "--fidelity", "original", "--limit", "2", "--out", "mixed");
+    expect(original.stderr).toContain("fidelity paper, now original");
     const adapter = ["--no-base", "--adapter", "base=tuned/adapter"];
+    const settings = path.join(folder, "mixed/gsm8k/base/settings.json");
+    writeFileSync(settings, readFileSync(settings, "utf8").replace(/,\s*"fidelity": "paper"/, ""));
+    expect(openfedllm(...GSM8K, ...SMALL, "--limit", "2", "--out", "mixed").status).toBe(0);
     const swapped = openfedllm(...GSM8K, ...SMALL, ...adapter, "--limit", "2", "--out", "mixed");
     expect(swapped.stderr).toContain("adapter none, now ");
     const file = path.join(folder, "mixed/gsm8k/base/answers.jsonl");

@@ -166,7 +166,7 @@ export async function runBenchmark(
 function answerSettings(
   { mode, shots, samples }: BenchmarkTask,
   { base, adapterHash, maxLength, generator: { template, system } }: BenchmarkedModel,
-  { seed, maxNewTokens, temperature }: BenchmarkOptions,
+  { seed, maxNewTokens, temperature, tools: { fidelity } }: BenchmarkOptions,
 ): AnswerSettings {
   return {
     base,
@@ -180,6 +180,7 @@ function answerSettings(
     temperature: temperature ?? null,
     maxNewTokens: maxNewTokens ?? null,
     seed,
+    fidelity,
   };
 }
 

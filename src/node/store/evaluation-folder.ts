@@ -50,7 +50,9 @@ async function checkSettings(file: string, settings: AnswerSettings): Promise<vo
     await writeAtomically(file, `${JSON.stringify(settings, undefined, 2)}\n`);
     return;
   }
-  const kept = JSON.parse(await readFile(file, "utf8")) as AnswerSettings;
+  const stored = JSON.parse(await readFile(file, "utf8")) as AnswerSettings;
+  // Version 0.1 did not store the fidelity; such a folder is taken as it is.
+  const kept: AnswerSettings = { fidelity: settings["fidelity"] ?? null, ...stored };
   const other = Object.keys({ ...kept, ...settings }).filter((key) => kept[key] !== settings[key]);
   if (other.length === 0) return;
   const said = other.map((key) => `${key} ${settingText(kept[key])}, now ${settingText(settings[key])}`).join("; ");
