@@ -148,6 +148,25 @@ describe("openfedllm eval", () => {
     expect(worded.stderr).toContain("was given to another wording of it");
   });
 
+  it("writes the report of what is done where the evaluation ends early", () => {
+    mkdirSync(path.join(folder, "long"), { recursive: true });
+    const problem = {
+      task_id: "HumanEval/1",
+      entry_point: "f",
+      test: "",
+      prompt: `def f():\n    # ${"long ".repeat(400)}\n`,
+    };
+    writeFileSync(path.join(folder, "long/HumanEval.jsonl"), `${JSON.stringify(problem)}\n`);
+    const { status, stderr } = openfedllm(
+      ...["eval", "--model", "model", "--benchmark", "gsm8k", "humaneval", "--allow-code-execution"],
+      ...["--data", "gsm8k=sums", "--data", "humaneval=long", "--max-length", "400", "--max-new-tokens", "4"],
+      ...["--limit", "2", "--shots", "0", "--threads", "1", "--out", "early"],
+    );
+    expect(status).not.toBe(0);
+    expect(stderr).toContain("question HumanEval/1 is");
+    expect(readFileSync(path.join(folder, "early/report.md"), "utf8")).toContain("| GSM8K | exact match | 2 |");
+  });
+
   it("leaves worked examples out where the window is too short, and says so", () => {
     const flags = ["--max-new-tokens", "4", "--max-length", "300", "--shots", "4", "--limit", "3", "--out", "narrow"];
     const { status, stdout } = openfedllm(...GSM8K, ...flags);

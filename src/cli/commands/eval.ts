@@ -132,7 +132,10 @@ export const command: Command = defineCommand({
       const evaluation = { ...options, mode, base, models, benchmarks, data, openAnswers, tools, concurrency };
       const events = { beforeGrading, onResult, onStage: status.say, onProgress: progressLines(status.say) };
       await evaluateModels(evaluation, platform, events, signal).finally(() => grading.close());
-    }).catch(stopped);
+    }).catch(async (error: unknown) => {
+      if (results.length > 0) await writeReport(out);
+      stopped(error);
+    });
     await writeReport(out);
     if (flags.json !== true) {
       const tables = evaluationTables(results, { groups: false });
