@@ -15,7 +15,8 @@ import os from "node:os";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type DownloadProgress, type Hub, openHub } from "../src/node/hub/hub.ts";
+import type { DownloadProgress } from "../src/node/hub/hub-snapshot.ts";
+import { type Hub, openHub } from "../src/node/hub/hub.ts";
 import { fetchModelDescription, fetchModelWeights } from "../src/node/hub/hub-model.ts";
 import { HubServer, refuse, sha256, TOKEN } from "./support/hub-server.ts";
 
@@ -426,7 +427,9 @@ describe("what cannot be had", () => {
       message: `model acme/tiny has no revision ${"b".repeat(40)}`,
       hint: "Its branches and tags are main.",
     });
-    await expect(async () => hub().snapshot("model", "acme/tiny", "../../x")).rejects.toThrow("no name of a revision");
+    await expect(async () => hub().snapshot("model", "acme/tiny", "../../x")).rejects.toThrow(
+      "not a name of a revision",
+    );
   });
 
   it("a file that is listed and gone", async () => {

@@ -9,7 +9,7 @@ import { openFittingAdapter } from "../src/jobs/fitting-adapter.ts";
 import { type HttpServer, serveOpenAi, type ServeOptions } from "../src/node/http-server.ts";
 import { loadAnswerer } from "../src/jobs/load-answerer.ts";
 import { nodePlatform } from "../src/node/platform.ts";
-import type { Access } from "../src/serving/openai-app.ts";
+import type { Access } from "../src/serving/access-log.ts";
 import { writeTinyAdapter, writeTinyModel } from "./support/tiny-model.ts";
 
 const folder = mkdtempSync(path.join(tmpdir(), "openfedllm-serve-"));

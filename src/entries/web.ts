@@ -103,7 +103,8 @@ export { matrixOf } from "../study/matrix.ts";
 export type { StoredRun } from "../study/stored-run.ts";
 
 export type { Answerer, AnswerOptions } from "../serving/answerer.ts";
-export { openAiApp, type Access, type OpenAiAppOptions } from "../serving/openai-app.ts";
+export { openAiApp, type OpenAiAppOptions } from "../serving/openai-app.ts";
+export type { Access } from "../serving/access-log.ts";
 
 export { commonAdapter, eachAdapter, ownAdapters, type AdapterSet } from "../federation/adapter-set.ts";
 export { clientMemory, type ClientMemory } from "../federation/client-memory.ts";

@@ -1,13 +1,12 @@
-import { type Context, Hono } from "hono";
+import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
 import { nearest } from "../diagnostics/nearest.ts";
-import type { GeneratedText } from "../decode/text-generator.ts";
+import { type Access, type AccessLog, accessLog } from "./access-log.ts";
 import { jsonBody, requireKey, requireLoopbackName } from "./access.ts";
-import { type Answerer, tooLong } from "./answerer.ts";
-import { ApiError, asApiError, withHint } from "./api-error.ts";
-import { eventStream } from "./event-stream.ts";
-import { CHAT, COMPLETION, Reply, type ReplyForm, type Usage, usageOf } from "./reply.ts";
+import type { Answerer } from "./answerer.ts";
+import { ApiError, asApiError } from "./api-error.ts";
+import { CHAT, COMPLETION } from "./reply.ts";
 import {
   type CompletionPrompt,
   type GenerationRequest,
@@ -15,20 +14,7 @@ import {
   parseChatRequest,
   parseCompletionRequest,
 } from "./request.ts";
-
-/** One request that has ended, for a log. Key and text are not in it. */
-export interface Access {
-  readonly method: string;
-  readonly path: string;
-  readonly status: number;
-  /** As the client names it, which need not be a model there is. */
-  readonly model?: string;
-  readonly promptTokens?: number;
-  readonly answerTokens?: number;
-  /** True: the client left before the end. */
-  readonly left: boolean;
-  readonly seconds: number;
-}
+import { respond, type Responder } from "./respond.ts";
 
 export interface OpenAiAppOptions {
   /** Undefined: no key is needed, and only requests that name this machine are answered. */
@@ -43,40 +29,20 @@ export interface OpenAiAppOptions {
 }
 
 const MOST_BODY_BYTES = 1 << 20;
-/** Requests that are answered or wait; more are refused. */
-const MOST_REQUESTS = 128;
 
-type Noted = { -readonly [K in keyof Access]: Access[K] };
-interface Env {
-  Variables: {
-    /** The entry of the log, as far as it is known. */
-    readonly noted: Noted;
-    /** A streamed answer is not at its end when its response is there. */
-    streamed: Promise<void> | undefined;
-  };
-}
-
-/** The endpoints of OpenAI's API that a model answers, as a web-standard handler: `fetch(request)`. */
-export function openAiApp(answerer: Answerer, options: OpenAiAppOptions = {}): Hono<Env> {
+/** Makes the endpoints of OpenAI's API that a model answers, as a web-standard handler: `fetch(request)`. */
+export function openAiApp(answerer: Answerer, options: OpenAiAppOptions = {}): Hono<AccessLog> {
   const { apiKey, allowOrigins = [], stopping, onAccess, onDefect } = options;
-  const app = new Hono<Env>();
+  const app = new Hono<AccessLog>();
   const created = Math.floor(Date.now() / 1000);
   const [base] = answerer.names;
   const running = new Set<AbortController>();
+  const responder: Responder = { answerer, running, onDefect };
   stopping?.addEventListener("abort", () => {
     for (const each of running) each.abort();
   });
 
-  app.use(async (c, next) => {
-    const started = performance.now();
-    const { method, path } = c.req;
-    const noted: Noted = { method, path, status: 0, left: false, seconds: 0 };
-    c.set("noted", noted);
-    await next();
-    const tell = (): void =>
-      onAccess?.({ ...noted, status: c.res.status, seconds: (performance.now() - started) / 1000 });
-    void (c.get("streamed") ?? Promise.resolve()).then(tell);
-  });
+  app.use(accessLog(onAccess));
   if (allowOrigins.length > 0) app.use(cors({ origin: [...allowOrigins] }));
   app.use(apiKey === undefined ? requireLoopbackName : requireKey(apiKey));
   app.use(
@@ -110,91 +76,19 @@ export function openAiApp(answerer: Answerer, options: OpenAiAppOptions = {}): H
     throw new ApiError(404, message, { param: "model", code: "model_not_found" });
   };
 
-  const reply = async (
-    c: Context<Env>,
-    form: ReplyForm,
-    { model, choices, maxNewTokens = answerer.maxLength, sampling, ...asked }: GenerationRequest<unknown>,
-    prompts: readonly Int32Array[],
-  ): Promise<Response> => {
-    for (const { length } of prompts) {
-      if (length < answerer.maxLength) continue;
-      const message = withHint(tooLong(length, answerer.maxLength));
-      throw new ApiError(400, message, {
-        code: "context_length_exceeded",
-        param: form === CHAT ? "messages" : "prompt",
-      });
-    }
-    if (running.size >= MOST_REQUESTS)
-      throw new ApiError(503, "too many requests at once; try again", { code: "overloaded" });
-    const noted = c.get("noted");
-    const controller = new AbortController();
-    const leave = (): void => {
-      noted.left = true;
-      controller.abort();
-    };
-    c.req.raw.signal.addEventListener("abort", leave);
-    const all = prompts.flatMap((prompt) => Array<Int32Array>(choices).fill(prompt));
-    const answer = async (onText?: (piece: string, choice: number) => void): Promise<[GeneratedText[], Usage]> => {
-      running.add(controller);
-      try {
-        const answers = await answerer.answer(model, all, {
-          ...sampling,
-          maxNewTokens,
-          continues: form === COMPLETION ? true : undefined,
-          onText,
-          signal: controller.signal,
-        });
-        const usage = usageOf(prompts, answers);
-        noted.promptTokens = usage.prompt_tokens;
-        noted.answerTokens = usage.completion_tokens;
-        return [answers, usage];
-      } catch (thrown) {
-        // Nobody reads it where the client has left.
-        if (thrown instanceof Error && thrown.name === "AbortError") throw new ApiError(503, "the server is stopping");
-        throw thrown;
-      } finally {
-        running.delete(controller);
-        c.req.raw.signal.removeEventListener("abort", leave);
-      }
-    };
-    const objects = new Reply(form, model);
-    if (!asked.stream) return c.json(objects.whole(...(await answer())));
-
-    const stream = eventStream(leave);
-    const write = async (): Promise<void> => {
-      all.forEach((_, choice) => {
-        const opening = objects.opening(choice);
-        if (opening !== undefined) stream.send(opening);
-      });
-      try {
-        const [answers, usage] = await answer((piece, choice) => stream.send(objects.piece(choice, piece)));
-        answers.forEach((each, choice) => stream.send(objects.end(choice, each)));
-        if (asked.streamUsage) stream.send(objects.usage(usage));
-        stream.send("[DONE]");
-      } catch (thrown) {
-        const error = asApiError(thrown);
-        if (error.status === 500) onDefect?.(thrown);
-        stream.send(error.body);
-      }
-      stream.end();
-    };
-    c.set("streamed", write());
-    return stream.response;
-  };
-
   app.get("/v1/models", (c) => c.json({ object: "list", data: answerer.names.map(modelObject) }));
   app.get("/v1/models/:id{.+}", (c) => c.json(modelObject(known(c.req.param("id")))));
   app.post("/v1/chat/completions", async (c) => {
     const request = parseChatRequest(await jsonBody(c));
     c.get("noted").model = request.model;
     known(request.model);
-    return reply(c, CHAT, request, [answerer.encodeConversation(request.prompt)]);
+    return respond(c, CHAT, request, [answerer.encodeConversation(request.prompt)], responder);
   });
   app.post("/v1/completions", async (c) => {
     const request = parseCompletionRequest(await jsonBody(c));
     c.get("noted").model = request.model;
     known(request.model);
-    return reply(c, COMPLETION, request, promptsOf(request, answerer));
+    return respond(c, COMPLETION, request, promptsOf(request, answerer), responder);
   });
   for (const [path, method] of Object.entries(ENDPOINTS)) {
     app.all(path, (c) => {

@@ -3,7 +3,7 @@ import { loadAnswerer } from "../../jobs/load-answerer.ts";
 import { parseAdapterFolder } from "../../node/model/adapter-name.ts";
 import { checkReach, serveOpenAi } from "../../node/http-server.ts";
 import { nodePlatform } from "../../node/platform.ts";
-import type { Access } from "../../serving/openai-app.ts";
+import type { Access } from "../../serving/access-log.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { describeFailure } from "../failure.ts";
 import { repeated, text, wholeNumber } from "../flag.ts";

@@ -5,7 +5,8 @@ import type { DatasetRef } from "../../data/dataset-ref.ts";
 import { DATASETS } from "../../data/datasets.ts";
 import type { DatasetFile } from "../../data/file-reader.ts";
 import { findConvertedFiles, findSplitFiles, nothingToRead } from "../../data/split-files.ts";
-import type { Hub, Snapshot } from "./hub.ts";
+import type { Snapshot } from "./hub-snapshot.ts";
+import type { Hub } from "./hub.ts";
 import { failureBehind, isUnknownRepository } from "./hub-errors.ts";
 
 const README = "README.md";

@@ -1,6 +1,7 @@
 import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
-import type { Hub, Snapshot } from "./hub.ts";
+import type { Snapshot } from "./hub-snapshot.ts";
+import type { Hub } from "./hub.ts";
 import { readJson } from "../model/model-files.ts";
 
 export interface HubModelRef {

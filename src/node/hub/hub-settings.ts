@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
 
-export type Environment = Readonly<Record<string, string | undefined>>;
+export type HubEnvironment = Readonly<Record<string, string | undefined>>;
 
 /** What huggingface_hub's environment variables say; the names and the defaults are its own. */
 export interface HubSettings {
@@ -24,7 +24,7 @@ const DEFAULT_ENDPOINT = "https://huggingface.co";
 const TRUE = /^(1|on|yes|true)$/i;
 
 /** @throws UserError("config") for an endpoint that is no address, or a token that cannot be one. */
-export function hubSettings(env: Environment = process.env): HubSettings {
+export function hubSettings(env: HubEnvironment = process.env): HubSettings {
   const cacheHome = env["XDG_CACHE_HOME"] || path.join(os.homedir(), ".cache");
   const home = expandHome(env["HF_HOME"] || path.join(cacheHome, "huggingface"));
   const cache = expandHome(env["HF_HUB_CACHE"] || env["HUGGINGFACE_HUB_CACHE"] || path.join(home, "hub"));
@@ -49,7 +49,7 @@ function endpointOf(text: string): string {
   });
 }
 
-function tokenOf(env: Environment, home: string): string | undefined {
+function tokenOf(env: HubEnvironment, home: string): string | undefined {
   const named = env["HF_TOKEN"] || env["HUGGING_FACE_HUB_TOKEN"];
   const file = expandHome(env["HF_TOKEN_PATH"] || path.join(home, "token"));
   const token = (named || fileText(file)).trim();

@@ -1,0 +1,116 @@
+import type { Context } from "hono";
+import type { GeneratedText } from "../decode/text-generator.ts";
+import type { AccessLog } from "./access-log.ts";
+import { type Answerer, tooLong } from "./answerer.ts";
+import { ApiError, asApiError, withHint } from "./api-error.ts";
+import { type EventStream, eventStream } from "./event-stream.ts";
+import { CHAT, COMPLETION, Reply, type ReplyForm, type Usage, usageOf } from "./reply.ts";
+import type { GenerationRequest } from "./request.ts";
+
+/** Requests that are answered or wait; more are refused. */
+const MOST_REQUESTS = 128;
+
+/** The model and the requests that it works on. */
+export interface Responder {
+  readonly answerer: Answerer;
+  readonly running: Set<AbortController>;
+  /** Gets an error that is a defect of this program, not a mistake of the client. */
+  readonly onDefect: ((error: unknown) => void) | undefined;
+}
+
+/** Generates all answers to a request; `onText` gets each piece of them. */
+type Generate = (
+  onText?: (piece: string, choice: number) => void,
+) => Promise<readonly [answers: GeneratedText[], usage: Usage]>;
+
+/**
+ * Answers prompts, as one object or as a stream of pieces. The generation stops when the client leaves.
+ *
+ * @throws ApiError for a prompt that is too long, and where too many requests wait.
+ */
+export async function respond(
+  c: Context<AccessLog>,
+  form: ReplyForm,
+  { model, choices, maxNewTokens, sampling, ...request }: GenerationRequest<unknown>,
+  prompts: readonly Int32Array[],
+  { answerer, running, onDefect }: Responder,
+): Promise<Response> {
+  checkLengths(prompts, answerer.maxLength, form);
+  if (running.size >= MOST_REQUESTS) {
+    throw new ApiError(503, "too many requests at once; try again", { code: "overloaded" });
+  }
+  const noted = c.get("noted");
+  const controller = new AbortController();
+  const leave = (): void => {
+    noted.left = true;
+    controller.abort();
+  };
+  const { signal: left } = c.req.raw;
+  left.addEventListener("abort", leave);
+  const all = prompts.flatMap((prompt) => Array<Int32Array>(choices).fill(prompt));
+  const generate: Generate = async (onText) => {
+    running.add(controller);
+    try {
+      const answers = await answerer.answer(model, all, {
+        ...sampling,
+        maxNewTokens: maxNewTokens ?? answerer.maxLength,
+        continues: form === COMPLETION ? true : undefined,
+        onText,
+        signal: controller.signal,
+      });
+      const usage = usageOf(prompts, answers);
+      noted.promptTokens = usage.prompt_tokens;
+      noted.answerTokens = usage.completion_tokens;
+      return [answers, usage];
+    } catch (thrown) {
+      // Nobody reads it where the client has left.
+      if (thrown instanceof Error && thrown.name === "AbortError") throw new ApiError(503, "the server is stopping");
+      throw thrown;
+    } finally {
+      running.delete(controller);
+      left.removeEventListener("abort", leave);
+    }
+  };
+  const objects = new Reply(form, model);
+  if (!request.stream) return c.json(objects.whole(...(await generate())));
+  const stream = eventStream(leave);
+  const withUsage = request.streamUsage;
+  c.set("streamed", writeStream(stream, objects, generate, { choices: all.length, withUsage, onDefect }));
+  return stream.response;
+}
+
+function checkLengths(prompts: readonly Int32Array[], maxLength: number, form: ReplyForm): void {
+  const long = prompts.find(({ length }) => length >= maxLength);
+  if (long === undefined) return;
+  throw new ApiError(400, withHint(tooLong(long.length, maxLength)), {
+    code: "context_length_exceeded",
+    param: form === CHAT ? "messages" : "prompt",
+  });
+}
+
+async function writeStream(
+  stream: EventStream,
+  objects: Reply,
+  generate: Generate,
+  {
+    choices,
+    withUsage,
+    onDefect,
+  }: Pick<Responder, "onDefect"> & { readonly choices: number; readonly withUsage: boolean },
+): Promise<void> {
+  for (let choice = 0; choice < choices; choice++) {
+    const opening = objects.opening(choice);
+    if (opening !== undefined) stream.send(opening);
+  }
+  try {
+    const [answers, usage] = await generate((piece, choice) => stream.send(objects.piece(choice, piece)));
+    answers.forEach((each, choice) => stream.send(objects.end(choice, each)));
+    if (withUsage) stream.send(objects.usage(usage));
+    stream.send("[DONE]");
+  } catch (thrown) {
+    const error = asApiError(thrown);
+    if (error.status === 500) onDefect?.(thrown);
+    stream.send(error.body);
+  }
+  stream.end();
+}
