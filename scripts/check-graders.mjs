@@ -275,8 +275,8 @@ async function problemsOf({
   judge,
 }) {
   const benchmark = BENCHMARKS[name];
-  const rival = () => ({ turns: ["One answer.", "Another."], samples: ["Another."], finish: ["stop"] });
-  const tools = { fidelity: "paper", judge, rival };
+  const baseline = () => ({ turns: ["One answer.", "Another."], samples: ["Another."], finish: ["stop"] });
+  const tools = { fidelity: "paper", judge, baseline };
   const load = (from) =>
     benchmark.load(benchmarkData(fileReader(), path.join(assets, from)), { mode: benchmark.modes[0], shots, ...tools });
   let questions;

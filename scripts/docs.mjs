@@ -155,11 +155,11 @@ ${sections.join("\n\n")}
 
 function benchmarksPage() {
   const sections = Object.entries(BENCHMARKS).map(([name, benchmark]) => {
-    const { title, category, about, data, modes, shots, needs, needsRival, metrics, sources } = benchmark;
+    const { title, category, about, data, modes, shots, needs, needsBaseline, metrics, sources } = benchmark;
     const needed = [
       ...(needs === "judge" ? ["a judge"] : []),
       ...(needs === "code-execution" ? ["`--allow-code-execution`"] : []),
-      ...(needsRival ? ["`--rival`"] : []),
+      ...(needsBaseline ? ["`--baseline`"] : []),
     ];
     const rows = [
       ["kind", category],

@@ -608,7 +608,7 @@ describe("a flag", () => {
     [
       generate("--prompt", "x".repeat(2000)),
       "config",
-      /the prompt is 20\d\d tokens long, and there is room for 511$/,
+      /the prompt has 20\d\d tokens, expected at most 511$/,
       /Shorten/,
     ],
     [["run", "e.yaml", "--out", ""], "config", /Expected a text that is not empty\.$/, /--help/],
@@ -702,7 +702,7 @@ describe("a run folder", () => {
     fails(
       good("file"),
       "storage",
-      /^Cannot write file: a file is in the place of the folder \(EEXIST\)/,
+      /^Cannot write file: there is a file where a folder must be \(EEXIST\)/,
       /run the same command again/,
     );
     fails(good("file/run"), "storage", /a part of the path is a file, not a folder \(ENOTDIR\)/, /again/);
@@ -831,7 +831,7 @@ describe("a disk", () => {
         fails(
           command,
           "storage",
-          /^Cannot write \S+: the disk is full \(ENOSPC\); the rounds and updates stored before are safe\.$/,
+          /^Cannot write \S+: the disk is full \(ENOSPC\); earlier results are stored safely\.$/,
           /run the same command again/,
         );
         spawnSync("mount", ["-o", "remount,size=4m", disk]);

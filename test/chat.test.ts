@@ -147,11 +147,11 @@ describe("a chat through a pipe", () => {
   test("a question beyond the window ends it with a sentence", async () => {
     const { stdout, stderr, status } = chat([questions[0]!, "x".repeat(600), questions[1]!]);
     expect([stdout, status]).toEqual([text(await answers("tiny", questions.slice(0, 1))), EXIT_CODES.config]);
-    expect(stderr).toMatch(/^error: the prompt is 6\d\d tokens long, and there is room for 511\nhint: /m);
+    expect(stderr).toMatch(/^error: the prompt has 6\d\d tokens, expected at most 511\nhint: /m);
   });
 
   test.each([
-    [["--compare", "bank", "--adapter", "bank"], /two models would answer to the name bank\nhint: .*NAME=FOLDER/],
+    [["--compare", "bank", "--adapter", "bank"], /two models have the name bank\nhint: .*NAME=FOLDER/],
     [["--compare", "nothing"], /no adapter in nothing/],
     [["--context", "4"], /Expected a whole number, 8 or more/],
   ])("%j is one sentence", (flags, message) => {
@@ -210,12 +210,12 @@ describe("openfedllm serve", () => {
     [
       ["--host", "0.0.0.0"],
       {},
-      /other machines reach the server at 0\.0\.0\.0, but it has no API key\nhint: .*OPENFEDLLM_API_KEY/,
+      /other machines can reach the server at 0\.0\.0\.0, but it has no API key\nhint: .*OPENFEDLLM_API_KEY/,
     ],
     [["--api-key-env", "MY_KEY"], {}, /environment variable MY_KEY, which is not set/],
     [[], { OPENFEDLLM_API_KEY: " " }, /OPENFEDLLM_API_KEY, which is empty/],
     [["--port", "70000"], {}, /Expected a whole number from 0 to 65535/],
-    [["--adapter", "tiny=bank"], {}, /two models would answer to the name tiny/],
+    [["--adapter", "tiny=bank"], {}, /two models have the name tiny/],
     [["--adapter", "bank=clnic"], {}, /no adapter in clnic/],
   ])("%j %j is one sentence and exit code", (flags, env, message) => {
     const result = spawnSync(process.execPath, [CLI, "serve", "--model", "tiny", ...flags], {

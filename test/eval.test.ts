@@ -133,7 +133,7 @@ describe("openfedllm eval", () => {
     expect(openfedllm(...GSM8K, ...SMALL, "--limit", "2", "--out", "mixed").status).toBe(0);
     const other = openfedllm(...GSM8K, "--max-new-tokens", "7", "--shots", "1", "--limit", "2", "--out", "mixed");
     expect(other.status).not.toBe(0);
-    expect(other.stderr).toContain("holds answers that were given otherwise: maxNewTokens 6, now 7");
+    expect(other.stderr).toContain("holds answers with other settings: maxNewTokens 6, now 7");
     const original = openfedllm(...GSM8K, ...SMALL, "--fidelity", "original", "--limit", "2", "--out", "mixed");
     expect(original.stderr).toContain("fidelity paper, now original");
     const adapter = ["--no-base", "--adapter", "base=tuned/adapter"];
@@ -145,7 +145,7 @@ describe("openfedllm eval", () => {
     const file = path.join(folder, "mixed/gsm8k/base/answers.jsonl");
     writeFileSync(file, readFileSync(file, "utf8").replaceAll(/"fingerprint":"\w/g, '"fingerprint":"x'));
     const worded = openfedllm(...GSM8K, ...SMALL, "--limit", "2", "--out", "mixed");
-    expect(worded.stderr).toContain("was given to another wording of it");
+    expect(worded.stderr).toContain("is for another wording of the question");
   });
 
   it("writes the report of what is done where the evaluation ends early", () => {
@@ -163,7 +163,7 @@ describe("openfedllm eval", () => {
       ...["--limit", "2", "--shots", "0", "--threads", "1", "--out", "early"],
     );
     expect(status).not.toBe(0);
-    expect(stderr).toContain("question HumanEval/1 is");
+    expect(stderr).toContain("question HumanEval/1 has");
     expect(readFileSync(path.join(folder, "early/report.md"), "utf8")).toContain("| GSM8K | exact match | 2 |");
   });
 
@@ -174,7 +174,7 @@ describe("openfedllm eval", () => {
     expect(stdout.replaceAll(/\s+/g, " ")).toContain("3 questions had fewer worked examples");
     const tight = openfedllm(...GSM8K, "--max-length", "40", "--limit", "3", "--out", "tight");
     expect(tight.status).not.toBe(0);
-    expect(tight.stderr).toContain("beside its answer there is room for 0");
+    expect(tight.stderr).toContain("beside its answer the window holds only 0");
   });
 
   it.each([

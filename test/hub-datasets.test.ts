@@ -345,7 +345,7 @@ describe("every registered name", () => {
     await expect(loadRecords(reader(), "lighteval/MATH")).rejects.toMatchObject({
       kind: "data",
       message: "there is no dataset lighteval/MATH on the Hub, or it is private (401)",
-      hint: "It was taken off the Hub; hf:DigitalLearningGmbH/MATH-lighteval holds the same.",
+      hint: "It was removed from the Hub; hf:DigitalLearningGmbH/MATH-lighteval holds the same records.",
     });
   });
 });

@@ -192,8 +192,8 @@ describe("a download that breaks off", () => {
     server.cuts.push(800_000, 0, 0, 0, 0, 0);
     await expect(fetchModel(["model.safetensors"])).rejects.toMatchObject({
       kind: "model",
-      message: "the download of model.safetensors of acme/tiny broke off again and again (the connection broke off)",
-      hint: "Run the same command again: it goes on where it stopped.",
+      message: "the download of model.safetensors of acme/tiny broke off several times (the connection broke off)",
+      hint: "Run the same command again to continue the download.",
     });
     const incomplete = cached("models--acme--tiny/blobs", `${sha256(BIG)}.incomplete`);
     const kept = statSync(incomplete).size;
@@ -239,8 +239,8 @@ describe("a download that breaks off", () => {
       await expect(fetching).rejects.toMatchObject({
         kind: "model",
         message:
-          "the download of model.safetensors of acme/tiny broke off again and again, and its server sends no parts of files",
-        hint: "Run the same command again where the connection holds: it begins anew.",
+          "the download of model.safetensors of acme/tiny broke off several times, and its server cannot send the rest of a file",
+        hint: "Run the same command again on a more stable connection. The download starts from the beginning.",
       });
     }
     expect(whole).toBe(5);
@@ -350,7 +350,7 @@ describe("bytes that are not those the Hub lists", () => {
     };
     await expect(fetchModel([file])).rejects.toMatchObject({
       kind: "model",
-      message: `${file} of acme/tiny arrived damaged: its bytes are not those the Hub lists, so it was not kept`,
+      message: `${file} of acme/tiny arrived damaged (its bytes differ from the Hub's listing) and was not kept`,
     });
     expect(readdirSync(cached("models--acme--tiny/blobs"))).toEqual([]);
     server.intercept = undefined;
@@ -386,8 +386,8 @@ describe("an answer that asks for patience", () => {
     };
     await expect(fetchModel(["config.json"])).rejects.toMatchObject({
       kind: "model",
-      message: "the Hub refuses model acme/tiny because of too many requests (429), again and again",
-      hint: expect.stringContaining("With HF_TOKEN set more are allowed.") as string,
+      message: "the Hub refuses model acme/tiny because of too many requests (429), in every attempt",
+      hint: expect.stringContaining("With HF_TOKEN set, more requests are allowed.") as string,
     });
     expect(server.seen).toHaveLength(5);
   });
@@ -399,7 +399,7 @@ describe("an answer that asks for patience", () => {
       return true;
     };
     await expect(fetchModel(["config.json"])).rejects.toMatchObject({
-      hint: expect.stringContaining("It asks to wait 7200 seconds.") as string,
+      hint: expect.stringContaining("It asks for a wait of 7200 seconds.") as string,
     });
   });
 });
@@ -414,7 +414,7 @@ describe("what cannot be had", () => {
     const withToken = hub({ env: { HF_TOKEN: TOKEN } });
     await expect(withToken.snapshot("dataset", "acme/none")).rejects.toMatchObject({
       kind: "data",
-      message: "there is no dataset acme/none on the Hub, or the access token does not see it (404)",
+      message: "there is no dataset acme/none on the Hub, or the access token cannot see it (404)",
     });
   });
 
@@ -439,13 +439,13 @@ describe("what cannot be had", () => {
       return true;
     };
     await expect(fetchModel(["config.json"])).rejects.toMatchObject({
-      message: "config.json of acme/tiny is not there at revision main (404)",
+      message: "config.json of acme/tiny does not exist at revision main (404)",
     });
   });
 
   it("gated, without and with terms accepted", async () => {
     await expect(fetchModel(["config.json"], hub(), "acme/gated")).rejects.toMatchObject({
-      message: "model acme/gated is gated: its owner lets accounts in one by one (401)",
+      message: "model acme/gated is gated: its owner gives access to each account (401)",
       hint: `Accept the terms at ${server.endpoint}/acme/gated, and set HF_TOKEN to an access token of that account.`,
     });
     await fetchModel(["config.json"], hub({ env: { HF_TOKEN: TOKEN } }), "acme/gated");
@@ -465,14 +465,14 @@ describe("what cannot be had", () => {
     };
     await expect(fetchModel(["config.json"], hub(withToken), "acme/gated")).rejects.toMatchObject({
       kind: "model",
-      message: "model acme/gated is gated: its owner lets accounts in one by one (403)",
+      message: "model acme/gated is gated: its owner gives access to each account (403)",
       hint: `Accept the terms at ${server.endpoint}/acme/gated, and set HF_TOKEN to an access token of that account.`,
     });
     answer = [undefined, "Storage patterns tripped our internal systems."];
     await expect(hub(withToken).snapshot("dataset", "acme/talk")).rejects.toMatchObject({
       kind: "data",
       message: "the Hub denies access to dataset acme/talk (403: Storage patterns tripped our internal systems.)",
-      hint: `Accept any terms at ${server.endpoint}/datasets/acme/talk, and set HF_TOKEN to an access token that may read it.`,
+      hint: `Accept the terms at ${server.endpoint}/datasets/acme/talk, if there are any, and set HF_TOKEN to an access token with access.`,
     });
     [where, answer] = ["/resolve/", [undefined, ""]];
     await expect(fetchModel(["config.json"])).rejects.toMatchObject({
@@ -489,7 +489,7 @@ describe("what cannot be had", () => {
     });
     // What fetch would say of it quotes it.
     expect(() => hub({ env: { HF_TOKEN: "hf_line\nbreak" } })).toThrow(
-      /^HF_TOKEN holds characters that no access token has$/,
+      /^HF_TOKEN contains characters that cannot be in an access token$/,
     );
   });
 
@@ -499,9 +499,11 @@ describe("what cannot be had", () => {
       return true;
     };
     await expect(fetchModel(["config.json"])).rejects.toMatchObject({
-      message: expect.stringContaining(`${server.endpoint} does not answer as the Hugging Face Hub does`) as string,
+      message: expect.stringContaining(`${server.endpoint} does not answer like the Hugging Face Hub`) as string,
     });
-    expect(() => openHub({ env: { HF_ENDPOINT: "huggingface.co" } })).toThrow("HF_ENDPOINT is no address of the Hub");
+    expect(() => openHub({ env: { HF_ENDPOINT: "huggingface.co" } })).toThrow(
+      "HF_ENDPOINT is not an http or https address",
+    );
   });
 
   it("a listing that would write elsewhere is refused", async () => {

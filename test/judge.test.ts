@@ -125,19 +125,22 @@ describe("a judge behind an endpoint", () => {
     expect(kept).toHaveLength(6);
   });
 
-  it("compares with a rival in both orders; the rival's answers are those it gave to mt-bench", async () => {
+  it("compares with a baseline in both orders; the baseline's answers are those it gave to mt-bench", async () => {
     await evaluate("own", "mt-bench", "dialogues");
-    const rivals = new Map(answersIn("own", "mt-bench").map((answer) => [answer.question, answer]));
+    const baselines = new Map(answersIn("own", "mt-bench").map((answer) => [answer.question, answer]));
     const changed = new Map(
-      [...rivals].map(([id, answer]) => [id, { ...answer, turns: answer.turns.map((turn) => `${turn} (rival)`) }]),
+      [...baselines].map(([id, answer]) => [
+        id,
+        { ...answer, turns: answer.turns.map((turn) => `${turn} (baseline)`) },
+      ]),
     );
     server.asked.length = 0;
     server.script = ({ body }) => {
       const prompt = body.messages[1]!.content;
-      return prompt.indexOf("(rival)") > prompt.search(/\nB1?:? /) ? "[[A]]" : "[[B]]";
+      return prompt.indexOf("(baseline)") > prompt.search(/\nB1?:? /) ? "[[A]]" : "[[B]]";
     };
     const { results } = await evaluate("compared", "mt-bench-pairwise", "dialogues", {
-      rival: (id) => changed.get(id),
+      baseline: (id) => changed.get(id),
     });
     expect(server.asked).toHaveLength(12);
     expect(results[0]!.result.metrics["winRate"]).toMatchObject({ value: 1, n: 3 });

@@ -227,7 +227,12 @@ describe("bad input", () => {
     refused(["memorisation", "setup"], 2, /error: setup is no run folder/, /openfedllm run/);
     mkdirSync(at("several"));
     cpSync(at("learnt"), at("several", "one"), { recursive: true });
-    refused(["memorisation", "several"], 2, /error: several is no run folder, but holds 1/, /several\/one/);
+    refused(
+      ["memorisation", "several"],
+      2,
+      /error: several is not a run folder, but contains 1 of them/,
+      /several\/one/,
+    );
     mkdirSync(at("fresh"));
     for (const name of ["config.json", "origin.json"]) cpSync(at("learnt", name), at("fresh", name));
     refused(["memorisation", "fresh"], 2, /error: fresh has no finished round/, /openfedllm run/);
@@ -244,7 +249,7 @@ describe("bad input", () => {
       writeTinyData(at("changed", "extra.jsonl"), "extra", 1);
       appendFileSync(at("changed", "bolts.jsonl"), readFileSync(at("changed", "extra.jsonl")));
       const changed = ["memorisation", "learnt", ...FLAGS, "--paths-from", "changed"];
-      refused(changed, 2, /error: learnt was trained with something else: the data/, /--paths-from/);
+      refused(changed, 2, /error: learnt was trained with other inputs: the data/, /--paths-from/);
     } finally {
       renameSync(at("moved"), at("setup"));
     }

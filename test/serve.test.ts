@@ -280,7 +280,7 @@ describe("a request that cannot be answered as it asks", () => {
     [
       { messages, frequency_penalty: 0.5 },
       "frequency_penalty",
-      /not supported by this server\. Leave it out, or make it 0$/,
+      /not supported by this server\. Leave it out, or set it to 0$/,
     ],
     [{ messages, logprobs: true, top_logprobs: 3 }, "logprobs", /not supported/],
     [{ messages, response_format: { type: "json_object" } }, "response_format", /not supported.*\{"type":"text"\}$/],
@@ -336,7 +336,7 @@ describe("a request that cannot be answered as it asks", () => {
     for (const stream of [false, true]) {
       const error = await failure(chat("bank", "x".repeat(WINDOW), { stream }));
       expect(error).toMatchObject({ status: 400, code: "context_length_exceeded", param: "messages" });
-      expect(error.message).toMatch(/the prompt is 5\d\d tokens long, and there is room for 511/);
+      expect(error.message).toMatch(/the prompt has 5\d\d tokens, expected at most 511/);
     }
   });
 });
@@ -422,7 +422,7 @@ test("with a key only those who send it are answered, and it is not in the log",
 });
 
 test("an address that others reach needs a key; a port that is taken is said", async () => {
-  await expect(serve({ host: "0.0.0.0" })).rejects.toThrow(/other machines reach the server at 0\.0\.0\.0/);
+  await expect(serve({ host: "0.0.0.0" })).rejects.toThrow(/other machines can reach the server at 0\.0\.0\.0/);
   const { port } = new URL(server.url);
   await expect(serve({ port: Number(port) })).rejects.toThrow(`port ${port} of 127.0.0.1 is in use`);
 });

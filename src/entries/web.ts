@@ -77,7 +77,7 @@ export { exposureOf, type Exposure } from "../evaluation/metrics/exposure.ts";
 export { ngramOverlap, type NgramOverlap } from "../evaluation/metrics/ngram-overlap.ts";
 export { meanPassAtK, passAtK, type Attempts } from "../evaluation/metrics/pass-at-k.ts";
 export { perplexity, type TextLikelihood } from "../evaluation/metrics/perplexity.ts";
-export { rivalAnswers } from "../evaluation/judge/rival.ts";
+export { baselineAnswers } from "../evaluation/judge/baseline-answers.ts";
 export { rouge, type Rouge, type RougeScore } from "../evaluation/metrics/rouge.ts";
 export { conalaScore, concodeScore, type SnippetScore } from "../evaluation/metrics/snippet-bleu.ts";
 export { squadMetric, type AnswerScore } from "../evaluation/metrics/squad-metric.ts";

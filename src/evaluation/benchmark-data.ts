@@ -8,13 +8,13 @@ import { UserError } from "../diagnostics/user-error.ts";
 export interface BenchmarkData {
   /** The folder or file that was given; undefined: the Hub. */
   readonly local: string | undefined;
-  /** Names of the folder's files, those in its folders too (`test/anatomy_test.csv`), sorted; of a file its own name. */
+  /** Lists the names of the folder's files, sorted, with those in its folders (`test/anatomy_test.csv`); for a file, its own name. */
   files(): Promise<readonly string[]>;
-  /** The rows of one of the `files`. */
+  /** Reads the rows of one of the `files`. */
   rows(name: string): Promise<readonly SourcedRow[]>;
-  /** The text of one of the `files`; not every benchmark is a table. */
+  /** Reads the text of one of the `files`; not every benchmark is a table. */
   text(name: string, encoding?: "utf-8" | "latin1"): Promise<string>;
-  /** The rows of a dataset of the Hub, `hf:org/name?config=…&split=…`. */
+  /** Reads the rows of a dataset of the Hub, `hf:org/name?config=…&split=…`. */
   hub(ref: string): Promise<readonly SourcedRow[]>;
 }
 
@@ -23,7 +23,9 @@ export function benchmarkData(reader: FileReader, local: string | undefined): Be
   const list = async (): Promise<ReadonlyMap<string, string>> => {
     if (local === undefined) return new Map();
     if (reader.list === undefined) {
-      throw new UserError("data", `${local}: folders cannot be listed here`, { hint: "Take the data from the Hub." });
+      throw new UserError("data", `${local}: local folders cannot be read on this platform`, {
+        hint: "Take the data from the Hub.",
+      });
     }
     return new Map((await reader.list(local)).map(({ name, path }) => [name, path]));
   };
@@ -47,9 +49,9 @@ function textOf(bytes: Uint8Array, encoding: "utf-8" | "latin1"): string {
 }
 
 /**
- * The one file of a benchmark's folder that a pattern names.
+ * Finds the one file of a benchmark's folder that matches a pattern.
  *
- * @throws UserError("data") that says what the folder holds instead.
+ * @throws UserError("data") that lists the folder's contents.
  */
 export async function oneFile(data: BenchmarkData, pattern: RegExp, called: string): Promise<string> {
   const all = await data.files();
@@ -57,19 +59,19 @@ export async function oneFile(data: BenchmarkData, pattern: RegExp, called: stri
   if (found.length === 1) return found[0]!;
   if (found.length > 1) {
     throw new UserError("data", `${data.local}: several files could be ${called}: ${found.slice(0, 5).join(", ")}`, {
-      hint: "Name the one that is meant.",
+      hint: "Give the one file.",
     });
   }
   throw new UserError("data", `${data.local}: no ${called}`, { hint: contentsText(all) });
 }
 
-/** What a folder holds, for the hint where it lacks something. */
+/** Lists the contents of a folder, for the hint where a file is missing. */
 export function contentsText(files: readonly string[]): string {
   if (files.length === 0) return "It is empty.";
   return `It holds ${files.slice(0, 6).join(", ")}${files.length > 6 ? ", …" : ""}.`;
 }
 
-/** `oneFile` by the first of some patterns that any file fits. */
+/** Finds `oneFile` by the first pattern that any file matches. */
 export async function preferredFile(data: BenchmarkData, patterns: readonly RegExp[], called: string): Promise<string> {
   const all = await data.files();
   const pattern = patterns.find((each) => all.some((name) => each.test(name)));
@@ -77,9 +79,9 @@ export async function preferredFile(data: BenchmarkData, patterns: readonly RegE
 }
 
 /**
- * The records of one of the files that is a JSON object of them by name, in the file's order.
+ * Reads a file that is a JSON object of records by name, in the file's order.
  *
- * @throws UserError("data") where it is none, or empty.
+ * @throws UserError("data") where it is not an object, or empty.
  */
 export async function namedRecords(
   data: BenchmarkData,
@@ -97,7 +99,7 @@ export async function namedRecords(
   return names.flatMap((each) => (Object.hasOwn(records, each) ? [[each, records[each]] as const] : []));
 }
 
-/** The text in a column of a row. @throws UserError("data") that names the columns there are. */
+/** Reads the text in a column of a row. @throws UserError("data") that lists the columns. */
 export function textColumn({ fields, source }: SourcedRow, column: string): string {
   const value = fields[column];
   if (typeof value === "string") return value;
@@ -105,14 +107,14 @@ export function textColumn({ fields, source }: SourcedRow, column: string): stri
   throw missing({ fields, source }, column, "a text");
 }
 
-/** The list of texts in a column of a row. */
+/** Reads the list of texts in a column of a row. */
 export function listColumn({ fields, source }: SourcedRow, column: string): readonly string[] {
   const value = fields[column];
   if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
   throw missing({ fields, source }, column, "a list of texts");
 }
 
-/** The object in a column of a row. */
+/** Reads the object in a column of a row. */
 export function objectColumn({ fields, source }: SourcedRow, column: string): Readonly<Record<string, unknown>> {
   const value = fields[column];
   if (isRow(value)) return value;

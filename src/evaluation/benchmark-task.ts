@@ -16,7 +16,7 @@ import {
   sampleQuestions,
 } from "./run-benchmark.ts";
 
-/** A benchmark with the questions that are asked. */
+/** A benchmark with the drawn questions. */
 export interface BenchmarkTask {
   /** Key in `BENCHMARKS`. */
   readonly name: string;
@@ -31,24 +31,24 @@ export interface BenchmarkTask {
 export interface TaskOptions {
   /** Local folder or file; undefined: the Hub. */
   readonly data?: string | undefined;
-  /** At most so many questions, the same ones for a seed. */
+  /** Largest number of questions, the same ones for a seed. */
   readonly limit?: number | undefined;
   readonly mode?: AnswerMode | undefined;
   readonly shots?: number | undefined;
   readonly samples?: number | undefined;
-  /** In place of the benchmark's own; only checked here. */
+  /** Replaces the benchmark's own; only checked here. */
   readonly temperature?: number | undefined;
   readonly seed: number;
   readonly fidelity: "paper" | "original";
 }
 
-/** @throws UserError of kind `config` or `data` for what cannot be asked. */
+/** Loads a benchmark. @throws UserError of kind `config` or `data` where it cannot be run in this way. */
 export async function loadBenchmarkTask(name: string, files: FileReader, options: TaskOptions): Promise<BenchmarkTask> {
   const benchmark = BENCHMARKS[name]!;
   const { mode = benchmark.modes[0]!, data, limit, seed, shots, temperature, fidelity } = options;
   if (!benchmark.modes.includes(mode)) {
     throw new UserError("config", `${name} cannot be answered by ${mode}, only by ${benchmark.modes.join(" or ")}`, {
-      hint: "Leave out how it is answered, or put it apart.",
+      hint: "Leave out --answer-by (evaluation.benchmarks[].answerBy), or run this benchmark by itself.",
     });
   }
   const all = await benchmark.load(benchmarkData(files, data), { mode, shots, fidelity });
@@ -65,7 +65,7 @@ export async function loadBenchmarkTask(name: string, files: FileReader, options
   };
 }
 
-/** At temperature 0 every sample is the same answer. */
+/** Refuses samples that would all be the same answer. */
 function refuseGreedySamples(
   name: string,
   { generation }: Benchmark,
@@ -82,7 +82,7 @@ function refuseGreedySamples(
   );
 }
 
-/** Answers are kept by the id of their question, so the second question with an id is called `id#2`. */
+/** Renames the second question with an id to `id#2`, and so on: answers are kept by the id of their question. */
 function withUniqueIds(questions: readonly Question[]): Question[] {
   const taken = new Set(questions.map(({ id }) => id));
   const seen = new Set<string>();
@@ -100,20 +100,20 @@ export interface AnswerFolder extends AnswerStore {
   saveResult(result: BenchmarkResult, more: Pick<StoredResult, "execution">): Promise<StoredResult>;
 }
 
-/** Opens the folder of a model's answers to a benchmark. @throws UserError where it holds answers of other settings. */
+/** Opens the folder of a model's answers to a benchmark. @throws UserError where it holds answers with other settings. */
 export type OpenAnswers = (
   what: { readonly benchmark: string; readonly model: string },
   settings: AnswerSettings,
 ) => Promise<AnswerFolder>;
 
-/** A model that a benchmark is run on, as its result names it. */
+/** A model under test, as results name it. */
 export interface BenchmarkedModel {
   readonly name: string;
   /** Reference of the base. */
   readonly base: string;
   /** SHA-256 of the adapter; null: the bare base. */
   readonly adapterHash: string | null;
-  /** Tokens of prompt and answer together, as they were asked for. */
+  /** Tokens of prompt and answer together, as requested. */
   readonly maxLength: number;
   readonly generator: TextGenerator;
 }
@@ -128,12 +128,12 @@ export interface BenchmarkOptions {
   /** Answers graded at once. */
   readonly concurrency: number;
   readonly onProgress?: (done: number, of: number, grading: boolean) => void;
-  /** Before anything is graded; an error thrown here ends the work, answers are kept. */
+  /** Called before the grading. An error thrown here ends the work; answers are kept. */
   readonly beforeGrading?: ((answers: readonly AnswerRecord[]) => Promise<void>) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Runs a benchmark on a model: questions answered in the folder are not asked again; answers, verdicts and the result are kept. */
+/** Runs a benchmark on a model. Questions with an answer in the folder are not asked again. Keeps answers, verdicts and the result. */
 export async function runBenchmark(
   task: BenchmarkTask,
   model: BenchmarkedModel,
@@ -162,7 +162,7 @@ export async function runBenchmark(
   return folder.saveResult(summarise(benchmark, answers, graded, seed), executionOf(benchmark, tools));
 }
 
-/** Everything that the answers to a task follow from, besides its questions. */
+/** Lists everything that the answers to a task depend on, besides its questions. */
 function answerSettings(
   { mode, shots, samples }: BenchmarkTask,
   { base, adapterHash, maxLength, generator: { template, system } }: BenchmarkedModel,

@@ -2,7 +2,7 @@ import type { CodeRunner } from "./code-runner.ts";
 import type { BenchmarkData } from "./benchmark-data.ts";
 import type { Judge } from "./judge.ts";
 
-/** How a question with options is answered: in words, or by the option the model finds likeliest. */
+/** The way to answer a question with options: in words, or by the likeliest option. */
 export type AnswerMode = "generation" | "likelihood";
 
 /** One question of a benchmark, ready to be asked. A benchmark's own fields beside these hold what it grades by. */
@@ -11,18 +11,18 @@ export interface Question {
   readonly id: string;
   /** Subject, task or category; results are also shown by it. */
   readonly group?: string;
-  /** What the user says; each turn is answered before the next is asked. Nearly always one. */
+  /** The user's messages; each is answered before the next is asked. Nearly always one. */
   readonly turns: readonly string[];
-  /** What comes before the first turn, part by part, an empty line between them. */
+  /** The text before the first turn, part by part, with an empty line between them. */
   readonly context?: {
-    /** What is asked in general. */
+    /** The general instruction. */
     readonly preamble?: string;
-    /** Worked examples; where the window is too short for all, the first ones are left out. */
+    /** Worked examples. Where the window is too short for all of them, the first ones are left out. */
     readonly shots: readonly string[];
   };
-  /** For likelihood: what the model could answer, each without space around it. */
+  /** Possible answers for likelihood, each without space around it. */
   readonly options?: readonly string[];
-  /** Where a question wants something else than its benchmark. */
+  /** Settings that differ from the benchmark's. */
   readonly generation?: Partial<GenerationSettings>;
 }
 
@@ -35,64 +35,64 @@ export interface GenerationSettings {
   readonly topP: number;
 }
 
-/** What a model said to a question. */
+/** A model's answer to a question. */
 export interface Answer {
-  /** One text a turn, of the first sample; empty by likelihood. */
+  /** The texts of the first sample, one for each turn; empty by likelihood. */
   readonly turns: readonly string[];
   /** The last turn of every sample; one unless more were asked for. */
   readonly samples: readonly string[];
-  /** Whether the last turn of each sample came to an end, or to `maxNewTokens`. */
+  /** The end of each sample's last turn: `stop`, or `length` at `maxNewTokens`. */
   readonly finish: readonly ("stop" | "length")[];
-  /** By likelihood: each option's log-probability given the question, nats. */
+  /** Each option's log-probability given the question, nats; by likelihood only. */
   readonly likelihoods?: readonly { readonly logProbability: number; readonly tokens: number }[];
 }
 
-/** A grader's word on one answer. */
+/** The grades of one answer. */
 export interface Verdict {
   /**
-   * Metric → the answer's own score. A metric that is absent does not count this question (a judge's verdict that cannot
-   * be read, say); how many lack it is reported.
+   * Metric → the answer's own score. A metric that is absent does not count this question, for example because the
+   * judge's verdict cannot be read. Results report the number of such questions.
    */
   readonly scores: Readonly<Record<string, number>>;
-  /** What was read out of the answer; null where nothing could be. */
+  /** The result that was read out of the answer; null where there was none. */
   readonly parsed?: string | null;
   readonly expected?: string;
-  /** For those who read the verdicts: why, what failed. */
+  /** The reason for people who read the verdicts, such as an error. */
   readonly note?: string;
   /** Sufficient statistics of a metric over the whole set (`Metric.ofAll`). */
   readonly parts?: Readonly<Record<string, readonly number[]>>;
-  /** How many of a judge's verdicts on it could not be read; default 0. */
+  /** Number of a judge's verdicts on it that could not be read; default 0. */
   readonly unreadable?: number;
 }
 
 export interface Metric {
   /** Key in results, such as `accuracy`. */
   readonly name: string;
-  /** As people write it. */
+  /** The name for people. */
   readonly title: string;
   /** `share`: 0 to 1, shown in per cent. `percent`: 0 to 100 already. `score`: any number. */
   readonly unit: "share" | "percent" | "score";
-  /** For metrics that are no mean of the questions' scores: the value over verdicts (at least one). */
+  /** The value over verdicts (at least one), for metrics that are not the mean of the questions' scores. */
   readonly ofAll?: (verdicts: readonly Verdict[]) => number;
-  /** With `ofAll`: whether a verdict has a part in it; default every one. */
+  /** Tells if a verdict has a part in `ofAll`; default: each has. */
   readonly counts?: (verdict: Verdict) => boolean;
 }
 
-/** What a grader may need beyond the answer. */
+/** The tools that a grader may need. */
 export interface GradingTools {
-  /** Only where the user allowed code to run. */
+  /** Present only where the user allowed code to run. */
   readonly codeRunner?: CodeRunner | undefined;
   readonly judge?: Judge | undefined;
-  /** Another model's answers to the same questions, by their ids. */
-  readonly rival?: ((questionId: string) => Answer | undefined) | undefined;
-  /** `original`: grade as OpenFedLLM does, where that differs. */
+  /** Finds another model's answer to the same question, for comparison. */
+  readonly baseline?: ((questionId: string) => Answer | undefined) | undefined;
+  /** `original` grades as OpenFedLLM does, where that differs. */
   readonly fidelity: "paper" | "original";
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface LoadOptions {
   readonly mode: AnswerMode;
-  /** Worked examples before a question; undefined: as many as the benchmark's authors use. */
+  /** Worked examples before a question; undefined: the number that the benchmark's authors use. */
   readonly shots: number | undefined;
   readonly fidelity: "paper" | "original";
 }
@@ -107,30 +107,30 @@ export type Category =
   | "open-ended"
   | "safety";
 
-/** One benchmark: its questions, how they are asked and how answers are graded, as its authors do it. */
+/** A benchmark as its authors run it: its questions, the prompts and the grading. */
 export interface Benchmark<Q extends Question = Question> {
   readonly title: string;
   readonly category: Category;
-  /** One line: what is asked, how, and what is measured. */
+  /** One line about questions, prompts and measure. */
   readonly about: string;
-  /** Paper and reference implementation that shots, prompt, parsing and metric come from. */
+  /** The paper and the reference implementation of worked examples, prompt, parsing and metric. */
   readonly sources: readonly string[];
-  /** Where the data is on the Hub, and what a local folder must hold. */
+  /** The data's name on the Hub, and the contents of a local folder. */
   readonly data: { readonly hub?: string; readonly local: string };
-  /** The first is the default. */
+  /** The first one is the default. */
   readonly modes: readonly AnswerMode[];
-  /** Worked examples the authors use; 0: none. */
+  /** Number of worked examples that the authors use. */
   readonly shots: number;
   readonly generation: GenerationSettings;
   /** Answers to each question; default 1. */
   readonly samples?: number;
-  /** What it cannot be graded without. */
+  /** The tool that grading cannot do without. */
   readonly needs?: "code-execution" | "judge";
-  /** Whether answers are compared with another model's (`GradingTools.rival`). */
-  readonly needsRival?: boolean;
-  /** The first is the headline. */
+  /** True where answers are compared with another model's (`GradingTools.baseline`). */
+  readonly needsBaseline?: boolean;
+  /** The first one is the headline. */
   readonly metrics: readonly Metric[];
-  /** Every question, in the data's order. @throws UserError("data") for data that is not this benchmark's. */
+  /** Loads every question, in the data's order. @throws UserError("data") for data that is not this benchmark's. */
   load(data: BenchmarkData, options: LoadOptions): Promise<readonly Q[]>;
   grade(question: Q, answer: Answer, tools: GradingTools): Verdict | Promise<Verdict>;
 }

@@ -1,4 +1,4 @@
-/** What a program is kept from. Each is tried out before the first program runs; the report says which held. */
+/** The limits of a program. Each is tested before the first program runs; the report lists those that held. */
 export const CODE_LIMITS = {
   time: "a program that does not end is stopped",
   memory: "memory is limited",
@@ -11,7 +11,7 @@ export const CODE_LIMITS = {
 
 export type CodeLimit = keyof typeof CODE_LIMITS;
 
-/** Whether a limit held when it was tried, and if not, why not. */
+/** The result of a limit's test, with the reason where it did not hold. */
 export interface LimitFinding {
   readonly held: boolean;
   readonly why?: string;
@@ -19,13 +19,13 @@ export interface LimitFinding {
 
 /** Runs programs that a model wrote, in a confined child process. */
 export interface CodeRunner {
-  /** What runs them, such as `Python 3.11.7`. */
+  /** Name and version of the interpreter, such as `Python 3.11.7`. */
   readonly interpreter: string;
   readonly limits: Readonly<Record<CodeLimit, LimitFinding>>;
   /**
-   * Runs a Python program. It passes when its last line was reached: one that leaves before (`sys.exit(0)`,
-   * `os._exit(0)`) fails. `__name__` in it is `program`, so what it does as `__main__` is left out, as HumanEval's authors
-   * run it. Many may run at once; how many is the caller's affair.
+   * Runs a Python program. It passes when its last line was reached; one that exits before (`sys.exit(0)`,
+   * `os._exit(0)`) fails. `__name__` in it is `program`, so its code for `__main__` does not run, as HumanEval's authors
+   * have it. Many programs may run at once; the caller limits their number.
    *
    * @param options.timeoutSeconds from its first line on; default 10
    * @throws the signal's reason where it is aborted
@@ -37,8 +37,8 @@ export interface CodeRunner {
 }
 
 export interface CodeOutcome {
-  /** `limit`: it asked for more than it may have (memory, file size, processes, output). */
+  /** `limit`: it tried to exceed a limit (memory, file size, processes, output). */
   readonly outcome: "passed" | "failed" | "timed-out" | "limit";
-  /** Why not, and the last of what it wrote; a few kilobytes. */
+  /** The reason why it did not pass, and the end of its output; a few kilobytes. */
   readonly detail: string;
 }

@@ -13,14 +13,14 @@ export interface QuestionTurn {
 
 export interface TurnToGenerate extends QuestionTurn {
   readonly settings: GenerationSettings;
-  /** Sampled tokens follow from it and the seed: the same for a question whatever it is asked together with. */
+  /** Sampled tokens depend on it and the seed only, not on the other questions of a batch. */
   readonly draw: number;
 }
 
-/** The prompt that a turn became. */
+/** The prompt of a turn. */
 interface FittedPrompt {
   readonly prompt: string;
-  /** Worked examples left out for want of room. */
+  /** Worked examples that were left out because the window was too short. */
   readonly droppedShots: number;
 }
 
@@ -30,9 +30,9 @@ export interface ScoredOptions extends FittedPrompt {
   readonly likelihoods: readonly { readonly logProbability: number; readonly tokens: number }[];
 }
 
-/** A model that a benchmark is run on. */
+/** A model under test. */
 export interface EvaluatedModel {
-  /** Answers in the order of the turns; `onAnswer` hears of each as it is complete. */
+  /** Generates answers in the order of the turns; `onAnswer` is called when one is complete. */
   generate(
     turns: readonly TurnToGenerate[],
     options: { readonly seed: number; readonly signal?: AbortSignal | undefined; readonly onAnswer?: () => void },
@@ -41,7 +41,7 @@ export interface EvaluatedModel {
   choose(turn: QuestionTurn, signal?: AbortSignal): Promise<ScoredOptions>;
 }
 
-/** Asks a text generator the questions of benchmarks, with as many worked examples as fit. */
+/** Makes a model under test of a text generator. Prompts have as many worked examples as fit. */
 export function evaluatedModel(
   generator: TextGenerator,
   { batchSize }: { readonly batchSize?: number | undefined } = {},
@@ -56,7 +56,7 @@ export function evaluatedModel(
     async generate(turns, { seed, signal, onAnswer }) {
       const prompts = turns.map((turn) => fitted(turn, turn.settings.maxNewTokens));
       const answers: GeneratedTurn[] = [];
-      // Questions of unlike settings cannot run as one batch.
+      // Questions with different settings cannot run as one batch.
       for (const group of bySettings(turns)) {
         const texts = await generator.generate(
           group.map((i) => prompts[i]!.tokens),
@@ -98,7 +98,7 @@ function bySettings(turns: readonly TurnToGenerate[]): number[][] {
   return [...groups.values()];
 }
 
-/** Fits a prompt into `longest` tokens: with as many worked examples as there is room for, the last ones kept. */
+/** Fits a prompt into `longest` tokens. Keeps as many worked examples as possible, the last ones. */
 function fit(
   { question, history, turn }: QuestionTurn,
   longest: number,
@@ -111,8 +111,8 @@ function fit(
     if (dropped < shots.length) continue;
     throw new UserError(
       "config",
-      `question ${question.id} is ${tokens.length} tokens long, and beside its answer there is room for ${Math.max(0, longest)}`,
-      { hint: "Raise --max-length as far as the model has positions, or lower --max-new-tokens." },
+      `question ${question.id} has ${tokens.length} tokens, but beside its answer the window holds only ${Math.max(0, longest)}`,
+      { hint: "Raise --max-length, at most to the model's number of positions, or lower --max-new-tokens." },
     );
   }
 }

@@ -8,10 +8,10 @@ export interface JudgeSettings {
 
 /** A model that grades answers. */
 export interface Judge {
-  /** As results name it. */
+  /** Its name in results. */
   readonly name: string;
   /**
-   * Its answer to a conversation. The same question is never paid for twice: what was answered before comes from a record.
+   * Answers a conversation. The same question is never paid for twice: a question that was answered before is answered from the store.
    * @throws UserError where it cannot be reached, after retries.
    */
   ask(messages: readonly Message[], settings: JudgeSettings): Promise<string>;

@@ -23,7 +23,7 @@ import { concode } from "./benchmarks/concode.ts";
 import { humaneval } from "./benchmarks/humaneval.ts";
 import { mbpp } from "./benchmarks/mbpp.ts";
 
-/** Benchmarks by their names; these keys are the only list. */
+/** All benchmarks by their names. These keys are the only list. */
 export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   mmlu,
   bbh,

@@ -3,7 +3,7 @@ import type { Benchmark, Metric } from "./benchmark.ts";
 import type { CodeRunner } from "./code-runner.ts";
 import type { AnswerRecord, Graded } from "./run-benchmark.ts";
 
-/** What a model came to on a benchmark. */
+/** A model's result on a benchmark. */
 export interface BenchmarkResult {
   readonly questions: number;
   /** Metric → value with its 95 % bootstrap interval. A metric that no question counts for is absent. */
@@ -12,21 +12,21 @@ export interface BenchmarkResult {
   readonly groups: Readonly<
     Record<string, { readonly questions: number; readonly metrics: Readonly<Record<string, number>> }>
   >;
-  /** Answers nothing could be read out of, and which count all the same. */
+  /** Answers without a readable result; they count. */
   readonly unparsed: number;
-  /** Questions without a verdict that counts: a judge's words that cannot be read. */
+  /** Questions that do not count, because the judge's verdict cannot be read. */
   readonly notCounted: number;
-  /** A judge's verdicts that cannot be read; a question may have several verdicts. */
+  /** Unreadable verdicts of a judge; a question may have several verdicts. */
   readonly unreadable: number;
   /** Answers that ended because no more tokens were allowed. */
   readonly cutOff: number;
-  /** Questions asked with fewer worked examples than wanted, for want of room. */
+  /** Questions with fewer worked examples than wanted, because the window was too short. */
   readonly fewerShots: number;
   readonly tokens: number;
   readonly seconds: number;
 }
 
-/** What answers follow from, besides the question. Kept beside them, so that answers of another model are never mixed in. */
+/** The settings that answers depend on, besides the question. They are kept beside the answers, so that answers of two models never mix. */
 export type AnswerSettings = Readonly<Record<string, string | number | null>>;
 
 /** One model's result on one benchmark. */
@@ -36,7 +36,7 @@ export interface StoredResult {
   readonly model: string;
   readonly settings: AnswerSettings;
   readonly result: BenchmarkResult;
-  /** Where programs were run: by what, and which limits held. */
+  /** The interpreter and the limits that held, where programs were run. */
   readonly execution?: Pick<CodeRunner, "interpreter" | "limits">;
 }
 

@@ -12,7 +12,7 @@ import type {
 } from "./benchmark.ts";
 import type { EvaluatedModel, GeneratedTurn } from "./evaluated-model.ts";
 
-/** A question and its number in the whole benchmark, which what is sampled for it follows from. */
+/** A question with its number in the whole benchmark. Its sampled answers follow from the number. */
 export interface Numbered {
   readonly question: Question;
   readonly number: number;
@@ -22,7 +22,7 @@ export interface Numbered {
 export interface AnswerRecord extends Answer {
   /** The question's id. */
   readonly question: string;
-  /** Stands for the words of the question: a benchmark whose text changed has other ones. */
+  /** A hash of the question's words, which differs where the benchmark's text changed. */
   readonly fingerprint: string;
   /** The prompts of the first sample, turn by turn. */
   readonly prompts: readonly string[];
@@ -43,7 +43,7 @@ export interface AskOptions {
   /** Answers to each question. */
   readonly samples: number;
   readonly seed: number;
-  /** In place of the benchmark's and the questions' own. */
+  /** Replaces the benchmark's and the questions' own, as does `temperature`. */
   readonly maxNewTokens?: number | undefined;
   readonly temperature?: number | undefined;
   readonly store: AnswerStore;
@@ -54,7 +54,7 @@ export interface AskOptions {
 /** Questions asked together; what is written is kept after each such chunk. */
 const CHUNK = 16;
 
-/** At most `limit` questions, the same ones for a seed, in their order. */
+/** Draws at most `limit` questions, the same ones for a seed, and keeps their order. */
 export function sampleQuestions(
   questions: readonly Question[],
   limit: number | undefined,
@@ -64,7 +64,7 @@ export function sampleQuestions(
   return sampleOf(all, limit, stream(seed, "benchmark", benchmark));
 }
 
-/** A short text that stands for all a question says. */
+/** Hashes all that a question says. */
 function fingerprint({ turns, context, options }: Question): string {
   // FNV-1a with 64 bits: enough to notice a change, and no reason to load a digest.
   let hash = 0xcbf29ce484222325n;
@@ -75,9 +75,9 @@ function fingerprint({ turns, context, options }: Question): string {
 }
 
 /**
- * Puts questions to a model, those already answered left out.
+ * Asks a model the questions that are not answered yet.
  *
- * @throws UserError("data") where a kept answer is to other words.
+ * @throws UserError("data") where the kept answer to a question is to other words.
  */
 export async function askQuestions(
   benchmark: Benchmark,
@@ -113,8 +113,8 @@ export async function askQuestions(
 }
 
 function otherWords({ id }: Question): UserError {
-  return new UserError("data", `the answer kept for question ${id} was given to another wording of it`, {
-    hint: "The benchmark's data or number of worked examples changed. Take another --out, or remove the old answers.",
+  return new UserError("data", `the stored answer to question ${id} is for another wording of the question`, {
+    hint: "The benchmark's data or its number of worked examples changed. Choose another --out, or remove the old answers.",
   });
 }
 

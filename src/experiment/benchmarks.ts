@@ -37,8 +37,8 @@ export type RunGrading = Pick<GradingTools, "codeRunner" | "judge">;
 /** @throws UserError("config") for a benchmark that cannot be graded with what there is. */
 export function checkGrading({ evaluation }: ExperimentConfig, { codeRunner, judge }: RunGrading = {}): void {
   for (const { name } of evaluation.benchmarks) {
-    const { needs, needsRival } = BENCHMARKS[name]!;
-    if (needsRival === true) {
+    const { needs, needsBaseline } = BENCHMARKS[name]!;
+    if (needsBaseline === true) {
       throw new UserError(
         "config",
         `evaluation.benchmarks: ${name} compares with another model's answers, which a run has none of`,

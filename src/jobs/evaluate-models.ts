@@ -32,7 +32,7 @@ export interface EvaluationEvents {
   readonly onStage: (text: string) => void;
   readonly onProgress: (what: { benchmark: string; model: string; done: number; of: number; grading: boolean }) => void;
   readonly onResult: (result: StoredResult) => void;
-  /** Before anything is graded by a judge; an error thrown here ends the work, answers are kept. */
+  /** Called before the grading. An error thrown here ends the work; answers are kept. */
   readonly beforeGrading?: (what: ToGrade) => Promise<void>;
 }
 
@@ -42,7 +42,7 @@ export interface ToGrade {
   readonly answers: readonly AnswerRecord[];
 }
 
-/** Runs benchmarks on a base and its adapters; questions that were answered before in the same folder are not asked again. */
+/** Runs benchmarks on a base and its adapters. Questions that were answered before in the same folder are not asked again. */
 export async function evaluateModels(
   options: EvaluationOptions,
   platform: Platform,

@@ -2,7 +2,7 @@ import type { Platform } from "../experiment/ports.ts";
 import { type Adapter, checkAdapter, loraShape, type StoredAdapter } from "../model/adapter.ts";
 import type { BaseModel } from "../model/base-model.ts";
 
-/** A model by its name: the base with the adapter of a folder, or alone. */
+/** A named model: the base with the adapter of a folder, or alone. */
 export interface NamedModel {
   readonly name: string;
   readonly folder?: string | undefined;

@@ -9,11 +9,11 @@ export interface LoadAnswererOptions {
   readonly adapters?: readonly NamedModel[] | undefined;
   /** Default: the model's own chat template. */
   readonly template?: TemplateName | undefined;
-  /** Tokens of prompt and answer together; default 2,048, or what the model has positions for. */
+  /** Tokens of prompt and answer together; default 2,048, or the model's number of positions where that is smaller. */
   readonly maxLength?: number | undefined;
 }
 
-/** Tokens of prompt and answer together, unless the options say otherwise. */
+/** Default number of tokens of prompt and answer together. */
 export const DEFAULT_WINDOW = 2048;
 
 /** Opens a base and adapters from folders. @throws UserError of kind `model`, or `config` for a name given twice. */

@@ -14,11 +14,11 @@ import type { BaseModel } from "../model/base-model.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
 import { openFittingAdapter } from "./fitting-adapter.ts";
 
-/** A run that is read again. */
+/** A finished or stopped run. */
 export interface TrainedRun {
   readonly config: ExperimentConfig;
   readonly store: RunStore;
-  /** The run and the place where its configuration's paths start, for messages. */
+  /** The run's folder and the start of its configuration's paths, for messages. */
   readonly folder: string;
   readonly pathsFrom: string;
 }
@@ -29,9 +29,9 @@ export interface RunMemorisationOptions extends MemorisationOptions {
 }
 
 /**
- * Measures how much of the data a run trained on, which is read again, comes out of its adapters.
+ * Reads a run's training data again and measures how much of it comes out of the run's adapters.
  *
- * @throws UserError of kind `data` or `config` where the data, or the base, is not what the run had; `model` for an adapter of
+ * @throws UserError of kind `data` or `config` where the data or the base is not the same as in the run; `model` for an adapter of
  * another base.
  */
 export async function measureRun(
@@ -43,14 +43,14 @@ export async function measureRun(
   const prepared = await prepareExperiment(config, platform, hooks).catch((error: unknown) => {
     if (!(error instanceof UserError) || error.kind !== "data") throw error;
     throw new UserError("data", error.message, {
-      hint: `The paths of the run's configuration start at ${pathsFrom}; --paths-from names another folder.`,
+      hint: `The paths of the run's configuration start at ${pathsFrom}. Give another folder with --paths-from.`,
       cause: error,
     });
   });
   const [changed] = await changedSince(prepared, store);
   if (changed !== undefined) {
-    throw new UserError("config", `${folder} was trained with something else: ${changed}`, {
-      hint: "Put the files back as they were, or name the folder that has them with --paths-from.",
+    throw new UserError("config", `${folder} was trained with other inputs: ${changed}`, {
+      hint: "Restore the files, or give the folder that has them with --paths-from.",
     });
   }
   const measured =

@@ -23,7 +23,7 @@ export interface ScoreOptions {
 }
 
 export interface RecordScore {
-  /** 0 is the file's first record. */
+  /** Index in the file, from 0. */
   readonly index: number;
   /** Summed log-probability of the response's tokens, nats. */
   readonly logprob: number;
@@ -33,12 +33,12 @@ export interface RecordScore {
 export interface FileScore {
   readonly records: number;
   readonly tokens: number;
-  /** Mean negative log-likelihood a token, nats. */
+  /** Mean negative log-likelihood of a token, nats. */
   readonly loss: number;
   readonly perplexity: number;
 }
 
-/** Records a call of the engine takes together, so that progress shows on long files. */
+/** Records in one call of the engine: few enough to show progress on long files. */
 const CHUNK = 64;
 
 /** Scores every record of a file, in order. A record without a token to score within `maxLength` scores 0 of 0 tokens. */
@@ -70,7 +70,7 @@ export async function scoreFile(
     );
     if (encoded.every((example) => example === undefined)) {
       throw new UserError("data", `${options.data}: no record has an answer within ${maxLength} tokens`, {
-        hint: "Allow longer records, as far as the model has positions for them.",
+        hint: "Raise --max-length, at most to the model's number of positions.",
       });
     }
     let total = 0;

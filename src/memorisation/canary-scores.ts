@@ -9,7 +9,7 @@ import type { Prepared } from "../experiment/prepare.ts";
 /** The exposure of one canary with one adapter. */
 export interface CanaryScore {
   readonly client: string;
-  /** The client's canary of this number. */
+  /** Number of the canary among the client's. */
   readonly canary: number;
   /** Number of times that the client's records held it. */
   readonly copies: number;
@@ -18,7 +18,7 @@ export interface CanaryScore {
   readonly secret: string;
   /** Exposure, bits. */
   readonly bits: number;
-  /** Place of the secret among the candidates, itself one of them. */
+  /** Rank of the secret among the candidates, which include it. */
   readonly rank: number;
   readonly candidates: number;
   /** True where the greedy answer to the question holds the secret. */
@@ -37,19 +37,19 @@ export interface CanarySummary {
   readonly extracted: Interval;
 }
 
-/** A canary as tokens: the prompt before the secret, and every candidate in its place. */
-interface Contest {
+/** A canary as tokens: the prompt before the secret, and the candidates for its place. */
+interface Candidates {
   readonly prompt: Int32Array;
   readonly own: readonly number[];
   readonly others: readonly (readonly number[])[];
 }
 
-/** An answer may come to the secret in a few more words than it learnt. */
+/** An answer may have a few more words before the secret than the training record. */
 const SPARE_TOKENS = 16;
 
 export interface CanaryWork {
   readonly prepared: Prepared;
-  /** Other secrets that its own is ranked among, at most. */
+  /** Largest number of other secrets to rank the canary's secret among. */
   readonly candidates: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -61,7 +61,7 @@ export async function rankCanary(
   { prepared, candidates, signal }: CanaryWork,
 ): Promise<CanaryScore[]> {
   const { tokenizer } = prepared;
-  const { prompt, own, others } = contestOf(canary, candidates, prepared);
+  const { prompt, own, others } = candidatesOf(canary, candidates, prepared);
   const maxNewTokens = tokenizer.encode(canary.lead + canary.secret).length + SPARE_TOKENS;
   const scores: CanaryScore[] = [];
   for (const { name, generator } of adapters) {
@@ -89,10 +89,10 @@ export async function rankCanary(
 }
 
 /**
- * Tokenises each candidate where it stands, for a tokenizer may join its first digit to the space before it. The tokens that
- * all begin with are the prompt.
+ * Tokenises each candidate in its place, because a tokenizer may join its first digit to the space before it. The common first
+ * tokens are the prompt.
  */
-function contestOf(canary: Canary, candidates: number, { tokenizer, template, config }: Prepared): Contest {
+function candidatesOf(canary: Canary, candidates: number, { tokenizer, template, config }: Prepared): Candidates {
   const [record] = recordsOf({ ...canary, copies: 1 }) as DataRecord<AnswerContent>[];
   const { text, spans } = template.render(record!, contextOf(tokenizer, config.data));
   const start = text.indexOf(canary.lead, spans.at(-1)!.start);
@@ -114,7 +114,7 @@ function contestOf(canary: Canary, candidates: number, { tokenizer, template, co
   return { prompt: Int32Array.from(first!.slice(0, shared)), own: own!, others };
 }
 
-/** By client, number of copies and adapter, in the order they come in; last, all clients together where there are several. */
+/** Summarises by client, number of copies and adapter, in their order in `scores`. All clients together are last, where there are several. */
 export function summariseCanaries(scores: readonly CanaryScore[], seed: number): CanarySummary[] {
   const clients = [...new Set(scores.map(({ client }) => client))];
   const adapters = [...new Set(scores.map(({ adapter }) => adapter))];

@@ -27,13 +27,13 @@ export interface MeasuredAdapter {
 }
 
 export interface MemorisationOptions extends Recall {
-  /** Training records, and held-out ones, that are drawn for each client at most. */
+  /** Largest number of training records, and of held-out ones, that are drawn for each client. */
   readonly records: number;
   /** n of the n-grams, tokens. */
   readonly ngramTokens: number;
   /** Longest generated answer. */
   readonly maxNewTokens: number;
-  /** Other secrets a canary's is ranked among at most, drawn by the seed where there are more. */
+  /** Largest number of other secrets to rank a canary's secret among, drawn by the seed. */
   readonly candidates: number;
 }
 
@@ -75,7 +75,7 @@ interface RecordAnswers {
 
 /**
  * Measures the memory that adapters have of the clients' training records: the exposure of the planted canaries, the share of
- * records that can be extracted, and the share of generated answers that is copied. Everything drawn follows from the run's seed, and is the
+ * records that can be extracted, and the share of generated answers that is copied. All draws depend on the run's seed only, and are the
  * same for each adapter.
  */
 export async function measureMemorisation(
@@ -130,7 +130,7 @@ async function ask(
   const { stopTokens } = generator;
   const planted = canaries.reduce((sum, { client, copies }) => sum + (client === name ? copies : 0), 0);
   const own = answeredOf(train.slice(0, train.length - planted), stopTokens);
-  // A client that holds nothing out is compared with what nobody trains on.
+  // A client without held-out records is compared with the common ones, which no client trains on.
   const kept = answeredOf((heldOut.items.length > 0 ? heldOut : common).items, stopTokens);
   const drawn = <T>(list: readonly T[], what: string): readonly T[] =>
     sampleOf(list, options.records, stream(config.seed, "memorisation", what, name));

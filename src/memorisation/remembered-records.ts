@@ -10,7 +10,7 @@ export interface Answered {
   readonly answer: Int32Array;
 }
 
-/** The first answer that training is on: of a pair the chosen one, of rated answers those that are wanted. */
+/** Finds the first answer of each training item: of a pair the chosen one, of rated answers the desirable ones. */
 export function answeredOf(items: readonly TrainingItem[], stopTokens: ReadonlySet<number>): Answered[] {
   return items.flatMap((item) => {
     const wanted = kindOf(item).wantedAnswer(item);
@@ -67,7 +67,7 @@ export interface Copied {
   readonly longestRun: readonly number[];
 }
 
-/** The answers that generated ones are compared with, and how. */
+/** The answers to compare generated ones with, and the settings of the comparison. */
 export interface Copying {
   readonly train: readonly Answered[];
   readonly heldOut: readonly Answered[];
@@ -98,7 +98,7 @@ export async function copiedOf(
   });
 }
 
-/** Share of `true`; undefined for none. */
+/** Computes the share of `true`; undefined for an empty list. */
 export function shareOf(found: readonly boolean[], seed: number): Interval | undefined {
   if (found.length === 0) return undefined;
   return bootstrapMean(
@@ -107,7 +107,7 @@ export function shareOf(found: readonly boolean[], seed: number): Interval | und
   );
 }
 
-/** Share of all generated n-grams, answers drawn anew; undefined where no answer has one, or nothing is held out. */
+/** Computes the share of all generated n-grams, with a bootstrap over answers; undefined where no answer has one, or nothing is held out. */
 export function overlapOf(
   copied: readonly Copied[],
   shared: (copied: Copied) => number | undefined,

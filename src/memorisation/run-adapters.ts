@@ -11,15 +11,15 @@ import type { RunStore } from "../experiment/ports.ts";
 import type { Prepared } from "../experiment/prepare.ts";
 import type { Params } from "../tensor/params.ts";
 
-/** Gives the base with an adapter that changes nothing, which all others are compared with. */
+/** Makes the baseline of the comparison: the base with an adapter that changes nothing. */
 export function baseAdapter({ config, model, lora }: Prepared): MeasuredAdapter {
   const untouched: Adapter = { shape: lora, params: initAdapter(config.adapter, model.modelConfig, config.seed) };
   return { name: "base", what: "the base model alone", of: async () => untouched };
 }
 
 /**
- * Reads the adapters that the last finished round of a run left: the common one and what each client sent for it, or each client's
- * own where clients keep their own.
+ * Reads the adapters of a run's last finished round: the common one and each client's update for it, or each client's own adapter
+ * where clients keep their own.
  *
  * @throws UserError of kind `config` for a run without a finished round.
  */
@@ -28,8 +28,8 @@ export async function adaptersOf(prepared: Prepared, store: RunStore, folder: st
   const { exchange } = store;
   const { head } = (await readHead(exchange)) ?? {};
   if (head === undefined || head.round === 0) {
-    throw new UserError("config", `${folder} has no finished round, so nothing was learnt in it`, {
-      hint: "Go on with the run first: `openfedllm run` with its configuration.",
+    throw new UserError("config", `${folder} has no finished round, so there is no trained adapter to measure`, {
+      hint: "Continue the run first: `openfedllm run` with its configuration.",
     });
   }
   const { round } = head;
@@ -53,5 +53,5 @@ export async function adaptersOf(prepared: Prepared, store: RunStore, folder: st
     const sentAdapter = decodeGroups(await exchange.blob(update), `the update of client ${client}`)["adapter"];
     return sentAdapter && shaped(sentAdapter);
   };
-  return [{ name: "update", what: `what the client sent in round ${round}, before averaging`, of }, common];
+  return [{ name: "update", what: `the client's update of round ${round}, before the aggregation`, of }, common];
 }

@@ -12,7 +12,7 @@ const QUICKSTART = fileURLToPath(new URL("../../examples/quickstart.yaml", impor
 const EXAMPLE = `For an example, see ${nearPath(QUICKSTART)}.`;
 
 /**
- * Reads a configuration file (YAML, of which JSON is a part), replaces `${NAME}` by environment variables, applies
+ * Reads a configuration file (YAML or JSON), replaces `${NAME}` by environment variables, applies
  * `--set key=value` settings in order, and checks the result.
  *
  * @throws UserError of kind `config`.
@@ -72,7 +72,7 @@ function parseText(text: string, file: string): unknown {
   try {
     return document.toJS();
   } catch (cause) {
-    // Aliases (*name) are followed only now.
+    // Aliases (*name) are resolved only here.
     throw new UserError("config", `${file}: ${(cause as Error).message}`, {
       hint: "Write the value instead of the alias.",
       cause,
@@ -99,7 +99,7 @@ function expand(value: unknown, where: string): unknown {
   return value;
 }
 
-/** A path from the working directory, where that is no detour. */
+/** Shortens a path to one from the working directory, for files in it. */
 function nearPath(file: string): string {
   const relative = path.relative(process.cwd(), file);
   return relative.startsWith("..") ? file : relative;

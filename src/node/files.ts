@@ -8,7 +8,7 @@ import { UserError } from "../diagnostics/user-error.ts";
 import { fetchDataset } from "./hub/hub-dataset.ts";
 import { type Hub, openHub } from "./hub/hub.ts";
 
-/** Data files on disk, relative paths taken from `folder`, and datasets of the Hub. */
+/** Reads data files on disk, with relative paths from `folder`, and datasets of the Hub. */
 export function fileReader(folder: string = process.cwd(), hub: () => Hub = openHub): FileReader {
   return {
     read: (file) => reading(folder, file, (absolute) => readFile(absolute)),
@@ -55,7 +55,7 @@ async function reading<T>(folder: string, file: string, work: (absolute: string)
   }
 }
 
-/** The entry of a missing file's folder that was most likely meant, written as the missing one was. */
+/** Finds the entry of a missing file's folder with the most similar name, as a path like the given one. */
 export function nearFile(file: string, absolute: string = path.resolve(file)): string | undefined {
   const near = nearest(path.basename(file), namesIn(path.dirname(absolute)) ?? []);
   return near === undefined ? undefined : path.join(path.dirname(file), near);
@@ -74,7 +74,7 @@ function notFound(file: string, absolute: string, cause: unknown): UserError {
   const names = namesIn(parent);
   if (names === undefined)
     return new UserError("data", `no file ${file}: there is no folder ${parent}`, {
-      hint: datasetHint(file) ?? "Correct the path; one that is not absolute starts at the configuration's folder.",
+      hint: datasetHint(file) ?? "Correct the path. A relative path starts at the configuration's folder.",
       cause,
     });
   const near = nearFile(file, absolute);

@@ -7,7 +7,7 @@ import type { Answerer } from "../serving/answerer.ts";
 import { type OpenAiAppOptions, openAiApp } from "../serving/openai-app.ts";
 
 export interface ServeOptions extends Omit<OpenAiAppOptions, "stopping"> {
-  /** Default: 127.0.0.1, which only this machine reaches. */
+  /** Default: 127.0.0.1, which only this machine can reach. */
   readonly host?: string | undefined;
   /** 0 (default): any free port. */
   readonly port?: number | undefined;
@@ -24,7 +24,7 @@ const SWEEP_MS = 50;
 
 /**
  * Serves a model over OpenAI's API. The answerer stays open when the server stops.
- * @throws UserError of kind `config` for an address that cannot be used, or that others reach without a key.
+ * @throws UserError of kind `config` for an address that cannot be used, or that other machines can reach without a key.
  */
 export async function serveOpenAi(
   answerer: Answerer,
@@ -43,7 +43,7 @@ export async function serveOpenAi(
     stop: (graceMs = 0) =>
       new Promise((resolve) => {
         const timer = setTimeout(() => stopping.abort(), graceMs);
-        // A client keeps its connection for the next request; only those that are idle now are closed by themselves.
+        // A client keeps its connection for the next request; close() alone ends only those that are idle at the time.
         const sweep = setInterval(() => (server as Server).closeIdleConnections(), SWEEP_MS);
         server.close(() => {
           clearTimeout(timer);
@@ -54,10 +54,10 @@ export async function serveOpenAi(
   };
 }
 
-/** @throws UserError of kind `config` if other machines would reach a server without a key. */
+/** Checks an address. @throws UserError of kind `config` if other machines can reach a server without a key. */
 export function checkReach(host: string, apiKey: string | undefined): void {
   if (apiKey !== undefined || isLoopback(host)) return;
-  throw new UserError("config", `other machines reach the server at ${host}, but it has no API key`, {
+  throw new UserError("config", `other machines can reach the server at ${host}, but it has no API key`, {
     hint: "Set the environment variable OPENFEDLLM_API_KEY to a key, or listen at 127.0.0.1.",
   });
 }

@@ -61,7 +61,7 @@ export function onnxRuntime({ threads, profile }: OnnxRuntimeOptions = {}): Runt
   };
 }
 
-/** A model that holds its weights: nothing lies in files. Throws a `UserError` of kind `model` for weights of 2 GB or more. */
+/** Encodes a model together with its weights, without files. Throws a `UserError` of kind `model` for weights of 2 GB or more. */
 async function modelWithWeights(graph: Graph, weights: Weights): Promise<Uint8Array> {
   const embedded = new Map<string, Uint8Array>();
   let total = 0;
@@ -74,7 +74,7 @@ async function modelWithWeights(graph: Graph, weights: Weights): Promise<Uint8Ar
         "model",
         `the weights have more than ${MODEL_BYTES} bytes, the most that fit into an ONNX model`,
         {
-          hint: "Open the model from a folder, so that its weights lie in a file.",
+          hint: "Open the model from a folder: its weights are then read from a file.",
         },
       );
     }
@@ -82,10 +82,10 @@ async function modelWithWeights(graph: Graph, weights: Weights): Promise<Uint8Ar
   return encodeOnnx(graph, embedded);
 }
 
-/** A protobuf message stays below 2^31 bytes; the graph takes a few of them. */
+/** Most bytes of weights: a protobuf message stays below 2^31 bytes, and the graph needs a few of them. */
 const MODEL_BYTES = 2 ** 31 - 2 ** 24;
 
-/** The file of a model whose weights are read from the file beside it. */
+/** Writes a model whose weights are in the file beside it, and returns its file. */
 async function modelBesideWeights(graph: Graph, file: WeightsFile): Promise<string> {
   const model = encodeOnnx(graph, {
     location: path.basename(file.path),
@@ -98,7 +98,7 @@ async function modelBesideWeights(graph: Graph, file: WeightsFile): Promise<stri
   return placeModel(path.dirname(file.path), model);
 }
 
-/** External data is looked up beside the model file, so the model is put beside the weights, named by its content. */
+/** Writes the model beside the weights, where the engine looks for external data. The name is the content's hash. */
 async function placeModel(folder: string, model: Uint8Array): Promise<string> {
   const target = path.join(folder, `graph-${createHash("sha256").update(model).digest("hex").slice(0, 24)}.onnx`);
   if (existsSync(target)) return target;

@@ -7,11 +7,11 @@ import { openModel, type ModelOptions } from "./model/model-source.ts";
 import { onnxRuntime } from "./onnx-runtime.ts";
 
 export interface NodePlatformOptions extends Pick<HubOptions, "onDownload" | "onNote" | "signal"> {
-  /** What relative paths in a configuration are relative to. Default: the working directory. */
+  /** The start of relative paths in a configuration. Default: the working directory. */
   readonly baseDir?: string;
-  /** Default: one a processor. */
+  /** Default: one for each processor. */
   readonly threads?: number | undefined;
-  /** Told how far the first conversion of a base's weights is. */
+  /** Gets the progress of the first conversion of a base's weights. */
   readonly onConvert?: ModelOptions["onProgress"];
 }
 

@@ -13,28 +13,28 @@ import { lockFolder } from "./store/folder-lock.ts";
 import { openTensorBoardFile } from "./store/tensorboard-file.ts";
 
 export interface RunFolder extends RunStore {
-  /** Lets another process have the folder. */
+  /** Releases the folder for other processes. */
   close(): void;
 }
 
 /**
- * A run in a folder, made where it is missing. One process at a time works in it.
+ * Opens a run in a folder, which is made where it is missing. One process at a time works in it.
  *
  * ```
  * config.json      the resolved configuration the folder is bound to
  * origin.json      where the configuration's paths start
- * events.jsonl     everything that happened, a line each
+ * events.jsonl     all events, one in each line
  * metrics.json     losses, held-out losses, bytes, seconds, tokens by round and client
  * adapters/        the adapter before round 1 and after saved rounds, in PEFT's layout
  * adapter/         the final adapter
- * best/            the best round's adapter, where one is asked for
- * tensorboard/     TensorBoard's event file, likewise
+ * best/            the best round's adapter, where the configuration asks for it
+ * tensorboard/     TensorBoard's event file, where the configuration asks for it
  * exchange/        blobs and cells the rounds are committed in
- * clients/         what stateful algorithms' clients keep to themselves; made when there is something
+ * clients/         the private memory of clients, for algorithms that have one
  * lock             the process that works here
  * ```
  *
- * @throws UserError of kind `storage` where it cannot be written or another process works in it.
+ * @throws UserError of kind `storage` where it cannot be written, or another process works in it.
  */
 export async function openRunFolder(folder: string): Promise<RunFolder> {
   try {

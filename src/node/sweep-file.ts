@@ -8,12 +8,12 @@ import { readMapping } from "./config-file.ts";
 import { isRunFolder, readStoredRun } from "./store/stored-runs.ts";
 
 export interface SweepFile extends Sweep {
-  /** Folder that relative paths in the runs' configurations start at. */
+  /** The start of relative paths in the runs' configurations. */
   readonly baseDir: string;
 }
 
 /**
- * Reads a sweep file, `${NAME}` replaced as in a configuration, and checks all of it.
+ * Reads a sweep file, with `${NAME}` replaced as in a configuration, and checks all of it.
  *
  * @throws UserError of kind `config`.
  */

@@ -1,11 +1,11 @@
 import type { MiddlewareHandler } from "hono";
 
-/** One request that has ended, for a log. Key and text are not in it. */
+/** One ended request, for a log. It holds neither key nor text. */
 export interface Access {
   readonly method: string;
   readonly path: string;
   readonly status: number;
-  /** As the client names it, which need not be a model there is. */
+  /** The model's name in the request; there may be no such model. */
   readonly model?: string;
   readonly promptTokens?: number;
   readonly answerTokens?: number;

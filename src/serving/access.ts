@@ -7,21 +7,21 @@ export function isLoopback(host: string): boolean {
   return /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i.test(host);
 }
 
-/** Lets in who sends the key. */
+/** Accepts requests with the key only. */
 export function requireKey(key: string): MiddlewareHandler {
   const wanted = sha256(new TextEncoder().encode(key));
   return async (c, next) => {
     const given = /^bearer +(.+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
     if (given === undefined || !sameText(await sha256(new TextEncoder().encode(given)), await wanted)) {
       c.header("www-authenticate", "Bearer");
-      const what = given === undefined ? "no API key was sent" : "the API key is not this server's";
+      const what = given === undefined ? "no API key was sent" : "the API key is wrong";
       throw new ApiError(401, `${what}. Send it as the header Authorization: Bearer KEY`, { code: "invalid_api_key" });
     }
     await next();
   };
 }
 
-/** Takes as long wherever the texts differ; hashes, so that lengths are equal too. */
+/** Compares hashes in a time that does not depend on the place of a difference. */
 function sameText(a: string, b: string): boolean {
   let difference = a.length ^ b.length;
   for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i);
@@ -29,25 +29,25 @@ function sameText(a: string, b: string): boolean {
 }
 
 /**
- * For a server without a key, which only this machine reaches: a web page cannot, by making its own name lead here, and ask
- * with a reader's browser.
+ * Accepts requests to a loopback name only, for a server without a key. Otherwise a web page could point its own domain to this
+ * machine and send requests from a visitor's browser.
  */
 export const requireLoopbackName: MiddlewareHandler = async (c, next) => {
   const { hostname } = new URL(c.req.url);
   if (!isLoopback(hostname)) {
     throw new ApiError(
       403,
-      `the request is for the host ${hostname}, and without an API key only this machine is answered`,
+      `the request is for the host ${hostname}, but a server without an API key answers only requests to localhost`,
     );
   }
   await next();
 };
 
-/** JSON by its media type: a form of a web page cannot send that to another site unasked. */
+/** Reads a JSON body with the media type of JSON, which a form of another site cannot send. */
 export async function jsonBody(c: Context): Promise<unknown> {
   const type = c.req.header("content-type")?.split(";")[0]?.trim().toLowerCase();
   if (type !== "application/json") {
-    throw new ApiError(415, `the body is ${type ?? "of no media type"}, expected application/json`);
+    throw new ApiError(415, `the body has the media type ${type ?? "none"}, expected application/json`);
   }
   try {
     return await c.req.json();

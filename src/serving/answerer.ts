@@ -17,7 +17,7 @@ export interface AnswererOptions {
   /** Adapters that fit the base, by their names; undefined: the base under another name. */
   readonly adapters: readonly { readonly name: string; readonly adapter: Adapter | undefined }[];
   readonly template: TemplateName;
-  /** Tokens of prompt and answer together, where the model has positions for so many. */
+  /** Tokens of prompt and answer together, at most the model's number of positions. */
   readonly maxLength: number;
 }
 
@@ -29,17 +29,17 @@ export interface Answerer {
   readonly names: readonly [base: string, ...adapters: string[]];
   /** Longest sequence in tokens, prompt and answer together. */
   readonly maxLength: number;
-  /** True where the template puts earlier turns before a question; else every question is asked by itself. */
+  /** True where the template puts earlier turns before a question; otherwise every question stands alone. */
   readonly holdsConversations: boolean;
   /** Encodes a text as it stands. */
   encodeText(text: string): Int32Array;
-  /** Makes a prompt of tokens. Throws a `UserError` for one the model does not have. */
+  /** Makes a prompt of tokens. Throws a `UserError` for a token outside the vocabulary. */
   encodeTokens(ids: readonly number[]): Int32Array;
   /** Encodes a conversation. Throws a `UserError` for turns the template cannot hold. */
   encodeConversation(messages: readonly Message[]): Int32Array;
   /**
    * Answers prompts, in their order. Answers of different calls advance in turn, token by token, each as if it were alone.
-   * @throws UserError of kind `config` for a name there is not, or a prompt that leaves no room for an answer.
+   * @throws UserError of kind `config` for an unknown name, or a prompt that leaves no token for an answer.
    */
   answer(name: string, prompts: readonly Int32Array[], options: AnswerOptions): Promise<GeneratedText[]>;
   /** Stops every answer that is being generated, and closes the model. */
@@ -48,7 +48,7 @@ export interface Answerer {
 
 /** Sequences that are generated at once; each has a cache of keys and values. */
 const MOST_AT_ONCE = 8;
-/** Prompts of one call that are among them: they share each step. */
+/** Prompts of one call that are generated at once; they share each step. */
 const BATCH_SIZE = 8;
 
 /** Opens a base with adapters. @throws UserError of kind `config` for a name given twice. */
@@ -115,21 +115,21 @@ export async function openAnswerer({ runtime, base, adapters, ...options }: Answ
 }
 
 function nameTwice(name: string): UserError {
-  return new UserError("config", `two models would answer to the name ${name}`, {
-    hint: "Give every adapter a name of its own: NAME=FOLDER.",
+  return new UserError("config", `two models have the name ${name}`, {
+    hint: "Give each adapter its own name: NAME=FOLDER.",
   });
 }
 
 function noSuchName(name: string, legal: readonly string[]): UserError {
   const near = nearest(name, legal);
-  const hint = `There ${legal.length === 1 ? "is" : "are"} ${legal.join(", ")}.`;
+  const hint = `Names of models: ${legal.join(", ")}.`;
   return new UserError("config", `there is no model '${name}'`, {
     hint: near === undefined ? hint : `Did you mean '${near}'? ${hint}`,
   });
 }
 
 export function tooLong(length: number, maxLength: number): UserError {
-  return new UserError("config", `the prompt is ${length} tokens long, and there is room for ${maxLength - 1}`, {
+  return new UserError("config", `the prompt has ${length} tokens, expected at most ${maxLength - 1}`, {
     hint: "Shorten the prompt or the system message.",
   });
 }

@@ -1,6 +1,6 @@
 import { UserError } from "../diagnostics/user-error.ts";
 
-/** Statuses that a request can end with. */
+/** HTTP statuses of failed requests. */
 type Status = 400 | 401 | 403 | 404 | 405 | 413 | 415 | 500 | 503;
 
 /** An error in the shape OpenAI's clients read. */
@@ -28,15 +28,15 @@ export class ApiError extends Error {
   }
 }
 
-/** A problem and what to do about it as one text. */
+/** Joins a problem and its hint. */
 export function withHint({ message, hint }: { readonly message: string; readonly hint?: string | undefined }): string {
   return hint === undefined ? message : `${message}. ${hint}`;
 }
 
-/** Turns an error into the answer to a failed request. A defect of this program says no more than that it is one. */
+/** Turns an error into the answer to a failed request. The details of a defect are not sent to the client. */
 export function asApiError(thrown: unknown): ApiError {
   if (thrown instanceof ApiError) return thrown;
-  // All that is opened was opened at the start: what a person can mend now is the request.
+  // Everything else was opened at the start, so the mistake is in the request.
   if (thrown instanceof UserError) return new ApiError(400, withHint(thrown), { cause: thrown });
-  return new ApiError(500, "the server failed at this request; its log says more", { cause: thrown });
+  return new ApiError(500, "the server failed at this request; see its log", { cause: thrown });
 }

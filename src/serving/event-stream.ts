@@ -1,12 +1,12 @@
-/** A reply of server-sent events, each a line of JSON. */
+/** A reply of server-sent events, each with one line of JSON. */
 export interface EventStream {
   readonly response: Response;
-  /** Nothing happens where the reader has left. */
+  /** Sends an event; does nothing after the reader has left. */
   send(data: object | "[DONE]"): void;
   end(): void;
 }
 
-/** `onLeave` is called where the reader leaves before the end. */
+/** Opens a stream. `onLeave` is called when the reader leaves before the end. */
 export function eventStream(onLeave: () => void): EventStream {
   const encoder = new TextEncoder();
   let controller: ReadableStreamDefaultController<Uint8Array> | undefined;

@@ -6,13 +6,13 @@ export interface FittedConversation {
   readonly messages: readonly Message[];
   /** The messages as tokens. */
   readonly prompt: Int32Array;
-  /** Turns that were left out, the oldest. */
+  /** Number of turns that were left out, the oldest ones. */
   readonly dropped: number;
 }
 
 /**
- * A conversation without its oldest questions and their answers, as many of them as have to go so that `answerTokens`
- * tokens are left for the answer. The last question stays, even where it is too long by itself.
+ * Leaves out the oldest questions and their answers until `answerTokens` tokens are left for the answer. The last question
+ * stays, even where it is too long by itself.
  */
 export function fitConversation(
   messages: readonly Message[],

@@ -17,11 +17,11 @@ import {
 import { respond, type Responder } from "./respond.ts";
 
 export interface OpenAiAppOptions {
-  /** Undefined: no key is needed, and only requests that name this machine are answered. */
+  /** Undefined: no key is needed, and only requests to a loopback name are answered. */
   readonly apiKey?: string | undefined;
-  /** Origins of web pages that may ask; default: none. */
+  /** Origins of web pages that may send requests; default: none. */
   readonly allowOrigins?: readonly string[] | undefined;
-  /** Aborted, it cuts off what is being answered. */
+  /** Its abort cuts off the answers under way. */
   readonly stopping?: AbortSignal | undefined;
   readonly onAccess?: ((access: Access) => void) | undefined;
   /** Gets an error that is a defect of this program, not a mistake of the client. */
@@ -115,6 +115,6 @@ function promptsOf({ prompt, choices }: GenerationRequest<CompletionPrompt>, ans
   return (list as (string | number[])[]).map((each, i) => {
     const tokens = typeof each === "string" ? answerer.encodeText(each) : answerer.encodeTokens(each);
     if (tokens.length > 0) return tokens;
-    throw new ApiError(400, `prompt ${i + 1} is empty, so there is nothing to go on from`, { param: "prompt" });
+    throw new ApiError(400, `prompt ${i + 1} is empty, expected at least one token`, { param: "prompt" });
   });
 }

@@ -1,7 +1,7 @@
 import type { GeneratedText } from "../decode/text-generator.ts";
 
-/** The fields that every object of one reply begins with. */
-interface Head {
+/** The first fields of every object of one reply. */
+interface ReplyHead {
   readonly id: string;
   readonly object: string;
   /** Seconds since 1970. */
@@ -15,7 +15,7 @@ export interface Usage {
   readonly total_tokens: number;
 }
 
-/** An endpoint's way to write an answer, whole and in pieces. */
+/** The form of an endpoint's answers, whole and in pieces. */
 export interface ReplyForm {
   readonly idPrefix: string;
   readonly object: string;
@@ -46,10 +46,10 @@ export const COMPLETION: ReplyForm = {
   opening: undefined,
 };
 
-/** The objects that one request is answered with. */
+/** Makes the objects of the answer to one request. */
 export class Reply {
   readonly #form: ReplyForm;
-  readonly #head: Omit<Head, "object">;
+  readonly #head: Omit<ReplyHead, "object">;
 
   constructor(form: ReplyForm, model: string) {
     this.#form = form;

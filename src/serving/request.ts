@@ -5,11 +5,11 @@ import type { JsonSchema } from "../settings/json-schema.ts";
 import type { AnswerOptions } from "./answerer.ts";
 import { ApiError, withHint } from "./api-error.ts";
 
-/** Answers to one prompt: each has a row of the cache. */
+/** Most answers to one request; each has a row of the cache. */
 export const MOST_CHOICES = 8;
-/** OpenAI's limit; a judge's or an evaluation's list is longer only by mistake. */
+/** OpenAI's limit. */
 const MOST_STOPS = 4;
-/** OpenAI's default of the older endpoint, in tokens. */
+/** OpenAI's default for text completions, in tokens. */
 const COMPLETION_TOKENS = 16;
 
 /** A request to an endpoint, checked. */
@@ -59,7 +59,7 @@ const chatSchema = z.strictObject({
       z.strictObject({
         role: z.enum(["system", "developer", "user", "assistant"]),
         content: contentSchema,
-        /** No template writes it. */
+        /** Accepted and ignored. */
         name: z.string().optional(),
       }),
     )
@@ -77,7 +77,7 @@ const completionSchema = z.strictObject({
   ]),
 });
 
-/** Parameters that ask nothing of an answer. */
+/** Parameters that do not change an answer. */
 const HARMLESS = new Set([
   "user",
   "metadata",
@@ -88,7 +88,7 @@ const HARMLESS = new Set([
   "parallel_tool_calls",
 ]);
 
-/** OpenAI's parameters that are not supported, with the values that ask for nothing. */
+/** OpenAI's parameters that are not supported, with the values that have no effect. */
 const UNSUPPORTED: Readonly<Record<string, readonly unknown[]>> = {
   frequency_penalty: [0],
   presence_penalty: [0],
@@ -118,11 +118,11 @@ export function parseChatRequest(body: unknown): GenerationRequest<Message[]> {
   if (max_tokens !== undefined && max_completion_tokens !== undefined && max_tokens !== max_completion_tokens) {
     throw invalid(
       "max_tokens",
-      `max_tokens is ${max_tokens} and max_completion_tokens ${max_completion_tokens}: give one`,
+      `max_tokens is ${max_tokens} but max_completion_tokens is ${max_completion_tokens}: give only one`,
     );
   }
   if (messages.at(-1)!.role === "assistant") {
-    throw invalid("messages", "the last message is the assistant's, so there is nothing to answer");
+    throw invalid("messages", "the last message is from the assistant, expected one from the user");
   }
   const prompt = messages.map(({ role, content }): Message => ({
     role: role === "developer" ? "system" : role,
@@ -141,7 +141,7 @@ type Common = z.output<z.ZodObject<typeof COMMON>>;
 function shared(given: Common): Omit<GenerationRequest<never>, "prompt" | "maxNewTokens"> {
   const { model, n, stream, stream_options, temperature, top_p, top_k, repetition_penalty, stop, seed } = given;
   if (stream_options !== undefined && !stream) {
-    throw invalid("stream_options", "stream_options is for answers that are streamed, but stream is not true");
+    throw invalid("stream_options", "stream_options is valid only with stream: true");
   }
   return {
     model,
@@ -167,9 +167,9 @@ function parse<S extends z.ZodObject>(schema: S, body: unknown): z.output<S> {
   for (const [key, value] of Object.entries(asked)) {
     if (HARMLESS.has(key)) delete asked[key];
     if (!Object.hasOwn(UNSUPPORTED, key)) continue;
-    const nothing = UNSUPPORTED[key]!.map((each) => JSON.stringify(each));
-    if (!nothing.includes(JSON.stringify(value))) {
-      const legal = nothing.length === 0 ? "" : `, or make it ${nothing.join(" or ")}`;
+    const harmless = UNSUPPORTED[key]!.map((each) => JSON.stringify(each));
+    if (!harmless.includes(JSON.stringify(value))) {
+      const legal = harmless.length === 0 ? "" : `, or set it to ${harmless.join(" or ")}`;
       throw invalid(key, `${key} is not supported by this server. Leave it out${legal}`, "unsupported_parameter");
     }
     delete asked[key];
@@ -190,7 +190,7 @@ function invalid(param: string, message: string, code: string | null = null): Ap
   return new ApiError(400, message, { param, code });
 }
 
-/** A null is what OpenAI's clients send for a parameter that is not given. */
+/** Removes nulls, which OpenAI's clients send for parameters that are not set. */
 function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls);
   if (typeof value !== "object" || value === null) return value;

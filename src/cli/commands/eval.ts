@@ -5,7 +5,7 @@ import { FIDELITIES } from "../../algorithms/settings.ts";
 import { nearest } from "../../diagnostics/nearest.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { estimateJudging } from "../../evaluation/judge/judge-estimate.ts";
-import { rivalAnswers } from "../../evaluation/judge/rival.ts";
+import { baselineAnswers } from "../../evaluation/judge/baseline-answers.ts";
 import type { OpenAnswers } from "../../evaluation/benchmark-task.ts";
 import { BENCHMARKS } from "../../evaluation/registry.ts";
 import type { StoredResult } from "../../evaluation/results.ts";
@@ -71,7 +71,7 @@ export const command: Command = defineCommand({
       .default(BENCHMARK_DEFAULTS.maxLength)
       .advanced(),
     batchSize: wholeNumber("<n>", "answers generated at once", { min: 1, max: 256 }).default(8).advanced(),
-    rival: text("<file>", "answers of another model, which mt-bench-pairwise compares with"),
+    baseline: text("<file>", "answers of another model, which mt-bench-pairwise compares with"),
     template: templateFlag,
     system: anyText("<text>", "system message before each question").advanced(),
     fidelity: choice("<how>", "original: grade as OpenFedLLM does", FIDELITIES).default(DEFAULTS.fidelity).advanced(),
@@ -102,15 +102,15 @@ export const command: Command = defineCommand({
     const models = modelsOf(flags.adapter, flags.base);
     const data = dataOf(flags.data, benchmarks);
     checkGradingFlags(benchmarks, flags);
-    checkRival(benchmarks, flags.rival);
+    checkBaseline(benchmarks, flags.baseline);
     const out = flags.out ?? path.join("evaluations", folderName(base.replace(/^npm:/, "")));
     const results: StoredResult[] = [];
     await withStatus(context, async ({ status, area, signal, reports }) => {
       const platform = nodePlatform({ threads, ...reports });
-      const rival = flags.rival === undefined ? undefined : await rivalAnswers(platform.files, flags.rival);
+      const baseline = flags.baseline === undefined ? undefined : await baselineAnswers(platform.files, flags.baseline);
       const grading = await openGrading(benchmarks, flags, out, { signal, say: status.note });
       const { codeRunner, judge } = grading;
-      const tools = { fidelity, codeRunner, judge, rival };
+      const tools = { fidelity, codeRunner, judge, baseline };
       const beforeGrading = async ({ task, model, answers }: ToGrade): Promise<void> => {
         // Programs are graded by running them, without a judge.
         if (judge === undefined || task.benchmark.needs === "code-execution") return;
@@ -225,12 +225,12 @@ function checkBenchmark(flag: string, name: string, legal: readonly string[]): v
   );
 }
 
-function checkRival(benchmarks: readonly string[], rival: string | undefined): void {
-  const compared = benchmarks.filter((name) => BENCHMARKS[name]!.needsRival === true).join(", ");
-  if (compared === "" || rival !== undefined) return;
+function checkBaseline(benchmarks: readonly string[], baseline: string | undefined): void {
+  const compared = benchmarks.filter((name) => BENCHMARKS[name]!.needsBaseline === true).join(", ");
+  if (compared === "" || baseline !== undefined) return;
   throw usage(
     `${compared}: the answers of another model to compare with are missing`,
-    "Add --rival FILE: the answers.jsonl of another model, or FastChat's model_answer file.",
+    "Add --baseline FILE: the answers.jsonl of another model, or FastChat's model_answer file.",
   );
 }
 

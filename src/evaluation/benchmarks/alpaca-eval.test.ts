@@ -95,8 +95,8 @@ describe("a comparison", () => {
 });
 
 test.each([
-  ["{instruction} {output_1}", "has no place {output_2}"],
-  ["{instruction} {output_1} {output_2}: who wins?", "asks for no verdict that can be read"],
+  ["{instruction} {output_1}", "has no placeholder {output_2}"],
+  ["{instruction} {output_1} {output_2}: who wins?", "does not ask for a known form of verdict"],
 ])("the template %j is refused", async (template, message) => {
   await expect(grading(template, () => "", "")).rejects.toThrow(message);
 });
@@ -105,7 +105,9 @@ test("a folder without the reference's outputs is refused, and so is the Hub", a
   await expect(alpacaEval.load(folderOf({ "annotations.json": "[]" }), OPTIONS)).rejects.toThrow(
     "no file of reference",
   );
-  await expect(alpacaEval.load({ ...folderOf({}), local: undefined }, OPTIONS)).rejects.toThrow("name a folder");
+  await expect(alpacaEval.load({ ...folderOf({}), local: undefined }, OPTIONS)).rejects.toThrow(
+    "a local folder with its data is needed",
+  );
 });
 
 /** What AlpacaEval's `describe_head2head` gives for its annotations: counts, and wins with half the draws over all. */

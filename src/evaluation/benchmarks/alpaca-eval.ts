@@ -12,14 +12,14 @@ interface ComparedQuestion extends Question {
   readonly prompt: ComparisonPrompt;
 }
 
-/** AlpacaEval's own seed of positions; they follow from it and the texts, so they are the same in every run. */
+/** AlpacaEval's own seed of positions. They depend on it and the texts only, so they are the same in every run. */
 const SEED = 123;
 
 /** AlpacaEval: answers compared with a reference model's. */
 export const alpacaEval: Benchmark<ComparedQuestion> = {
   title: "AlpacaEval",
   category: "open-ended",
-  about: "805 instructions; a judge says whether the answer or the reference model's is better",
+  about: "805 instructions; a judge compares the answer with the reference model's",
   sources: [
     "Li et al. 2023, AlpacaEval: An Automatic Evaluator of Instruction-following Models, github.com/tatsu-lab/alpaca_eval",
     "src/alpaca_eval: processors.py, positions drawn by the texts; completion_parsers.py, reading; metrics/helpers.py, " +
@@ -70,7 +70,7 @@ export const alpacaEval: Benchmark<ComparedQuestion> = {
   },
 };
 
-/** What one comparison adds: `preference` as in AlpacaEval's annotations, where the model's output is the second. */
+/** Makes the verdict of one comparison: `preference` as in AlpacaEval's annotations, with the model's output as the second. */
 export function compared(preference: unknown, own: string, reference: string): Pick<Verdict, "scores" | "parts"> {
   const score = preferenceScore(preference);
   if (score === undefined) return { scores: {} };
@@ -80,7 +80,7 @@ export function compared(preference: unknown, own: string, reference: string): P
   };
 }
 
-/** Code points, as Python counts. */
+/** Counts code points, as Python does. */
 function pythonLength(text: string): number {
   return Array.from(text).length;
 }
@@ -91,15 +91,15 @@ function lengthControlled(verdicts: readonly Verdict[]): number {
     return { preference, length, baselineLength };
   });
   const differences = new Set(comparisons.map(({ length, baselineLength }) => length - baselineLength));
-  // Few answers may differ in length by the same: there is no effect of length to take out.
+  // A few answers may all differ in length by the same amount: then there is no effect of length to remove.
   return differences.size > 1
     ? lengthControlledWinRate(comparisons)
     : winRate(comparisons.map(({ preference }) => preference)).winRate;
 }
 
 /**
- * What a preference in AlpacaEval's annotations is worth to the second output, the model's: 1 the reference is better, 2 the
- * model, between them how sure a weighted judge is; 0, as old files write 1.5, is a draw; anything else does not count.
+ * Converts a preference in AlpacaEval's annotations to a score of the second output, the model's. 1: the reference is better; 2:
+ * the model is; between: the probability of a weighted judge. 0 is a draw, as 1.5, in old files. Anything else does not count.
  */
 function preferenceScore(preference: unknown): number | undefined {
   if (preference === 0) return 0.5;

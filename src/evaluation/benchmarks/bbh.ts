@@ -8,7 +8,7 @@ interface HardQuestion extends Question {
   readonly target: string;
 }
 
-/** The tasks of BIG-Bench Hard, as its files are called. */
+/** The tasks of BIG-Bench Hard, by the names of its files. */
 const TASKS = [
   "boolean_expressions",
   "causal_judgement",
@@ -61,8 +61,8 @@ export const bbh: Benchmark<HardQuestion> = {
   metrics: [EXACT_MATCH],
   async load(data, { shots = 3 }) {
     if (data.local === undefined && shots > 0) {
-      throw new UserError("config", "bbh from the Hub comes without its worked examples", {
-        hint: "Take --shots 0, or a clone of github.com/suzgunmirac/BIG-Bench-Hard: --data bbh=FOLDER.",
+      throw new UserError("config", "the Hub's copy of bbh has no worked examples", {
+        hint: "Add --shots 0, or use a clone of github.com/suzgunmirac/BIG-Bench-Hard: --data bbh=FOLDER.",
       });
     }
     const tasks = data.local === undefined ? TASKS : await tasksIn(data);
@@ -92,8 +92,8 @@ export const bbh: Benchmark<HardQuestion> = {
 };
 
 /**
- * What an answer comes to: of what follows its last "answer is" (all of it, where that is missing), the first option
- * named where the target is an option such as `(B)`, otherwise the words without a full stop at their end.
+ * Reads the result of an answer from the text after its last "answer is" (from all of it, without one): the first option that
+ * it names, where the target is an option such as `(B)`; otherwise the words without a full stop at their end.
  */
 export function bbhAnswer(text: string, target: string): string {
   const said = (text.includes("answer is ") ? text.split("answer is ").at(-1)! : text).trim();
@@ -129,12 +129,12 @@ function inputOf(row: SourcedRow): { input: string; target: string } {
   return { input: textColumn(row, "input"), target: textColumn(row, "target") };
 }
 
-/** A prompt file: a notice, a line of dashes, the task in a sentence, then the examples with an empty line between. */
+/** Reads a prompt file: a notice, a line of dashes, the task in a sentence, then the examples with an empty line between. */
 async function examplesOf(data: BenchmarkData, task: string): Promise<{ preamble: string; examples: string[] }> {
   const file = (await data.files()).find((name) => name.endsWith(`cot-prompts/${task}.txt`));
   if (file === undefined) {
-    throw new UserError("data", `${data.local}: no cot-prompts/${task}.txt, which holds the worked examples`, {
-      hint: "Take the folder from the authors' repository, or ask without examples: --shots 0.",
+    throw new UserError("data", `${data.local}: no worked examples of this task: cot-prompts/${task}.txt is missing`, {
+      hint: "Copy the folder from the authors' repository, or run without worked examples: --shots 0.",
     });
   }
   const text = (await data.text(file)).replaceAll("\r\n", "\n");

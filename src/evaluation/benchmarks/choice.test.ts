@@ -124,7 +124,7 @@ describe("MMLU", () => {
     const { "data/dev/anatomy_dev.csv": _, ...without } = original;
     await expect(mmlu.load(folderOf(original), { ...DEFAULTS, shots: 3 })).rejects.toMatchObject({
       message: expect.stringContaining("2 worked examples for anatomy, wanted 3") as string,
-      hint: "Add the others to the split they are taken from, or ask with fewer: --shots 2.",
+      hint: "Add more to the split of the worked examples, or use fewer: --shots 2.",
     });
     await expect(mmlu.load(folderOf(without), DEFAULTS)).rejects.toThrow("no worked examples for anatomy, wanted 5");
   });
@@ -208,11 +208,11 @@ describe("MedMCQA", () => {
     expect((await medmcqa.load(held(3, 1), DEFAULTS)).map(({ right }) => right)).toEqual([3, 1]);
   });
 
-  it("refuses what is neither, and answers that are kept back", async () => {
+  it("refuses what is neither, and answers that are not public", async () => {
     await expect(medmcqa.load(held(0, 4), DEFAULTS)).rejects.toThrow('"cop" is 0 here and 4 elsewhere');
     await expect(medmcqa.load(held(0, 7), DEFAULTS)).rejects.toThrow('"cop" is 7, expected 0 to 3');
     await expect(medmcqa.load(held(-1), DEFAULTS)).rejects.toMatchObject({
-      hint: "The test split's answers are kept back; take the validation split.",
+      hint: "The test split's answers are not public; use the validation split.",
     });
   });
 
@@ -276,7 +276,7 @@ describe("CRASS", () => {
 
   it("says where the data is, and what is missing in it", async () => {
     await expect(crass.load(hubOf({}), DEFAULTS)).rejects.toThrow("CRASS is not on the Hub");
-    await expect(crass.load(both, { ...DEFAULTS, shots: 4 })).rejects.toThrow("3 worked examples, got shots 4");
+    await expect(crass.load(both, { ...DEFAULTS, shots: 4 })).rejects.toThrow("3 worked examples, but 4 are wanted");
     await expect(crass.load(file("Premise;QCC\nIt rains.;What if?\n"), DEFAULTS)).rejects.toMatchObject({
       message: expect.stringContaining('no column "CorrectAnswer"') as string,
       hint: "Its columns are Premise, QCC.",

@@ -228,7 +228,7 @@ describe("MBPP", () => {
     const [question] = await mbpp.load(folderOf({ "mbpp.jsonl": jsonLines(withSetup) }), { ...DEFAULTS, shots: 0 });
     expect((await mbpp.grade(question!, said("def add(n): return n + 11"), tools)).scores).toEqual({ "pass@1": 1 });
     await expect(mbpp.load(folderOf({ "mbpp.jsonl": jsonLines(withSetup) }), DEFAULTS)).rejects.toThrow(
-      "mbpp has 0 worked examples here, wanted 3",
+      "mbpp has 0 worked examples here, expected 3",
     );
     const renamed = folderOf({ "mbpp.jsonl": jsonLines({ prompt: "Add", task_id: 11 }) });
     await expect(mbpp.load(renamed, DEFAULTS)).rejects.toThrow('no column "text"');

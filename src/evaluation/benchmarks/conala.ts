@@ -41,7 +41,7 @@ export const conala: Benchmark<SnippetQuestion> = {
   grade: ({ snippet }, { samples: [text = ""] }) => gradeSnippet(snippetOf(text), snippet, tokenizeSnippet),
 };
 
-/** An intent that nobody rewrote stands as it was asked. */
+/** Reads the rewritten intent, or the original one where there is none. */
 function asked(row: SourcedRow): string {
   const rewritten = row.fields["rewritten_intent"];
   const intent = typeof rewritten === "string" && rewritten.trim() !== "" ? rewritten : textColumn(row, "intent");

@@ -13,12 +13,12 @@ interface MemberQuestion extends Question {
 const HUB = "hf:google/code_x_glue_tc_text_to_code?split=";
 const ASK = "Answer each instruction with one method in Java, its tokens apart by spaces, on one line.";
 
-/** Members of Java classes from their documentation and the class around them. */
+/** CONCODE: methods of Java classes from their documentation and their class. */
 export const concode: Benchmark<MemberQuestion> = {
   title: "ConCode",
   category: "code",
   about:
-    "2,000 Java methods from documentation and class (the dev split: the test's code is kept back); BLEU and exact match",
+    "2,000 Java methods from documentation and class (the dev split, because the test's code is not public); BLEU and exact match",
   sources: [
     "Iyer et al. 2018, Mapping Language to Code in Programmatic Context, arXiv 1808.09588",
     "Lu et al. 2021, CodeXGLUE, arXiv 2102.04664; github.com/microsoft/CodeXGLUE, Text-Code/text-to-code/evaluator",
@@ -68,7 +68,7 @@ function parsed(line: string, file: string, index: number): Readonly<Record<stri
     const value: unknown = JSON.parse(line);
     if (isRow(value)) return value;
   } catch {
-    // Said below.
+    // The error below explains it.
   }
   throw new UserError("data", `${file} line ${index + 1}: expected one JSON object a line, with nl and code`);
 }

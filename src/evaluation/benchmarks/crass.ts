@@ -6,7 +6,7 @@ import { splitRows } from "../grading/split-rows.ts";
 import { place, type SourcedRow } from "../../data/row.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 
-/** The three examples of the paper, which instruct-eval asks with. */
+/** The paper's three examples, which instruct-eval uses. */
 const EXAMPLES: readonly { readonly question: string; readonly options: readonly string[]; readonly right: number }[] =
   [
     {
@@ -37,7 +37,7 @@ const EXAMPLES: readonly { readonly question: string; readonly options: readonly
 
 const REQUIRED = ["Premise", "QCC", "CorrectAnswer", "Answer1", "Answer2"];
 
-/** Counterfactual reasoning assessment: what would have happened if … */
+/** CRASS, counterfactual reasoning: what would have happened if … */
 export const crass: Benchmark<ChoiceQuestion> = {
   title: "CRASS",
   category: "reasoning",
@@ -56,7 +56,7 @@ export const crass: Benchmark<ChoiceQuestion> = {
   metrics: [ACCURACY, { name: "beginsRight", title: "begins with the right letter", unit: "share" }],
   async load(data, { shots = 3 }) {
     if (shots > EXAMPLES.length) {
-      throw new UserError("config", `CRASS has ${EXAMPLES.length} worked examples, got shots ${shots}`);
+      throw new UserError("config", `CRASS has ${EXAMPLES.length} worked examples, but ${shots} are wanted`);
     }
     const examples = EXAMPLES.slice(0, shots).map(
       ({ question, options, right }) => `${choiceText(question, options)} ${letter(right)}`,
@@ -110,7 +110,7 @@ async function rowsOf(data: BenchmarkData): Promise<readonly SourcedRow[]> {
   return text.slice(0, text.indexOf("\n")).includes(";") ? dividedRows(text, only) : data.rows(only);
 }
 
-/** The authors' table: cells never hold a line break or a semicolon, and quotes in them mean themselves. */
+/** Reads the authors' table: no cell holds a line break or a semicolon, and quotes have no meaning. */
 function dividedRows(text: string, file: string): SourcedRow[] {
   const [header = "", ...lines] = text.split(/\r?\n/);
   const columns = header.split(";").map((name) => name.trim());

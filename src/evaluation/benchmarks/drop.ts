@@ -6,9 +6,9 @@ import { dropMetric } from "../metrics/drop-metric.ts";
 
 interface Reading {
   readonly id: string;
-  /** Passage, question, and where the answer goes. */
+  /** Passage, question and `Answer:`. */
   readonly text: string;
-  /** Each of them a right answer: its spans. */
+  /** The right answers, each a list of spans. */
   readonly answers: readonly (readonly string[])[];
 }
 
@@ -71,9 +71,13 @@ async function readingsOf(
   const all = (await data.rows(name)).map(readingOf);
   if (train !== undefined) return { asked: all, examples: (await data.rows(train)).slice(0, shots).map(readingOf) };
   if (shots >= all.length) {
-    throw new UserError("data", `${data.local}: ${all.length} questions, of which ${shots} would be worked examples`, {
-      hint: "Ask without examples: --shots 0.",
-    });
+    throw new UserError(
+      "data",
+      `${data.local}: ${all.length} questions are too few for ${shots} worked examples among them`,
+      {
+        hint: "Run without worked examples: --shots 0.",
+      },
+    );
   }
   return { asked: all.slice(0, all.length - shots), examples: all.slice(all.length - shots) };
 }
@@ -101,7 +105,7 @@ function readingOf(row: SourcedRow, index: number): Reading {
   };
 }
 
-/** The Hub lists a question's annotators one after another: each text is a right answer by itself, and so are all. */
+/** Lists the right answers of a row of the Hub, which joins all annotators: each text alone, and all together. */
 function alternatives(spans: readonly string[]): string[][] {
   const one = spans.map((span) => [span]);
   return spans.length === 1 ? one : [[...new Set(spans)], ...one];

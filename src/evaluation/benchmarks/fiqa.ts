@@ -16,7 +16,7 @@ import { UserError } from "../../diagnostics/user-error.ts";
 
 const HUB = "hf:pauri32/fiqa-2018?split=";
 const SPLITS = ["train", "validation", "test"] as const;
-/** The part of the texts that FinGPT asks. */
+/** The share of the texts that FinGPT uses as questions. */
 const TEST_SHARE = 0.226;
 
 /** FiQA 2018, task 1: opinions with a score from −1 to 1. */
@@ -56,7 +56,7 @@ async function opinionsOf(data: BenchmarkData, shots: number): Promise<Opinions>
   };
 }
 
-/** The challenge's own files: texts by their number, each with one score or several; every score is a question, as on the Hub. */
+/** Reads the challenge's own files: texts by their number, each with one or more scores. Every score is a question, as on the Hub. */
 async function challenge(data: BenchmarkData, split: "test" | "train"): Promise<Opinion[]> {
   const shape = new RegExp(`(?:^|/)task1_(headline|post)_ABSA_${split}\\.json$`);
   const files = (await data.files()).filter((name) => shape.test(name));

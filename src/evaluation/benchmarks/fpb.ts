@@ -16,7 +16,7 @@ import { UserError } from "../../diagnostics/user-error.ts";
 
 const HUB = "hf:takala/financial_phrasebank?config=sentences_50agree&split=train";
 const NUMBERS = { 0: "negative", 1: "neutral", 2: "positive" } as const;
-/** The part of the sentences that FinGPT asks. */
+/** The share of the sentences that FinGPT uses as questions. */
 const TEST_SHARE = 0.25;
 
 /** Financial PhraseBank, sentences that at least half of the annotators agree on. */
@@ -68,7 +68,7 @@ function opinion(row: SourcedRow): Opinion {
   };
 }
 
-/** The authors' list: `sentence@label` a line, in UTF-8 or, as they published it, Latin-1. */
+/** Reads the authors' list: one `sentence@label` in each line, in UTF-8 or, as they published it, Latin-1. */
 async function sentences(data: BenchmarkData, name: string): Promise<Opinion[]> {
   const text = await data.text(name);
   const lines = (text.includes("\uFFFD") ? await data.text(name, "latin1") : text).split(/\r?\n/);

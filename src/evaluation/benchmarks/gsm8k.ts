@@ -62,7 +62,7 @@ function resultOf(row: SourcedRow): string {
   });
 }
 
-/** What follows the first `####`, a number without thousands separators. */
+/** Reads the number after the first `####`, without thousands separators. */
 function afterMarks(text: string): string | undefined {
   return /#### (-?[0-9.,]+)/.exec(text)?.[1]!.replaceAll(",", "").replace(/\.$/, "");
 }

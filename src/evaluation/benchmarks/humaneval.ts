@@ -19,10 +19,10 @@ interface FunctionQuestion extends Question {
   readonly entryPoint: string;
 }
 
-/** Where a completion ends, by the authors: what follows is no part of the function. */
+/** The authors' ends of a completion: the text after them is not part of the function. */
 const ENDS = ["\nclass", "\ndef", "\n#", "\nif", "\nprint"];
 
-/** Functions to be written from their docstrings. */
+/** HumanEval: functions to write from their docstrings. */
 export const humaneval: Benchmark<FunctionQuestion> = {
   title: "HumanEval",
   category: "code",
@@ -73,8 +73,8 @@ function program({ prompt, test, entryPoint }: FunctionQuestion, text: string): 
 }
 
 /**
- * An answer goes on with the function, or writes the whole of it: then what the prompt has before the function stands
- * before it, its imports and the functions that the tests use too (`poly` in task 32).
+ * Makes a program of an answer, which continues the function or writes the whole of it. Before a whole function stands the
+ * prompt's text before it: imports, and functions that the tests use too (`poly` in task 32).
  */
 function solution(prompt: string, entryPoint: string, text: string): string {
   if (isIndented(text)) return prompt + completion(text);
@@ -90,7 +90,7 @@ function isIndented(text: string): boolean {
   return /^(?:[ \t]*\r?\n)*(?: {2}|\t)/.test(text);
 }
 
-/** The rest of the function. With a chat template, tokenizers as LLaMA-2's take one space off its beginning: of four, three are left. */
+/** Reads the rest of the function. With a chat template, tokenizers such as LLaMA-2's remove one of the four spaces at its beginning. */
 function completion(text: string): string {
   const ends = ENDS.map((end) => text.indexOf(end)).filter((at) => at !== -1);
   return beforeProse(text.slice(0, Math.min(text.length, ...ends))).replace(/^ {3}(?=\S)/, "    ");

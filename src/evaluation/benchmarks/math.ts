@@ -71,8 +71,8 @@ async function problemsOf(
   const files = await data.files();
   const trainFile = files.find((name) => /(^|\/)train\.(jsonl|json|parquet)$/.test(name));
   if (trainFile === undefined && shots !== undefined && shots > 0) {
-    throw new UserError("data", `${data.local}: no train.jsonl, which worked examples are taken from`, {
-      hint: "Ask without examples: --shots 0.",
+    throw new UserError("data", `${data.local}: no train.jsonl, the file of the worked examples`, {
+      hint: "Run without worked examples: --shots 0.",
     });
   }
   const only = files.length === 1 ? files[0]! : undefined;
@@ -83,7 +83,7 @@ async function problemsOf(
 
 function problemOf(row: SourcedRow): Problem {
   const { fields } = row;
-  // A prompt that was already made for a model: the problem stands between its markers.
+  // A prompt that was made for a model already: the problem stands between its markers.
   const marked = typeof fields["prompt"] === "string" && fields["problem"] === undefined;
   const problem = marked ? betweenMarkers(textColumn(row, "prompt")) : textColumn(row, "problem");
   const solution = textColumn(row, marked ? "reference_solution" : "solution");

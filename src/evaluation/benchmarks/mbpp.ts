@@ -18,7 +18,7 @@ interface Problem {
 }
 
 const HUB = "hf:google-research-datasets/mbpp?config=full&split=";
-/** Task numbers of the authors' split (their section 2.2), and the three they give as examples (section 3.1). */
+/** Task numbers of the authors' split (their section 2.2), and of their three worked examples (section 3.1). */
 const TEST = { first: 11, last: 510 };
 const EXAMPLES = [2, 3, 4];
 
@@ -40,7 +40,7 @@ export const mbpp: Benchmark<ProblemQuestion> = {
   async load(data, { shots = EXAMPLES.length }) {
     const { asked, examples } = await problemsOf(data);
     if (shots > examples.length) {
-      throw new UserError("config", `mbpp has ${examples.length} worked examples here, wanted ${shots}`, {
+      throw new UserError("config", `mbpp has ${examples.length} worked examples here, expected ${shots}`, {
         hint: `Take --shots ${examples.length}.`,
       });
     }
@@ -54,11 +54,11 @@ export const mbpp: Benchmark<ProblemQuestion> = {
     ),
 };
 
-/** A row of MBPP's table. @throws UserError("data") for another table's. */
+/** Reads a row of MBPP's table. @throws UserError("data") for another table's. */
 export function mbppProblem(row: SourcedRow): Problem {
   const number = Number(textColumn(row, "task_id"));
   if (!Number.isInteger(number)) {
-    throw new UserError("data", `${place(row.source)}: "task_id" is no whole number`);
+    throw new UserError("data", `${place(row.source)}: "task_id" is not a whole number`);
   }
   return {
     number,

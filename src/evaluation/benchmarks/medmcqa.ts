@@ -20,7 +20,7 @@ export const medmcqa: Benchmark<ChoiceQuestion> = {
   title: "MedMCQA",
   category: "medicine",
   about:
-    "4,183 questions of Indian medical entrance examinations (the validation split, as the test's answers are kept back); the right letter",
+    "4,183 questions of Indian medical entrance examinations (the validation split, because the test's answers are not public); the right letter",
   sources: [
     "Pal et al. 2022, MedMCQA, PMLR 174",
     "github.com/EleutherAI/lm-evaluation-harness, tasks/medmcqa: validation split, prompt without worked examples, the likeliest of the letters",
@@ -55,7 +55,7 @@ export const medmcqa: Benchmark<ChoiceQuestion> = {
 
 async function heldOut(data: Parameters<typeof splitRows>[0]): Promise<readonly SourcedRow[]> {
   const names = await data.files();
-  // The test split proper has no answers; a copy whose only held-out table is called test has them.
+  // The test split itself has no answers; a copy with `test` as its only held-out table has them.
   const split = names.some((name) => /(^|[/._-])(validation|valid|val|dev)[._-]/i.test(name)) ? "validation" : "test";
   const from = data.local === undefined ? "validation" : split;
   return splitRows(data, { split: from, hub: `${HUB}validation`, orOnlyFile: true });
@@ -68,7 +68,7 @@ interface Item {
   readonly right: number;
 }
 
-/** @param all what tells whether `cop` counts from 0, as on the Hub, or from 1, as in the authors' files. */
+/** Reads rows. @param all All rows of the file: they show if `cop` counts from 0, as on the Hub, or from 1, as in the authors' files. */
 function itemsOf(rows: readonly SourcedRow[], all: readonly SourcedRow[]): Item[] {
   const first = all.some(({ fields }) => Number(fields["cop"]) === 4) ? 1 : 0;
   const zero =
@@ -94,7 +94,7 @@ function byNumber(row: SourcedRow, first: 0 | 1): number {
   const right = Number(textColumn(row, "cop")) - first;
   if (Number.isInteger(right) && right >= 0 && right < 4) return right;
   const options =
-    right === -1 && first === 0 ? { hint: "The test split's answers are kept back; take the validation split." } : {};
+    right === -1 && first === 0 ? { hint: "The test split's answers are not public; use the validation split." } : {};
   throw new UserError(
     "data",
     `${place(row.source)}: "cop" is ${textColumn(row, "cop")}, expected ${first} to ${first + 3}`,

@@ -16,7 +16,7 @@ import { place, type SourcedRow } from "../../data/row.ts";
 import { nearest } from "../../diagnostics/nearest.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 
-/** The four categories by their metrics, and the subjects of each, as the authors' categories.py has them. */
+/** The authors' four categories (categories.py), by the names of their metrics, with the subjects of each. */
 const CATEGORIES = {
   stem: "abstract_algebra astronomy college_biology college_chemistry college_computer_science college_mathematics college_physics computer_security conceptual_physics electrical_engineering elementary_mathematics high_school_biology high_school_chemistry high_school_computer_science high_school_mathematics high_school_physics high_school_statistics machine_learning",
   humanities:
@@ -75,7 +75,7 @@ export const mmlu: Benchmark<MmluQuestion> = {
   },
 };
 
-/** The questions of MMLU, of some subjects or of all. */
+/** Loads the questions of MMLU, of some subjects or of all. */
 export async function mmluQuestions(
   data: BenchmarkData,
   shots: number,
@@ -144,7 +144,8 @@ function known(subject: string, where: string): string {
   if (CATEGORY_OF.has(name)) return name;
   const near = nearest(name, [...CATEGORY_OF.keys()]);
   throw new UserError("data", `${where}: MMLU has no subject ${subject}`, {
-    hint: near === undefined ? "Its subjects are such as anatomy or world_religions." : `Did you mean ${near}?`,
+    hint:
+      near === undefined ? "MMLU's subjects have names such as anatomy or world_religions." : `Did you mean ${near}?`,
   });
 }
 
@@ -156,7 +157,7 @@ function itemOf(row: SourcedRow, subject: string): Item {
 
 const HEADERLESS = ["question", "A", "B", "C", "D", "answer"];
 
-/** The authors' tables have no header: a question, four options, and the right letter. */
+/** Reads the authors' tables, which have no header: a question, four options, and the right letter. */
 function tableRows(text: string, file: string): SourcedRow[] {
   const lines = splitCells(text, file, ",");
   const [first] = lines;

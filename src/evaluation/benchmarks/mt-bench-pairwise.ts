@@ -7,14 +7,14 @@ import type { Judge } from "../judge.ts";
 import { turnMean, turnParts } from "../metrics/turn-mean.ts";
 import { MT_BENCH_SOURCES, mtBench } from "./mt-bench.ts";
 
-/** MT-Bench, each answer compared with a rival's, in both orders. Its questions are those of `mt-bench`. */
+/** MT-Bench with each answer compared with a baseline model's, in both orders. Its questions are those of `mt-bench`. */
 export const mtBenchPairwise: Benchmark<DialogueQuestion> = {
   ...mtBench,
   title: "MT-Bench, pairwise",
   about:
-    "80 questions of two turns; a judge compares with a rival's answers, in both orders; a tie where it contradicts itself",
+    "80 questions of two turns; a judge compares with a baseline model's answers, in both orders; a tie where the two verdicts contradict each other",
   sources: MT_BENCH_SOURCES,
-  needsRival: true,
+  needsBaseline: true,
   metrics: [
     turnMean("winRate", "win rate, a tie counted half", "share"),
     turnMean("wins", "wins", "share"),
@@ -23,9 +23,9 @@ export const mtBenchPairwise: Benchmark<DialogueQuestion> = {
     { name: "secondTurn", title: "win rate, second turn", unit: "share" },
   ],
   load: (data) => dialogueQuestions(data, { general: "pair-v2", withReference: "pair-math-v1" }),
-  async grade(question, answer, { judge, rival }) {
-    const other = rival?.(question.id);
-    if (other === undefined) throw noRival(question.id, rival !== undefined);
+  async grade(question, answer, { judge, baseline }) {
+    const other = baseline?.(question.id);
+    if (other === undefined) throw noBaseline(question.id, baseline !== undefined);
     const games = await Promise.all(
       question.prompts.map((prompt) => play(question, prompt, answer, other, required(judge))),
     );
@@ -46,7 +46,7 @@ export const mtBenchPairwise: Benchmark<DialogueQuestion> = {
 };
 
 interface Game {
-  /** 1: better than the rival, 0: worse, ½: a tie, or one order says this and the other that; null: not to be read. */
+  /** 1: better than the baseline, 0: worse, ½: a tie or two verdicts that contradict each other; null: not readable. */
   readonly result: number | null;
   readonly unreadable: number;
   readonly judgements: readonly string[];
@@ -88,12 +88,12 @@ function inWords(result: number | null): string {
   return result === null ? "?" : result === 1 ? "won" : result === 0 ? "lost" : "tie";
 }
 
-function noRival(id: string, given: boolean): UserError {
+function noBaseline(id: string, given: boolean): UserError {
   return given
-    ? new UserError("data", `the rival has no answer to question ${id}`, {
-        hint: "Let it answer the same questions first, or compare on those it has answered.",
+    ? new UserError("data", `the baseline has no answer to question ${id}`, {
+        hint: "Run mt-bench on the baseline with the same questions first, or compare only questions that it answered.",
       })
     : new UserError("config", "this benchmark compares with another model's answers, and none were given", {
-        hint: "Evaluate the rival on mt-bench first, and name its answers.",
+        hint: "Run mt-bench on the baseline model first, then give its answers with --baseline.",
       });
 }

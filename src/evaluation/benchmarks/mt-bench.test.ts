@@ -36,14 +36,14 @@ const records = (...answers: (readonly [string, string])[]): AnswerRecord[] =>
 
 const ANSWERS = records(["Silver threads.", "Silver threads!"], ["42", "20"], ["It is lighter.", "Yes {answer_1}."]);
 
-async function graded(benchmark: typeof mtBench, judge: Judge, rival?: (id: string) => AnswerRecord | undefined) {
+async function graded(benchmark: typeof mtBench, judge: Judge, baseline?: (id: string) => AnswerRecord | undefined) {
   const questions = await benchmark.load(folderOf(DIALOGUES), OPTIONS);
   const numbered = questions.map((question, number) => ({ question, number }));
   const verdicts = await gradeAnswers(
     benchmark,
     numbered,
     ANSWERS,
-    { judge, rival, fidelity: "paper" },
+    { judge, baseline, fidelity: "paper" },
     { concurrency: 2 },
   );
   return { verdicts, result: summarise(benchmark, ANSWERS, verdicts, 1) };
@@ -141,16 +141,16 @@ describe("MT-Bench", () => {
 });
 
 describe("MT-Bench, pairwise", () => {
-  const RIVAL = records(["Wet again.", "Wet."], ["41", "20.5"], ["Magic.", "No."]);
-  const rival = (id: string) => RIVAL[Number(id) - 1];
+  const BASELINE = records(["Wet again.", "Wet."], ["41", "20.5"], ["Magic.", "No."]);
+  const baseline = (id: string) => BASELINE[Number(id) - 1];
   /** Who stands in the place of A and of B, by the first letters of the answers. */
-  const places = (prompt: string): string => (/A1? ?:? (?:Silver|42|It)/.test(prompt) ? "own first" : "rival first");
+  const places = (prompt: string): string => (/A1? ?:? (?:Silver|42|It)/.test(prompt) ? "own first" : "baseline first");
 
   test("asks in both orders; a judge that likes the first place gives ties", async () => {
     const judge = judging(() => "[[A]]");
-    const { result } = await graded(mtBenchPairwise, judge, rival);
+    const { result } = await graded(mtBenchPairwise, judge, baseline);
     expect(judge.asked).toHaveLength(12);
-    expect(judge.asked.map(places).sort()).toEqual([...Array(6).fill("own first"), ...Array(6).fill("rival first")]);
+    expect(judge.asked.map(places).sort()).toEqual([...Array(6).fill("baseline first"), ...Array(6).fill("own first")]);
     expect(judge.asked.slice(0, 2)).toEqual([
       "Compare.\nQ: Praise the rain in a line.\nA: Silver threads.\nB: Wet again.",
       "Compare.\nQ: Praise the rain in a line.\nA: Wet again.\nB: Silver threads.",
@@ -167,7 +167,7 @@ describe("MT-Bench, pairwise", () => {
       if (prompt.includes("6 times 7")) return prompt.includes("A1") ? `[[${other}]]` : "[[C]]";
       return own === "A" ? "[[A]]" : "Both have their charm.";
     });
-    const { result, verdicts } = await graded(mtBenchPairwise, judge, rival);
+    const { result, verdicts } = await graded(mtBenchPairwise, judge, baseline);
     expect(verdicts.map(({ parsed }) => parsed)).toEqual(["won, won", "tie, lost", null]);
     expect(result.metrics["winRate"]).toMatchObject({ value: 2.5 / 4, n: 2 });
     expect(result.metrics["wins"]).toMatchObject({ value: 0.5 });
@@ -177,13 +177,13 @@ describe("MT-Bench, pairwise", () => {
     expect(result).toMatchObject({ unreadable: 2, notCounted: 1 });
   });
 
-  test("without a rival, or its answer, says so", async () => {
+  test("without a baseline, or its answer, says so", async () => {
     const [question] = await mtBenchPairwise.load(folderOf(DIALOGUES), OPTIONS);
     const judge = judging(() => "[[A]]");
     const grade = (tools: object) =>
       mtBenchPairwise.grade(question!, ANSWERS[0]!, { judge, fidelity: "paper", ...tools });
     await expect(grade({})).rejects.toThrow("none were given");
-    await expect(grade({ rival: () => undefined })).rejects.toThrow("the rival has no answer to question 1");
+    await expect(grade({ baseline: () => undefined })).rejects.toThrow("the baseline has no answer to question 1");
   });
 });
 

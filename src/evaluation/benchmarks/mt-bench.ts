@@ -9,7 +9,7 @@ export const MT_BENCH_SOURCES: readonly string[] = [
   "github.com/lm-sys/FastChat, fastchat/llm_judge: questions, temperatures, judge prompts, reading of verdicts, means",
 ];
 
-/** MT-Bench, each answer rated alone. */
+/** MT-Bench with each answer rated alone. */
 export const mtBench: Benchmark<DialogueQuestion> = {
   title: "MT-Bench",
   category: "open-ended",

@@ -11,7 +11,7 @@ import { splitRows } from "../grading/split-rows.ts";
 import type { SourcedRow } from "../../data/row.ts";
 
 const HUB = "hf:oliverwang15/news_with_gpt_instructions?split=";
-/** Seven degrees to three, as FinGPT takes them: a mild one is neutral. */
+/** FinGPT's three labels for the seven degrees: a mild degree is neutral. */
 const DEGREES: Readonly<Record<string, Sentiment>> = {
   "strong negative": "negative",
   "moderately negative": "negative",

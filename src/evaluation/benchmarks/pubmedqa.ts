@@ -13,7 +13,7 @@ interface Study extends Question {
   readonly decision: Label;
 }
 
-/** Questions that abstracts answer, with the abstract without its conclusion. */
+/** PubMedQA: questions about abstracts, which are shown without their conclusion. */
 export const pubmedqa: Benchmark<Study> = {
   title: "PubMedQA",
   category: "medicine",
@@ -57,7 +57,7 @@ interface Item {
 
 interface Split {
   readonly test: readonly Item[];
-  /** In the order of the data, without those of the test. */
+  /** Questions outside the test, in the order of the data. */
   readonly train: readonly Item[];
 }
 
@@ -73,10 +73,10 @@ async function splitOf(data: BenchmarkData, shots: number): Promise<Split> {
   return { test: test.map(tableItem), train: train.map(tableItem) };
 }
 
-/** The authors' files: questions by their PubMed number, and the test questions' answers by the same. */
+/** Reads the authors' files: questions by their PubMed number, and the test questions' answers by the same. */
 async function originalSplit(data: BenchmarkData, name: string): Promise<Split> {
   const items = (await namedRecords(data, name)).map(([id, fields], i) => {
-    if (!isRow(fields)) throw new UserError("data", `${name}: ${id} is no object`);
+    if (!isRow(fields)) throw new UserError("data", `${name}: ${id} is not an object`);
     const row = { source: { file: name, record: i + 1 }, fields };
     return itemOf(row, id, listColumn(row, "CONTEXTS"), textColumn(row, "QUESTION"), "final_decision");
   });
@@ -93,8 +93,8 @@ async function originalSplit(data: BenchmarkData, name: string): Promise<Split> 
 }
 
 /**
- * Which 500 of the 1,000 questions are the test: the authors shuffle those of each answer with `random.seed(0)` and take the
- * first half of each for cross-validation.
+ * Finds the 500 of the 1,000 questions that are the test: the authors shuffle the questions of each answer with `random.seed(0)`
+ * and use the first half of each for cross-validation.
  */
 function officialSplit(items: readonly Item[], data: BenchmarkData): Split {
   if (items.length !== 1000) {
@@ -102,7 +102,7 @@ function officialSplit(items: readonly Item[], data: BenchmarkData): Split {
       "data",
       `${data.local ?? "the Hub"}: ${items.length} questions, expected all 1,000 labelled ones`,
       {
-        hint: "The split follows from all of them. Put test_ground_truth.json beside them to say which are the test.",
+        hint: "The split is drawn from all of them. Add test_ground_truth.json, which lists the test questions.",
       },
     );
   }
@@ -116,13 +116,13 @@ function officialSplit(items: readonly Item[], data: BenchmarkData): Split {
   return { test, train: items.filter(({ id }) => !ids.has(id)) };
 }
 
-/** As the Hub has it. */
+/** Reads a row of the Hub. */
 function labelledItem(row: SourcedRow): Item {
   const contexts = listColumn({ ...row, fields: objectColumn(row, "context") }, "contexts");
   return itemOf(row, textColumn(row, "pubid"), contexts, textColumn(row, "question"), "final_decision");
 }
 
-/** MedAgents-Bench puts the abstract and, as its last line, the question into one column. */
+/** Reads a row of MedAgents-Bench: the abstract and, as its last line, the question are one column. */
 function tableItem(row: SourcedRow, i: number): Item {
   if (Object.hasOwn(row.fields, "context")) return labelledItem(row);
   const [question = "", ...contexts] = textColumn(row, "question").trim().split("\n").reverse();

@@ -104,11 +104,11 @@ describe("BBH", () => {
   it("says what is missing", async () => {
     await expect(bbh.load(folderOf({ "other.json": "[]" }), DEFAULTS)).rejects.toThrow("none of BBH's tasks");
     const bare = folderOf({ "word_sorting.json": JSON.stringify(examples) });
-    await expect(bbh.load(bare, DEFAULTS)).rejects.toThrow("no cot-prompts/word_sorting.txt");
+    await expect(bbh.load(bare, DEFAULTS)).rejects.toThrow("cot-prompts/word_sorting.txt is missing");
     expect(await bbh.load(bare, { ...DEFAULTS, shots: 0 })).toHaveLength(2);
     const renamed = folderOf({ "word_sorting.json": JSON.stringify([{ question: "oak elm", answer: "elm oak" }]) });
     await expect(bbh.load(renamed, { ...DEFAULTS, shots: 0 })).rejects.toThrow('record 1: no column "input"');
-    await expect(bbh.load(hubOf({}), DEFAULTS)).rejects.toThrow("without its worked examples");
+    await expect(bbh.load(hubOf({}), DEFAULTS)).rejects.toThrow("the Hub's copy of bbh has no worked examples");
   });
 });
 
@@ -174,7 +174,9 @@ describe("DROP", () => {
     const questions = await drop.load(folder, { ...DEFAULTS, shots: 1 });
     expect(questions.map(({ answers }) => answers)).toEqual([[["15"], ["fifteen"]], [["Kiel"]]]);
     expect(questions[0]!.context!.shots[0]).toMatch(/Who scored most\?\nAnswer: Mia$/);
-    await expect(drop.load(folder, DEFAULTS)).rejects.toThrow("3 questions, of which 3 would be worked examples");
+    await expect(drop.load(folder, DEFAULTS)).rejects.toThrow(
+      "3 questions are too few for 3 worked examples among them",
+    );
   });
 
   it("reads the Hub's columns, where every annotator's answer is right", async () => {

@@ -10,10 +10,10 @@ interface RatedQuestion extends Question {
   readonly prompt: JudgePrompt;
 }
 
-/** OpenFedLLM's own, in place of the one in judge_prompts.jsonl. */
+/** OpenFedLLM's prompt, which replaces the one in judge_prompts.jsonl. */
 const SYSTEM = "You are a helpful assistant, that ranks models by the quality of their answers.";
 
-/** The Vicuna benchmark, each answer rated alone. */
+/** The Vicuna benchmark with each answer rated alone. */
 export const vicunaBench: Benchmark<RatedQuestion> = {
   title: "Vicuna benchmark",
   category: "open-ended",

@@ -3,7 +3,7 @@ import { isRow, place, type SourcedRow } from "../../data/row.ts";
 import { listColumn, textColumn } from "../benchmark-data.ts";
 import { letter } from "./multiple-choice.ts";
 
-/** Ways to write a question's options, as public copies of the benchmarks have them. */
+/** Names of the options' columns in public copies of the benchmarks. */
 const SPREAD = [
   ["choice0", "choice1", "choice2", "choice3", "choice4"],
   ["ending0", "ending1", "ending2", "ending3", "ending4"],
@@ -12,9 +12,9 @@ const SPREAD = [
 ] as const;
 
 /**
- * A row's options in the order of their letters: an object by letters, a list called `choices`, or a column each.
+ * Reads a row's options in the order of their letters: an object by letters, a list called `choices`, or a column for each.
  *
- * @throws UserError("data") that names the columns there are.
+ * @throws UserError("data") that lists the columns.
  */
 export function optionsOf(row: SourcedRow): readonly string[] {
   const { fields, source } = row;
@@ -27,7 +27,7 @@ export function optionsOf(row: SourcedRow): readonly string[] {
   if (columns !== undefined) return inOrder(row, columns, "a column for each option");
   throw new UserError(
     "data",
-    `${place(source)}: no options, expected them in "options" or "choices" or a column each`,
+    `${place(source)}: no options, expected them in "options" or "choices" or a column for each`,
     {
       hint: `Its columns are ${Object.keys(fields).slice(0, 10).join(", ")}.`,
     },
@@ -46,9 +46,9 @@ function inOrder(row: SourcedRow, columns: readonly string[], called: string): r
 }
 
 /**
- * The right option's index, written as a letter or as a number from 0.
+ * Reads the right option's index, written as a letter or as a number from 0.
  *
- * @param columns the first of them that the row has is read; the last is missed where it has none.
+ * @param columns The first of them that the row has is read. The error names the last one where the row has none.
  */
 export function rightOption(row: SourcedRow, columns: readonly [string, ...string[]], options: number): number {
   const column = columns.find((each) => Object.hasOwn(row.fields, each)) ?? columns.at(-1)!;

@@ -3,14 +3,14 @@ import { passAtK } from "../metrics/pass-at-k.ts";
 
 const KS = [1, 10, 100] as const;
 
-/** pass@k as far as there are so many samples; the first counts with one. */
+/** pass@k for each k up to the number of samples; the first counts with one sample. */
 export const PASS_AT_K: readonly Metric[] = KS.map((k) => ({ name: `pass@${k}`, title: `pass@${k}`, unit: "share" }));
 
-/** Seconds a program may take: OpenAI allow 3, on a machine that does nothing else. */
+/** Seconds that a program may take. OpenAI allow 3, on a machine that does nothing else. */
 const TIMEOUT_SECONDS = 10;
 const NOTE_LENGTH = 500;
 
-/** Runs every sample's program; each that reaches its end passes. */
+/** Runs every sample's program. A program that reaches its end passes. */
 export async function gradePrograms(
   programs: readonly string[],
   { codeRunner, signal }: GradingTools,
@@ -29,20 +29,20 @@ export async function gradePrograms(
 }
 
 /**
- * The code in an answer: its fenced blocks with the one wanted among them, else the first, else undefined. A block that
- * the answer was cut off in goes to its end. (As evalplus and the bigcode harness read chat models.)
+ * Finds the code in an answer: the fenced block that is `wanted`, else the first one, else undefined. A block without an end,
+ * of an answer that was cut off, goes to the answer's end. evalplus and the bigcode harness read chat models in this way.
  */
 export function fencedCode(text: string, wanted: (code: string) => boolean = () => true): string | undefined {
   const blocks = [...text.matchAll(/```[ \t]*[\w+#-]*[ \t]*\r?\n([^]*?)(?:```|$)/g)].map((match) => match[1]!);
   return blocks.find(wanted) ?? blocks[0];
 }
 
-/** Whether code defines a function, of this name if one is given, at its left edge. */
+/** Tells if code defines a function at its left edge; with `name`, a function of this name. */
 export function defines(code: string, name = "\\w+"): boolean {
   return new RegExp(`^(?:async[ \\t]+)?def[ \\t]+${name}[ \\t]*\\(`, "m").test(code);
 }
 
-/** A line that code begins with: an import, a definition, a decorator, a constant. Prose may begin with the same words. */
+/** The first line of code: an import, a definition, a decorator, a constant. Prose may begin with the same words. */
 const STATEMENT =
   /^(?:from[ \t]+[\w.]+[ \t]+import\b|import[ \t]+[\w.]+[ \t]*(?:,|;|#|as\b|$)|(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(|class[ \t]+\w+[ \t]*[(:]|@\w|\w+(?:[ \t]*,[ \t]*\w+)*[ \t]*=(?!=))/m;
 
@@ -50,7 +50,7 @@ const STATEMENT_WORDS =
   "assert|async|await|case|class|def|del|elif|else|except|finally|for|from|global|if|import|lambda|match|nonlocal|not|pass|print|raise|return|try|type|while|with|yield";
 const OPERATOR_WORDS = "and|else|for|if|in|is|not|or";
 const TO_LINE_END = String.raw`[^=\n]*(?:\n|$)`;
-/** How a line at the left edge begins that is prose: hardly any Python that does something begins so. */
+/** Beginnings of a line of prose at the left edge; hardly any useful Python begins so. */
 const PROSE_BEGINNINGS = [
   // "It is", "Well, this", "Note: it"
   String.raw`\p{Lu}\p{Ll}* +\p{L}`,
@@ -66,13 +66,13 @@ const PROSE_BEGINNINGS = [
 ];
 const PROSE = new RegExp(`\\n(?=${PROSE_BEGINNINGS.join("|")})`, "gu");
 
-/** Python in an answer without fences: from its first statement on (all of it, where there is none) to where prose follows. */
+/** Finds Python in an answer without fences: from its first statement (or from its beginning, where there is none) to the first prose after it. */
 export function unfencedCode(text: string): string {
   const at = text.search(STATEMENT);
   return beforeProse(at === -1 ? text : text.slice(at));
 }
 
-/** Code up to the first line of prose that no string in three quotes holds. */
+/** Cuts code before the first line of prose outside strings in three quotes. */
 export function beforeProse(code: string): string {
   for (const { index } of code.matchAll(PROSE)) {
     const quotes = code.slice(0, index).match(/"""|'''/g)?.length ?? 0;

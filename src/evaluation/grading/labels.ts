@@ -2,15 +2,15 @@ import { classificationReport, type ClassificationReport } from "../metrics/clas
 import type { Answer, Metric, Verdict } from "../benchmark.ts";
 import { likeliestOption } from "./multiple-choice.ts";
 
-/** The label an answer's first word is, whatever its case and the marks around it; null where it is none. */
+/** Reads an answer's first word as a label, whatever its case and the marks around it; null where it is not a label. */
 export function firstWordLabel<Label extends string>(text: string, labels: readonly Label[]): Label | null {
   const word = /^[\s*_"'`([{<#>:-]*(\p{L}+)(?![\p{L}\p{N}/_-])/u.exec(text.normalize("NFKC"))?.[1]?.toLowerCase();
   return labels.find((label) => label === word) ?? null;
 }
 
 /**
- * The label an answer in words gives: its first word, else what it says the answer is ("the answer is no"). A label in
- * the middle of prose ("there is no difference") gives nothing.
+ * Reads the label of an answer in words: its first word, else a statement such as "the answer is no". A label in the middle of
+ * prose ("there is no difference") does not count.
  */
 export function saidLabel<Label extends string>(text: string, labels: readonly Label[]): Label | null {
   const first = firstWordLabel(text, labels);
@@ -20,7 +20,7 @@ export function saidLabel<Label extends string>(text: string, labels: readonly L
   return last === undefined ? null : firstWordLabel(text.normalize("NFKC").slice(last.index + last[0].length), labels);
 }
 
-/** The label that is likeliest by an answer's likelihoods; undefined for an answer in words. */
+/** Finds the likeliest label of an answer by likelihood; undefined for an answer in words. */
 export function likeliestLabel<Label extends string>(
   { likelihoods }: Answer,
   labels: readonly Label[],
@@ -28,7 +28,7 @@ export function likeliestLabel<Label extends string>(
   return likelihoods === undefined ? undefined : labels[likeliestOption(likelihoods)];
 }
 
-/** F1 of labels as scikit-learn averages it, over what verdicts parsed and expected. */
+/** Mean of the labels' F1, as scikit-learn averages it. */
 export const MACRO_F1: Metric = {
   name: "macroF1",
   title: "macro F1",
@@ -36,7 +36,7 @@ export const MACRO_F1: Metric = {
   ofAll: (verdicts) => report(verdicts).macro.f1,
 };
 
-/** Where every answer is read as one of the labels, this is the accuracy. */
+/** F1 from the counts of all labels together; the accuracy where every answer is read as one of the labels. */
 export const MICRO_F1: Metric = {
   name: "microF1",
   title: "micro F1",
@@ -51,7 +51,7 @@ export const WEIGHTED_F1: Metric = {
   ofAll: (verdicts) => report(verdicts).weighted.f1,
 };
 
-/** An answer nothing could be read out of is wrong, but no label of its own in the means. */
+/** Compares parsed with expected labels. An answer without a label is wrong, but is not a class of its own in the means. */
 function report(verdicts: readonly Verdict[]): ClassificationReport<string> {
   const truth = verdicts.map(({ expected }) => expected ?? UNREADABLE);
   const predicted = verdicts.map(({ parsed }) => parsed ?? UNREADABLE);

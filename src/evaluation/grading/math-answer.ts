@@ -1,5 +1,5 @@
 /**
- * The content of the last `\boxed{…}` or `\fbox{…}` (`\boxed 5` too), braces balanced; undefined where there is none.
+ * Finds the content of the last `\boxed{…}` or `\fbox{…}` (`\boxed 5` too), braces balanced; undefined where there is none.
  * As last_boxed_only_string and remove_boxed of github.com/hendrycks/math.
  */
 export function lastBoxed(text: string): string | undefined {
@@ -19,16 +19,16 @@ export function lastBoxed(text: string): string | undefined {
   return undefined;
 }
 
-/** Whether two answers in LaTeX are the same once written alike (is_equiv of github.com/hendrycks/math). */
+/** Tells if two answers in LaTeX are the same in a normal form (is_equiv of github.com/hendrycks/math). */
 export function sameMath(a: string, b: string): boolean {
   const [one, other] = [writtenAlike(a), writtenAlike(b)];
   return one === undefined || other === undefined ? a === b : one === other;
 }
 
 /**
- * Takes out what does not change a value: spaces, units, sizes of brackets, shorthand fractions. Undefined where the
+ * Removes the parts that do not change a value: spaces, units, sizes of brackets, shorthand fractions. Undefined where the
  * reference program gives up (half a command at the end, two units, letters over a slash): such answers are compared as
- * they are.
+ * written.
  */
 function writtenAlike(answer: string): string | undefined {
   let text = answer.replaceAll("\n", "").replaceAll("\\!", "").replaceAll("\\\\", "\\");
@@ -57,7 +57,7 @@ function writtenAlike(answer: string): string | undefined {
   return `${above}/${below}` === text ? `\\frac{${above}}{${below}}` : text;
 }
 
-/** `\frac12`, `\frac1{72}` and `\frac a{b}` with all their braces; left alone where one has a single character only. */
+/** Adds the braces to `\frac12`, `\frac1{72}` and `\frac a{b}`; changes nothing where a fraction has a single character only. */
 function withBraces(text: string): string {
   const [first, ...rest] = text.split("\\frac");
   if (rest.some((part) => part.length < 2 && !part.startsWith("{"))) return text;

@@ -8,7 +8,7 @@ export interface ChoiceQuestion extends Question {
   readonly right: number;
 }
 
-/** Room for a letter and some words around it. */
+/** Long enough for a letter and some words around it. */
 export const LETTER_ANSWER: GenerationSettings = { maxNewTokens: 32, stop: [], ...GREEDY };
 
 /** `A`, `B`, … */
@@ -20,17 +20,17 @@ export function letters(count: number): readonly string[] {
   return Array.from({ length: count }, (_, i) => letter(i));
 }
 
-/** A question with its options a line each, and where the answer goes. */
+/** Writes a question with one line for each option, and `Answer:` at the end. */
 export function choiceText(question: string, options: readonly string[], before = ""): string {
   const lines = options.map((option, i) => `${letter(i)}. ${option}`);
   return `${question.trim()}\n${before}${lines.join("\n")}\nAnswer:`;
 }
 
 /**
- * The option that an answer in words names, as an index: the option it is, word for word, or the letter it begins with; else
- * what it says the answer is; else the only option it quotes; else the only letter it marks as one (in brackets, bold, "option
- * C"). The first paragraph counts; the rest only where it names none. Null where several are named or none: a letter within
- * prose ("vitamin C", "A man") names nothing.
+ * Finds the option that an answer in words names, as an index. In this order: the option that the answer repeats word for word, or
+ * the letter that it begins with; the option in a statement such as "the answer is B"; the only option that it quotes; the only
+ * letter that it marks (in brackets, bold, "option C"). The first paragraph counts; the rest counts only where the first names
+ * none. Null for several options or none: a letter within prose ("vitamin C", "A man") names nothing.
  */
 export function chosenOption(text: string, options: readonly string[]): number | null {
   // Full-width letters and brackets become plain ones.
@@ -55,12 +55,12 @@ function namedIn(text: string, options: readonly string[]): Named {
   );
 }
 
-/** Emphasis and brackets that may stand before a letter, what joins another one to it, and what may follow it. */
+/** Emphasis and brackets before a letter, the words that join another letter to it, and the marks after it. */
 const OPEN = String.raw`[\s*_"'(\[{$]*(?:\\(?:boxed|text)\{)*`;
 const ALSO = String.raw`[\s*_"')\].]*(?:,|;|/|&|、|and\b|or\b|和|或)\s*\(?`;
 const AFTER = String.raw`(?=[\s*_"')\]}$]*(?:[).:,;\n]|$|[\])}*]))`;
 
-/** `B`, `b)`, `**B**`, `(B) because`; but neither `A man` nor `A, B`. */
+/** Reads `B`, `b)`, `**B**`, `(B) because`; but neither `A man` nor `A, B`. */
 function beginning(text: string, one: string): Named {
   const bare = new RegExp(String.raw`^${OPEN}(${one})${AFTER}`, "i").exec(text);
   if (bare === null) return undefined;
@@ -72,7 +72,7 @@ function beginning(text: string, one: string): Named {
   return single([bare[1]!, ...others.filter((other) => other !== undefined)]);
 }
 
-/** The letter that a first one is joined to: "B or C". A small one would be an article: "C, a vitamin". */
+/** Finds the letter that a first one is joined to: "B or C". A small letter would be an article: "C, a vitamin". */
 function alsoNamed(text: string, one: string): string | undefined {
   return new RegExp(String.raw`^${OPEN}(?:${one}|${one.toLowerCase()})${ALSO}(${one})(?![\w'’])`).exec(text)?.[1];
 }
@@ -80,7 +80,7 @@ function alsoNamed(text: string, one: string): string | undefined {
 const STATEMENT =
   /(?:\banswer(?:\s+(?:is|would be|should be|must be)|\s*:)|答案(?:应该是|应为|是|为|选|:)*)\s*:?\s*(?:(?:option|choice|letter)\s+)?/gi;
 
-/** "The answer is B", "Answer: (c)", "答案是 D". The last such statement counts. */
+/** Reads "The answer is B", "Answer: (c)", "答案是 D". The last such statement counts. */
 function declared(text: string, one: string, options: readonly string[]): Named {
   const last = [...text.matchAll(STATEMENT)].at(-1);
   if (last === undefined) return undefined;
@@ -94,7 +94,7 @@ function declared(text: string, one: string, options: readonly string[]): Named 
   return named === null ? undefined : single([named[1]!, alsoNamed(said, one) ?? named[1]!]);
 }
 
-/** The only option that a text is, word for word; a letter is a letter. */
+/** Finds the only option that is the same as a text, word for word; a single letter is not read as an option's text. */
 function exactly(text: string, options: readonly string[]): number | undefined {
   const said = plain(text);
   const same = options.flatMap((option, index) => (said.length > 1 && plain(option) === said ? [index] : []));
@@ -106,7 +106,7 @@ function quoted(text: string, options: readonly string[]): Named {
   const named = options
     .map((option, index) => ({ index, words: plain(option) }))
     .filter(({ words }) => words !== "" && ` ${said} `.includes(` ${words} `));
-  // An option that is part of another quoted one was not meant.
+  // An option that is part of another quoted option does not count.
   const meant = named.filter(({ words, index }) =>
     named.every((other) => other.index === index || !` ${other.words} `.includes(` ${words} `)),
   );
@@ -114,7 +114,7 @@ function quoted(text: string, options: readonly string[]): Named {
   return meant[0]?.index;
 }
 
-/** Words and numbers in small letters, one space between them. */
+/** Reduces a text to words and numbers in small letters, with one space between them. */
 function plain(text: string): string {
   return text
     .normalize("NFKC")
@@ -137,13 +137,13 @@ function single(found: readonly string[]): Named {
   return distinct.length === 0 ? undefined : distinct[0]!.charCodeAt(0) - 65;
 }
 
-/** The likeliest option by the sum of its log-probabilities; the first of equal ones. */
+/** Finds the likeliest option by the sum of its log-probabilities; the first of equal ones. */
 export function likeliestOption(likelihoods: NonNullable<Answer["likelihoods"]>): number {
   const sums = likelihoods.map(({ logProbability }) => logProbability);
   return sums.indexOf(Math.max(...sums));
 }
 
-/** Whether the right option was chosen, by whichever mode the answer came. */
+/** Grades the chosen option, for an answer by either mode. */
 export function gradeChoice({ choices, right }: ChoiceQuestion, answer: Answer): Verdict {
   const chosen =
     answer.likelihoods === undefined

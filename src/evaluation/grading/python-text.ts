@@ -1,9 +1,9 @@
 /**
- * Text as Python's `str` and `float` see it. The reference programs of metrics rest on them, and JavaScript's own differ at
- * the edges: other white space, other spellings of a number.
+ * Text as Python's `str` and `float` read it. The reference programs of metrics use them, and JavaScript differs in details: other
+ * white space, other spellings of a number.
  */
 
-/** What `str.isspace` takes for white space. JavaScript's `\s` lacks U+001C–1F and U+0085, has U+FEFF. */
+/** The white space of `str.isspace`. JavaScript's `\s` lacks U+001C–1F and U+0085, and has U+FEFF. */
 const WHITE_SPACE = "[\\t-\\r\\u001C-\\u0020\\u0085\\u00A0\\u1680\\u2000-\\u200A\\u2028\\u2029\\u202F\\u205F\\u3000]";
 
 /** `string.punctuation`. */
@@ -15,22 +15,22 @@ const NOT_FINITE = /^([+-]?)(?:inf(?:inity)?|(nan))$/i;
 /** `\b` in Python is a boundary of Unicode words; JavaScript's knows ASCII only. */
 const ARTICLES = /(?<![\p{L}\p{N}_])(?:a|an|the)(?![\p{L}\p{N}_])/gu;
 
-/** `text.split()`. */
+/** Does `text.split()`. */
 export function splitWords(text: string): string[] {
   return text.split(SPACES).filter((word) => word !== "");
 }
 
-/** `text.rstrip()`. */
+/** Does `text.rstrip()`. */
 export function trimEnd(text: string): string {
   return text.replace(AT_END, "");
 }
 
-/** Without the characters of `string.punctuation`, which are ASCII only. */
+/** Removes the characters of `string.punctuation`, which are ASCII only. */
 export function withoutPunctuation(text: string): string {
   return text.replace(PUNCTUATION, "");
 }
 
-/** The words a, an and the replaced by a space; lower case only, as the programs that do this lower the text before. */
+/** Replaces the words a, an and the by a space; lower case only, because the reference programs lower the text before. */
 export function withoutArticles(text: string): string {
   return text.replace(ARTICLES, " ");
 }
@@ -56,7 +56,7 @@ export function numberText(number: number): string {
   return text.includes(".") ? text : `${text}.0`;
 }
 
-/** Digits of a script are ten code points in a row, and rows that touch begin after a whole row. */
+/** Converts a digit of any script. The digits of a script are ten code points in a row, and rows that touch begin after a whole row. */
 function asciiDigit(digit: string): string {
   const code = digit.codePointAt(0)!;
   let first = code;

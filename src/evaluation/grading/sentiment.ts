@@ -13,31 +13,31 @@ export interface SentimentQuestion extends Question {
   readonly sentiment: Sentiment;
 }
 
-/** A text whose sentiment is asked for. */
+/** A text with its sentiment. */
 export interface Opinion {
   readonly id: string;
   readonly text: string;
   readonly sentiment: Sentiment;
-  /** What the question calls it. */
+  /** The word for the text in the question. */
   readonly kind: "news" | "tweet";
-  /** Asked in place of the benchmark's own question: how a model was trained to be asked. */
+  /** Replaces the benchmark's own question with the prompt that a model was trained on. */
   readonly prompt?: string;
 }
 
-/** What is asked, and where worked examples come from. */
+/** The texts that are asked about, and those of worked examples. */
 export interface Opinions {
   readonly test: readonly Opinion[];
   readonly train: readonly Opinion[];
 }
 
-/** How OpenFedLLM's copy of a FinGPT benchmark asks and reads. */
+/** The prompt and the parsing of OpenFedLLM's copy of a FinGPT benchmark. */
 export interface OriginalForm {
   readonly layout: "alpaca" | "tight";
-  /** In place of FinGPT's question. */
+  /** Replaces FinGPT's question. */
   readonly instruction?: string;
-  /** Looked for first; the other one next; whatever holds neither is neutral. */
+  /** The word that is looked for first, before the other one. A text with neither is neutral. */
   readonly first: "negative" | "positive";
-  /** Whether "Neg" and "Pos" are enough. */
+  /** True where "Neg" and "Pos" are enough. */
   readonly abbreviated: boolean;
 }
 
@@ -48,9 +48,9 @@ interface SentimentSpec extends Pick<Benchmark, "title" | "about" | "data"> {
 }
 
 /**
- * A financial sentiment benchmark as FinGPT asks and grades it, and strictly beside. FinGPT looks for "positive" anywhere in
- * the answer, then for "negative", and takes all else for neutral, so that nonsense is right on every neutral text;
- * `strictAccuracy` wants the answer's first word to be the label.
+ * Makes a financial sentiment benchmark as FinGPT runs it, with a strict metric beside. FinGPT looks for "positive" anywhere in the
+ * answer, then for "negative", and takes everything else for neutral, so nonsense is right on every neutral text. For
+ * `strictAccuracy` the answer's first word must be the label.
  */
 export function sentimentBenchmark({ original, opinions, ...facts }: SentimentSpec): Benchmark<SentimentQuestion> {
   return {
@@ -63,7 +63,7 @@ export function sentimentBenchmark({ original, opinions, ...facts }: SentimentSp
     ],
     modes: ["generation", "likelihood"],
     shots: 0,
-    // Room for a sentence around the label; FinGPT's limits go from 10 tokens to what fits beside the prompt.
+    // Long enough for a sentence around the label; FinGPT's limits go from 10 tokens to the rest of the window.
     generation: { maxNewTokens: 32, stop: [], ...GREEDY },
     metrics: [
       ACCURACY,
@@ -85,7 +85,7 @@ export function sentimentBenchmark({ original, opinions, ...facts }: SentimentSp
         turns: [asked(opinion)],
         options: SENTIMENTS,
         sentiment: opinion.sentiment,
-        // There prompt and answer together may reach 512 tokens; a label later than that half is none.
+        // The original allows 512 tokens for prompt and answer together; a label does not come later than half of them.
         ...(options.fidelity === "original" ? { generation: { maxNewTokens: 256 } } : {}),
       }));
     },
@@ -109,7 +109,7 @@ function verdict({ sentiment }: SentimentQuestion, read: Sentiment, strict: Sent
 }
 
 function askedText(opinion: Opinion, original: OriginalForm, { fidelity, mode }: LoadOptions): string {
-  // The space is the answer's: tokenizers join it to the word.
+  // The space belongs to the answer: tokenizers join it to the word.
   if (opinion.prompt !== undefined) return opinion.prompt.trimEnd();
   const { kind, text } = opinion;
   const plain = `What is the sentiment of this ${kind}? Please choose an answer from {negative/neutral/positive}.`;
@@ -129,7 +129,7 @@ function fingptLabel(text: string): Sentiment {
   return /[Nn]egative/.test(text) ? "negative" : "neutral";
 }
 
-/** There the answer is what follows the first "Response: " of prompt and answer, up to a second one. */
+/** Reads the label as OpenFedLLM does: the answer is the text after the first "Response: " of prompt and answer, up to a second one. */
 function originalLabel(asked: string, text: string, { first, abbreviated }: OriginalForm): Sentiment {
   const answer = `${asked}${text}`.split("Response: ")[1] ?? text;
   const has = { negative: /[Nn]egative/.test(answer), positive: /[Pp]ositive/.test(answer) };
@@ -142,19 +142,19 @@ function originalLabel(asked: string, text: string, { first, abbreviated }: Orig
   return has[second] ? second : "neutral";
 }
 
-/** FinGPT's split of a dataset that has none: `train_test_split` of `datasets` with seed 42. */
+/** Makes FinGPT's split of a dataset that has none: `train_test_split` of `datasets` with seed 42. */
 export function fingptSplit<T>(items: readonly T[], share: number): { test: T[]; train: T[] } {
   const { test, train } = testRows(items.length, share, 42);
   return { test: test.map((i) => items[i]!), train: train.map((i) => items[i]!) };
 }
 
-/** Whether rows are records to train on, with a prompt of their own, rather than a dataset's. */
+/** Tells if rows are training records, which have a prompt of their own, instead of rows of a dataset. */
 export function arePrepared(rows: readonly SourcedRow[]): boolean {
   const [first] = rows;
   return first !== undefined && Object.hasOwn(first.fields, "prompt") && Object.hasOwn(first.fields, "completion");
 }
 
-/** Records to train on as questions: asked with their own prompt. */
+/** Makes questions of training records, with their own prompt. */
 export function preparedOpinions(rows: readonly SourcedRow[]): Opinion[] {
   return rows.map((row) => {
     const prompt = textColumn(row, "prompt");
@@ -168,7 +168,7 @@ export function preparedOpinions(rows: readonly SourcedRow[]): Opinion[] {
   });
 }
 
-/** A row's label, written as one of the three words or by what `meaning` holds. */
+/** Reads a row's label: one of the three words, or a key of `meaning`. */
 export function sentimentOf(row: SourcedRow, column: string, meaning: Readonly<Record<string, Sentiment>>): Sentiment {
   const written = textColumn(row, column).trim().toLowerCase();
   const label = Object.hasOwn(meaning, written) ? meaning[written] : SENTIMENTS.find((each) => each === written);

@@ -3,7 +3,7 @@ import { bleuStatistics, sumBleuStatistics, type BleuStatistics } from "../metri
 import { fencedCode } from "./generated-program.ts";
 import { computeBleu } from "../metrics/snippet-bleu.ts";
 
-/** BLEU-4 over all snippets, from their statistics; see `computeBleu`. */
+/** Makes the metric BLEU-4 over all snippets, from their statistics; see `computeBleu`. */
 export function snippetBleu(options: { readonly addOne?: boolean }): Metric {
   return {
     name: "bleu",
@@ -14,7 +14,7 @@ export function snippetBleu(options: { readonly addOne?: boolean }): Metric {
   };
 }
 
-/** A snippet against the reference, as tokens: exact match, and what BLEU is made of. */
+/** Compares the tokens of a snippet with the reference's: exact match, and statistics for BLEU. */
 export function gradeSnippet(code: string, reference: string, tokenize: (code: string) => string[]): Verdict {
   const [own, expected] = [tokenize(code), tokenize(reference)];
   const same = own.length === expected.length && own.every((token, i) => token === expected[i]);
@@ -26,7 +26,7 @@ export function gradeSnippet(code: string, reference: string, tokenize: (code: s
   };
 }
 
-/** The one line of code in an answer: a fenced block's, or the first line that says something. */
+/** Finds the code in an answer: a fenced block, or the first line that is not empty. */
 export function snippetOf(text: string): string {
   const block = fencedCode(text)?.trim();
   return (

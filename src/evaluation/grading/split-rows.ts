@@ -2,7 +2,7 @@ import { UserError } from "../../diagnostics/user-error.ts";
 import type { SourcedRow } from "../../data/row.ts";
 import { oneFile, type BenchmarkData } from "../benchmark-data.ts";
 
-/** How the files of a split may be called: `test.jsonl`, `data/test-00000-of-00001.parquet`, `sent_valid.csv`. */
+/** Words for a split in names of files: `test.jsonl`, `data/test-00000-of-00001.parquet`, `sent_valid.csv`. */
 const WORDS = {
   train: "train",
   validation: "(?:validation|valid|val|dev)",
@@ -12,15 +12,15 @@ const WORDS = {
 
 export interface SplitPlace {
   readonly split: keyof typeof WORDS;
-  /** On the Hub, `hf:org/name?…`. */
+  /** Its reference on the Hub, `hf:org/name?…`. */
   readonly hub: string;
-  /** Whether a folder's only file, whatever it is called, is this split: the one that is asked, not worked examples. */
+  /** True where a folder's only file, whatever its name, is this split. Only for questions, not for worked examples. */
   readonly orOnlyFile?: boolean;
-  /** Files that would do as well and were not found, for the message. */
+  /** Other files that would serve and were not found, for the message. */
   readonly orElse?: string;
 }
 
-/** The rows of a split, of the Hub or of the file that is called so. @throws UserError("data") where there are none. */
+/** Reads the rows of a split, from the Hub or from the file with its name. @throws UserError("data") where there are none. */
 export async function splitRows(data: BenchmarkData, place: SplitPlace): Promise<readonly SourcedRow[]> {
   if (data.local === undefined) return data.hub(place.hub);
   const name = await splitFile(data, place);
@@ -44,18 +44,16 @@ async function splitFile(data: BenchmarkData, { split, orOnlyFile = false, orEls
     );
   } catch (cause) {
     if (orOnlyFile || !(cause instanceof UserError)) throw cause;
-    const hint = [cause.hint, "To ask without worked examples: --shots 0."]
-      .filter((part) => part !== undefined)
-      .join(" ");
+    const hint = [cause.hint, "Without worked examples: --shots 0."].filter((part) => part !== undefined).join(" ");
     throw new UserError("data", cause.message, { hint, cause });
   }
 }
 
-/** The first items, as many as worked examples are wanted. @throws UserError("data") where there are fewer. */
+/** Takes the first items as worked examples. @throws UserError("data") where there are too few. */
 export function firstExamples<T>(data: BenchmarkData, items: readonly T[], shots: number, of = ""): readonly T[] {
   if (items.length >= shots) return items.slice(0, shots);
   const there = `${items.length === 0 ? "no" : items.length} worked example${items.length === 1 ? "" : "s"}`;
   throw new UserError("data", `${data.local ?? "the Hub's data"}: ${there}${of}, wanted ${shots}`, {
-    hint: `Add the others to the split they are taken from, or ask with fewer: --shots ${items.length}.`,
+    hint: `Add more to the split of the worked examples, or use fewer: --shots ${items.length}.`,
   });
 }

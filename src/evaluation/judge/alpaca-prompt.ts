@@ -5,31 +5,31 @@ import { fill } from "./judge-prompts.ts";
 import { readWord } from "./judge-verdict.ts";
 import type { JudgeSettings } from "../judge.ts";
 
-/** How two outputs are put to a judge, and its answer read. */
+/** A prompt for the comparison of two outputs, with the reading of the judge's answer. */
 export interface ComparisonPrompt {
   readonly settings: JudgeSettings;
   messages(values: { readonly instruction: string; readonly output_1: string; readonly output_2: string }): Message[];
-  /** Which output it prefers; null where it does not say. */
+  /** Reads the preferred output; null where there is none. */
   read(judgement: string): 1 | 2 | null;
 }
 
-/** AlpacaEval's template where the folder has one (`alpaca_eval….txt`), else a short one in our own words. */
+/** Reads AlpacaEval's template from the folder (`alpaca_eval….txt`); without one, a short template of this project serves. */
 export async function comparisonPrompt(data: BenchmarkData): Promise<ComparisonPrompt> {
   const pattern = /(^|\/)alpaca_eval[^/]*\.txt$/;
   if (!(await data.files()).some((name) => pattern.test(name))) return promptOf(OWN, OWN_READING);
   const file = await oneFile(data, pattern, "prompt template alpaca_eval.txt");
   const template = await data.text(file);
   const missing = ["instruction", "output_1", "output_2"].find((place) => !template.includes(`{${place}}`));
-  if (missing !== undefined) throw new UserError("data", `${data.local}: ${file} has no place {${missing}}`);
+  if (missing !== undefined) throw new UserError("data", `${data.local}: ${file} has no placeholder {${missing}}`);
   const reading = READINGS.find(({ asked }) => asked.test(template));
   if (reading !== undefined) return promptOf(template, reading);
-  throw new UserError("data", `${data.local}: ${file} asks for no verdict that can be read`, {
-    hint: "Take alpaca_eval.txt (a ranking of model_1 and model_2) or alpaca_eval_clf.txt (m or M) of AlpacaEval.",
+  throw new UserError("data", `${data.local}: ${file} does not ask for a known form of verdict`, {
+    hint: "Use alpaca_eval.txt (a ranking of model_1 and model_2) or alpaca_eval_clf.txt (m or M) of AlpacaEval.",
   });
 }
 
 interface Reading {
-  /** Whether a template asks for this kind of verdict. */
+  /** Matches a template that asks for this kind of verdict. */
   readonly asked: RegExp;
   readonly maxTokens: number;
   readonly read: (judgement: string) => 1 | 2 | null;
@@ -42,7 +42,7 @@ const READINGS: readonly Reading[] = [
   { asked: /\bm or M\b/, maxTokens: 300, read: (judgement) => lastOf(judgement.trim().at(-1)) },
 ];
 
-/** Python's list of `{'model': …, 'rank': …}`, or JSON; other words around it do not matter. */
+/** Reads Python's list of `{'model': …, 'rank': …}`, or JSON, and ignores other words around it. */
 function rankedFirst(judgement: string): 1 | 2 | null {
   for (const [item] of judgement.matchAll(/\{[^{}]*\}/g)) {
     const model = /["']model["']\s*:\s*["']model_1["']/.test(item);
@@ -87,7 +87,7 @@ function promptOf(template: string, { maxTokens, read }: Omit<Reading, "asked">)
   };
 }
 
-/** AlpacaEval writes its messages in ChatML; a template without it is what the user says. */
+/** Splits a template into messages. AlpacaEval writes them in ChatML; a template without ChatML is a user's message. */
 function messagesOf(template: string): Message[] {
   const parts = [...template.matchAll(/<\|im_start\|>(system|user|assistant)\n([\s\S]*?)<\|im_end\|>/g)];
   if (parts.length === 0) return [{ role: "user", content: template.trim() }];

@@ -4,11 +4,11 @@ import { listColumn, preferredFile, textColumn, type BenchmarkData } from "../be
 import type { Question } from "../benchmark.ts";
 import { judgePrompts, type JudgePrompt } from "./judge-prompts.ts";
 
-/** A question of two turns, as MT-Bench has them, with what its judge is asked. */
+/** A question of MT-Bench: two turns, with the prompts for its judge. */
 export interface DialogueQuestion extends Question {
   readonly group: string;
   readonly turns: readonly [string, string];
-  /** For the first answer, and for both. */
+  /** The prompt for the first answer, and that for both. */
   readonly prompts: readonly [JudgePrompt, JudgePrompt];
   /** Right answers to both turns, where the judge is shown them. */
   readonly reference: readonly string[] | undefined;
@@ -28,7 +28,7 @@ const TEMPERATURES: Readonly<Record<string, number>> = {
   humanities: 0.1,
 };
 
-/** MT-Bench's questions from FastChat's files, with the prompts of one kind of judging. */
+/** Loads MT-Bench's questions from FastChat's files, with the prompts of one kind of judging. */
 export async function dialogueQuestions(
   data: BenchmarkData,
   kind: { readonly general: string; readonly withReference: string },
@@ -56,7 +56,7 @@ export async function dialogueQuestions(
     const reference = WITH_REFERENCE.has(group) ? references.get(id) : undefined;
     if (WITH_REFERENCE.has(group) && reference?.length !== 2) {
       throw new UserError("data", `${place(row.source)}: no reference answers to both turns of question ${id}`, {
-        hint: `A question in ${group} needs them, in reference_answer/gpt-4.jsonl.`,
+        hint: `Questions in the category ${group} need them: add them to reference_answer/gpt-4.jsonl.`,
       });
     }
     return {
@@ -79,7 +79,7 @@ function twoTurns(row: SourcedRow): readonly [string, string] {
 }
 
 async function referenceAnswers(data: BenchmarkData): Promise<ReadonlyMap<string, readonly string[]>> {
-  // FastChat's folder also has model_answer/gpt-4.jsonl, which is the model's own try.
+  // FastChat's folder also has model_answer/gpt-4.jsonl, which is the model's own attempt.
   const file = await preferredFile(
     data,
     [/(^|\/)mt_?bench\/reference_answer\/gpt-4\.jsonl$/, /(^|\/)reference_answer\/gpt-4\.jsonl$/, /^gpt-4\.jsonl$/],
@@ -88,16 +88,16 @@ async function referenceAnswers(data: BenchmarkData): Promise<ReadonlyMap<string
   return new Map((await data.rows(file)).map((row) => [textColumn(row, "question_id"), modelAnswer(row)]));
 }
 
-/** The turns of the first answer in a row of FastChat's model_answer or reference_answer. */
+/** Reads the turns of the first answer in a row of FastChat's model_answer or reference_answer. */
 export function modelAnswer(row: SourcedRow): readonly string[] {
   const { choices } = row.fields;
   const turns: unknown = Array.isArray(choices) && isRow(choices[0]) ? choices[0]["turns"] : undefined;
   if (Array.isArray(turns) && turns.every((turn) => typeof turn === "string")) return turns;
-  throw new UserError("data", `${place(row.source)}: no answer, expected choices[0].turns with a text a turn`);
+  throw new UserError("data", `${place(row.source)}: no answer, expected choices[0].turns with one text for each turn`);
 }
 
 export function onlyLocal(benchmark: string, files: string): UserError {
-  return new UserError("data", `${benchmark} is not taken from the Hub: name a folder with its data`, {
-    hint: `It must hold ${files}; docs/judge.md says where they are.`,
+  return new UserError("data", `${benchmark} is not read from the Hub: a local folder with its data is needed`, {
+    hint: `Give the folder with --data. It must hold ${files}; docs/judge.md tells where to find them.`,
   });
 }

@@ -4,35 +4,35 @@ import type { JudgeSettings } from "../judge.ts";
 import type { OpenJudge } from "./open-judge.ts";
 import type { Numbered } from "../run-benchmark.ts";
 
-/** What grading will ask of a judge. Tokens are estimates by `estimatedTokens`. */
+/** The work of a judge in a grading. Tokens are estimates by `estimatedTokens`. */
 export interface JudgingEstimate {
-  /** Questions that will be asked. */
+  /** Questions for the judge. */
   readonly calls: number;
-  /** Questions whose answers are on record. */
+  /** Questions with a stored answer. */
   readonly fromRecord: number;
   readonly promptTokens: number;
-  /** Expected; a verdict in a few sentences has some 200 tokens. */
+  /** Expected tokens; a verdict in a few sentences has some 200. */
   readonly completionTokens: number;
-  /** If every verdict is as long as it may be. */
+  /** Tokens if every verdict is as long as it may be. */
   readonly mostCompletionTokens: number;
 }
 
-export interface EstimateOptions extends Partial<Pick<GradingTools, "fidelity" | "rival">> {
-  /** The judge that will be asked: what is on its record is not asked again. */
+export interface EstimateOptions extends Partial<Pick<GradingTools, "fidelity" | "baseline">> {
+  /** The judge. Questions with a stored answer do not count as calls. */
   readonly judge?: Pick<OpenJudge, "knows"> | undefined;
 }
 
 const USUAL_VERDICT_TOKENS = 200;
 
-/** Counts what a benchmark's grader asks by grading with a judge that only listens. */
+/** Counts the questions of a benchmark's grader: it grades with a judge that only collects them. */
 export async function estimateJudging(
   benchmark: Benchmark,
   questions: readonly Numbered[],
   answers: readonly Answer[],
-  { fidelity = "paper", rival, judge }: EstimateOptions = {},
+  { fidelity = "paper", baseline, judge }: EstimateOptions = {},
 ): Promise<JudgingEstimate> {
   const asked = new Map<string, { messages: readonly Message[]; settings: JudgeSettings }>();
-  const listener = {
+  const collector = {
     name: "estimate",
     ask: async (messages: readonly Message[], settings: JudgeSettings) => {
       asked.set(JSON.stringify([messages, settings]), { messages, settings });
@@ -40,7 +40,7 @@ export async function estimateJudging(
     },
   };
   for (const [i, { question }] of questions.entries()) {
-    await benchmark.grade(question, answers[i]!, { judge: listener, fidelity, rival });
+    await benchmark.grade(question, answers[i]!, { judge: collector, fidelity, baseline });
   }
   const estimate = { calls: 0, fromRecord: 0, promptTokens: 0, completionTokens: 0, mostCompletionTokens: 0 };
   for (const { messages, settings } of asked.values()) {
@@ -62,7 +62,7 @@ export async function estimateJudging(
 /** Role and separators of a message in a chat template. */
 const TOKENS_A_MESSAGE = 4;
 
-/** A rule of thumb for another model's tokenizer: 4 ASCII characters a token, any other character one. */
+/** Estimates tokens for an unknown tokenizer: one for 4 ASCII characters, and one for any other character. */
 export function estimatedTokens(text: string): number {
   let ascii = 0;
   let others = 0;

@@ -4,20 +4,23 @@ import { UserError } from "../../diagnostics/user-error.ts";
 import { oneFile, textColumn, type BenchmarkData } from "../benchmark-data.ts";
 import type { Judge } from "../judge.ts";
 
-/** A judge's prompt with places such as `{question}` in it. */
+/** A judge's prompt with placeholders such as `{question}`. */
 export interface JudgePrompt {
   readonly system: string;
   readonly template: string;
 }
 
-/** FastChat's judge_prompts.jsonl, by its names such as `single-v1`. */
+/** Reads FastChat's judge_prompts.jsonl. The prompts have names such as `single-v1`. */
 export async function judgePrompts(data: BenchmarkData): Promise<(name: string) => JudgePrompt> {
   const file = await oneFile(data, /(^|\/)judge_prompts\.jsonl$/, "judge_prompts.jsonl");
   const prompts = new Map<string, JudgePrompt>();
   for (const row of await data.rows(file)) {
     const template = textColumn(row, "prompt_template");
     if (!template.includes("{question")) {
-      throw new UserError("data", `${place(row.source)}: the prompt has no place for the question, such as {question}`);
+      throw new UserError(
+        "data",
+        `${place(row.source)}: the prompt has no placeholder for the question, such as {question}`,
+      );
     }
     prompts.set(textColumn(row, "name"), { system: textColumn(row, "system_prompt"), template });
   }
@@ -30,10 +33,10 @@ export async function judgePrompts(data: BenchmarkData): Promise<(name: string) 
   };
 }
 
-/** A template with its places filled; what is put in is not looked through for places again. */
+/** Replaces the placeholders of a template. Placeholders in the values stay as they are. */
 export function fill(template: string, values: Readonly<Record<string, string>>): string {
-  return template.replaceAll(/\{(\w+)\}/g, (place, name: string) =>
-    Object.hasOwn(values, name) ? values[name]! : place,
+  return template.replaceAll(/\{(\w+)\}/g, (placeholder, name: string) =>
+    Object.hasOwn(values, name) ? values[name]! : placeholder,
   );
 }
 
@@ -47,10 +50,10 @@ export function judgeMessages(
   ];
 }
 
-/** @throws UserError("config") where no judge was given. */
+/** Returns the judge. @throws UserError("config") where none was given. */
 export function required(judge: Judge | undefined): Judge {
   if (judge !== undefined) return judge;
   throw new UserError("config", "this benchmark is graded by a judge, and none was given", {
-    hint: "Name an OpenAI-compatible endpoint and a model for it; docs/judge.md says how.",
+    hint: "Give an OpenAI-compatible endpoint and its model: --judge-url, --judge-model (docs/judge.md).",
   });
 }

@@ -3,11 +3,11 @@ import type { Message } from "../../data/messages.ts";
 import { isRow } from "../../data/row.ts";
 import type { JudgeSettings } from "../judge.ts";
 
-/** A request to a judge that did not get what it asked for. Holds no header, so never the key. */
+/** A failed request to a judge. It holds no header, and so never the key. */
 export class JudgeFailure extends Error {
-  /** Undefined: no answer, or one that broke off. */
+  /** Undefined for no answer, or one that broke off. */
   readonly status: number | undefined;
-  /** Whether the same request may succeed in a moment. */
+  /** True where the same request may succeed in a moment. */
   readonly passing: boolean;
   readonly retryAfterMs: number | undefined;
 
@@ -33,7 +33,7 @@ export interface Completion {
   readonly completionTokens: number | null;
 }
 
-/** What this endpoint's models want otherwise than most. */
+/** Differences of an endpoint's models from most others. */
 export interface Dialect {
   readonly maxTokens: "max_tokens" | "max_completion_tokens";
   readonly temperature: boolean;
@@ -41,7 +41,7 @@ export interface Dialect {
 
 export const USUAL_DIALECT: Dialect = { maxTokens: "max_tokens", temperature: true };
 
-/** How to ask again, where a refusal says that the endpoint only wants to be asked otherwise. */
+/** Chooses the dialect for another try, where a refusal says that the endpoint wants one. */
 export function otherDialect(dialect: Dialect, { status, message }: JudgeFailure): Dialect | undefined {
   if (status !== 400) return undefined;
   if (dialect.maxTokens === "max_tokens" && message.includes("max_completion_tokens")) {
@@ -63,7 +63,7 @@ export interface JudgeRequest {
 }
 
 /**
- * One attempt at one question.
+ * Asks a judge one question, in one attempt.
  *
  * @throws JudgeFailure, or the signal's reason.
  */
@@ -106,7 +106,7 @@ class TimedOut extends Error {}
 
 function refusal({ status, headers }: Response, body: string, apiKey: string | undefined): JudgeFailure {
   const { said, code } = errorOf(parsed(body), body);
-  // A 429 for want of money does not pass by waiting.
+  // A 429 because of an empty account does not pass by waiting.
   const passing = (status === 429 && code !== "insufficient_quota") || status === 408 || status >= 500;
   return new JudgeFailure(`answered ${status}${quoted(said, apiKey)}`, {
     status,
@@ -145,7 +145,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** What an endpoint says is wrong: OpenAI's `{error: {message, code}}`, others' `{error}`, `{message}`, `{detail}`, or text. */
+/** Reads an endpoint's error: OpenAI's `{error: {message, code}}`, others' `{error}`, `{message}`, `{detail}`, or text. */
 function errorOf(answer: unknown, body: string): { readonly said: string; readonly code: unknown } {
   if (!isRow(answer)) return { said: body, code: undefined };
   const error = answer["error"] ?? answer;

@@ -1,4 +1,4 @@
-/** What a judge says in the end, without what a reasoning model thinks aloud before. */
+/** Removes a reasoning model's thoughts from the beginning of a judgement. */
 function spoken(judgement: string): string {
   return judgement.replace(/^\s*<think>[\s\S]*?<\/think>/, "");
 }
@@ -6,8 +6,8 @@ function spoken(judgement: string): string {
 const HIGHEST_RATING = 10;
 
 /**
- * The rating in a judgement: the first `[[7]]`, else the first `[7]` (FastChat, llm_judge/common.py). Null where there is
- * none, or where it is beyond the scale of 10, which FastChat and OpenFedLLM (`original`) take as it is.
+ * Reads the rating in a judgement: the first `[[7]]`, else the first `[7]` (FastChat, llm_judge/common.py). Null where there is
+ * none. Null also for a rating above 10, which FastChat and OpenFedLLM (`original`) accept.
  */
 export function readRating(judgement: string, fidelity: "paper" | "original"): number | null {
   const text = spoken(judgement);
@@ -17,7 +17,7 @@ export function readRating(judgement: string, fidelity: "paper" | "original"): n
   return rating > HIGHEST_RATING && fidelity === "paper" ? null : rating;
 }
 
-/** The better of two in a judgement, by FastChat's order: `[[A]]`, else `[[B]]`, else `[[C]]`, a tie. */
+/** Reads the better of two answers in a judgement, in FastChat's order: `[[A]]`, else `[[B]]`, else `[[C]]`, a tie. */
 export function readPreference(judgement: string): "A" | "B" | "tie" | null {
   const text = spoken(judgement);
   if (text.includes("[[A]]")) return "A";
@@ -25,7 +25,7 @@ export function readPreference(judgement: string): "A" | "B" | "tie" | null {
   return text.includes("[[C]]") ? "tie" : null;
 }
 
-/** The word a judgement ends with in double brackets, where it is one of these; case does not count. */
+/** Reads the last word in double brackets, where it is one of `words`; case does not count. */
 export function readWord<Word extends string>(judgement: string, words: readonly Word[]): Word | null {
   const said = [...spoken(judgement).matchAll(/\[\[(\w+)\]\]/g)].map(([, word]) => word!.toLowerCase());
   return words.find((word) => word === said.at(-1)) ?? null;

@@ -1,22 +1,22 @@
 import type { Message } from "../../data/messages.ts";
 import type { JudgeSettings } from "../judge.ts";
 
-/** What a judge said, with all that it was asked, for keeping and for reading. */
+/** A judge's answer with its question and settings. */
 export interface Judgement extends JudgeSettings {
-  /** Stands for judge, messages and settings. */
+  /** A hash of judge, messages and settings. */
   readonly key: string;
   readonly judge: string;
   readonly messages: readonly Message[];
   readonly text: string;
-  /** As the endpoint counted them; null where it does not say. */
+  /** The endpoint's count; null where it gives none. */
   readonly promptTokens: number | null;
   readonly completionTokens: number | null;
 }
 
-/** PORT: where judgements are kept as they come, so that none is paid for twice. */
+/** PORT: keeps each judgement at once, so that none is paid for twice. */
 export interface JudgementStore {
   find(key: string): Judgement | undefined;
-  /** Kept for good once this resolves. */
+  /** Stores a judgement; it is durable once this resolves. */
   append(judgement: Judgement): Promise<void>;
 }
 
@@ -29,7 +29,7 @@ export function memoryJudgements(): JudgementStore {
   };
 }
 
-/** Another model, another word or another setting is another question. */
+/** Hashes a question to a judge. Another model, word or setting gives another key. */
 export async function judgementKey(
   judge: string,
   messages: readonly Message[],

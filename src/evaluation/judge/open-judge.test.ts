@@ -121,8 +121,8 @@ describe("what does not pass is said at once", () => {
       /JUDGE_KEY/,
     ],
     [403, { detail: "not for you" }, /answered 403: not for you$/, /JUDGE_KEY/],
-    [404, { error: { message: "no model strict" } }, /answered 404: no model strict$/, /ends in \/v1/],
-    [400, { error: { message: "context too long" } }, /answered 400: context too long$/, /Correct what it says/],
+    [404, { error: { message: "no model strict" } }, /answered 404: no model strict$/, /most end in \/v1/],
+    [400, { error: { message: "context too long" } }, /answered 400: context too long$/, /Correct the problem/],
     [429, { error: { message: "no money", code: "insufficient_quota" } }, /answered 429: no money$/, /Correct/],
   ])("%d %j", async (status, body, message, hint) => {
     server.script = () => ({ status, body });

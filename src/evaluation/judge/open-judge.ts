@@ -17,24 +17,24 @@ import { judgementKey, memoryJudgements, type JudgementStore } from "./judgement
 export const JUDGE_CONCURRENCY = 4;
 
 export interface JudgeOptions {
-  /** Where an OpenAI-compatible endpoint is, such as `https://api.openai.com/v1` or `http://127.0.0.1:8000/v1`. */
+  /** Address of an OpenAI-compatible endpoint, such as `https://api.openai.com/v1` or `http://127.0.0.1:8000/v1`. */
   readonly baseUrl: string;
   readonly model: string;
   /** Sent as a bearer token; neither kept nor shown. */
   readonly apiKey?: string | undefined;
-  /** The environment variable the key was looked for in, for messages. */
+  /** The environment variable of the key, for messages. */
   readonly keyVariable?: string | undefined;
   /** Default: in memory. */
   readonly store?: JudgementStore | undefined;
-  /** Longest verdict, for a judge whose window has no room for the benchmark's own number. */
+  /** Longest verdict in tokens, for a judge with a window too small for the benchmark's own number. */
   readonly maxTokens?: number | undefined;
   /** Questions under way at once; default `JUDGE_CONCURRENCY`. */
   readonly concurrency?: number | undefined;
-  /** For one attempt; default 120. */
+  /** Longest time of one attempt; default 120. */
   readonly timeoutSeconds?: number | undefined;
   /** Default 6. */
   readonly attempts?: number | undefined;
-  /** Before the second attempt, give or take half; each later pause is twice as long. Default 1. */
+  /** Pause before the second attempt, give or take half; each later pause is twice as long. Default 1. */
   readonly firstPauseSeconds?: number | undefined;
   readonly onRetry?: ((retry: JudgeRetry) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -47,9 +47,9 @@ export interface JudgeRetry {
   readonly waitSeconds: number;
 }
 
-/** What was asked of a judge since it was opened. */
+/** The questions to a judge since it was opened. */
 export interface JudgeUsage {
-  /** Questions it answered now. */
+  /** Questions that it answered now. */
   readonly asked: number;
   /** Questions that were answered before, and cost nothing. */
   readonly fromRecord: number;
@@ -59,21 +59,21 @@ export interface JudgeUsage {
 }
 
 export interface OpenJudge extends Judge {
-  /** Whether its answer is on record, so that asking costs nothing. */
+  /** Tells if the answer is stored, so that the question costs nothing. */
   knows(messages: readonly Message[], settings: JudgeSettings): Promise<boolean>;
   usage(): JudgeUsage;
 }
 
 const LONGEST_PAUSE_MS = 60_000;
-/** A longer wait that the endpoint asks for is told instead of sat through. */
+/** Longest wait that the endpoint may ask for; for a longer one the question fails. */
 const LONGEST_WAIT_MS = 300_000;
 
 /**
- * A judge behind an OpenAI-compatible endpoint. Each answer is in the store before `ask` resolves; the same question is
- * asked once, also while it is under way. Busy and broken answers are retried. Once the endpoint refuses, or is given
- * up, whatever is asked after that fails with the same words, so that nobody waits for each question in turn.
+ * Opens a judge behind an OpenAI-compatible endpoint. Each answer is in the store before `ask` resolves. The same question is
+ * asked once, also while it is under way. Requests are repeated where the endpoint is busy or breaks off. After a final
+ * failure all further questions fail with the same message, so nobody waits for each of them.
  *
- * @throws UserError("config") for an address, a model or a key that cannot be right.
+ * @throws UserError("config") for an address, a model or a key that is not valid.
  */
 export function openJudge(options: JudgeOptions): OpenJudge {
   const { model, store = memoryJudgements(), signal } = options;
@@ -106,7 +106,7 @@ export function openJudge(options: JudgeOptions): OpenJudge {
       return answer.text;
     } catch (error) {
       if (signal?.aborted === true) throw error;
-      // An answer that cannot be kept is one more to pay for: that ends it too.
+      // An answer that cannot be stored would be paid for again: such a failure is final too.
       gaveUp ??= error instanceof JudgeFailure ? explained(error, client, options) : error;
       throw gaveUp;
     } finally {
@@ -150,7 +150,7 @@ interface Client {
   dialect: Dialect;
 }
 
-/** Asks until there is an answer or the failure is final; another dialect is no new attempt. */
+/** Asks until there is an answer or the failure is final. A change of dialect does not count as an attempt. */
 async function request(
   client: Client,
   messages: readonly Message[],
@@ -187,39 +187,43 @@ function explained(failure: JudgeFailure, { url, attempts }: Client, { model, ke
   const judge = `the judge ${model} at ${url}`;
   const key = keyVariable === undefined ? "the key" : `the key in the environment variable ${keyVariable}`;
   const error = (words: string, hint: string): UserError =>
-    new UserError("model", `${judge} ${words}`, { hint: `${hint} What was judged so far is kept.`, cause });
+    new UserError("model", `${judge} ${words}`, { hint: `${hint} The judgements so far are kept.`, cause });
   if (status === 401 || status === 403)
-    return error(message, `Check ${key}: it is missing, wrong, or not for this model.`);
+    return error(message, `Check ${key}: it is missing, wrong, or not valid for this model.`);
   if (status === 404) {
-    return error(message, "Check the address, which mostly ends in /v1, and the model's name.");
+    return error(message, "Check the address (most end in /v1) and the name of the model.");
   }
-  if (!passing) return error(message, "Correct what it says, then run the same command again.");
+  if (!passing) return error(message, "Correct the problem, then run the same command again.");
   if (retryAfterMs !== undefined && retryAfterMs > LONGEST_WAIT_MS) {
     return error(
       `${message}; it asks to wait ${Math.ceil(retryAfterMs / 60_000)} minutes`,
-      "Run the same command again then.",
+      "Run the same command again after that time.",
     );
   }
   const times = attempts === 1 ? "" : ` (${attempts} attempts)`;
-  return error(`${message}${times}`, "Once it answers, run the same command again: it goes on where it stopped.");
+  return error(`${message}${times}`, "When the judge answers again, run the same command to continue.");
 }
 
 function checked({ baseUrl, model, apiKey, keyVariable }: JudgeOptions): { url: string; apiKey: string | undefined } {
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") {
-    // It may hold a password: it is not repeated.
-    throw new UserError("config", "the judge's address is no http or https address, or has a name or password in it", {
-      hint: "For example: https://api.openai.com/v1, with the key in an environment variable.",
-    });
+    // The address is not quoted: it may contain a password.
+    throw new UserError(
+      "config",
+      "the judge's address is not an http or https address, or contains a user name or password",
+      {
+        hint: "Give an address such as https://api.openai.com/v1, and the key in an environment variable.",
+      },
+    );
   }
   if (model.trim() === "") throw new UserError("config", "the judge's model has no name");
   const key = apiKey?.trim();
   if (key !== undefined && !/^[\x21-\x7e]*$/.test(key)) {
     throw new UserError(
       "config",
-      `the judge's key${keyVariable === undefined ? "" : ` in ${keyVariable}`} has characters that no key has`,
+      `the judge's key${keyVariable === undefined ? "" : ` in ${keyVariable}`} contains characters that cannot be in a key`,
       {
-        hint: "Put the key alone there, without spaces or line breaks.",
+        hint: "Set it to the key alone, without spaces or line breaks.",
       },
     );
   }

@@ -1,7 +1,7 @@
 /**
- * The largest sum of entries of a matrix [rows, columns], no two of one row or column: the value of an optimal assignment, by
- * shortest augmenting paths (Jonker & Volgenant 1987), in O(rows² · columns). A side that is shorter is used up. Added up in the
- * order of rows.
+ * Finds the largest sum of entries of a matrix [rows, columns], no two of one row or column: the value of an optimal assignment,
+ * by shortest augmenting paths (Jonker & Volgenant 1987), in O(rows² · columns). Every row or column of the shorter side has an
+ * entry in the sum. Entries are added in the order of rows.
  */
 export function bestAssignment(scores: readonly (readonly number[])[]): number {
   const columns = scores[0]?.length ?? 0;

@@ -1,26 +1,26 @@
 import { countNgrams, overlap } from "./ngrams.ts";
 
-/** All that any BLEU needs to know of a segment. The statistics of a corpus are the sums of those of its segments. */
+/** The statistics of a segment for any BLEU. Those of a corpus are the sums of those of its segments. */
 export interface BleuStatistics {
-  /** In tokens. */
+  /** Tokens. */
   readonly hypothesisLength: number;
-  /** In tokens, of the one reference that counts. */
+  /** Tokens of the one reference that counts. */
   readonly referenceLength: number;
-  /** At n − 1: how many of the hypothesis's n-grams are in a reference, each at most as often as in the one that has most. */
+  /** Number of the hypothesis's n-grams in a reference, each at most as often as in the reference with most; index n − 1. */
   readonly matches: readonly number[];
-  /** At n − 1: the hypothesis's n-grams. */
+  /** Number of the hypothesis's n-grams; index n − 1. */
   readonly totals: readonly number[];
 }
 
 export interface SegmentOptions {
   /** Longest n-gram. Default 4. */
   readonly maxOrder?: number;
-  /** Which of several references counts for the length; of two that are as close, the shorter. Default `closest`. */
+  /** The reference that counts for the length. Of two that are equally close, the shorter counts. Default `closest`. */
   readonly reference?: "closest" | "shortest";
 }
 
 /**
- * Statistics of one segment, from tokens (Papineni et al. 2002, "BLEU", section 2.2.2: modified n-gram precision).
+ * Computes the statistics of one segment, from tokens (Papineni et al. 2002, "BLEU", section 2.2.2: modified n-gram precision).
  * Throws an Error without references.
  */
 export function bleuStatistics(
@@ -46,7 +46,7 @@ export function bleuStatistics(
   return { hypothesisLength: hypothesis.length, referenceLength, matches, totals };
 }
 
-/** Statistics of the corpus that the segments make up. Throws an Error for none. */
+/** Computes the statistics of the corpus that the segments make up. Throws an Error for none. */
 export function sumBleuStatistics(segments: readonly BleuStatistics[]): BleuStatistics {
   const [first] = segments;
   if (first === undefined) throw new Error("BLEU needs at least one text, got none");

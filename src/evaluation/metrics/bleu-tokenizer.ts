@@ -5,7 +5,7 @@ export type BleuTokenizer = "13a" | "intl" | "none";
 
 /** sacreBLEU's tokenizers: text → tokens. */
 export const BLEU_TOKENIZERS: Readonly<Record<BleuTokenizer, (text: string) => string[]>> = {
-  /** As mteval-v13a.pl, the default. */
+  /** The tokens of mteval-v13a.pl, the default. */
   "13a": (text) => {
     const line = trimEnd(text)
       .replaceAll("<skipped>", "")
@@ -24,7 +24,7 @@ export const BLEU_TOKENIZERS: Readonly<Record<BleuTokenizer, (text: string) => s
         .replace(/([0-9])-/g, "$1 - "),
     );
   },
-  /** As mteval-v14.pl: Unicode punctuation, unless between numbers, and symbols. */
+  /** The tokens of mteval-v14.pl: Unicode punctuation, unless between numbers, and symbols stand alone. */
   intl: (text) =>
     splitWords(
       trimEnd(text)
@@ -32,6 +32,6 @@ export const BLEU_TOKENIZERS: Readonly<Record<BleuTokenizer, (text: string) => s
         .replace(/(\p{P})(\P{N})/gu, " $1 $2")
         .replace(/\p{S}/gu, " $& "),
     ),
-  /** White space only: for text that is tokens already. */
+  /** Splits at white space only, for text that is tokens already. */
   none: splitWords,
 };

@@ -4,16 +4,16 @@ import { BLEU_TOKENIZERS, type BleuTokenizer } from "./bleu-tokenizer.ts";
 export interface Bleu {
   /** 0 to 100. */
   readonly score: number;
-  /** At n − 1: share of the hypotheses' n-grams that match, smoothed, 0 to 100. */
+  /** Share of the hypotheses' n-grams that match, smoothed, 0 to 100; index n − 1. */
   readonly precisions: readonly number[];
   /** 0 to 1; below 1 where the hypotheses are shorter than the references. */
   readonly brevityPenalty: number;
   readonly statistics: BleuStatistics;
 }
 
-/** What stands for a precision of 0 (Chen & Cherry 2014, "A systematic comparison of smoothing techniques", 1 to 3). */
+/** The replacement of a precision of 0 (Chen & Cherry 2014, "A systematic comparison of smoothing techniques", 1 to 3). */
 export type BleuSmoothing =
-  /** Of the k-th order without a match, in order: 1 / (2ᵏ · total), as mteval-v13a.pl. */
+  /** 1 / (2ᵏ · total) for the k-th order without a match, as mteval-v13a.pl. */
   | "exp"
   /** 0.1 / total. */
   | "floor"
@@ -35,7 +35,7 @@ export interface TextBleuOptions extends BleuOptions {
   readonly lowercase?: boolean;
 }
 
-/** BLEU of statistics, as sacreBLEU 2.6.0 computes it (Post 2018, "A call for clarity in reporting BLEU scores"). */
+/** Computes BLEU of statistics, as sacreBLEU 2.6.0 computes it (Post 2018, "A call for clarity in reporting BLEU scores"). */
 export function bleuOf(
   statistics: BleuStatistics,
   { smoothing = "exp", effectiveOrder = false }: BleuOptions = {},
@@ -67,7 +67,7 @@ export function bleuOf(
   return { ...none, score };
 }
 
-/** Statistics of a text against its references, for `bleuOf` and for `bootstrap`. */
+/** Computes statistics of a text against its references, for `bleuOf` and for `bootstrap`. */
 export function textStatistics(
   hypothesis: string,
   references: readonly string[],
@@ -78,7 +78,7 @@ export function textStatistics(
 }
 
 /**
- * sacreBLEU's corpus BLEU: n-grams are counted over all texts together. `references[i]` are those of `hypotheses[i]`
+ * Computes sacreBLEU's corpus BLEU: n-grams are counted over all texts together. `references[i]` are those of `hypotheses[i]`
  * (sacreBLEU's own functions take them the other way round). Throws an Error for no texts, lists of unlike length, and a
  * text without references.
  */
@@ -93,7 +93,7 @@ export function corpusBleu(
   return bleuOf(sumBleuStatistics(hypotheses.map((text, i) => textStatistics(text, references[i]!, options))), options);
 }
 
-/** BLEU of one sentence; `effectiveOrder` is true unless set, as in sacreBLEU's `sentence_bleu`. */
+/** Computes BLEU of one sentence; `effectiveOrder` is true unless set, as in sacreBLEU's `sentence_bleu`. */
 export function sentenceBleu(hypothesis: string, references: readonly string[], options: TextBleuOptions = {}): Bleu {
   return bleuOf(textStatistics(hypothesis, references, options), { effectiveOrder: true, ...options });
 }

@@ -11,21 +11,21 @@ export interface Interval {
 }
 
 export interface BootstrapOptions {
-  /** Same seed, same number of items, same resamples. */
+  /** The same seed gives the same resamples for the same number of items. */
   readonly seed: number;
   /** Default 1000. */
   readonly resamples?: number;
-  /** What part of the resamples lies in the interval, 0 to 1. Default 0.95. */
+  /** Share of the resamples that lies in the interval, 0 to 1. Default 0.95. */
   readonly level?: number;
 }
 
 /**
- * Percentile interval (Efron & Tibshirani 1993, "An introduction to the bootstrap", section 13.3) of any statistic of items that were
+ * Computes a percentile interval (Efron & Tibshirani 1993, "An introduction to the bootstrap", section 13.3) of any statistic of items that were
  * drawn independently: questions, or a corpus's segments as sufficient statistics, as in
  * `bootstrap(segments, (sample) => bleuOf(sumBleuStatistics(sample)).score, { seed })`. Ends are interpolated between resamples.
  *
- * One item gives an interval of no width, which says nothing about the spread, and few items give one that is too narrow. Nor need
- * a statistic that is biased in resamples, such as BLEU, lie in the middle. Throws an Error for no items and a statistic that is
+ * One item gives an interval of no width, which says nothing about the spread. Few items give one that is too narrow. A statistic
+ * that is biased in resamples, such as BLEU, need not lie in the middle. Throws an Error for no items and a statistic that is
  * not a number, a RangeError for options out of range.
  */
 export function bootstrap<Item>(
@@ -36,7 +36,7 @@ export function bootstrap<Item>(
   return intervalOf(resample(items.length, (places) => statistic(places.map((place) => items[place]!)), options));
 }
 
-/** `bootstrap` of the mean, without a copy of the values a resample: for accuracy, exact match, win rate, pass@k. */
+/** Computes `bootstrap` of the mean without a copy of the values for each resample: for accuracy, exact match, win rate, pass@k. */
 export function bootstrapMean(values: readonly number[], options: BootstrapOptions): Interval {
   const mean = (places: readonly number[]): number =>
     places.reduce((sum, place) => sum + values[place]!, 0) / places.length;
@@ -44,14 +44,14 @@ export function bootstrapMean(values: readonly number[], options: BootstrapOptio
 }
 
 export interface Difference extends Interval {
-  /** Share of resamples in which the first system is ahead, a tie as ½: near 1 or 0 the order is sure, near ½ it is chance. */
+  /** Share of resamples in which the first system is ahead, a tie as ½. Near 1 or 0 the order is sure, near ½ it is chance. */
   readonly ahead: number;
 }
 
 /**
- * Paired bootstrap of statistic(first) − statistic(second) for two systems on the same items in the same order (Koehn 2004,
- * "Statistical significance tests for machine translation evaluation"). Both are resampled alike, so what makes an item hard or
- * easy for both cancels, and the interval is narrower than those of the systems suggest. Throws as `bootstrap`, and an Error for
+ * Computes a paired bootstrap of statistic(first) − statistic(second) for two systems on the same items in the same order (Koehn 2004,
+ * "Statistical significance tests for machine translation evaluation"). Both are resampled alike: an item that is
+ * hard or easy for both cancels, and the interval is narrower than those of the systems suggest. Throws as `bootstrap`, and an Error for
  * lists of unlike length.
  */
 export function pairedDifference<Item>(
@@ -80,7 +80,7 @@ interface Draws {
   readonly n: number;
 }
 
-/** `of` takes places in 0 … n−1: each once for the value, then n drawn with replacement for each resample. */
+/** Gives `of` places in 0 … n−1: each once for the value, then n drawn with replacement for each resample. */
 function resample(
   n: number,
   of: (places: readonly number[]) => number,

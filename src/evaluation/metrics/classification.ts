@@ -10,7 +10,7 @@ export interface PrecisionRecallF1 {
 
 export interface LabelScore<Label> extends PrecisionRecallF1 {
   readonly label: Label;
-  /** How often the label is true. */
+  /** Number of items with this true label. */
   readonly support: number;
 }
 
@@ -19,7 +19,7 @@ export interface ClassificationReport<Label> {
   readonly accuracy: number;
   /** Mean over labels (`average="macro"`); its F1 is the mean of the labels' F1. */
   readonly macro: PrecisionRecallF1;
-  /** From the counts of all labels together (`average="micro"`). With every label counted, all three are the accuracy. */
+  /** Computed from the counts of all labels together (`average="micro"`). With every label counted, all three are the accuracy. */
   readonly micro: PrecisionRecallF1;
   /** Mean over labels, each weighted by its support (`average="weighted"`). */
   readonly weighted: PrecisionRecallF1;
@@ -27,8 +27,8 @@ export interface ClassificationReport<Label> {
 }
 
 /**
- * Precision, recall and F1 as scikit-learn 1.9.1 defines them. `labels` are those averaged over; without it, all that occur in
- * truth or prediction. Give it where an answer may be no label at all: then "unreadable" is a wrong answer, but not a class
+ * Computes precision, recall and F1 as scikit-learn 1.9.1 defines them. The means are over `labels`; without it, over all labels
+ * in truth or prediction. Give it where an answer may be no label at all: then "unreadable" is a wrong answer, but not a class
  * of its own in the means. Throws an Error for no items, lists of unlike length and an empty or repeating `labels`.
  */
 export function classificationReport<Label extends string | number>(
@@ -68,14 +68,14 @@ export function classificationReport<Label extends string | number>(
   };
 }
 
-/** How well labels were predicted: what a round's evaluation records. */
+/** The classification metrics that a round's evaluation records. */
 export interface Classification {
   readonly accuracy: number;
   readonly macroF1: number;
   readonly weightedF1: number;
 }
 
-/** Accuracy, macro and weighted F1 of a `classificationReport` over all labels that occur. Throws as that does. */
+/** Computes accuracy, macro and weighted F1 of a `classificationReport` over all labels that occur. Throws as that does. */
 export function classify(truth: readonly number[], predicted: readonly number[]): Classification {
   const { accuracy, macro, weighted } = classificationReport(truth, predicted);
   return { accuracy, macroF1: macro.f1, weightedF1: weighted.f1 };

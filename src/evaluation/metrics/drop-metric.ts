@@ -3,10 +3,10 @@ import { numberText, parseNumber, splitWords, withoutArticles, withoutPunctuatio
 import type { AnswerScore } from "./squad-metric.ts";
 
 /**
- * DROP's official metric (Dua et al. 2019, section 5; allennlp's drop_eval.py). An answer is a list of spans. Exact match: the
- * same set of spans. F1: of the spans' bags of words, paired one to one so that the sum is largest, over the longer list;
- * a pair scores 0 where the reference has numbers and the prediction has none of them. Rounded to two decimals, as there.
- * Of several references each measure takes the best; one whose first span is blank does not count. Throws an Error for a
+ * Computes DROP's official metric (Dua et al. 2019, section 5; allennlp's drop_eval.py). An answer is a list of spans. Exact match: the
+ * same set of spans. F1: the spans' bags of words are
+ * paired one to one so that the sum of F1 is largest, and the sum is divided by the length of the longer list; a pair scores 0 where the reference has numbers and the prediction has none of them. Rounded to two decimals, as there.
+ * Each measure takes the best of several references; one whose first span is blank does not count. Throws an Error for a
  * prediction or reference without spans, and without references.
  */
 export function dropMetric(prediction: readonly string[], references: readonly (readonly string[])[]): AnswerScore {
@@ -45,7 +45,7 @@ function bagF1(prediction: ReadonlySet<string>, reference: ReadonlySet<string>):
   return precision + recall === 0 ? 0 : (2 * precision * recall) / (precision + recall);
 }
 
-/** Words between spaces and hyphens, lower case, without punctuation and articles; a number in one spelling, 5.0. */
+/** Joins the words between spaces and hyphens, in lower case, without punctuation and articles; a number has one spelling, 5.0. */
 export function normalizeSpan(span: string): string {
   return span
     .split(/[ -]/)
@@ -59,7 +59,7 @@ export function normalizeSpan(span: string): string {
     .join(" ");
 }
 
-/** As numpy rounds: halves to the even neighbour. */
+/** Rounds as numpy does, halves to the even neighbour. */
 function roundToHundredths(value: number): number {
   const scaled = value * 100;
   const down = Math.floor(scaled);

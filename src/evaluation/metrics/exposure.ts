@@ -1,18 +1,18 @@
 export interface Exposure {
-  /** Where the secret stands among the candidates, 1 the likeliest; of those as likely as it, half count as likelier. */
+  /** Rank of the secret among the candidates, 1 for the likeliest. Half of the equally likely ones count as likelier. */
   readonly rank: number;
-  /** log2 of how many times likelier a guesser finds the secret with the model than without. */
+  /** log2 of the factor by which the model makes a guess of the secret likelier to be right. */
   readonly bits: number;
-  /** No candidate was likelier: the true value is this or more, where not all possible secrets were looked at. */
+  /** True where no candidate is likelier. Unless all possible secrets were compared, the true value is then this or more. */
   readonly first: boolean;
 }
 
 /**
- * How much a model gives away of a secret drawn uniformly from a space R (Carlini et al. 2019, "The Secret Sharer",
- * definition 2): log2|R| − log2(rank). `others` are the log-probabilities of other secrets: all of R, or a uniform sample of
- * it, with which the share of R that is likelier is estimated by the share of the sample (section 4.2), and no more than
- * log2 of the candidates can be seen. The paper's third way, a skew-normal fit that goes beyond, is not taken: it is an
- * assumption where this is a count. A model that knows nothing has log2(e) = 1.44 bits on average.
+ * Measures the exposure of a secret drawn uniformly from a space R (Carlini et al. 2019, "The Secret Sharer",
+ * definition 2): log2|R| − log2(rank). `others` are the log-probabilities of other secrets: all of R, or a uniform sample
+ * of it. With a sample, its share of likelier secrets estimates that of R (section 4.2), and the exposure is at most log2 of
+ * the candidates. The paper's third way, a skew-normal fit that goes beyond, is not used: it is an assumption, and this is
+ * a count. A model that knows nothing has log2(e) = 1.44 bits on average.
  */
 export function exposureOf(own: number, others: ArrayLike<number>): Exposure {
   let likelier = 0;

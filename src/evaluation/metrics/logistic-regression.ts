@@ -1,5 +1,5 @@
 /**
- * Coefficients w that minimise Σ cross-entropy(targets, σ(w·x)) + ridge/2·|w|², by Newton's method. `rows` [items, features] with a
+ * Finds the coefficients w that minimise Σ cross-entropy(targets, σ(w·x)) + ridge/2·|w|², by Newton's method. `rows` [items, features] with a
  * column of ones for an intercept, which is penalised too; `targets` are probabilities. `ridge` must be above 0: it keeps the
  * minimum finite where the targets can be told apart completely.
  */
@@ -21,8 +21,8 @@ export function fitLogistic(
       }
     }
     const direction = solve(curvature, gradient);
-    // Far from the minimum a whole step may go too far; the loss is convex, so a part of it does not. Near it the loss no longer
-    // tells steps apart in float64, while the gradient still does: hence the allowance.
+    // Far from the minimum a whole step may go too far; the loss is convex, so a part of it does not. Near the minimum the loss
+    // cannot tell steps apart in float64, but the gradient can: hence the allowance.
     const allowed = loss + 1e-12 * (1 + loss);
     let size = 1;
     let next = weights;
@@ -60,7 +60,7 @@ function lossOf(
   return fit + (ridge / 2) * dot(weights, weights);
 }
 
-/** Gaussian elimination; the matrix is positive definite, so no pivot is 0. */
+/** Solves by Gaussian elimination; the matrix is positive definite, so no pivot is 0. */
 function solve(matrix: readonly (readonly number[])[], right: readonly number[]): number[] {
   const rows = matrix.map((row, i) => [...row, right[i]!]);
   for (const [i, pivot] of rows.entries()) {

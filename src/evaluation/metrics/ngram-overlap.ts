@@ -1,6 +1,6 @@
 /**
- * For each place of `text`, the length of the longest run ending there that also occurs in one of `sources`. Runs do not
- * cross from one source into the next. Time: the sources' length times how often the text has each of their tokens.
+ * Finds, for each place of `text`, the length of the longest run ending there that also occurs in one of `sources`. No run
+ * crosses from one source into the next. Time: the sources' length times how often the text has each of their tokens.
  */
 export function matchLengths(text: ArrayLike<number>, sources: Iterable<ArrayLike<number>>): Int32Array {
   const places = new Map<number, number[]>();
@@ -33,7 +33,7 @@ export function matchLengths(text: ArrayLike<number>, sources: Iterable<ArrayLik
 export interface NgramOverlap {
   /** n-grams of the text; 0 for one shorter than n. */
   readonly ngrams: number;
-  /** Those of them that occur in a source. */
+  /** n-grams that occur in a source. */
   readonly shared: number;
   /** Tokens of the longest run that text and sources have in common. */
   readonly longestRun: number;
@@ -41,7 +41,7 @@ export interface NgramOverlap {
   readonly longestRunEnd: number;
 }
 
-/** How much of a text is copied: every n-gram of it counts, at each of its places. */
+/** Measures the copied part of a text: every n-gram of it counts, at each of its places. */
 export function ngramOverlap(text: ArrayLike<number>, sources: Iterable<ArrayLike<number>>, n: number): NgramOverlap {
   const lengths = matchLengths(text, sources);
   let shared = 0;

@@ -1,4 +1,4 @@
-/** How often each run of n tokens occurs; a run is its tokens joined by U+0000. */
+/** Counts each run of n tokens; a run is its tokens joined by U+0000. */
 export function countNgrams(tokens: readonly string[], n: number): Map<string, number> {
   const counts = new Map<string, number>();
   for (let i = 0; i + n <= tokens.length; i++) {
@@ -8,7 +8,7 @@ export function countNgrams(tokens: readonly string[], n: number): Map<string, n
   return counts;
 }
 
-/** Sum over n-grams of the smaller of two counts. */
+/** Sums the smaller of two counts over n-grams. */
 export function overlap(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): number {
   let common = 0;
   for (const [ngram, count] of a) common += Math.min(count, b.get(ngram) ?? 0);

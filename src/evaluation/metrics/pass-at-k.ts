@@ -1,12 +1,12 @@
-/** What became of one problem's generated programs. */
+/** Counts of one problem's generated programs. */
 export interface Attempts {
   readonly samples: number;
-  /** How many of them passed the problem's tests. */
+  /** Number of them that passed the problem's tests. */
   readonly correct: number;
 }
 
 /**
- * Unbiased estimate of the probability, 0 to 1, that one of k programs passes: 1 − C(n−c, k) / C(n, k), as a product that
+ * Estimates, without bias, the probability, 0 to 1, that one of k programs passes: 1 − C(n−c, k) / C(n, k), as a product that
  * neither overflows nor cancels (Chen et al. 2021, "Evaluating large language models trained on code", equation 1 and figure 3).
  * Throws a RangeError unless k is in 1 … samples and correct in 0 … samples: fewer samples than k estimate nothing.
  */
@@ -23,7 +23,7 @@ export function passAtK({ samples, correct }: Attempts, k: number): number {
   return 1 - allFail;
 }
 
-/** Mean of the problems' estimates. Throws an Error for no problems, and as `passAtK`. */
+/** Averages the problems' estimates. Throws an Error for no problems, and as `passAtK`. */
 export function meanPassAtK(problems: readonly Attempts[], k: number): number {
   if (problems.length === 0) throw new Error("pass@k needs at least one problem, got none");
   return problems.reduce((sum, problem) => sum + passAtK(problem, k), 0) / problems.length;

@@ -1,4 +1,4 @@
-/** A text's negative log-likelihood and what it is a sum over. */
+/** A text's negative log-likelihood and its number of tokens. */
 export interface TextLikelihood {
   /** Sum over tokens, in nats, as a `Scorer`'s negated log-probability. */
   readonly nll: number;
@@ -6,8 +6,8 @@ export interface TextLikelihood {
 }
 
 /**
- * exp of the mean negative log-likelihood a token over all texts together, 1 or more: a long text counts for more, as usual for
- * perplexity. Depends on the tokenizer. Throws an Error where there is no token.
+ * Computes exp of the mean negative log-likelihood of a token over all texts together, 1 or more: a long text counts for more, as
+ * usual for perplexity. It depends on the tokenizer. Throws an Error where there is no token.
  */
 export function perplexity(texts: readonly TextLikelihood[]): number {
   const tokens = texts.reduce((sum, text) => sum + text.tokens, 0);

@@ -29,9 +29,9 @@ export interface RougeOptions {
 const NO_SCORE: RougeScore = { precision: 0, recall: 0, f1: 0 };
 
 /**
- * ROUGE (Lin 2004, sections 2 and 3) as Google's rouge-score computes it: lower case, words of ASCII letters and digits only,
- * so text in another script scores 0; line breaks separate sentences. Of several references, each measure takes the one
- * with the best F1 (`score_multi`). Throws an Error without references.
+ * Computes ROUGE (Lin 2004, sections 2 and 3) as Google's rouge-score computes it: lower case, words of ASCII letters and digits only,
+ * so text in another script scores 0; line breaks separate sentences. Each measure takes the reference with the
+ * best F1 (`score_multi`). Throws an Error without references.
  */
 export function rouge(references: readonly string[], prediction: string, { stem }: RougeOptions = {}): Rouge {
   const words = (text: string): string[] => tokenize(text, stem);
@@ -54,7 +54,7 @@ function tokenize(text: string, stem: RougeOptions["stem"]): string[] {
   return stem === undefined ? words : words.map((word) => (word.length > 3 ? stem(word) : word));
 }
 
-/** From what is in common and the sizes of reference and prediction; nothing of nothing is 0. */
+/** Computes a score from the size of the common part, of the reference and of the prediction. Nothing in common scores 0. */
 function scoreOf(common: number, reference: number, prediction: number): RougeScore {
   if (common === 0) return NO_SCORE;
   const precision = common / prediction;
@@ -71,7 +71,7 @@ function sequenceScore(reference: readonly string[], prediction: readonly string
   return scoreOf(commonLengths(reference, prediction).at(-1)!, reference.length, prediction.length);
 }
 
-/** Section 3.2, with ROUGE-1.5.5's care that no word counts more often than it occurs on either side. */
+/** Computes section 3.2's score; as in ROUGE-1.5.5, no word counts more often than it occurs on either side. */
 function summaryScore(reference: readonly string[][], prediction: readonly string[][]): RougeScore {
   const leftInReference = countNgrams(reference.flat(), 1);
   const leftInPrediction = countNgrams(prediction.flat(), 1);
@@ -90,7 +90,7 @@ function summaryScore(reference: readonly string[][], prediction: readonly strin
   return scoreOf(common, reference.flat().length, prediction.flat().length);
 }
 
-/** Lengths of the longest common subsequences of all beginnings: [a.length + 1, b.length + 1] by rows. */
+/** Computes the lengths of the longest common subsequences of all prefixes: [a.length + 1, b.length + 1] by rows. */
 function commonLengths(a: readonly string[], b: readonly string[]): Int32Array {
   const width = b.length + 1;
   const lengths = new Int32Array((a.length + 1) * width);
@@ -104,7 +104,7 @@ function commonLengths(a: readonly string[], b: readonly string[]): Int32Array {
   return lengths;
 }
 
-/** Places in `a` of one longest common subsequence; which one, where there are several, is rouge-score's choice. */
+/** Finds the places in `a` of one longest common subsequence: of several, rouge-score's choice. */
 function commonPlaces(a: readonly string[], b: readonly string[]): number[] {
   const width = b.length + 1;
   const lengths = commonLengths(a, b);

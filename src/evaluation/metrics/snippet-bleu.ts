@@ -2,8 +2,8 @@ import { bleuStatistics, sumBleuStatistics, type BleuStatistics } from "./bleu-s
 import { splitWords } from "../grading/python-text.ts";
 
 /**
- * BLEU of code as two benchmarks define it. Both use one old program, `compute_bleu` of Google's NMT (2017), which is not
- * sacreBLEU: without smoothing it is 0 where any order has no match, and its smoothing adds 1 to every order.
+ * The score of code by `compute_bleu` of Google's NMT (2017), which two benchmarks use. It is not sacreBLEU: without smoothing it
+ * is 0 where any order has no match, and its smoothing adds 1 to every order.
  */
 export interface SnippetScore {
   /** BLEU-4, 0 to 100, not rounded. */
@@ -13,8 +13,9 @@ export interface SnippetScore {
 }
 
 /**
- * `compute_bleu` of statistics, 0 to 100; for those of several references with `reference: "shortest"`. `addOne`: one more
- * match and one more n-gram for each order (Lin & Och 2004, "ORANGE"). Where there is no token it divides by zero; here 0.
+ * Computes `compute_bleu` of statistics, 0 to 100. For several references, make the statistics with `reference: "shortest"`. `addOne`
+ * adds one match and one n-gram for each order (Lin & Och 2004, "ORANGE"). Where there is no token the program divides by zero; the
+ * result here is 0.
  */
 export function computeBleu(
   statistics: BleuStatistics,
@@ -29,8 +30,8 @@ export function computeBleu(
 }
 
 /**
- * Tokens of code for BLEU, `tokenize_for_bleu_eval` (Ling et al. 2016, "Latent predictor networks for code generation"): all
- * but letters, digits and _ stand alone, camelCase is cut, and quotes of either kind are one token.
+ * Splits code into tokens for BLEU, `tokenize_for_bleu_eval` (Ling et al. 2016, "Latent predictor networks for code generation"): all
+ * characters but letters, digits and _ stand alone, camelCase is cut, and quotes of either kind are one token.
  */
 export function tokenizeSnippet(code: string): string[] {
   return splitWords(code.replace(/[^A-Za-z0-9_]/gu, " $& ").replace(/([a-z])([A-Z])/g, "$1 $2")).map((token) =>
@@ -38,12 +39,12 @@ export function tokenizeSnippet(code: string): string[] {
   );
 }
 
-/** As CoNaLa grades (Yin et al. 2018; eval/conala_eval.py of conala-baseline): `tokenizeSnippet`, no smoothing. */
+/** Scores as CoNaLa does (Yin et al. 2018; eval/conala_eval.py of conala-baseline): `tokenizeSnippet`, no smoothing. */
 export function conalaScore(predictions: readonly string[], references: readonly string[]): SnippetScore {
   return score(predictions, references, tokenizeSnippet, false);
 }
 
-/** As ConCode is graded in CodeXGLUE (Lu et al. 2021; Text-Code/text-to-code/evaluator): split at spaces, `addOne`. */
+/** Scores as CodeXGLUE does for ConCode (Lu et al. 2021; Text-Code/text-to-code/evaluator): split at spaces, `addOne`. */
 export function concodeScore(predictions: readonly string[], references: readonly string[]): SnippetScore {
   return score(predictions, references, splitWords, true);
 }

@@ -7,13 +7,13 @@ export interface AnswerScore {
   readonly f1: number;
 }
 
-/** An answer's words without case, ASCII punctuation and articles. */
+/** Splits an answer into words without case, ASCII punctuation and articles. */
 function answerWords(answer: string): string[] {
   return splitWords(withoutArticles(withoutPunctuation(answer.toLowerCase())));
 }
 
 /**
- * Exact match and F1 of words in common, of the reference that scores best in each, as SQuAD 2.0's official program has it
+ * Computes exact match and F1 of words in common, each of the reference that scores best, as SQuAD 2.0's official program does
  * (Rajpurkar et al. 2016, section 6.1; 2018). Where prediction or reference has no words left, both are 1 if neither has, else 0.
  * Throws an Error without references.
  */

@@ -1,6 +1,6 @@
 import type { Metric, Verdict } from "../benchmark.ts";
 
-/** The mean over all turns that have a value: a question with one of two counts half as much as one with both. */
+/** Makes a metric: the mean over all turns that have a value. A question with one of two counts half as much as one with both. */
 export function turnMean(name: string, title: string, unit: Metric["unit"]): Metric {
   return {
     name,
@@ -14,7 +14,7 @@ export function turnMean(name: string, title: string, unit: Metric["unit"]): Met
   };
 }
 
-/** What `turnMean` adds up. */
+/** Makes the sum and the count that `turnMean` adds up. */
 export function turnParts(values: readonly (number | null)[]): readonly [sum: number, count: number] {
   const known = values.filter((value) => value !== null);
   return [known.reduce((sum, value) => sum + value, 0), known.length];

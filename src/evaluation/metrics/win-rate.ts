@@ -10,7 +10,7 @@ export interface WinRate {
 }
 
 /**
- * How often a judge prefers the model's answer to the baseline's. A preference is 1 (model), ½ (tie), 0 (baseline), or the judge's
+ * Computes the share of comparisons in which a judge prefers the model's answer to the baseline's. A preference is 1 (model), ½ (tie), 0 (baseline), or the judge's
  * probability for the model (AlpacaEval's preference − 1). Throws an Error for none, and one outside 0 … 1.
  */
 export function winRate(preferences: readonly number[]): WinRate {
@@ -26,15 +26,15 @@ export interface LengthedPreference {
   readonly preference: number;
   readonly length: number;
   readonly baselineLength: number;
-  /** How hard the instruction is, where that is known: AlpacaEval publishes fitted numbers for its own. Default 0. */
+  /** Difficulty of the instruction, where it is known: AlpacaEval publishes fitted numbers for its own. Default 0. */
   readonly difficulty?: number;
 }
 
 /**
- * The win rate, 0 to 1, that a logistic regression expects had both answers the same length (Dubois et al. 2024,
+ * Estimates the win rate, 0 to 1, for answers of the same length, by a logistic regression (Dubois et al. 2024,
  * "Length-controlled AlpacaEval", equation 2): log-odds = θ + φ·tanh(Δlength / std(Δlength)) + ψ·difficulty, averaged with φ left out.
  *
- * It is not AlpacaEval's number to the digit. AlpacaEval also fits on the answers of two baselines that play for length, and chooses
+ * It is not AlpacaEval's number to the digit. AlpacaEval also fits on the answers of two baselines that exploit length, and chooses
  * an L1 penalty by cross-validation; its difficulties and those answers are files of its dataset. Here the penalty is a fixed
  * `ridge`/2·|w|², and without `difficulty` that term is left out.
  *

@@ -4,17 +4,17 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { CODE_LIMITS, type CodeLimit, type CodeOutcome, type LimitFinding } from "../../evaluation/code-runner.ts";
 
-/** What the limits are tried with. */
+/** The limits to test, and the way to run a program. */
 export interface LimitTrial {
   readonly memoryBytes: number;
   readonly fileBytes: number;
   readonly run: (program: string, timeoutSeconds: number) => Promise<CodeOutcome>;
 }
 
-/** Longer than any of these programs takes where it is not stopped. */
+/** More than any of these programs needs where nothing stops it. */
 const ENOUGH_SECONDS = 30;
 
-/** Tries every limit with a program that oversteps it. Such a program passes where it was kept from it. */
+/** Tests every limit with a program that tries to exceed it. The program passes where the limit stops it. */
 export async function findLimits({
   memoryBytes,
   fileBytes,
@@ -23,43 +23,43 @@ export async function findLimits({
   const outside = await mkdtemp(path.join(tmpdir(), "openfedllm-outside-"));
   await writeFile(path.join(outside, "there.txt"), "there\n");
   const listener = await listen();
-  const tryOut = async (deed: string, why: string): Promise<LimitFinding> => {
-    const { outcome, detail } = await run(oversteps(deed), ENOUGH_SECONDS);
+  const test = async (statement: string, why: string): Promise<LimitFinding> => {
+    const { outcome, detail } = await run(exceeding(statement), ENOUGH_SECONDS);
     if (outcome === "passed") return { held: true };
-    return { held: false, why: detail.includes(OVERSTEPPED) ? why : `could not be tried: ${lastLine(detail)}` };
+    return { held: false, why: detail.includes(EXCEEDED) ? why : `the test failed: ${lastLine(detail)}` };
   };
   const trials: Record<CodeLimit, () => Promise<LimitFinding>> = {
     time: async () => {
       const { outcome } = await run("while True: pass", 0.2);
       return outcome === "timed-out" ? { held: true } : { held: false, why: "a program without end was not stopped" };
     },
-    memory: () => tryOut(`bytearray(${2 * memoryBytes})`, `a program got ${megabytes(2 * memoryBytes)}`),
+    memory: () => test(`bytearray(${2 * memoryBytes})`, `a program got ${megabytes(2 * memoryBytes)}`),
     fileSize: () =>
-      tryOut(
+      test(
         `with open("big", "wb") as file:\n    file.seek(${fileBytes})\n    file.write(b"x")`,
         `a program wrote a file of more than ${megabytes(fileBytes)}`,
       ),
-    processes: () => tryOut(FORK, "a program started another"),
+    processes: () => test(FORK, "a program started another"),
     network: async () => {
-      const finding = await tryOut(
+      const finding = await test(
         `import socket\nsocket.create_connection(("127.0.0.1", ${listener.port}), 5).close()`,
         "a program reached a port of this machine",
       );
       return listener.reached() ? { held: false, why: "a program reached a port of this machine" } : finding;
     },
     files: async () => {
-      const read = await tryOut(
+      const read = await test(
         `open(${inPython(outside, "there.txt")}).read()`,
         "a program read a file outside its folder",
       );
       if (!read.held) return read;
-      return tryOut(`open(${inPython(outside, "new.txt")}, "w").close()`, "a program wrote a file outside its folder");
+      return test(`open(${inPython(outside, "new.txt")}, "w").close()`, "a program wrote a file outside its folder");
     },
     signals: async () =>
       // Signal 0 only asks there; on Windows it is Ctrl-C.
       process.platform === "win32"
-        ? { held: false, why: "not tried on Windows" }
-        : tryOut(`import os\nos.kill(${process.pid}, 0)`, "a program could have stopped this one"),
+        ? { held: false, why: "not tested on Windows" }
+        : test(`import os\nos.kill(${process.pid}, 0)`, "a program could have stopped this one"),
   };
   try {
     const names = Object.keys(CODE_LIMITS) as CodeLimit[];
@@ -71,7 +71,7 @@ export async function findLimits({
   }
 }
 
-const OVERSTEPPED = "the limit was overstepped";
+const EXCEEDED = "the limit was exceeded";
 
 const FORK = `import os
 if hasattr(os, "fork"):
@@ -81,14 +81,14 @@ else:
     import subprocess, sys
     subprocess.run([sys.executable, "-c", ""], check=True)`;
 
-/** What keeps from a deed is an `OSError` or a `MemoryError`. */
-function oversteps(deed: string): string {
-  const indented = deed.replaceAll(/^/gm, "    ");
-  return `try:\n${indented}\nexcept (OSError, MemoryError):\n    pass\nelse:\n    raise AssertionError("${OVERSTEPPED}")\n`;
+/** Wraps a statement into a program that passes where the statement ends in an `OSError` or a `MemoryError`. */
+function exceeding(statement: string): string {
+  const indented = statement.replaceAll(/^/gm, "    ");
+  return `try:\n${indented}\nexcept (OSError, MemoryError):\n    pass\nelse:\n    raise AssertionError("${EXCEEDED}")\n`;
 }
 
 function inPython(folder: string, name: string): string {
-  // A JSON text is a Python one, where no half of a surrogate pair stands alone.
+  // A JSON string is a Python string, unless half of a surrogate pair stands alone.
   return JSON.stringify(path.join(folder, name));
 }
 

@@ -133,28 +133,28 @@ describe("limits", () => {
   ])("time: %s", async (_, program) => {
     expect(await runner.run(program, { timeoutSeconds: 0.3 })).toEqual({
       outcome: "timed-out",
-      detail: "not done after 0.3 s",
+      detail: "it did not end within 0.3 s",
     });
   });
 
   test("memory", async () => {
     const { outcome, detail } = await run("held = []", "for _ in range(60): held.append(bytearray(4_000_000))");
     expect(outcome).toBe(runner.limits.memory.held ? "limit" : "passed");
-    if (outcome === "limit") expect(detail).toMatch(/it met a limit: memory$/);
+    if (outcome === "limit") expect(detail).toMatch(/it reached a limit: memory$/);
   });
 
   test("file size", async () => {
     const { outcome, detail } = await run("file = open('big', 'wb')", "while True: file.write(bytes(100_000))");
     expect({ outcome, last: detail.split("\n").at(-1) }).toEqual({
       outcome: "limit",
-      last: "it met a limit: file size",
+      last: "it reached a limit: file size",
     });
   });
 
   test("processes", async () => {
     const { outcome, detail } = await run("import os", "for _ in range(4): os.fork()");
     expect(outcome).toBe(runner.limits.processes.held ? "limit" : "passed");
-    if (outcome === "limit") expect(detail).toMatch(/it met a limit: processes$/);
+    if (outcome === "limit") expect(detail).toMatch(/it reached a limit: processes$/);
     const started = await run("import subprocess", "subprocess.run(['true'], check=True)");
     expect(started.outcome).toBe(runner.limits.processes.held ? "limit" : "passed");
   });

@@ -18,7 +18,7 @@ export interface CodeRunnerOptions {
 const TIMEOUT_SECONDS = 10;
 
 /**
- * Finds Python and tries out which limits hold for it here.
+ * Finds Python and tests the limits on this machine.
  *
  * @throws UserError("config") where there is no Python 3.8 or newer
  */
@@ -44,10 +44,10 @@ export async function openCodeRunner(options: CodeRunnerOptions = {}): Promise<C
 
 const DEFAULT_PYTHON = process.platform === "win32" ? "python" : "python3";
 
-/** The interpreter behind a name: a name may be a wrapper that needs our environment, which programs do not get. */
+/** Finds the interpreter behind a name, which may be a wrapper that needs this process's environment. Programs do not get that. */
 async function findPython(name: string): Promise<{ python: string; version: readonly number[] }> {
   const ask = "import json, sys; print(json.dumps([sys.executable, sys.version_info[:3]]))";
-  const hint = "Install Python 3 (apt install python3), or name it in OPENFEDLLM_PYTHON.";
+  const hint = "Install Python 3 (apt install python3), or set OPENFEDLLM_PYTHON to it.";
   let found: unknown;
   try {
     const { stdout } = await promisify(execFile)(name, ["-I", "-S", "-c", ask], { timeout: 60_000 });

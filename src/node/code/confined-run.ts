@@ -8,32 +8,32 @@ import type { CodeOutcome } from "../../evaluation/code-runner.ts";
 import { PYTHON_LAUNCHER, type LaunchOrder } from "./python-launcher.ts";
 
 export interface Confinement {
-  /** The interpreter itself, no wrapper that needs an environment. */
+  /** The interpreter itself, not a wrapper that needs an environment. */
   readonly python: string;
   /** Address space, bytes. */
   readonly memoryBytes: number;
   /** The longest a file may become, bytes. */
   readonly fileBytes: number;
-  /** False leaves out what only Linux has (`LaunchOrder`). */
+  /** False leaves out the rules that only Linux has (`LaunchOrder`). */
   readonly kernelRules: boolean;
 }
 
-/** How much of what a program writes is kept, its end. */
+/** Bytes of a program's output that are kept, from its end. */
 const KEPT_BYTES = 4096;
 /** A program that writes more than this is stopped. */
 const OUTPUT_BYTES = 8 * 2 ** 20;
-/** For the interpreter to begin, on a busy machine. */
+/** Time for the interpreter to begin, on a busy machine. */
 const START_SECONDS = 60;
-/** After its end, for what it left in the pipes. */
+/** Time after its end to read the rest of the pipes. */
 const DRAIN_MILLISECONDS = 1000;
 
-/** Site packages and `PYTHON…` variables are left out, so that a program finds the same everywhere: the standard library. */
+/** Leaves out site packages and `PYTHON…` variables, so that a program finds the standard library alone, everywhere. */
 const FLAGS = ["-s", "-S", "-B", "-X", "utf8", "-c", PYTHON_LAUNCHER];
 
 /**
  * Runs one Python program in a process group of its own, in a fresh folder that is removed afterwards.
  *
- * @throws UserError("config") where the interpreter does not begin; the signal's reason where it is aborted
+ * @throws UserError("config") where the interpreter does not begin, and the signal's reason where it is aborted
  */
 export async function runConfined(
   program: string,
@@ -53,7 +53,7 @@ export async function runConfined(
     };
     const ended = await watch(start(confinement.python, order), order, timeoutSeconds, signal);
     signal?.throwIfAborted();
-    return judge(ended, timeoutSeconds);
+    return outcomeOf(ended, timeoutSeconds);
   } finally {
     await removeFolder(folder);
   }
@@ -81,12 +81,12 @@ function windowsEnvironment(): NodeJS.ProcessEnv {
 
 interface Ended {
   readonly began: boolean;
-  /** The launcher's own word: `passed`, `failed`, `limit memory`, … */
+  /** The launcher's verdict: `passed`, `failed`, `limit memory`, … */
   readonly verdict: string | undefined;
-  /** Why it was stopped from outside. */
+  /** The reason why it was stopped from outside. */
   readonly stopped: "time" | "output" | undefined;
   readonly exit: string;
-  /** The end of what it wrote. */
+  /** The end of its output. */
   readonly written: string;
 }
 
@@ -131,7 +131,7 @@ function watch(
       reject(new UserError("config", `${child.spawnfile} cannot be started: ${cause.message}`, { cause }));
     });
     child.on("exit", () => {
-      // Whoever it started and left behind, and who may hold its pipes open.
+      // It may have left processes behind, which hold its pipes open.
       kill();
       setTimeout(() => {
         child.stdout.destroy();
@@ -147,20 +147,20 @@ function watch(
   });
 }
 
-function judge({ began, verdict, stopped, exit, written }: Ended, timeoutSeconds: number): CodeOutcome {
+function outcomeOf({ began, verdict, stopped, exit, written }: Ended, timeoutSeconds: number): CodeOutcome {
   if (!began) {
     throw new UserError("config", `Python did not begin a program (${exit})${written && `: ${written}`}`, {
-      hint: "Name another interpreter in OPENFEDLLM_PYTHON, or give the machine less to do.",
+      hint: "Set OPENFEDLLM_PYTHON to another interpreter, or reduce the load of the machine.",
     });
   }
   const because = (why: string): string => [written, why].filter(Boolean).join("\n");
   if (verdict === "passed") return { outcome: "passed", detail: written };
   if (verdict === "failed") return { outcome: "failed", detail: written };
-  if (verdict !== undefined) return { outcome: "limit", detail: because(`it met a limit: ${verdict.slice(6)}`) };
-  if (stopped === "time") return { outcome: "timed-out", detail: because(`not done after ${timeoutSeconds} s`) };
-  if (stopped === "output") return { outcome: "limit", detail: because(`wrote more than ${OUTPUT_BYTES >> 20} MB`) };
-  if (exit === "signal SIGXCPU") return { outcome: "timed-out", detail: because("its processor time is used up") };
-  return { outcome: "failed", detail: because(`it left before its last line (${exit})`) };
+  if (verdict !== undefined) return { outcome: "limit", detail: because(`it reached a limit: ${verdict.slice(6)}`) };
+  if (stopped === "time") return { outcome: "timed-out", detail: because(`it did not end within ${timeoutSeconds} s`) };
+  if (stopped === "output") return { outcome: "limit", detail: because(`it wrote more than ${OUTPUT_BYTES >> 20} MB`) };
+  if (exit === "signal SIGXCPU") return { outcome: "timed-out", detail: because("it used up its processor time") };
+  return { outcome: "failed", detail: because(`it ended before its last line (${exit})`) };
 }
 
 function killGroup(child: ChildProcessWithoutNullStreams): void {
@@ -168,7 +168,7 @@ function killGroup(child: ChildProcessWithoutNullStreams): void {
     if (process.platform === "win32") child.kill();
     else if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
   } catch {
-    // Nobody of it is left.
+    // No process of the group is left.
   }
 }
 

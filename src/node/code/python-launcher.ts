@@ -1,23 +1,23 @@
-/** What the launcher gets on its standard input, as JSON. */
+/** The order that the launcher reads from its standard input, as JSON. */
 export interface LaunchOrder {
   readonly program: string;
-  /** Precedes every line of the launcher's own, so that the program cannot speak in its name. */
+  /** Begins every line of the launcher, so that the program cannot fake one. */
   readonly nonce: string;
   readonly folder: string;
-  /** The process that started it; where that dies, it dies. */
+  /** The process that started it; the launcher dies with that process. */
   readonly parent: number;
   readonly cpuSeconds: number;
   readonly memoryBytes: number;
   readonly fileBytes: number;
-  /** False leaves the system call filter and the file rules out: what is left on other systems than Linux. */
+  /** False leaves out the system call filter and the file rules, as on other systems than Linux. */
   readonly kernelRules: boolean;
 }
 
 /**
  * A Python program that takes away its own rights and then runs another one in the same process. It writes to its standard
  * output `<nonce> ready` when the other begins, and `<nonce> passed`, `<nonce> failed` or `<nonce> limit <which>` when it
- * ended; what the other writes goes to standard error. A right that cannot be taken away here stays: the limits are tried
- * out, not believed (`code-limits.ts`).
+ * ended; what the other writes goes to standard error. A right that cannot be taken away on this system stays: the limits
+ * are tested, not assumed (`code-limits.ts`).
  *
  * Numbers are Linux's: include/uapi/linux/{seccomp,audit,filter,landlock,capability,prctl}.h and the system call tables.
  */

@@ -8,25 +8,25 @@ import type { RepositoryCache, RepositoryFile } from "./hub-cache.ts";
 import { asHubFailure, HubFailure, withHubRetries } from "./hub-http.ts";
 
 export interface BlobOptions {
-  /** The stored bytes from `first` on. */
+  /** Opens the stored bytes from `first` on. */
   readonly open: (first: number) => Promise<ReadableStream<Uint8Array>>;
-  /** Told the bytes that are there, whenever there are more; fewer where they turned out damaged. */
+  /** Gets the number of bytes that have arrived; fewer than before where they were damaged. */
   readonly onBytes: (bytes: number) => void;
   readonly signal?: AbortSignal | undefined;
   readonly firstPauseMs?: number | undefined;
 }
 
-/** A stream that gives nothing for so long is taken for broken. */
+/** A stream that gives nothing for this time counts as broken. */
 const STALL_MS = 30_000;
 const LOCK_POLL_MS = 200;
-/** So much in one attempt, and the next failure is the first again: a long download may break off often. */
+/** After this many bytes in one attempt, the next failure counts as the first: a long download may break off often. */
 const FURTHER_BYTES = 1 << 20;
-/** From an endpoint that serves no parts of files, where each is all of it again. */
+/** Attempts with an endpoint that cannot serve parts of files, each from the beginning. */
 const WHOLE_ATTEMPTS = 5;
 
 /**
- * Brings one blob into the cache, going on where an earlier download stopped (`<blob>.incomplete`). It gets its name only
- * when its size and hash are those of the listing. One process at a time works on a repository; others wait for it.
+ * Brings one blob into the cache and continues an earlier download that stopped (`<blob>.incomplete`). The blob gets its name
+ * only when its size and hash are those of the listing. One process at a time works on a repository; others wait.
  *
  * @throws UserError("storage") where the cache cannot be written; HubFailure; DamagedFile.
  */
@@ -34,7 +34,7 @@ export async function fetchBlob(cache: RepositoryCache, file: RepositoryFile, op
   await cache.writing(() => mkdir(path.dirname(cache.blob(file)), { recursive: true }));
   const unlock = await lockWhenFree(cache, options.signal);
   try {
-    // By another process, while this one waited.
+    // Another process may have fetched it meanwhile.
     if (!(await cache.hasBlob(file))) await fetchWhole(cache, file, options);
   } finally {
     unlock();
@@ -54,7 +54,7 @@ async function lockWhenFree(cache: RepositoryCache, signal: AbortSignal | undefi
   }
 }
 
-/** The bytes that arrived are not those the Hub lists. */
+/** The arrived bytes differ from the Hub's listing. */
 export class DamagedFile extends Error {}
 
 async function fetchWhole(cache: RepositoryCache, file: RepositoryFile, options: BlobOptions): Promise<void> {
@@ -72,7 +72,7 @@ async function fetchWhole(cache: RepositoryCache, file: RepositoryFile, options:
     if (state === "whole") break;
     await rm(incomplete, { force: true });
     options.onBytes(0);
-    // What an earlier download left may have been damaged, by a power cut say. What came whole just now was sent so.
+    // The bytes of an earlier download may be damaged, for example by a power cut. A file that arrived at once was sent so.
     if (state === "damaged" && kept === 0) throw new DamagedFile(file.path);
   }
   await cache.writing(() => rename(incomplete, blob));

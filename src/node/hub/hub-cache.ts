@@ -12,9 +12,9 @@ export type RepositoryKind = "model" | "dataset";
 export interface RepositoryFile {
   readonly path: string;
   readonly bytes: number;
-  /** Git's name of its content, a SHA-1. */
+  /** Git's hash of its content, a SHA-1. */
   readonly oid: string;
-  /** SHA-256 of the content, of files in large file storage. */
+  /** SHA-256 of the content; only for files in large file storage. */
   readonly sha256?: string;
 }
 
@@ -24,7 +24,7 @@ const SHA256 = /^[0-9a-f]{64}$/;
 /** One repository in the cache that huggingface_hub and this program share: `blobs`, `refs/<revision>`, `snapshots/<commit>`. */
 export class RepositoryCache {
   readonly folder: string;
-  /** Apart from `folder`, as huggingface_hub keeps its own locks. */
+  /** Folder of the lock, apart from `folder`, as huggingface_hub keeps its own locks. */
   readonly lockFolder: string;
   readonly #name: string;
   readonly #ownCache: string | undefined;
@@ -36,7 +36,7 @@ export class RepositoryCache {
     this.lockFolder = path.join(cache, ".locks", this.#name, "openfedllm");
   }
 
-  /** Under the names huggingface_hub gives blobs: the ETag, which is the SHA-256 of large files and Git's name of others. */
+  /** The path of a blob, named as by huggingface_hub: by its ETag, the SHA-256 of large files and Git's hash of others. */
   blob({ oid, sha256 }: RepositoryFile): string {
     return path.join(this.folder, "blobs", sha256 ?? oid);
   }
@@ -45,7 +45,7 @@ export class RepositoryCache {
     return path.join(this.folder, "snapshots", commit);
   }
 
-  /** The commit a branch or tag was at when it was last fetched. */
+  /** Finds the commit of a branch or tag at its last fetch. */
   async commitOf(revision: string): Promise<string | undefined> {
     if (COMMIT.test(revision)) return (await isThere(this.snapshot(revision))) ? revision : undefined;
     const text = await readFile(path.join(this.folder, "refs", revision), "utf8").catch(() => "");
@@ -62,7 +62,7 @@ export class RepositoryCache {
     });
   }
 
-  /** Paths of what a snapshot holds. */
+  /** Lists the paths of a snapshot's files. */
   async snapshotFiles(commit: string): Promise<string[]> {
     const root = this.snapshot(commit);
     const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(() => []);
@@ -72,7 +72,7 @@ export class RepositoryCache {
     return files.sort();
   }
 
-  /** Whether a snapshot holds a file, whole as far as its size tells. */
+  /** Tells if a snapshot holds a file, of the right size where `bytes` is given. */
   async has(
     commit: string,
     { path: name, bytes }: Pick<RepositoryFile, "path"> & { bytes?: number },
@@ -86,19 +86,19 @@ export class RepositoryCache {
     return found !== undefined && found.size === file.bytes;
   }
 
-  /** Puts a whole blob into a snapshot: a relative link, or a copy where the system allows none. */
+  /** Puts a whole blob into a snapshot as a relative link, or as a copy where the system allows no links. */
   async link(commit: string, file: RepositoryFile): Promise<void> {
     const pointer = path.join(this.snapshot(commit), file.path);
     const blob = this.blob(file);
     await this.writing(async () => {
       await mkdir(path.dirname(pointer), { recursive: true });
       for (let attempt = 0; !(await this.has(commit, file)); attempt++) {
-        // Of another size, or a link to nothing.
+        // It has another size, or links to nothing.
         if (await isThere(pointer)) await rm(pointer, { force: true });
         try {
           await symlink(path.relative(path.dirname(pointer), blob), pointer);
         } catch (error) {
-          // Another process linked it between.
+          // Another process has linked it meanwhile.
           if (errorCode(error) === "EEXIST" && attempt < 3) continue;
           if (!["EPERM", "ENOSYS", "ENOTSUP", "EINVAL"].includes(errorCode(error) ?? "")) throw error;
           const temporary = `${pointer}.${randomUUID()}.tmp`;
@@ -109,7 +109,7 @@ export class RepositoryCache {
     });
   }
 
-  /** The listing of a commit, which never changes: remembered apart from huggingface_hub's files. */
+  /** Reads the stored listing of a commit, which never changes. It lies apart from huggingface_hub's files. */
   async readListing(commit: string): Promise<readonly RepositoryFile[] | undefined> {
     try {
       const files: unknown = JSON.parse(await readFile(await this.#listing(commit), "utf8"));
@@ -129,21 +129,21 @@ export class RepositoryCache {
     return path.join(await cacheFolder(this.#ownCache), "hub", this.#name, `${commit}.json`);
   }
 
-  /** Does something that writes into the cache. @throws UserError("storage") where that cannot be done. */
+  /** Does work that writes into the cache. @throws UserError("storage") where that fails. */
   async writing<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
       if (errorCode(error) === undefined || error instanceof UserError) throw error;
       throw new UserError("storage", `the cache folder ${this.folder} cannot be written: ${storageReason(error)}`, {
-        hint: "Make room or give access there, or set HF_HUB_CACHE to another folder.",
+        hint: "Free space or give access there, or set HF_HUB_CACHE to another folder.",
         cause: error,
       });
     }
   }
 }
 
-/** Whether an entry of the Hub's listing is one that may become a file under the cache, with hashes that can be checked. */
+/** Tells if an entry of the Hub's listing may become a file in the cache, and has hashes that can be checked. */
 export function isRepositoryFile(value: unknown): value is RepositoryFile {
   const { path: name, bytes, oid, sha256 } = (value ?? {}) as Partial<Record<keyof RepositoryFile, unknown>>;
   const isHash = (text: unknown, shape: RegExp): boolean => typeof text === "string" && shape.test(text);

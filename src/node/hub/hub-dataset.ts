@@ -10,7 +10,7 @@ import type { Hub } from "./hub.ts";
 import { failureBehind, isUnknownRepository } from "./hub-errors.ts";
 
 const README = "README.md";
-/** Where the Hub keeps what it made of datasets that are programs, or of formats of their own. */
+/** The Hub's branch of converted files, for datasets that are programs or have formats of their own. */
 const CONVERTED = "refs/convert/parquet";
 
 export interface FetchedDataset {
@@ -38,7 +38,7 @@ export async function fetchDataset(hub: Hub, ref: DatasetRef): Promise<FetchedDa
     throw failureBehind(error)?.code === "RevisionNotFound" ? nothingToRead(ref) : error;
   });
   const found = await fetched(converted, findConvertedFiles(converted.files, ref));
-  // It is asked first without the Hub too.
+  // Without the Hub, this snapshot is needed first too.
   await snapshot.fetch([]);
   return found;
 }
@@ -52,10 +52,13 @@ async function fetched(snapshot: Snapshot, files: readonly string[]): Promise<Fe
   };
 }
 
-/** Some of the original's datasets are gone; what holds the same rows is then the hint. */
+/** Adds a hint to the error about a dataset of the original that is gone: another one with the same rows. */
 function withReplacement(error: unknown, { repository }: DatasetRef): unknown {
   const { instead } = Object.values(DATASETS).find(({ hub }) => hub === repository) ?? {};
   if (instead === undefined || !isUnknownRepository(failureBehind(error))) return error;
   const { kind, message } = error as UserError;
-  return new UserError(kind, message, { hint: `It was taken off the Hub; ${instead} holds the same.`, cause: error });
+  return new UserError(kind, message, {
+    hint: `It was removed from the Hub; ${instead} holds the same records.`,
+    cause: error,
+  });
 }

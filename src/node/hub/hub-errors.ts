@@ -5,7 +5,7 @@ import type { RepositoryKind } from "./hub-cache.ts";
 import { HubFailure } from "./hub-http.ts";
 import type { HubSettings } from "./hub-settings.ts";
 
-/** What is asked of the Hub. */
+/** The revision of a repository that is needed. */
 export interface Wanted {
   readonly kind: RepositoryKind;
   /** `org/name` */
@@ -13,12 +13,12 @@ export interface Wanted {
   readonly revision: string;
 }
 
-/** The failure behind an error of this program. */
+/** Finds the failure behind an error of this program. */
 export function failureBehind(error: unknown): HubFailure | undefined {
   return error instanceof UserError && error.cause instanceof HubFailure ? error.cause : undefined;
 }
 
-/** Whether the Hub said that it has no such repository, or none that this token sees. */
+/** Tells if the Hub has no such repository, or none that this token can see. */
 export function isUnknownRepository(failure: HubFailure | undefined): boolean {
   if (failure?.code !== undefined) return failure.code === "RepoNotFound";
   return failure?.status === 404 || (failure?.status === 401 && !SAYS_BAD_TOKEN.test(failure.message));
@@ -31,7 +31,7 @@ interface Circumstances {
   readonly commit?: string | undefined;
   readonly file?: string | undefined;
   readonly settings: HubSettings;
-  /** With the token, for near misses. */
+  /** `fetch` with the token, to look for similar names. */
   readonly request: typeof fetch;
 }
 
@@ -40,9 +40,9 @@ interface Explanation {
   readonly hint: string;
 }
 
-const AGAIN = "Run the same command again: it goes on where it stopped.";
+const AGAIN = "Run the same command again to continue the download.";
 
-/** A failure while working with the Hub, as a `UserError` where it is one; aborts and defects unchanged. */
+/** Turns a failure of the Hub into a `UserError`; aborts and defects are returned unchanged. */
 export async function explainFailure(error: unknown, around: Circumstances): Promise<unknown> {
   const explanation = await explain(error, around);
   if (explanation === undefined) return error;
@@ -58,34 +58,34 @@ async function explain(error: unknown, around: Circumstances): Promise<Explanati
   const what = file === undefined ? `${wanted.kind} ${wanted.id}` : `${file} of ${wanted.id}`;
   if (error instanceof DamagedFile) {
     return {
-      message: `${what} arrived damaged: its bytes are not those the Hub lists, so it was not kept`,
-      hint: "Run the same command again; if it fails again, a proxy or mirror on the way changes files.",
+      message: `${what} arrived damaged (its bytes differ from the Hub's listing) and was not kept`,
+      hint: "Run the same command again. If it fails again, a proxy or mirror changes the files.",
     };
   }
-  // JSON that is none, or an answer without what the Hub's has.
+  // The answer is not JSON, or lacks parts of the Hub's.
   if (error instanceof SyntaxError) {
     return {
-      message: `${settings.endpoint} does not answer as the Hugging Face Hub does (${error.message})`,
-      hint: "Correct HF_ENDPOINT, or look whether a login page of the network is in between.",
+      message: `${settings.endpoint} does not answer like the Hugging Face Hub (${error.message})`,
+      hint: "Correct HF_ENDPOINT, or check if a login page of the network answers instead.",
     };
   }
   if (!(error instanceof HubFailure)) return undefined;
   if (error.reason === "range") {
     return {
-      message: `the download of ${what} broke off again and again, and its server sends no parts of files`,
-      hint: "Run the same command again where the connection holds: it begins anew.",
+      message: `the download of ${what} broke off several times, and its server cannot send the rest of a file`,
+      hint: "Run the same command again on a more stable connection. The download starts from the beginning.",
     };
   }
   if (error.reason === "network") {
     if (file !== undefined && error.passing) {
-      return { message: `the download of ${what} broke off again and again (${error.message})`, hint: AGAIN };
+      return { message: `the download of ${what} broke off several times (${error.message})`, hint: AGAIN };
     }
     const where = settings.endpoint === "https://huggingface.co" ? "" : ` at ${settings.endpoint}`;
     return {
       message: `the Hugging Face Hub${where} cannot be reached (${error.message}), and ${what} is not in the cache ${settings.cache}`,
       hint: settings.proxyUnused
-        ? "HTTPS_PROXY is set, but Node uses it only from version 24 and with NODE_USE_ENV_PROXY=1; or name a mirror with HF_ENDPOINT, or a cache from another machine with HF_HUB_CACHE."
-        : "Look at the network and HF_ENDPOINT. A cache from another machine can be named with HF_HUB_CACHE.",
+        ? "HTTPS_PROXY is set, but Node uses it only from version 24 and with NODE_USE_ENV_PROXY=1. Or set HF_ENDPOINT to a mirror, or HF_HUB_CACHE to a cache from another machine."
+        : "Check the network and HF_ENDPOINT. Or set HF_HUB_CACHE to a cache from another machine.",
     };
   }
   return refusal(error, what, around);
@@ -98,23 +98,25 @@ async function refusal(failure: HubFailure, what: string, around: Circumstances)
   const quoted = said === "" ? "" : `: ${said.slice(0, 200)}`;
   if (status === 429) {
     const wait =
-      failure.retryAfterMs === undefined ? "" : ` It asks to wait ${Math.ceil(failure.retryAfterMs / 1000)} seconds.`;
+      failure.retryAfterMs === undefined
+        ? ""
+        : ` It asks for a wait of ${Math.ceil(failure.retryAfterMs / 1000)} seconds.`;
     return {
-      message: `the Hub refuses ${what} because of too many requests (429), again and again`,
-      hint: `Wait and run the same command again.${wait}${settings.token === undefined ? " With HF_TOKEN set more are allowed." : ""}`,
+      message: `the Hub refuses ${what} because of too many requests (429), in every attempt`,
+      hint: `Wait and run the same command again.${wait}${settings.token === undefined ? " With HF_TOKEN set, more requests are allowed." : ""}`,
     };
   }
   if (code === "GatedRepo") {
     return {
-      message: `${wanted.kind} ${wanted.id} is gated: its owner lets accounts in one by one (${status})`,
+      message: `${wanted.kind} ${wanted.id} is gated: its owner gives access to each account (${status})`,
       hint: `Accept the terms at ${page}, and set HF_TOKEN to an access token of that account.`,
     };
   }
-  // A token that is valid, and a repository it does not see, are a 404.
+  // A valid token that cannot see the repository gets a 404.
   if (status === 401 && settings.token !== undefined && code === undefined) {
     return {
       message: "the Hub does not accept the access token (401)",
-      hint: "Set HF_TOKEN to a valid one of https://huggingface.co/settings/tokens, or unset it and remove the token file for public repositories.",
+      hint: "Set HF_TOKEN to a valid token from https://huggingface.co/settings/tokens. For public repositories, unset it and remove the token file.",
     };
   }
   if (code === "RevisionNotFound") {
@@ -124,11 +126,11 @@ async function refusal(failure: HubFailure, what: string, around: Circumstances)
     };
   }
   if (code === "EntryNotFound") {
-    return { message: `${what} is not there at revision ${wanted.revision} (404)`, hint: `Look at ${page}.` };
+    return { message: `${what} does not exist at revision ${wanted.revision} (404)`, hint: `Look at ${page}.` };
   }
-  // Without a token the Hub does not tell a private repository from none.
+  // Without a token the Hub does not distinguish a private repository from none.
   if (code === "RepoNotFound" || status === 404 || status === 401) {
-    const privately = settings.token === undefined ? "or it is private" : "or the access token does not see it";
+    const privately = settings.token === undefined ? "or it is private" : "or the access token cannot see it";
     return {
       message: `there is no ${wanted.kind} ${wanted.id} on the Hub, ${privately} (${status})`,
       hint: await nearRepository(around),
@@ -137,7 +139,7 @@ async function refusal(failure: HubFailure, what: string, around: Circumstances)
   if (status === 403) {
     return {
       message: `the Hub denies access to ${what} (403${quoted})`,
-      hint: `Accept any terms at ${page}, and set HF_TOKEN to an access token that may read it.`,
+      hint: `Accept the terms at ${page}, if there are any, and set HF_TOKEN to an access token with access.`,
     };
   }
   return {
@@ -163,7 +165,7 @@ async function nearRevision({ wanted: { kind, id, revision }, settings, request 
   }
 }
 
-/** Looks through what the same owner has. */
+/** Looks for a similar name among the owner's repositories. */
 async function nearRepository({ wanted: { kind, id }, settings, request }: Circumstances): Promise<string> {
   const token =
     settings.token === undefined ? "Correct the name, or set HF_TOKEN if it is private." : "Correct the name.";

@@ -2,15 +2,15 @@ import { retryAfterMs, withRetries } from "../../concurrency/retry.ts";
 import { errorCode } from "../store/durable-file.ts";
 import type { HubSettings } from "./hub-settings.ts";
 
-/** A request to the Hub that did not get what it asked for. Never holds a header, so never the token. */
+/** A failed request to the Hub. It never holds a header, and so never the token. */
 export class HubFailure extends Error {
-  /** `answer`: an HTTP status that is no success; `network`: no answer, or one that broke off; `range`: not the bytes asked for. */
+  /** `answer`: an HTTP status other than success; `network`: no answer, or one that broke off; `range`: other bytes than requested. */
   readonly reason: "answer" | "network" | "range";
   readonly status: number | undefined;
   /** The Hub's own name of the failure: RepoNotFound, RevisionNotFound, EntryNotFound, GatedRepo. */
   readonly code: string | undefined;
   readonly retryAfterMs: number | undefined;
-  /** Whether the same request may succeed in a moment. */
+  /** True where the same request may succeed in a moment. */
   readonly passing: boolean;
 
   constructor(
@@ -34,7 +34,7 @@ export class HubFailure extends Error {
   }
 }
 
-/** Nothing listens, the name is unknown, or a firewall keeps silent: asking again at once is of no use. */
+/** Nothing listens, the name is unknown, or a firewall does not answer: another request at once does not help. */
 const UNREACHABLE = new Set([
   "ECONNREFUSED",
   "ENOTFOUND",
@@ -48,28 +48,28 @@ const WORDS: Readonly<Record<string, string>> = {
   ENOTFOUND: "its name is not known",
   EAI_AGAIN: "its name cannot be looked up",
   ENETUNREACH: "there is no network",
-  EHOSTUNREACH: "there is no way to it",
+  EHOSTUNREACH: "no network path leads to it",
   ECONNRESET: "the connection broke off",
   UND_ERR_SOCKET: "the connection broke off",
   UND_ERR_CONNECT_TIMEOUT: "it does not answer",
 };
 
 const HEADERS_TIMEOUT_MS = 30_000;
-/** A longer wait that the Hub asks for is told instead of sat through. */
+/** Longest wait that the Hub may ask for; for a longer one the request fails. */
 const LONGEST_WAIT_MS = 120_000;
 const ATTEMPTS = 5;
 const FIRST_PAUSE_MS = 500;
 
-/** Any failed request as a `HubFailure`; an abort by the caller as it is. */
+/** Turns any failed request into a `HubFailure`; an abort by the caller is returned unchanged. */
 export function asHubFailure(error: unknown): Error {
   if (error instanceof HubFailure) return error;
   if (!(error instanceof Error)) return new HubFailure("network", String(error));
-  // fetch hides the socket's error, and of several addresses each has its own.
+  // fetch hides the socket's error; each of several addresses has its own.
   const { cause } = error;
   const inner = cause instanceof AggregateError ? (cause.errors as unknown[])[0] : cause;
   const code = errorCode(inner) ?? errorCode(error);
   if (error.name === "AbortError") return error;
-  // A TypeError without a cause is the client's own, over an answer it did not understand.
+  // A TypeError without a cause is the library's own, about an answer that it could not read.
   if (code === undefined && !(error instanceof TypeError && cause !== undefined)) return error;
   return new HubFailure("network", WORDS[code ?? ""] ?? (code === undefined ? WORDS["ECONNRESET"]! : code), {
     passing: !UNREACHABLE.has(code ?? ""),
@@ -78,8 +78,8 @@ export function asHubFailure(error: unknown): Error {
 }
 
 /**
- * `fetch` for the Hub's client. The token goes to the endpoint's own origin only (fetch itself takes it off a redirect to
- * another). Any answer but a success is a `HubFailure`, and so is one with other bytes than a `Range` asked for.
+ * Makes `fetch` for the Hub. The token goes to the endpoint's own origin only (fetch itself removes it in a redirect to another).
+ * Any answer but a success is a `HubFailure`, and so is one with other bytes than the `Range` of the request.
  */
 export function hubFetch({ endpoint, token }: HubSettings, signal: AbortSignal | undefined): typeof fetch {
   const { origin } = new URL(endpoint);
@@ -88,7 +88,7 @@ export function hubFetch({ endpoint, token }: HubSettings, signal: AbortSignal |
     const headers = new Headers(init?.headers);
     headers.delete("authorization");
     if (token !== undefined && url.origin === origin) headers.set("authorization", `Bearer ${token}`);
-    // A stored file is to arrive as it is stored, and its length to be that of the listing.
+    // A file has to arrive as it is stored, with the length in the listing.
     if (url.pathname.includes("/resolve/")) headers.set("accept-encoding", "identity");
     const timer = new AbortController();
     const timeout = setTimeout(
@@ -108,7 +108,7 @@ export function hubFetch({ endpoint, token }: HubSettings, signal: AbortSignal |
     const range = /^bytes=(\d+)-/.exec(headers.get("range") ?? "")?.[1];
     if (range !== undefined && !isRange(response, Number(range))) {
       await response.body?.cancel();
-      throw new HubFailure("range", "other bytes came than were asked for");
+      throw new HubFailure("range", "other bytes came than were requested");
     }
     return response;
   };
@@ -147,7 +147,7 @@ export interface RetryOptions {
   readonly firstPauseMs?: number | undefined;
   /** Default 5. */
   readonly attempts?: number;
-  /** Whether the last attempt got far enough for the count to begin anew. */
+  /** Tells if the last attempt got far enough for the count to begin again. */
   readonly gotFurther?: () => boolean;
 }
 

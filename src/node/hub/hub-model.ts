@@ -16,7 +16,7 @@ const CONFIG = "config.json";
 const TOKENIZER = "tokenizer.json";
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
-/** Everything of a model that is read, but for its weights. */
+/** The files of a model that are read, besides its weights. */
 const DESCRIPTION = [CONFIG, "generation_config.json", TOKENIZER, "tokenizer_config.json", "chat_template.jinja"];
 
 /** Reads `org/name[@revision]`, with `hf:` before it or not; undefined for anything else. */
@@ -26,16 +26,16 @@ export function parseHubModel(ref: string): HubModelRef | undefined {
 }
 
 /**
- * Fetches what describes a model, once it is clear that all that is needed is there. Throws a `UserError` of kind `model`,
- * for a repository without safetensors too.
+ * Fetches the files that describe a model, after a check that the repository holds all that is needed. Throws a `UserError` of
+ * kind `model`, also for a repository without safetensors.
  */
 export async function fetchModelDescription(hub: Hub, { id, revision }: HubModelRef): Promise<Snapshot> {
   const snapshot = await hub.snapshot("model", id, revision);
   const has = (file: string): boolean => snapshot.files.includes(file);
   if (!has(CONFIG)) {
-    throw new UserError("model", `model ${id} of the Hub has no ${CONFIG}, so it is no model of transformers`, {
+    throw new UserError("model", `model ${id} of the Hub has no ${CONFIG}, so it is not a model of transformers`, {
       hint: has("adapter_config.json")
-        ? "It is an adapter; name its base model."
+        ? "It is an adapter: give its base model."
         : "Choose a repository in the format of transformers.",
     });
   }
@@ -46,14 +46,14 @@ export async function fetchModelDescription(hub: Hub, { id, revision }: HubModel
       `model ${id} of the Hub has no ${SINGLE}${pickled ? ", only pickled .bin weights" : ""}`,
       {
         hint: pickled
-          ? "Look for a revision or copy with safetensors, or save it again with save_pretrained(…, safe_serialization=True) and give the folder."
+          ? "Look for a revision or copy with safetensors. Or save the model again with save_pretrained(…, safe_serialization=True) and give that folder."
           : "Choose a repository with safetensors.",
       },
     );
   }
   if (!has(TOKENIZER)) {
     throw new UserError("model", `model ${id} of the Hub has no ${TOKENIZER}`, {
-      hint: "Save its tokenizer with a recent transformers, which writes tokenizer.json, and give the folder.",
+      hint: "Save its tokenizer with a recent version of transformers, which writes tokenizer.json, and give that folder.",
     });
   }
   await snapshot.fetch(DESCRIPTION.filter(has), { more: true });
@@ -71,8 +71,8 @@ export async function fetchModelWeights(snapshot: Snapshot, { id }: HubModelRef)
   const shards = [...new Set(Object.values(map) as unknown[])].filter((shard) => typeof shard === "string").sort();
   const missing = shards.find((shard) => !snapshot.files.includes(shard));
   if (missing !== undefined) {
-    throw new UserError("model", `${missing} of model ${id} is not there, but ${INDEX} names it`, {
-      hint: "Choose another revision of the repository, or a whole copy.",
+    throw new UserError("model", `${missing} of model ${id} is missing, but ${INDEX} names it`, {
+      hint: "Choose another revision of the repository, or a complete copy.",
     });
   }
   await snapshot.fetch(shards);

@@ -5,25 +5,25 @@ import { UserError } from "../../diagnostics/user-error.ts";
 
 export type HubEnvironment = Readonly<Record<string, string | undefined>>;
 
-/** What huggingface_hub's environment variables say; the names and the defaults are its own. */
+/** The settings in huggingface_hub's environment variables, with its names and defaults. */
 export interface HubSettings {
-  /** Without a slash at its end. */
+  /** Address of the Hub, without a slash at its end. */
   readonly endpoint: string;
   /** Holds `models--org--name` and `datasets--org--name`. */
   readonly cache: string;
-  /** This program's own cache, for what huggingface_hub does not keep; undefined: `cacheFolder`'s default. */
+  /** This program's own cache, for files that huggingface_hub does not keep; undefined: `cacheFolder`'s default. */
   readonly ownCache: string | undefined;
   readonly token: string | undefined;
-  /** Whether HTTPS_PROXY is set, of which Node's fetch takes no notice by itself. */
+  /** True where HTTPS_PROXY is set and Node's fetch does not use it. */
   readonly proxyUnused: boolean;
-  /** No request is to be made. */
+  /** True: no request may be made. */
   readonly offline: boolean;
 }
 
 const DEFAULT_ENDPOINT = "https://huggingface.co";
 const TRUE = /^(1|on|yes|true)$/i;
 
-/** @throws UserError("config") for an endpoint that is no address, or a token that cannot be one. */
+/** Reads the settings. @throws UserError("config") for an endpoint that is not an address, or an impossible token. */
 export function hubSettings(env: HubEnvironment = process.env): HubSettings {
   const cacheHome = env["XDG_CACHE_HOME"] || path.join(os.homedir(), ".cache");
   const home = expandHome(env["HF_HOME"] || path.join(cacheHome, "huggingface"));
@@ -44,8 +44,8 @@ function expandHome(folder: string): string {
 
 function endpointOf(text: string): string {
   if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text.replace(/\/+$/, "");
-  throw new UserError("config", `HF_ENDPOINT is no address of the Hub: ${text}`, {
-    hint: `Give it as https://…, or unset it for ${DEFAULT_ENDPOINT}.`,
+  throw new UserError("config", `HF_ENDPOINT is not an http or https address: ${text}`, {
+    hint: `Set it to https://…, or unset it to use ${DEFAULT_ENDPOINT}.`,
   });
 }
 
@@ -55,8 +55,8 @@ function tokenOf(env: HubEnvironment, home: string): string | undefined {
   const token = (named || fileText(file)).trim();
   if (token === "") return undefined;
   if (/^[\x21-\x7e]+$/.test(token)) return token;
-  // Never quoted: part of it may be right.
-  throw new UserError("config", `${named ? "HF_TOKEN" : file} holds characters that no access token has`, {
+  // The token is never quoted.
+  throw new UserError("config", `${named ? "HF_TOKEN" : file} contains characters that cannot be in an access token`, {
     hint: "Copy the token again from https://huggingface.co/settings/tokens.",
   });
 }

@@ -18,8 +18,7 @@ const ADAPTER_TENSORS = "adapter_model.safetensors";
 const PICKLED = "adapter_model.bin";
 
 /**
- * Reads an adapter as PEFT saves it; tensors as float32, under PEFT's names. Whether they fit a model is for
- * `checkAdapter` to say. Throws a `UserError` of kind `model` for a missing or damaged file, or an adapter of a kind that
+ * Reads an adapter as PEFT saves it: tensors as float32, under PEFT's names. `checkAdapter` tells if they fit a model. Throws a `UserError` of kind `model` for a missing or damaged file, or an adapter of a kind that
  * is not supported.
  */
 export async function loadAdapter(dir: string): Promise<StoredAdapter> {
@@ -52,7 +51,7 @@ export async function loadAdapter(dir: string): Promise<StoredAdapter> {
 
 async function noAdapter(dir: string): Promise<UserError> {
   const message = `no adapter in ${dir}: looked for ${CONFIG}`;
-  // The folder of a run holds its adapter in one of that name, or one for each client.
+  // A run's folder holds `adapter/`, or an adapter for each client.
   const run = path.basename(dir) === "adapter" && !(await exists(dir)) ? path.dirname(dir) : dir;
   const place = path.basename(dir) === CLIENT_ADAPTERS ? dir : path.join(run, CLIENT_ADAPTERS);
   const clients = foldersWith(place, CONFIG);
@@ -65,11 +64,11 @@ async function noAdapter(dir: string): Promise<UserError> {
   const near = (await exists(dir)) ? undefined : nearFile(dir);
   const inside = (await exists(path.join(dir, "adapter", CONFIG))) ? path.join(dir, "adapter") : near;
   return new UserError("model", message, {
-    hint: inside === undefined ? "Give a folder that a run or PEFT saved an adapter to." : `Did you mean ${inside}?`,
+    hint: inside === undefined ? "Give the folder of an adapter that a run or PEFT saved." : `Did you mean ${inside}?`,
   });
 }
 
-/** The folders in a folder that hold a file of this name, sorted. */
+/** Lists the folders in a folder that hold a file with this name, sorted. */
 function foldersWith(folder: string, file: string): string[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
@@ -79,8 +78,8 @@ function foldersWith(folder: string, file: string): string[] {
 }
 
 /**
- * Writes an adapter that PEFT loads: `adapter_config.json` and `adapter_model.safetensors`. Each file is replaced whole or
- * not at all, the tensors first, so that a new folder with a configuration is a whole adapter. The same adapter
+ * Writes an adapter that PEFT loads: `adapter_config.json` and `adapter_model.safetensors`. Each file is replaced as a whole or
+ * not at all, the tensors first. So a new folder with a configuration holds a whole adapter. The same adapter
  * gives the same bytes. Throws a `UserError` of kind `storage` where the folder cannot be written.
  */
 export async function saveAdapter(dir: string, config: AdapterConfig, params: Params, baseName: string): Promise<void> {

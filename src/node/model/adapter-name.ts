@@ -1,6 +1,6 @@
 import path from "node:path";
 
-/** Reads `NAME=FOLDER`, or a folder alone, which is named as it is, or as the run that it belongs to. */
+/** Reads `NAME=FOLDER`, or a folder alone. The name is then the folder's, or for `RUN/adapter` the run's. */
 export function parseAdapterFolder(text: string): { readonly name: string; readonly folder: string } {
   const [, name, folder] = /^([^=/\\]+)=(.+)$/.exec(text) ?? [];
   if (name !== undefined && folder !== undefined) return { name, folder };

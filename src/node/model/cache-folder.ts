@@ -7,8 +7,8 @@ import { UserError } from "../../diagnostics/user-error.ts";
 import { storageReason, writeAtomically } from "../store/durable-file.ts";
 
 /**
- * The folder for what can be made again: `cacheDir`, or $OPENFEDLLM_CACHE, or `openfedllm` under $XDG_CACHE_HOME or
- * `~/.cache`; where that cannot be written, one under the system's temporary folder. Created if need be.
+ * Finds or makes the folder for files that can be made again: `cacheDir`, or $OPENFEDLLM_CACHE, or `openfedllm` under
+ * $XDG_CACHE_HOME or `~/.cache`. Where that cannot be written, it is one under the system's temporary folder.
  */
 export async function cacheFolder(cacheDir?: string): Promise<string> {
   const { OPENFEDLLM_CACHE: own, XDG_CACHE_HOME: xdg } = process.env;
@@ -25,7 +25,7 @@ export async function cacheFolder(cacheDir?: string): Promise<string> {
     }
   }
   throw new UserError("storage", `neither ${wanted} nor ${fallback} can be written: ${storageReason(cause)}`, {
-    hint: "Set OPENFEDLLM_CACHE to a folder that can.",
+    hint: "Set OPENFEDLLM_CACHE to a folder that can be written.",
     cause,
   });
 }
@@ -39,14 +39,14 @@ async function hashFile(file: string, onBytes: (bytes: number) => void): Promise
   return hash.digest("hex");
 }
 
-async function remember(memo: string, text: string): Promise<void> {
+async function keepHash(memo: string, text: string): Promise<void> {
   await mkdir(path.dirname(memo), { recursive: true });
   await writeAtomically(memo, text);
 }
 
 /**
- * sha256 of a file's content, remembered in the cache by path, size and times of change, so that gigabytes are read once.
- * `onBytes` is told of bytes as they are hashed, or of all at once where the hash was known.
+ * Computes the sha256 of a file's content. The cache keeps it by path, size and times of change, so that gigabytes are read once.
+ * `onBytes` gets the numbers of bytes as they are hashed, or the whole size where the hash was known.
  */
 export async function contentHash(cache: string, file: string, onBytes: (bytes: number) => void): Promise<string> {
   const real = await realpath(file);
@@ -60,11 +60,11 @@ export async function contentHash(cache: string, file: string, onBytes: (bytes: 
       return known.sha256;
     }
   } catch {
-    // No memo, or a damaged one: hash again.
+    // There is no cached hash, or a damaged one.
   }
   const sha256 = await hashFile(real, onBytes);
-  await remember(memo, JSON.stringify({ identity, sha256 })).catch(() => {
-    // The memo saves time, nothing else; a full disk speaks up where it matters.
+  await keepHash(memo, JSON.stringify({ identity, sha256 })).catch(() => {
+    // The cached hash saves time only; a full disk is reported where it matters.
   });
   return sha256;
 }

@@ -31,7 +31,7 @@ describe("resolveModel", () => {
     expect(await resolveModel("npm:@scope/model", dir)).toBe(own);
     expect(await resolveModel("npm:vitest", dir)).toBe(path.join(repository, "node_modules/vitest"));
     await expect(resolveModel("npm:not-installed", dir)).rejects.toMatchObject({
-      message: "the npm package not-installed, which the model reference names, is not installed",
+      message: "the npm package not-installed of the model reference is not installed",
       hint: "Run: npm install not-installed",
     });
     await expect(resolveModel("npm:../x", dir)).rejects.toThrow("is no name of an npm package");

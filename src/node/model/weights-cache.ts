@@ -24,7 +24,7 @@ export interface WeightsOptions {
   readonly onProgress?: (progress: WeightsProgress) => void;
 }
 
-/** Part of every key: raise it when the layout of the cache, or what conversion yields, changes. */
+/** A part of every key. Raise it when the layout of the cache or the result of the conversion changes. */
 const FORMAT = 1;
 const DATA = "weights.bin";
 const INDEX = "weights.json";
@@ -38,9 +38,9 @@ interface CacheIndex extends WeightsLayout {
 }
 
 /**
- * The weights of the model in `dir`, as float32 in one file of the cache: converted the first time, tensor by tensor, then
- * opened. `fingerprint` is a sha256 over the source files' names, sizes and contents and the tensors the configuration
- * implies. Safe when processes do it at once; a damaged cache is made again. Throws a `UserError` of kind `model` for
+ * Opens the weights of the model in `dir`, as float32 in one file of the cache. The first time they are converted, tensor by
+ * tensor. `fingerprint` is a sha256 over the source files' names, sizes and contents and the tensors that the configuration
+ * implies. Several processes may do it at once; a damaged cache is made again. Throws a `UserError` of kind `model` for
  * missing or damaged weights, `storage` where the cache cannot be written.
  */
 export async function openWeights(dir: string, config: ModelConfig, options: WeightsOptions = {}): Promise<Weights> {
@@ -74,7 +74,7 @@ async function fingerprintOf(
     .digest("hex");
 }
 
-/** The weights of a whole cache folder; undefined where there is none, or half of one. */
+/** Opens the weights of a whole cache folder; undefined for none, or an incomplete one. */
 async function openCached(folder: string, fingerprint: string): Promise<Weights | undefined> {
   const file = path.join(folder, DATA);
   let index: CacheIndex;
@@ -139,7 +139,7 @@ async function convert(
   } catch (cause) {
     if (cause instanceof UserError) throw cause;
     throw new UserError("storage", `the weights of ${dir} cannot be written to ${folder}: ${storageReason(cause)}`, {
-      hint: "Set OPENFEDLLM_CACHE to a folder on a disk with room for the model as float32.",
+      hint: "Set OPENFEDLLM_CACHE to a folder on a disk with enough space for the model as float32.",
       cause,
     });
   } finally {
@@ -185,7 +185,7 @@ async function writeCache(
   }
 }
 
-/** Renames a finished folder into place. One that another process put there first is kept if it is whole. */
+/** Renames a finished folder into place. Another process's folder that is there first is kept if it is whole. */
 async function place(temporary: string, folder: string, fingerprint: string): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     try {
@@ -201,7 +201,7 @@ async function place(temporary: string, folder: string, fingerprint: string): Pr
   }
 }
 
-/** Removes what killed conversions left behind. A live one touches its file all the time. */
+/** Removes folders that killed conversions left. A running conversion writes to its file all the time. */
 async function removeAbandoned(root: string): Promise<void> {
   const names = await readdir(root).catch(() => []);
   for (const name of names.filter((entry) => entry.endsWith(".tmp"))) {

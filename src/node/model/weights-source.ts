@@ -4,9 +4,9 @@ import { UserError } from "../../diagnostics/user-error.ts";
 import { type ByteSource, onnxWeights, safetensorsWeights, type SourceWeights } from "../../model/convert.ts";
 import { exists, readJson } from "./model-files.ts";
 
-/** Where a model's weights come from, before they are converted. */
+/** The source of a model's weights, before the conversion. */
 export interface WeightsSource {
-  /** Every file the weights depend on, relative to the model's folder. */
+  /** All files that the weights depend on, relative to the model's folder. */
   readonly files: readonly string[];
   open(): Promise<OpenWeights>;
 }
@@ -22,7 +22,7 @@ const QUANTIZED_ONNX = "onnx/model_quantized.onnx";
 
 /**
  * Finds the weights in a model's folder: one safetensors file, shards with an index, or a quantised ONNX export. Throws
- * a `UserError` of kind `model` that names what was looked for.
+ * a `UserError` of kind `model` that names the expected files.
  */
 export async function findWeights(dir: string): Promise<WeightsSource> {
   if (await exists(path.join(dir, SINGLE))) {

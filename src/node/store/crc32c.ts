@@ -7,7 +7,7 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-/** CRC-32C (RFC 3720, appendix B.4); `zlib.crc32` has another polynomial. */
+/** Computes CRC-32C (RFC 3720, appendix B.4); `zlib.crc32` has another polynomial. */
 export function crc32c(bytes: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of bytes) crc = (crc >>> 8) ^ TABLE[(crc ^ byte) & 0xff]!;

@@ -6,10 +6,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { checkKey, type Store } from "../../store/store.ts";
 import { errorCode, storageError, syncFolder, writeDurably } from "./durable-file.ts";
 
-/** A temporary file older than this belongs to a process that died. */
+/** Age of a temporary file whose process must have died. */
 const STALE_MS = 3_600_000;
 
-/** How often a folder is looked at for changes, at first and after a long time without any. */
+/** Pauses between two looks for changes in a folder: the first, and the longest after a time without changes. */
 const POLL_MS = 50;
 const SLOWEST_POLL_MS = 1000;
 
@@ -43,8 +43,8 @@ function readIfThere(file: string): Promise<Uint8Array | undefined> {
 }
 
 /**
- * A store in a folder, for one process or several on one machine; made on first use. Files only ever appear whole:
- * written under `tmp/`, fsynced, then linked (write-once) or renamed to their name, and the folder fsynced.
+ * Makes a store in a folder, for one process or several on one machine. The folder is made on first use. Files appear only as a
+ * whole: written under `tmp/`, fsynced, then linked (write-once) or renamed to their name, and the folder fsynced.
  *
  * ```
  * blobs/3f/3fa9…         named by their sha256
@@ -56,7 +56,7 @@ function readIfThere(file: string): Promise<Uint8Array | undefined> {
 export function directoryStore(root: string): Store {
   const ready = new Set<string>();
 
-  /** A new folder's own name has to be durable too, and so up to the root. */
+  /** Makes a folder with a durable name, and so all folders up to the root. */
   async function makeFolder(folder: string): Promise<void> {
     await mkdir(folder, { recursive: true });
     for (let at = path.resolve(folder); at !== path.dirname(path.resolve(root)); at = path.dirname(at)) {
@@ -72,7 +72,7 @@ export function directoryStore(root: string): Store {
 
   let swept: Promise<void> | undefined;
 
-  /** Hands `place` a durable temporary file that holds `bytes`, then makes the name it gave it durable. */
+  /** Gives `place` a durable temporary file with `bytes`, then makes the file's new name durable. */
   async function write(
     file: string,
     bytes: Uint8Array,
@@ -94,7 +94,7 @@ export function directoryStore(root: string): Store {
     });
   }
 
-  /** True where this write was the first. */
+  /** Writes a file that does not exist; true where this write was the first. */
   function writeOnce(file: string, bytes: Uint8Array): Promise<boolean> {
     return write(file, bytes, async (temporary) => {
       try {
@@ -125,7 +125,7 @@ export function directoryStore(root: string): Store {
   async function revision(): Promise<number> {
     const folder = path.join(root, "heads");
     const names = await guarded(folder, "read", () => absentAs<string[]>([], () => readdir(folder)));
-    // A file manager may have put files of its own there.
+    // A file manager may have added files of its own.
     return Math.max(0, ...names.map((name) => Number(/^(\d{8})\.json$/.exec(name)?.[1] ?? 0)));
   }
 
@@ -165,7 +165,7 @@ export function directoryStore(root: string): Store {
         if (await writeOnce(file, bytes)) return bytes.slice();
         return guarded(file, "read", () => readFile(file));
       }
-      // Its writer may have died before this.
+      // Its writer may have died before it did this.
       await guarded(file, "write", () => syncFolder(path.dirname(file)));
       return winner;
     },
@@ -176,7 +176,7 @@ export function directoryStore(root: string): Store {
     list: keysUnder,
     async *changes(prefix, signal) {
       const told = new Set<string>();
-      // File systems over a network tell of no changes; looking again works on all.
+      // File systems over a network report no changes; polling works on all.
       for (let quiet = POLL_MS; !signal.aborted; quiet = Math.min(quiet * 1.5, SLOWEST_POLL_MS)) {
         for (const key of await keysUnder(prefix)) {
           if (told.has(key)) continue;

@@ -10,20 +10,20 @@ const WORDS: Readonly<Record<string, string>> = {
   EPERM: "the file system does not allow it",
   EROFS: "the file system is read-only",
   ENOTDIR: "a part of the path is a file, not a folder",
-  EEXIST: "a file is in the place of the folder",
-  EISDIR: "a folder is in the place of the file",
+  EEXIST: "there is a file where a folder must be",
+  EISDIR: "there is a folder where a file must be",
   ENOENT: "a folder of the path is missing and cannot be made",
   ENAMETOOLONG: "a name in it is too long",
   EIO: "the disk reports an error",
   EMFILE: "too many files are open",
 };
 
-/** The system's name of a failure (`ENOSPC`), if it is one of the system's. */
+/** Finds the system's code of a failure (`ENOSPC`); undefined for other errors. */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
-/** Why a file operation failed, in words. */
+/** Explains in words why a file operation failed. */
 export function storageReason(error: unknown): string {
   const errno = errorCode(error);
   if (errno === undefined) return error instanceof Error ? error.message : String(error);
@@ -31,20 +31,20 @@ export function storageReason(error: unknown): string {
   return words === undefined ? errno : `${words} (${errno})`;
 }
 
-/** The `UserError` of kind `storage` for a failed file operation at `file`; any other error is returned unchanged. */
+/** Makes the `UserError` of kind `storage` for a failed file operation at `file`; any other error is returned unchanged. */
 export function storageError(file: string, verb: "read" | "write", error: unknown): unknown {
   if (errorCode(error) === undefined) return error;
   return new UserError(
     "storage",
-    `Cannot ${verb} ${file}: ${storageReason(error)}; the rounds and updates stored before are safe.`,
+    `Cannot ${verb} ${file}: ${storageReason(error)}; earlier results are stored safely.`,
     {
-      hint: "Once that is put right, run the same command again: it goes on from where it stopped.",
+      hint: "Correct the problem, then run the same command again to continue.",
       cause: error,
     },
   );
 }
 
-/** Makes the names inside a folder durable. Windows cannot open folders, and needs no such call. */
+/** Makes the names inside a folder durable. Windows cannot open folders and does not need this call. */
 export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === "win32") return;
   const handle = await open(folder, "r");
@@ -55,7 +55,7 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Writes a new file; its content, though not yet its name, is durable. */
+/** Writes a new file and makes its content durable, but not yet its name. */
 export async function writeDurably(file: string, content: Uint8Array | string): Promise<void> {
   const handle = await open(file, "wx");
   try {
@@ -66,7 +66,7 @@ export async function writeDurably(file: string, content: Uint8Array | string): 
   }
 }
 
-/** Replaces a file by one with this content, durably: a reader, or a crash, finds the old or the new, never a part. */
+/** Replaces a file's content durably: a reader, also after a crash, finds the old content or the new one, never a part. */
 export async function writeAtomically(file: string, content: Uint8Array | string): Promise<void> {
   const temporary = `${file}.${randomUUID()}.tmp`;
   try {

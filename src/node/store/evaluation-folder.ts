@@ -14,9 +14,10 @@ const VERDICTS = "verdicts.jsonl";
 const RESULT = "result.json";
 
 /**
- * Opens the folder of a model's answers to a benchmark, `OUT/BENCHMARK/MODEL/`, or makes it. A torn last line, of a process that was killed, is taken off.
+ * Opens the folder of a model's answers to a benchmark, `OUT/BENCHMARK/MODEL/`, or makes it. A last line without its end, of a
+ * process that was killed, is removed.
  *
- * @throws UserError("config") where it holds answers that follow from other settings.
+ * @throws UserError("config") where it holds answers with other settings.
  */
 export async function openAnswerFolder(
   { out, benchmark, model }: { readonly out: string; readonly benchmark: string; readonly model: string },
@@ -26,13 +27,13 @@ export async function openAnswerFolder(
   try {
     await mkdir(folder, { recursive: true });
     await checkSettings(path.join(folder, SETTINGS), settings);
-    const { records, append } = await openJsonLog<AnswerRecord>(path.join(folder, ANSWERS), {
+    const log = await openJsonLog<AnswerRecord>(path.join(folder, ANSWERS), {
       called: "answer",
       isRecord: ({ question }) => typeof question === "string",
     });
     return {
-      kept: new Map(records.map((answer) => [answer.question, answer])),
-      append,
+      kept: new Map(log.records.map((answer) => [answer.question, answer])),
+      append: (answers) => log.append(answers),
       saveVerdicts: (verdicts) => writeAtomically(path.join(folder, VERDICTS), jsonLines(verdicts)),
       async saveResult(result, more) {
         const stored = { benchmark, model, settings, result, ...more };
@@ -51,13 +52,13 @@ async function checkSettings(file: string, settings: AnswerSettings): Promise<vo
     return;
   }
   const stored = JSON.parse(await readFile(file, "utf8")) as AnswerSettings;
-  // Version 0.1 did not store the fidelity; such a folder is taken as it is.
+  // Older folders do not store the fidelity; they are taken as they are.
   const kept: AnswerSettings = { fidelity: settings["fidelity"] ?? null, ...stored };
   const other = Object.keys({ ...kept, ...settings }).filter((key) => kept[key] !== settings[key]);
   if (other.length === 0) return;
   const said = other.map((key) => `${key} ${settingText(kept[key])}, now ${settingText(settings[key])}`).join("; ");
-  throw new UserError("config", `${path.dirname(file)} holds answers that were given otherwise: ${said}`, {
-    hint: "Take another --out, or remove that folder to ask again.",
+  throw new UserError("config", `${path.dirname(file)} holds answers with other settings: ${said}`, {
+    hint: "Choose another --out, or remove that folder to answer the questions again.",
   });
 }
 
@@ -65,7 +66,7 @@ function settingText(value: string | number | null | undefined): string {
   return value === null || value === undefined ? "none" : String(value);
 }
 
-/** Every result below an evaluation folder, benchmarks and models in the order of their names. */
+/** Reads every result below an evaluation folder, with benchmarks and models in the order of their names. */
 export async function readResults(folder: string): Promise<readonly StoredResult[]> {
   const results: StoredResult[] = [];
   for (const benchmark of await foldersIn(folder)) {

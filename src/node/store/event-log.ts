@@ -11,11 +11,11 @@ export interface EventLog extends EventSink {
   close(): void;
 }
 
-/** Identities of the latest events; those of rounds long past cannot come again, and a long run has millions. */
+/** Identities of the latest events. Events of earlier rounds cannot come again, and a long run has millions. */
 class Recent {
   readonly #byRound = new Map<number, Set<string>>();
 
-  /** False where an event of this identity was added before. */
+  /** Adds an event; false where one with its identity was added before. */
   add(event: RunEvent): boolean {
     const identity = eventIdentity(event);
     if (identity === undefined) return true;
@@ -34,7 +34,7 @@ function endsWithNewline(fd: number): boolean {
   return size === 0 || (readSync(fd, last, 0, 1, size - 1) === 1 && last[0] === 0x0a);
 }
 
-/** Copies the lines that hold to `kept`. False where that was all of them. */
+/** Copies the lines of valid events to `kept`. True where some were dropped. */
 async function copyWhatHolds(
   file: string,
   kept: string,
@@ -84,10 +84,10 @@ async function copyWhatHolds(
 
 /**
  * Appends events to `file`, one JSON object a line (a loss that is not finite is `null`). A file that is there is
- * continued: a torn last line and the events that no longer hold (`eventsThatHold`) are removed first, and an event it
- * has already is not written again. So a run that stopped anywhere and went on leaves the lines of an undisturbed one
- * (client steps in the order of the steps, clients in the order of the round), but for `run-resume` and seconds.
- * `onEvent` is told every event in the file, those that were kept and those that are added, each once.
+ * continued: an incomplete last line and the events that are no longer valid (`eventsThatHold`) are removed first, and an event
+ * in the file is not written again. So a run that stopped anywhere and was continued leaves the lines of an undisturbed one
+ * (client steps in the order of the steps, clients in the order of the round), except `run-resume` and seconds.
+ * `onEvent` gets every event in the file once, both kept and added ones.
  *
  * Throws `UserError`s of kind `storage`.
  */
@@ -122,7 +122,7 @@ function appendTo(file: string, fd: number, recent: Recent, onEvent: (event: Run
   let failure: unknown;
   return {
     emit(event) {
-      // After half a line, a whole one would hide the damage in the middle of the file.
+      // A whole line after half a line would hide the damage in the middle of the file.
       if (failure !== undefined) throw failure;
       if (!recent.add(event)) return;
       const line = Buffer.from(`${JSON.stringify(event)}\n`);

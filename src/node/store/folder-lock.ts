@@ -4,15 +4,15 @@ import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { storageError } from "./durable-file.ts";
 
-/** A living process has the folder. */
+/** A running process has the folder. */
 export class FolderInUse extends UserError {}
 
-/** Locks this very process has. */
+/** Locks of this process. */
 const held = new Set<string>();
 
 /**
- * Takes a folder for this process; returns what gives it back. The lock of a process that died is taken over. It holds
- * among the processes of one machine.
+ * Locks a folder for this process and returns the function that unlocks it. The lock of a process that died is taken over. It
+ * is valid among the processes of one machine.
  *
  * @throws FolderInUse (a UserError of kind `storage`) naming the process that has it.
  */
@@ -21,7 +21,7 @@ export function lockFolder(folder: string): () => void {
   if (held.has(file)) throw inUse(file, folder, process.pid);
   const mine = `${file}.${randomUUID()}`;
   try {
-    // Linked whole, so that nobody reads a lock without its owner.
+    // A link is made at once, so no process reads a lock without its owner.
     writeFileSync(mine, String(process.pid));
     for (;;) {
       try {
@@ -43,12 +43,12 @@ export function lockFolder(folder: string): () => void {
   }
 }
 
-/** Of several processes that find the same dead owner's lock, renaming lets one remove it. */
+/** Removes the lock of a dead process. Renaming makes sure that only one of several processes does it. */
 function removeIfStale(file: string, folder: string): void {
   const aside = `${file}.${randomUUID()}`;
   const owner = ownerOf(file);
   if (owner === undefined) return;
-  // Our own number on a lock is that of a namesake that died: in a container, every first process is called 1.
+  // This process's own number on a lock belongs to a process that died: in a container, the first process is always 1.
   if (owner !== process.pid && isAlive(owner)) throw inUse(file, folder, owner);
   try {
     renameSync(file, aside);
@@ -57,7 +57,7 @@ function removeIfStale(file: string, folder: string): void {
     throw error;
   }
   const taken = ownerOf(aside)!;
-  // Somebody was faster, and this is a living lock: give it back.
+  // Another process was faster, and this is its valid lock: put it back.
   if (taken !== owner) linkSync(aside, file);
   rmSync(aside, { force: true });
   if (taken !== owner) throw inUse(file, folder, taken);
@@ -65,7 +65,7 @@ function removeIfStale(file: string, folder: string): void {
 
 function ownerOf(file: string): number | undefined {
   try {
-    // 0, which is nobody, for what is no number.
+    // 0 is no process; it stands for a text that is not a number.
     return Number(readFileSync(file, "utf8")) || 0;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
@@ -85,7 +85,7 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // EPERM: it lives, and belongs to somebody else.
+    // EPERM: it runs, and belongs to another user.
     return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }

@@ -7,7 +7,7 @@ import { isRunFolder, readStoredRuns } from "./stored-runs.ts";
 
 const ORIGIN = "origin.json";
 
-/** Keeps where a configuration's paths start, from the run folder, so that both may move together. */
+/** Stores the start of a configuration's paths, relative to the run folder, so that both may move together. */
 export async function keepOrigin(store: RunStore, folder: string, baseDir: string): Promise<void> {
   const from = path.relative(path.resolve(folder), path.resolve(baseDir));
   await store.saveJson(ORIGIN, { pathsFrom: from.replaceAll(path.sep, "/") || "." });
@@ -15,23 +15,23 @@ export async function keepOrigin(store: RunStore, folder: string, baseDir: strin
 
 export interface StoredExperiment {
   readonly config: ExperimentConfig;
-  /** The folder that its relative paths start from. */
+  /** The start of its relative paths. */
   readonly baseDir: string;
 }
 
-/** @throws UserError of kind `config` for a folder that is no run folder. */
+/** Checks a folder. @throws UserError of kind `config` where it is not a run folder. */
 export function checkRunFolder(folder: string): void {
   if (isRunFolder(folder)) return;
   const { runs } = readStoredRuns([folder]);
-  throw new UserError("config", `${folder} is no run folder, but holds ${runs.length}`, {
-    hint: `Give one of them, such as ${runs[0]!.folder}`,
+  throw new UserError("config", `${folder} is not a run folder, but contains ${runs.length} of them`, {
+    hint: `Give one of them, such as ${runs[0]!.folder}.`,
   });
 }
 
 /**
- * The experiment of a run folder, to be prepared again. `pathsFrom` stands in for what the folder says.
+ * Reads the experiment of a run folder, to prepare it again. `pathsFrom` replaces the stored start of its paths.
  *
- * @throws UserError of kind `config` where nothing says where the paths start, `storage` for a damaged file.
+ * @throws UserError of kind `config` where the start of the paths is not known, `storage` for a damaged file.
  */
 export async function readStoredExperiment(
   store: RunStore,
@@ -44,8 +44,8 @@ export async function readStoredExperiment(
   const kept = typeof origin?.pathsFrom === "string" ? path.join(folder, origin.pathsFrom) : undefined;
   const baseDir = pathsFrom ?? kept;
   if (baseDir === undefined) {
-    throw new UserError("config", `${folder} does not say where the paths of its configuration start (no ${ORIGIN})`, {
-      hint: "Name the folder of the configuration file with --paths-from.",
+    throw new UserError("config", `the start of the configuration's paths is not known: ${folder} has no ${ORIGIN}`, {
+      hint: "Give the folder of the configuration file with --paths-from.",
     });
   }
   return { config, baseDir };

@@ -7,7 +7,7 @@ import { nearFile } from "../files.ts";
 
 export interface FoundRuns {
   readonly runs: readonly StoredRun[];
-  /** Runs that were passed over, and why. */
+  /** Runs that were left out, with the reason. */
   readonly warnings: readonly string[];
 }
 
@@ -15,10 +15,10 @@ const CONFIG = "config.json";
 const METRICS = "metrics.json";
 
 /**
- * Reads run folders, and all run folders in a folder that is none itself. A folder given twice counts once. A damaged
- * run is an error where it was named, and a warning where it was found in a folder.
+ * Reads run folders, and all run folders in a folder of runs. A folder given twice counts once. A damaged run is an error where
+ * its own folder was given, and a warning where it was found in a folder.
  *
- * @throws UserError of kind `config` for a folder that is missing or neither is nor holds a run, `storage` for a damaged run.
+ * @throws UserError of kind `config` for a folder that is missing or without a run, `storage` for a damaged run.
  */
 export function readStoredRuns(folders: readonly string[]): FoundRuns {
   const runs = new Map<string, StoredRun>();
@@ -30,8 +30,8 @@ export function readStoredRuns(folders: readonly string[]): FoundRuns {
     }
     const inside = runFoldersIn(folder);
     if (inside.length === 0) {
-      throw new UserError("config", `${folder} is no run folder, and there is none in it: no ${CONFIG}`, {
-        hint: "Give a folder that `openfedllm run` made, such as runs/quickstart, or one that holds such folders.",
+      throw new UserError("config", `${folder} is not a run folder and contains none: there is no ${CONFIG}`, {
+        hint: "Give a folder that `openfedllm run` made, such as runs/quickstart, or a folder of such folders.",
       });
     }
     for (const each of inside) {
@@ -51,7 +51,7 @@ export function readStoredRuns(folders: readonly string[]): FoundRuns {
   return { runs: [...runs.values()], warnings };
 }
 
-/** @throws UserError of kind `storage` for a damaged one. */
+/** Reads a run folder. @throws UserError of kind `storage` for a damaged one. */
 export function readStoredRun(folder: string): StoredRun {
   const name = path.basename(path.resolve(folder));
   return storedRun(folder, name, readJson(path.join(folder, CONFIG)), readJson(path.join(folder, METRICS)));
@@ -72,7 +72,7 @@ function runFoldersIn(folder: string): string[] {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === "ENOTDIR" && statSync(folder, { throwIfNoEntry: false })?.isFile()) {
       throw new UserError("config", `${folder} is a file, expected a run folder`, {
-        hint: `Its folder may be meant: ${path.dirname(folder)}`,
+        hint: `Give its folder instead: ${path.dirname(folder)}`,
         cause,
       });
     }

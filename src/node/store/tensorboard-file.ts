@@ -11,20 +11,20 @@ const REWRITTEN = "rewritten.tmp";
 const FLUSH_BYTES = 1 << 20;
 
 export interface TensorBoardFile {
-  /** Takes in an event of the log: first those that are in it, then, after `publish`, each as it happens. */
+  /** Writes an event of the log: before `publish` the events in it, after `publish` each new one. */
   write(event: RunEvent): void;
-  /** Puts the file into its place: from here on an event is in it at once. */
+  /** Renames the file into its place. From then on each event is written at once. */
   publish(): void;
   close(): void;
 }
 
 /**
- * TensorBoard's event file of a run, in `folder`. It is written anew from the event log at each start, so nothing in it
- * is there twice and nothing is lost, however the run was stopped; the same log gives the same bytes.
+ * Opens TensorBoard's event file of a run, in `folder`. It is written again from the event log at each start, so no event is
+ * there twice or lost, however the run was stopped. The same log gives the same bytes.
  *
- * Events have durations and no date. So the file's own name, with the second the run began, is the origin, and an
- * event's time is that plus the work done until then: a run that was stopped overnight shows no gap. `began` is the file
- * whose date that second is where there is no event file yet.
+ * Events have durations and no date. The second in the file's own name, when the run began, is the origin. An event's time is
+ * the origin plus the work until then, so a run that was stopped overnight shows no gap. Without an event file, the origin is
+ * the date of the file `began`.
  *
  * Throws `UserError`s of kind `storage`.
  */

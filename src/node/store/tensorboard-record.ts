@@ -23,18 +23,18 @@ const root = protobuf.Root.fromJSON({
 });
 const eventProto = root.lookupType("Event");
 
-/** The first record of an event file. `wallTime`: seconds since 1970. */
+/** Makes the first record of an event file. `wallTime`: seconds since 1970. */
 export function versionRecord(wallTime: number): Uint8Array {
   return record(eventProto.encode({ wallTime, fileVersion: "brain.Event:2" }).finish());
 }
 
-/** A record of scalars of one step, stored as float32. */
+/** Makes a record of scalars of one step, stored as float32. */
 export function scalarRecord(wallTime: number, step: number, scalars: readonly Omit<Scalar, "step">[]): Uint8Array {
   const value = scalars.map(({ tag, value: simpleValue }) => ({ tag, simpleValue }));
   return record(eventProto.encode({ wallTime, step, summary: { value } }).finish());
 }
 
-/** TFRecord's frame: length (uint64), its checksum, the data, its checksum; all little-endian. */
+/** Makes TFRecord's frame: length (uint64), its checksum, the data, its checksum; all little-endian. */
 function record(data: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(8 + 4 + data.length + 4);
   const view = new DataView(bytes.buffer);
@@ -45,7 +45,7 @@ function record(data: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** TFRecord rotates a checksum and adds a constant, as a checksum of data that holds its own checksum says little. */
+/** Rotates a checksum and adds a constant, as TFRecord does: a checksum of data that contains its checksum is weak. */
 function masked(crc: number): number {
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { jsonLines } from "../../../test/support/dialogue-benchmark.ts";
-import { rivalAnswers } from "./rival.ts";
+import { baselineAnswers } from "./baseline-answers.ts";
 
 const read = (rows: readonly unknown[]) =>
-  rivalAnswers({ read: async () => new TextEncoder().encode(jsonLines(rows)) }, "rival.jsonl");
+  baselineAnswers({ read: async () => new TextEncoder().encode(jsonLines(rows)) }, "baseline.jsonl");
 
 test("answers of an evaluation folder and of FastChat", async () => {
   const expected = { turns: ["One.", "Two."], samples: ["Two."], finish: ["stop"] };
@@ -15,8 +15,8 @@ test("answers of an evaluation folder and of FastChat", async () => {
 });
 
 test.each([
-  [[], "rival.jsonl: no answers"],
-  [[{ prompt: "?", output: "!" }], "rival.jsonl line 1: no answer"],
+  [[], "baseline.jsonl: no answers"],
+  [[{ prompt: "?", output: "!" }], "baseline.jsonl line 1: no answer"],
   [[{ question_id: 1, choices: [] }], "expected choices[0].turns"],
 ])("%j is refused", async (rows, message) => {
   await expect(read(rows)).rejects.toThrow(message);

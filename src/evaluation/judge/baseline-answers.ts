@@ -7,12 +7,12 @@ import type { Answer } from "../benchmark.ts";
 import { modelAnswer } from "./dialogue-questions.ts";
 
 /**
- * Another model's answers by the ids of the questions, for `GradingTools.rival`: the answers.jsonl of an evaluation folder, or a file
- * of FastChat's model_answer.
+ * Reads another model's answers for `GradingTools.baseline`, by the ids of their questions: the answers.jsonl of an evaluation
+ * folder, or a file of FastChat's model_answer.
  *
  * @throws UserError("data") for a file that is neither, or has no answers.
  */
-export async function rivalAnswers(reader: FileReader, file: string): Promise<(id: string) => Answer | undefined> {
+export async function baselineAnswers(reader: FileReader, file: string): Promise<(id: string) => Answer | undefined> {
   const answers = new Map((await loadRows(reader, file)).map(answerOf));
   if (answers.size === 0) throw new UserError("data", `${file}: no answers`);
   return (id) => answers.get(id);
@@ -22,7 +22,7 @@ function answerOf(row: SourcedRow): [id: string, answer: Answer] {
   const ours = Object.hasOwn(row.fields, "question");
   if (!ours && !Object.hasOwn(row.fields, "choices")) {
     throw new UserError("data", `${place(row.source)}: no answer`, {
-      hint: "Name the answers.jsonl of an evaluation folder, or a file of FastChat's model_answer.",
+      hint: "Give the answers.jsonl of an evaluation folder, or a file of FastChat's model_answer.",
     });
   }
   const turns = ours ? listColumn(row, "turns") : modelAnswer(row);
