@@ -12,9 +12,9 @@ import path from "node:path";
 import { benchmarkData } from "../dist/evaluation/benchmark-data.js";
 import { compared } from "../dist/evaluation/benchmarks/alpaca-eval.js";
 import { mbppProblem, mbppQuestion } from "../dist/evaluation/benchmarks/mbpp.js";
-import { BENCHMARKS } from "../dist/evaluation/registry.js";
+import { BENCHMARKS } from "../dist/evaluation/benchmark-registry.js";
 import { letter } from "../dist/evaluation/grading/multiple-choice.js";
-import { openCodeRunner } from "../dist/node/code/code-runner.js";
+import { openCodeRunner } from "../dist/node/code/python-runner.js";
 import { fileReader } from "../dist/node/files.js";
 
 const assets = process.env.OPENFEDLLM_ASSETS;

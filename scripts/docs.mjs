@@ -14,7 +14,7 @@ const { COMMANDS, createProgram } = await import(new URL("program.js", built).hr
 const { isAdvanced } = await import(new URL("flag.js", built).href);
 const { settingSections } = await import(new URL("schema-reference.js", built).href);
 const { MODEL_TYPES } = await import(new URL("../model/families/registry.js", built).href);
-const { BENCHMARKS } = await import(new URL("../evaluation/registry.js", built).href);
+const { BENCHMARKS } = await import(new URL("../evaluation/benchmark-registry.js", built).href);
 
 const GENERATED = "<!-- Made by scripts/docs.mjs; change the source and run it again. -->";
 

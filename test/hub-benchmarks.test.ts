@@ -4,7 +4,7 @@ import path from "node:path";
 import { parquetWriteBuffer, type SchemaElement } from "hyparquet-writer";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { benchmarkData } from "../src/evaluation/benchmark-data.ts";
-import { BENCHMARKS } from "../src/evaluation/registry.ts";
+import { BENCHMARKS } from "../src/evaluation/benchmark-registry.ts";
 import { fileReader } from "../src/node/files.ts";
 import { openHub } from "../src/node/hub/hub.ts";
 import { DEFAULTS } from "./support/benchmark-data.ts";

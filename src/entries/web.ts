@@ -70,7 +70,7 @@ export {
   type JudgePrices,
   type JudgingEstimate,
 } from "../evaluation/judge/judge-estimate.ts";
-export type { Judge, JudgeSettings } from "../evaluation/judge.ts";
+export type { Judge, JudgeSettings } from "../evaluation/judge/judge.ts";
 export { memoryJudgements, type Judgement, type JudgementStore } from "../evaluation/judge/judgement.ts";
 export { openJudge, type JudgeOptions, type JudgeUsage, type OpenJudge } from "../evaluation/judge/open-judge.ts";
 export { exposureOf, type Exposure } from "../evaluation/metrics/exposure.ts";

@@ -3,7 +3,7 @@ import type { TextGenerator } from "../decode/text-generator.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { benchmarkData } from "./benchmark-data.ts";
 import type { AnswerMode, Benchmark, GradingTools, Question } from "./benchmark.ts";
-import { BENCHMARKS } from "./registry.ts";
+import { BENCHMARKS } from "./benchmark-registry.ts";
 import { evaluatedModel } from "./evaluated-model.ts";
 import { type AnswerSettings, type BenchmarkResult, type StoredResult, summarise } from "./results.ts";
 import {

@@ -1,6 +1,6 @@
 import type { CodeRunner } from "./code-runner.ts";
 import type { BenchmarkData } from "./benchmark-data.ts";
-import type { Judge } from "./judge.ts";
+import type { Judge } from "./judge/judge.ts";
 
 /** The way to answer a question with options: in words, or by the likeliest option. */
 export type AnswerMode = "generation" | "likelihood";

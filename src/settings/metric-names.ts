@@ -1,4 +1,4 @@
-import { BENCHMARKS } from "../evaluation/registry.ts";
+import { BENCHMARKS } from "../evaluation/benchmark-registry.ts";
 import { itemKind } from "../data/items/registry.ts";
 import { objectiveOf } from "../train/objective-registry.ts";
 import type { ExperimentConfig } from "./schema.ts";

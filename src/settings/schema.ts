@@ -2,7 +2,7 @@ import { z } from "zod";
 import { FAMILY_TITLES } from "../model/families/registry.ts";
 import { ALGORITHMS } from "../algorithms/registry.ts";
 import { FIDELITIES } from "../algorithms/settings.ts";
-import { BENCHMARKS } from "../evaluation/registry.ts";
+import { BENCHMARKS } from "../evaluation/benchmark-registry.ts";
 import { PARTITIONERS } from "../data/partition.ts";
 import { ALIASES } from "../data/record.ts";
 import { FORMATS } from "../data/source.ts";

@@ -7,7 +7,7 @@ import { UserError } from "../../diagnostics/user-error.ts";
 import { estimateJudging } from "../../evaluation/judge/judge-estimate.ts";
 import { baselineAnswers } from "../../evaluation/judge/baseline-answers.ts";
 import type { OpenAnswers } from "../../evaluation/benchmark-task.ts";
-import { BENCHMARKS } from "../../evaluation/registry.ts";
+import { BENCHMARKS } from "../../evaluation/benchmark-registry.ts";
 import type { StoredResult } from "../../evaluation/results.ts";
 import { evaluateModels, type EvaluationEvents, type ToGrade } from "../../jobs/evaluate-models.ts";
 import type { NamedModel } from "../../jobs/fitting-adapter.ts";

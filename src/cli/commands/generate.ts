@@ -1,4 +1,4 @@
-import { generateText } from "../../jobs/generate.ts";
+import { generateText } from "../../jobs/generate-text.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { text } from "../flag.ts";

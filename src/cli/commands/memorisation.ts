@@ -1,5 +1,5 @@
 import path from "node:path";
-import { measureRun } from "../../jobs/memorisation.ts";
+import { measureRun } from "../../jobs/measure-run.ts";
 import type { Memorisation } from "../../memorisation/memorisation.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import { openRunFolder } from "../../node/run-folder.ts";

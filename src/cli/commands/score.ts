@@ -1,4 +1,4 @@
-import { type RecordScore, scoreFile } from "../../jobs/score.ts";
+import { type RecordScore, scoreFile } from "../../jobs/score-file.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { DEFAULTS } from "../configuration-defaults.ts";

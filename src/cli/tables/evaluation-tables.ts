@@ -1,7 +1,7 @@
 import type { Interval } from "../../evaluation/metrics/bootstrap.ts";
 import type { Benchmark, Metric } from "../../evaluation/benchmark.ts";
 import { CODE_LIMITS, type CodeLimit } from "../../evaluation/code-runner.ts";
-import { BENCHMARKS } from "../../evaluation/registry.ts";
+import { BENCHMARKS } from "../../evaluation/benchmark-registry.ts";
 import type { BenchmarkResult, StoredResult } from "../../evaluation/results.ts";
 import { counted, formatCount } from "../views/quantities.ts";
 import type { Cell, Table, Tables } from "./tables.ts";

@@ -1,4 +1,4 @@
-import { BENCHMARKS } from "../../evaluation/registry.ts";
+import { BENCHMARKS } from "../../evaluation/benchmark-registry.ts";
 import type { BenchmarkChange } from "../../experiment/summary.ts";
 import type { EventOf } from "../../federation/events.ts";
 import { metricText } from "../tables/evaluation-tables.ts";

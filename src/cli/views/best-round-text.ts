@@ -1,5 +1,5 @@
 import type { Metric } from "../../evaluation/benchmark.ts";
-import { BENCHMARKS } from "../../evaluation/registry.ts";
+import { BENCHMARKS } from "../../evaluation/benchmark-registry.ts";
 import type { EventOf } from "../../federation/events.ts";
 import type { BestAdapter } from "../../experiment/summary.ts";
 import { metricText } from "../tables/evaluation-tables.ts";

@@ -2,7 +2,7 @@ import { oneFile, textColumn, type BenchmarkData } from "../benchmark-data.ts";
 import { GREEDY, type Benchmark, type Question } from "../benchmark.ts";
 import { judgeMessages, type JudgePrompt } from "../judge/judge-prompts.ts";
 import { readWord } from "../judge/judge-verdict.ts";
-import type { Judge } from "../judge.ts";
+import type { Judge } from "../judge/judge.ts";
 import type { SourcedRow } from "../../data/row.ts";
 
 interface HarmfulQuestion extends Question {

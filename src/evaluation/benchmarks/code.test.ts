@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { DEFAULTS, folderOf, hubOf, jsonLines, said } from "../../../test/support/benchmark-data.ts";
-import { openCodeRunner } from "../../node/code/code-runner.ts";
+import { openCodeRunner } from "../../node/code/python-runner.ts";
 import type { GradingTools, Verdict } from "../benchmark.ts";
 import { beforeProse, fencedCode, unfencedCode } from "../grading/generated-program.ts";
 import { conalaScore, concodeScore } from "../metrics/snippet-bleu.ts";

@@ -27,11 +27,11 @@ const CATEGORIES = {
     "anatomy business_ethics clinical_knowledge college_medicine global_facts human_aging management marketing medical_genetics miscellaneous nutrition professional_accounting professional_medicine virology",
 } as const;
 
-type Category = keyof typeof CATEGORIES;
+type SubjectCategory = keyof typeof CATEGORIES;
 
-const CATEGORY_OF: ReadonlyMap<string, Category> = new Map(
+const CATEGORY_OF: ReadonlyMap<string, SubjectCategory> = new Map(
   Object.entries(CATEGORIES).flatMap(([category, subjects]) =>
-    subjects.split(" ").map((subject) => [subject, category as Category]),
+    subjects.split(" ").map((subject) => [subject, category as SubjectCategory]),
   ),
 );
 

@@ -3,7 +3,7 @@ import type { Answer, Benchmark } from "../benchmark.ts";
 import { dialogueQuestions, type DialogueQuestion } from "../judge/dialogue-questions.ts";
 import { judgeMessages, required, type JudgePrompt } from "../judge/judge-prompts.ts";
 import { readPreference } from "../judge/judge-verdict.ts";
-import type { Judge } from "../judge.ts";
+import type { Judge } from "../judge/judge.ts";
 import { turnMean, turnParts } from "../metrics/turn-mean.ts";
 import { MT_BENCH_SOURCES, mtBench } from "./mt-bench.ts";
 

@@ -3,7 +3,7 @@ import { folderOf } from "../../../test/support/benchmark-data.ts";
 import { answered, DIALOGUES, jsonLines } from "../../../test/support/dialogue-benchmark.ts";
 import type { Message } from "../../data/messages.ts";
 import { estimatedTokens, estimateJudging, judgingCost } from "../judge/judge-estimate.ts";
-import type { Judge } from "../judge.ts";
+import type { Judge } from "../judge/judge.ts";
 import { summarise } from "../results.ts";
 import { gradeAnswers, type AnswerRecord } from "../run-benchmark.ts";
 import { mtBenchPairwise } from "./mt-bench-pairwise.ts";

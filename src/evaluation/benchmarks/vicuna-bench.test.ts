@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { folderOf } from "../../../test/support/benchmark-data.ts";
 import { answered, DIALOGUES, JUDGE_PROMPTS, jsonLines } from "../../../test/support/dialogue-benchmark.ts";
 import type { Message } from "../../data/messages.ts";
-import type { JudgeSettings } from "../judge.ts";
+import type { JudgeSettings } from "../judge/judge.ts";
 import { vicunaBench } from "./vicuna-bench.ts";
 
 const OPTIONS = { mode: "generation", shots: undefined, fidelity: "paper" } as const;

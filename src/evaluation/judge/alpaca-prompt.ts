@@ -3,7 +3,7 @@ import { UserError } from "../../diagnostics/user-error.ts";
 import { oneFile, type BenchmarkData } from "../benchmark-data.ts";
 import { fill } from "./judge-prompts.ts";
 import { readWord } from "./judge-verdict.ts";
-import type { JudgeSettings } from "../judge.ts";
+import type { JudgeSettings } from "./judge.ts";
 
 /** A prompt for the comparison of two outputs, with the reading of the judge's answer. */
 export interface ComparisonPrompt {

@@ -1,6 +1,6 @@
 import type { Answer, Benchmark, GradingTools } from "../benchmark.ts";
 import type { Message } from "../../data/messages.ts";
-import type { JudgeSettings } from "../judge.ts";
+import type { JudgeSettings } from "./judge.ts";
 import type { OpenJudge } from "./open-judge.ts";
 import type { Numbered } from "../run-benchmark.ts";
 

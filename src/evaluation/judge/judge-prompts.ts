@@ -2,7 +2,7 @@ import type { Message } from "../../data/messages.ts";
 import { place } from "../../data/row.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { oneFile, textColumn, type BenchmarkData } from "../benchmark-data.ts";
-import type { Judge } from "../judge.ts";
+import type { Judge } from "./judge.ts";
 
 /** A judge's prompt with placeholders such as `{question}`. */
 export interface JudgePrompt {

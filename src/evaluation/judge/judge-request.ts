@@ -1,7 +1,8 @@
 import { retryAfterMs } from "../../concurrency/retry.ts";
 import type { Message } from "../../data/messages.ts";
 import { isRow } from "../../data/row.ts";
-import type { JudgeSettings } from "../judge.ts";
+import { connectionCode, unreachableReason } from "../../diagnostics/connection-error.ts";
+import type { JudgeSettings } from "./judge.ts";
 
 /** A failed request to a judge. It holds no header, and so never the key. */
 export class JudgeFailure extends Error {
@@ -161,19 +162,7 @@ function quoted(said: string, apiKey: string | undefined): string {
   return `: ${clean.length > LONGEST_QUOTE ? `${clean.slice(0, LONGEST_QUOTE)}…` : clean}`;
 }
 
-const REASONS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "cannot be reached: the connection is refused",
-  ENOTFOUND: "cannot be reached: its name is not known",
-  EAI_AGAIN: "cannot be reached: its name cannot be looked up",
-  ENETUNREACH: "cannot be reached: there is no network",
-  EHOSTUNREACH: "cannot be reached: there is no way to it",
-  UND_ERR_CONNECT_TIMEOUT: "cannot be reached: it does not answer",
-};
-
 function connectionReason(error: unknown): string {
-  // fetch hides the socket's error, and of several addresses each has its own.
-  const cause = error instanceof Error ? error.cause : undefined;
-  const inner: unknown = cause instanceof AggregateError ? cause.errors[0] : cause;
-  const code = typeof inner === "object" && inner !== null && "code" in inner ? String(inner.code) : "";
-  return REASONS[code] ?? "broke off the connection";
+  const reason = unreachableReason(connectionCode(error));
+  return reason === undefined ? "broke off the connection" : `cannot be reached: ${reason}`;
 }

@@ -1,5 +1,5 @@
 import type { Message } from "../../data/messages.ts";
-import type { JudgeSettings } from "../judge.ts";
+import type { JudgeSettings } from "./judge.ts";
 
 /** A judge's answer with its question and settings. */
 export interface Judgement extends JudgeSettings {

@@ -10,7 +10,7 @@ import {
   type Completion,
   type Dialect,
 } from "./judge-request.ts";
-import type { Judge, JudgeSettings } from "../judge.ts";
+import type { Judge, JudgeSettings } from "./judge.ts";
 import { judgementKey, memoryJudgements, type JudgementStore } from "./judgement.ts";
 
 /** Questions that a judge is asked at once, unless its options say otherwise. */

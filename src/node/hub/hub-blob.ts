@@ -88,7 +88,7 @@ async function append(
 ): Promise<"whole" | "damaged"> {
   const handle = await cache.writing(() => open(incomplete, kept === 0 ? "w+" : "r+"));
   try {
-    const { hash, expected } = contentHash(file);
+    const { hash, expected } = listedHash(file);
     let done = await hashStart(handle, kept, hash);
     let attemptStart = done;
     onBytes(done);
@@ -117,7 +117,7 @@ async function append(
   }
 }
 
-function contentHash({ oid, sha256, bytes }: RepositoryFile): { hash: Hash; expected: string } {
+function listedHash({ oid, sha256, bytes }: RepositoryFile): { hash: Hash; expected: string } {
   if (sha256 !== undefined) return { hash: createHash("sha256"), expected: sha256 };
   return { hash: createHash("sha1").update(`blob ${bytes}\0`), expected: oid };
 }

@@ -3,7 +3,8 @@ import { randomUUID } from "node:crypto";
 import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { cacheFolder } from "../model/cache-folder.ts";
-import { errorCode, storageReason, writeAtomically } from "../store/durable-file.ts";
+import { errorCode } from "../../diagnostics/error-code.ts";
+import { storageReason, writeAtomically } from "../store/durable-file.ts";
 import type { HubSettings } from "./hub-settings.ts";
 
 export type RepositoryKind = "model" | "dataset";

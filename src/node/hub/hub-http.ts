@@ -1,5 +1,5 @@
 import { retryAfterMs, withRetries } from "../../concurrency/retry.ts";
-import { errorCode } from "../store/durable-file.ts";
+import { connectionCode, unreachableReason } from "../../diagnostics/connection-error.ts";
 import type { HubSettings } from "./hub-settings.ts";
 
 /** A failed request to the Hub. It never holds a header, and so never the token. */
@@ -34,26 +34,6 @@ export class HubFailure extends Error {
   }
 }
 
-/** Nothing listens, the name is unknown, or a firewall does not answer: another request at once does not help. */
-const UNREACHABLE = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "ENETUNREACH",
-  "EHOSTUNREACH",
-  "UND_ERR_CONNECT_TIMEOUT",
-]);
-const WORDS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "the connection is refused",
-  ENOTFOUND: "its name is not known",
-  EAI_AGAIN: "its name cannot be looked up",
-  ENETUNREACH: "there is no network",
-  EHOSTUNREACH: "no network path leads to it",
-  ECONNRESET: "the connection broke off",
-  UND_ERR_SOCKET: "the connection broke off",
-  UND_ERR_CONNECT_TIMEOUT: "it does not answer",
-};
-
 const HEADERS_TIMEOUT_MS = 30_000;
 /** Longest wait that the Hub may ask for; for a longer one the request fails. */
 const LONGEST_WAIT_MS = 120_000;
@@ -64,18 +44,19 @@ const FIRST_PAUSE_MS = 500;
 export function asHubFailure(error: unknown): Error {
   if (error instanceof HubFailure) return error;
   if (!(error instanceof Error)) return new HubFailure("network", String(error));
-  // fetch hides the socket's error; each of several addresses has its own.
-  const { cause } = error;
-  const inner = cause instanceof AggregateError ? (cause.errors as unknown[])[0] : cause;
-  const code = errorCode(inner) ?? errorCode(error);
   if (error.name === "AbortError") return error;
+  const code = connectionCode(error);
   // A TypeError without a cause is the library's own, about an answer that it could not read.
-  if (code === undefined && !(error instanceof TypeError && cause !== undefined)) return error;
-  return new HubFailure("network", WORDS[code ?? ""] ?? (code === undefined ? WORDS["ECONNRESET"]! : code), {
-    passing: !UNREACHABLE.has(code ?? ""),
+  if (code === undefined && !(error instanceof TypeError && error.cause !== undefined)) return error;
+  const reason = unreachableReason(code);
+  const brokenOff = code === undefined || BROKEN_OFF.has(code);
+  return new HubFailure("network", reason ?? (brokenOff ? "the connection broke off" : code), {
+    passing: reason === undefined,
     cause: error,
   });
 }
+
+const BROKEN_OFF = new Set(["ECONNRESET", "UND_ERR_SOCKET"]);
 
 /**
  * Makes `fetch` for the Hub. The token goes to the endpoint's own origin only (fetch itself removes it in a redirect to another).
@@ -92,7 +73,7 @@ export function hubFetch({ endpoint, token }: HubSettings, signal: AbortSignal |
     if (url.pathname.includes("/resolve/")) headers.set("accept-encoding", "identity");
     const timer = new AbortController();
     const timeout = setTimeout(
-      () => timer.abort(new HubFailure("network", WORDS["UND_ERR_CONNECT_TIMEOUT"]!)),
+      () => timer.abort(new HubFailure("network", unreachableReason("UND_ERR_CONNECT_TIMEOUT")!)),
       HEADERS_TIMEOUT_MS,
     );
     let response: Response;

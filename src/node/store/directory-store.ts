@@ -4,7 +4,8 @@ import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { checkKey, type Store } from "../../store/store.ts";
-import { errorCode, storageError, syncFolder, writeDurably } from "./durable-file.ts";
+import { errorCode } from "../../diagnostics/error-code.ts";
+import { storageError, syncFolder, writeDurably } from "./durable-file.ts";
 
 /** Age of a temporary file whose process must have died. */
 const STALE_MS = 3_600_000;

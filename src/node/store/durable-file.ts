@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { open, rename, rm } from "node:fs/promises";
 import path from "node:path";
+import { errorCode } from "../../diagnostics/error-code.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 
 const WORDS: Readonly<Record<string, string>> = {
@@ -17,11 +18,6 @@ const WORDS: Readonly<Record<string, string>> = {
   EIO: "the disk reports an error",
   EMFILE: "too many files are open",
 };
-
-/** Finds the system's code of a failure (`ENOSPC`); undefined for other errors. */
-export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
-}
 
 /** Explains in words why a file operation failed. */
 export function storageReason(error: unknown): string {

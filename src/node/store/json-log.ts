@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import { open, readFile, truncate } from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
-import { errorCode, storageError, syncFolder } from "./durable-file.ts";
+import { errorCode } from "../../diagnostics/error-code.ts";
+import { storageError, syncFolder } from "./durable-file.ts";
 
 /** A file of records, one JSON object a line. */
 export interface JsonLog<T> {

@@ -5,7 +5,7 @@ import path from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { CodeRunner } from "../../evaluation/code-runner.ts";
 import { findLimits } from "./code-limits.ts";
-import { openCodeRunner } from "./code-runner.ts";
+import { openCodeRunner } from "./python-runner.ts";
 import { runConfined } from "./confined-run.ts";
 
 // Programs get their folders here, so that what stays behind is seen.

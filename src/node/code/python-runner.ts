@@ -4,7 +4,7 @@ import { UserError } from "../../diagnostics/user-error.ts";
 import type { CodeRunner } from "../../evaluation/code-runner.ts";
 import { findLimits } from "./code-limits.ts";
 import { runConfined, type Confinement } from "./confined-run.ts";
-import { errorCode } from "../store/durable-file.ts";
+import { errorCode } from "../../diagnostics/error-code.ts";
 
 export interface CodeRunnerOptions {
   /** A Python 3; default: `OPENFEDLLM_PYTHON`, else `python3` of the search path. */

@@ -1,4 +1,4 @@
-import type { Message } from "../data/messages.ts";
+import type { Message } from "../../data/messages.ts";
 
 export interface JudgeSettings {
   readonly temperature: number;
