@@ -287,10 +287,10 @@ describe("a request that cannot be answered as it asks", () => {
     [{ messages, tools: [{ type: "function", function: { name: "f" } }] }, "tools", /not supported/],
     [{ messages, temperature: 3 }, "temperature", /temperature is 3, expected at most 2/],
     [{ messages, max_tokens: 0 }, "max_tokens", /max_tokens is 0, expected integer >= 1/],
-    [{ messages, max_tokens: 5, max_completion_tokens: 6 }, "max_tokens", /give one/],
+    [{ messages, max_tokens: 5, max_completion_tokens: 6 }, "max_tokens", /give only one/],
     [{ messages, n: 9 }, "n", /n is 9, expected at most 8/],
     [{ messages, stop: "" }, "stop", /stop is ""/],
-    [{ messages, stream_options: { include_usage: true } }, "stream_options", /stream is not true/],
+    [{ messages, stream_options: { include_usage: true } }, "stream_options", /valid only with stream: true/],
     [{ messages: [] }, "messages", /messages is \[\], expected at least one entry/],
     [{}, "messages", /messages is missing/],
     [{ messages: [{ role: "tool", content: "x" }] }, "messages[0].role", /role is "tool", expected one of system,/],
@@ -299,7 +299,7 @@ describe("a request that cannot be answered as it asks", () => {
       "messages[0].content",
       /messages\[0\]\.content is \[\{"type":"image_url"/,
     ],
-    [{ messages: [...messages, { role: "assistant", content: "Hi" }] }, "messages", /nothing to answer/],
+    [{ messages: [...messages, { role: "assistant", content: "Hi" }] }, "messages", /expected one from the user/],
   ])("%j is refused by name", async (body, param, message) => {
     const error = await failure(client.post("/chat/completions", { body: { model: "bank", ...body } }));
     expect(error).toMatchObject({ status: 400, param, type: "invalid_request_error" });
