@@ -345,8 +345,8 @@ describe("openfedllm compare", () => {
 
   test.each<[string[], RegExp, RegExp]>([
     [["compare", "inventde"], /there is no folder inventde/, /invented/],
-    [["compare", "model"], /model is no run folder|config\.json of model is damaged/, /./],
-    [["compare", "invented/notes"], /invented\/notes is no run folder/, /openfedllm run/],
+    [["compare", "model"], /model is not a run folder|config\.json of model is damaged/, /./],
+    [["compare", "invented/notes"], /invented\/notes is not a run folder/, /openfedllm run/],
     [["compare", "claim.yaml"], /claim\.yaml is a file, expected a run folder/, /\./],
     [
       ["compare", "invented", "--by", "federation.algoritm"],
