@@ -241,7 +241,12 @@ describe("bad input", () => {
   test("data that is gone, has moved, or has changed", () => {
     renameSync(at("setup"), at("moved"));
     try {
-      refused(["memorisation", "learnt", ...FLAGS], 3, /error: no file apples\.jsonl/, /setup\. Give another folder with --paths-from/);
+      refused(
+        ["memorisation", "learnt", ...FLAGS],
+        3,
+        /error: no file apples\.jsonl/,
+        /setup\. Give another folder with --paths-from/,
+      );
       rmSync(at("learnt", "memorisation.json"));
       expect(cli("memorisation", "learnt", ...FLAGS, "--paths-from", "moved").status).toBe(0);
       expect(found("learnt").canaryScores).toHaveLength(6);
@@ -255,7 +260,12 @@ describe("bad input", () => {
     }
     cpSync(at("learnt"), at("origin-less"), { recursive: true });
     rmSync(at("origin-less", "origin.json"));
-    refused(["memorisation", "origin-less"], 2, /error: the start of the configuration's paths is not known: origin-less/, /--paths-from/);
+    refused(
+      ["memorisation", "origin-less"],
+      2,
+      /error: the start of the configuration's paths is not known: origin-less/,
+      /--paths-from/,
+    );
   }, 60_000);
 
   test("an adapter of another base, and no adapter", () => {
