@@ -71,6 +71,17 @@ beforeAll(() => {
   expect(status).toBe(0);
 }, 180_000);
 
+test("a client's update is measured with its stages undone", () => {
+  const federation = { rounds: 1, stages: [{ name: "clip", maxNorm: 1e9 }] };
+  run(write("staged.yaml", planted({ federation })), "staged");
+  const { status, stderr } = cli("memorisation", "staged", "--records", "2", "--max-new-tokens", "8", "--threads", "1");
+  expect(stderr).not.toContain("error");
+  expect(status).toBe(0);
+  const { adapters, canaryScores } = found("staged");
+  expect(adapters.map(({ name }) => name)).toEqual(["base", "update", "adapter"]);
+  expect(canaryScores.filter(({ adapter }) => adapter === "update")).toHaveLength(2);
+}, 120_000);
+
 describe("openfedllm memorisation", () => {
   test("a model that learnt canaries by heart tells them, and the base knows nothing", () => {
     const { canaryScores, canaries } = found("learnt");
@@ -272,7 +283,12 @@ describe("bad input", () => {
     writeTinyModel(at("wide"), { hiddenSize: 64 });
     run(write("wide.yaml", { ...CONFIG, model: { base: "../wide" } }), "wide-run");
     const other = ["memorisation", "learnt", ...FLAGS, "--adapter", "wide-run/adapter"];
-    refused(other, 4, /error: wide-run\/adapter: tensor .* expected/, /fits the base model/);
+    refused(
+      other,
+      4,
+      /error: wide-run\/adapter: tensor .* expected/,
+      /Use the base model that the adapter was trained on/,
+    );
     refused(["memorisation", "learnt", ...FLAGS, "--adapter", "setup"], 4, /error: .*setup/, /./);
   }, 60_000);
 });

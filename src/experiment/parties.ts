@@ -44,7 +44,7 @@ export function memberOf({ name, train, clients }: Trainer): FederationClient {
 }
 
 /** Without a federation nothing travels, and no stage has anything to do. */
-function stagesFor({ federation }: Prepared["config"], { federated }: Prepared["algorithm"]): Stage[] {
+export function stagesFor({ federation }: Prepared["config"], { federated }: Prepared["algorithm"]): Stage[] {
   return federated ? stagesOf(federation.stages) : [];
 }
 

@@ -167,6 +167,18 @@ export interface AggregationRules {
   readonly seed: number;
 }
 
+/** Reads an accepted update, its stages undone. `received`: the adapter that the round began with. */
+export async function readUpdate(
+  store: Store,
+  round: number,
+  { client, update }: Pick<RoundClose["accepted"][number], "client" | "update">,
+  received: Params,
+  { stages = [], seed }: Pick<AggregationRules, "stages" | "seed">,
+): Promise<Groups> {
+  const wire = decodeGroups(await store.blob(update), `the update of client ${client}`);
+  return decodeUpdate(wire, stages, { seed, round, client, received });
+}
+
 /**
  * Aggregates the accepted updates of a closed round in their order, one in memory at a time, and stores the result.
  * Returns the head that `commit` makes true.
@@ -179,13 +191,13 @@ export async function aggregate(
   head: RunHead,
   { round, accepted }: RoundClose,
   population: number,
-  { aggregator = aggregatorOf(), stages = [], seed }: AggregationRules,
+  rules: AggregationRules,
 ): Promise<RunHead> {
+  const { aggregator = aggregatorOf() } = rules;
   const global = await readAdapter(store, head.adapter);
   let aggregation = aggregator.start(algorithm.update(global));
-  for (const { client, update, records } of accepted) {
-    const wire = decodeGroups(await store.blob(update), `the update of client ${client}`);
-    aggregation = aggregation.add(decodeUpdate(wire, stages, { seed, round, client, received: global }), records);
+  for (const entry of accepted) {
+    aggregation = aggregation.add(await readUpdate(store, round, entry, global, rules), entry.records);
   }
   const server = { global, state: await readState(store, head.state), population, participants: accepted.length };
   const result = algorithm.apply(server, aggregation.finish());

@@ -1,15 +1,15 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import { clientMemory } from "../federation/client-memory.ts";
-import { decodeGroups } from "../store/codec.ts";
 import { readHead, readMessage } from "../federation/protocol/cells.ts";
 import { keys } from "../federation/protocol/keys.ts";
-import { roundClose } from "../federation/protocol/messages.ts";
-import { readAdapter } from "../federation/round.ts";
+import { roundClose, roundOpening } from "../federation/protocol/messages.ts";
+import { readAdapter, readUpdate } from "../federation/round.ts";
 import { type Adapter, initAdapter } from "../model/adapter.ts";
 import type { MeasuredAdapter } from "./memorisation.ts";
+import { stagesFor } from "../experiment/parties.ts";
 import type { RunStore } from "../experiment/ports.ts";
 import type { Prepared } from "../experiment/prepare.ts";
-import type { Params } from "../tensor/params.ts";
+import { type Params, toFloat32 } from "../tensor/params.ts";
 
 /** Makes the baseline of the comparison: the base with an adapter that changes nothing. */
 export function baseAdapter({ config, model, lora }: Prepared): MeasuredAdapter {
@@ -46,12 +46,14 @@ export async function adaptersOf(prepared: Prepared, store: RunStore, folder: st
   const common = { name: "adapter", what: `the common adapter after round ${round}`, of: async () => whole };
   if (algorithm.data === "pooled") return [common];
   const close = await readMessage(exchange, keys.close(round), roundClose);
-  const sent = new Map(close?.accepted.map(({ client, update }) => [client, update]));
+  const opening = (await readMessage(exchange, keys.opening(round), roundOpening))!;
+  const received = await readAdapter(exchange, opening.adapter);
+  const rules = { stages: stagesFor(prepared.config, algorithm), seed: prepared.config.seed };
   const of = async (client: string) => {
-    const update = sent.get(client);
-    if (update === undefined) return undefined;
-    const sentAdapter = decodeGroups(await exchange.blob(update), `the update of client ${client}`)["adapter"];
-    return sentAdapter && shaped(sentAdapter);
+    const entry = close?.accepted.find((each) => each.client === client);
+    if (entry === undefined) return undefined;
+    const update = await readUpdate(exchange, round, entry, received, rules);
+    return shaped(toFloat32(update["adapter"]!));
   };
   return [{ name: "update", what: `the client's update of round ${round}, before the aggregation`, of }, common];
 }
