@@ -33,9 +33,9 @@ import {
 const MOVED: CoordinatorStep = { state: "moved" };
 
 /**
- * The coordinator's half of a run: opens rounds, waits for updates, judges, closes, aggregates, commits, and asks for
- * scores. Its progress lies in the store; it keeps in memory only what it has told already. So another coordinator of
- * the same settings goes on where this one died.
+ * The coordinator's half of a run: opens rounds, waits for updates, decides on them, closes, aggregates, commits, and asks
+ * for scores. Its progress lies in the store; in memory it keeps only a record of the events it emitted. So another
+ * coordinator of the same settings continues where this one died.
  */
 export class Coordinator {
   readonly #options: CoordinatorOptions;
@@ -45,7 +45,7 @@ export class Coordinator {
   /** Rounds and updates that events were emitted for. */
   readonly #told = new Set<string>();
   #evaluations: RoundEvaluation[] | undefined;
-  /** The last round that was evaluated, judged by `stop` and handed to `onRound`. */
+  /** The last round that was evaluated, checked by `stop` and handed to `onRound`. */
   #settled = -1;
   #adapter: { readonly hash: string; readonly params: Params } | undefined;
 
@@ -173,25 +173,30 @@ export class Coordinator {
     return MOVED;
   }
 
+  /** Finds the opening of the round after `head`, or publishes it. */
   async #open(head: RunHead): Promise<RoundOpening> {
-    const { store, algorithm, members, seed, clientsPerRound, fidelity = "paper", events } = this.#options;
+    const { store, algorithm, events } = this.#options;
     const round = head.round + 1;
     this.#sinceWhen(keys.opening(round));
-    const opened = await readMessage(store, keys.opening(round), roundOpening);
+    const opening =
+      (await readMessage(store, keys.opening(round), roundOpening)) ??
+      (await openRound(store, algorithm, head, this.#task(round)));
+    const { clients, learningRate, adapter } = opening;
+    if (this.#first(keys.opening(round))) events.emit({ type: "round-start", round, clients, learningRate, adapter });
+    return opening;
+  }
+
+  #task(round: number): Pick<RoundOpening, "clients" | "earlierRounds" | "learningRate"> {
+    const { members, seed, clientsPerRound, fidelity = "paper", learningRate } = this.#options;
     const sorted = members.map(({ client }) => client).sort();
     const sampling = { seed, population: sorted.length, perRound: clientsPerRound, fidelity };
     const drawn = clientsOfRound(sampling, round);
     const earlier = earlierRounds(sampling, round);
-    const opening =
-      opened ??
-      (await openRound(store, algorithm, head, {
-        clients: drawn.map((index) => sorted[index]!),
-        earlierRounds: drawn.map((index) => earlier[index]!),
-        learningRate: this.#options.learningRate(round),
-      }));
-    const { clients, learningRate, adapter } = opening;
-    if (this.#first(keys.opening(round))) events.emit({ type: "round-start", round, clients, learningRate, adapter });
-    return opening;
+    return {
+      clients: drawn.map((index) => sorted[index]!),
+      earlierRounds: drawn.map((index) => earlier[index]!),
+      learningRate: learningRate(round),
+    };
   }
 
   /** Emits a client's update, once. */
