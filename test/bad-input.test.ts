@@ -647,7 +647,7 @@ describe("a loss that is not finite", () => {
       fails(
         command,
         "training",
-        "Round 1 has 0 usable updates and needs 1 (apples: the loss of step 2 is NaN; bolts: the loss of step 2 is NaN); 0 rounds are safe.",
+        "Round 1 has 0 usable updates and needs 1 (apples: the loss of step 2 is NaN; bolts: the loss of step 2 is NaN); no round is finished.",
         /^A lower learning rate/,
       );
     }
@@ -682,7 +682,7 @@ describe("a loss that is not finite", () => {
     fails(
       command,
       "training",
-      /^Round 1 has 1 usable updates and needs 2 \(bolts: .*\); 0 rounds are safe\.$/,
+      /^Round 1 has 1 usable updates and needs 2 \(bolts: .*\); no round is finished\.$/,
       /learning rate/,
     );
   });
@@ -903,7 +903,7 @@ describe("a run that is cut off", () => {
     });
     const status = await new Promise((resolve) => running.once("close", resolve));
     expect(stderr).toMatch(
-      /\nStopped in round \d+; \d+ rounds? (is|are) safe, and so are the updates that clients have sent since\.\nhint: Run the same command again to continue\.\n$/,
+      /\nStopped in round \d+; (no round is finished, but the|\d+ finished rounds? (is|are) kept, and so are the) updates that clients have sent( since| are kept)\.\nhint: Run the same command again to continue\.\n$/,
     );
     expect(status).toBe(EXIT_CODES.interrupted);
     const again = cli(["run", "e.yaml", "--out", "runs/term", ...rounds]);

@@ -64,7 +64,7 @@ async function answer(
     return await answerPrompts(prepared, runtime, { before, after }, signal);
   } catch (error) {
     if (error !== signal?.reason) throw error;
-    throw new UserError("interrupted", `Stopped while answering prompts; all ${head.round} rounds are safe.`, {
+    throw new UserError("interrupted", `Stopped while answering prompts; all ${head.round} rounds are kept.`, {
       hint: "Run the same command again to continue.",
       cause: error,
     });

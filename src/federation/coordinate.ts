@@ -43,12 +43,12 @@ export async function interruptible<T>(
 
 function interrupted(finished: number, rounds: number, cause: unknown): UserError {
   const where = finished < rounds ? `in round ${finished + 1}` : "after the last round";
-  return new UserError(
-    "interrupted",
-    `Stopped ${where}; ${roundsKept(finished)}, and so are the updates that clients have sent since.`,
-    {
-      hint: "Run the same command again to continue.",
-      cause,
-    },
-  );
+  const updates =
+    finished === 0
+      ? "but the updates that clients have sent are kept"
+      : "and so are the updates that clients have sent since";
+  return new UserError("interrupted", `Stopped ${where}; ${roundsKept(finished)}, ${updates}.`, {
+    hint: "Run the same command again to continue.",
+    cause,
+  });
 }

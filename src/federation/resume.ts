@@ -55,5 +55,6 @@ export async function refuseOtherRun(store: Store, identity: string): Promise<vo
 
 /** Says how many rounds an interrupted or failed run keeps. */
 export function roundsKept(rounds: number): string {
-  return rounds === 1 ? "1 round is safe" : `${rounds} rounds are safe`;
+  if (rounds === 0) return "no round is finished";
+  return rounds === 1 ? "1 finished round is kept" : `${rounds} finished rounds are kept`;
 }

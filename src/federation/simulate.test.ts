@@ -343,7 +343,7 @@ describe("a client whose training is not finite", () => {
     const trainer = new QuadraticTrainer({ ann: Number.NaN, bob: Number.NaN, cy: Number.NaN, dee: 1 });
     const again = (): Promise<unknown> => simulate(options(exchange, { trainer, clientsPerRound: 4, minClients: 2 }));
     const message =
-      /^Round 2 has 1 usable updates and needs 2 \(ann: the loss of step 1 is NaN; bob: .*\); 1 round is safe\.$/;
+      /^Round 2 has 1 usable updates and needs 2 \(ann: the loss of step 1 is NaN; bob: .*\); 1 finished round is kept\.$/;
     await expect(again()).rejects.toMatchObject({
       kind: "training",
       message: expect.stringMatching(message) as string,
@@ -371,7 +371,7 @@ it("Ctrl-C stops after the step; the same call goes on to the same end", async (
   };
   await expect(live(place, new Life(), { trainer: impatient, signal: stop.signal })).rejects.toMatchObject({
     kind: "interrupted",
-    message: "Stopped in round 3; 2 rounds are safe, and so are the updates that clients have sent since.",
+    message: "Stopped in round 3; 2 finished rounds are kept, and so are the updates that clients have sent since.",
     hint: "Run the same command again to continue.",
   });
   expect(trainer.trained).toHaveLength(5);
