@@ -490,7 +490,7 @@ describe("a base model", () => {
     ["modle", /^model 'modle': there is no folder /, "Did you mean model?"],
     [
       "npm:no-such-package-here",
-      /the npm package no-such-package-here, .* is not installed$/,
+      /the npm package no-such-package-here of the model reference is not installed$/,
       "Run: npm install no-such-package-here",
     ],
     [
@@ -617,7 +617,7 @@ describe("a flag", () => {
       score("--max-length", "8"),
       "data",
       "apples.heldout.jsonl: no record has an answer within 8 tokens",
-      /longer records/,
+      /Raise --max-length/,
     ],
     [
       ["score", "--model", "model", "--data", "apples.json"],
