@@ -206,7 +206,7 @@ describe("refusals", () => {
     };
     expect(hintOf("Qwen-3")).toMatch(/^The nearest type is qwen3,/);
     expect(hintOf("lama")).toMatch(/^The nearest type is llama,/);
-    expect(hintOf("bloom")).toMatch(/^Take a base model that is supported/);
+    expect(hintOf("bloom")).toMatch(/^Use a supported base model/);
   });
 
   it("names a tensor that is missing or misshapen, with both shapes", () => {
