@@ -20,5 +20,3 @@ export const SCHEDULES: { readonly cosine: Schedule; readonly constant: Schedule
   cosine,
   constant: ({ learningRate }) => learningRate,
 };
-
-export type ScheduleName = keyof typeof SCHEDULES;

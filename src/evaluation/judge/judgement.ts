@@ -1,4 +1,5 @@
 import type { Message } from "../../data/messages.ts";
+import { sha256 } from "../../tensor/sha256.ts";
 import type { JudgeSettings } from "./judge.ts";
 
 /** A judge's answer with its question and settings. */
@@ -30,13 +31,11 @@ export function memoryJudgements(): JudgementStore {
 }
 
 /** Hashes a question to a judge. Another model, word or setting gives another key. */
-export async function judgementKey(
+export function judgementKey(
   judge: string,
   messages: readonly Message[],
   { temperature, maxTokens }: JudgeSettings,
 ): Promise<string> {
   const said = messages.map(({ role, content }) => [role, content]);
-  const bytes = new TextEncoder().encode(JSON.stringify([judge, said, temperature, maxTokens]));
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return sha256(new TextEncoder().encode(JSON.stringify([judge, said, temperature, maxTokens])));
 }
