@@ -99,19 +99,6 @@ export function encodeRecords(
   return { examples, report };
 }
 
-/** Encodes the prompt of a record: the tokens before its last answer, with BOS where the template takes it. */
-export function encodePrompt(
-  record: DataRecord,
-  template: Template,
-  tokenizer: Tokenizer,
-  options: TemplateOptions = {},
-): Int32Array {
-  const context = contextOf(tokenizer, options);
-  const { text, spans } = template.render(withOneAnswer(record), context);
-  const ids = tokenizer.encode(text.slice(0, spans.at(-1)!.start));
-  return Int32Array.from(template.addsSpecialTokens ? [...tokenizer.prefix, ...ids] : ids);
-}
-
 /** Encodes the prompt for the next answer in a conversation. */
 export function encodeMessages(
   messages: readonly Message[],
