@@ -5,20 +5,28 @@ export type { Params, Tensor } from "../tensor/params.ts";
 export { stream, type RandomStream } from "../tensor/random.ts";
 export { decodeSafetensors, encodeSafetensors } from "../tensor/safetensors.ts";
 
-export { initAdapter, type AdapterConfig } from "../model/adapter.ts";
+export {
+  checkAdapter,
+  initAdapter,
+  loraShape,
+  type Adapter,
+  type AdapterConfig,
+  type StoredAdapter,
+} from "../model/adapter.ts";
 export type { BaseModel } from "../model/base-model.ts";
 export type { ModelConfig } from "../model/config.ts";
+export { parseModelConfig } from "../model/families/registry.ts";
+export type { LoraShape } from "../model/lora.ts";
+export type { Weights } from "../model/weights.ts";
 
 export type { LocalResult, LocalRule } from "../optim/local-rule.ts";
 export { OPTIMIZERS, type Optimizer, type OptimizerState } from "../optim/optimizer.ts";
 export { SCHEDULES, type Schedule } from "../optim/schedule.ts";
 
-export { openDecoder, type Decoder, type DecoderOptions } from "../decode/decoder.ts";
 export type { Example } from "../data/example.ts";
 export type { PairExample } from "../data/items/pair.ts";
 export type { RatedExample } from "../data/items/rated.ts";
 export type { TrainingItem } from "../data/items/registry.ts";
-export { generate, type Generated, type GenerationOptions } from "../decode/generation.ts";
 export { openGradientEngine, type GradientEngine, type StepGradients } from "../train/gradient-engine.ts";
 export { trainLocally, type LocalStep, type LocalTrainingResult } from "../train/local-training.ts";
 export { measure, type Measured } from "../train/measure.ts";
@@ -34,17 +42,25 @@ export { addTallies, meansOf, type Tally } from "../train/tally.ts";
 export { DATASETS, type NamedDataset } from "../data/datasets.ts";
 export type { DataRecord } from "../data/record.ts";
 export { loadRecords } from "../data/source.ts";
-export { openInferenceEngine, type InferenceEngine, type InferenceOptions } from "../decode/inference-engine.ts";
-export type { GeneratedText, TextGenerator, TextOptions } from "../decode/text-generator.ts";
 export { TEMPLATES } from "../data/template.ts";
 
-export type { Algorithm } from "../algorithms/algorithm.ts";
+export { openDecoder, type Decoder, type DecoderOptions } from "../decode/decoder.ts";
+export { generate, type Generated, type GenerationOptions } from "../decode/generation.ts";
+export { openInferenceEngine, type InferenceEngine, type InferenceOptions } from "../decode/inference-engine.ts";
+export type { GeneratedText, TextGenerator, TextOptions } from "../decode/text-generator.ts";
+
+export type { Algorithm, ClientRule, ServerRule } from "../algorithms/algorithm.ts";
 export { algorithmOf, ALGORITHMS } from "../algorithms/registry.ts";
-export type { EmitEvent, RunEvent } from "../federation/events.ts";
+export type { Aggregator } from "../updates/aggregator.ts";
+export { aggregatorOf, AGGREGATORS } from "../updates/aggregator-registry.ts";
+export type { Stage } from "../updates/stage.ts";
+export { stagesOf, STAGES } from "../updates/stage-registry.ts";
+export type { EmitEvent, EventSink, RunEvent } from "../federation/events.ts";
 export type { Store } from "../store/store.ts";
 export { memoryStore } from "../store/memory-store.ts";
 export { sha256 } from "../tensor/sha256.ts";
 
+export { BENCHMARKS } from "../evaluation/benchmark-registry.ts";
 export {
   bleuOf,
   corpusBleu,
@@ -124,4 +140,9 @@ export { awaitManifest, gatherRoster, publishManifest } from "../federation/rost
 export { simulate, type SimulationOptions } from "../federation/simulate.ts";
 export { coordinateExperiment, type CoordinateOptions } from "../experiment/coordinate.ts";
 export { participateInExperiment, type ParticipateOptions, type Participation } from "../experiment/participate.ts";
+export { evaluateModels, type EvaluationEvents, type EvaluationOptions } from "../jobs/evaluate-models.ts";
+export { openFittingAdapter, type NamedModel } from "../jobs/fitting-adapter.ts";
+export { generateText, type GenerateOptions } from "../jobs/generate-text.ts";
 export { loadAnswerer, type LoadAnswererOptions } from "../jobs/load-answerer.ts";
+export { measureRun, type RunMemorisationOptions, type TrainedRun } from "../jobs/measure-run.ts";
+export { scoreFile, type FileScore, type RecordScore, type ScoreOptions } from "../jobs/score-file.ts";
