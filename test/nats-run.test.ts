@@ -77,7 +77,7 @@ describe.runIf(natsProgram !== undefined)("a run over NATS (skipped where there 
       .ended;
     expect(unnamed.code).toBe(2);
     expect(unnamed.output).toContain(
-      "error: nats://…@127.0.0.1:1 is no address of an exchange\nhint: Write nats://HOST:PORT/NAME",
+      "error: nats://…@127.0.0.1:1 is not the address of an exchange\nhint: Write nats://HOST:PORT/NAME",
     );
     const nobody = await start("coordinate", "my.yaml", "--out", "x", "--exchange", "nats://joe:secret@127.0.0.1:1/run")
       .ended;

@@ -34,7 +34,10 @@ export async function readPrompt(
   return logits!;
 }
 
-/** Counts the tokens that a prompt shares with the start of an earlier one, without its last: the logits after it are wanted. */
+/**
+ * Counts the tokens that a prompt shares with the start of an earlier one. The prompt's last token never counts: it has to be
+ * read, because the logits come after it.
+ */
 export function sharedTokens(before: Int32Array, prompt: Int32Array): number {
   const most = Math.min(before.length, prompt.length - 1);
   let same = 0;

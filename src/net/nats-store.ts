@@ -24,22 +24,22 @@ export interface NatsStoreOptions extends StreamLimits {
 }
 
 /**
- * A store in JetStream streams: a subject a cell, written once; a subject a chunk of a blob; a subject for the head, which
- * changes at its expected sequence only. An upload that was cut goes on with the chunks that are missing.
+ * Opens a store in JetStream streams. Each cell and each chunk of a blob has a subject that takes one message. The head has a
+ * subject that takes a message only at the expected sequence. An upload that broke off continues with the missing chunks.
  *
  * All who share the connection's account may write every cell. Parties that do not trust each other need accounts of their
  * own.
  */
 export async function natsStore({ connection, name, ...limits }: NatsStoreOptions): Promise<Store> {
   if (!/^[\w-]{1,64}$/.test(name))
-    throw new UserError("config", `"${name}" is no name for a run: letters, digits, -, _`);
+    throw new UserError("config", `"${name}" is not the name of a run: expected 1 to 64 letters, digits, - or _`);
   const manager = await answered("make the streams", () => jetstreamManager(connection));
   const streams = await ensureStreams(manager, name, limits);
   const publisher = jetstream(connection);
   const { cells, blobs, head } = streams;
   const cellSubject = (key: string): string => `${cells.prefix}.${key.replaceAll("/", ".")}`;
 
-  /** False where the subject has a message already. */
+  /** Publishes a message. False where the subject already has one. */
   const publishOnce = (subject: string, bytes: Uint8Array): Promise<boolean> =>
     answered(`write ${subject}`, async () => {
       try {
@@ -161,7 +161,7 @@ function isApiError(error: unknown, code: number): boolean {
 /** A pause after each failure, milliseconds: a server that restarts is back within seconds, another within a minute. */
 const PAUSES_MS = [50, 100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600];
 
-/** Asks the server again while it does not answer. */
+/** Repeats a request while the server does not answer. @throws UserError("storage") after the last pause. */
 async function answered<T>(what: string, ask: () => Promise<T>): Promise<T> {
   let failures = 0;
   try {
@@ -172,13 +172,13 @@ async function answered<T>(what: string, ask: () => Promise<T>): Promise<T> {
     if (cause instanceof UserError) throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new UserError("storage", `The NATS server did not ${what}: ${why}.`, {
-      hint: "Once that is put right, run the same command again to continue.",
+      hint: "Correct the problem, then run the same command again to continue.",
       cause,
     });
   }
 }
 
-/** Does so many pieces of work, a few at once. */
+/** Calls `work` with 0 to `count` − 1, at most `WINDOW` calls at once. */
 async function inParallel(count: number, work: (i: number) => Promise<void>): Promise<void> {
   let next = 0;
   const one = async (): Promise<void> => {

@@ -38,7 +38,7 @@ function addressOf(reference: string): { server: string; name: string; options: 
   const url = URL.canParse(reference) ? new URL(reference) : undefined;
   const name = url?.pathname.slice(1) ?? "";
   if (url === undefined || name === "" || name.includes("/")) {
-    throw new UserError("config", `${withoutPassword(reference)} is no address of an exchange`, {
+    throw new UserError("config", `${withoutPassword(reference)} is not the address of an exchange`, {
       hint: "Write nats://HOST:PORT/NAME; NAME is a name for the run.",
     });
   }

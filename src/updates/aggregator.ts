@@ -5,11 +5,11 @@ import type { Groups } from "../tensor/groups.ts";
 /** An aggregation under way. */
 export interface Aggregation {
   /**
-   * The aggregation with one more update in it, of a client with so many records. Consumes this one: use only what it
-   * returns. Throws an Error that names the tensor where the update does not have the shape of the others.
+   * Adds the update of a client with `records` records. This aggregation must not be used afterwards, only the returned
+   * one. Throws an Error that names the tensor where the update does not have the shape of the others.
    */
   readonly add: (update: Groups, records: number) => Aggregation;
-  /** The groups combined, in float64. Throws an Error if nothing was added. */
+  /** Returns the combined groups, in float64. Throws an Error if nothing was added. */
   readonly finish: () => Groups;
 }
 
@@ -21,7 +21,7 @@ export interface Aggregator {
   readonly name: string;
   /** True if the clients' weights change the result. */
   readonly weighted: boolean;
-  /** An aggregation of updates with these groups. */
+  /** Begins an aggregation of updates with these groups. */
   readonly start: (groups: UpdateGroups) => Aggregation;
 }
 

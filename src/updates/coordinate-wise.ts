@@ -4,8 +4,8 @@ import { type Params, type Tensor, zipParams } from "../tensor/params.ts";
 import type { Aggregation, Aggregator } from "./aggregator.ts";
 
 /**
- * An aggregator that takes a statistic of the clients' values of each coordinate; the values come sorted. All clients count
- * alike; a group that is summed is the statistic times the number of clients. All updates of a round are in memory at once.
+ * Makes an aggregator that applies `statistic` to the sorted values of each coordinate. All clients have the same weight. A
+ * group to be summed becomes the statistic times the number of clients. All updates of a round are in memory at once.
  */
 export function coordinateWise(name: string, statistic: (sorted: Float64Array) => number): Aggregator {
   return { name, weighted: false, start: (groups) => buffered(groups, statistic, []) };

@@ -19,11 +19,11 @@ export interface StageContext {
  */
 export interface Stage {
   readonly name: string;
-  /** The client's side: the groups to send, from those of the stage before. */
+  /** The client's side: makes the groups to send from those of the stage before. */
   readonly encode: (groups: Groups, context: StageContext) => Groups;
-  /** The coordinator's side: back to groups of the shape that `encode` was given, as far as that is possible. */
+  /** The coordinator's side: undoes `encode` as far as that is possible. The result has the shape that `encode` was given. */
   readonly decode: (groups: Groups, context: StageContext) => Groups;
-  /** Groups of the shape that `encode` returns, from groups of the shape that it is given. Values mean nothing. */
+  /** Gives the shape of what `encode` returns, as groups with arbitrary values. `groups` has the shape of its input. */
   readonly shape: (groups: Groups) => Groups;
 }
 

@@ -11,7 +11,7 @@ export interface UpdateContext extends Omit<StageContext, "random"> {
 }
 
 /**
- * The groups that a client sends for an update. Without a stage they are the update itself, bit for bit. With stages the
+ * Makes the groups that a client sends for an update. Without a stage they are the update itself, bit for bit. With stages the
  * group `delta`, adapter − received, takes the place of `adapter` and goes through each stage in turn.
  */
 export function encodeUpdate(update: Groups, stages: readonly Stage[], context: UpdateContext): Groups {
@@ -21,8 +21,8 @@ export function encodeUpdate(update: Groups, stages: readonly Stage[], context: 
 }
 
 /**
- * The update that the coordinator aggregates, from the groups that came. With stages `adapter` is received + delta in
- * float64: of many small changes none is rounded away.
+ * Makes the update that the coordinator aggregates from the groups that a client sent. With stages `adapter` is
+ * received + delta in float64, so that no small change is rounded away.
  */
 export function decodeUpdate(wire: Groups, stages: readonly Stage[], context: UpdateContext): Groups {
   if (stages.length === 0) return wire;
@@ -32,7 +32,7 @@ export function decodeUpdate(wire: Groups, stages: readonly Stage[], context: Up
   );
 }
 
-/** Groups of the names and shapes of what clients send for updates with these groups. Values mean nothing. */
+/** Gives the names and shapes of the groups that clients send, with arbitrary values. */
 export function wireShape(groups: UpdateGroups, stages: readonly Stage[]): Groups {
   const update = Object.fromEntries(Object.entries(groups).map(([name, { like }]) => [name, like]));
   if (stages.length === 0) return update;
