@@ -72,6 +72,20 @@ describe.runIf(natsProgram !== undefined)("a run over NATS (skipped where there 
     for (const run of ["joint", "one", "two"]) expect(adapterHash(source, run, "adapter")).toBe(summary.adapter);
   }, 240_000);
 
+  test("ends after a name or a run folder that cannot be used: no connection stays open", async () => {
+    writeFileSync(path.join(source, "my.yaml"), stringify(tinyConfig("fedavg")));
+    writeFileSync(path.join(source, "file"), "");
+    const named = await start("coordinate", "my.yaml", "--out", "y", "--exchange", `${server.url}/a.b`).ended;
+    expect(named).toMatchObject({ code: 2, output: expect.stringContaining('"a.b" is not the name of a run') });
+    const exchange = ["--exchange", `${server.url}/file`];
+    const coordinator = await start("coordinate", "my.yaml", "--out", "file", ...exchange).ended;
+    const site = await start("participate", "my.yaml", "--out", "file", ...exchange, "--client", "apples").ended;
+    for (const { code, output } of [coordinator, site]) {
+      expect(code).toBe(5);
+      expect(output).toContain("there is a file where a folder must be");
+    }
+  }, 60_000);
+
   test("an address without a name, and one where nobody answers, are errors in a sentence", async () => {
     const unnamed = await start("coordinate", "my.yaml", "--out", "x", "--exchange", "nats://joe:secret@127.0.0.1:1")
       .ended;

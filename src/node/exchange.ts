@@ -31,7 +31,23 @@ export async function openExchange(reference: string): Promise<Exchange> {
       cause,
     });
   });
-  return { store: await natsStore({ connection, name }), close: () => connection.close() };
+  const close = (): Promise<void> => connection.close();
+  try {
+    return { store: await natsStore({ connection, name }), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Does work with an exchange and closes it, also if the work fails: an open connection would keep the process alive. */
+export async function withExchange<T>(reference: string, work: (store: Store) => Promise<T>): Promise<T> {
+  const { store, close } = await openExchange(reference);
+  try {
+    return await work(store);
+  } finally {
+    await close();
+  }
 }
 
 function addressOf(reference: string): { server: string; name: string; options: ConnectionOptions } {

@@ -1,17 +1,16 @@
 import path from "node:path";
 import { coordinateExperiment } from "../../experiment/coordinate.ts";
 import { prepareExperiment } from "../../experiment/prepare.ts";
-import { readConfigFile } from "../../node/config-file.ts";
-import { openExchange, withoutPassword } from "../../node/exchange.ts";
+import { withExchange, withoutPassword } from "../../node/exchange.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import { openRunFolder } from "../../node/run-folder.ts";
 import { keepOrigin } from "../../node/store/stored-experiment.ts";
-import { type Command, DEFAULT_COLUMNS, defineCommand } from "../command.ts";
+import { type Command, defineCommand } from "../command.ts";
 import { number, text, toggle } from "../flag.ts";
 import { jsonView, plainView } from "../views/plain-view.ts";
-import { reportLines } from "../views/report.ts";
 import { runFacts, someNames } from "../views/run-facts.ts";
-import { defaultRunFolder } from "../work/training.ts";
+import type { RunView } from "../views/run-view.ts";
+import { defaultRunFolder, readRunConfig, writeSummary } from "../work/training.ts";
 import { withStatus } from "../work/work.ts";
 import { exchangeFlag, setFlag, threadsFlag } from "./shared-flags.ts";
 
@@ -44,7 +43,7 @@ export const command: Command = defineCommand({
   ],
   async run({ set, out, exchange, deadline: deadlineSeconds, json = false, threads }, context, configFile) {
     const { stdout, stderr } = context;
-    const config = readConfigFile(configFile, threads === undefined ? set : [...set, `runtime.threads=${threads}`]);
+    const config = readRunConfig(configFile, set, threads);
     const baseDir = path.dirname(configFile);
     const folder = out ?? defaultRunFolder(configFile);
     const view = json ? jsonView(stdout, stderr) : plainView(stderr);
@@ -57,39 +56,38 @@ export const command: Command = defineCommand({
         const platform = nodePlatform({ baseDir, threads: config.runtime.threads, ...reports });
         const hooks = { part: { role: "coordinator" as const }, onProgress: status.say, onNote: status.note };
         const prepared = await unlessStopped(prepareExperiment(config, platform, hooks));
-        const meeting = await openExchange(exchange ?? path.join(folder, "exchange"));
-        const opened = await openRunFolder(folder);
-        const store = { ...opened, exchange: meeting.store };
-        try {
-          await keepOrigin(store, folder, baseDir);
-          view.begin(runFacts(prepared, folder));
-          view.note(`participants meet in ${withoutPassword(exchange ?? path.join(folder, "exchange"))}`);
-          let awaited: readonly string[] = [];
-          return await coordinateExperiment(prepared, platform, store, {
-            emit: (event) => view.event(event),
-            onWaiting(what, clients) {
-              // Those who answered since need no line of their own.
-              const fewer = clients.every((client) => awaited.includes(client));
-              awaited = clients;
-              if (!fewer || what === "members") {
-                view.note(`waiting for ${someNames(clients, NAMED)} to ${what === "members" ? "join" : "answer"}`);
-              }
-            },
-            deadlineSeconds,
-            signal,
-          });
-        } finally {
-          opened.close();
-          await meeting.close();
-        }
+        const place = exchange ?? path.join(folder, "exchange");
+        return withExchange(place, async (meeting) => {
+          const opened = await openRunFolder(folder);
+          const store = { ...opened, exchange: meeting };
+          try {
+            await keepOrigin(store, folder, baseDir);
+            view.begin(runFacts(prepared, folder));
+            view.note(`participants meet in ${withoutPassword(place)}`);
+            return await coordinateExperiment(prepared, platform, store, {
+              emit: (event) => view.event(event),
+              onWaiting: waitingNotes(view),
+              deadlineSeconds,
+              signal,
+            });
+          } finally {
+            opened.close();
+          }
+        });
       },
       { live: false, long: true, endsItself: true },
     ).finally(() => view.close());
-    if (json) {
-      stdout.write(`${JSON.stringify({ type: "summary", ...summary })}\n`);
-      return;
-    }
-    const columns = stdout.columns() ?? DEFAULT_COLUMNS;
-    stdout.write(`\n${reportLines(summary, { config, baseDir, folder, columns, style: stdout.style }).join("\n")}\n`);
+    writeSummary(summary, { config, baseDir, folder, json }, context);
   },
 });
+
+/** Notes the clients that a coordinator waits for. A list of answers that only became shorter gets no note. */
+function waitingNotes(view: RunView): (what: "members" | "answers", clients: readonly string[]) => void {
+  let awaited: readonly string[] = [];
+  return (what, clients) => {
+    const fewer = clients.every((client) => awaited.includes(client));
+    awaited = clients;
+    if (fewer && what === "answers") return;
+    view.note(`waiting for ${someNames(clients, NAMED)} to ${what === "members" ? "join" : "answer"}`);
+  };
+}

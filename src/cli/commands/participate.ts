@@ -2,8 +2,7 @@ import path from "node:path";
 import { participateInExperiment } from "../../experiment/participate.ts";
 import { prepareExperiment } from "../../experiment/prepare.ts";
 import type { RunEvent } from "../../federation/events.ts";
-import { readConfigFile } from "../../node/config-file.ts";
-import { openExchange, withoutPassword } from "../../node/exchange.ts";
+import { withExchange, withoutPassword } from "../../node/exchange.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import { openRunFolder } from "../../node/run-folder.ts";
 import { keepOrigin } from "../../node/store/stored-experiment.ts";
@@ -13,6 +12,7 @@ import { counted, formatLoss } from "../views/quantities.ts";
 import type { Status } from "../views/status.ts";
 import { dataNote } from "../views/run-facts.ts";
 import { oneLine } from "../views/text-width.ts";
+import { readRunConfig } from "../work/training.ts";
 import { withStatus } from "../work/work.ts";
 import { exchangeFlag, setFlag, threadsFlag } from "./shared-flags.ts";
 
@@ -36,7 +36,7 @@ export const command: Command = defineCommand({
   ],
   async run({ exchange, client: clients, out, set, threads }, context, configFile) {
     const { stdout } = context;
-    const config = readConfigFile(configFile, threads === undefined ? set : [...set, `runtime.threads=${threads}`]);
+    const config = readRunConfig(configFile, set, threads);
     const baseDir = path.dirname(configFile);
     const ended = await withStatus(
       context,
@@ -44,20 +44,20 @@ export const command: Command = defineCommand({
         const platform = nodePlatform({ baseDir, threads: config.runtime.threads, ...reports });
         const hooks = { part: { role: "participant" as const, clients }, onProgress: status.say, onNote: status.note };
         const prepared = await unlessStopped(prepareExperiment(config, platform, hooks));
-        const meeting = await openExchange(exchange);
-        const store = await openRunFolder(out);
-        try {
-          await keepOrigin(store, out, baseDir);
-          status.say(`waiting for a coordinator in ${withoutPassword(exchange)}`);
-          return await participateInExperiment(prepared, platform, store, meeting.store, {
-            emit: trainingNotes(status, config.data.maxLength),
-            onProgress: status.say,
-            signal,
-          });
-        } finally {
-          store.close();
-          await meeting.close();
-        }
+        return withExchange(exchange, async (meeting) => {
+          const store = await openRunFolder(out);
+          try {
+            await keepOrigin(store, out, baseDir);
+            status.say(`waiting for a coordinator in ${withoutPassword(exchange)}`);
+            return await participateInExperiment(prepared, platform, store, meeting, {
+              emit: trainingNotes(status, config.data.maxLength),
+              onProgress: status.say,
+              signal,
+            });
+          } finally {
+            store.close();
+          }
+        });
       },
       { endsItself: true },
     );

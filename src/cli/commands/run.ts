@@ -1,11 +1,9 @@
 import path from "node:path";
-import { readConfigFile } from "../../node/config-file.ts";
-import { type Command, DEFAULT_COLUMNS, defineCommand } from "../command.ts";
+import { type Command, defineCommand } from "../command.ts";
 import { allAdvanced, text, toggle } from "../flag.ts";
 import { settingsHelp } from "../settings-help.ts";
-import { reportLines } from "../views/report.ts";
 import { gradingFlags } from "../work/grading.ts";
-import { defaultRunFolder, trainIn } from "../work/training.ts";
+import { defaultRunFolder, readRunConfig, trainIn, writeSummary } from "../work/training.ts";
 import { setFlag, threadsFlag } from "./shared-flags.ts";
 
 export const command: Command = defineCommand({
@@ -28,17 +26,11 @@ export const command: Command = defineCommand({
     ["npx openfedllm run my.yaml --set training.learningRate=1e-3 --set federation.rounds=20 --out runs/fast"],
     [`npx openfedllm run my.yaml --json | jq -c 'select(.type == "round-end") | [.round, .loss]'`],
   ],
-  async run({ set, out, json = false, threads, ...grading }, { stdout, stderr }, configFile) {
-    const config = readConfigFile(configFile, threads === undefined ? set : [...set, `runtime.threads=${threads}`]);
+  async run({ set, out, json = false, threads, ...grading }, context, configFile) {
+    const config = readRunConfig(configFile, set, threads);
     const baseDir = path.dirname(configFile);
     const folder = out ?? defaultRunFolder(configFile);
-    const summary = await trainIn(config, { baseDir, folder, json, grading }, { stdout, stderr });
-    if (json) {
-      stdout.write(`${JSON.stringify({ type: "summary", ...summary })}\n`);
-      return;
-    }
-    const columns = stdout.columns() ?? DEFAULT_COLUMNS;
-    const lines = reportLines(summary, { config, baseDir, folder, columns, style: stdout.style });
-    stdout.write(`\n${lines.join("\n")}\n`);
+    const summary = await trainIn(config, { baseDir, folder, json, grading }, context);
+    writeSummary(summary, { config, baseDir, folder, json }, context);
   },
 });

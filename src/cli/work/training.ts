@@ -3,13 +3,15 @@ import { UserError } from "../../diagnostics/user-error.ts";
 import { prepareExperiment } from "../../experiment/prepare.ts";
 import { runExperiment } from "../../experiment/run.ts";
 import type { RunSummary } from "../../experiment/summary.ts";
+import { readConfigFile } from "../../node/config-file.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import { openRunFolder } from "../../node/run-folder.ts";
 import { keepOrigin } from "../../node/store/stored-experiment.ts";
 import type { ExperimentConfig } from "../../settings/schema.ts";
-import type { CommandContext } from "../command.ts";
+import { type CommandContext, DEFAULT_COLUMNS } from "../command.ts";
 import { liveView } from "../views/live-view.ts";
 import { jsonView, plainView } from "../views/plain-view.ts";
+import { reportLines } from "../views/report.ts";
 import { runFacts } from "../views/run-facts.ts";
 import { checkGradingFlags, confirmJudging, type GradingFlags, openGrading } from "./grading.ts";
 import { withStatus, type Work } from "./work.ts";
@@ -28,6 +30,30 @@ export interface TrainingOptions {
 /** `runs/quickstart` for `examples/quickstart.yaml`, `runs/methods` for `methods.sweep.yaml`. */
 export function defaultRunFolder(configFile: string): string {
   return path.join("runs", path.basename(configFile).replace(/(\.sweep)?\.(ya?ml|json)$/i, ""));
+}
+
+/** Reads the configuration of a run with the settings of `--set` and `--threads`. @throws UserError of kind `config`. */
+export function readRunConfig(file: string, set: readonly string[], threads: number | undefined): ExperimentConfig {
+  return readConfigFile(file, threads === undefined ? set : [...set, `runtime.threads=${threads}`]);
+}
+
+/** Writes the summary of a run to stdout, as a line of JSON or for people. */
+export function writeSummary(
+  summary: RunSummary,
+  {
+    config,
+    baseDir,
+    folder,
+    json,
+  }: Pick<TrainingOptions, "baseDir" | "folder" | "json"> & { config: ExperimentConfig },
+  { stdout }: CommandContext,
+): void {
+  if (json === true) {
+    stdout.write(`${JSON.stringify({ type: "summary", ...summary })}\n`);
+    return;
+  }
+  const columns = stdout.columns() ?? DEFAULT_COLUMNS;
+  stdout.write(`\n${reportLines(summary, { config, baseDir, folder, columns, style: stdout.style }).join("\n")}\n`);
 }
 
 /** Trains in a run folder, or continues the run that it holds, and shows the progress. */
