@@ -11,7 +11,7 @@ import type { StoredResult } from "../evaluation/results.ts";
 import type { AnswerRecord } from "../evaluation/run-benchmark.ts";
 import type { Platform } from "../experiment/ports.ts";
 import { shapeKey } from "../model/lora.ts";
-import { type NamedModel, openFittingAdapter } from "./fitting-adapter.ts";
+import { type NamedModel, openNamedAdapters } from "./fitting-adapter.ts";
 
 export interface EvaluationOptions
   extends Omit<TaskOptions, "data" | "fidelity">, Omit<BenchmarkOptions, "onProgress" | "beforeGrading" | "signal"> {
@@ -59,10 +59,7 @@ export async function evaluateModels(
   }
   onStage(`opening ${ref}`);
   const base = await platform.openModel(ref);
-  const models = [];
-  for (const { name, folder } of options.models) {
-    models.push({ name, adapter: folder === undefined ? undefined : await openFittingAdapter(platform, base, folder) });
-  }
+  const models = await openNamedAdapters(platform, base, options.models);
   const engine = openInferenceEngine({ runtime: platform.runtime, base, template, system, maxLength });
   let shape: string | undefined;
   try {

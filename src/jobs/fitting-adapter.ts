@@ -8,13 +8,35 @@ export interface NamedModel {
   readonly folder?: string | undefined;
 }
 
+/** An adapter that fits its base, with the hash of its tensors. */
+type FittingAdapter = Adapter & Pick<StoredAdapter, "hash">;
+
+interface OpenedModel {
+  readonly name: string;
+  /** Undefined: the bare base. */
+  readonly adapter: FittingAdapter | undefined;
+}
+
 /** Reads an adapter and checks that it fits the base. @throws UserError of kind `model`, for example for another rank. */
 export async function openFittingAdapter(
   platform: Platform,
   { modelConfig: model }: BaseModel,
   ref: string,
-): Promise<Adapter & Pick<StoredAdapter, "hash">> {
+): Promise<FittingAdapter> {
   const { config, params, hash } = await platform.openAdapter(ref);
   checkAdapter(params, config, model, ref);
   return { shape: loraShape(config, model), params, hash };
+}
+
+/** Reads the adapters of named models, in order. @throws UserError, as `openFittingAdapter`. */
+export async function openNamedAdapters(
+  platform: Platform,
+  base: BaseModel,
+  models: readonly NamedModel[],
+): Promise<OpenedModel[]> {
+  const opened: OpenedModel[] = [];
+  for (const { name, folder } of models) {
+    opened.push({ name, adapter: folder === undefined ? undefined : await openFittingAdapter(platform, base, folder) });
+  }
+  return opened;
 }

@@ -1,7 +1,7 @@
 import type { TemplateName } from "../data/template.ts";
 import type { Platform } from "../experiment/ports.ts";
 import { type Answerer, openAnswerer } from "../serving/answerer.ts";
-import { type NamedModel, openFittingAdapter } from "./fitting-adapter.ts";
+import { type NamedModel, openNamedAdapters } from "./fitting-adapter.ts";
 
 export interface LoadAnswererOptions {
   /** Reference of the base. */
@@ -22,12 +22,6 @@ export async function loadAnswerer(
   platform: Platform,
 ): Promise<Answerer> {
   const base = await platform.openModel(ref);
-  const adapters = [];
-  for (const { name, folder } of named) {
-    adapters.push({
-      name,
-      adapter: folder === undefined ? undefined : await openFittingAdapter(platform, base, folder),
-    });
-  }
+  const adapters = await openNamedAdapters(platform, base, named);
   return openAnswerer({ runtime: platform.runtime, base, adapters, template, maxLength });
 }
