@@ -13,8 +13,8 @@ import { openSession, type RunOptions } from "./session.ts";
 import { CLIENT_ADAPTERS } from "./summary.ts";
 
 export interface ParticipateOptions extends RunOptions {
-  /** Called while no coordinator has published a run. */
-  readonly onWaiting?: (() => void) | undefined;
+  /** Called once all clients of this process are members of the run. */
+  readonly onJoined?: (() => void) | undefined;
 }
 
 /** The end of a run as a participant sees it. */
@@ -39,9 +39,9 @@ export async function participateInExperiment(
   options: ParticipateOptions = {},
 ): Promise<Participation> {
   const { trainers, clients } = prepared;
-  const { onWaiting, signal } = options;
+  const { onJoined, signal } = options;
   try {
-    const manifest = await awaitManifest(exchange, { signal, ...(onWaiting && { onWaiting }) });
+    const manifest = await awaitManifest(exchange, signal);
     for (const { name } of trainers) if (!manifest.clients.includes(name)) throw unknownClient(name, manifest.clients);
     await refuseOtherSettings(prepared, manifest.settings);
     const data = await trainerFingerprints(prepared);
@@ -67,6 +67,7 @@ export async function participateInExperiment(
         const { records, heldOut } = memberOf(trainers[i]!);
         await participant.join({ protocol: PROTOCOL, records, heldOut, data: data[i]! });
       }
+      onJoined?.();
       const { round, adapter } = await participate(exchange, participants, signal);
       return { rounds: round, adapters: await saveAdapters(prepared, store, participants, round, adapter) };
     } finally {
@@ -74,7 +75,7 @@ export async function participateInExperiment(
     }
   } catch (error) {
     if (!signal?.aborted || error !== signal.reason) throw error;
-    throw new UserError("interrupted", "Stopped; the updates that were sent are safe.", {
+    throw new UserError("interrupted", "Stopped; everything that was sent is kept.", {
       hint: "Run the same command again to continue.",
       cause: error,
     });

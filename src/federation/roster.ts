@@ -68,10 +68,7 @@ export async function publishManifest(store: Store, mine: Manifest): Promise<Man
  *
  * @throws the signal's reason, once it is aborted.
  */
-export async function awaitManifest(
-  store: Store,
-  { signal, onWaiting }: { readonly signal?: AbortSignal | undefined; readonly onWaiting?: () => void } = {},
-): Promise<Manifest> {
+export async function awaitManifest(store: Store, signal?: AbortSignal): Promise<Manifest> {
   for (;;) {
     signal?.throwIfAborted();
     // Listed before it is read: a manifest that comes in between has to wake us.
@@ -81,7 +78,6 @@ export async function awaitManifest(
       checkProtocol(published.protocol);
       return published;
     }
-    onWaiting?.();
     await waitForChange(store, "", known, { signal });
   }
 }

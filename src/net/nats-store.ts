@@ -4,7 +4,7 @@ import { withRetries } from "../concurrency/retry.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { checkKey, type Store } from "../store/store.ts";
 import { sha256 } from "../tensor/sha256.ts";
-import { ensureStreams, type StreamLimits } from "./nats-streams.ts";
+import { ensureStreams, findStreams, type RunStreams, type StreamLimits } from "./nats-streams.ts";
 
 /** Bytes of a blob's chunk. Half a mebibyte: below the server's default payload, and enough for a fast line. */
 const CHUNK = 512 * 1024;
@@ -21,6 +21,8 @@ export interface NatsStoreOptions extends StreamLimits {
   readonly connection: NatsConnection;
   /** Tells the streams of one run from those of another: letters, digits, - and _. */
   readonly name: string;
+  /** Where set, the streams are not made: another party makes them, and this is called again and again until it did. */
+  readonly wait?: (() => Promise<void>) | undefined;
 }
 
 /**
@@ -30,11 +32,11 @@ export interface NatsStoreOptions extends StreamLimits {
  * All who share the connection's account may write every cell. Parties that do not trust each other need accounts of their
  * own.
  */
-export async function natsStore({ connection, name, ...limits }: NatsStoreOptions): Promise<Store> {
+export async function natsStore({ connection, name, wait, ...limits }: NatsStoreOptions): Promise<Store> {
   if (!/^[\w-]{1,64}$/.test(name))
     throw new UserError("config", `"${name}" is not the name of a run: expected 1 to 64 letters, digits, - or _`);
   const manager = await answered("make the streams", () => jetstreamManager(connection));
-  const streams = await ensureStreams(manager, name, limits);
+  const streams = await (wait === undefined ? ensureStreams(manager, name, limits) : awaitStreams(manager, name, wait));
   const publisher = jetstream(connection);
   const { cells, blobs, head } = streams;
   const cellSubject = (key: string): string => `${cells.prefix}.${key.replaceAll("/", ".")}`;
@@ -134,6 +136,14 @@ export async function natsStore({ connection, name, ...limits }: NatsStoreOption
         }
       }),
   };
+}
+
+async function awaitStreams(manager: JetStreamManager, name: string, wait: () => Promise<void>): Promise<RunStreams> {
+  for (;;) {
+    const found = await answered("tell its streams", () => findStreams(manager, name));
+    if (found !== undefined) return found;
+    await wait();
+  }
 }
 
 interface StoredMessage {

@@ -1,7 +1,9 @@
 import { JetStreamApiError, type JetStreamManager, type StreamConfig } from "@nats-io/jetstream";
+import { UserError } from "../diagnostics/user-error.ts";
 
-/** The server's answer to a stream that is there with the same or another configuration. */
+/** The server's error codes for a stream name that is taken by another configuration, and for no such stream. */
 const NAME_IN_USE = 10058;
+const NO_STREAM = 10059;
 
 export interface StreamLimits {
   /** Copies of each message in a cluster: 1, 3 or 5. Default: 1. */
@@ -29,11 +31,7 @@ export async function ensureStreams(
   name: string,
   { replicas = 1, maxBlobBytes = -1 }: StreamLimits,
 ): Promise<RunStreams> {
-  const streams: RunStreams = {
-    cells: { stream: `${name}_cells`, prefix: `fl.${name}.cell` },
-    blobs: { stream: `${name}_blobs`, prefix: `fl.${name}.blob` },
-    head: { stream: `${name}_head`, prefix: `fl.${name}.head` },
-  };
+  const streams = streamsOf(name);
   const common = { num_replicas: replicas, allow_direct: true, max_msgs_per_subject: 1 };
   // The first message of a subject wins; the server refuses the second.
   const once = { ...common, discard: "new" as const, discard_new_per_subject: true };
@@ -48,10 +46,41 @@ export async function ensureStreams(
   return streams;
 }
 
-async function ensure(manager: JetStreamManager, config: Partial<StreamConfig> & { name: string }): Promise<void> {
+/** The streams of a run that another party made; undefined where there are none. */
+export async function findStreams(manager: JetStreamManager, name: string): Promise<RunStreams | undefined> {
+  const streams = streamsOf(name);
   try {
-    await manager.streams.add(config);
+    // The head is made last.
+    await manager.streams.info(streams.head.stream);
+    return streams;
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === NO_STREAM) return undefined;
+    throw error;
+  }
+}
+
+function streamsOf(name: string): RunStreams {
+  return {
+    cells: { stream: `${name}_cells`, prefix: `fl.${name}.cell` },
+    blobs: { stream: `${name}_blobs`, prefix: `fl.${name}.blob` },
+    head: { stream: `${name}_head`, prefix: `fl.${name}.head` },
+  };
+}
+
+type Wanted = Partial<StreamConfig> & { readonly name: string };
+
+async function ensure(manager: JetStreamManager, wanted: Wanted): Promise<void> {
+  try {
+    await manager.streams.add(wanted);
   } catch (error) {
     if (!(error instanceof JetStreamApiError && error.code === NAME_IN_USE)) throw error;
+    const { config } = await manager.streams.info(wanted.name);
+    // With other rules the first write would not win.
+    const keys = ["subjects", "max_msgs_per_subject", "discard", "discard_new_per_subject"] as const;
+    const other = keys.find((key) => wanted[key] !== undefined && String(config[key]) !== String(wanted[key]));
+    if (other === undefined) return;
+    throw new UserError("config", `The server has a stream ${wanted.name} with another ${other}: it is not of a run.`, {
+      hint: "Choose another name for the run.",
+    });
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ConnectionOptions } from "@nats-io/transport-node";
 import { UserError } from "../diagnostics/user-error.ts";
 import type { Store } from "../store/store.ts";
@@ -9,15 +10,28 @@ export interface Exchange {
   readonly close: () => Promise<void>;
 }
 
+/** A party that waits for the coordinator looks again after this time. */
+const LOOK_AGAIN_MS = 500;
+
 /** `nats://host:4222/run` or `tls://host:4222/run`. */
 const SERVER = /^(?:nats|tls):\/\//;
+
+export interface ExchangeOptions {
+  /** True: the coordinator makes the exchange, and this party waits until it is there. */
+  readonly wait?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /**
  * Opens an exchange by reference: a folder, or `nats://host:port/NAME` for the streams of a run on a NATS server.
  *
- * @throws UserError of kind `config` for an address without a name, `storage` for a server that does not answer.
+ * @throws UserError of kind `config` for an address without a name, `storage` for a server that does not answer; the
+ * signal's reason, once it is aborted while this waits.
  */
-export async function openExchange(reference: string): Promise<Exchange> {
+export async function openExchange(
+  reference: string,
+  { wait = false, signal }: ExchangeOptions = {},
+): Promise<Exchange> {
   if (!SERVER.test(reference)) return { store: directoryStore(reference), close: async () => {} };
   const { server, name, options } = addressOf(reference);
   const [{ connect }, { natsStore }] = await Promise.all([
@@ -32,8 +46,11 @@ export async function openExchange(reference: string): Promise<Exchange> {
     });
   });
   const close = (): Promise<void> => connection.close();
+  const pause = async (): Promise<void> => {
+    await sleep(LOOK_AGAIN_MS, undefined, { signal }).catch(() => signal?.throwIfAborted());
+  };
   try {
-    return { store: await natsStore({ connection, name }), close };
+    return { store: await natsStore({ connection, name, wait: wait ? pause : undefined }), close };
   } catch (error) {
     await close();
     throw error;
@@ -41,8 +58,12 @@ export async function openExchange(reference: string): Promise<Exchange> {
 }
 
 /** Does work with an exchange and closes it, also if the work fails: an open connection would keep the process alive. */
-export async function withExchange<T>(reference: string, work: (store: Store) => Promise<T>): Promise<T> {
-  const { store, close } = await openExchange(reference);
+export async function withExchange<T>(
+  reference: string,
+  options: ExchangeOptions,
+  work: (store: Store) => Promise<T>,
+): Promise<T> {
+  const { store, close } = await openExchange(reference, options);
   try {
     return await work(store);
   } finally {

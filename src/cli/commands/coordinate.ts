@@ -57,7 +57,7 @@ export const command: Command = defineCommand({
         const hooks = { part: { role: "coordinator" as const }, onProgress: status.say, onNote: status.note };
         const prepared = await unlessStopped(prepareExperiment(config, platform, hooks));
         const place = exchange ?? path.join(folder, "exchange");
-        return withExchange(place, async (meeting) => {
+        return withExchange(place, {}, async (meeting) => {
           const opened = await openRunFolder(folder);
           const store = { ...opened, exchange: meeting };
           try {

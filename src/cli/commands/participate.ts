@@ -10,11 +10,14 @@ import { type Command, defineCommand } from "../command.ts";
 import { repeated, text } from "../flag.ts";
 import { counted, formatLoss } from "../views/quantities.ts";
 import type { Status } from "../views/status.ts";
-import { dataNote } from "../views/run-facts.ts";
+import { dataNote, someNames } from "../views/run-facts.ts";
 import { oneLine } from "../views/text-width.ts";
 import { readRunConfig } from "../work/training.ts";
 import { withStatus } from "../work/work.ts";
 import { exchangeFlag, setFlag, threadsFlag } from "./shared-flags.ts";
+
+/** Clients that a line names. */
+const NAMED = 8;
 
 export const command: Command = defineCommand({
   description:
@@ -44,13 +47,15 @@ export const command: Command = defineCommand({
         const platform = nodePlatform({ baseDir, threads: config.runtime.threads, ...reports });
         const hooks = { part: { role: "participant" as const, clients }, onProgress: status.say, onNote: status.note };
         const prepared = await unlessStopped(prepareExperiment(config, platform, hooks));
-        return withExchange(exchange, async (meeting) => {
+        const names = someNames(clients, NAMED);
+        status.note(`${names}: waiting for a coordinator in ${withoutPassword(exchange)}`);
+        return withExchange(exchange, { wait: true, signal }, async (meeting) => {
           const store = await openRunFolder(out);
           try {
             await keepOrigin(store, out, baseDir);
-            status.say(`waiting for a coordinator in ${withoutPassword(exchange)}`);
             return await participateInExperiment(prepared, platform, store, meeting, {
               emit: trainingNotes(status, config.data.maxLength),
+              onJoined: () => status.note(`${names}: joined the run`),
               onProgress: status.say,
               signal,
             });
