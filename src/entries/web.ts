@@ -125,7 +125,7 @@ export type { Access } from "../serving/access-log.ts";
 export { commonAdapter, eachAdapter, ownAdapters, type AdapterSet } from "../federation/adapter-set.ts";
 export { clientMemory, type ClientMemory } from "../federation/client-memory.ts";
 export { coordinate } from "../federation/coordinate.ts";
-export type { CoordinatorOptions, CoordinatorStep, FederationOutcome } from "../federation/coordination.ts";
+export type { CoordinatorOptions, CoordinatorStep, FederationOutcome } from "../federation/coordinator-options.ts";
 export { Coordinator } from "../federation/coordinator.ts";
 export {
   Participant,

@@ -43,7 +43,7 @@ export function checkGrading({ evaluation }: ExperimentConfig, { codeRunner, jud
         "config",
         `evaluation.benchmarks: ${name} compares with another model's answers, which a run has none of`,
         {
-          hint: "Put it to the finished adapter: npx openfedllm eval",
+          hint: "Run it on the finished adapter: npx openfedllm eval",
         },
       );
     }

@@ -84,7 +84,7 @@ export function bestRound(metric: string, values: readonly RoundValue[]): RoundV
 
 /**
  * True where, after some round, `patience` evaluations in a row were no better than the best before them by more than
- * `minDelta`. A smaller improvement does not move what is compared with, so that small ones add up.
+ * `minDelta`. A smaller improvement does not change the value that is compared with, so small ones add up.
  */
 export function hasRunOut(
   metric: string,

@@ -62,13 +62,9 @@ export async function loadClientRecords(
           })),
         );
   if (given.some(({ name }) => name === COMMON_SET)) {
-    throw new UserError(
-      "data",
-      `a client is called "${COMMON_SET}", which is what a held-out set of nobody's is called`,
-      {
-        hint: "Give the client another name.",
-      },
-    );
+    throw new UserError("data", `a client is called "${COMMON_SET}", but this is the name of the common held-out set`, {
+      hint: "Give the client another name.",
+    });
   }
   const clients = given.filter(wanted).map(({ name, train, heldOut }) => {
     const split = heldOut === undefined ? holdOut(name, train, data.heldOutRecords, seed) : { train, heldOut };

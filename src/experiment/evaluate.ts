@@ -87,7 +87,7 @@ async function scoreSet(
 ): Promise<Omit<TimedScore, "set" | "client">> {
   const scorer = await open();
   const started = performance.now();
-  const measured = await measureSet(scorer, prepared, references, adapter, set, heldOut, signal);
+  const measured = await measureSet(prepared, { set, heldOut }, { scorer, references, adapter, signal });
   const chosen = heldOut.choices.length === 0 ? {} : await classified(scorer, adapter, heldOut.choices, signal);
   return {
     records: heldOut.items.length,
@@ -99,14 +99,17 @@ async function scoreSet(
   };
 }
 
+interface Measuring {
+  readonly scorer: Scorer;
+  readonly references: ReferenceCache;
+  readonly adapter: Params;
+  readonly signal: AbortSignal | undefined;
+}
+
 async function measureSet(
-  scorer: Scorer,
   { objective, config }: Prepared,
-  references: ReferenceCache,
-  adapter: Params,
-  set: string,
-  { items, pairs }: HeldOut,
-  signal: AbortSignal | undefined,
+  { set, heldOut: { items, pairs } }: NamedSet,
+  { scorer, references, adapter, signal }: Measuring,
 ) {
   const known = await references.of({ client: set, set: "heldOut" }, items);
   const own = await measure(scorer, objective, adapter, known, signal);

@@ -1,5 +1,5 @@
 import { UserError } from "../diagnostics/user-error.ts";
-import type { FederationOutcome } from "../federation/coordination.ts";
+import type { FederationOutcome } from "../federation/coordinator-options.ts";
 import { initAdapter } from "../model/adapter.ts";
 import type { Runtime } from "../train/runtime.ts";
 import { answerPrompts } from "./answers.ts";
@@ -7,7 +7,7 @@ import type { Engines } from "./engines.ts";
 import type { Platform, RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
 import type { RunLog } from "./run-log.ts";
-import { type RoundKeeper, saveFinalAdapters } from "./save-adapters.ts";
+import { type RoundKeeper, saveFinalAdapters, saveMetrics } from "./save-adapters.ts";
 import { summarise } from "./summarise.ts";
 import type { PromptAnswer, RunSummary } from "./summary.ts";
 
@@ -33,20 +33,14 @@ export async function finishRun(
   outcome: FederationOutcome,
   { platform, store, log, keeper, engines, earlier, signal }: EndingRun,
 ): Promise<RunSummary> {
-  const { metrics } = log;
   const clientAdapters = await saveFinalAdapters(prepared, store, outcome.adapters);
   // The engines hold copies of the weights, and nothing more is asked of them.
   await engines.dispose();
   // Answers take as long as a round on a small machine, so those of an earlier end of the same run are kept.
   const kept = earlier?.adapter === outcome.head.adapter ? earlier.answers : undefined;
   const answers = kept ?? (await answer(prepared, platform.runtime, outcome, signal));
-  const summary = summarise(prepared, outcome, metrics, { clientAdapters, answers, ...keeper.bests() });
-  await store.saveJson("metrics.json", {
-    rounds: metrics.rounds(),
-    totals: metrics.totals(),
-    ...keeper.bests(),
-    summary,
-  });
+  const summary = summarise(prepared, outcome, log.metrics, { clientAdapters, answers, ...keeper.bests() });
+  await saveMetrics(store, log, keeper.bests(), summary);
   return summary;
 }
 

@@ -1,5 +1,5 @@
 import { keySegment } from "../store/store.ts";
-import type { FinishedRound } from "../federation/coordination.ts";
+import type { FinishedRound } from "../federation/coordinator-options.ts";
 import { bestBy, bestRound, roundValues } from "./best-round.ts";
 import type { RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";

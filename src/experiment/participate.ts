@@ -1,16 +1,18 @@
 import { UserError } from "../diagnostics/user-error.ts";
-import { keepsOwnAdapters } from "../federation/adapter-set.ts";
+import { type AdapterSet, commonAdapter, keepsOwnAdapters, ownAdapters } from "../federation/adapter-set.ts";
 import { Participant, participate } from "../federation/participant.ts";
 import { PROTOCOL } from "../federation/protocol/messages.ts";
 import { eventsThatHold } from "../federation/resume.ts";
 import { awaitManifest } from "../federation/roster.ts";
-import { keySegment, type Store } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
 import { clientEvaluation, clientHalf, memberOf } from "./parties.ts";
 import type { Platform, RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
 import { bindRun, refuseOtherSettings, trainerFingerprints } from "./run-identity.ts";
 import { openSession, type RunOptions } from "./session.ts";
-import { CLIENT_ADAPTERS } from "./summary.ts";
+import { FINAL_ADAPTER } from "./summary.ts";
+import { saveFinalAdapters } from "./save-adapters.ts";
+import type { Params } from "../tensor/params.ts";
 
 export interface ParticipateOptions extends RunOptions {
   /** Called once all clients of this process are members of the run. */
@@ -69,7 +71,8 @@ export async function participateInExperiment(
       }
       onJoined?.();
       const { round, adapter } = await participate(exchange, participants, signal);
-      return { rounds: round, adapters: await saveAdapters(prepared, store, participants, round, adapter) };
+      const own = await saveFinalAdapters(prepared, store, finalAdapters(prepared, participants, round, adapter));
+      return { rounds: round, adapters: own === undefined ? [FINAL_ADAPTER] : Object.values(own) };
     } finally {
       await session.close();
     }
@@ -82,22 +85,16 @@ export async function participateInExperiment(
   }
 }
 
-async function saveAdapters(
-  { config, model, algorithm }: Prepared,
-  store: RunStore,
+/** The adapters that the clients of this process end with. */
+function finalAdapters(
+  { algorithm }: Prepared,
   participants: readonly Participant[],
   round: number,
-  common: Parameters<RunStore["saveAdapter"]>[2],
-): Promise<string[]> {
-  if (!keepsOwnAdapters(algorithm, round))
-    return [await store.saveAdapter("adapter", config.adapter, common, model.ref)];
-  const folders: string[] = [];
-  for (const participant of participants) {
-    const folder = `${CLIENT_ADAPTERS}/${keySegment(participant.client)}`;
-    const own = await participant.adapterAfter(round, common);
-    folders.push(await store.saveAdapter(folder, config.adapter, own, model.ref));
-  }
-  return folders;
+  common: Params,
+): AdapterSet {
+  if (!keepsOwnAdapters(algorithm, round)) return commonAdapter(common);
+  const byName = new Map(participants.map((participant) => [participant.client, participant]));
+  return ownAdapters([...byName.keys()], (client) => byName.get(client)!.adapterAfter(round, common));
 }
 
 function unknownClient(name: string, clients: readonly string[]): UserError {

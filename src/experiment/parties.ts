@@ -1,5 +1,5 @@
 import { clientMemory } from "../federation/client-memory.ts";
-import type { CoordinatorOptions } from "../federation/coordination.ts";
+import type { CoordinatorOptions } from "../federation/coordinator-options.ts";
 import type { Evaluate } from "../federation/evaluation.ts";
 import type { FederationClient } from "../federation/roster.ts";
 import type { ParticipantOptions } from "../federation/participant.ts";
@@ -64,7 +64,7 @@ export function coordinatorEvaluation(prepared: Prepared, options: ScoringOption
   });
 }
 
-/** A client's part: its own held-out records and, where it keeps an adapter of its own, all that adapter is asked. */
+/** A client's part: its own held-out records; where it keeps an adapter of its own, the common set and benchmarks too. */
 export function clientEvaluation(prepared: Prepared, options: ScoringOptions, client: string): Evaluate {
   return async (what) => ({
     scores: await scoreClientSets(prepared, options.engines, client, what),

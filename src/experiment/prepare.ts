@@ -65,7 +65,7 @@ export type Part =
 export interface PrepareOptions {
   /** Default: all of it. */
   readonly part?: Part;
-  /** One line about what is being done, before it is done. */
+  /** One line about the next work. */
   readonly onProgress?: (message: string) => void;
   /** A sentence a person should know, such as how many rows of a dataset are left out. */
   readonly onNote?: (message: string) => void;
@@ -130,7 +130,7 @@ function trainersOf({ data }: Algorithm, clients: readonly PreparedClient[]): re
   return clients.map((client) => ({ name: client.name, train: client.train, clients: [client] }));
 }
 
-/** The client that holds everybody's records, each known by whose it was. */
+/** The client that holds all records, each with its owner's name. */
 function pooled(clients: readonly PreparedClient[]): Trainer {
   const train = clients.flatMap(({ name, train: own }) => own.map((item) => ({ ...item, id: `${name}/${item.id}` })));
   return { name: "everyone", train, clients };

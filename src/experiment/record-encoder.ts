@@ -13,7 +13,7 @@ import type { Objective } from "../train/objective.ts";
 /** Records nobody trains on. */
 export interface HeldOut {
   readonly items: readonly TrainingItem[];
-  /** KTO's records as the pairs they came as, if they did: preference accuracy is a matter of pairs. */
+  /** Records for KTO that came as pairs, as pairs: preference accuracy compares pairs. */
   readonly pairs: readonly PairExample[];
   /** Records whose answer is one of `evaluation.labels`, with each label as the answer. */
   readonly choices: readonly Choice[];

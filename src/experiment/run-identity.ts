@@ -83,7 +83,7 @@ function hashOf(value: unknown): Promise<string> {
   return sha256(new TextEncoder().encode(JSON.stringify(value, sorted)));
 }
 
-/** `training.localSteps was 10, is 20` for every setting that keeps a run's folder from being gone on with. */
+/** `training.localSteps was 10, is 20` for every setting that prevents continuing a run. */
 export function settingsThatDiffer(stored: ExperimentConfig, config: ExperimentConfig): string[] {
   return differing(withoutIndifferent(stored), withoutIndifferent(config));
 }
@@ -96,7 +96,7 @@ function refuseOther(stored: BoundRun, run: BoundRun): void {
     throw new UserError(
       "config",
       `the run was begun with ${stored.threads} threads, and this is ${run.threads}: the engine may round differently`,
-      { hint: `Go on with as many: add --threads ${stored.threads}.` },
+      { hint: `Continue with the same number: add --threads ${stored.threads}.` },
     );
   }
   if (differences.length === 0) return;
@@ -105,7 +105,7 @@ function refuseOther(stored: BoundRun, run: BoundRun): void {
     "config",
     `the run folder holds a run with other settings: ${listed}${differences.length > 3 ? "; …" : ""}`,
     {
-      hint: "Choose another folder with --out, remove this one, or go back to the settings it was started with (its config.json).",
+      hint: "Choose another folder with --out, delete this folder, or go back to the settings it was started with (its config.json).",
     },
   );
 }

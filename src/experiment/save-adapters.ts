@@ -1,13 +1,13 @@
 import { type AdapterSet, eachAdapter } from "../federation/adapter-set.ts";
 import type { EventSink } from "../federation/events.ts";
-import type { FinishedRound } from "../federation/coordination.ts";
+import type { FinishedRound } from "../federation/coordinator-options.ts";
 import { keySegment } from "../store/store.ts";
 import type { Params } from "../tensor/params.ts";
 import { bestKeeper } from "./keep-best.ts";
 import type { RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
 import type { RunLog } from "./run-log.ts";
-import { type BestAdapters, CLIENT_ADAPTERS } from "./summary.ts";
+import { type BestAdapters, CLIENT_ADAPTERS, FINAL_ADAPTER, type RunSummary } from "./summary.ts";
 
 /** Saves the common adapter after a round in `adapters/`, once, and reports it. */
 export async function saveRoundAdapter(
@@ -21,6 +21,17 @@ export async function saveRoundAdapter(
   const folder = `adapters/round-${String(round).padStart(4, "0")}`;
   const path = await store.saveAdapter(folder, config.adapter, adapter, model.ref);
   events.emit({ type: "adapter-saved", round, path });
+}
+
+/** Writes `metrics.json`; with the summary once the run is over. */
+export function saveMetrics(
+  store: RunStore,
+  { metrics }: Pick<RunLog, "metrics">,
+  bests: BestAdapters,
+  summary?: RunSummary,
+): Promise<void> {
+  const document = { rounds: metrics.rounds(), totals: metrics.totals(), ...bests, ...(summary && { summary }) };
+  return store.saveJson("metrics.json", document);
 }
 
 export interface RoundKeeper {
@@ -44,20 +55,20 @@ export function roundKeeper(prepared: Prepared, store: RunStore, log: RunLog): R
         await saveRoundAdapter(prepared, store, log, round, await adapters.of());
       }
       bests = await keepBest(finished);
-      await store.saveJson("metrics.json", { rounds: log.metrics.rounds(), totals: log.metrics.totals(), ...bests });
+      await saveMetrics(store, log, bests);
     },
   };
 }
 
 /** Saves the final adapters. Returns the folders of the clients' own, by client; undefined where all share one. */
 export async function saveFinalAdapters(
-  { config, model }: Prepared,
-  store: RunStore,
+  { config, model }: Pick<Prepared, "config" | "model">,
+  store: Pick<RunStore, "saveAdapter">,
   adapters: AdapterSet,
 ): Promise<Record<string, string> | undefined> {
   const folders: Record<string, string> = {};
   for await (const { client, adapter } of eachAdapter(adapters)) {
-    const folder = client === undefined ? "adapter" : `${CLIENT_ADAPTERS}/${keySegment(client)}`;
+    const folder = client === undefined ? FINAL_ADAPTER : `${CLIENT_ADAPTERS}/${keySegment(client)}`;
     const saved = await store.saveAdapter(folder, config.adapter, adapter, model.ref);
     if (client !== undefined) folders[client] = saved;
   }

@@ -1,4 +1,4 @@
-import type { FederationOutcome } from "../federation/coordination.ts";
+import type { FederationOutcome } from "../federation/coordinator-options.ts";
 import { scoresBySet } from "../federation/evaluation.ts";
 import { canaryCounts } from "./canaries.ts";
 import type { Metrics } from "./metrics.ts";

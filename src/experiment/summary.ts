@@ -1,5 +1,8 @@
 import type { PlantedCount } from "./canaries.ts";
 
+/** Folder in the run folder that holds the final common adapter. */
+export const FINAL_ADAPTER = "adapter";
+
 /** Folder in the run folder that holds the clients' own adapters, where they keep their own. */
 export const CLIENT_ADAPTERS = "client-adapters";
 

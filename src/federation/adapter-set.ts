@@ -1,5 +1,6 @@
 import type { Algorithm } from "../algorithms/algorithm.ts";
 import type { Params } from "../tensor/params.ts";
+import type { ClientMemory } from "./client-memory.ts";
 
 /** The adapters that a round left: one for all clients, or one for each. */
 export interface AdapterSet {
@@ -34,6 +35,18 @@ export function ownAdapters(clients: readonly string[], load: (client: string) =
 /** True where each client has an adapter of its own after `round`. Before training all have the common one. */
 export function keepsOwnAdapters({ ownAdapter }: Pick<Algorithm, "ownAdapter">, round: number): boolean {
   return ownAdapter !== undefined && round > 0;
+}
+
+/** The adapter that a client trains and is measured by after `round`: its own, or `common`. */
+export async function adapterAfter(
+  algorithm: Pick<Algorithm, "ownAdapter">,
+  memory: ClientMemory,
+  client: string,
+  round: number,
+  common: Params,
+): Promise<Params> {
+  if (!keepsOwnAdapters(algorithm, round)) return common;
+  return algorithm.ownAdapter!({ adapter: common, extra: {} }, await memory.load(client, round + 1));
 }
 
 /** Every adapter of a set, one in memory at a time. */

@@ -18,7 +18,7 @@ export interface ClientMemory {
 }
 
 /**
- * Client memory in a store of the client's own, `own`; `commits` is the store whose rounds decide which counts.
+ * Client memory in a store of the client's own, `own`; `commits` is the exchange: only memory of updates accepted there counts.
  * Cells `memory/<client>/<round>/<update>` name blobs, so a crash leaves none half written.
  */
 export function clientMemory(own: Store, commits: Store): ClientMemory {

@@ -1,6 +1,6 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import { waitForChange } from "../store/store.ts";
-import type { CoordinatorOptions, FederationOutcome } from "./coordination.ts";
+import type { CoordinatorOptions, FederationOutcome } from "./coordinator-options.ts";
 import { Coordinator } from "./coordinator.ts";
 import { readHead } from "./protocol/cells.ts";
 import { roundsKept } from "./resume.ts";

@@ -3,7 +3,7 @@ import { UserError } from "../diagnostics/user-error.ts";
 import { keySegment } from "../store/store.ts";
 import { parameterCount, type Params } from "../tensor/params.ts";
 import { type AdapterSet, commonAdapter, keepsOwnAdapters, ownAdapters } from "./adapter-set.ts";
-import type { CoordinatorOptions, CoordinatorStep } from "./coordination.ts";
+import type { CoordinatorOptions, CoordinatorStep } from "./coordinator-options.ts";
 import { type EarlyStop, earlyStop, evaluationsBefore } from "./early-stop.ts";
 import { closeEvaluation, evaluationDue, openEvaluation, readAnswers, readEvaluation } from "./evaluation.ts";
 import type { RunEvent } from "./events.ts";
@@ -22,7 +22,7 @@ import {
   aggregate,
   beginRun,
   closeRound,
-  commit,
+  advanceHead,
   forgetRound,
   decideRound,
   openRound,
@@ -40,10 +40,10 @@ const MOVED: CoordinatorStep = { state: "moved" };
 export class Coordinator {
   readonly #options: CoordinatorOptions;
   readonly #started = performance.now();
-  /** The key of a cell that others answer to → when this process first saw it. */
+  /** When this process first saw each cell that clients answer to, by key. */
   readonly #since = new Map<string, number>();
-  /** Rounds and updates that events were emitted for. */
-  readonly #told = new Set<string>();
+  /** Keys of openings and updates that were reported as events. */
+  readonly #reported = new Set<string>();
   #evaluations: RoundEvaluation[] | undefined;
   /** The last round that was evaluated, checked by `stop` and handed to `onRound`. */
   #settled = -1;
@@ -125,7 +125,7 @@ export class Coordinator {
     return { state: "over", outcome: { head, adapter, adapters, evaluations } };
   }
 
-  /** Asks the clients for scores, adds its own, and stores all. Undefined once that is done. */
+  /** Asks the clients for scores, adds its own and stores all. Returns the step that waits, or undefined once all is stored. */
   async #evaluate({ round, adapter }: RunHead, adapters: AdapterSet): Promise<CoordinatorStep | undefined> {
     const { store, algorithm, members, events, signal } = this.#options;
     // A client's own adapter may answer benchmarks and the common set, whether or not it holds records out.
@@ -146,7 +146,7 @@ export class Coordinator {
     const { round, clients } = opening;
     const written = new Set(await store.list(keys.updates(round)));
     const missing = clients.filter((client) => !written.has(keys.update(round, client)));
-    for (const client of clients) if (!missing.includes(client)) await this.#tell(round, client);
+    for (const client of clients) if (!missing.includes(client)) await this.#report(round, client);
     const waiting = this.#waiting(keys.opening(round), keys.updates(round), clients, missing);
     if (waiting !== undefined && (await store.read(keys.close(round))) === undefined) return waiting;
     const decision = await decideRound(store, algorithm, opening, members, this.#options.stages);
@@ -169,7 +169,7 @@ export class Coordinator {
     await events.flush();
     // The updates of the last round stay, so that they can be looked at when the run is over.
     if (round > 1) await forgetRound(store, round - 1);
-    await commit(store, revision, next);
+    await advanceHead(store, revision, next);
     return MOVED;
   }
 
@@ -200,7 +200,7 @@ export class Coordinator {
   }
 
   /** Emits a client's update, once. */
-  async #tell(round: number, client: string): Promise<void> {
+  async #report(round: number, client: string): Promise<void> {
     if (!this.#first(keys.update(round, client))) return;
     const found = await readSubmission(this.#options.store, round, client);
     if (found === undefined || "refused" in found) return;
@@ -209,7 +209,7 @@ export class Coordinator {
   }
 
   #first(what: string): boolean {
-    return this.#told.size < this.#told.add(what).size;
+    return this.#reported.size < this.#reported.add(what).size;
   }
 
   #sinceWhen(key: string): number {

@@ -17,7 +17,7 @@ export interface EarlyStop {
 /** Decides by the evaluations so far alone: a resumed run decides as it did. Undefined: the run goes on. */
 export type StopRule = (evaluations: readonly RoundEvaluation[]) => EarlyStop | undefined;
 
-/** The evaluations of rounds before `round`, made after every so many, in order. */
+/** Reads the evaluations of rounds before `round`, in order. */
 export async function evaluationsBefore(store: Store, round: number, every: number): Promise<RoundEvaluation[]> {
   const found: RoundEvaluation[] = [];
   for (let earlier = 0; earlier < round; earlier++) {

@@ -17,7 +17,7 @@ import type { Stage } from "../updates/stage.ts";
 import { stagesOf } from "../updates/stage-registry.ts";
 import { clientMemory } from "./client-memory.ts";
 import { coordinate } from "./coordinate.ts";
-import type { CoordinatorOptions } from "./coordination.ts";
+import type { CoordinatorOptions } from "./coordinator-options.ts";
 import { Coordinator } from "./coordinator.ts";
 import { readEvaluation } from "./evaluation.ts";
 import type { RunEvent } from "./events.ts";

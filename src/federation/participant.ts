@@ -6,7 +6,7 @@ import { type Store, waitForChange } from "../store/store.ts";
 import type { Params } from "../tensor/params.ts";
 import type { Stage } from "../updates/stage.ts";
 import { encodeUpdate } from "../updates/wire.ts";
-import { type AdapterSet, commonAdapter, keepsOwnAdapters, ownAdapters } from "./adapter-set.ts";
+import { type AdapterSet, adapterAfter, commonAdapter, keepsOwnAdapters, ownAdapters } from "./adapter-set.ts";
 import { problemWith } from "./check-update.ts";
 import type { ClientMemory } from "./client-memory.ts";
 import type { Evaluate } from "./evaluation.ts";
@@ -41,7 +41,7 @@ export interface LocalTask {
   readonly signal?: AbortSignal | undefined;
   /** Called once, before the first step, with the number of steps. */
   readonly onStart: (steps: number) => void;
-  /** Called after every step. Throws where the run is to stop: let it pass. */
+  /** Called after every step. If it throws, the run stops: do not catch it. */
   readonly onStep: (report: StepReport) => void;
 }
 
@@ -134,10 +134,9 @@ export class Participant {
   }
 
   /** The adapter that this client trains and is measured by after `round`: its own, or `common`. */
-  async adapterAfter(round: number, common: Params): Promise<Params> {
+  adapterAfter(round: number, common: Params): Promise<Params> {
     const { algorithm, memory, client } = this.#options;
-    if (!keepsOwnAdapters(algorithm, round)) return common;
-    return algorithm.ownAdapter!({ adapter: common, extra: {} }, await memory.load(client, round + 1));
+    return adapterAfter(algorithm, memory, client, round, common);
   }
 
   async #evaluate(round: number, common: Params): Promise<void> {

@@ -1,5 +1,5 @@
 import { UserError } from "../diagnostics/user-error.ts";
-import type { CoordinatorOptions } from "./coordination.ts";
+import type { CoordinatorOptions } from "./coordinator-options.ts";
 import { earlyStop, evaluationsBefore } from "./early-stop.ts";
 import type { RunEvent } from "./events.ts";
 import type { Store } from "../store/store.ts";
@@ -10,7 +10,7 @@ import { keys } from "./protocol/keys.ts";
  * Tells which events of an interrupted run still hold. The continued log is then that of an undisturbed run, but for
  * `run-resume` and seconds. An event does not hold where the store lacks its work, which is done and reported again: a
  * client's training without a submission, an evaluation without its cell, the end of a round that was not committed.
- * `goesOn`: the run is not over, so an end in its log (an early stop under other settings) was none.
+ * `goesOn`: the run is not over, so an end event in its log (an early stop under other settings) is dropped.
  */
 export async function eventsThatHold(store: Store, goesOn = false): Promise<(event: RunEvent) => boolean> {
   const finished = (await readHead(store))?.head.round ?? 0;

@@ -11,7 +11,7 @@ export interface FederationClient {
   readonly records: number;
   /** Records it keeps for evaluation. */
   readonly heldOut: number;
-  /** Stands for its records: another text means that they changed. */
+  /** Fingerprint of its records. */
   readonly data?: string;
 }
 

@@ -102,7 +102,7 @@ export async function readSubmission(store: Store, round: number, client: string
   }
 }
 
-/** The decision that closing the round now would write, or the one it wrote. One update is in memory at a time. */
+/** Decides which updates are in a round, or returns the stored decision. One update is in memory at a time. */
 export async function decideRound(
   store: Store,
   algorithm: Algorithm,
@@ -181,7 +181,7 @@ export async function readUpdate(
 
 /**
  * Aggregates the accepted updates of a closed round in their order, one in memory at a time, and stores the result.
- * Returns the head that `commit` makes true.
+ * Returns the next head, for `advanceHead`.
  *
  * @throws UserError of kind `training` where the result is not finite.
  */
@@ -212,7 +212,7 @@ export async function aggregate(
 }
 
 /** Moves the head from `revision` to `next`. Throws a `UserError` of kind `storage` where another process moved it elsewhere. */
-export async function commit(store: Store, revision: number, next: RunHead): Promise<void> {
+export async function advanceHead(store: Store, revision: number, next: RunHead): Promise<void> {
   if (await store.setHead(revision, encodeJson(next))) return;
   const found = await readHead(store);
   if (found !== undefined && JSON.stringify(found.head) === JSON.stringify(next)) return;

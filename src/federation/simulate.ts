@@ -2,7 +2,7 @@ import { cachedCells } from "../store/cached-cells.ts";
 import { ownAdapters } from "./adapter-set.ts";
 import type { ClientMemory } from "./client-memory.ts";
 import { interruptible } from "./coordinate.ts";
-import type { CoordinatorOptions, FederationOutcome } from "./coordination.ts";
+import type { CoordinatorOptions, FederationOutcome } from "./coordinator-options.ts";
 import { Coordinator } from "./coordinator.ts";
 import { refuseOtherRun } from "./resume.ts";
 import type { Evaluate } from "./evaluation.ts";

@@ -1,4 +1,5 @@
 import { UserError } from "../diagnostics/user-error.ts";
+import { adapterAfter, keepsOwnAdapters } from "../federation/adapter-set.ts";
 import { clientMemory } from "../federation/client-memory.ts";
 import { readHead, readMessage } from "../federation/protocol/cells.ts";
 import { keys } from "../federation/protocol/keys.ts";
@@ -35,11 +36,9 @@ export async function adaptersOf(prepared: Prepared, store: RunStore, folder: st
   const { round } = head;
   const shaped = (params: Params): Adapter => ({ shape: lora, params });
   const adapter = await readAdapter(exchange, head.adapter);
-  const { ownAdapter } = algorithm;
-  if (ownAdapter !== undefined) {
+  if (keepsOwnAdapters(algorithm, round)) {
     const memory = clientMemory(store.clientStore, exchange);
-    const of = async (client: string) =>
-      shaped(ownAdapter({ adapter, extra: {} }, await memory.load(client, round + 1)));
+    const of = async (client: string) => shaped(await adapterAfter(algorithm, memory, client, round, adapter));
     return [{ name: "own", what: `each client's own adapter after round ${round}`, of }];
   }
   const whole = shaped(adapter);

@@ -25,8 +25,8 @@ export interface ExchangeOptions {
 /**
  * Opens an exchange by reference: a folder, or `nats://host:port/NAME` for the streams of a run on a NATS server.
  *
- * @throws UserError of kind `config` for an address without a name, `storage` for a server that does not answer; the
- * signal's reason, once it is aborted while this waits.
+ * @throws UserError of kind `config` for an address without a name, `storage` for a server that does not answer,
+ * `interrupted` once the signal is aborted while this waits.
  */
 export async function openExchange(
   reference: string,
@@ -47,7 +47,12 @@ export async function openExchange(
   });
   const close = (): Promise<void> => connection.close();
   const pause = async (): Promise<void> => {
-    await sleep(LOOK_AGAIN_MS, undefined, { signal }).catch(() => signal?.throwIfAborted());
+    await sleep(LOOK_AGAIN_MS, undefined, { signal }).catch((cause: unknown) => {
+      throw new UserError("interrupted", "Stopped before a coordinator was there.", {
+        hint: "Run the same command again to continue.",
+        cause,
+      });
+    });
   };
   try {
     return { store: await natsStore({ connection, name, wait: wait ? pause : undefined }), close };

@@ -60,7 +60,7 @@ function escapeCharacter(character: string): string {
 
 /**
  * Resolves once a cell under `prefix` is there beyond the `known` ones, after `milliseconds` if nothing came, or when
- * `signal` is aborted. For one who found nothing to do: whatever woke it, it looks again.
+ * `signal` is aborted. The caller then reads the store again, whatever the reason.
  */
 export async function waitForChange(
   store: Store,

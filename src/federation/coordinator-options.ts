@@ -36,7 +36,7 @@ export interface CoordinatorOptions {
   readonly learningRate: (round: number) => number;
   /** The coordinator's own part of an evaluation: the common set, benchmarks. Without it nothing is evaluated. */
   readonly evaluate?: Evaluate;
-  /** Evaluate after every so many rounds besides before the first and after the last; 0: only then. */
+  /** Rounds from one evaluation to the next. 0: only before the first round and after the last. */
   readonly evaluateEvery: number;
   /** Decides whether to end before the last round; asked where a round was evaluated. */
   readonly stop?: StopRule | undefined;
