@@ -34,7 +34,7 @@ describe("resolveModel", () => {
       message: "the npm package not-installed of the model reference is not installed",
       hint: "Run: npm install not-installed",
     });
-    await expect(resolveModel("npm:../x", dir)).rejects.toThrow("is no name of an npm package");
+    await expect(resolveModel("npm:../x", dir)).rejects.toThrow("is not a name of an npm package");
   });
 
   it("says what it looked for", async () => {
