@@ -221,11 +221,14 @@ export async function advanceHead(store: Store, revision: number, next: RunHead)
   });
 }
 
-/** Deletes the updates and the broadcast of a round; nothing of a later round needs them. */
+/**
+ * Deletes the accepted updates and the broadcast of a round; nothing of a later round needs them. A refused submission may
+ * name any blob, such as the server's state, so what it names stays.
+ */
 export async function forgetRound(store: Store, round: number): Promise<void> {
   const opening = await readMessage(store, keys.opening(round), roundOpening);
-  if (opening === undefined) return;
-  const submissions = await Promise.all(opening.clients.map((client) => readSubmission(store, round, client)));
-  const updates = submissions.flatMap((found) => (found !== undefined && "update" in found ? [found.update] : []));
+  const close = await readMessage(store, keys.close(round), roundClose);
+  if (opening === undefined || close === undefined) return;
+  const updates = close.accepted.map(({ update }) => update);
   await store.forget([...updates, ...(opening.broadcast === null ? [] : [opening.broadcast])]);
 }
