@@ -7,10 +7,30 @@ import { forgetRound } from "./round.ts";
 it("forgets the updates of a round, but no blob that a refused submission names", async () => {
   const store = memoryStore();
   const [update, state] = [await store.putBlob(Uint8Array.of(1)), await store.putBlob(Uint8Array.of(2))];
-  const opening = { round: 1, clients: ["a", "b"], earlierRounds: [0, 0], learningRate: 1, adapter: state, broadcast: null };
+  const opening = {
+    round: 1,
+    clients: ["a", "b"],
+    earlierRounds: [0, 0],
+    learningRate: 1,
+    adapter: state,
+    broadcast: null,
+  };
   await store.create(keys.opening(1), encodeJson(opening));
-  const figures = { loss: 1, count: 1, metrics: {}, steps: 1, examples: 1, supervisedTokens: 1, bytesDown: 0, bytesUp: 0, seconds: 0 };
-  for (const [client, named] of [["a", update], ["b", state]] as const) {
+  const figures = {
+    loss: 1,
+    count: 1,
+    metrics: {},
+    steps: 1,
+    examples: 1,
+    supervisedTokens: 1,
+    bytesDown: 0,
+    bytesUp: 0,
+    seconds: 0,
+  };
+  for (const [client, named] of [
+    ["a", update],
+    ["b", state],
+  ] as const) {
     await store.create(keys.update(1, client), encodeJson({ client, base: state, update: named, ...figures }));
   }
   const accepted = [{ client: "a", update, records: 1, loss: 1, count: 1 }];
