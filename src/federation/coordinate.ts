@@ -22,10 +22,14 @@ export async function coordinate(
       if (step.state === "over") return step.outcome;
       if (step.state === "moved") continue;
       onWaiting(step.clients);
-      await waitForChange(store, step.prefix, step.known, { signal, milliseconds: step.milliseconds });
+      const milliseconds = Math.min(step.milliseconds ?? LOOK_AGAIN_MS, LOOK_AGAIN_MS);
+      await waitForChange(store, step.prefix, step.known, { signal, milliseconds });
     }
   });
 }
+
+/** A change may be missed, or the store be gone: after this time a coordinator looks again. */
+const LOOK_AGAIN_MS = 5000;
 
 /** Turns an abort by the signal into a `UserError` that says how far the run is; events are durable before. */
 export async function interruptible<T>(

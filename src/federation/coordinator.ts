@@ -63,6 +63,7 @@ export class Coordinator {
     const { store, algorithm, initialAdapter, identity, signal } = this.#options;
     signal?.throwIfAborted();
     const found = await readHead(store);
+    if (found === undefined && this.#evaluations !== undefined) throw storeIsGone();
     if (found === undefined) {
       await beginRun(store, algorithm, initialAdapter, identity);
       this.#evaluations ??= this.#introduce();
@@ -134,7 +135,7 @@ export class Coordinator {
     const { answered, missing } = await openEvaluation(store, { round, adapter, clients: asked });
     const waiting = this.#waiting(keys.evaluationRequest(round), keys.scores(round), asked, missing);
     if (waiting !== undefined) return waiting;
-    const answers = await readAnswers(store, round, answered);
+    const answers = await readAnswers(store, round, answered, { keepsOwn, holdsAll: members.length === 1 });
     const own = await this.#options.evaluate!({ round, adapters: keepsOwn ? noAdapters : adapters, signal });
     this.#evaluations!.push(await closeEvaluation(store, events, round, [...answers, own]));
     return undefined;
@@ -146,10 +147,12 @@ export class Coordinator {
     const { round, clients } = opening;
     const written = new Set(await store.list(keys.updates(round)));
     const missing = clients.filter((client) => !written.has(keys.update(round, client)));
-    for (const client of clients) if (!missing.includes(client)) await this.#report(round, client);
+    for (const client of clients) if (written.has(keys.update(round, client))) await this.#report(round, client);
     const waiting = this.#waiting(keys.opening(round), keys.updates(round), clients, missing);
     if (waiting !== undefined && (await store.read(keys.close(round))) === undefined) return waiting;
     const decision = await decideRound(store, algorithm, opening, members, this.#options.stages);
+    // An update may have come since the list was made.
+    for (const { client } of decision.accepted) await this.#report(round, client);
     for (const { client, refused: reason } of decision.refused) {
       events.emit({ type: "client-refused", round, client, reason });
     }
@@ -224,7 +227,8 @@ export class Coordinator {
     clients: readonly string[],
     missing: readonly string[],
   ): CoordinatorStep | undefined {
-    const { minClients, deadlineSeconds = Number.POSITIVE_INFINITY } = this.#options;
+    const { deadlineSeconds = Number.POSITIVE_INFINITY } = this.#options;
+    const minClients = Math.min(this.#options.minClients, clients.length);
     const left = deadlineSeconds - secondsSince(this.#sinceWhen(asked));
     const enough = clients.length - missing.length >= Math.max(1, minClients);
     if (missing.length === 0 || (enough && left <= 0)) return undefined;
@@ -254,6 +258,12 @@ export class Coordinator {
 
 /** Clients of other processes keep theirs. */
 const noAdapters = ownAdapters([], () => Promise.reject(new Error("clients of other processes keep their adapters")));
+
+function storeIsGone(): UserError {
+  return new UserError("storage", "The run is gone from the exchange: its head was there and is not any more.", {
+    hint: "Put the exchange back. Then run the same command again to continue.",
+  });
+}
 
 function earlyStopEvent(round: number, { best, ...why }: EarlyStop): RunEvent {
   return { type: "early-stop", round, ...why, ...(best && { bestRound: best.round, bestValue: best.value }) };

@@ -1,7 +1,8 @@
 import type { Store } from "../store/store.ts";
 import type { AdapterSet } from "./adapter-set.ts";
 import type { EventSink } from "./events.ts";
-import { createMessage, readMessage } from "./protocol/cells.ts";
+import { createMessage, parseMessage, readMessage } from "./protocol/cells.ts";
+import { MismatchError } from "./protocol/check.ts";
 import { keys } from "./protocol/keys.ts";
 import {
   type ClientScores,
@@ -60,7 +61,7 @@ export function overallScore(scores: readonly EvaluationScore[]): {
     of.reduce((sum, score) => sum + value(score), 0);
   const names = [...new Set(scores.flatMap(({ metrics = {} }) => Object.keys(metrics)))];
   const metric = (name: string): number => {
-    const having = scores.filter(({ metrics = {} }) => name in metrics);
+    const having = scores.filter(({ metrics = {} }) => Object.hasOwn(metrics, name));
     return total(having, ({ metrics, records }) => metrics![name]! * records) / total(having, ({ records }) => records);
   };
   return {
@@ -87,14 +88,46 @@ export async function openEvaluation(
   return { answered: clients.filter(hasAnswered), missing: clients.filter((client) => !hasAnswered(client)) };
 }
 
-/** The scores that clients answered with, in the order of `clients`. */
-export async function readAnswers(store: Store, round: number, clients: readonly string[]): Promise<ClientScores[]> {
+/** A rule for the scores that a client may give. */
+export interface AnswerRules {
+  /** True where each client's own adapter is scored; if not, the common one. */
+  readonly keepsOwn: boolean;
+  /** True where the client holds the records of all, and so scores all sets. */
+  readonly holdsAll: boolean;
+}
+
+/**
+ * The scores that clients answered with, in the order of `clients`. A client answers for its own adapter or its own set
+ * only: scores in another's name are left out, and an answer that cannot be read gives none.
+ */
+export async function readAnswers(
+  store: Store,
+  round: number,
+  clients: readonly string[],
+  { keepsOwn, holdsAll }: AnswerRules,
+): Promise<ClientScores[]> {
   const answers: ClientScores[] = [];
   for (const client of clients) {
-    const answer = await readMessage(store, keys.clientScores(round, client), clientScores);
-    if (answer !== undefined) answers.push(answer);
+    const bytes = await store.read(keys.clientScores(round, client));
+    const answer = bytes && readAnswer(bytes);
+    if (answer === undefined) continue;
+    const own = keepsOwn ? client : undefined;
+    const scores = answer.scores.filter(
+      (score) => score.client === own && (keepsOwn || holdsAll || score.set === client),
+    );
+    const benchmarks = keepsOwn ? answer.benchmarks?.filter((score) => score.client === own) : undefined;
+    answers.push({ client, scores, ...(benchmarks && { benchmarks }) });
   }
   return answers;
+}
+
+function readAnswer(bytes: Uint8Array): ClientScores | undefined {
+  try {
+    return parseMessage(bytes, clientScores);
+  } catch (error) {
+    if (error instanceof MismatchError) return undefined;
+    throw error;
+  }
 }
 
 /** Reports and stores the scores of a round once, in the order given. */

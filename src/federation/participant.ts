@@ -88,6 +88,7 @@ export type ParticipantStep = "worked" | "idle" | "over";
  */
 export class Participant {
   readonly #options: ParticipantOptions;
+  #sawRun = false;
 
   constructor(options: ParticipantOptions) {
     this.#options = options;
@@ -115,7 +116,13 @@ export class Participant {
   async act(): Promise<ParticipantStep> {
     const { store, client } = this.#options;
     const found = await readHead(store);
+    if (found === undefined && this.#sawRun) {
+      throw new UserError("storage", "The run is gone from the exchange: its head was there and is not any more.", {
+        hint: "Put the exchange back. Then run the same command again to continue.",
+      });
+    }
     if (found === undefined) return "idle";
+    this.#sawRun = true;
     const { round, adapter } = found.head;
     const opening = await readMessage(store, keys.opening(round + 1), roundOpening);
     if (opening !== undefined) {

@@ -1,8 +1,9 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import { checkKey, keySegment, type Store, waitForChange } from "../store/store.ts";
-import { checkProtocol, createMessage, readMessage } from "./protocol/cells.ts";
+import { checkProtocol, createMessage, parseMessage, readMessage } from "./protocol/cells.ts";
+import { MismatchError } from "./protocol/check.ts";
 import { keys } from "./protocol/keys.ts";
-import { manifest, type Manifest, member, type Member, roster } from "./protocol/messages.ts";
+import { manifest, type Manifest, member, type Member, PROTOCOL, roster } from "./protocol/messages.ts";
 
 /** A member of the federation. */
 export interface FederationClient {
@@ -82,6 +83,23 @@ export async function awaitManifest(store: Store, signal?: AbortSignal): Promise
   }
 }
 
+/** @throws UserError of kind `data` for a message that no client of this name and protocol writes. */
+function memberIn(bytes: Uint8Array, client: string): Member {
+  const refused = (why: string): UserError =>
+    new UserError("data", `Client ${client} joined with a message that cannot be used: ${why}.`, {
+      hint: `Delete the cell ${keys.member(client)} of the exchange, and let the client join again.`,
+    });
+  try {
+    const found = parseMessage(bytes, member);
+    if (found.protocol !== PROTOCOL) throw refused(`it speaks protocol ${found.protocol}, not ${PROTOCOL}`);
+    if (found.client !== client) throw refused("it names another client");
+    return found;
+  } catch (error) {
+    if (error instanceof MismatchError) throw refused(error.message);
+    throw error;
+  }
+}
+
 /**
  * The members of a run in the order of its manifest, once all have joined. It is settled then: a member that changes its
  * mind later changes nothing.
@@ -106,14 +124,7 @@ export async function gatherRoster(
     }
     const members: Member[] = [];
     for (const client of clients) {
-      const found = (await readMessage(store, keys.member(client), member))!;
-      checkProtocol(found.protocol);
-      if (found.client !== client) {
-        throw new UserError("storage", `The cell ${keys.member(client)} names the client ${found.client}.`, {
-          hint: "Another party wrote it. Start the run in a new folder.",
-        });
-      }
-      members.push(found);
+      members.push(memberIn((await store.read(keys.member(client)))!, client));
     }
     checkRoster(members.map(({ client, records, heldOut }) => ({ name: client, records, heldOut })));
     return (await createMessage(store, keys.roster, roster, { members })).members;

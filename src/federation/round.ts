@@ -1,7 +1,7 @@
 import type { Algorithm, Received } from "../algorithms/algorithm.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { decodeGroups, encodeGroups, encodeJson } from "../store/codec.ts";
-import type { Store } from "../store/store.ts";
+import { BlobError, type Store } from "../store/store.ts";
 import type { Groups } from "../tensor/groups.ts";
 import { firstNonFinite, type Params } from "../tensor/params.ts";
 import { decodeSafetensors, encodeSafetensors } from "../tensor/safetensors.ts";
@@ -95,12 +95,21 @@ export async function readSubmission(store: Store, round: number, client: string
   if (bytes === undefined) return undefined;
   try {
     const found = parseMessage(bytes, submission);
-    return found.client === client ? found : { client, refused: `its message names the client ${found.client}` };
+    if (found.client !== client) return { client, refused: "its message names another client" };
+    return "refused" in found ? { client, refused: asLine(found.refused) } : found;
   } catch (error) {
     if (error instanceof MismatchError) return { client, refused: `its message is malformed: ${error.message}` };
     throw error;
   }
 }
+
+/** Text of another party in one line of bounded length, without control characters. */
+function asLine(text: string): string {
+  const line = text.replaceAll(/\p{Cc}+/gu, " ").trim();
+  return line.length <= LONGEST_REASON ? line : `${line.slice(0, LONGEST_REASON)}…`;
+}
+
+const LONGEST_REASON = 300;
 
 /** Decides which updates are in a round, or returns the stored decision. One update is in memory at a time. */
 export async function decideRound(
@@ -125,9 +134,11 @@ export async function decideRound(
     }
     const { update, loss, count } = found;
     const problem =
-      found.base === base
-        ? await problemWithBlob(store, update, expected)
-        : `it was trained from another adapter (${found.base})`;
+      found.base !== base
+        ? `it was trained from another adapter (${found.base})`
+        : Number.isFinite(loss)
+          ? await problemWithBlob(store, update, expected)
+          : `its training loss is ${loss}`;
     if (problem !== undefined) refused.push({ client, refused: problem });
     else accepted.push({ client, update, records: recordsOf(members, client), loss, count });
   }
@@ -142,15 +153,13 @@ function recordsOf(members: readonly Member[], client: string): number {
 }
 
 async function problemWithBlob(store: Store, hash: string, expected: Groups): Promise<string | undefined> {
-  const bytes = await store.blob(hash);
-  let update: Groups;
   try {
-    update = decodeGroups(bytes, "the update");
+    return problemWith(decodeGroups(await store.blob(hash), "the update"), expected);
   } catch (error) {
-    if (error instanceof UserError) return error.message;
+    // The bytes are another party's. A store that does not answer is another matter, and ends the step.
+    if (error instanceof BlobError || (error instanceof UserError && error.kind === "model")) return error.message;
     throw error;
   }
-  return problemWith(update, expected);
 }
 
 /** The commit point: from here on the round consists of these updates. Returns the decision that was first. */

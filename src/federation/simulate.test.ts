@@ -462,7 +462,7 @@ describe("a round", () => {
       "malformed: its message is malformed: steps is -1, expected a whole number",
       "name: adapter has an unknown tensor x",
       "nan: adapter: lora_B.weight has a value that is not finite",
-      "other: its message names the client ann",
+      "other: its message names another client",
       "shape: adapter: lora_B.weight is [2], expected [3]",
     ]);
   });

@@ -2,7 +2,7 @@ import { jetstream, JetStreamApiError, type JetStreamManager, jetstreamManager }
 import type { NatsConnection } from "@nats-io/nats-core";
 import { withRetries } from "../concurrency/retry.ts";
 import { UserError } from "../diagnostics/user-error.ts";
-import { checkKey, type Store } from "../store/store.ts";
+import { BlobError, checkKey, type Store } from "../store/store.ts";
 import { sha256 } from "../tensor/sha256.ts";
 import { ensureStreams, findStreams, type RunStreams, type StreamLimits } from "./nats-streams.ts";
 
@@ -74,19 +74,22 @@ export async function natsStore({ connection, name, wait, ...limits }: NatsStore
       return hash;
     },
     async blob(hash) {
-      const missing = (): UserError => new UserError("storage", `Blob ${hash} is not in the store.`);
-      const size = await last(blobs.stream, `${blobs.prefix}.${hash}.size`);
-      if (size === undefined) throw missing();
-      const bytes = new Uint8Array(Number(new TextDecoder().decode(size.bytes)));
-      await inParallel(Math.ceil(bytes.length / CHUNK), async (i) => {
+      const bad = (how: string): BlobError => new BlobError(`Blob ${hash} ${how}.`, { hint: "Start a new run." });
+      const sizeMessage = await last(blobs.stream, `${blobs.prefix}.${hash}.size`);
+      if (sizeMessage === undefined) throw bad("is not in the store");
+      // Another party may have written anything: nothing is reserved before its chunks are there.
+      const size = Number(new TextDecoder().decode(sizeMessage.bytes));
+      const chunks = await subjectsOf(manager, blobs.stream, `${blobs.prefix}.${hash}.*`);
+      if (!Number.isSafeInteger(size) || chunks.length - 1 !== Math.ceil(size / CHUNK))
+        throw bad("is damaged: it is not whole");
+      const bytes = new Uint8Array(size);
+      await inParallel(chunks.length - 1, async (i) => {
         const chunk = await last(blobs.stream, `${blobs.prefix}.${hash}.${i}`);
-        if (chunk === undefined) throw missing();
+        if (chunk === undefined || chunk.bytes.length > size - i * CHUNK) throw bad("is damaged: it is not whole");
         bytes.set(chunk.bytes, i * CHUNK);
       });
-      if ((await sha256(bytes)) === hash) return bytes;
-      throw new UserError("storage", `Blob ${hash} is damaged: its sha256 is another.`, {
-        hint: "Start the run in a new folder.",
-      });
+      if ((await sha256(bytes)) !== hash) throw bad("is damaged: its content does not match its sha256");
+      return bytes;
     },
     async forget(hashes) {
       for (const hash of hashes) {

@@ -1,6 +1,5 @@
-import { UserError } from "../diagnostics/user-error.ts";
 import { sha256 } from "../tensor/sha256.ts";
-import { checkKey, type Head, type Store } from "./store.ts";
+import { BlobError, checkKey, type Head, type Store } from "./store.ts";
 
 /** A store that lives as long as the process: tests, notebooks, a page in a browser. */
 export function memoryStore(): Store {
@@ -18,7 +17,7 @@ export function memoryStore(): Store {
     },
     async blob(hash) {
       const bytes = blobs.get(hash);
-      if (bytes === undefined) throw new UserError("storage", `Blob ${hash} is not in the store.`);
+      if (bytes === undefined) throw new BlobError(`Blob ${hash} is not in the store.`);
       return bytes.slice();
     },
     async forget(hashes) {

@@ -1,3 +1,12 @@
+import { UserError } from "../diagnostics/user-error.ts";
+
+/** A blob is not in the store, or its bytes are not those of its hash. Another party may have named or written it. */
+export class BlobError extends UserError {
+  constructor(message: string, options: { readonly hint?: string } = {}) {
+    super("storage", message, options);
+  }
+}
+
 /** The head cell's value and the revision to name when replacing it. */
 export interface Head {
   readonly revision: number;
@@ -14,7 +23,7 @@ export interface Head {
 export interface Store {
   /** Stores bytes under their sha256 (64 lower-case hexadecimal digits), which it returns. Storing again is harmless. */
   putBlob(bytes: Uint8Array): Promise<string>;
-  /** The bytes of a hash, checked against it. Throws a `UserError` where they are missing or damaged. */
+  /** The bytes of a hash, checked against it. Throws a `BlobError` where they are missing or damaged. */
   blob(hash: string): Promise<Uint8Array>;
   /** Deletes blobs by hash. One that is not there is no error, and the same bytes may be stored again. */
   forget(hashes: readonly string[]): Promise<void>;

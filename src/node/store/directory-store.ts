@@ -2,8 +2,7 @@ import { createHash } from "node:crypto";
 import { readdir, readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { UserError } from "../../diagnostics/user-error.ts";
-import { checkKey, type Store } from "../../store/store.ts";
+import { BlobError, checkKey, type Store } from "../../store/store.ts";
 import { syncFolder } from "./durable-file.ts";
 import { absentAs, DurableFolder, guarded, readIfThere } from "./durable-folder.ts";
 
@@ -60,7 +59,7 @@ export function directoryStore(root: string): Store {
       const found = bytes && sha256(bytes);
       if (bytes === undefined || found !== hash) {
         const what = bytes === undefined ? "is missing" : `is damaged: its sha256 is ${found}, not its name`;
-        throw new UserError("storage", `${file} ${what}.`, {
+        throw new BlobError(`${file} ${what}.`, {
           hint: "Put the file back from a copy of the run folder, or start the run in a new folder.",
         });
       }

@@ -1,0 +1,151 @@
+import { describe, expect, it } from "vitest";
+import { initialAdapter, QuadraticTrainer, quiet, roster, scored, targets } from "../../test/support/federation.ts";
+import { algorithmOf } from "../algorithms/registry.ts";
+import { encodeJson } from "../store/codec.ts";
+import { memoryStore } from "../store/memory-store.ts";
+import type { Store } from "../store/store.ts";
+import { clientMemory } from "./client-memory.ts";
+import { Coordinator } from "./coordinator.ts";
+import { readEvaluation } from "./evaluation.ts";
+import { Participant } from "./participant.ts";
+import { readMessage } from "./protocol/cells.ts";
+import { keys } from "./protocol/keys.ts";
+import { type Member, PROTOCOL, roundClose } from "./protocol/messages.ts";
+import { gatherRoster } from "./roster.ts";
+
+const algorithm = algorithmOf("fedavg");
+const names = roster.map(({ name }) => name);
+const members: Member[] = roster.map(({ name, records }) => ({
+  protocol: PROTOCOL,
+  client: name,
+  records,
+  heldOut: 1,
+  data: "",
+}));
+
+function coordinatorOf(store: Store): Coordinator {
+  return new Coordinator({
+    store,
+    algorithm,
+    initialAdapter,
+    identity: "settings",
+    seed: 7,
+    rounds: 2,
+    members,
+    clientsPerRound: 4,
+    minClients: 1,
+    learningRate: () => 0.1,
+    evaluateEvery: 1,
+    evaluate: scored.evaluate,
+    events: quiet,
+  });
+}
+
+const participantOf = (store: Store, client: string): Participant =>
+  new Participant({
+    store,
+    client,
+    algorithm,
+    seed: 7,
+    trainer: new QuadraticTrainer(targets),
+    memory: clientMemory(memoryStore(), store),
+    evaluate: scored.evaluateClient(client),
+    events: quiet,
+  });
+
+/** Plays until the round is closed: the honest clients act, `dee` writes what `hostile` says. */
+async function play(hostile: (store: Store) => Promise<void>): Promise<Store> {
+  const store = memoryStore();
+  const coordinator = coordinatorOf(store);
+  for (;;) {
+    const step = await coordinator.advance();
+    if ((await store.read(keys.close(1))) !== undefined) return store;
+    if (step.state !== "waiting") continue;
+    await hostile(store);
+    for (const client of names.slice(0, 3)) await participantOf(store, client).act();
+    // Where the hostile client wrote nothing that is asked for, it does as the others.
+    if (step.clients.includes("dee")) await participantOf(store, "dee").act();
+  }
+}
+
+describe("a cell of a hostile client", () => {
+  const update = (value: unknown) => async (store: Store) => {
+    if ((await store.read(keys.opening(1))) !== undefined) await store.create(keys.update(1, "dee"), encodeJson(value));
+  };
+  const figures = { metrics: {}, steps: 1, examples: 1, supervisedTokens: 1, bytesDown: 0, bytesUp: 0, seconds: 0 };
+
+  it.each([
+    ["names a blob that is not there", { loss: 1 }, /^Blob 0+ is not in the store\.$/],
+    ["has a loss that is no number", { loss: null }, /^its training loss is NaN$/],
+    ["has a count below zero", { loss: 1, count: -1 }, /^its message is malformed: count is -1/],
+  ])("that %s refuses that client, and the round goes on", async (_what, changes, reason) => {
+    const store = await play(async (place) => {
+      const opened = await place.read(keys.opening(1));
+      if (opened === undefined) return;
+      const { adapter } = JSON.parse(new TextDecoder().decode(opened)) as { adapter: string };
+      const message = { client: "dee", base: adapter, update: "0".repeat(64), count: 1, ...figures, ...changes };
+      await update(message)(place);
+    });
+    const close = (await readMessage(store, keys.close(1), roundClose))!;
+    expect(close.accepted.map(({ client }) => client)).toEqual(["ann", "bob", "cy"]);
+    expect(close.refused).toEqual([{ client: "dee", refused: expect.stringMatching(reason) as string }]);
+  });
+
+  it("that gives a long reason with control characters is cut to a line", async () => {
+    const store = await play(update({ client: "dee", refused: `\u001B[31mno\n${"x".repeat(1e6)}` }));
+    const { refused } = (await readMessage(store, keys.close(1), roundClose))!;
+    expect(refused[0]!.refused).toMatch(/^\[31mno x{290,}…$/);
+    expect(refused[0]!.refused.length).toBeLessThanOrEqual(301);
+  });
+
+  const score = { records: 1, supervisedTokens: 1, loss: 99, count: 1e12, seconds: 0 };
+  it.each([
+    ["in another's name", { client: "dee", scores: ["common", "ann"].map((set) => ({ set, ...score })) }],
+    ["of an adapter that clients do not have", { client: "dee", scores: [{ set: "dee", client: "dee", ...score }] }],
+    ["that cannot be read", { client: "dee", scores: "none" }],
+    [
+      "of benchmarks",
+      { client: "dee", scores: [], benchmarks: [{ benchmark: "gsm8k", questions: 1, metrics: {}, seconds: 0 }] },
+    ],
+  ])("with scores %s gives none", async (_what, answer) => {
+    const store = await play(async (place) => {
+      await place.create(keys.clientScores(0, "dee"), encodeJson(answer));
+    });
+    const evaluation = (await readEvaluation(store, 0))!;
+    expect(evaluation.scores.map(({ set, loss }) => [set, loss])).toEqual([
+      ["ann", 0.25],
+      ["bob", 0.25],
+      ["cy", 0.25],
+      ["common", 0.5],
+    ]);
+    expect(evaluation.benchmarks).toBeUndefined();
+  });
+});
+
+it.each([
+  [{ client: "ann", records: -5 }, "records is -5, expected a whole number"],
+  [{ client: "bob", records: 1 }, "it names another client"],
+  [{ client: "ann", records: 1, protocol: 99 }, "it speaks protocol 99, not 1"],
+])("a client that joins with %j is named, with the cell to delete", async (changes, why) => {
+  const store = memoryStore();
+  const message = { protocol: PROTOCOL, heldOut: 0, data: "", ...changes };
+  await store.create(keys.member("ann"), encodeJson(message));
+  await expect(gatherRoster(store, ["ann"])).rejects.toMatchObject({
+    kind: "data",
+    message: `Client ann joined with a message that cannot be used: ${why}.`,
+    hint: "Delete the cell member/ann of the exchange, and let the client join again.",
+  });
+});
+
+it("a run that is gone from the exchange ends both halves", async () => {
+  const store = memoryStore();
+  const coordinator = coordinatorOf(store);
+  const participant = participantOf(store, "ann");
+  await coordinator.advance();
+  await coordinator.advance();
+  expect(await participant.act()).toBe("worked");
+  const gone: Store = memoryStore();
+  Object.assign(store, gone);
+  await expect(coordinator.advance()).rejects.toThrow("The run is gone from the exchange");
+  await expect(participant.act()).rejects.toThrow("The run is gone from the exchange");
+});
