@@ -25,6 +25,8 @@ export interface ClientRule {
    * has the global adapter.
    */
   readonly ownAdapter?: (received: Received, memory: Groups) => Params;
+  /** True where `report` returns a memory. A client that has lost its memory is then refused. */
+  readonly keepsMemory?: boolean;
   /** Changes to local training. `memory` is `{}` until the client's first accepted round. */
   readonly localRule: (received: Received, memory: Groups) => LocalRule;
   /** The update has the groups that `update` declares. */

@@ -11,6 +11,7 @@ export const local = defineAlgorithm({
     ...fedavg.make({}, fidelity),
     name: "local",
     federated: false,
+    keepsMemory: true,
     ownAdapter: ({ adapter }, memory) => memory["adapter"] ?? adapter,
     report: ({ after }) => ({ update: {}, memory: { adapter: after } }),
     update: () => ({}),

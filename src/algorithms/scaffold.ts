@@ -28,6 +28,7 @@ export const scaffold = defineAlgorithm({
     return {
       ...fedavg.make({}, fidelity),
       name: "scaffold",
+      keepsMemory: true,
       localRule: (received, memory) =>
         original ? withCorrection(drift(received, memory)) : withDrift(drift(received, memory)),
       report({ before, after, learningRateSum, gradientMean }, received, memory) {

@@ -1,3 +1,4 @@
+import { UserError } from "../diagnostics/user-error.ts";
 import type { Groups } from "../tensor/groups.ts";
 import { decodeGroups, encodeGroups } from "../store/codec.ts";
 import { type Store, keySegment } from "../store/store.ts";
@@ -11,6 +12,8 @@ export interface ClientMemory {
   /**
    * Returns the memory of the client's latest accepted update before `round`; `{}` where there is none. Memory of an
    * update that was refused or came too late does not count: the server never learned of it.
+   *
+   * @throws UserError of kind `data` where the update was accepted and its memory is not here.
    */
   load(client: string, round: number): Promise<Groups>;
   /** Keeps `memory` with the update (its sha256) it belongs to. Saving the same again changes nothing. */
@@ -24,17 +27,12 @@ export interface ClientMemory {
 export function clientMemory(own: Store, commits: Store): ClientMemory {
   return {
     async load(client, round) {
-      const saved = (await own.list(prefix(client)))
-        .map((key) => {
-          const [at, update] = key.slice(prefix(client).length).split("/");
-          return { key, round: Number(at), update };
-        })
-        .filter((memory) => memory.round < round)
-        .sort((a, b) => b.round - a.round);
-      for (const memory of saved) {
-        const close = await readMessage(commits, keys.close(memory.round), roundClose);
-        if (!close?.accepted.some((entry) => entry.client === client && entry.update === memory.update)) continue;
-        const hash = (await readMessage(own, memory.key, text))!;
+      for (let earlier = round - 1; earlier > 0; earlier--) {
+        const close = await readMessage(commits, keys.close(earlier), roundClose);
+        const entry = close?.accepted.find((accepted) => accepted.client === client);
+        if (entry === undefined) continue;
+        const hash = await readMessage(own, `${prefix(client)}${earlier}/${entry.update}`, text);
+        if (hash === undefined) throw lost(client, earlier);
         return decodeGroups(await own.blob(hash), `the memory of client ${client}`);
       }
       return {};
@@ -45,6 +43,12 @@ export function clientMemory(own: Store, commits: Store): ClientMemory {
       await createMessage(own, `${prefix(client)}${round}/${update}`, text, hash);
     },
   };
+}
+
+function lost(client: string, round: number): UserError {
+  return new UserError("data", `Client ${client} took part in round ${round}, and its memory of that is not here.`, {
+    hint: "Continue with the folder (--out) that the client had then. Without it, start a new run.",
+  });
 }
 
 function prefix(client: string): string {

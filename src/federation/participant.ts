@@ -165,7 +165,7 @@ export class Participant {
     signal?.throwIfAborted();
     const { round, learningRate, adapter: base } = opening;
     const { received, bytesDown } = await receive(store, opening);
-    const kept = await memory.load(client, round);
+    const kept = algorithm.keepsMemory ? await memory.load(client, round) : {};
     let badStep: string | undefined;
     const result = await trainer.train({
       round,
@@ -187,6 +187,9 @@ export class Participant {
 
     const key = keys.update(round, client);
     const { update, memory: next } = algorithm.report(result, received, kept);
+    if (!algorithm.keepsMemory && Object.keys(next).length > 0) {
+      throw new Error(`the algorithm ${algorithm.name} returns a memory: declare keepsMemory`);
+    }
     const wire = encodeUpdate(update, stages, { seed, round, client, received: received.adapter });
     const badLoss = Number.isFinite(result.loss) ? undefined : `the training loss is ${result.loss}`;
     const refused = badStep ?? badLoss ?? problemWith(wire, wire) ?? problemWith(next, next);

@@ -551,13 +551,29 @@ describe("a client's memory", () => {
     await close(1, hashes[1]!);
     await memory.save("ann", 1, hashes[1]!, { control: value(1) });
     await memory.save("ann", 2, hashes[2]!, { control: value(2) });
-    await close(2, "f".repeat(64));
+    await closeRound(exchange, { round: 2, accepted: [], refused: [{ client: "ann", refused: "late" }] });
     await memory.save("ann", 10, hashes[10]!, { control: value(10) });
     expect(await memory.load("ann", 10)).toEqual({ control: value(1) });
     await close(10, hashes[10]!);
     expect(await memory.load("ann", 10)).toEqual({ control: value(1) });
     expect(await memory.load("ann", 11)).toEqual({ control: value(10) });
     expect(await memory.load("bob", 11)).toEqual({});
+  });
+
+  it("that is not where the client goes on is told, and not taken for none", async () => {
+    const exchange = memoryStore();
+    const memory = clientMemory(memoryStore(), exchange);
+    await closeRound(exchange, {
+      round: 2,
+      accepted: [{ client: "ann", update: hashes[2]!, records: 1, loss: 1, count: 1 }],
+      refused: [],
+    });
+    await memory.save("ann", 2, hashes[3]!, { control: value(3) });
+    await expect(memory.load("ann", 3)).rejects.toMatchObject({
+      kind: "data",
+      message: "Client ann took part in round 2, and its memory of that is not here.",
+    });
+    expect(await memory.load("ann", 2)).toEqual({});
   });
 
   it("keeps the mean of SCAFFOLD's cᵢ equal to the server's c where everyone takes part", async () => {
