@@ -47,6 +47,21 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("openfedllm coordinate and participate", () => {
+  test("with adapters of the clients' own, the coordinator says where they are, and a lost memory is told", async () => {
+    const local = ["--set", "federation.algorithm=local"];
+    const coordinator = coordinate("own", ...local);
+    expect((await participate("own", "own-site", ...all, ...local).ended).code).toBe(0);
+    const { stdout } = await coordinator.ended;
+    expect(stdout).toContain("adapters    with the participants, in the folder of each");
+    expect(stdout).not.toContain("Next");
+    expect(existsSync(path.join(source, "own-site", "client-adapters", "apples", "adapter_model.safetensors"))).toBe(
+      true,
+    );
+    const lost = await participate("own", "lost-site", ...all, ...local).ended;
+    expect(lost.code).toBe(3);
+    expect(lost.stderr).toContain("took part in round");
+  }, 120_000);
+
   test("end with the adapter of run, on both sides, and the coordinator has no client's records", async () => {
     const coordinator = coordinate("joint");
     const two = participate("joint", "two", "--client", "apples", "--client", "bolts");

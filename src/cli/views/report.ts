@@ -4,6 +4,7 @@ import type { ExperimentConfig } from "../../settings/schema.ts";
 import {
   BEST,
   CLIENT_ADAPTERS,
+  FINAL_ADAPTER,
   type HeldOutResult,
   type PromptAnswer,
   type RunSummary,
@@ -57,21 +58,27 @@ export function reportLines(summary: RunSummary, options: ReportOptions): string
       [{}, {}],
       [
         [style("dim", "run folder"), folder],
-        [
-          style("dim", own === undefined ? "adapter" : "adapters"),
-          path.join(folder, own === undefined ? "adapter" : CLIENT_ADAPTERS),
-        ],
+        adapterRow(folder, own, style),
         ...canaryRow(summary, style),
         ...bestRows(summary, options),
         ...wrap(totals, Math.max(20, columns - 12)).map((line, i) => [i === 0 ? style("dim", "total") : "", line]),
       ],
     ),
-    "",
-    style("bold", "Next"),
-    ...nextCommands(options, own?.[0] ?? "adapter").flatMap((command) =>
-      commandLines(command, columns - 2).map((line) => `  ${line}`),
-    ),
+    ...(own?.length === 0 ? [] : nextLines(options, own?.[0] ?? FINAL_ADAPTER)),
   ];
+}
+
+/** The place of the adapters. A coordinator has none where each participant keeps its own. */
+function adapterRow(folder: string, own: readonly string[] | undefined, style: Style): string[] {
+  if (own === undefined) return [style("dim", "adapter"), path.join(folder, FINAL_ADAPTER)];
+  const place = own.length === 0 ? "with the participants, in the folder of each" : path.join(folder, CLIENT_ADAPTERS);
+  return [style("dim", "adapters"), place];
+}
+
+function nextLines(options: ReportOptions, adapter: string): string[] {
+  const { style, columns } = options;
+  const lines = nextCommands(options, adapter).flatMap((command) => commandLines(command, columns - 2));
+  return ["", style("bold", "Next"), ...lines.map((line) => `  ${line}`)];
 }
 
 function canaryRow({ canaries }: RunSummary, style: Style): string[][] {
