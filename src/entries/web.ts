@@ -110,7 +110,7 @@ export type { Platform, RunStore } from "../experiment/ports.ts";
 export { prepareExperiment, type Prepared } from "../experiment/prepare.ts";
 export { runExperiment } from "../experiment/run.ts";
 export { experimentJsonSchema, type ExperimentConfig } from "../settings/schema.ts";
-export type { RunSummary } from "../experiment/summary.ts";
+export type { RunSummary } from "../experiment/results/summary.ts";
 
 export { chartsOf } from "../study/charts.ts";
 export { compareRuns, type Comparison } from "../study/comparison.ts";

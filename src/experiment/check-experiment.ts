@@ -4,7 +4,7 @@ import { encodeMessages } from "../data/tokens.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import type { BaseModel } from "../model/base-model.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
-import type { HeldOut } from "./record-encoder.ts";
+import type { HeldOut } from "./records/record-encoder.ts";
 
 /** @throws UserError of kind `config` for a window or a rank that the base is too small for. */
 export function checkFit({ data, adapter }: ExperimentConfig, { ref, modelConfig }: BaseModel): void {

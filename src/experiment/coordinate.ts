@@ -3,8 +3,8 @@ import { coordinate } from "../federation/coordinate.ts";
 import { PROTOCOL } from "../federation/protocol/messages.ts";
 import { eventsThatHold, isOver } from "../federation/resume.ts";
 import { gatherRoster, publishManifest } from "../federation/roster.ts";
-import { checkGrading } from "./benchmarks.ts";
-import { clientNames } from "./client-records.ts";
+import { checkGrading } from "./evaluation/benchmarks.ts";
+import { clientNames } from "./records/client-records.ts";
 import { coordinatorEvaluation, coordinatorRules } from "./parties.ts";
 import type { Platform, RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
@@ -12,7 +12,7 @@ import { bindRun, refuseOtherSettings, sharedSettings } from "./run-identity.ts"
 import { finishRun, readSummary } from "./finish-run.ts";
 import { roundKeeper, saveRoundAdapter } from "./save-adapters.ts";
 import { openSession, type RunOptions } from "./session.ts";
-import type { RunSummary } from "./summary.ts";
+import type { RunSummary } from "./results/summary.ts";
 
 export interface CoordinateOptions extends RunOptions {
   /** Called with the clients that are awaited, each time there is nothing else to do. */

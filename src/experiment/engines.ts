@@ -6,7 +6,7 @@ import { referenceOf } from "../train/reference.ts";
 import { openScorer, type Scorer } from "../train/scorer.ts";
 import type { Platform, RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
-import { type ReferenceCache, referenceCache } from "./reference-cache.ts";
+import { type ReferenceCache, referenceCache } from "./evaluation/reference-cache.ts";
 
 /** The sessions that a run trains and scores with. Each is opened on first use: a finished run needs none. */
 export interface Engines {

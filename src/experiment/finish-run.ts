@@ -2,14 +2,14 @@ import { UserError } from "../diagnostics/user-error.ts";
 import type { FederationOutcome } from "../federation/coordinator-options.ts";
 import { initAdapter } from "../model/adapter.ts";
 import type { Runtime } from "../train/runtime.ts";
-import { answerPrompts } from "./answers.ts";
+import { answerPrompts } from "./evaluation/answers.ts";
 import type { Engines } from "./engines.ts";
 import type { Platform, RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
 import type { RunLog } from "./run-log.ts";
 import { type RoundKeeper, saveFinalAdapters, saveMetrics } from "./save-adapters.ts";
-import { summarise } from "./summarise.ts";
-import type { PromptAnswer, RunSummary } from "./summary.ts";
+import { summarise } from "./results/summarise.ts";
+import type { PromptAnswer, RunSummary } from "./results/summary.ts";
 
 export interface EndingRun {
   readonly platform: Platform;

@@ -10,7 +10,7 @@ import type { Platform, RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
 import { bindRun, refuseOtherSettings, trainerFingerprints } from "./run-identity.ts";
 import { openSession, type RunOptions } from "./session.ts";
-import { FINAL_ADAPTER } from "./summary.ts";
+import { FINAL_ADAPTER } from "./results/summary.ts";
 import { saveFinalAdapters } from "./save-adapters.ts";
 import type { Params } from "../tensor/params.ts";
 

@@ -8,14 +8,14 @@ import type { Store } from "../store/store.ts";
 import { aggregatorOf } from "../updates/aggregator-registry.ts";
 import type { Stage } from "../updates/stage.ts";
 import { stagesOf } from "../updates/stage-registry.ts";
-import type { RunGrading } from "./benchmarks.ts";
-import { stopRule } from "./best-round.ts";
+import type { RunGrading } from "./evaluation/benchmarks.ts";
+import { stopRule } from "./evaluation/best-round.ts";
 import type { Engines } from "./engines.ts";
-import { scoreClientSets, scoreCommonSet } from "./evaluate.ts";
+import { scoreClientSets, scoreCommonSet } from "./evaluation/score-sets.ts";
 import { localTrainer } from "./local-trainer.ts";
 import type { Platform, RunStore } from "./ports.ts";
 import type { Prepared, Trainer } from "./prepare.ts";
-import { runBenchmarks } from "./run-benchmarks.ts";
+import { runBenchmarks } from "./evaluation/run-benchmarks.ts";
 
 /** The coordinator's rules of a run, from its configuration. `clients`: how many train. */
 export function coordinatorRules({ config, algorithm }: Prepared, clients: number) {

@@ -13,12 +13,12 @@ import { inertSettings } from "../settings/inert-settings.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
 import type { Objective } from "../train/objective.ts";
 import { objectiveOf } from "../train/objective-registry.ts";
-import { loadRunBenchmarks, type RunBenchmark } from "./benchmarks.ts";
-import { canaryCounts, plantCanaries } from "./canaries.ts";
+import { loadRunBenchmarks, type RunBenchmark } from "./evaluation/benchmarks.ts";
+import { canaryCounts, plantCanaries } from "./records/canaries.ts";
 import { checkFit, checkLabels, checkPrompts } from "./check-experiment.ts";
-import { loadClientRecords, loadCommonRecords } from "./client-records.ts";
+import { loadClientRecords, loadCommonRecords } from "./records/client-records.ts";
 import type { Platform } from "./ports.ts";
-import { type HeldOut, recordEncoder } from "./record-encoder.ts";
+import { type HeldOut, recordEncoder } from "./records/record-encoder.ts";
 
 export interface PreparedClient {
   readonly name: string;

@@ -4,7 +4,7 @@ import type { Example } from "../data/example.ts";
 import { kindOf, type TrainingItem } from "../data/items/registry.ts";
 import type { RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
-import type { HeldOut } from "./record-encoder.ts";
+import type { HeldOut } from "./records/record-encoder.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
 
 /** The content of `config.json` of a run folder. */

@@ -1,5 +1,5 @@
 import type { EventSink, RunEvent } from "../federation/events.ts";
-import { Metrics } from "./metrics.ts";
+import { Metrics } from "./results/metrics.ts";
 import type { RunStore } from "./ports.ts";
 
 /** A run's durable events, and everything folded from them. */

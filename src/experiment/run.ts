@@ -1,6 +1,6 @@
 import { eventsThatHold, isOver } from "../federation/resume.ts";
 import { simulate } from "../federation/simulate.ts";
-import { checkGrading } from "./benchmarks.ts";
+import { checkGrading } from "./evaluation/benchmarks.ts";
 import { finishRun, readSummary } from "./finish-run.ts";
 import { clientEvaluation, clientHalf, coordinatorEvaluation, coordinatorRules, memberOf } from "./parties.ts";
 import type { Platform, RunStore } from "./ports.ts";
@@ -8,7 +8,7 @@ import type { Prepared } from "./prepare.ts";
 import { bindRun, trainerFingerprints } from "./run-identity.ts";
 import { roundKeeper, saveRoundAdapter } from "./save-adapters.ts";
 import { openSession, type RunOptions } from "./session.ts";
-import type { RunSummary } from "./summary.ts";
+import type { RunSummary } from "./results/summary.ts";
 
 /**
  * Runs a prepared experiment in a run store, or continues the run that is in it. Killed anywhere and called again, it

@@ -3,11 +3,11 @@ import type { EventSink } from "../federation/events.ts";
 import type { FinishedRound } from "../federation/coordinator-options.ts";
 import { keySegment } from "../store/store.ts";
 import type { Params } from "../tensor/params.ts";
-import { bestKeeper } from "./keep-best.ts";
+import { bestKeeper } from "./evaluation/keep-best.ts";
 import type { RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
 import type { RunLog } from "./run-log.ts";
-import { type BestAdapters, CLIENT_ADAPTERS, FINAL_ADAPTER, type RunSummary } from "./summary.ts";
+import { type BestAdapters, CLIENT_ADAPTERS, FINAL_ADAPTER, type RunSummary } from "./results/summary.ts";
 
 /** Saves the common adapter after a round in `adapters/`, once, and reports it. */
 export async function saveRoundAdapter(

@@ -1,7 +1,7 @@
 import type { EmitEvent, RunEvent } from "../federation/events.ts";
 import { initAdapter } from "../model/adapter.ts";
 import type { Params } from "../tensor/params.ts";
-import type { RunGrading } from "./benchmarks.ts";
+import type { RunGrading } from "./evaluation/benchmarks.ts";
 import { type Engines, openEngines } from "./engines.ts";
 import type { ScoringOptions } from "./parties.ts";
 import type { Platform, RunStore } from "./ports.ts";

@@ -1,5 +1,5 @@
 import { UserError } from "../diagnostics/user-error.ts";
-import { COMMON_SET } from "../experiment/client-records.ts";
+import { COMMON_SET } from "../experiment/records/client-records.ts";
 import { ACCURACY, betterWay, LOSS } from "../settings/metric-names.ts";
 import { comparabilityWarnings, quantitiesOf, sameDataSettings } from "./comparability.ts";
 import { isPersonal } from "./metric-values.ts";

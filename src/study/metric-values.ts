@@ -1,4 +1,4 @@
-import { COMMON_SET } from "../experiment/client-records.ts";
+import { COMMON_SET } from "../experiment/records/client-records.ts";
 import { betterWay } from "../settings/metric-names.ts";
 import { meanOf } from "./spread.ts";
 import type { StoredRound, StoredScores } from "./stored-run.ts";

@@ -4,7 +4,7 @@ import path from "node:path";
 import { stringify } from "yaml";
 import { prepareExperiment } from "../../src/experiment/prepare.ts";
 import { runExperiment } from "../../src/experiment/run.ts";
-import type { RunSummary } from "../../src/experiment/summary.ts";
+import type { RunSummary } from "../../src/experiment/results/summary.ts";
 import type { RunEvent } from "../../src/federation/events.ts";
 import { readConfigFile } from "../../src/node/config-file.ts";
 import { nodePlatform } from "../../src/node/platform.ts";

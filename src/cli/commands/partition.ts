@@ -1,5 +1,5 @@
 import path from "node:path";
-import { describeData } from "../../experiment/describe-data.ts";
+import { describeData } from "../../experiment/records/describe-data.ts";
 import { readConfigFile } from "../../node/config-file.ts";
 import { fileReader } from "../../node/files.ts";
 import { lazyHub } from "../../node/hub/hub.ts";

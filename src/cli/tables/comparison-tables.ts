@@ -1,4 +1,4 @@
-import { COMMON_SET } from "../../experiment/client-records.ts";
+import { COMMON_SET } from "../../experiment/records/client-records.ts";
 import { LOSS } from "../../settings/metric-names.ts";
 import { type Comparison, type Group, metricFacts } from "../../study/comparison.ts";
 import { costOf, type Figure, figure, type Stage, type View, VIEWS } from "../../study/figures.ts";

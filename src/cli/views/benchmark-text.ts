@@ -1,5 +1,5 @@
 import { BENCHMARKS } from "../../evaluation/benchmark-registry.ts";
-import type { BenchmarkChange } from "../../experiment/summary.ts";
+import type { BenchmarkChange } from "../../experiment/results/summary.ts";
 import type { EventOf } from "../../federation/events.ts";
 import { metricText } from "../tables/evaluation-tables.ts";
 import type { Style } from "../output.ts";

@@ -1,7 +1,7 @@
 import type { Metric } from "../../evaluation/benchmark.ts";
 import { BENCHMARKS } from "../../evaluation/benchmark-registry.ts";
 import type { EventOf } from "../../federation/events.ts";
-import type { BestAdapter } from "../../experiment/summary.ts";
+import type { BestAdapter } from "../../experiment/results/summary.ts";
 import { metricText } from "../tables/evaluation-tables.ts";
 import { counted, formatMetric, metricName, roundText } from "./quantities.ts";
 import { oneLine } from "./text-width.ts";

@@ -1,4 +1,4 @@
-import type { ClientDescription } from "../../experiment/describe-data.ts";
+import type { ClientDescription } from "../../experiment/records/describe-data.ts";
 import { blockBar, divideColumns } from "./bar.ts";
 import { plainStyle, type Style } from "../output.ts";
 import { counted, formatCount } from "./quantities.ts";

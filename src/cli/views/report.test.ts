@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { EXIT_CODES, UserError } from "../../diagnostics/user-error.ts";
 import { parseExperiment } from "../../settings/parse.ts";
-import type { RunSummary } from "../../experiment/summary.ts";
+import type { RunSummary } from "../../experiment/results/summary.ts";
 import { describeFailure, withoutSecrets } from "../failure.ts";
 import { outputTo, plainStyle, type Style, wantsColour } from "../output.ts";
 import { partitionLines } from "./partition-picture.ts";

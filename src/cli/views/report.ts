@@ -8,7 +8,7 @@ import {
   type HeldOutResult,
   type PromptAnswer,
   type RunSummary,
-} from "../../experiment/summary.ts";
+} from "../../experiment/results/summary.ts";
 import { progressBar } from "./bar.ts";
 import { benchmarkLines } from "./benchmark-text.ts";
 import { bestText } from "./best-round-text.ts";

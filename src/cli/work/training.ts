@@ -2,7 +2,7 @@ import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { prepareExperiment } from "../../experiment/prepare.ts";
 import { runExperiment } from "../../experiment/run.ts";
-import type { RunSummary } from "../../experiment/summary.ts";
+import type { RunSummary } from "../../experiment/results/summary.ts";
 import { readConfigFile } from "../../node/config-file.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import { openRunFolder } from "../../node/run-folder.ts";

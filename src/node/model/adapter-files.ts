@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
-import { CLIENT_ADAPTERS } from "../../experiment/summary.ts";
+import { CLIENT_ADAPTERS } from "../../experiment/results/summary.ts";
 import type { AdapterConfig, StoredAdapter } from "../../model/adapter.ts";
 import { parsePeftConfig, toPeftConfig } from "../../model/peft-config.ts";
 import { type Params, toFloat32 } from "../../tensor/params.ts";

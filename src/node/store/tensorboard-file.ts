@@ -1,7 +1,7 @@
 import { closeSync, openSync, readdirSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
-import { ScalarFold } from "../../experiment/scalars.ts";
+import { ScalarFold } from "../../experiment/results/scalars.ts";
 import type { RunEvent } from "../../federation/events.ts";
 import { storageError } from "./durable-file.ts";
 import { scalarRecord, versionRecord } from "./tensorboard-record.ts";

@@ -1,5 +1,5 @@
 import protobuf from "protobufjs/light.js";
-import type { Scalar } from "../../experiment/scalars.ts";
+import type { Scalar } from "../../experiment/results/scalars.ts";
 import { crc32c } from "./crc32c.ts";
 
 /** The part of tensorflow/core/util/event.proto and framework/summary.proto that scalars need. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { RunEvent } from "../federation/events.ts";
+import type { RunEvent } from "../../federation/events.ts";
 import { Metrics } from "./metrics.ts";
 
 function update(round: number, client: string, tokens: number): RunEvent {

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { memoryStore } from "../store/memory-store.ts";
-import type { Example } from "../data/example.ts";
-import type { PairExample } from "../data/items/pair.ts";
-import type { RatedExample } from "../data/items/rated.ts";
-import type { TrainingItem } from "../data/items/registry.ts";
+import { memoryStore } from "../../store/memory-store.ts";
+import type { Example } from "../../data/example.ts";
+import type { PairExample } from "../../data/items/pair.ts";
+import type { RatedExample } from "../../data/items/rated.ts";
+import type { TrainingItem } from "../../data/items/registry.ts";
 import { referenceCache } from "./reference-cache.ts";
 
 const example = (id: string): Example => ({ id, tokens: Int32Array.of(1, 2), supervised: Uint8Array.of(0, 1) });

@@ -1,8 +1,8 @@
-import type { Params } from "../tensor/params.ts";
-import type { Runtime } from "../train/runtime.ts";
-import { openInference } from "./inference.ts";
-import type { Prepared } from "./prepare.ts";
-import type { PromptAnswer } from "./summary.ts";
+import type { Params } from "../../tensor/params.ts";
+import type { Runtime } from "../../train/runtime.ts";
+import { openInference } from "../inference.ts";
+import type { Prepared } from "../prepare.ts";
+import type { PromptAnswer } from "../results/summary.ts";
 
 /** Answers the configured prompts greedily, with two adapters side by side. */
 export async function answerPrompts(

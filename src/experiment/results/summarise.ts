@@ -1,8 +1,8 @@
-import type { FederationOutcome } from "../federation/coordinator-options.ts";
-import { scoresBySet } from "../federation/evaluation.ts";
-import { canaryCounts } from "./canaries.ts";
+import type { FederationOutcome } from "../../federation/coordinator-options.ts";
+import { scoresBySet } from "../../federation/evaluation.ts";
+import { canaryCounts } from "../records/canaries.ts";
 import type { Metrics } from "./metrics.ts";
-import type { Prepared } from "./prepare.ts";
+import type { Prepared } from "../prepare.ts";
 import type { BenchmarkChange, HeldOutResult, RunSummary } from "./summary.ts";
 
 /** The summary of a run that is over. `saved`: what was kept and answered when it ended. */

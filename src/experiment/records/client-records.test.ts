@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type { FileReader } from "../data/file-reader.ts";
-import type { DataRecord } from "../data/record.ts";
+import type { FileReader } from "../../data/file-reader.ts";
+import type { DataRecord } from "../../data/record.ts";
 import { loadClientRecords, loadCommonRecords, type ClientRecords } from "./client-records.ts";
-import { parseExperiment } from "../settings/parse.ts";
+import { parseExperiment } from "../../settings/parse.ts";
 
 /** Files of so many records each. */
 function filesOf(counts: Readonly<Record<string, number>>): FileReader {

@@ -1,9 +1,9 @@
-import { keySegment } from "../store/store.ts";
-import type { FinishedRound } from "../federation/coordinator-options.ts";
+import { keySegment } from "../../store/store.ts";
+import type { FinishedRound } from "../../federation/coordinator-options.ts";
 import { bestBy, bestRound, roundValues } from "./best-round.ts";
-import type { RunStore } from "./ports.ts";
-import type { Prepared } from "./prepare.ts";
-import { BEST, type BestAdapter, type BestAdapters } from "./summary.ts";
+import type { RunStore } from "../ports.ts";
+import type { Prepared } from "../prepare.ts";
+import { BEST, type BestAdapter, type BestAdapters } from "../results/summary.ts";
 
 /**
  * Keeps the adapter of the best evaluated round in the run store, renewed as better rounds come, where

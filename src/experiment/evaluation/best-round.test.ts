@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { EvaluationScore, RoundEvaluation } from "../federation/protocol/messages.ts";
+import type { EvaluationScore, RoundEvaluation } from "../../federation/protocol/messages.ts";
 import { bestRound, hasRunOut, roundValues, type RoundValue } from "./best-round.ts";
 
 const series = (...values: number[]): RoundValue[] => values.map((value, round) => ({ round, value }));

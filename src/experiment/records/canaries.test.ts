@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type { DataRecord } from "../data/record.ts";
+import type { DataRecord } from "../../data/record.ts";
 import { canaryCounts, plantCanaries } from "./canaries.ts";
 import type { ClientRecords } from "./client-records.ts";
-import { parseExperiment } from "../settings/parse.ts";
+import { parseExperiment } from "../../settings/parse.ts";
 
 function client(name: string, count: number): ClientRecords {
   const records = (file: string, many: number): DataRecord[] =>

@@ -1,8 +1,8 @@
-import { type Canary, makeCanaries, recordsOf } from "../data/canaries.ts";
-import { nearest } from "../diagnostics/nearest.ts";
-import { UserError } from "../diagnostics/user-error.ts";
+import { type Canary, makeCanaries, recordsOf } from "../../data/canaries.ts";
+import { nearest } from "../../diagnostics/nearest.ts";
+import { UserError } from "../../diagnostics/user-error.ts";
 import { clientNames, type ClientRecords } from "./client-records.ts";
-import type { ExperimentConfig } from "../settings/schema.ts";
+import type { ExperimentConfig } from "../../settings/schema.ts";
 
 export interface Planted {
   readonly clients: readonly ClientRecords[];

@@ -1,15 +1,15 @@
-import { JUDGE_CONCURRENCY } from "../evaluation/judge/open-judge.ts";
-import { type OpenAnswers, runBenchmark } from "../evaluation/benchmark-task.ts";
-import { type Evaluated, evaluationDue, type ToEvaluate } from "../federation/evaluation.ts";
-import { eachAdapter } from "../federation/adapter-set.ts";
-import { keySegment } from "../store/store.ts";
-import { sha256 } from "../tensor/sha256.ts";
-import type { Params } from "../tensor/params.ts";
-import { encodeSafetensors } from "../tensor/safetensors.ts";
-import type { Runtime } from "../train/runtime.ts";
+import { JUDGE_CONCURRENCY } from "../../evaluation/judge/open-judge.ts";
+import { type OpenAnswers, runBenchmark } from "../../evaluation/benchmark-task.ts";
+import { type Evaluated, evaluationDue, type ToEvaluate } from "../../federation/evaluation.ts";
+import { eachAdapter } from "../../federation/adapter-set.ts";
+import { keySegment } from "../../store/store.ts";
+import { sha256 } from "../../tensor/sha256.ts";
+import type { Params } from "../../tensor/params.ts";
+import { encodeSafetensors } from "../../tensor/safetensors.ts";
+import type { Runtime } from "../../train/runtime.ts";
 import type { RunGrading } from "./benchmarks.ts";
-import { openInference } from "./inference.ts";
-import type { Prepared } from "./prepare.ts";
+import { openInference } from "../inference.ts";
+import type { Prepared } from "../prepare.ts";
 
 export interface RunBenchmarksOptions {
   readonly runtime: Runtime;

@@ -1,5 +1,5 @@
-import type { RunEvent } from "../federation/events.ts";
-import { LOSS } from "../settings/metric-names.ts";
+import type { RunEvent } from "../../federation/events.ts";
+import { LOSS } from "../../settings/metric-names.ts";
 import { Metrics, type RoundMetrics, sumOfClients } from "./metrics.ts";
 
 /** One number of a curve. */

@@ -1,16 +1,16 @@
-import { nearest } from "../diagnostics/nearest.ts";
-import { UserError } from "../diagnostics/user-error.ts";
-import type { FileReader } from "../data/file-reader.ts";
-import { itemKind } from "../data/items/registry.ts";
-import { PARTITIONERS } from "../data/partition.ts";
-import { countProblems, type DataRecord, type RecordProblem } from "../data/record.ts";
-import { place } from "../data/row.ts";
-import { loadRecords } from "../data/source.ts";
-import { checkRoster } from "../federation/roster.ts";
-import { sampleOf, stream } from "../tensor/random.ts";
-import { participation } from "../settings/parse.ts";
-import { objectiveOf } from "../train/objective-registry.ts";
-import type { ExperimentConfig } from "../settings/schema.ts";
+import { nearest } from "../../diagnostics/nearest.ts";
+import { UserError } from "../../diagnostics/user-error.ts";
+import type { FileReader } from "../../data/file-reader.ts";
+import { itemKind } from "../../data/items/registry.ts";
+import { PARTITIONERS } from "../../data/partition.ts";
+import { countProblems, type DataRecord, type RecordProblem } from "../../data/record.ts";
+import { place } from "../../data/row.ts";
+import { loadRecords } from "../../data/source.ts";
+import { checkRoster } from "../../federation/roster.ts";
+import { sampleOf, stream } from "../../tensor/random.ts";
+import { participation } from "../../settings/parse.ts";
+import { objectiveOf } from "../../train/objective-registry.ts";
+import type { ExperimentConfig } from "../../settings/schema.ts";
 
 /** The name the common held-out set is reported under. */
 export const COMMON_SET = "common";

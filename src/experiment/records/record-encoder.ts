@@ -1,14 +1,14 @@
-import { type Canary, recordsOf } from "../data/canaries.ts";
-import type { Example } from "../data/example.ts";
-import { encodePairs, type PairExample } from "../data/items/pair.ts";
-import { itemKind, type TrainingItem } from "../data/items/registry.ts";
-import type { AnswerContent, DataRecord } from "../data/record.ts";
-import type { Template } from "../data/template.ts";
-import type { Tokenizer } from "../data/tokenizer.ts";
-import { encodeRecords, type EncodeReport } from "../data/tokens.ts";
-import { UserError } from "../diagnostics/user-error.ts";
-import type { ExperimentConfig } from "../settings/schema.ts";
-import type { Objective } from "../train/objective.ts";
+import { type Canary, recordsOf } from "../../data/canaries.ts";
+import type { Example } from "../../data/example.ts";
+import { encodePairs, type PairExample } from "../../data/items/pair.ts";
+import { itemKind, type TrainingItem } from "../../data/items/registry.ts";
+import type { AnswerContent, DataRecord } from "../../data/record.ts";
+import type { Template } from "../../data/template.ts";
+import type { Tokenizer } from "../../data/tokenizer.ts";
+import { encodeRecords, type EncodeReport } from "../../data/tokens.ts";
+import { UserError } from "../../diagnostics/user-error.ts";
+import type { ExperimentConfig } from "../../settings/schema.ts";
+import type { Objective } from "../../train/objective.ts";
 
 /** Records nobody trains on. */
 export interface HeldOut {

@@ -1,9 +1,9 @@
-import { decodeGroups, encodeGroups } from "../store/codec.ts";
-import { type Store, keySegment } from "../store/store.ts";
-import { createMessage, readMessage } from "../federation/protocol/cells.ts";
-import { text } from "../federation/protocol/check.ts";
-import { kindOf, type TrainingItem } from "../data/items/registry.ts";
-import { withReference } from "../train/reference.ts";
+import { decodeGroups, encodeGroups } from "../../store/codec.ts";
+import { type Store, keySegment } from "../../store/store.ts";
+import { createMessage, readMessage } from "../../federation/protocol/cells.ts";
+import { text } from "../../federation/protocol/check.ts";
+import { kindOf, type TrainingItem } from "../../data/items/registry.ts";
+import { withReference } from "../../train/reference.ts";
 
 /** A set of records: a client's for training or held out, or the common set. */
 export interface ReferenceSet {

@@ -1,4 +1,4 @@
-import type { PlantedCount } from "./canaries.ts";
+import type { PlantedCount } from "../records/canaries.ts";
 
 /** Folder in the run folder that holds the final common adapter. */
 export const FINAL_ADAPTER = "adapter";

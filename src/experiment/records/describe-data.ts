@@ -1,7 +1,7 @@
-import { describePartition } from "../data/partition.ts";
-import type { ExperimentConfig } from "../settings/schema.ts";
+import { describePartition } from "../../data/partition.ts";
+import type { ExperimentConfig } from "../../settings/schema.ts";
 import { loadClientRecords } from "./client-records.ts";
-import type { Platform } from "./ports.ts";
+import type { Platform } from "../ports.ts";
 
 export interface ClientDescription {
   readonly name: string;

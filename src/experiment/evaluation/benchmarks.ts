@@ -1,9 +1,9 @@
-import type { FileReader } from "../data/file-reader.ts";
-import { UserError } from "../diagnostics/user-error.ts";
-import { type BenchmarkTask, loadBenchmarkTask } from "../evaluation/benchmark-task.ts";
-import type { GradingTools } from "../evaluation/benchmark.ts";
-import { BENCHMARKS } from "../evaluation/benchmark-registry.ts";
-import type { ExperimentConfig } from "../settings/schema.ts";
+import type { FileReader } from "../../data/file-reader.ts";
+import { UserError } from "../../diagnostics/user-error.ts";
+import { type BenchmarkTask, loadBenchmarkTask } from "../../evaluation/benchmark-task.ts";
+import type { GradingTools } from "../../evaluation/benchmark.ts";
+import { BENCHMARKS } from "../../evaluation/benchmark-registry.ts";
+import type { ExperimentConfig } from "../../settings/schema.ts";
 
 type BenchmarkSettings = ExperimentConfig["evaluation"]["benchmarks"][number];
 

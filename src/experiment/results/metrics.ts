@@ -1,4 +1,4 @@
-import type { EventOf, RunEvent } from "../federation/events.ts";
+import type { EventOf, RunEvent } from "../../federation/events.ts";
 
 type ClientMetrics = Omit<EventOf<"client-update">, "type" | "round" | "client" | "update">;
 

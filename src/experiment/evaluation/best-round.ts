@@ -1,11 +1,11 @@
-import { nearest } from "../diagnostics/nearest.ts";
-import { UserError } from "../diagnostics/user-error.ts";
-import type { EarlyStop, StopRule } from "../federation/early-stop.ts";
-import { scoresBySet } from "../federation/evaluation.ts";
-import type { EvaluationScore, RoundEvaluation } from "../federation/protocol/messages.ts";
-import { COMMON_SET } from "./client-records.ts";
-import { betterWay, LOSS } from "../settings/metric-names.ts";
-import type { ExperimentConfig } from "../settings/schema.ts";
+import { nearest } from "../../diagnostics/nearest.ts";
+import { UserError } from "../../diagnostics/user-error.ts";
+import type { EarlyStop, StopRule } from "../../federation/early-stop.ts";
+import { scoresBySet } from "../../federation/evaluation.ts";
+import type { EvaluationScore, RoundEvaluation } from "../../federation/protocol/messages.ts";
+import { COMMON_SET } from "../records/client-records.ts";
+import { betterWay, LOSS } from "../../settings/metric-names.ts";
+import type { ExperimentConfig } from "../../settings/schema.ts";
 
 type Over = "common" | "clients";
 
