@@ -28,6 +28,9 @@ import { tableLines } from "../tables/table.ts";
 import { clip, oneLine, printable, wrap } from "./text-width.ts";
 
 const BAR_COLUMNS = 12;
+/** A space that no line is broken at: `2m 00s` stays together. */
+const NO_BREAK = "\u00A0";
+
 /** Largest number of listed sets. Of more sets, the most and the least improved are listed. */
 const MOST_SETS = 16;
 
@@ -47,7 +50,7 @@ export function reportLines(summary: RunSummary, options: ReportOptions): string
   // If every client has its own adapter, the commands use the first one.
   const own = summary.clientAdapters && Object.values(summary.clientAdapters);
   const planned = summary.plannedRounds === undefined ? "" : ` of ${formatCount(summary.plannedRounds)}`;
-  const totals = `${counted(rounds, "round")}${planned}, ${formatCount(supervisedTokens)} tokens trained on, ${formatBytes(bytesUp)} up and ${formatBytes(bytesDown)} down, ${formatDuration(seconds)}`;
+  const totals = `${counted(rounds, "round")}${planned}, ${formatCount(supervisedTokens)} tokens trained on, ${formatBytes(bytesUp)} up and ${formatBytes(bytesDown)} down, ${formatDuration(seconds).replaceAll(" ", NO_BREAK)}`;
   return [
     ...heldOutTable(summary.heldOut, style),
     ...metricsTable(summary.heldOut, style),
@@ -61,7 +64,10 @@ export function reportLines(summary: RunSummary, options: ReportOptions): string
         adapterRow(folder, own, style),
         ...canaryRow(summary, style),
         ...bestRows(summary, options),
-        ...wrap(totals, Math.max(20, columns - 12)).map((line, i) => [i === 0 ? style("dim", "total") : "", line]),
+        ...wrap(totals, Math.max(20, columns - 12)).map((line, i) => [
+          i === 0 ? style("dim", "total") : "",
+          line.replaceAll(NO_BREAK, " "),
+        ]),
       ],
     ),
     ...(own?.length === 0 ? [] : nextLines(options, own?.[0] ?? FINAL_ADAPTER)),
