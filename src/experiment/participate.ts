@@ -4,7 +4,7 @@ import { Participant, participate } from "../federation/participant.ts";
 import { PROTOCOL } from "../federation/protocol/messages.ts";
 import { eventsThatHold } from "../federation/resume.ts";
 import { awaitManifest } from "../federation/roster.ts";
-import type { Store } from "../store/store.ts";
+import type { MemberStore } from "../store/store.ts";
 import { clientEvaluation, clientHalf, memberOf } from "./parties.ts";
 import type { Platform, RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
@@ -37,7 +37,7 @@ export async function participateInExperiment(
   prepared: Prepared,
   platform: Platform,
   store: RunStore,
-  exchange: Store,
+  exchange: MemberStore,
   options: ParticipateOptions = {},
 ): Promise<Participation> {
   const { trainers, clients } = prepared;

@@ -4,7 +4,7 @@ import type { Evaluate } from "../federation/evaluation.ts";
 import type { FederationClient } from "../federation/roster.ts";
 import type { ParticipantOptions } from "../federation/participant.ts";
 import { SCHEDULES } from "../optim/schedule.ts";
-import type { Store } from "../store/store.ts";
+import type { MemberStore, Store } from "../store/store.ts";
 import { aggregatorOf } from "../updates/aggregator-registry.ts";
 import type { Stage } from "../updates/stage.ts";
 import { stagesOf } from "../updates/stage-registry.ts";
@@ -91,7 +91,7 @@ export function clientHalf(
   { config, algorithm, trainers }: Prepared,
   engines: Engines,
   own: Store,
-  commits: Store,
+  commits: MemberStore,
 ): Pick<ParticipantOptions, "algorithm" | "stages" | "seed" | "trainer" | "memory"> {
   // One client that holds the records of all does the work of a round's clients.
   const of = trainers[0]?.clients.length ?? 1;

@@ -1,9 +1,9 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import type { Groups } from "../tensor/groups.ts";
 import { decodeGroups, encodeGroups } from "../store/codec.ts";
-import { type Store, keySegment } from "../store/store.ts";
+import { keySegment, type MemberStore, type Store } from "../store/store.ts";
 import { createMessage, readMessage } from "./protocol/cells.ts";
-import { text } from "./protocol/check.ts";
+import { text } from "../store/check.ts";
 import { keys } from "./protocol/keys.ts";
 import { roundClose } from "./protocol/messages.ts";
 
@@ -24,7 +24,7 @@ export interface ClientMemory {
  * Client memory in a store of the client's own, `own`; `commits` is the exchange: only memory of updates accepted there counts.
  * Cells `memory/<client>/<round>/<update>` name blobs, so a crash leaves none half written.
  */
-export function clientMemory(own: Store, commits: Store): ClientMemory {
+export function clientMemory(own: Store, commits: MemberStore): ClientMemory {
   return {
     async load(client, round) {
       for (let earlier = round - 1; earlier > 0; earlier--) {

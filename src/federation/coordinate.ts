@@ -1,5 +1,4 @@
 import { UserError } from "../diagnostics/user-error.ts";
-import { waitForChange } from "../store/store.ts";
 import type { CoordinatorOptions, FederationOutcome } from "./coordinator-options.ts";
 import { Coordinator } from "./coordinator.ts";
 import { readHead } from "./protocol/cells.ts";
@@ -17,13 +16,19 @@ export async function coordinate(
   const { store, signal } = options;
   const coordinator = new Coordinator(options);
   return interruptible(options, async () => {
-    for (;;) {
-      const step = await coordinator.advance();
-      if (step.state === "over") return step.outcome;
-      if (step.state === "moved") continue;
-      onWaiting(step.clients);
-      const milliseconds = Math.min(step.milliseconds ?? LOOK_AGAIN_MS, LOOK_AGAIN_MS);
-      await waitForChange(store, step.prefix, step.known, { signal, milliseconds });
+    // Opened before the first look, so that an answer in between is not missed.
+    const watch = await store.watch("");
+    try {
+      for (;;) {
+        const step = await coordinator.advance();
+        if (step.state === "over") return step.outcome;
+        if (step.state === "moved") continue;
+        onWaiting(step.clients);
+        const milliseconds = Math.min(step.milliseconds ?? LOOK_AGAIN_MS, LOOK_AGAIN_MS);
+        await watch.next({ signal, milliseconds });
+      }
+    } finally {
+      watch.close();
     }
   });
 }

@@ -72,12 +72,10 @@ export interface FederationOutcome {
 /** The result of one step of the coordinator. */
 export type CoordinatorStep =
   | { readonly state: "moved" }
-  /** There is nothing to do before one of `clients` writes a cell under `prefix`, beyond those `known`. */
+  /** There is nothing to do before one of `clients` writes a cell. */
   | {
       readonly state: "waiting";
       readonly clients: readonly string[];
-      readonly prefix: string;
-      readonly known: ReadonlySet<string>;
       /** After this time there is something to do all the same. */
       readonly milliseconds?: number | undefined;
     }

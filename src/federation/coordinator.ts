@@ -1,6 +1,5 @@
 import { clientsOfRound, earlierRounds } from "../algorithms/client-sampling.ts";
 import { UserError } from "../diagnostics/user-error.ts";
-import { keySegment } from "../store/store.ts";
 import { parameterCount, type Params } from "../tensor/params.ts";
 import { type AdapterSet, commonAdapter, keepsOwnAdapters, ownAdapters } from "./adapter-set.ts";
 import type { CoordinatorOptions, CoordinatorStep } from "./coordinator-options.ts";
@@ -133,7 +132,7 @@ export class Coordinator {
     const keepsOwn = keepsOwnAdapters(algorithm, round);
     const asked = members.filter(({ heldOut }) => keepsOwn || heldOut > 0).map(({ client }) => client);
     const { answered, missing } = await openEvaluation(store, { round, adapter, clients: asked });
-    const waiting = this.#waiting(keys.evaluationRequest(round), keys.scores(round), asked, missing);
+    const waiting = this.#waiting(keys.evaluationRequest(round), asked, missing);
     if (waiting !== undefined) return waiting;
     const answers = await readAnswers(store, round, answered, { keepsOwn, holdsAll: members.length === 1 });
     const own = await this.#options.evaluate!({ round, adapters: keepsOwn ? noAdapters : adapters, signal });
@@ -148,7 +147,7 @@ export class Coordinator {
     const written = new Set(await store.list(keys.updates(round)));
     const missing = clients.filter((client) => !written.has(keys.update(round, client)));
     for (const client of clients) if (written.has(keys.update(round, client))) await this.#report(round, client);
-    const waiting = this.#waiting(keys.opening(round), keys.updates(round), clients, missing);
+    const waiting = this.#waiting(keys.opening(round), clients, missing);
     if (waiting !== undefined && (await store.read(keys.close(round))) === undefined) return waiting;
     const decision = await decideRound(store, algorithm, opening, members, this.#options.stages);
     // An update may have come since the list was made.
@@ -221,20 +220,14 @@ export class Coordinator {
   }
 
   /** The step that waits for `missing` of `clients` to answer the cell `asked`; undefined where it is time to go on. */
-  #waiting(
-    asked: string,
-    prefix: string,
-    clients: readonly string[],
-    missing: readonly string[],
-  ): CoordinatorStep | undefined {
+  #waiting(asked: string, clients: readonly string[], missing: readonly string[]): CoordinatorStep | undefined {
     const { deadlineSeconds = Number.POSITIVE_INFINITY } = this.#options;
     const minClients = Math.min(this.#options.minClients, clients.length);
     const left = deadlineSeconds - secondsSince(this.#sinceWhen(asked));
     const enough = clients.length - missing.length >= Math.max(1, minClients);
     if (missing.length === 0 || (enough && left <= 0)) return undefined;
-    const known = clients.filter((client) => !missing.includes(client)).map((client) => prefix + keySegment(client));
     const milliseconds = enough && Number.isFinite(left) ? left * 1000 : undefined;
-    return { state: "waiting", clients: missing, prefix, known: new Set(known), milliseconds };
+    return { state: "waiting", clients: missing, milliseconds };
   }
 
   async #common(hash: string): Promise<Params> {

@@ -2,7 +2,7 @@ import type { Store } from "../store/store.ts";
 import type { AdapterSet } from "./adapter-set.ts";
 import type { EventSink } from "./events.ts";
 import { createMessage, parseMessage, readMessage } from "./protocol/cells.ts";
-import { MismatchError } from "./protocol/check.ts";
+import { MismatchError } from "../store/check.ts";
 import { keys } from "./protocol/keys.ts";
 import {
   type ClientScores,

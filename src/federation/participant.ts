@@ -2,7 +2,7 @@ import type { Algorithm } from "../algorithms/algorithm.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import type { LocalResult, LocalRule } from "../optim/local-rule.ts";
 import { encodeGroups } from "../store/codec.ts";
-import { type Store, waitForChange } from "../store/store.ts";
+import type { MemberStore } from "../store/store.ts";
 import type { Params } from "../tensor/params.ts";
 import type { Stage } from "../updates/stage.ts";
 import { encodeUpdate } from "../updates/wire.ts";
@@ -64,7 +64,7 @@ export interface LocalTrainer {
 
 export interface ParticipantOptions {
   /** The store that coordinator and participants meet in. */
-  readonly store: Store;
+  readonly store: MemberStore;
   readonly client: string;
   readonly algorithm: Algorithm;
   /** The stages of an update's way, the same as the coordinator's. Default: none. */
@@ -230,21 +230,24 @@ function problemWithStep({ step, loss, gradientNorm }: StepReport): string | und
  * run is over. Returns the number of rounds and the common adapter.
  */
 export async function participate(
-  store: Store,
+  store: MemberStore,
   participants: readonly Participant[],
   signal?: AbortSignal,
 ): Promise<{ readonly round: number; readonly adapter: Params }> {
-  for (;;) {
-    signal?.throwIfAborted();
-    const before = new Set(await store.list(""));
-    const steps: ParticipantStep[] = [];
-    for (const participant of participants) steps.push(await participant.act());
-    if (steps.every((step) => step === "over")) {
-      const { head } = (await readHead(store))!;
-      return { round: head.round, adapter: await readAdapter(store, head.adapter) };
+  const watch = await store.watch("");
+  try {
+    for (;;) {
+      signal?.throwIfAborted();
+      const steps: ParticipantStep[] = [];
+      for (const participant of participants) steps.push(await participant.act());
+      if (steps.every((step) => step === "over")) {
+        const { head } = (await readHead(store))!;
+        return { round: head.round, adapter: await readAdapter(store, head.adapter) };
+      }
+      if (steps.every((step) => step === "idle")) await watch.next({ signal, milliseconds: IDLE_MS });
     }
-    if (steps.every((step) => step === "idle"))
-      await waitForChange(store, "", before, { signal, milliseconds: IDLE_MS });
+  } finally {
+    watch.close();
   }
 }
 

@@ -2,9 +2,10 @@ import { UserError } from "../diagnostics/user-error.ts";
 import type { CoordinatorOptions } from "./coordinator-options.ts";
 import { earlyStop, evaluationsBefore } from "./early-stop.ts";
 import type { RunEvent } from "./events.ts";
-import type { Store } from "../store/store.ts";
-import { readHead } from "./protocol/cells.ts";
+import type { MemberStore, Store } from "../store/store.ts";
+import { readHead, readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
+import { roundOpening } from "./protocol/messages.ts";
 
 /**
  * Tells which events of an interrupted run still hold. The continued log is then that of an undisturbed run, but for
@@ -12,9 +13,14 @@ import { keys } from "./protocol/keys.ts";
  * client's training without a submission, an evaluation without its cell, the end of a round that was not committed.
  * `goesOn`: the run is not over, so an end event in its log (an early stop under other settings) is dropped.
  */
-export async function eventsThatHold(store: Store, goesOn = false): Promise<(event: RunEvent) => boolean> {
+export async function eventsThatHold(store: MemberStore, goesOn = false): Promise<(event: RunEvent) => boolean> {
   const finished = (await readHead(store))?.head.round ?? 0;
-  const submitted = new Set(await store.list(keys.updates(finished + 1)));
+  const open = await readMessage(store, keys.opening(finished + 1), roundOpening);
+  const submitted = new Set<string>();
+  for (const client of open?.clients ?? []) {
+    const key = keys.update(finished + 1, client);
+    if ((await store.read(key)) !== undefined) submitted.add(key);
+  }
   const evaluated = (await store.read(keys.evaluation(finished))) !== undefined;
 
   return (event) => {

@@ -1,7 +1,7 @@
 import { UserError } from "../diagnostics/user-error.ts";
-import { checkKey, keySegment, type Store, waitForChange } from "../store/store.ts";
+import { checkKey, keySegment, type MemberStore, type Store } from "../store/store.ts";
 import { checkProtocol, createMessage, parseMessage, readMessage } from "./protocol/cells.ts";
-import { MismatchError } from "./protocol/check.ts";
+import { MismatchError } from "../store/check.ts";
 import { keys } from "./protocol/keys.ts";
 import { manifest, type Manifest, member, type Member, PROTOCOL, roster } from "./protocol/messages.ts";
 
@@ -69,17 +69,20 @@ export async function publishManifest(store: Store, mine: Manifest): Promise<Man
  *
  * @throws the signal's reason, once it is aborted.
  */
-export async function awaitManifest(store: Store, signal?: AbortSignal): Promise<Manifest> {
-  for (;;) {
-    signal?.throwIfAborted();
-    // Listed before it is read: a manifest that comes in between has to wake us.
-    const known = new Set(await store.list(""));
-    const published = await readMessage(store, keys.manifest, manifest);
-    if (published !== undefined) {
-      checkProtocol(published.protocol);
-      return published;
+export async function awaitManifest(store: MemberStore, signal?: AbortSignal): Promise<Manifest> {
+  const watch = await store.watch("");
+  try {
+    for (;;) {
+      signal?.throwIfAborted();
+      const published = await readMessage(store, keys.manifest, manifest);
+      if (published !== undefined) {
+        checkProtocol(published.protocol);
+        return published;
+      }
+      await watch.next({ signal });
     }
-    await waitForChange(store, "", known, { signal });
+  } finally {
+    watch.close();
   }
 }
 
@@ -111,22 +114,27 @@ export async function gatherRoster(
   clients: readonly string[],
   { signal, onWaiting }: { signal?: AbortSignal | undefined; onWaiting?: (clients: readonly string[]) => void } = {},
 ): Promise<readonly Member[]> {
-  for (;;) {
-    signal?.throwIfAborted();
-    const settled = await readMessage(store, keys.roster, roster);
-    if (settled !== undefined) return settled.members;
-    const joined = new Set(await store.list(keys.members));
-    const missing = clients.filter((client) => !joined.has(keys.member(client)));
-    if (missing.length > 0) {
-      onWaiting?.(missing);
-      await waitForChange(store, keys.members, joined, { signal });
-      continue;
+  const watch = await store.watch(keys.members);
+  try {
+    for (;;) {
+      signal?.throwIfAborted();
+      const settled = await readMessage(store, keys.roster, roster);
+      if (settled !== undefined) return settled.members;
+      const joined = new Set(await store.list(keys.members));
+      const missing = clients.filter((client) => !joined.has(keys.member(client)));
+      if (missing.length > 0) {
+        onWaiting?.(missing);
+        await watch.next({ signal });
+        continue;
+      }
+      const members: Member[] = [];
+      for (const client of clients) {
+        members.push(memberIn((await store.read(keys.member(client)))!, client));
+      }
+      checkRoster(members.map(({ client, records, heldOut }) => ({ name: client, records, heldOut })));
+      return (await createMessage(store, keys.roster, roster, { members })).members;
     }
-    const members: Member[] = [];
-    for (const client of clients) {
-      members.push(memberIn((await store.read(keys.member(client)))!, client));
-    }
-    checkRoster(members.map(({ client, records, heldOut }) => ({ name: client, records, heldOut })));
-    return (await createMessage(store, keys.roster, roster, { members })).members;
+  } finally {
+    watch.close();
   }
 }

@@ -1,7 +1,7 @@
 import type { Algorithm, Received } from "../algorithms/algorithm.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { decodeGroups, encodeGroups, encodeJson } from "../store/codec.ts";
-import { BlobError, type Store } from "../store/store.ts";
+import { BlobError, type MemberStore, type Store } from "../store/store.ts";
 import type { Groups } from "../tensor/groups.ts";
 import { firstNonFinite, type Params } from "../tensor/params.ts";
 import { decodeSafetensors, encodeSafetensors } from "../tensor/safetensors.ts";
@@ -11,7 +11,7 @@ import type { Stage } from "../updates/stage.ts";
 import { decodeUpdate, wireShape } from "../updates/wire.ts";
 import { problemWith } from "./check-update.ts";
 import { createMessage, parseMessage, readHead, readMessage } from "./protocol/cells.ts";
-import { MismatchError } from "./protocol/check.ts";
+import { MismatchError } from "../store/check.ts";
 import { keys } from "./protocol/keys.ts";
 import {
   type Member,
@@ -23,10 +23,11 @@ import {
   type RunHead,
   type Submission,
   submission,
+  type SubmittedUpdate,
 } from "./protocol/messages.ts";
 
 /** The adapter stored under a hash. */
-export async function readAdapter(store: Store, hash: string): Promise<Params> {
+export async function readAdapter(store: MemberStore, hash: string): Promise<Params> {
   return decodeSafetensors(await store.blob(hash), `adapter ${hash}`);
 }
 
@@ -77,7 +78,7 @@ export interface Delivery {
 }
 
 /** Fetches everything a client begins a round with. */
-export async function receive(store: Store, { adapter, broadcast }: RoundOpening): Promise<Delivery> {
+export async function receive(store: MemberStore, { adapter, broadcast }: RoundOpening): Promise<Delivery> {
   const adapterBytes = await store.blob(adapter);
   const extraBytes = broadcast === null ? undefined : await store.blob(broadcast);
   return {
@@ -137,7 +138,7 @@ export async function decideRound(
       found.base !== base
         ? `it was trained from another adapter (${found.base})`
         : Number.isFinite(loss)
-          ? await problemWithBlob(store, update, expected)
+          ? await problemWithBlob(store, found, expected)
           : `its training loss is ${loss}`;
     if (problem !== undefined) refused.push({ client, refused: problem });
     else accepted.push({ client, update, records: recordsOf(members, client), loss, count });
@@ -152,9 +153,13 @@ function recordsOf(members: readonly Member[], client: string): number {
   return records;
 }
 
-async function problemWithBlob(store: Store, hash: string, expected: Groups): Promise<string | undefined> {
+async function problemWithBlob(
+  store: Store,
+  { update, client }: SubmittedUpdate,
+  expected: Groups,
+): Promise<string | undefined> {
   try {
-    return problemWith(decodeGroups(await store.blob(hash), "the update"), expected);
+    return problemWith(decodeGroups(await store.blob(update, client), "the update"), expected);
   } catch (error) {
     // The bytes are another party's. A store that does not answer is another matter, and ends the step.
     if (error instanceof BlobError || (error instanceof UserError && error.kind === "model")) return error.message;
@@ -184,7 +189,7 @@ export async function readUpdate(
   received: Params,
   { stages = [], seed }: Pick<AggregationRules, "stages" | "seed">,
 ): Promise<Groups> {
-  const wire = decodeGroups(await store.blob(update), `the update of client ${client}`);
+  const wire = decodeGroups(await store.blob(update, client), `the update of client ${client}`);
   return decodeUpdate(wire, stages, { seed, round, client, received });
 }
 
@@ -238,6 +243,6 @@ export async function forgetRound(store: Store, round: number): Promise<void> {
   const opening = await readMessage(store, keys.opening(round), roundOpening);
   const close = await readMessage(store, keys.close(round), roundClose);
   if (opening === undefined || close === undefined) return;
-  const updates = close.accepted.map(({ update }) => update);
-  await store.forget([...updates, ...(opening.broadcast === null ? [] : [opening.broadcast])]);
+  for (const { client, update } of close.accepted) await store.forget([update], client);
+  if (opening.broadcast !== null) await store.forget([opening.broadcast]);
 }

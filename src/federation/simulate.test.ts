@@ -29,7 +29,7 @@ import type { EventSink, RunEvent } from "./events.ts";
 import type { Store } from "../store/store.ts";
 import { memoryStore } from "../store/memory-store.ts";
 import { createMessage, readHead, readMessage } from "./protocol/cells.ts";
-import { text } from "./protocol/check.ts";
+import { text } from "../store/check.ts";
 import { keys } from "./protocol/keys.ts";
 import { type Member, PROTOCOL, submission, type SubmittedUpdate } from "./protocol/messages.ts";
 import { eventsThatHold } from "./resume.ts";

@@ -1,5 +1,6 @@
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
+import { Notifier } from "../concurrency/notifier.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { checkKey, type Store } from "../store/store.ts";
 import { answered, natsAccess } from "./nats-access.ts";
@@ -50,21 +51,16 @@ export async function natsStore({ connection, name, wait, ...limits }: NatsStore
       return (await access.last(cells.stream, cellSubject(key)))?.bytes;
     },
     list: keysUnder,
-    async *changes(prefix, signal) {
-      const told = new Set<string>();
-      const hints = hintsOf(connection, `${cells.prefix}.${prefix.replaceAll("/", ".")}>`, signal);
-      try {
-        while (!signal.aborted) {
-          for (const key of await keysUnder(prefix)) {
-            if (told.has(key)) continue;
-            told.add(key);
-            yield key;
-          }
-          await hints.next();
-        }
-      } finally {
-        hints.close();
-      }
+    async watch(prefix) {
+      const notifier = new Notifier();
+      const callback = (): void => notifier.notify();
+      const subscription = connection.subscribe(`${cells.prefix}.${prefix.replaceAll("/", ".")}>`, { callback });
+      await connection.flush();
+      return {
+        next: ({ signal, milliseconds = LOOK_AGAIN_MS } = {}) =>
+          notifier.wait({ signal, milliseconds: Math.min(milliseconds, LOOK_AGAIN_MS) }),
+        close: () => subscription.unsubscribe(),
+      };
     },
     async head() {
       const found = await access.last(head.stream, head.prefix);
@@ -80,34 +76,4 @@ async function awaitStreams(manager: JetStreamManager, name: string, wait: () =>
     if (found !== undefined) return found;
     await wait();
   }
-}
-
-/** Resolves `next` at a message under the filter, after a while without one, or at the end. */
-function hintsOf(connection: NatsConnection, filter: string, signal: AbortSignal) {
-  let wake = (): void => {};
-  let hinted = false;
-  const ring = (): void => {
-    hinted = true;
-    wake();
-  };
-  const subscription = connection.subscribe(filter, { callback: ring });
-  signal.addEventListener("abort", ring);
-  return {
-    async next(): Promise<void> {
-      if (!hinted && !signal.aborted) {
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, LOOK_AGAIN_MS);
-          wake = () => {
-            clearTimeout(timer);
-            resolve();
-          };
-        });
-      }
-      hinted = false;
-    },
-    close(): void {
-      signal.removeEventListener("abort", ring);
-      subscription.unsubscribe();
-    },
-  };
 }

@@ -16,10 +16,10 @@ export function cachedCells(store: Store): Store {
   };
   return {
     putBlob: (bytes) => store.putBlob(bytes),
-    blob: (hash) => store.blob(hash),
-    forget: (hashes) => store.forget(hashes),
+    blob: (hash, owner) => store.blob(hash, owner),
+    forget: (hashes, owner) => store.forget(hashes, owner),
     list: (prefix) => store.list(prefix),
-    changes: (prefix, signal) => store.changes(prefix, signal),
+    watch: (prefix) => store.watch(prefix),
     head: () => store.head(),
     setHead: (expected, bytes) => store.setHead(expected, bytes),
     async create(key, bytes) {

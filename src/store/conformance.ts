@@ -67,29 +67,34 @@ export const STORE_CONFORMANCE: readonly ConformanceCase[] = [
     },
   },
   {
-    name: "changes gives the keys that are there, then those written by any handle, each once, until it is stopped",
+    name: "a watch wakes for cells under its prefix, written by any handle, also between two waits",
     async run(open) {
-      const [store, stop] = [await open(), new AbortController()];
-      for (const key of ["r/b", "r/a", "other/a"]) await store.create(key, bytesOf(key));
-      const seen: string[] = [];
-      const late = ["r/c", "elsewhere/c", "r/d"];
-      for await (const key of (await open()).changes("r/", stop.signal)) {
-        seen.push(key);
-        if (seen.length === 2) for (const each of late) await (await open()).create(each, bytesOf(each));
-        if (seen.length === 2) await store.create("r/a", bytesOf("second"));
-        if (seen.length === 4) stop.abort();
-      }
-      same("keys", seen, ["r/a", "r/b", "r/c", "r/d"]);
+      const store = await open();
+      await store.create("r/a", bytesOf("a"));
+      const watch = await (await open()).watch("r/");
+      const woken = async (): Promise<number> => {
+        const start = performance.now();
+        await watch.next({ milliseconds: 10_000 });
+        return performance.now() - start;
+      };
+      await (await open()).create("r/b", bytesOf("b"));
+      if ((await woken()) > 9000) throw new Error("a cell before the wait did not end it");
+      const waiting = woken();
+      await store.create("r/c", bytesOf("c"));
+      if ((await waiting) > 9000) throw new Error("a cell during the wait did not end it");
+      watch.close();
     },
   },
   {
-    name: "changes of nothing waits, and ends when it is stopped",
+    name: "a watch of nothing ends after its time, and when it is stopped",
     async run(open) {
+      const watch = await (await open()).watch("never/");
+      await watch.next({ milliseconds: 5 });
       const stop = new AbortController();
       setTimeout(() => stop.abort(), 20);
-      const seen: string[] = [];
-      for await (const key of (await open()).changes("never/", stop.signal)) seen.push(key);
-      same("keys", seen, []);
+      await watch.next({ signal: stop.signal });
+      await watch.next({ signal: AbortSignal.abort() });
+      watch.close();
     },
   },
   {

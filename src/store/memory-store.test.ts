@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { STORE_CONFORMANCE } from "./conformance.ts";
-import { checkKey, keySegment, waitForChange } from "./store.ts";
+import { checkKey, keySegment } from "./store.ts";
 import { cachedCells } from "./cached-cells.ts";
 import { memoryStore } from "./memory-store.ts";
 
@@ -22,20 +22,20 @@ describe("memory store with cached cells", () => {
   }
 });
 
-describe("waiting for a change", () => {
-  const bytes = new Uint8Array(1);
-
-  it("ends with a cell beyond those known, after the time, or when it is stopped", async () => {
+describe("a watch", () => {
+  it("does not wake for a cell elsewhere, nor for one that it knows", async () => {
     const store = memoryStore();
+    const bytes = new Uint8Array(1);
     await store.create("r/a", bytes);
-    await waitForChange(store, "r/", new Set(), {});
-    const waiting = waitForChange(store, "r/", new Set(["r/a"]), {});
+    const watch = await store.watch("r/");
     await store.create("other/b", bytes);
+    await store.create("r/a", bytes);
+    let woken = false;
+    const waiting = watch.next().then(() => (woken = true));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(woken).toBe(false);
     await store.create("r/b", bytes);
     await waiting;
-    await waitForChange(store, "r/", new Set(["r/a", "r/b"]), { milliseconds: 5 });
-    await waitForChange(store, "r/", new Set(["r/a", "r/b"]), { signal: AbortSignal.timeout(5) });
-    await waitForChange(store, "r/", new Set(["r/a", "r/b"]), { signal: AbortSignal.abort() });
   });
 });
 

@@ -1,3 +1,4 @@
+import { Notifier } from "../concurrency/notifier.ts";
 import { sha256 } from "../tensor/sha256.ts";
 import { BlobError, checkKey, type Head, type Store } from "./store.ts";
 
@@ -5,7 +6,7 @@ import { BlobError, checkKey, type Head, type Store } from "./store.ts";
 export function memoryStore(): Store {
   const blobs = new Map<string, Uint8Array>();
   const cells = new Map<string, Uint8Array>();
-  const watchers = new Set<() => void>();
+  const watchers = new Map<Notifier, string>();
   let head: Head | undefined;
 
   return {
@@ -27,7 +28,7 @@ export function memoryStore(): Store {
       checkKey(key);
       if (!cells.has(key)) {
         cells.set(key, bytes.slice());
-        for (const wake of watchers) wake();
+        for (const [notifier, prefix] of watchers) if (key.startsWith(prefix)) notifier.notify();
       }
       return cells.get(key)!.slice();
     },
@@ -38,16 +39,10 @@ export function memoryStore(): Store {
     async list(prefix) {
       return keysUnder(cells, prefix);
     },
-    async *changes(prefix, signal) {
-      const told = new Set<string>();
-      while (!signal.aborted) {
-        const fresh = keysUnder(cells, prefix).filter((key) => !told.has(key));
-        for (const key of fresh) {
-          told.add(key);
-          yield key;
-        }
-        if (fresh.length === 0) await woken(watchers, signal);
-      }
+    async watch(prefix) {
+      const notifier = new Notifier();
+      watchers.set(notifier, prefix);
+      return { next: (options) => notifier.wait(options), close: () => void watchers.delete(notifier) };
     },
     async head() {
       return head && { ...head, bytes: head.bytes.slice() };
@@ -62,17 +57,4 @@ export function memoryStore(): Store {
 
 function keysUnder(cells: ReadonlyMap<string, unknown>, prefix: string): string[] {
   return [...cells.keys()].filter((key) => key.startsWith(prefix)).sort();
-}
-
-function woken(watchers: Set<() => void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const wake = (): void => {
-      watchers.delete(wake);
-      signal.removeEventListener("abort", wake);
-      resolve();
-    };
-    watchers.add(wake);
-    signal.addEventListener("abort", wake);
-    if (signal.aborted) wake();
-  });
 }

@@ -1,3 +1,4 @@
+import type { WaitOptions } from "../concurrency/notifier.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 
 /** A blob is not in the store, or its bytes are not those of its hash. Another party may have named or written it. */
@@ -13,6 +14,16 @@ export interface Head {
   readonly bytes: Uint8Array;
 }
 
+/** Tells when to look again. It may wake without a reason, and it may be late: read the cells themselves. */
+export interface Watch {
+  /**
+   * Resolves once a cell was written since the watch was opened or `next` resolved last, after `milliseconds`, or when `signal`
+   * is aborted. So nothing is missed by who opens a watch, looks, and then waits.
+   */
+  next(options?: WaitOptions): Promise<void>;
+  close(): void;
+}
+
 /**
  * PORT. Blobs by hash, cells that are written once, and one cell that changes. Coordinator and participants meet in one,
  * and each participant keeps one of its own. A resolved promise means: durable. Several processes may use one store at
@@ -23,21 +34,21 @@ export interface Head {
 export interface Store {
   /** Stores bytes under their sha256 (64 lower-case hexadecimal digits), which it returns. Storing again is harmless. */
   putBlob(bytes: Uint8Array): Promise<string>;
-  /** The bytes of a hash, checked against it. Throws a `BlobError` where they are missing or damaged. */
-  blob(hash: string): Promise<Uint8Array>;
-  /** Deletes blobs by hash. One that is not there is no error, and the same bytes may be stored again. */
-  forget(hashes: readonly string[]): Promise<void>;
+  /**
+   * The bytes of a hash, checked against it. `owner`: the client that stored it, where that was not the coordinator; a store
+   * with one place for all blobs does not look at it. Throws a `BlobError` where they are missing or damaged.
+   */
+  blob(hash: string, owner?: string): Promise<Uint8Array>;
+  /** Deletes blobs by hash, of one owner. One that is not there is no error, and the same bytes may be stored again. */
+  forget(hashes: readonly string[], owner?: string): Promise<void>;
   /** Writes a cell once: the first write wins. Returns the bytes that won, whole, never a part. */
   create(key: string, bytes: Uint8Array): Promise<Uint8Array>;
   /** A cell's bytes, or undefined where nothing was written. */
   read(key: string): Promise<Uint8Array | undefined>;
   /** The keys of written cells that begin with `prefix`, ascending. `prefix` is empty or ends with `/`. */
   list(prefix: string): Promise<readonly string[]>;
-  /**
-   * The keys of cells under `prefix`: first those that are there, ascending, then each as it is written, once. Ends when
-   * `signal` is aborted. A hint that may be late, never wrong: read the cell itself.
-   */
-  changes(prefix: string, signal: AbortSignal): AsyncIterable<string>;
+  /** Watches the cells under `prefix` (empty, or ends with `/`). The caller closes the watch. */
+  watch(prefix: string): Promise<Watch>;
   /** The one cell that changes; undefined before the first `setHead`. */
   head(): Promise<Head | undefined>;
   /**
@@ -46,6 +57,9 @@ export interface Store {
    */
   setHead(expected: number, bytes: Uint8Array): Promise<boolean>;
 }
+
+/** The part of a store that a participant needs. It reads the coordinator's cells and its own, and writes its own. */
+export type MemberStore = Pick<Store, "putBlob" | "blob" | "create" | "read" | "head" | "watch">;
 
 const KEY = /^[a-z0-9_=-]{1,200}(\/[a-z0-9_=-]{1,200})*$/;
 
@@ -65,28 +79,4 @@ export function keySegment(name: string): string {
 
 function escapeCharacter(character: string): string {
   return Array.from(new TextEncoder().encode(character), (byte) => `=${byte.toString(16).padStart(2, "0")}`).join("");
-}
-
-/**
- * Resolves once a cell under `prefix` is there beyond the `known` ones, after `milliseconds` if nothing came, or when
- * `signal` is aborted. The caller then reads the store again, whatever the reason.
- */
-export async function waitForChange(
-  store: Store,
-  prefix: string,
-  known: ReadonlySet<string>,
-  { signal, milliseconds }: { readonly signal?: AbortSignal | undefined; readonly milliseconds?: number | undefined },
-): Promise<void> {
-  const stop = new AbortController();
-  const end = (): void => stop.abort();
-  const timer = milliseconds === undefined ? undefined : setTimeout(end, milliseconds);
-  signal?.addEventListener("abort", end);
-  try {
-    if (signal?.aborted) return;
-    for await (const key of store.changes(prefix, stop.signal)) if (!known.has(key)) return;
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", end);
-    stop.abort();
-  }
 }

@@ -113,8 +113,8 @@ export class Life {
     return new Proxy(exchange, {
       get: (inner, name: keyof Store) =>
         // To watch is not to do.
-        name === "changes"
-          ? inner.changes.bind(inner)
+        name === "watch"
+          ? inner.watch.bind(inner)
           : (...args: unknown[]) =>
               this.operation(
                 () => (inner[name] as (...args: unknown[]) => Promise<unknown>)(...args),

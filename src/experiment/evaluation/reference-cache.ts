@@ -1,7 +1,7 @@
 import { decodeGroups, encodeGroups } from "../../store/codec.ts";
 import { type Store, keySegment } from "../../store/store.ts";
 import { createMessage, readMessage } from "../../federation/protocol/cells.ts";
-import { text } from "../../federation/protocol/check.ts";
+import { text } from "../../store/check.ts";
 import { kindOf, type TrainingItem } from "../../data/items/registry.ts";
 import { withReference } from "../../train/reference.ts";
 

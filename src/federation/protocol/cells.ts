@@ -1,7 +1,7 @@
 import { UserError } from "../../diagnostics/user-error.ts";
 import { decodeJson, encodeJson } from "../../store/codec.ts";
-import type { Store } from "../../store/store.ts";
-import { type Check, MismatchError } from "./check.ts";
+import type { MemberStore } from "../../store/store.ts";
+import { type Check, MismatchError } from "../../store/check.ts";
 import { PROTOCOL, type RunHead, runHead } from "./messages.ts";
 
 /** @throws MismatchError for bytes that are no JSON or not of the type. */
@@ -28,13 +28,18 @@ function parseOwn<T>(bytes: Uint8Array, check: Check<T>, key: string): T {
 }
 
 /** A cell's message, or undefined where it was not written. Throws a `UserError` of kind `storage` for a damaged one. */
-export async function readMessage<T>(store: Store, key: string, check: Check<T>): Promise<T | undefined> {
+export async function readMessage<T>(store: MemberStore, key: string, check: Check<T>): Promise<T | undefined> {
   const bytes = await store.read(key);
   return bytes === undefined ? undefined : parseOwn(bytes, check, key);
 }
 
 /** Writes a message once and returns the one that won. */
-export async function createMessage<T>(store: Store, key: string, check: Check<T>, value: NoInfer<T>): Promise<T> {
+export async function createMessage<T>(
+  store: MemberStore,
+  key: string,
+  check: Check<T>,
+  value: NoInfer<T>,
+): Promise<T> {
   return parseOwn(await store.create(key, encodeJson(value)), check, key);
 }
 
@@ -43,7 +48,7 @@ export async function createMessage<T>(store: Store, key: string, check: Check<T
  *
  * @throws UserError of kind `storage` for a damaged head and for a run of another protocol.
  */
-export async function readHead(store: Store): Promise<{ revision: number; head: RunHead } | undefined> {
+export async function readHead(store: MemberStore): Promise<{ revision: number; head: RunHead } | undefined> {
   const found = await store.head();
   if (found === undefined) return undefined;
   checkProtocol(parseOwn(found.bytes, (value) => (value as { protocol?: unknown } | null)?.protocol, "head"));

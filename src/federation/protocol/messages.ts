@@ -11,7 +11,7 @@ import {
   nullable,
   optional,
   text,
-} from "./check.ts";
+} from "../../store/check.ts";
 
 /** Raise it with any change of the messages or keys that an earlier version would misread. */
 export const PROTOCOL = 1;

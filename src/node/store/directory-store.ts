@@ -88,18 +88,24 @@ export function directoryStore(root: string): Store {
       return readIfThere(cellFile(key));
     },
     list: keysUnder,
-    async *changes(prefix, signal) {
-      const told = new Set<string>();
-      // File systems over a network report no changes; polling works on all.
-      for (let quiet = POLL_MS; !signal.aborted; quiet = Math.min(quiet * 1.5, SLOWEST_POLL_MS)) {
-        for (const key of await keysUnder(prefix)) {
-          if (told.has(key)) continue;
-          told.add(key);
-          quiet = POLL_MS;
-          yield key;
-        }
-        await sleep(quiet, undefined, { signal }).catch(() => undefined);
-      }
+    async watch(prefix) {
+      let known = (await keysUnder(prefix)).length;
+      return {
+        // File systems over a network report no changes; polling works on all. Cells are never deleted, so counting is enough.
+        async next({ signal, milliseconds = Number.POSITIVE_INFINITY } = {}) {
+          const end = performance.now() + milliseconds;
+          for (let pause = POLL_MS; !signal?.aborted; pause = Math.min(pause * 1.5, SLOWEST_POLL_MS)) {
+            const found = (await keysUnder(prefix)).length;
+            const left = end - performance.now();
+            if (found !== known || left <= 0) {
+              known = found;
+              return;
+            }
+            await sleep(Math.min(pause, left), undefined, signal && { signal }).catch(() => undefined);
+          }
+        },
+        close() {},
+      };
     },
     async head() {
       const latest = await revision();

@@ -99,6 +99,8 @@ it("what holds is what the exchange has, and what is not about unfinished work",
   const exchange = memoryStore();
   const head = { protocol: PROTOCOL, round: 1, adapter: "a".repeat(64), state: "b".repeat(64), identity: "" };
   await exchange.setHead(0, encodeJson(head));
+  const opening = { round: 2, clients: ["Ann", "bob"], earlierRounds: [0, 0], learningRate: 1, adapter: head.adapter };
+  await exchange.create(keys.opening(2), encodeJson({ ...opening, broadcast: null }));
   await exchange.create(keys.update(2, "Ann"), new Uint8Array());
   const holds = await eventsThatHold(exchange);
   const scored = {

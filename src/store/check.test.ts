@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { byName, count, hash, list, measured, message, nullable, optional, text } from "./check.ts";
-import { submission } from "./messages.ts";
 
 const point = message({
   name: text,
@@ -36,11 +35,4 @@ describe("a message", () => {
   ])("that is %j is refused by its place", (value, problem) => {
     expect(() => point(value, "")).toThrow(problem);
   });
-});
-
-it("a submission is a refusal or an update, and a hostile one is neither", () => {
-  expect(submission({ client: "a", refused: "no" }, "")).toEqual({ client: "a", refused: "no" });
-  expect(() => submission({ client: "a", refused: 5 }, "")).toThrow("refused is 5, expected a string");
-  expect(() => submission({ client: "a", update: "../../etc/passwd", base: "b" }, "")).toThrow("update is");
-  expect(() => submission(JSON.parse('{"__proto__": {"refused": "x"}, "client": "a"}'), "")).toThrow("base is nothing");
 });
