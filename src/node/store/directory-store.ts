@@ -94,7 +94,8 @@ export function directoryStore(root: string): Store {
         // File systems over a network report no changes; polling works on all. Cells are never deleted, so counting is enough.
         async next({ signal, milliseconds = Number.POSITIVE_INFINITY } = {}) {
           const end = performance.now() + milliseconds;
-          for (let pause = POLL_MS; !signal?.aborted; pause = Math.min(pause * 1.5, SLOWEST_POLL_MS)) {
+          for (let pause = POLL_MS; ; pause = Math.min(pause * 1.5, SLOWEST_POLL_MS)) {
+            if (signal?.aborted) return;
             const found = (await keysUnder(prefix)).length;
             const left = end - performance.now();
             if (found !== known || left <= 0) {
