@@ -65,6 +65,11 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: () => import("./commands/memorisation.ts"),
   },
   {
+    name: "audit",
+    summary: "check the audit logs of a federation and of its sites",
+    load: () => import("./commands/audit.ts"),
+  },
+  {
     name: "partition",
     summary: "show how the data is divided among clients, without training",
     load: () => import("./commands/partition.ts"),

@@ -127,9 +127,19 @@ export async function sharedSettings(prepared: Prepared): Promise<object> {
   return { config: JSON.parse(JSON.stringify(shared)) as object, model: await modelFingerprint(prepared) };
 }
 
+interface SharedSettings {
+  readonly config: { model: unknown };
+  /** sha256 of the base's weights and architecture. */
+  readonly model: string;
+}
+
 /** @throws UserError of kind `config` naming the first settings that differ from those of the federation. */
 export async function refuseOtherSettings(prepared: Prepared, federation: unknown): Promise<void> {
-  const differences = differing(federation, await sharedSettings(prepared));
+  const own = (await sharedSettings(prepared)) as SharedSettings;
+  const theirs = federation as Partial<SharedSettings> | null;
+  // The same weights may have another name on another machine.
+  if (theirs?.model === own.model && theirs.config?.model !== undefined) own.config.model = theirs.config.model;
+  const differences = differing(federation, own);
   if (differences.length === 0) return;
   const listed = differences.slice(0, 3).join("; ");
   throw new UserError("config", `the federation works with other settings: ${listed.replaceAll("config.", "")}`, {

@@ -12,13 +12,9 @@ import { OPTIMIZERS } from "../optim/optimizer.ts";
 import { fieldsOf, type Registry } from "../registry/declared.ts";
 import type { Objective } from "../train/objective.ts";
 import { objectiveOf, type ObjectiveName, OBJECTIVES } from "../train/objective-registry.ts";
+import { count, files, fraction, names, natural, positive, text } from "./schema-parts.ts";
 import { AGGREGATORS } from "../updates/aggregator-registry.ts";
 import { STAGES } from "../updates/stage-registry.ts";
-
-/** Schema of the names of a registry. */
-function names<T extends object>(registry: T): z.ZodEnum<{ [K in Extract<keyof T, string>]: K }> {
-  return z.enum(Object.keys(registry) as [Extract<keyof T, string>]) as never;
-}
 
 /** The names of the objectives that learn from items of a kind. */
 function learnsFrom(items: Objective["items"]): string {
@@ -34,16 +30,13 @@ function entries<T extends Registry>(registry: T, help: string): z.ZodType<{ nam
   return z.discriminatedUnion("name", all as [(typeof all)[number]]) as never;
 }
 
-const count = z.int().min(1);
-const natural = z.int().min(0);
-const positive = z.number().positive();
-const fraction = z.number().min(0).lt(1);
-const text = z.string().min(1);
-const files = z.union([text, z.array(text).min(1)]);
-
 const clientFiles = z.strictObject({
   name: text.describe("Name of the client in tables, events and the run folder."),
-  train: files.describe("Files to train on, or datasets of the Hugging Face Hub."),
+  train: files
+    .optional()
+    .describe(
+      "Files to train on, or datasets of the Hugging Face Hub. Where the client trains on another machine (openfedllm host), leave them out.",
+    ),
   heldOut: files.optional().describe("Files to evaluate on. The client never trains on them."),
 });
 

@@ -57,7 +57,7 @@ export async function loadClientRecords(
       : await Promise.all(
           data.clients.filter(wanted).map(async ({ name, train, heldOut }) => ({
             name,
-            train: await load(train),
+            train: await load(train ?? withoutFiles(name)),
             heldOut: heldOut === undefined ? undefined : await load(heldOut),
           })),
         );
@@ -76,6 +76,12 @@ export async function loadClientRecords(
   const problem = participation(federation, clients.length);
   if (problem !== undefined) throw new UserError("config", problem.message, { hint: problem.hint });
   return clients;
+}
+
+function withoutFiles(client: string): never {
+  throw new UserError("config", `client ${client} has no files to train on (data.clients)`, {
+    hint: "Give the client `train`. A client on another machine takes part with openfedllm join, in a federation that openfedllm host leads.",
+  });
 }
 
 function refuseUnknown(wanted: readonly string[], names: readonly string[] | undefined): void {
