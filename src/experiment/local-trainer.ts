@@ -55,7 +55,7 @@ export interface ShareOfWork {
 }
 
 /** Optimizer steps of a client-round on this many records. */
-function localSteps(training: ExperimentConfig["training"], records: number, share: ShareOfWork): number {
+export function localSteps(training: ExperimentConfig["training"], records: number, share: ShareOfWork): number {
   if (training.localEpochs === undefined) return training.localSteps * share.clients;
   const epochs = (training.localEpochs * share.clients) / share.of;
   const steps = (epochs * records) / (training.batchSize * training.gradientAccumulation);

@@ -1,0 +1,101 @@
+import { UserError } from "../diagnostics/user-error.ts";
+import { BENCHMARKS } from "../evaluation/benchmark-registry.ts";
+import type { Manifest } from "../federation/protocol/messages.ts";
+import { initAdapter } from "../model/adapter.ts";
+import { parseExperiment } from "../settings/parse.ts";
+import type { Task } from "../settings/policy.ts";
+import type { ExperimentConfig } from "../settings/schema.ts";
+import type { SiteSettings } from "../settings/site.ts";
+import { encodeGroups } from "../store/codec.ts";
+import { parameterCount } from "../tensor/params.ts";
+import { sha256 } from "../tensor/sha256.ts";
+import { wireShape } from "../updates/wire.ts";
+import { localSteps } from "./local-trainer.ts";
+import { stagesFor } from "./parties.ts";
+import type { Prepared } from "./prepare.ts";
+
+/**
+ * The configuration of a site: the settings in a federation's manifest, and the site's own files, machine and copy of the base.
+ *
+ * @throws UserError of kind `config` for settings that this version does not know.
+ */
+export function siteConfig(manifest: Manifest, { data, model, runtime }: SiteSettings, client: string): ExperimentConfig {
+  const shared = sharedConfig(manifest);
+  const { train, heldOut, ...reading } = data;
+  if (train === undefined) {
+    throw new UserError("config", "this site has no files to train on", {
+      hint: "Name them: openfedllm join --data FILE, or data.train in site.yaml.",
+    });
+  }
+  const names = [...new Set([...manifest.clients, client])];
+  const own = { name: client, train, ...(heldOut !== undefined && { heldOut }) };
+  const { base } = { ...shared.model, ...model };
+  return parseExperiment(
+    {
+      ...shared,
+      model: { base },
+      data: {
+        ...withoutNulls(shared.data),
+        ...reading,
+        clients: names.map((name) => (name === client ? own : { name })),
+      },
+      runtime,
+    },
+    "the task of the federation",
+  );
+}
+
+interface SharedConfig {
+  readonly model: object;
+  readonly data: object;
+}
+
+function sharedConfig({ settings }: Manifest): SharedConfig {
+  const config = (settings as { readonly config?: Partial<SharedConfig> } | null)?.config;
+  if (typeof config?.model === "object" && typeof config.data === "object") return config as SharedConfig;
+  throw new UserError("config", "the task of the federation has no settings that this version knows", {
+    hint: "Compare the versions of this software on both sides: openfedllm --version.",
+  });
+}
+
+/** In a message `null` stands for a setting that is not there. */
+function withoutNulls(section: object): object {
+  return Object.fromEntries(Object.entries(section).filter(([, value]) => value !== null));
+}
+
+/** Stands for a task's settings: a person consents to a task by this hash. */
+export function taskHash({ settings, algorithm }: Manifest): Promise<string> {
+  return sha256(new TextEncoder().encode(JSON.stringify([algorithm, settings])));
+}
+
+/** A task as the person at a site has to know it before the site takes part. */
+export interface SiteTask extends Task {
+  readonly records: number;
+  readonly heldOut: number;
+  /** sha256 of the base's weights, as its checker gives it. */
+  readonly baseFingerprint: string;
+  /** Tensors and numbers of the adapter. */
+  readonly tensors: number;
+  readonly parameters: number;
+}
+
+/** Describes the task of a site from its prepared half. */
+export function siteTask(prepared: Prepared, client: string): SiteTask {
+  const { config, algorithm, model, trainers } = prepared;
+  const trainer = trainers.find(({ name }) => name === client)!;
+  const adapter = initAdapter(config.adapter, model.modelConfig, config.seed);
+  const update = encodeGroups(wireShape(algorithm.update(adapter), stagesFor(config, algorithm)), {});
+  return {
+    config,
+    localSteps: localSteps(config.training, trainer.train.length, { clients: 1, of: 1 }),
+    updateBytes: algorithm.federated ? update.length : 0,
+    runsCode: config.evaluation.benchmarks
+      .map(({ name }) => name)
+      .filter((name) => BENCHMARKS[name]!.needs === "code-execution"),
+    records: trainer.train.length,
+    heldOut: trainer.clients.reduce((sum, { heldOut }) => sum + heldOut.items.length, 0),
+    baseFingerprint: model.weights.fingerprint,
+    tensors: adapter.size,
+    parameters: parameterCount(adapter),
+  };
+}
