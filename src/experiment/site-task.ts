@@ -19,7 +19,11 @@ import type { Prepared } from "./prepare.ts";
  *
  * @throws UserError of kind `config` for settings that this version does not know.
  */
-export function siteConfig(manifest: Manifest, { data, model, runtime }: SiteSettings, client: string): ExperimentConfig {
+export function siteConfig(
+  manifest: Manifest,
+  { data, model, runtime }: SiteSettings,
+  client: string,
+): ExperimentConfig {
   const shared = sharedConfig(manifest);
   const { train, heldOut, ...reading } = data;
   if (train === undefined) {
