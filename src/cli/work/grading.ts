@@ -1,5 +1,4 @@
 import path from "node:path";
-import { createInterface } from "node:readline/promises";
 import { InvalidArgumentError } from "commander";
 import { UserError } from "../../diagnostics/user-error.ts";
 import type { GradingTools } from "../../evaluation/benchmark.ts";
@@ -12,6 +11,7 @@ import { isLoopback } from "../../serving/access.ts";
 import type { CommandContext, FlagValues } from "../command.ts";
 import { parsed, text, toggle, wholeNumber } from "../flag.ts";
 import { counted, formatCount } from "../views/quantities.ts";
+import { confirm } from "./confirm.ts";
 
 const KEY_VARIABLE = "OPENAI_API_KEY";
 
@@ -130,15 +130,16 @@ export async function confirmJudging(
 ): Promise<void> {
   stderr.write(`${sentence}\n`);
   if (yes || (URL.canParse(judgeUrl!) && isLoopback(new URL(judgeUrl!).hostname))) return;
-  const refused = (why: string): UserError =>
-    new UserError("config", `${why}; the answers are kept`, { hint: "Run the same command with --yes to judge them." });
-  if (!process.stdin.isTTY || !stderr.live)
-    throw refused("judging can cost money, and there is no terminal to ask for consent");
-  const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await prompt.question("Continue? [y/N] ");
-    if (!/^\s*y(es)?\s*$/i.test(answer)) throw refused("not judged");
-  } finally {
-    prompt.close();
-  }
+  await confirm(
+    {
+      text: "Continue?",
+      unasked: "judging can cost money, and there is no terminal to ask for consent",
+      denied: "not judged",
+      refusal: (why) =>
+        new UserError("config", `${why}; the answers are kept`, {
+          hint: "Run the same command with --yes to judge them.",
+        }),
+    },
+    { stderr },
+  );
 }

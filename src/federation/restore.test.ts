@@ -1,0 +1,75 @@
+import { expect, it } from "vitest";
+import { Life, QuadraticTrainer, quiet, roster, scored, targets } from "../../test/support/federation.ts";
+import { algorithmOf } from "../algorithms/registry.ts";
+import { memoryStore } from "../store/memory-store.ts";
+import { mirroredStore } from "../store/mirrored-store.ts";
+import { STORE_CONFORMANCE } from "../store/conformance.ts";
+import type { Store } from "../store/store.ts";
+import { clientMemory } from "./client-memory.ts";
+import { writerSegment } from "./protocol/keys.ts";
+import { restoreRun } from "./restore.ts";
+import { simulate } from "./simulate.ts";
+
+const ROUNDS = 3;
+
+function play(exchange: Store, own: Store) {
+  return simulate({
+    algorithm: algorithmOf("scaffold"),
+    identity: "id",
+    seed: 7,
+    rounds: ROUNDS,
+    clientsPerRound: 3,
+    minClients: 1,
+    evaluateEvery: 1,
+    learningRate: () => 0.1,
+    initialAdapter: new Map([["w", { shape: [2], data: new Float32Array(2) }]]),
+    clients: roster,
+    trainer: new QuadraticTrainer(targets),
+    memory: clientMemory(own, exchange),
+    events: quiet,
+    store: exchange,
+    ...scored,
+  });
+}
+
+const isOwn = (key: string): boolean => writerSegment(key) === undefined;
+
+it("a run goes on from the copy, to the same end, wherever its exchange was lost", async () => {
+  const expected = (await play(memoryStore(), memoryStore())).head;
+  let losses = 0;
+  for (let last = 20; ; last += 7) {
+    const [lost, copy, own] = [memoryStore(), memoryStore(), memoryStore()];
+    const life = new Life(last);
+    const end = await play(mirroredStore(life.wrap(lost), copy), own).then(
+      () => "done",
+      (error: Error) => error.message,
+    );
+    if (end === "done") break;
+    expect(end).toBe("killed");
+    losses++;
+    const fresh = memoryStore();
+    const restored = await restoreRun(fresh, copy, isOwn);
+    const begun = await copy.head();
+    expect(restored === undefined).toBe(begun === undefined);
+    const outcome = await play(mirroredStore(fresh, copy), own);
+    expect(outcome.head).toEqual(expected);
+    expect(await restoreRun(fresh, copy, isOwn)).toBeUndefined();
+  }
+  expect(losses).toBeGreaterThan(20);
+});
+
+for (const { name, run } of STORE_CONFORMANCE) {
+  it(`mirrored: ${name}`, async () => {
+    const [store, copy] = [memoryStore(), memoryStore()];
+    await run(async () => mirroredStore(store, copy));
+  });
+}
+
+it("knows the cells that clients write", () => {
+  expect(
+    ["member/a", "decline/a", "leave/=5a", "round-0003/update/a", "round-0003/scores/a"].map(writerSegment),
+  ).toEqual(["a", "a", "=5a", "a", "a"]);
+  for (const key of ["manifest", "roster", "round-0001/open", "round-0001/close", "member/a/b"]) {
+    expect(writerSegment(key)).toBeUndefined();
+  }
+});

@@ -1,0 +1,28 @@
+import type { Store } from "../store/store.ts";
+import { readHead, readMessage } from "./protocol/cells.ts";
+import { keys } from "./protocol/keys.ts";
+import { roundOpening } from "./protocol/messages.ts";
+
+/**
+ * Gives an empty exchange the coordinator's part of a run from a copy: its cells, the blobs that the next round needs, and the
+ * head. So a run goes on after its server was lost; clients send again what was not yet in a closed round. `isOwn` tells
+ * the coordinator's cells. Returns the number of restored rounds; undefined where there was nothing to restore.
+ */
+export async function restoreRun(
+  exchange: Store,
+  copy: Store,
+  isOwn: (key: string) => boolean,
+): Promise<number | undefined> {
+  if ((await exchange.head()) !== undefined) return undefined;
+  const found = await readHead(copy);
+  const head = await copy.head();
+  if (found === undefined || head === undefined) return undefined;
+  const { round, adapter, state } = found.head;
+  const opening = await readMessage(copy, keys.opening(round + 1), roundOpening);
+  const blobs = [adapter, state, ...(opening?.broadcast == null ? [] : [opening.broadcast])];
+  for (const hash of blobs) await exchange.putBlob(await copy.blob(hash));
+  for (const key of await copy.list("")) if (isOwn(key)) await exchange.create(key, (await copy.read(key))!);
+  // Last: an exchange with a head is whole.
+  await exchange.setHead(0, head.bytes);
+  return round;
+}
