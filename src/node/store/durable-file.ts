@@ -51,9 +51,9 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Writes a new file and makes its content durable, but not yet its name. */
-export async function writeDurably(file: string, content: Uint8Array | string): Promise<void> {
-  const handle = await open(file, "wx");
+/** Writes a new file and makes its content durable, but not yet its name. @param mode access rights; default: the process's. */
+export async function writeDurably(file: string, content: Uint8Array | string, mode?: number): Promise<void> {
+  const handle = await open(file, "wx", mode);
   try {
     await handle.writeFile(content);
     await handle.sync();
@@ -63,10 +63,10 @@ export async function writeDurably(file: string, content: Uint8Array | string): 
 }
 
 /** Replaces a file's content durably: a reader, also after a crash, finds the old content or the new one, never a part. */
-export async function writeAtomically(file: string, content: Uint8Array | string): Promise<void> {
+export async function writeAtomically(file: string, content: Uint8Array | string, mode?: number): Promise<void> {
   const temporary = `${file}.${randomUUID()}.tmp`;
   try {
-    await writeDurably(temporary, content);
+    await writeDurably(temporary, content, mode);
     await rename(temporary, file);
     await syncFolder(path.dirname(file));
   } finally {

@@ -1,0 +1,2 @@
+/** Variables of the environment, such as `process.env`. */
+export type EnvironmentVariables = Readonly<Record<string, string | undefined>>;

@@ -1,0 +1,54 @@
+import { readdir, readFile } from "node:fs/promises";
+import path from "node:path";
+import type { z } from "zod";
+import { UserError } from "../../diagnostics/user-error.ts";
+import { writeAtomically } from "../store/durable-file.ts";
+import { absentAs, guarded } from "../store/durable-folder.ts";
+
+/** The mode of files that hold no secret but are nobody's business. */
+const PRIVATE = 0o600;
+
+/** Writes a value as JSON, durably: a reader finds the old value or the new one. */
+export function writeJsonFile(file: string, value: unknown): Promise<void> {
+  return guarded(file, "write", () => writeAtomically(file, `${JSON.stringify(value, null, 2)}\n`, PRIVATE));
+}
+
+/**
+ * Reads a JSON file; undefined where it does not exist.
+ *
+ * @throws UserError("storage") where it is damaged, of a later version, or no such file at all.
+ */
+export async function readJsonFile<T>(file: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  const text = await guarded(file, "read", () => absentAs<string | undefined>(undefined, () => readFile(file, "utf8")));
+  if (text === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw damaged(file, "it is not JSON", cause);
+  }
+  const version = typeof value === "object" && value !== null && "version" in value ? value.version : undefined;
+  if (typeof version === "number" && version > 1) {
+    throw new UserError("storage", `${file} has format ${version}, and this version reads format 1`, {
+      hint: "Install a newer version of openfedllm.",
+    });
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const at = issue === undefined || issue.path.length === 0 ? "" : `${issue.path.join(".")}: `;
+  throw damaged(file, `${at}${issue?.message ?? "wrong content"}`, result.error);
+}
+
+/** The JSON files of a folder, by name, ascending. None where the folder does not exist. */
+export async function jsonFilesIn(folder: string): Promise<string[]> {
+  const names = await guarded(folder, "read", () => absentAs<string[]>([], () => readdir(folder)));
+  return names
+    .filter((name) => name.endsWith(".json"))
+    .sort()
+    .map((name) => path.join(folder, name));
+}
+
+function damaged(file: string, why: string, cause: unknown): UserError {
+  return new UserError("storage", `${file} is damaged: ${why}`, { hint: "Restore the file from a copy.", cause });
+}
