@@ -96,15 +96,17 @@ async function commandsPage() {
   const nothing = { write() {}, style: (_format, text) => text, live: false, columns: () => undefined };
   const program = await createProgram({
     version: "",
-    args: COMMANDS.map(({ name }) => name),
+    args: COMMANDS.flatMap(({ name }) => name.split(" ")),
     context: { stdout: nothing, stderr: nothing },
     helpAll: true,
   });
   const examples = await Promise.all(COMMANDS.map(async ({ load }) => (await load()).command.examples));
-  const sections = program.commands.map((command, i) => {
+  const commands = program.commands.flatMap((each) => (each.commands.length === 0 ? [each] : each.commands));
+  const sections = commands.map((command, i) => {
+    const name = COMMANDS[i].name;
     const usage = [
       "openfedllm",
-      command.name(),
+      name,
       ...command.registeredArguments.map((argument) => {
         const name = `${argument.name()}${argument.variadic ? "..." : ""}`;
         return argument.required ? `<${name}>` : `[${name}]`;
@@ -115,7 +117,7 @@ async function commandsPage() {
       (argument) => `- \`${argument.name()}\`: ${argument.description}`,
     );
     return [
-      `## \`${command.name()}\``,
+      `## \`${name}\``,
       "",
       command.description(),
       "",

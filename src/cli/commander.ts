@@ -10,7 +10,25 @@ export interface ProgramContext {
   readonly helpAll: boolean;
 }
 
-/** Adds a command to the program. A command that is not loaded has only a name and a summary. */
+/** A word before several commands. */
+export interface Group {
+  readonly summary: string;
+  readonly description: string;
+  readonly examples: readonly Example[];
+}
+
+/** Adds a group to the program, without its commands. Alone it shows its help. */
+export function addGroup(
+  program: Program,
+  { name, summary, description, examples }: Group & { readonly name: string },
+  options: ProgramContext,
+): Program {
+  const added = program.command(name).summary(summary).description(description);
+  configure(added, options, examples[0]?.[0]);
+  return added.addHelpText("after", examplesHelp(examples, helpWidth(options.context)));
+}
+
+/** Adds a command to the program, or to a group. A command that is not loaded has only a name and a summary. */
 export function addCommand(
   program: Program,
   {
@@ -59,7 +77,7 @@ export function configure(command: Program, { context, helpAll }: ProgramContext
       ],
       optionDescription: (option) => new Help().optionDescription(option) + (option.mandatory ? " (required)" : ""),
       visibleGlobalOptions: (each) =>
-        (each.parent?.options ?? []).filter((option) => option.long !== "--version" && isShown(option)),
+        rootOptions(each).filter((option) => option.long !== "--version" && isShown(option)),
     })
     .configureOutput({
       writeOut: (text) => stdout.write(text),
@@ -67,8 +85,16 @@ export function configure(command: Program, { context, helpAll }: ProgramContext
       outputError: () => {},
     })
     .exitOverride((error) => {
-      throw error instanceof CommanderError && error.exitCode !== 0 ? usageError(error, command, example) : error;
+      // A group alone has shown its help.
+      const isMistake = error instanceof CommanderError && error.exitCode !== 0 && error.code !== "commander.help";
+      throw isMistake ? usageError(error, command, example) : error;
     });
+}
+
+/** The options of the program, for a command; none for the program itself. */
+function rootOptions({ parent }: Program): readonly Option[] {
+  if (parent === null) return [];
+  return parent.parent === null ? parent.options : rootOptions(parent);
 }
 
 /** Command lines to copy. Their purposes stand in a column or, if that is too wide, above them. */

@@ -1,15 +1,39 @@
 import { Command as Program, Option } from "commander";
-import { addCommand, configure, examplesHelp, helpWidth, type ProgramContext } from "./commander.ts";
+import {
+  addCommand,
+  addGroup,
+  configure,
+  examplesHelp,
+  type Group,
+  helpWidth,
+  type ProgramContext,
+} from "./commander.ts";
 import type { Command, Example } from "./command.ts";
 import { advanced } from "./flag.ts";
 
 interface ListedCommand {
+  /** One word, or the name of a group and a word. */
   readonly name: string;
   /** One line, for the list of commands. */
   readonly summary: string;
   /** The file is read when the command is used, so that the list of commands is quick. */
   readonly load: () => Promise<{ readonly command: Command }>;
 }
+
+/** Groups of commands, by name. */
+const GROUPS: Readonly<Record<string, Group>> = {
+  federation: {
+    summary: "make a federation, invite organisations and revoke them",
+    description:
+      "Makes the keys of a federation and decides which organisations are its members. Each member joins with an invitation and makes its own key.",
+    examples: [
+      ['npx openfedllm federation init --name "Hospitals"', "make the keys, in the folder federation"],
+      ["npx openfedllm federation invite clinic --server wss://hub.example.org", "print an invitation for clinic"],
+      ["npx openfedllm federation members", "list members and invitations"],
+      ["npx openfedllm federation revoke clinic", "end a membership at once"],
+    ],
+  },
+};
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly ListedCommand[] = [
@@ -27,6 +51,26 @@ export const COMMANDS: readonly ListedCommand[] = [
     name: "participate",
     summary: "take part in a coordinated run with the records of this machine",
     load: () => import("./commands/participate.ts"),
+  },
+  {
+    name: "federation init",
+    summary: "make the folder of a new federation, with its keys",
+    load: () => import("./commands/federation-init.ts"),
+  },
+  {
+    name: "federation invite",
+    summary: "print an invitation for one organisation",
+    load: () => import("./commands/federation-invite.ts"),
+  },
+  {
+    name: "federation members",
+    summary: "list the members and the invitations",
+    load: () => import("./commands/federation-members.ts"),
+  },
+  {
+    name: "federation revoke",
+    summary: "end a membership, or an invitation, at once",
+    load: () => import("./commands/federation-revoke.ts"),
   },
   {
     name: "score",
@@ -106,9 +150,16 @@ export async function createProgram({ version, args, ...context }: ProgramOption
     .helpOption("-h, --help", "show the common commands and options")
     .addOption(new Option("--help-all", "show every option, and with run every setting"))
     .addOption(advanced(new Option("--debug", "print the stack trace of an error")));
+  const groups = new Map<string, Program>();
   for (const { name, summary, load } of COMMANDS) {
-    const { command } = args.includes(name) ? await load() : {};
-    addCommand(program, { name, summary, command }, context);
+    const words = name.split(" ");
+    const { command } = words.every((word) => args.includes(word)) ? await load() : {};
+    const [group, own] = words.length === 1 ? [undefined, name] : [words[0]!, words[1]!];
+    if (group !== undefined && !groups.has(group)) {
+      groups.set(group, addGroup(program, { name: group, ...GROUPS[group]! }, context));
+    }
+    const parent = group === undefined ? program : groups.get(group)!;
+    addCommand(parent, { name: own, summary, command }, context);
   }
   configure(program, context);
   return program.addHelpText("after", examplesHelp(EXAMPLES, helpWidth(context.context)));

@@ -30,7 +30,7 @@ export interface Enrolled {
 }
 
 /** The reasons for which a coordinator refuses. */
-export const REFUSALS = [
+const REFUSALS = [
   "protocol",
   "malformed",
   "unknown",

@@ -63,6 +63,11 @@ export async function connectNats(options: ConnectOptions): Promise<NatsConnecti
   throw failure;
 }
 
+/** Checks an address. @throws UserError("config") for one that `connectNats` refuses. */
+export function checkServerAddress(text: string): void {
+  serverUrl(text);
+}
+
 /** Reads an address. @throws UserError("config") for one that would send data in the clear to another machine. */
 function serverUrl(text: string): ServerUrl {
   const url = URL.canParse(text) ? new URL(text) : undefined;

@@ -12,7 +12,7 @@ export interface NatsProgram {
 }
 
 /** The variable of the environment that names the program. */
-export const PROGRAM_VARIABLE = "OPENFEDLLM_NATS_SERVER";
+const PROGRAM_VARIABLE = "OPENFEDLLM_NATS_SERVER";
 
 /** Debian installs it here, which is not in every user's PATH. */
 const DEBIAN_PATH = "/usr/sbin/nats-server";
