@@ -1,5 +1,4 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { NatsConnection } from "@nats-io/transport-node";
@@ -17,18 +16,7 @@ import { inviteMember, revokeMember } from "../src/node/federation/invite.ts";
 import { type NatsServer, startNatsServer } from "../src/node/federation/nats-server.ts";
 import { localConnection } from "../src/node/federation/server-address.ts";
 import { openSite, type Site } from "../src/node/federation/site-folder.ts";
-import { natsProgram } from "./support/nats-server.ts";
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
-}
+import { freePort, natsProgram } from "./support/nats-server.ts";
 
 const failureOf = async (work: Promise<unknown>): Promise<UserError> => {
   const error = await work.then(

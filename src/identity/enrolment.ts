@@ -30,16 +30,7 @@ export interface Enrolled {
 }
 
 /** The reasons for which a coordinator refuses. */
-const REFUSALS = [
-  "protocol",
-  "malformed",
-  "unknown",
-  "used",
-  "expired",
-  "revoked",
-  "no-member",
-  "failed",
-] as const;
+const REFUSALS = ["protocol", "malformed", "unknown", "used", "expired", "revoked", "no-member", "failed"] as const;
 
 export interface Refused {
   readonly refused: (typeof REFUSALS)[number];

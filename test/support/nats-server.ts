@@ -11,7 +11,8 @@ export const natsProgram = PROGRAMS.find(
   (program) => program !== undefined && (existsSync(program) || spawnSync(program, ["--version"]).status === 0),
 );
 
-function freePort(): Promise<number> {
+/** A port that nothing listens on. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.on("error", reject);

@@ -1,4 +1,6 @@
 import { X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
+import { checkServerIdentity } from "node:tls";
 import { connect, jwtAuthenticator, type NatsConnection, wsconnect } from "@nats-io/transport-node";
 import { HttpsProxyAgent } from "https-proxy-agent";
 import { WebSocket } from "ws";
@@ -114,24 +116,33 @@ function common(servers: readonly ServerUrl[], { credentials, name, inboxPrefix 
   };
 }
 
+type Peer = Parameters<typeof checkServerIdentity>[1];
+
 /** The part of Node's TLS options that is set here. */
-function tlsOptions({ ca, certificate }: ConnectOptions) {
+function tlsOptions({ ca, certificate }: ConnectOptions, servers: readonly ServerUrl[]) {
   return {
     ...(ca !== undefined && { ca }),
-    ...(certificate !== undefined && {
-      checkServerIdentity: (_host: string, peer: { readonly raw: Buffer }): Error | undefined =>
-        new X509Certificate(certificate).raw.equals(peer.raw)
-          ? undefined
-          : Object.assign(new Error("the server has another certificate"), { code: "ERR_TLS_CERT_ALTNAME_INVALID" }),
-    }),
+    checkServerIdentity(name: string, peer: Peer): Error | undefined {
+      if (certificate === undefined) return checkName(name, peer, servers);
+      if (new X509Certificate(certificate).raw.equals(peer.raw)) return undefined;
+      return Object.assign(new Error("the server has another certificate"), { code: "ERR_TLS_CERT_ALTNAME_INVALID" });
+    },
   };
+}
+
+/** The client library gives Node no name for a server with a number as its address, and Node then checks `localhost`. */
+function checkName(name: string, peer: Peer, servers: readonly ServerUrl[]): Error | undefined {
+  const hosts = servers.map(({ host }) => host.replaceAll(/[[\]]/g, ""));
+  if (hosts.includes(name)) return checkServerIdentity(name, peer);
+  const problems = hosts.filter((host) => isIP(host) !== 0).map((host) => checkServerIdentity(host, peer));
+  return problems.includes(undefined) ? undefined : (problems[0] ?? checkServerIdentity(name, peer));
 }
 
 async function overTcp(servers: readonly ServerUrl[], options: ConnectOptions): Promise<NatsConnection> {
   try {
     return await connect({
       ...common(servers, options),
-      ...(servers[0]!.isEncrypted && { tls: tlsOptions(options) }),
+      ...(servers[0]!.isEncrypted && { tls: tlsOptions(options, servers) }),
     });
   } catch (error) {
     throw connectionError(error, { servers, hasCa: options.ca !== undefined });
@@ -150,7 +161,7 @@ async function overWebSocket(servers: readonly ServerUrl[], options: ConnectOpti
       ...common(servers, options),
       wsFactory: async (address: string) => {
         const socket = new WebSocket(address, {
-          ...tlsOptions(options),
+          ...tlsOptions(options, servers),
           ...(agent !== undefined && { agent }),
           perMessageDeflate: false,
           handshakeTimeout: CONNECT_MS,

@@ -31,7 +31,7 @@ export interface InviteOptions {
  * @param push gives a running server what was revoked; undefined where there is none.
  * @throws UserError("config") for a name that is a member's or has an open invitation, unless `again` is set.
  */
-export function inviteMember(
+export async function inviteMember(
   federation: Federation,
   { client, servers, ca, hours, again = false, now = new Date() }: InviteOptions,
   push?: PushToken,
