@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { mkdir, readFile, stat } from "node:fs/promises";
 import { totalmem } from "node:os";
 import path from "node:path";
@@ -6,16 +5,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { writeAtomically } from "../store/durable-file.ts";
 import { absentAs, guarded } from "../store/durable-folder.ts";
+import { FolderInUse, lockFolder } from "../store/folder-lock.ts";
 import { accountTokens } from "./accounts.ts";
 import type { EnvironmentVariables } from "./environment.ts";
 import type { Federation } from "./federation-folder.ts";
 import { checkExposure, findNatsServer, isAtLeast } from "./nats-program.ts";
-import { WATCHER } from "./nats-watcher.ts";
-import { type Listener, LOOPBACK, serverConfig, type WebsocketListener } from "./server-config.ts";
-import { writeServerAddress, removeServerAddress, type ServerAddress } from "./server-address.ts";
+import { removeServerAddress, type ServerAddress, writeServerAddress } from "./server-address.ts";
+import { type Listener, LOOPBACK, PID_FILE, serverConfig, type WebsocketListener } from "./server-config.ts";
+import { GRACE_MS, startWatched } from "./watched-child.ts";
 
-/** Time that a server has to end by itself, and one that starts has to be ready, milliseconds. */
-const GRACE_MS = 10_000;
+/** Time that a server has to be ready, milliseconds. */
 const READY_MS = 60_000;
 const LOOK_AGAIN_MS = 20;
 
@@ -67,61 +66,78 @@ export async function startNatsServer(federation: Federation, options: NatsServe
     syncAlways: isAtLeast(program, 2, 10),
     maxStoreBytes,
   });
-  await guarded(config, "write", async () => {
+  const unlock = await guarded(config, "write", async () => {
     await mkdir(folder, { recursive: true, mode: 0o700 });
+    const unlocking = lockServer(folder);
+    await earlierServerEnded(path.join(folder, PID_FILE));
     await writeAtomically(config, text, 0o600);
+    return unlocking;
   });
   const from = await absentAs(0, async () => (await stat(log)).size);
-
-  const child = spawn(process.execPath, ["-e", WATCHER, String(GRACE_MS), program.path, "-c", config], {
-    // Its own group: Ctrl-C in the terminal reaches this process alone, which then ends its work and the server.
-    detached: true,
-    stdio: ["pipe", "ignore", "pipe"],
-    env: { GOMEMLIMIT: `${Math.round(totalmem() / 2 / 1024 / 1024)}MiB`, ...env },
-    windowsHide: true,
-  });
-  let said = "";
-  child.stderr.on("data", (chunk) => (said = (said + String(chunk)).slice(-4000)));
-  child.stdin.on("error", () => {});
-  let isOver = false;
-  const over = new Promise<void>((resolve) => {
-    child.on("error", (error) => (said += error.message));
-    child.on("close", () => {
-      isOver = true;
-      resolve();
-    });
+  const child = startWatched(program.path, ["-c", config], {
+    GOMEMLIMIT: `${Math.round(totalmem() / 2 / 1024 / 1024)}MiB`,
+    ...env,
   });
   const logged = async (): Promise<string> => {
     const bytes = await absentAs<Uint8Array>(new Uint8Array(), () => readFile(log));
     // A log that was begun anew is shorter than before.
-    return new TextDecoder().decode(bytes.subarray(bytes.length < from ? 0 : from));
+    return new TextDecoder().decode(bytes.subarray(bytes.length < from ? 0 : from)) + child.said();
   };
-  const stop = async (): Promise<void> => {
-    child.stdin.end();
-    await over;
+  const ended = child.ended.then(async () => {
     await removeServerAddress(federation);
+    unlock();
+    return lastLines(await logged());
+  });
+  const stop = async (): Promise<void> => {
+    await child.stop();
+    await ended;
   };
 
   try {
-    await ready(logged, () => isOver);
+    await ready(logged, child.isOver);
   } catch (error) {
-    const why = isOver ? endReason(`${await logged()}${said}`, listener, websocket) : error;
+    const why = child.isOver() ? endReason(await logged(), listener, websocket) : error;
     await stop();
     throw why;
   }
-  const scheme = listener.tls === undefined ? "nats" : "tls";
-  const host = listener.host === "0.0.0.0" || listener.host === "::" ? LOOPBACK : (listener.host ?? LOOPBACK);
-  const address: ServerAddress = {
-    version: 1,
-    url: `${scheme}://${host.includes(":") ? `[${host.replaceAll(/[[\]]/g, "")}]` : host}:${listener.port}`,
-    ...(listener.tls !== undefined && { certificate: path.resolve(listener.tls.certificate) }),
-  };
+  const address = localAddress(listener);
   await writeServerAddress(federation, address);
+  return { address, version: program.version.join("."), ended, stop };
+}
+
+/** Two servers on one folder would destroy each other's streams. */
+function lockServer(folder: string): () => void {
+  try {
+    return lockFolder(folder);
+  } catch (error) {
+    if (!(error instanceof FolderInUse)) throw error;
+    throw new UserError("config", "another process runs the server of this federation", {
+      hint: `Stop it first. If there is no such process, remove ${path.join(folder, "lock")}.`,
+      cause: error,
+    });
+  }
+}
+
+/** The server of a process that was killed ends a moment after it. */
+async function earlierServerEnded(pidFile: string): Promise<void> {
+  const id = Number(await absentAs("", () => readFile(pidFile, "utf8")));
+  for (const end = Date.now() + GRACE_MS; id > 0 && isAlive(id) && Date.now() < end;) await sleep(LOOK_AGAIN_MS);
+}
+
+function isAlive(id: number): boolean {
+  try {
+    return process.kill(id, 0);
+  } catch {
+    return false;
+  }
+}
+
+function localAddress({ host = LOOPBACK, port, tls }: Listener): ServerAddress {
+  const reached = host === "0.0.0.0" || host === "::" ? LOOPBACK : host.replaceAll(/[[\]]/g, "");
   return {
-    address,
-    version: program.version.join("."),
-    ended: over.then(async () => lastLines(`${await logged()}${said}`)),
-    stop,
+    version: 1,
+    url: `${tls === undefined ? "nats" : "tls"}://${reached.includes(":") ? `[${reached}]` : reached}:${port}`,
+    ...(tls !== undefined && { certificate: path.resolve(tls.certificate) }),
   };
 }
 

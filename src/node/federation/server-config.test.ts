@@ -25,6 +25,7 @@ describe("the configuration of a server", () => {
         "max_payload: 4MB",
         'log_file: "/srv/federation/server/server.log"',
         "logfile_size_limit: 16MB",
+        'pid_file: "/srv/federation/server/server.pid"',
         "jetstream {",
         '  store_dir: "/srv/federation/server/jetstream"',
         "  max_memory_store: 64MB",

@@ -38,6 +38,9 @@ export interface ServerConfig {
 /** The largest message, in the server's words. */
 const MAX_PAYLOAD = "4MB";
 
+/** Has the number of the server's process, in the server's folder. */
+export const PID_FILE = "server.pid";
+
 export const LOOPBACK = "127.0.0.1";
 
 /** True for an address that only this machine reaches. */
@@ -60,6 +63,7 @@ export function serverConfig(config: ServerConfig): string {
     `max_payload: ${MAX_PAYLOAD}`,
     `log_file: ${at("server.log")}`,
     "logfile_size_limit: 16MB",
+    `pid_file: ${at(PID_FILE)}`,
     ...block("jetstream", [
       `store_dir: ${at("jetstream")}`,
       "max_memory_store: 64MB",
