@@ -121,12 +121,14 @@ function lockServer(folder: string): () => void {
 /** The server of a process that was killed ends a moment after it. */
 async function earlierServerEnded(pidFile: string): Promise<void> {
   const id = Number(await absentAs("", () => readFile(pidFile, "utf8")));
-  for (const end = Date.now() + GRACE_MS; id > 0 && isAlive(id) && Date.now() < end;) await sleep(LOOK_AGAIN_MS);
+  const end = Date.now() + GRACE_MS;
+  while (isAlive(id) && Date.now() < end) await sleep(LOOK_AGAIN_MS);
 }
 
 function isAlive(id: number): boolean {
   try {
-    return process.kill(id, 0);
+    // 0 would be this process's group.
+    return id > 0 && process.kill(id, 0);
   } catch {
     return false;
   }
