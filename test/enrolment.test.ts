@@ -9,7 +9,7 @@ import { newIdentity } from "../src/identity/keys.ts";
 import { connectAs, type PushToken, pushAllAccounts, pushOver } from "../src/node/federation/accounts.ts";
 import { connectNats } from "../src/node/federation/connect.ts";
 import { LoginRefused } from "../src/node/federation/connection-errors.ts";
-import { enrol, renewToken, siteConnection } from "../src/node/federation/enrol.ts";
+import { enrol, isRenewalDue, loginRefused, renewToken, siteConnection } from "../src/node/federation/enrol.ts";
 import { serveEnrolment } from "../src/node/federation/enrolment-service.ts";
 import { type Federation, initFederation, openFederation } from "../src/node/federation/federation-folder.ts";
 import { inviteMember, revokeMember } from "../src/node/federation/invite.ts";
@@ -40,6 +40,10 @@ describe.runIf(natsProgram !== undefined)("enrolment (skipped where there is no 
   let push: PushToken;
   const open: NatsConnection[] = [];
 
+  let stopService = (): void => {};
+  const serve = (): void => {
+    stopService = serveEnrolment(coordinator, federation, { push, prepare: async () => ({ bytes: 1000 }) });
+  };
   const host = async (): Promise<void> => {
     server = await startNatsServer(federation, { listener: { port } });
     const local = await localConnection(federation, server.address);
@@ -47,7 +51,7 @@ describe.runIf(natsProgram !== undefined)("enrolment (skipped where there is no 
     coordinator = await connectAs(federation, "coordinator", local);
     push = pushOver(system);
     await pushAllAccounts(federation, push);
-    serveEnrolment(coordinator, federation, { push, prepare: async () => ({ bytes: 1000 }) });
+    serve();
     await coordinator.flush();
   };
   const endHost = async (): Promise<void> => {
@@ -152,6 +156,51 @@ describe.runIf(natsProgram !== undefined)("enrolment (skipped where there is no 
     expect((await failureOf(join(stranger))).message).toContain("signature is wrong");
     expect((await failureOf(openSite(site("careful")))).message).toContain("has no site.json");
     expect((await join(invitation)).record.client).toBe("careful");
+  });
+
+  test("a server without a coordinator is told from one that is away", async () => {
+    const invitation = await invite("early");
+    stopService();
+    await coordinator.flush();
+    const early = await failureOf(enrol(invitation, site("early"), { software: "test 1", answerWithinMs: 300 }));
+    expect([early.kind, early.message]).toEqual(["storage", "the server is there, but no coordinator answers"]);
+    serve();
+    await coordinator.flush();
+    expect((await join(invitation)).record.client).toBe("early");
+  });
+
+  test("a fault of the coordinator's side is told without its files, and the member may try again", async () => {
+    const invitation = await invite("unlucky");
+    stopService();
+    const faults: unknown[] = [];
+    stopService = serveEnrolment(coordinator, federation, {
+      push: async () => {
+        throw new UserError("storage", `/srv/secret/path is full`);
+      },
+      onFailure: (error) => faults.push(error),
+    });
+    await coordinator.flush();
+    const { message } = await failureOf(join(invitation));
+    expect(message).toContain("the coordinator has a problem");
+    expect(message).not.toContain("/srv");
+    expect(String(faults)).toContain("/srv/secret/path");
+    stopService();
+    serve();
+    await coordinator.flush();
+    expect((await join(invitation)).record.client).toBe("unlucky");
+  });
+
+  test("a refused login is explained with the token's end and this machine's time", async () => {
+    const member = await join(await invite("clock"));
+    const error = new LoginRefused("config", "refused");
+    const later = new Date(Date.now() + 40 * 86_400_000);
+    expect(loginRefused(member, error, later).message).toMatch(
+      /its token expired at .* UTC, and this machine's clock says .* UTC$/,
+    );
+    expect(loginRefused(member, error).message).toContain("its membership was revoked, or the server's clock is wrong");
+    expect(isRenewalDue(member)).toBe(false);
+    expect(isRenewalDue(member, new Date(Date.now() + 19 * 86_400_000))).toBe(false);
+    expect(isRenewalDue(member, new Date(Date.now() + 21 * 86_400_000))).toBe(true);
   });
 
   test("the token without the seed opens nothing", async () => {

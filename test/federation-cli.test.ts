@@ -2,13 +2,15 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { withoutSecrets } from "../src/cli/failure.ts";
 import { parseInvitation } from "../src/identity/invitation.ts";
+import { newIdentity } from "../src/identity/keys.ts";
 import { connectAs, pushOver } from "../src/node/federation/accounts.ts";
 import { connectNats } from "../src/node/federation/connect.ts";
 import { LoginRefused } from "../src/node/federation/connection-errors.ts";
 import { enrol, siteConnection } from "../src/node/federation/enrol.ts";
 import { serveEnrolment } from "../src/node/federation/enrolment-service.ts";
-import { openFederation, ROOT_KEY } from "../src/node/federation/federation-folder.ts";
+import { initFederation, openFederation, ROOT_KEY } from "../src/node/federation/federation-folder.ts";
 import { startNatsServer } from "../src/node/federation/nats-server.ts";
 import { cliIn } from "./support/cli.ts";
 import { freePort, natsProgram } from "./support/nats-server.ts";
@@ -100,9 +102,29 @@ describe("the operator's commands without a server", () => {
   });
 });
 
+test("no message shows a seed or an invitation", () => {
+  const { seed } = newIdentity();
+  const told = withoutSecrets(`${seed} ${newIdentity("operator").seed} openfedllm-invite:MWJiMjhk_-x and SUN`);
+  expect(told).toBe("SU… SO… openfedllm-invite:… and SUN");
+});
+
 describe.runIf(natsProgram !== undefined)(
   "the operator's commands beside a server (skipped without nats-server)",
   () => {
+    test("revoke is kept though another federation's server is at the address, and says so", async () => {
+      const other = await initFederation(path.join(folder, "other"), { name: "Other" });
+      const server = await startNatsServer(other, { listener: { port: await freePort() } });
+      try {
+        cli("federation", "invite", "guest", "--server", server.address.url);
+        expect(cli("federation", "revoke", "guest").stdout).toBe(
+          `revoked the invitation of guest; the server at ${server.address.url} refuses the login: it is refused from the next start of the server on\n`,
+        );
+        expect(table()).toContainEqual(["guest", "invitation revoked"]);
+      } finally {
+        await server.stop();
+      }
+    });
+
     test("invite, list, invite again and revoke members while it runs", async () => {
       const federation = await openFederation(path.join(folder, "federation"));
       const server = await startNatsServer(federation, { listener: { port: await freePort() } });
@@ -118,7 +140,7 @@ describe.runIf(natsProgram !== undefined)(
         const connection = await connectNats(siteConnection(() => site));
         expect(table()).toContainEqual(["insurer", "member"]);
         const again = cli("federation", "invite", "insurer", "--again");
-        expect(again.stderr).not.toContain("No server is running");
+        expect(again.stderr).not.toContain("earlier key");
         await connection.closed();
         expect(table()).toContainEqual(["insurer", "invited again"]);
         // A token is made for a second: what is revoked in that second stays void.

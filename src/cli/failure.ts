@@ -8,9 +8,12 @@ export interface FailureText {
   readonly exitCode: number;
 }
 
-/** Patterns of credentials that a message could contain: access tokens, bearer headers, passwords in addresses. */
+/** Patterns of credentials that a message could contain: access tokens, seeds of keys, invitations, bearer headers, passwords in
+ * addresses. */
 const SECRETS: readonly (readonly [RegExp, string])[] = [
   [/\b(hf_|sk-|gh[pousr]_|glpat-)[\w-]{8,}/g, "$1…"],
+  [/\b(S[AOU])[A-Z2-7]{40,}/g, "$1…"],
+  [/(openfedllm-invite:)[\w-]+/g, "$1…"],
   [/\b(bearer\s+)[\w.~+/=-]{8,}/gi, "$1…"],
   [/:\/\/[^\s/:@]+:[^\s/@]+@/g, "://…@"],
 ];

@@ -43,7 +43,7 @@ export const command: Command = defineCommand({
     if (out !== undefined && existsSync(out)) {
       throw new UserError("config", `there is already a file ${out}`, { hint: "Choose another file with --out." });
     }
-    await withFederation(folder, async ({ federation, push }) => {
+    await withFederation(folder, async ({ federation, push, later }) => {
       const addresses = await addressesFor(federation, server, ca);
       const invitation = await inviteMember(federation, { client, ...addresses, hours: expires, again }, push);
       const line = await formatInvitation(invitation);
@@ -60,9 +60,7 @@ export const command: Command = defineCommand({
         ...(invitation.servers.every((url) => /127\.0\.0\.1|localhost|\[::1\]/.test(url))
           ? ["These addresses lead to this machine only. For another machine give --server."]
           : []),
-        ...(again && push === undefined
-          ? ["No server is running: the earlier key is refused from the next start of the server on."]
-          : []),
+        ...(again && later !== undefined ? [`The earlier key: ${later}.`] : []),
       ];
       for (const note of notes) stderr.write(`${note}\n`);
     });

@@ -9,16 +9,12 @@ export const command: Command = defineCommand({
   flags: { folder: federationFlag },
   examples: [["npx openfedllm federation revoke clinic"]],
   async run({ folder }, { stdout }, name) {
-    await withFederation(folder, async ({ federation, push }) => {
+    await withFederation(folder, async ({ federation, push, later }) => {
       const { wasMember, invitations } = await revokeMember(federation, name, push);
       const what = wasMember
         ? name
         : `${invitations === 1 ? "the invitation" : `${invitations} invitations`} of ${name}`;
-      const when =
-        push === undefined
-          ? "no server is running: it is refused from the next start of the server on"
-          : "the server refuses it from now on";
-      stdout.write(`revoked ${what}; ${when}\n`);
+      stdout.write(`revoked ${what}; ${later ?? "the server refuses it from now on"}\n`);
     });
   },
 });

@@ -1,3 +1,4 @@
+import type { NatsConnection } from "@nats-io/transport-node";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { connectAs, pushOver, type PushToken } from "../../node/federation/accounts.ts";
 import { type Federation, FEDERATION_FOLDER, openFederation } from "../../node/federation/federation-folder.ts";
@@ -9,38 +10,45 @@ export const federationFlag: Flag<string> = text("<folder>", "folder of the fede
 
 export interface OpenedFederation {
   readonly federation: Federation;
-  /** Gives changes to the running server; undefined where no server runs. */
+  /** Gives changes to the running server; undefined where none was reached. */
   readonly push: PushToken | undefined;
+  /** Says why no server was reached, and when a change holds. Undefined where one was. */
+  readonly later: string | undefined;
 }
 
 /**
  * Does work on a federation, with a connection to its server if that runs: the server that was started on this machine last,
- * or else the one of the invitations.
+ * or else the one of the invitations. Without one the work is done all the same: the next server has it from its start.
  */
 export async function withFederation<T>(folder: string, work: (opened: OpenedFederation) => Promise<T>): Promise<T> {
   const federation = await openFederation(folder);
-  const system = await connectSystem(federation);
+  const { system, problem } = await connectSystem(federation);
   try {
-    return await work({ federation, push: system && pushOver(system) });
+    const later = system === undefined ? `${problem}: it is refused from the next start of the server on` : undefined;
+    return await work({ federation, push: system && pushOver(system), later });
   } finally {
     await system?.close();
   }
 }
 
-async function connectSystem(federation: Federation) {
+async function connectSystem(
+  federation: Federation,
+): Promise<{ readonly system?: NatsConnection; readonly problem?: string }> {
   const address = await readServerAddress(federation);
   const addresses = await federation.addresses();
   const places = [
-    ...(address === undefined ? [] : [await localConnection(federation, address)]),
-    ...(addresses === undefined ? [] : [{ servers: addresses.servers, ca: addresses.ca }]),
+    ...(address === undefined ? [] : [() => localConnection(federation, address)]),
+    ...(addresses === undefined ? [] : [async () => ({ servers: addresses.servers, ca: addresses.ca })]),
   ];
+  let problem = "no server is running";
   for (const place of places) {
     try {
-      return await connectAs(federation, "system", place);
+      return { system: await connectAs(federation, "system", await place()) };
     } catch (error) {
-      // No server is there. A server that refuses, or whose certificate is wrong, is a reason to stop.
-      if (!(error instanceof UserError && error.kind === "storage")) throw error;
+      if (!(error instanceof UserError)) throw error;
+      // Not only an absent server: one with another federation, or with a certificate that is not accepted.
+      if (error.kind !== "storage") problem = error.message;
     }
   }
-  return undefined;
+  return { problem };
 }

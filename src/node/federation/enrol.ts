@@ -1,4 +1,4 @@
-import { errors, type NatsConnection } from "@nats-io/transport-node";
+import type { NatsConnection } from "@nats-io/transport-node";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { invitationInbox, readToken } from "../../identity/claims.ts";
 import { clockNote, timeText } from "../../identity/clock.ts";
@@ -24,6 +24,8 @@ export interface EnrolOptions extends Pick<ConnectOptions, "proxy" | "env"> {
   /** Is told what a person should know though it worked, such as a wrong clock. */
   readonly onNote?: ((note: string) => void) | undefined;
   readonly now?: (() => Date) | undefined;
+  /** Longest wait for the coordinator's answer, milliseconds. */
+  readonly answerWithinMs?: number | undefined;
 }
 
 /**
@@ -34,7 +36,7 @@ export interface EnrolOptions extends Pick<ConnectOptions, "proxy" | "env"> {
  * answers.
  */
 export async function enrol(invitation: Invitation, folder: string, options: EnrolOptions): Promise<Site> {
-  const { software, onNote, now = () => new Date(), ...rest } = options;
+  const { software, onNote, now = () => new Date(), answerWithinMs, ...rest } = options;
   const known = await readSite(folder);
   if (known !== undefined) {
     if (known.federation.id !== invitation.federation.id || known.client !== invitation.client) {
@@ -60,7 +62,7 @@ export async function enrol(invitation: Invitation, folder: string, options: Enr
   });
   try {
     const request = enrolmentRequest(identity, federation.id, { invitation: id, name: client, software });
-    const text = await ask(connection, `enrol.${id}`, JSON.stringify(request));
+    const text = await ask(connection, `enrol.${id}`, JSON.stringify(request), answerWithinMs);
     const answer = readEnrolmentAnswer(text);
     if (answer === undefined) throw unreadable();
     const clocks = clockNote(new Date(answer.time), now());
@@ -153,16 +155,19 @@ function siteOf({ federation, servers, ca, client, id }: Invitation, user: strin
   };
 }
 
-async function ask(connection: NatsConnection, subject: string, text: string): Promise<string> {
+async function ask(
+  connection: NatsConnection,
+  subject: string,
+  text: string,
+  timeout: number = ANSWER_MS,
+): Promise<string> {
   try {
-    return (await connection.request(subject, text, { timeout: ANSWER_MS })).string();
+    return (await connection.request(subject, text, { timeout })).string();
   } catch (cause) {
-    const isAway = cause instanceof errors.NoRespondersError || cause instanceof errors.RequestError;
-    throw new UserError(
-      "storage",
-      isAway ? "the server is there, but no coordinator" : "the coordinator does not answer",
-      { hint: "Ask its administrator to start openfedllm host, then run the same command again.", cause },
-    );
+    throw new UserError("storage", "the server is there, but no coordinator answers", {
+      hint: "Ask its administrator to start the coordinator, then run the same command again.",
+      cause,
+    });
   }
 }
 
