@@ -36,7 +36,7 @@ export async function findNatsServer(env: EnvironmentVariables = process.env): P
       ? "no nats-server program: it is not in PATH"
       : `${PROGRAM_VARIABLE} names ${named}, which is not a nats-server program`,
     {
-      hint: `Install it with: sudo apt-get install nats-server. Without root, or for a newer version: get nats-server-VERSION-amd64.deb and SHA256SUMS from ${RELEASES}, then sha256sum --check --ignore-missing SHA256SUMS && dpkg-deb -x nats-server-VERSION-amd64.deb nats, and set ${PROGRAM_VARIABLE} to the program in the folder nats.`,
+      hint: `Install it with: sudo apt-get install nats-server. Without root, or for a newer version: get nats-server-vVERSION-amd64.deb and SHA256SUMS from ${RELEASES}, then sha256sum --check --ignore-missing SHA256SUMS && dpkg-deb -x nats-server-vVERSION-amd64.deb nats, and set ${PROGRAM_VARIABLE} to the program in the folder nats.`,
     },
   );
 }
