@@ -1,0 +1,70 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
+import { cellKey } from "./layout.ts";
+import type { Link } from "./link.ts";
+
+/** Every stream is asked again after this time: hints may be lost. */
+const WHOLE_MS = 10_000;
+
+/** A stream of cells of one run. */
+export interface CellSource {
+  readonly stream: string;
+  /** The subject of the run in it. */
+  readonly runSubject: string;
+  /** True for the keys that count; a member may write any. */
+  readonly holds: (key: string) => boolean;
+}
+
+/** The keys in several streams. A stream is asked only where a hint named it, or after some time. */
+export class CellIndex {
+  readonly #keys = new Map<string, ReadonlySet<string>>();
+  /** Streams to ask again, with the key that they have to hold by then. */
+  readonly #hinted = new Map<string, string>();
+  #wholeAt = Number.NEGATIVE_INFINITY;
+
+  readonly #link: Link;
+  readonly #manager: JetStreamManager;
+  readonly #sources: () => readonly CellSource[];
+
+  constructor(link: Link, manager: JetStreamManager, sources: () => readonly CellSource[]) {
+    this.#link = link;
+    this.#manager = manager;
+    this.#sources = sources;
+  }
+
+  hint(stream: string, key: string): void {
+    this.#hinted.set(stream, key);
+  }
+
+  /** Asks every stream at the next look. */
+  forget(): void {
+    this.#wholeAt = Number.NEGATIVE_INFINITY;
+  }
+
+  async keys(): Promise<string[]> {
+    const sources = this.#sources();
+    const all = Date.now() - this.#wholeAt > WHOLE_MS;
+    if (all) this.#wholeAt = Date.now();
+    for (const source of sources) {
+      const { stream } = source;
+      const hint = this.#hinted.get(stream);
+      if (!all && hint === undefined && this.#keys.has(stream)) continue;
+      const keys = await this.#ask(source);
+      this.#keys.set(stream, keys);
+      // A hint may overtake its cell: the stream is asked until it has it, or until all are asked.
+      if (this.#hinted.get(stream) === hint && (all || (hint !== undefined && keys.has(hint)))) {
+        this.#hinted.delete(stream);
+      }
+    }
+    return sources.flatMap(({ stream }) => [...this.#keys.get(stream)!]).sort();
+  }
+
+  async #ask({ stream, runSubject, holds }: CellSource): Promise<Set<string>> {
+    const filter = { subjects_filter: `${runSubject}.c.>` };
+    const info = await this.#link.ask(`list ${stream}`, () => this.#manager.streams.info(stream, filter));
+    return new Set(
+      Object.keys(info.state.subjects ?? {})
+        .map((subject) => cellKey(runSubject, subject))
+        .filter(holds),
+    );
+  }
+}

@@ -1,0 +1,171 @@
+import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { Notifier } from "../concurrency/notifier.ts";
+import { checkKey, keySegment, type Store } from "../store/store.ts";
+import { sha256 } from "../tensor/sha256.ts";
+import { fetchBlob, sendBlob, type TransferOptions } from "./blob-transfer.ts";
+import { CellIndex } from "./cell-index.ts";
+import {
+  blobSubject,
+  cellKey,
+  cellSubject,
+  coordinatorRun,
+  headSubject,
+  hintSubject,
+  STREAMS,
+  uplinkRun,
+  uplinkStream,
+  writerOf,
+} from "./layout.ts";
+import { lastMessage, type Lead, replaceMessage } from "./lead.ts";
+import { openLink, type Patience } from "./link.ts";
+import { ensureFederationStreams, type FederationLimits } from "./uplinks.ts";
+
+/** Hints may be lost: after this time a watcher looks again. */
+const LOOK_AGAIN_MS = 2000;
+/** A hint may overtake its cell: a watcher is woken once more after this time. */
+const OVERTAKEN_MS = 150;
+
+export interface HostStoreOptions extends FederationLimits, Patience, TransferOptions {
+  readonly connection: NatsConnection;
+  readonly run: string;
+  /** The account of each client, by name. It may grow. Each has a stream (`ensureUplink`). */
+  readonly members: () => ReadonlyMap<string, string>;
+  /** Where set, it is checked before each change of the head and each cell that closes a round. */
+  readonly lead?: Lead | undefined;
+}
+
+/**
+ * Opens the coordinator's store of one run. Its own cells, blobs and head lie in the federation's streams; a member's cells and
+ * blobs are read from the member's stream, and nowhere else.
+ */
+export async function hostStore(options: HostStoreOptions): Promise<Store & { close(): void }> {
+  const { connection, run, members, lead } = options;
+  const own = coordinatorRun(run);
+  const link = openLink(connection, options);
+  const manager: JetStreamManager = await link.ask("tell its streams", () => jetstreamManager(connection));
+  await link.ask("make the streams", () => ensureFederationStreams(manager, options));
+
+  const accountOf = (segment: string | undefined): string | undefined => {
+    if (segment === undefined) return undefined;
+    for (const [client, account] of members()) if (keySegment(client) === segment) return account;
+    return undefined;
+  };
+  const last = async (stream: string, subject: string): Promise<Uint8Array | undefined> =>
+    (await lastMessage(link, manager, stream, subject))?.bytes;
+  const place = (account: string | undefined): { cells: string; blobs: string; runSubject: string } =>
+    account === undefined
+      ? { cells: STREAMS.cells, blobs: STREAMS.blobs, runSubject: own }
+      : { cells: uplinkStream(account), blobs: uplinkStream(account), runSubject: uplinkRun(account, run) };
+  /** A client without an account has no blobs, and never those of the coordinator. */
+  const placeOf = (owner: string | undefined) =>
+    owner === undefined ? place(undefined) : place(members().get(owner) ?? "none");
+
+  const index = new CellIndex(link, manager, () => [
+    { stream: STREAMS.cells, runSubject: own, holds: (key) => accountOf(writerOf(key)) === undefined },
+    ...[...new Set(members().values())].map((account) => ({
+      stream: uplinkStream(account),
+      runSubject: uplinkRun(account, run),
+      holds: (key: string) => accountOf(writerOf(key)) === account,
+    })),
+  ]);
+  const watchers = new Map<Notifier, string>();
+  const wake = (key: string): void => {
+    for (const [notifier, prefix] of watchers) if (key.startsWith(prefix)) notifier.notify();
+  };
+  const heard = (stream: string, runSubject: string, subject: string): void => {
+    const key = cellKey(runSubject, subject);
+    index.hint(stream, key);
+    wake(key);
+    setTimeout(() => wake(key), OVERTAKEN_MS);
+  };
+  const subscriptions = [
+    connection.subscribe(`${own}.c.>`, { callback: (_, { subject }) => heard(STREAMS.cells, own, subject) }),
+    connection.subscribe(`${uplinkRun("*", run)}.c.>`, {
+      callback(_, { subject }) {
+        const account = subject.split(".", 3)[2]!;
+        if (new Set(members().values()).has(account)) heard(uplinkStream(account), uplinkRun(account, run), subject);
+      },
+    }),
+  ];
+  link.onReconnect(() => {
+    index.forget();
+    for (const notifier of watchers.keys()) notifier.notify();
+  });
+  await link.ask("answer", () => connection.flush());
+  const tellMembers = (): void => connection.publish(hintSubject(run));
+
+  const partsOf = async (hash: string): Promise<Set<string>> => {
+    const filter = { subjects_filter: `${own}.b.${hash}.*` };
+    const info = await link.ask(`list ${hash}`, () => manager.streams.info(STREAMS.blobs, filter));
+    return new Set(
+      Object.keys(info.state.subjects ?? {}).map((subject) => subject.slice(subject.lastIndexOf(".") + 1)),
+    );
+  };
+
+  return {
+    async putBlob(bytes) {
+      const copy = new Uint8Array(bytes);
+      const hash = await sha256(copy);
+      const send = (part: number | "size", chunk: Uint8Array) => link.publish(blobSubject(own, hash, part), chunk);
+      await sendBlob(copy, hash, await partsOf(hash), send, options);
+      return hash;
+    },
+    async blob(hash, owner) {
+      const { blobs, runSubject } = placeOf(owner);
+      if (owner !== undefined && !members().has(owner)) return fetchBlob(hash, async () => undefined);
+      return fetchBlob(hash, (part) => last(blobs, blobSubject(runSubject, hash, part)), options);
+    },
+    async forget(hashes, owner) {
+      if (owner !== undefined && !members().has(owner)) return;
+      const { blobs, runSubject } = placeOf(owner);
+      for (const hash of hashes) {
+        const filter = `${runSubject}.b.${hash}.>`;
+        await link.ask(`delete ${hash}`, () => manager.streams.purge(blobs, { filter }));
+      }
+    },
+    async create(key, bytes) {
+      checkKey(key);
+      if (accountOf(writerOf(key)) !== undefined) throw new Error(`the cell ${key} is a member's`);
+      if (key.endsWith("/close")) await lead?.check();
+      const copy = new Uint8Array(bytes);
+      const stored = await link.publish(cellSubject(own, key), copy);
+      index.hint(STREAMS.cells, key);
+      if (!stored) return (await last(STREAMS.cells, cellSubject(own, key)))!;
+      tellMembers();
+      return copy;
+    },
+    async read(key) {
+      checkKey(key);
+      const { cells, runSubject } = place(accountOf(writerOf(key)));
+      return last(cells, cellSubject(runSubject, key));
+    },
+    async list(prefix) {
+      return (await index.keys()).filter((key) => key.startsWith(prefix));
+    },
+    async watch(prefix) {
+      const notifier = new Notifier();
+      watchers.set(notifier, prefix);
+      return {
+        next: ({ signal, milliseconds = LOOK_AGAIN_MS } = {}) =>
+          notifier.wait({ signal, milliseconds: Math.min(milliseconds, LOOK_AGAIN_MS) }),
+        close: () => void watchers.delete(notifier),
+      };
+    },
+    async head() {
+      await lead?.check();
+      const found = await lastMessage(link, manager, STREAMS.head, headSubject(own));
+      return found && { revision: found.revision, bytes: found.bytes };
+    },
+    async setHead(expected, bytes) {
+      await lead?.check();
+      const done = await replaceMessage(link, manager, headSubject(own), expected, new Uint8Array(bytes));
+      if (done) tellMembers();
+      else await lead?.check();
+      return done;
+    },
+    close() {
+      for (const subscription of subscriptions) subscription.unsubscribe();
+    },
+  };
+}

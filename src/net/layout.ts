@@ -1,0 +1,66 @@
+import { UserError } from "../diagnostics/user-error.ts";
+
+/** Bytes of a blob's chunk: below every server's default payload, and enough for a fast line. */
+export const CHUNK_BYTES: number = 512 * 1024;
+
+export const STREAMS = { cells: "FL_CELLS", blobs: "FL_BLOBS", head: "FL_HEAD" } as const;
+
+/** The stream of a member. @param account the public key of its account. */
+export function uplinkStream(account: string): string {
+  return `UP_${account}`;
+}
+
+/** Where the subjects of one run begin, without the last dot: the coordinator's, a member's, and a member's local names. */
+export function coordinatorRun(run: string): string {
+  return `fl.all.r.${checkRun(run)}`;
+}
+
+export function uplinkRun(account: string, run: string): string {
+  return `fl.u.${account}.r.${checkRun(run)}`;
+}
+
+export function localRun(service: "up" | "get.own" | "get.cells" | "get.blobs" | "get.head", run: string): string {
+  return `${service}.r.${checkRun(run)}`;
+}
+
+/** The subject of a cell under the subject of its run. */
+export function cellSubject(runSubject: string, key: string): string {
+  return `${runSubject}.c.${key.replaceAll("/", ".")}`;
+}
+
+/** The key of a cell's subject under the subject of its run. */
+export function cellKey(runSubject: string, subject: string): string {
+  return subject.slice(runSubject.length + 3).replaceAll(".", "/");
+}
+
+/** The subject of a part of a blob: a chunk, counted from 0, or the count of bytes as text. The size is written last. */
+export function blobSubject(runSubject: string, hash: string, part: number | "size"): string {
+  return `${runSubject}.b.${hash}.${part}`;
+}
+
+export function headSubject(runSubject: string): string {
+  return `${runSubject}.head`;
+}
+
+export function leadSubject(run: string): string {
+  return `fl.s.${checkRun(run)}.lead`;
+}
+
+/** The subject of the coordinator's hints, and a member's local name for it. */
+export function hintSubject(run: string): string {
+  return `fl.eall.${checkRun(run)}`;
+}
+
+export function localHintSubject(run: string): string {
+  return `ev.${checkRun(run)}`;
+}
+
+/** The member that writes a cell, as a key segment; undefined for a cell of the coordinator. */
+export function writerOf(key: string): string | undefined {
+  return /^(?:member|decline)\/([^/]+)$/.exec(key)?.[1] ?? /^[^/]+\/(?:update|scores)\/([^/]+)$/.exec(key)?.[1];
+}
+
+function checkRun(run: string): string {
+  if (/^[\w-]{1,64}$/.test(run)) return run;
+  throw new UserError("config", `"${run}" is not the name of a run: expected 1 to 64 letters, digits, - or _`);
+}

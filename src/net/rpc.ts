@@ -1,0 +1,71 @@
+import type { NatsConnection, Subscription } from "@nats-io/nats-core";
+import { type Check, count, message, optional, text } from "../store/check.ts";
+
+/** Answers a request. @param account the member's, as the server vouches for it. */
+export type RpcHandler = (account: string, request: Uint8Array) => Promise<Uint8Array>;
+
+/** A member's sign of life. */
+export interface Heartbeat {
+  readonly client: string;
+  readonly state: string;
+  readonly round?: number | undefined;
+  readonly step?: number | undefined;
+  readonly steps?: number | undefined;
+  readonly bytesDone?: number | undefined;
+  readonly bytesTotal?: number | undefined;
+}
+
+export const heartbeat: Check<Heartbeat> = message({
+  client: text,
+  state: text,
+  round: optional(count),
+  step: optional(count),
+  steps: optional(count),
+  bytesDone: optional(count),
+  bytesTotal: optional(count),
+});
+
+/** Answers the requests of all members, by method. Returns the function that stops it. */
+export function serveRpc(connection: NatsConnection, handlers: Readonly<Record<string, RpcHandler>>): () => void {
+  const subscriptions: Subscription[] = Object.entries(handlers).map(([method, handler]) =>
+    connection.subscribe(`fl.rpc.*.${method}`, {
+      callback(error, request) {
+        if (error !== null) return;
+        const account = request.subject.split(".", 3)[2]!;
+        // A member is told that it failed, and nothing of how: the text may name another.
+        void Promise.resolve()
+          .then(() => handler(account, request.data))
+          .then(
+            (answer) => request.respond(prefixed(0, answer)),
+            () => request.respond(prefixed(1, new Uint8Array())),
+          );
+      },
+    }),
+  );
+  return () => {
+    for (const subscription of subscriptions) subscription.unsubscribe();
+  };
+}
+
+/** Asks the coordinator. Undefined where it does not answer in time or cannot. @param timeout milliseconds. */
+export async function callRpc(
+  connection: NatsConnection,
+  method: string,
+  request: Uint8Array,
+  { timeout }: { readonly timeout: number },
+): Promise<Uint8Array | undefined> {
+  try {
+    const { data } = await connection.request(`rpc.${method}`, request, { timeout });
+    return data[0] === 0 ? new Uint8Array(data.subarray(1)) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The first byte of an answer is 0, or 1 for a handler that failed. */
+function prefixed(state: 0 | 1, answer: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(answer.length + 1);
+  bytes[0] = state;
+  bytes.set(answer, 1);
+  return bytes;
+}

@@ -1,0 +1,105 @@
+import { JetStreamApiError, type JetStreamManager, type StreamConfig } from "@nats-io/jetstream";
+import { STREAMS, coordinatorRun, leadSubject, uplinkRun, uplinkStream } from "./layout.ts";
+
+const NAME_IN_USE = 10058;
+const NO_STREAM = 10059;
+
+/** The first message of a subject wins; the server refuses the second. */
+const ONCE = { max_msgs_per_subject: 1, allow_direct: true, discard: "new", discard_new_per_subject: true } as const;
+
+export interface FederationLimits {
+  /** Copies of each message in a cluster: 1, 3 or 5. Default: 1. */
+  readonly replicas?: number | undefined;
+  /** Bytes that the coordinator's blobs may take, reserved on the server's disk. Default: no limit. */
+  readonly maxBlobBytes?: number | undefined;
+}
+
+export interface UplinkLimits {
+  /** Default: 1. */
+  readonly replicas?: number | undefined;
+  /** Bytes that the member may store, reserved on the server's disk. */
+  readonly maxBytes: number;
+  /** Default: 100,000. */
+  readonly maxMessages?: number | undefined;
+  /** Bytes. Default: 1 MiB. */
+  readonly maxMessageBytes?: number | undefined;
+}
+
+/** Makes the coordinator's streams, or finds them. */
+export async function ensureFederationStreams(
+  manager: JetStreamManager,
+  { replicas = 1, maxBlobBytes = -1 }: FederationLimits = {},
+): Promise<void> {
+  const copies = { num_replicas: replicas };
+  await ensure(manager, { ...ONCE, ...copies, name: STREAMS.cells, subjects: ["fl.all.r.*.c.>"] });
+  const blobs = { name: STREAMS.blobs, subjects: ["fl.all.r.*.b.>"], max_bytes: maxBlobBytes };
+  await ensure(manager, { ...ONCE, ...copies, ...blobs });
+  const subjects = ["fl.all.r.*.head", "fl.all.task", "fl.s.*.lead"];
+  await ensure(manager, { ...copies, max_msgs_per_subject: 1, allow_direct: true, name: STREAMS.head, subjects });
+}
+
+/** Makes a member's stream, or brings the one that is there to these limits. */
+export async function ensureUplink(manager: JetStreamManager, account: string, limits: UplinkLimits): Promise<void> {
+  const { replicas = 1, maxBytes, maxMessages = 100_000, maxMessageBytes = 1024 * 1024 } = limits;
+  await ensure(manager, {
+    ...ONCE,
+    name: uplinkStream(account),
+    subjects: [`fl.u.${account}.>`],
+    num_replicas: replicas,
+    max_bytes: maxBytes,
+    max_msgs: maxMessages,
+    max_msg_size: maxMessageBytes,
+  });
+}
+
+/** Bytes that a member has stored; 0 where it has no stream. */
+export async function uplinkBytes(manager: JetStreamManager, account: string): Promise<number> {
+  try {
+    return (await manager.streams.info(uplinkStream(account))).state.bytes;
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === NO_STREAM) return 0;
+    throw error;
+  }
+}
+
+/** Deletes all that a run has stored. @param accounts the members'. */
+export async function purgeRun(manager: JetStreamManager, run: string, accounts: Iterable<string>): Promise<void> {
+  for (const account of accounts) await purge(manager, uplinkStream(account), `${uplinkRun(account, run)}.>`);
+  await purge(manager, STREAMS.cells, `${coordinatorRun(run)}.c.>`);
+  await purge(manager, STREAMS.blobs, `${coordinatorRun(run)}.b.>`);
+  await purge(manager, STREAMS.head, `${coordinatorRun(run)}.head`);
+  await purge(manager, STREAMS.head, leadSubject(run));
+}
+
+/** Deletes the blobs of a member in a run, but those of these hashes. Returns the hashes that went. */
+export async function sweepUplink(
+  manager: JetStreamManager,
+  account: string,
+  run: string,
+  keep: ReadonlySet<string>,
+): Promise<string[]> {
+  const prefix = `${uplinkRun(account, run)}.b.`;
+  const info = await manager.streams.info(uplinkStream(account), { subjects_filter: `${prefix}>` });
+  const subjects = Object.keys(info.state.subjects ?? {});
+  const hashes = new Set(subjects.map((subject) => subject.slice(prefix.length).split(".", 1)[0]!));
+  const orphans = [...hashes].filter((hash) => !keep.has(hash));
+  for (const hash of orphans) await purge(manager, uplinkStream(account), `${prefix}${hash}.>`);
+  return orphans;
+}
+
+async function purge(manager: JetStreamManager, stream: string, filter: string): Promise<void> {
+  try {
+    await manager.streams.purge(stream, { filter });
+  } catch (error) {
+    if (!(error instanceof JetStreamApiError && error.code === NO_STREAM)) throw error;
+  }
+}
+
+async function ensure(manager: JetStreamManager, config: Partial<StreamConfig> & { name: string }): Promise<void> {
+  try {
+    await manager.streams.add(config);
+  } catch (error) {
+    if (!(error instanceof JetStreamApiError && error.code === NAME_IN_USE)) throw error;
+    await manager.streams.update(config.name, config);
+  }
+}

@@ -1,0 +1,95 @@
+import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { hostStore } from "../src/net/host-store.ts";
+import { takeLead } from "../src/net/lead.ts";
+import { siteStore } from "../src/net/site-store.ts";
+import { ensureFederationStreams, ensureUplink } from "../src/net/uplinks.ts";
+import { STORE_CONFORMANCE } from "../src/store/conformance.ts";
+import { natsFederation, type TestFederation } from "./support/nats-federation.ts";
+import { natsProgram } from "./support/nats-server.ts";
+
+const text = (value: string): Uint8Array => new TextEncoder().encode(value);
+
+describe.runIf(natsProgram !== undefined)("stores of accounts (skipped where there is no nats-server)", () => {
+  let federation: TestFederation;
+  let connection: NatsConnection;
+  let manager: JetStreamManager;
+  let runs = 0;
+
+  beforeAll(async () => {
+    federation = await natsFederation();
+    connection = await federation.coordinator();
+    manager = await jetstreamManager(connection);
+    await ensureFederationStreams(manager);
+  });
+  afterAll(() => federation?.remove());
+
+  for (const { name, run } of STORE_CONFORMANCE) {
+    it(name, async () => {
+      const unique = `run-${++runs}`;
+      await run(() => hostStore({ connection, run: unique, members: () => new Map() }));
+    });
+  }
+
+  it("the host reads what a member wrote, and the member what the host wrote", async () => {
+    const clinic = await federation.member("clinic");
+    await ensureUplink(manager, clinic.account, { maxBytes: 64 * 1024 * 1024 });
+    const members = new Map([["clinic", clinic.account]]);
+    const host = await hostStore({ connection, run: "joint", members: () => members });
+    const owns = (key: string): boolean => key.endsWith("/clinic");
+    const site = await siteStore({ connection: clinic.connection, run: "joint", owns });
+    const watch = await host.watch("");
+    expect(await host.list("")).toEqual([]);
+    const big = Uint8Array.from({ length: 3_000_000 }, (_, i) => i % 251);
+    const hash = await site.putBlob(big);
+    expect(await site.create("member/clinic", text("first"))).toEqual(text("first"));
+    expect(await site.create("member/clinic", text("second"))).toEqual(text("first"));
+    await watch.next({ milliseconds: 5000 });
+    expect(await host.list("")).toEqual(["member/clinic"]);
+    expect(await host.read("member/clinic")).toEqual(text("first"));
+    expect(Buffer.from(await host.blob(hash, "clinic")).equals(big)).toBe(true);
+    await expect(host.blob(hash)).rejects.toThrow("is not in the store");
+    await host.create("run", text("task"));
+    await host.setHead(0, text("head"));
+    expect(await site.read("run")).toEqual(text("task"));
+    expect((await site.head())?.bytes).toEqual(text("head"));
+    expect(Buffer.from(await site.blob(await host.putBlob(big))).equals(big)).toBe(true);
+  });
+
+  it("an older coordinator ends, and changes nothing", async () => {
+    const members = () => new Map<string, string>();
+    const old = await hostStore({ connection, run: "lead", members, lead: await takeLead(connection, "lead", "one") });
+    await old.setHead(0, text("head"));
+    const before = (await old.head())!;
+    const lead = await takeLead(connection, "lead", "two");
+    expect(lead.epoch).toBe(2);
+    await expect(old.setHead(before.revision, text("late"))).rejects.toThrow(
+      /Another coordinator \(two, since .*\) has taken over the run lead/,
+    );
+    await expect(old.create("round-0001/close", text("late"))).rejects.toThrow("Another coordinator");
+    const now = await hostStore({ connection, run: "lead", members, lead });
+    // Without the check, a replacement under way fails at the revision.
+    const unchecked = await hostStore({ connection, run: "lead", members });
+    expect(await unchecked.setHead(before.revision, text("late"))).toBe(false);
+    expect((await now.head())?.bytes).toEqual(text("head"));
+    expect(await now.read("round-0001/close")).toBeUndefined();
+  });
+
+  it("an upload and a download go on while the server is killed three times", async () => {
+    const ward = await federation.member("ward");
+    await ensureUplink(manager, ward.account, { maxBytes: 64 * 1024 * 1024 });
+    const host = await hostStore({ connection, run: "killed", members: () => new Map([["ward", ward.account]]) });
+    const site = await siteStore({ connection: ward.connection, run: "killed", owns: () => true });
+    const bytes = new Uint8Array(24 * 1024 * 1024);
+    for (let i = 0; i < bytes.length; i += 1013) bytes[i] = i % 251;
+    const uploading = site.putBlob(bytes);
+    for (let kill = 0; kill < 3; kill++) {
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      await federation.kill();
+      await federation.start();
+    }
+    const hash = await uploading;
+    expect(Buffer.from(await host.blob(hash, "ward")).equals(bytes)).toBe(true);
+  }, 60_000);
+});
