@@ -1,0 +1,99 @@
+import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { hostStore } from "../src/net/host-store.ts";
+import { callRpc, serveRpc } from "../src/net/rpc.ts";
+import { siteStore } from "../src/net/site-store.ts";
+import { ensureFederationStreams, ensureUplink, purgeRun, sweepUplink, uplinkBytes } from "../src/net/uplinks.ts";
+import type { MemberStore, Store } from "../src/store/store.ts";
+import { natsFederation, type TestFederation } from "./support/nats-federation.ts";
+import { natsProgram } from "./support/nats-server.ts";
+
+const text = (value: string): Uint8Array => new TextEncoder().encode(value);
+const MIB = 1024 * 1024;
+
+describe.runIf(natsProgram !== undefined)("a hostile member (skipped where there is no nats-server)", () => {
+  let federation: TestFederation;
+  let [rogue, other]: { account: string; connection: NatsConnection }[] = [];
+  let manager: JetStreamManager;
+  let host: Store;
+  let site: MemberStore;
+
+  beforeAll(async () => {
+    federation = await natsFederation();
+    const connection = await federation.coordinator();
+    manager = await jetstreamManager(connection);
+    await ensureFederationStreams(manager);
+    [rogue, other] = [await federation.member("rogue"), await federation.member("other")];
+    for (const { account } of [rogue, other]) await ensureUplink(manager, account, { maxBytes: 4 * MIB });
+    const members = new Map([
+      ["rogue", rogue.account],
+      ["other", other.account],
+    ]);
+    host = await hostStore({ connection, run: "r", members: () => members });
+    site = await siteStore({ connection: other.connection, run: "r", owns: (key) => key.endsWith("/other") });
+    serveRpc(connection, { who: async (account) => text(account), bad: () => Promise.reject(new Error("secret")) });
+    await connection.flush();
+  });
+  afterAll(() => federation?.remove());
+
+  const put = async (hash: string, part: string, bytes: Uint8Array): Promise<unknown> =>
+    (await rogue!.connection.request(`up.r.r.b.${hash}.${part}`, bytes, { timeout: 2000 })).json();
+
+  it("cannot write the cells of others", async () => {
+    await rogue!.connection.request("up.r.r.c.member.other", text("false"), { timeout: 2000 });
+    expect(await host.read("member/other")).toBeUndefined();
+    expect(await host.list("")).toEqual([]);
+  });
+
+  it("cannot make the server answer into another's stream", async () => {
+    await host.create("run", text("task"));
+    rogue!.connection.publish("up.r.r.c.x", text("x"), { reply: "fl.all.r.r.c.injected" });
+    rogue!.connection.publish("get.cells.r.r.c.run", text(""), { reply: `fl.u.${other!.account}.r.r.c.member.other` });
+    await rogue!.connection.flush();
+    await rogue!.connection.request("up.r.r.c.y", text("y"), { timeout: 2000 });
+    expect(await host.read("injected")).toBeUndefined();
+    expect(await host.read("member/other")).toBeUndefined();
+  });
+
+  it("cannot lie about a blob", async () => {
+    const hash = "a".repeat(64);
+    await put(hash, "0", text("wrong"));
+    await put(hash, "size", text("5"));
+    await expect(host.blob(hash, "rogue")).rejects.toThrow("does not match its sha256");
+    for (const [i, size] of ["999999999999999", "-1", "6", "4", "1e3"].entries()) {
+      const lying = String(i).repeat(64);
+      await put(lying, "0", text("wrong"));
+      await put(lying, "size", text(size));
+      await expect(host.blob(lying, "rogue")).rejects.toThrow("is damaged");
+    }
+    expect(await sweepUplink(manager, rogue!.account, "r", new Set([hash]))).toEqual(
+      ["0", "1", "2", "3", "4"].map((digit) => digit.repeat(64)),
+    );
+  });
+
+  it("that sends too much fills its own stream only", async () => {
+    expect(await put("b".repeat(64), "0", new Uint8Array(2 * MIB))).toMatchObject({ error: { err_code: 10054 } });
+    const mine = await siteStore({ connection: rogue!.connection, run: "r", owns: () => true });
+    await expect(mine.putBlob(new Uint8Array(8 * MIB).fill(7))).rejects.toThrow("maximum bytes exceeded");
+    expect(await uplinkBytes(manager, rogue!.account)).toBeLessThanOrEqual(4 * MIB);
+    const hash = await site.putBlob(new Uint8Array(2 * MIB));
+    expect((await host.blob(hash, "other")).length).toBe(2 * MIB);
+  });
+
+  it("is named by the server in a request, and learns nothing of a failure", async () => {
+    const answer = await callRpc(rogue!.connection, "who", text(""), { timeout: 2000 });
+    expect(new TextDecoder().decode(answer)).toBe(rogue!.account);
+    expect(await callRpc(rogue!.connection, "bad", text(""), { timeout: 2000 })).toBeUndefined();
+  });
+
+  it("leaves nothing behind once its run is purged, and rounds that are forgotten take no room", async () => {
+    await purgeRun(manager, "r", [rogue!.account, other!.account]);
+    expect(await uplinkBytes(manager, rogue!.account)).toBe(0);
+    for (let round = 0; round < 50; round++) {
+      const hash = await site.putBlob(new Uint8Array(300_000).fill(round));
+      await host.forget([hash], "other");
+    }
+    expect(await uplinkBytes(manager, other!.account)).toBe(0);
+  });
+});
