@@ -18,7 +18,7 @@ export interface Patience {
 }
 
 /** The server refused a message, and it would refuse it again. */
-export class Refused extends UserError {}
+class Refused extends UserError {}
 
 /** Requests over a connection. Each is repeated while the server does not answer. */
 export interface Link {

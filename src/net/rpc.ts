@@ -1,4 +1,4 @@
-import type { NatsConnection, Subscription } from "@nats-io/nats-core";
+import type { Msg, NatsConnection, Subscription } from "@nats-io/nats-core";
 import { type Check, count, message, optional, text } from "../store/check.ts";
 
 /** Answers a request. @param account the member's, as the server vouches for it. */
@@ -32,13 +32,7 @@ export function serveRpc(connection: NatsConnection, handlers: Readonly<Record<s
       callback(error, request) {
         if (error !== null) return;
         const account = request.subject.split(".", 3)[2]!;
-        // A member is told that it failed, and nothing of how: the text may name another.
-        void Promise.resolve()
-          .then(() => handler(account, request.data))
-          .then(
-            (answer) => request.respond(prefixed(0, answer)),
-            () => request.respond(prefixed(1, new Uint8Array())),
-          );
+        void answer(handler, account, request);
       },
     }),
   );
@@ -59,6 +53,15 @@ export async function callRpc(
     return data[0] === 0 ? new Uint8Array(data.subarray(1)) : undefined;
   } catch {
     return undefined;
+  }
+}
+
+async function answer(handler: RpcHandler, account: string, request: Msg): Promise<void> {
+  try {
+    request.respond(prefixed(0, await handler(account, request.data)));
+  } catch {
+    // A member is told that it failed, and nothing of how: the text may name another.
+    request.respond(prefixed(1, new Uint8Array()));
   }
 }
 
