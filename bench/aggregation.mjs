@@ -17,7 +17,7 @@ const MB = (PARAMETERS * 4) / 1e6;
 async function aggregateOnce(name, count) {
   const { algorithmOf } = await load("algorithms/registry.js");
   const { directoryStore } = await load("node/store/directory-store.js");
-  const rounds = await load("federation/round.js");
+  const rounds = { ...(await load("federation/round.js")), ...(await load("federation/decision.js")) };
   const { createMessage, readHead } = await load("federation/protocol/cells.js");
   const { keys } = await load("federation/protocol/keys.js");
   const { submission } = await load("federation/protocol/messages.js");

@@ -25,12 +25,3 @@ export function clientsOfRound(
   }
   return stream(seed, "clients", round).sample(population, count);
 }
-
-/** Counts the rounds before `round` that each client was drawn for, by client index. */
-export function earlierRounds(sampling: ClientSampling, round: number): readonly number[] {
-  const counts = Array.from({ length: sampling.population }, () => 0);
-  for (let earlier = 1; earlier < round; earlier++) {
-    for (const client of clientsOfRound(sampling, earlier)) counts[client]! += 1;
-  }
-  return counts;
-}

@@ -2,7 +2,7 @@ import { UserError } from "../diagnostics/user-error.ts";
 import { coordinate } from "../federation/coordinate.ts";
 import { PROTOCOL } from "../federation/protocol/messages.ts";
 import { eventsThatHold, isOver } from "../federation/resume.ts";
-import { gatherRoster, publishManifest } from "../federation/roster.ts";
+import { type Declined, gatherRoster, publishManifest } from "../federation/roster.ts";
 import { checkGrading } from "./evaluation/benchmarks.ts";
 import { clientNames } from "./records/client-records.ts";
 import { coordinatorEvaluation, coordinatorRules } from "./parties.ts";
@@ -16,9 +16,19 @@ import type { RunSummary } from "./results/summary.ts";
 
 export interface CoordinateOptions extends RunOptions {
   /** Called with the clients that are awaited, each time there is nothing else to do. */
-  readonly onWaiting?: ((what: "members" | "answers", clients: readonly string[]) => void) | undefined;
+  readonly onWaiting?:
+    | ((what: "members" | "answers", clients: readonly string[], milliseconds?: number) => void)
+    | undefined;
   /** Seconds that a round waits for its clients once `federation.minClients` have answered. Default: for all of them. */
   readonly deadlineSeconds?: number | undefined;
+  /** Called once for each client that declined before the run began. */
+  readonly onDeclined?: ((declined: Declined) => void) | undefined;
+  /** Clients that were enrolled since the run was published. They may join for a later round. */
+  readonly newcomers?: (() => readonly string[]) | undefined;
+  /** Clients that the operator has put out. */
+  readonly revoked?: (() => ReadonlySet<string>) | undefined;
+  /** Clients that are connected: a round's clients are drawn from them first. Default: all. */
+  readonly available?: (() => ReadonlySet<string>) | undefined;
 }
 
 /**
@@ -36,7 +46,9 @@ export async function coordinateExperiment(
   options: CoordinateOptions = {},
 ): Promise<RunSummary> {
   const { config } = prepared;
-  const { onWaiting, deadlineSeconds, signal } = options;
+  const { onWaiting, onDeclined, signal, revoked, available } = options;
+  const { joinDeadline, minClients, roundDeadline } = config.federation;
+  const deadlineSeconds = options.deadlineSeconds ?? roundDeadline;
   checkGrading(config, options.grading);
   const names = checkedNames(prepared);
   const manifest = await publishManifest(store.exchange, {
@@ -48,6 +60,9 @@ export async function coordinateExperiment(
   await refuseOtherSettings(prepared, manifest.settings);
   const members = await gatherRoster(store.exchange, manifest.clients, {
     signal,
+    onDeclined,
+    deadlineSeconds: joinDeadline,
+    minClients,
     onWaiting: (clients) => onWaiting?.("members", clients),
   }).catch((error: unknown) => {
     if (!signal?.aborted || error !== signal.reason) throw error;
@@ -59,7 +74,7 @@ export async function coordinateExperiment(
   const earlier = await readSummary(store);
   const data = members.map((member) => member.data);
   const identity = await bindRun(prepared, store, platform.threads, data);
-  const rules = { store: store.exchange, ...coordinatorRules(prepared, members.length) };
+  const rules = { store: store.exchange, ...coordinatorRules(prepared) };
   const holds = await eventsThatHold(store.exchange, !(await isOver(rules)));
   const session = await openSession(prepared, platform, store, holds, options);
   const { log, engines, initialAdapter, scoring } = session;
@@ -72,13 +87,17 @@ export async function coordinateExperiment(
         initialAdapter,
         identity,
         members,
+        newcomers: () => [...manifest.clients, ...(options.newcomers?.() ?? [])],
+        revoked,
+        available,
         deadlineSeconds,
+        extendDeadline: config.federation.extendDeadline,
         evaluate: coordinatorEvaluation(prepared, scoring),
         onRound: keeper.keep,
         events: log.events,
         signal,
       },
-      (clients) => onWaiting?.("answers", clients),
+      (clients, milliseconds) => onWaiting?.("answers", clients, milliseconds),
     );
     return await finishRun(prepared, outcome, { platform, store, log, keeper, engines, earlier, signal });
   } finally {

@@ -3,6 +3,7 @@ import type { CoordinatorOptions } from "../federation/coordinator-options.ts";
 import type { Evaluate } from "../federation/evaluation.ts";
 import type { FederationClient } from "../federation/roster.ts";
 import type { ParticipantOptions } from "../federation/participant.ts";
+import { DEFAULT_MAX_STALENESS } from "../updates/staleness.ts";
 import { SCHEDULES } from "../optim/schedule.ts";
 import type { MemberStore, Store } from "../store/store.ts";
 import { aggregatorOf } from "../updates/aggregator-registry.ts";
@@ -17,11 +18,11 @@ import type { Platform, RunStore } from "./ports.ts";
 import type { Prepared, Trainer } from "./prepare.ts";
 import { runBenchmarks } from "./evaluation/run-benchmarks.ts";
 
-/** The coordinator's rules of a run, from its configuration. `clients`: how many train. */
-export function coordinatorRules({ config, algorithm }: Prepared, clients: number) {
+/** The coordinator's rules of a run, from its configuration. Deadlines are left out: a simulation has none. */
+export function coordinatorRules({ config, algorithm }: Prepared) {
   const { federation, training, evaluation, fidelity, seed } = config;
-  const { rounds } = federation;
-  const clientsPerRound = Math.min(federation.clientsPerRound ?? clients, clients);
+  const { rounds, clientsPerRound = Number.POSITIVE_INFINITY, overSelect, lateUpdates } = federation;
+  const late = { by: federation.staleness ?? "sqrt", most: federation.maxStaleness ?? DEFAULT_MAX_STALENESS };
   return {
     algorithm,
     aggregator: aggregatorOf(federation.aggregator, federation),
@@ -31,11 +32,13 @@ export function coordinatorRules({ config, algorithm }: Prepared, clients: numbe
     rounds,
     clientsPerRound,
     // One client that holds the records of all is enough.
-    minClients: Math.min(federation.minClients, clientsPerRound),
+    minClients: algorithm.data === "pooled" ? 1 : federation.minClients,
+    overSelect,
+    late: lateUpdates === "next" ? late : undefined,
     evaluateEvery: evaluation.every,
     stop: stopRule(config),
     learningRate: (round: number) => SCHEDULES[training.schedule](training, round, rounds),
-  } satisfies Partial<CoordinatorOptions>;
+  } as const satisfies Partial<CoordinatorOptions>;
 }
 
 /** A trainer as the federation knows it. */

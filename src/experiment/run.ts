@@ -27,7 +27,7 @@ export async function runExperiment(
   const data = await trainerFingerprints(prepared);
   const identity = await bindRun(prepared, store, platform.threads, data);
   const earlier = await readSummary(store);
-  const rules = { store: store.exchange, ...coordinatorRules(prepared, trainers.length) };
+  const rules = { store: store.exchange, ...coordinatorRules(prepared) };
   const holds = await eventsThatHold(store.exchange, !(await isOver(rules)));
   const session = await openSession(prepared, platform, store, holds, options);
   const { log, engines, initialAdapter, scoring } = session;

@@ -31,8 +31,9 @@ export function clientMemory(own: Store, commits: MemberStore): ClientMemory {
         const close = await readMessage(commits, keys.close(earlier), roundClose);
         const entry = close?.accepted.find((accepted) => accepted.client === client);
         if (entry === undefined) continue;
-        const hash = await readMessage(own, `${prefix(client)}${earlier}/${entry.update}`, text);
-        if (hash === undefined) throw lost(client, earlier);
+        const answered = entry.round ?? earlier;
+        const hash = await readMessage(own, `${prefix(client)}${answered}/${entry.update}`, text);
+        if (hash === undefined) throw lost(client, answered);
         return decodeGroups(await own.blob(hash), `the memory of client ${client}`);
       }
       return {};

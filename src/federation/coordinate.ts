@@ -1,4 +1,5 @@
 import { UserError } from "../diagnostics/user-error.ts";
+import { cachedCells } from "../store/cached-cells.ts";
 import type { CoordinatorOptions, FederationOutcome } from "./coordinator-options.ts";
 import { Coordinator } from "./coordinator.ts";
 import { readHead } from "./protocol/cells.ts";
@@ -10,10 +11,12 @@ import { roundsKept } from "./resume.ts";
  * @throws UserError: those of `advance`, and `interrupted` once `signal` stops it.
  */
 export async function coordinate(
-  options: CoordinatorOptions,
-  onWaiting: (clients: readonly string[]) => void = () => undefined,
+  given: CoordinatorOptions,
+  onWaiting: (clients: readonly string[], milliseconds?: number) => void = () => undefined,
 ): Promise<FederationOutcome> {
-  const { store, signal } = options;
+  const store = cachedCells(given.store);
+  const options = { ...given, store };
+  const { signal } = options;
   const coordinator = new Coordinator(options);
   return interruptible(options, async () => {
     // Opened before the first look, so that an answer in between is not missed.
@@ -23,7 +26,7 @@ export async function coordinate(
         const step = await coordinator.advance();
         if (step.state === "over") return step.outcome;
         if (step.state === "moved") continue;
-        onWaiting(step.clients);
+        onWaiting(step.clients, step.milliseconds);
         const milliseconds = Math.min(step.milliseconds ?? LOOK_AGAIN_MS, LOOK_AGAIN_MS);
         await watch.next({ signal, milliseconds });
       }

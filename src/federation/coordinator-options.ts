@@ -9,6 +9,7 @@ import type { StopRule } from "./early-stop.ts";
 import type { Evaluate } from "./evaluation.ts";
 import type { EventSink } from "./events.ts";
 import type { Member, RoundEvaluation, RunHead } from "./protocol/messages.ts";
+import type { StalenessRule } from "./staleness.ts";
 
 export interface CoordinatorOptions {
   readonly store: Store;
@@ -25,6 +26,12 @@ export interface CoordinatorOptions {
   readonly rounds: number;
   /** The roster: every client that joined, in the order of tables. */
   readonly members: readonly Member[];
+  /** Clients that may join for a later round: those that did not join, and those that were enrolled since. Default: none. */
+  readonly newcomers?: (() => readonly string[]) | undefined;
+  /** Clients that the operator has put out. Default: none. */
+  readonly revoked?: (() => ReadonlySet<string>) | undefined;
+  /** Clients that are there: a round's clients are drawn from them first. Nothing else rests on it. Default: all. */
+  readonly available?: (() => ReadonlySet<string>) | undefined;
   readonly clientsPerRound: number;
   /** `original`: clients are drawn as OpenFedLLM draws them. */
   readonly fidelity?: Fidelity;
@@ -32,6 +39,12 @@ export interface CoordinatorOptions {
   readonly minClients: number;
   /** Seconds that a round waits for its clients, by this process's clock, once `minClients` have answered. Default: for all. */
   readonly deadlineSeconds?: number | undefined;
+  /** Times that the deadline is extended where `minClients` have not answered; then the run stops. Default: without end. */
+  readonly extendDeadline?: number | undefined;
+  /** Clients drawn for each of `clientsPerRound`; the first to answer are in the round. At least 1, the default. */
+  readonly overSelect?: number | undefined;
+  /** The rule for updates that missed the close of their round. Default: they do not count. */
+  readonly late?: StalenessRule | undefined;
   /** The learning rate of round 1, 2, … */
   readonly learningRate: (round: number) => number;
   /** The coordinator's own part of an evaluation: the common set, benchmarks. Without it nothing is evaluated. */

@@ -1,33 +1,29 @@
-import { clientsOfRound, earlierRounds } from "../algorithms/client-sampling.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { parameterCount, type Params } from "../tensor/params.ts";
 import { type AdapterSet, commonAdapter, keepsOwnAdapters, ownAdapters } from "./adapter-set.ts";
+import { type Answers, timeLeft } from "./answers.ts";
+import { drawCohort, EarlierRounds } from "./cohort.ts";
 import type { CoordinatorOptions, CoordinatorStep } from "./coordinator-options.ts";
+import { readSubmission } from "./decision.ts";
 import { type EarlyStop, earlyStop, evaluationsBefore } from "./early-stop.ts";
-import { closeEvaluation, evaluationDue, openEvaluation, readAnswers, readEvaluation } from "./evaluation.ts";
+import { askForScores, closeEvaluation, evaluationDue, readAnswers, readEvaluation } from "./evaluation.ts";
 import type { RunEvent } from "./events.ts";
+import { forgetLate } from "./late.ts";
+import { Membership } from "./membership.ts";
 import { createMessage, readHead, readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
 import {
+  type MembersChange,
   type RoundClose,
   type RoundEvaluation,
   roundOpening,
-  type RoundOpening,
   type RunHead,
   runEnd,
 } from "./protocol/messages.ts";
 import { isOver, refuseOtherRun, roundsKept } from "./resume.ts";
-import {
-  aggregate,
-  beginRun,
-  closeRound,
-  advanceHead,
-  forgetRound,
-  decideRound,
-  openRound,
-  readAdapter,
-  readSubmission,
-} from "./round.ts";
+import type { Declined } from "./roster.ts";
+import { aggregate, beginRun, closeRound, advanceHead, forgetRound, openRound, readAdapter } from "./round.ts";
+import { type RoundContext, type RoundPlay, synchronousRound } from "./synchronous-round.ts";
 
 const MOVED: CoordinatorStep = { state: "moved" };
 
@@ -39,10 +35,14 @@ const MOVED: CoordinatorStep = { state: "moved" };
 export class Coordinator {
   readonly #options: CoordinatorOptions;
   readonly #started = performance.now();
-  /** When this process first saw each cell that clients answer to, by key. */
-  readonly #since = new Map<string, number>();
+  readonly #membership: Membership;
+  readonly #earlier: EarlierRounds;
   /** Keys of openings and updates that were reported as events. */
   readonly #reported = new Set<string>();
+  /** The round that is open. */
+  #round: RoundPlay | undefined;
+  /** The request for scores that is open. */
+  #asked: { readonly round: number; readonly clients: readonly string[]; readonly answers: Answers } | undefined;
   #evaluations: RoundEvaluation[] | undefined;
   /** The last round that was evaluated, checked by `stop` and handed to `onRound`. */
   #settled = -1;
@@ -50,6 +50,8 @@ export class Coordinator {
 
   constructor(options: CoordinatorOptions) {
     this.#options = options;
+    this.#membership = new Membership(options);
+    this.#earlier = new EarlierRounds(options.store);
   }
 
   /**
@@ -127,38 +129,50 @@ export class Coordinator {
 
   /** Asks the clients for scores, adds its own and stores all. Returns the step that waits, or undefined once all is stored. */
   async #evaluate({ round, adapter }: RunHead, adapters: AdapterSet): Promise<CoordinatorStep | undefined> {
-    const { store, algorithm, members, events, signal } = this.#options;
+    const { store, algorithm, events, signal } = this.#options;
+    await this.#membership.through(round);
     // A client's own adapter may answer benchmarks and the common set, whether or not it holds records out.
     const keepsOwn = keepsOwnAdapters(algorithm, round);
-    const asked = members.filter(({ heldOut }) => keepsOwn || heldOut > 0).map(({ client }) => client);
-    const { answered, missing } = await openEvaluation(store, { round, adapter, clients: asked });
-    const waiting = this.#waiting(keys.evaluationRequest(round), asked, missing);
-    if (waiting !== undefined) return waiting;
-    const answers = await readAnswers(store, round, answered, { keepsOwn, holdsAll: members.length === 1 });
+    const gone = await this.#membership.gone();
+    if (this.#asked?.round !== round) {
+      const asked = [...this.#membership.members.values()].filter(
+        ({ client, heldOut }) => (keepsOwn || heldOut > 0) && !gone.has(client),
+      );
+      const request = { round, adapter, clients: asked.map(({ client }) => client) };
+      this.#asked = { round, ...(await askForScores(store, request)) };
+    }
+    const { clients, answers } = this.#asked;
+    await answers.look();
+    const { deadlineSeconds, minClients, extendDeadline: extensions } = this.#options;
+    const fewest = Math.min(minClients, clients.length);
+    const missing = answers.missing.filter((client) => !gone.has(client));
+    const milliseconds = timeLeft(answers.seconds, answers.arrived.length, { fewest, deadlineSeconds, extensions });
+    if (missing.length > 0 && milliseconds !== 0) return { state: "waiting", clients: missing, milliseconds };
+    const arrived = new Set(answers.arrived);
+    const answered = clients.filter((client) => arrived.has(client));
+    const given = await readAnswers(store, round, answered, { keepsOwn, holdsAll: algorithm.data === "pooled" });
     const own = await this.#options.evaluate!({ round, adapters: keepsOwn ? noAdapters : adapters, signal });
-    this.#evaluations!.push(await closeEvaluation(store, events, round, [...answers, own]));
+    this.#evaluations!.push(await closeEvaluation(store, events, round, [...given, own]));
     return undefined;
   }
 
   async #play(head: RunHead, revision: number): Promise<CoordinatorStep> {
-    const { store, algorithm, members, minClients, events } = this.#options;
-    const opening = await this.#open(head);
-    const { round, clients } = opening;
-    const written = new Set(await store.list(keys.updates(round)));
-    const missing = clients.filter((client) => !written.has(keys.update(round, client)));
-    for (const client of clients) if (written.has(keys.update(round, client))) await this.#report(round, client);
-    const waiting = this.#waiting(keys.opening(round), clients, missing);
-    if (waiting !== undefined && (await store.read(keys.close(round))) === undefined) return waiting;
-    const decision = await decideRound(store, algorithm, opening, members, this.#options.stages);
-    // An update may have come since the list was made.
-    for (const { client } of decision.accepted) await this.#report(round, client);
+    if (this.#round?.opening.round !== head.round + 1) this.#round = await this.#open(head);
+    const decision = await this.#round.next();
+    return "state" in decision ? decision : this.#close(head, revision, this.#round, decision);
+  }
+
+  /** Closes the round of a decision, aggregates and moves the head. */
+  async #close(head: RunHead, revision: number, play: RoundPlay, decision: RoundClose): Promise<CoordinatorStep> {
+    const { store, algorithm, minClients, events, late } = this.#options;
+    const { round } = decision;
     for (const { client, refused: reason } of decision.refused) {
       events.emit({ type: "client-refused", round, client, reason });
     }
     await events.flush();
     if (decision.accepted.length < Math.max(1, minClients)) throw tooFew(minClients, decision);
     const close = await closeRound(store, decision);
-    const next = await aggregate(store, algorithm, head, close, members.length, this.#options);
+    const next = await aggregate(store, algorithm, head, close, this.#membership.members.size, this.#options);
     events.emit({
       type: "round-end",
       round,
@@ -166,38 +180,59 @@ export class Coordinator {
       refused: close.refused.map(({ client }) => client),
       loss: meanLoss(close),
       adapter: next.adapter,
-      seconds: secondsSince(this.#sinceWhen(keys.opening(round))),
+      seconds: play.seconds,
     });
     await events.flush();
     // The updates of the last round stay, so that they can be looked at when the run is over.
     if (round > 1) await forgetRound(store, round - 1);
+    await forgetLate(store, round - 1 - (late?.most ?? 0), this.#options);
     await advanceHead(store, revision, next);
+    this.#round = undefined;
     return MOVED;
   }
 
   /** Finds the opening of the round after `head`, or publishes it. */
-  async #open(head: RunHead): Promise<RoundOpening> {
+  async #open(head: RunHead): Promise<RoundPlay> {
     const { store, algorithm, events } = this.#options;
     const round = head.round + 1;
-    this.#sinceWhen(keys.opening(round));
-    const opening =
-      (await readMessage(store, keys.opening(round), roundOpening)) ??
-      (await openRound(store, algorithm, head, this.#task(round)));
+    let opening = await readMessage(store, keys.opening(round), roundOpening);
+    const rejected = opening === undefined ? await this.#membership.settle(round) : [];
+    const changes = await this.#membership.through(round);
+    opening ??= await openRound(store, algorithm, head, await this.#task(round));
+    await this.#tell(round, changes, rejected);
     const { clients, learningRate, adapter } = opening;
-    if (this.#first(keys.opening(round))) events.emit({ type: "round-start", round, clients, learningRate, adapter });
-    return opening;
+    events.emit({ type: "round-start", round, clients, learningRate, adapter });
+    const report: RoundContext["report"] = (answered, client) => this.#report(answered, client);
+    return synchronousRound({ options: this.#options, membership: this.#membership, report }, opening);
   }
 
-  #task(round: number): Pick<RoundOpening, "clients" | "earlierRounds" | "learningRate"> {
-    const { members, seed, clientsPerRound, fidelity = "paper", learningRate } = this.#options;
-    const sorted = members.map(({ client }) => client).sort();
-    const sampling = { seed, population: sorted.length, perRound: clientsPerRound, fidelity };
-    const drawn = clientsOfRound(sampling, round);
-    const earlier = earlierRounds(sampling, round);
+  /** Emits who declined, who joined and who left. */
+  async #tell(round: number, changes: readonly MembersChange[], rejected: readonly Declined[]): Promise<void> {
+    const { events, newcomers } = this.#options;
+    for (const { client, reason } of await this.#membership.declined(newcomers?.() ?? [])) {
+      if (this.#first(keys.decline(client))) events.emit({ type: "client-declined", client, reason });
+    }
+    for (const { client, reason } of rejected) events.emit({ type: "client-refused", round, client, reason });
+    for (const { round: since, joined, left } of changes) {
+      for (const { client, records, heldOut } of joined) {
+        events.emit({ type: "client-joined", round: since, client, records, heldOut });
+      }
+      for (const client of left) events.emit({ type: "client-left", round: since, client });
+    }
+  }
+
+  async #task(round: number): Promise<Parameters<typeof openRound>[3]> {
+    const { seed, clientsPerRound, overSelect = 1, fidelity = "paper", available, deadlineSeconds } = this.#options;
+    const members = this.#membership.members.keys();
+    const perRound = Math.ceil(clientsPerRound * overSelect);
+    const clients = drawCohort({ seed, perRound, fidelity, members, available: available?.() }, round);
+    if (clients.length === 0) throw noMembers(round);
     return {
-      clients: drawn.map((index) => sorted[index]!),
-      earlierRounds: drawn.map((index) => earlier[index]!),
-      learningRate: learningRate(round),
+      clients,
+      earlierRounds: await this.#earlier.before(round, clients),
+      learningRate: this.#options.learningRate(round),
+      ...(clients.length > clientsPerRound && { closesWith: clientsPerRound }),
+      ...(deadlineSeconds !== undefined && { deadlineSeconds }),
     };
   }
 
@@ -212,22 +247,6 @@ export class Coordinator {
 
   #first(what: string): boolean {
     return this.#reported.size < this.#reported.add(what).size;
-  }
-
-  #sinceWhen(key: string): number {
-    if (!this.#since.has(key)) this.#since.set(key, performance.now());
-    return this.#since.get(key)!;
-  }
-
-  /** The step that waits for `missing` of `clients` to answer the cell `asked`; undefined where it is time to go on. */
-  #waiting(asked: string, clients: readonly string[], missing: readonly string[]): CoordinatorStep | undefined {
-    const { deadlineSeconds = Number.POSITIVE_INFINITY } = this.#options;
-    const minClients = Math.min(this.#options.minClients, clients.length);
-    const left = deadlineSeconds - secondsSince(this.#sinceWhen(asked));
-    const enough = clients.length - missing.length >= Math.max(1, minClients);
-    if (missing.length === 0 || (enough && left <= 0)) return undefined;
-    const milliseconds = enough && Number.isFinite(left) ? left * 1000 : undefined;
-    return { state: "waiting", clients: missing, milliseconds };
   }
 
   async #common(hash: string): Promise<Params> {
@@ -255,6 +274,12 @@ const noAdapters = ownAdapters([], () => Promise.reject(new Error("clients of ot
 function storeIsGone(): UserError {
   return new UserError("storage", "The run is gone from the exchange: its head was there and is not any more.", {
     hint: "Put the exchange back. Then run the same command again to continue.",
+  });
+}
+
+function noMembers(round: number): UserError {
+  return new UserError("training", `Round ${round} has no clients: all members have left; ${roundsKept(round - 1)}.`, {
+    hint: "Run the same command again once clients have joined.",
   });
 }
 

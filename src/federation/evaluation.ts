@@ -1,5 +1,6 @@
 import type { Store } from "../store/store.ts";
 import type { AdapterSet } from "./adapter-set.ts";
+import { Answers } from "./answers.ts";
 import type { EventSink } from "./events.ts";
 import { createMessage, parseMessage, readMessage } from "./protocol/cells.ts";
 import { MismatchError } from "../store/check.ts";
@@ -75,17 +76,16 @@ export function readEvaluation(store: Store, round: number): Promise<RoundEvalua
   return readMessage(store, keys.evaluation(round), roundEvaluation);
 }
 
-/** Asks clients for scores, or finds that they were asked. Returns those that answered and those that did not yet. */
-export async function openEvaluation(
+/** Asks clients for scores, or finds that they were asked. Returns their answers to come. */
+export async function askForScores(
   store: Store,
   request: EvaluationRequest,
-): Promise<{ readonly answered: readonly string[]; readonly missing: readonly string[] }> {
-  if (request.clients.length === 0) return { answered: [], missing: [] };
+): Promise<{ readonly clients: readonly string[]; readonly answers: Answers }> {
   const key = keys.evaluationRequest(request.round);
-  const { round, clients } = await createMessage(store, key, evaluationRequest, request);
-  const written = new Set(await store.list(keys.scores(round)));
-  const hasAnswered = (client: string): boolean => written.has(keys.clientScores(round, client));
-  return { answered: clients.filter(hasAnswered), missing: clients.filter((client) => !hasAnswered(client)) };
+  const asked = request.clients.length === 0 ? request : await createMessage(store, key, evaluationRequest, request);
+  const { round, clients } = asked;
+  const keyOf = (client: string): string => keys.clientScores(round, client);
+  return { clients, answers: new Answers(store, clients, keys.scores(round), keyOf) };
 }
 
 /** A rule for the scores that a client may give. */

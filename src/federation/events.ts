@@ -15,6 +15,18 @@ export type RunEvent =
     }
   /** The run folder already held work: rounds up to and including `afterRound` are kept. */
   | { readonly type: "run-resume"; readonly afterRound: number }
+  /** The client does not take part; it may join later all the same. */
+  | { readonly type: "client-declined"; readonly client: string; readonly reason: string }
+  /** The client is a member from this round on. */
+  | {
+      readonly type: "client-joined";
+      readonly round: number;
+      readonly client: string;
+      readonly records: number;
+      readonly heldOut: number;
+    }
+  /** The client left or was put out, and takes no part from this round on. */
+  | { readonly type: "client-left"; readonly round: number; readonly client: string }
   | {
       readonly type: "round-start";
       readonly round: number;

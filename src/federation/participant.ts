@@ -15,7 +15,9 @@ import { createMessage, readHead, readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
 import {
   clientScores,
+  declining,
   evaluationRequest,
+  leaving,
   type Member,
   member,
   refusal,
@@ -110,6 +112,18 @@ export class Participant {
     throw new UserError("data", `The records of client ${client} have changed since it joined the run.`, {
       hint: "Put the files back as they were, or start a new run.",
     });
+  }
+
+  /** Says that the client does not take part, and why. The coordinator then does not wait for it; it may join later. */
+  async decline(reason: string): Promise<void> {
+    const { store, client } = this.#options;
+    await createMessage(store, keys.decline(client), declining, { client, reason });
+  }
+
+  /** Takes the client out of later rounds, for good. An update that it has sent still counts. */
+  async leave(): Promise<void> {
+    const { store, client } = this.#options;
+    await createMessage(store, keys.leave(client), leaving, { client });
   }
 
   /** Does the next thing that the store asks of this client, if any. */

@@ -27,13 +27,16 @@ export async function eventsThatHold(store: MemberStore, goesOn = false): Promis
     if (goesOn && (event.type === "early-stop" || event.type === "run-end")) return false;
     if (!("round" in event)) return true;
     if (event.type === "evaluation-end" || event.type === "benchmark-end") return event.round < finished || evaluated;
+    if (AT_OPENING.has(event.type)) return event.round <= finished + 1;
     if ("client" in event) {
       return event.round <= finished || submitted.has(keys.update(event.round, event.client));
     }
-    if (event.type === "round-start") return event.round <= finished + 1;
     return event.round <= finished;
   };
 }
+
+/** Events of the opening of a round, which stays once it is written. */
+const AT_OPENING: ReadonlySet<RunEvent["type"]> = new Set(["round-start", "client-joined", "client-left"]);
 
 /**
  * Tells whether everything was done before: the last round, or a round after which `stop` ends the run. False where

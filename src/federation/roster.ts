@@ -1,9 +1,9 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import { checkKey, keySegment, type MemberStore, type Store } from "../store/store.ts";
-import { checkProtocol, createMessage, parseMessage, readMessage } from "./protocol/cells.ts";
+import { asLine, checkProtocol, createMessage, parseMessage, readMessage } from "./protocol/cells.ts";
 import { MismatchError } from "../store/check.ts";
 import { keys } from "./protocol/keys.ts";
-import { manifest, type Manifest, member, type Member, PROTOCOL, roster } from "./protocol/messages.ts";
+import { declining, manifest, type Manifest, member, type Member, PROTOCOL, roster } from "./protocol/messages.ts";
 
 /** A member of the federation. */
 export interface FederationClient {
@@ -87,7 +87,7 @@ export async function awaitManifest(store: MemberStore, signal?: AbortSignal): P
 }
 
 /** @throws UserError of kind `data` for a message that no client of this name and protocol writes. */
-function memberIn(bytes: Uint8Array, client: string): Member {
+export function memberIn(bytes: Uint8Array, client: string): Member {
   const refused = (why: string): UserError =>
     new UserError("data", `Client ${client} joined with a message that cannot be used: ${why}.`, {
       hint: `Delete the cell ${keys.member(client)} of the exchange, and let the client join again.`,
@@ -103,38 +103,96 @@ function memberIn(bytes: Uint8Array, client: string): Member {
   }
 }
 
+/** A client that does not take part. */
+export interface Declined {
+  readonly client: string;
+  readonly reason: string;
+}
+
+/** Finds those of `clients` that have declined. The reason is one line without control characters. */
+export async function readDeclined(store: Store, clients: readonly string[]): Promise<Declined[]> {
+  const written = new Set(clients.length === 0 ? [] : await store.list(keys.declines));
+  const found: Declined[] = [];
+  for (const client of written.size === 0 ? [] : clients) {
+    if (!written.has(keys.decline(client))) continue;
+    found.push({ client, reason: reasonIn((await store.read(keys.decline(client)))!) });
+  }
+  return found;
+}
+
+function reasonIn(bytes: Uint8Array): string {
+  try {
+    return asLine(parseMessage(bytes, declining).reason);
+  } catch (error) {
+    if (error instanceof MismatchError) return `its message is malformed: ${error.message}`;
+    throw error;
+  }
+}
+
+export interface GatheringOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called with the clients that are awaited, each time there is nothing else to do. */
+  readonly onWaiting?: (clients: readonly string[]) => void;
+  /** Called once for each client that declined. */
+  readonly onDeclined?: ((declined: Declined) => void) | undefined;
+  /** Seconds to wait for all, by this process's clock; then `minClients` are enough. Default: without end. */
+  readonly deadlineSeconds?: number | undefined;
+  /** Fewest members to begin with; at least 1, which is the default. */
+  readonly minClients?: number | undefined;
+}
+
 /**
- * The members of a run in the order of its manifest, once all have joined. It is settled then: a member that changes its
- * mind later changes nothing.
+ * The members that a run begins with, in the order of its manifest: settled once all of `clients` have joined or declined, or
+ * after the deadline. A member that changes its mind later changes nothing here.
  *
+ * @throws UserError of kind `data` where too many declined, and for a message of a member that cannot be used.
  * @throws the signal's reason, once it is aborted.
  */
 export async function gatherRoster(
   store: Store,
   clients: readonly string[],
-  { signal, onWaiting }: { signal?: AbortSignal | undefined; onWaiting?: (clients: readonly string[]) => void } = {},
+  { signal, onWaiting, onDeclined, deadlineSeconds = Number.POSITIVE_INFINITY, minClients = 1 }: GatheringOptions = {},
 ): Promise<readonly Member[]> {
-  const watch = await store.watch(keys.members);
+  const until = performance.now() + deadlineSeconds * 1000;
+  const fewest = Math.max(1, minClients);
+  const told = new Set<string>();
+  const watch = await store.watch("");
   try {
     for (;;) {
       signal?.throwIfAborted();
       const settled = await readMessage(store, keys.roster, roster);
       if (settled !== undefined) return settled.members;
-      const joined = new Set(await store.list(keys.members));
-      const missing = clients.filter((client) => !joined.has(keys.member(client)));
-      if (missing.length > 0) {
+      const written = new Set(await store.list(keys.members));
+      const joined = clients.filter((client) => written.has(keys.member(client)));
+      const others = clients.filter((client) => !written.has(keys.member(client)));
+      const declined = await readDeclined(store, others);
+      for (const each of declined) if (told.size < told.add(each.client).size) onDeclined?.(each);
+      const missing = others.filter((client) => !told.has(client));
+      const left = until - performance.now();
+      const enough = joined.length >= fewest;
+      if (missing.length === 0 && !enough) throw tooFewJoined(joined.length, fewest, declined);
+      if (missing.length > 0 && !(enough && left <= 0)) {
         onWaiting?.(missing);
-        await watch.next({ signal });
+        await watch.next({ signal, milliseconds: enough ? Math.min(left, LOOK_AGAIN_MS) : LOOK_AGAIN_MS });
         continue;
       }
       const members: Member[] = [];
-      for (const client of clients) {
-        members.push(memberIn((await store.read(keys.member(client)))!, client));
-      }
+      for (const client of joined) members.push(memberIn((await store.read(keys.member(client)))!, client));
       checkRoster(members.map(({ client, records, heldOut }) => ({ name: client, records, heldOut })));
       return (await createMessage(store, keys.roster, roster, { members })).members;
     }
   } finally {
     watch.close();
   }
+}
+
+/** A change may be missed: after this time the cells are read again. */
+const LOOK_AGAIN_MS = 5000;
+
+function tooFewJoined(joined: number, fewest: number, declined: readonly Declined[]): UserError {
+  const reasons = declined.map(({ client, reason }) => `${client}: ${reason}`).join("; ");
+  const others = reasons === "" ? "there are no others" : `the others declined (${reasons})`;
+  return new UserError("data", `The run has ${joined} members and needs ${fewest}; ${others}.`, {
+    hint: "Run the same command again once more clients have joined, or lower federation.minClients in a new run.",
+  });
 }

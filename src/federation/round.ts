@@ -1,30 +1,27 @@
 import type { Algorithm, Received } from "../algorithms/algorithm.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { decodeGroups, encodeGroups, encodeJson } from "../store/codec.ts";
-import { BlobError, type MemberStore, type Store } from "../store/store.ts";
+import type { MemberStore, Store } from "../store/store.ts";
 import type { Groups } from "../tensor/groups.ts";
 import { firstNonFinite, type Params } from "../tensor/params.ts";
 import { decodeSafetensors, encodeSafetensors } from "../tensor/safetensors.ts";
 import type { Aggregator } from "../updates/aggregator.ts";
 import { aggregatorOf } from "../updates/aggregator-registry.ts";
 import type { Stage } from "../updates/stage.ts";
-import { decodeUpdate, wireShape } from "../updates/wire.ts";
-import { problemWith } from "./check-update.ts";
-import { createMessage, parseMessage, readHead, readMessage } from "./protocol/cells.ts";
-import { MismatchError } from "../store/check.ts";
+import { scaledChange } from "../updates/staleness.ts";
+import { decodeUpdate } from "../updates/wire.ts";
+import { createMessage, readHead, readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
 import {
-  type Member,
+  type AcceptedUpdate,
   PROTOCOL,
   type RoundClose,
   roundClose,
   type RoundOpening,
   roundOpening,
   type RunHead,
-  type Submission,
-  submission,
-  type SubmittedUpdate,
 } from "./protocol/messages.ts";
+import { inAggregationOrder } from "./staleness.ts";
 
 /** The adapter stored under a hash. */
 export async function readAdapter(store: MemberStore, hash: string): Promise<Params> {
@@ -60,7 +57,7 @@ export async function openRound(
   store: Store,
   algorithm: Algorithm,
   head: RunHead,
-  task: Pick<RoundOpening, "clients" | "earlierRounds" | "learningRate">,
+  task: Omit<RoundOpening, "round" | "adapter" | "broadcast">,
 ): Promise<RoundOpening> {
   const round = head.round + 1;
   const extra = algorithm.broadcast(await readState(store, head.state));
@@ -68,7 +65,10 @@ export async function openRound(
     Object.keys(extra).length === 0
       ? null
       : await store.putBlob(encodeGroups(extra, { kind: "broadcast", round: String(round) }));
-  return createMessage(store, keys.opening(round), roundOpening, { round, ...task, adapter: head.adapter, broadcast });
+  const { clients, earlierRounds, learningRate, ...limits } = task;
+  const { adapter } = head;
+  const opening = { round, clients, earlierRounds, learningRate, adapter, broadcast, ...limits };
+  return createMessage(store, keys.opening(round), roundOpening, opening);
 }
 
 /** A client's start of a round, and the bytes it fetched for it. */
@@ -90,83 +90,6 @@ export async function receive(store: MemberStore, { adapter, broadcast }: RoundO
   };
 }
 
-/** A client's submission to a round; undefined where there is none. A malformed one is a refusal. */
-export async function readSubmission(store: Store, round: number, client: string): Promise<Submission | undefined> {
-  const bytes = await store.read(keys.update(round, client));
-  if (bytes === undefined) return undefined;
-  try {
-    const found = parseMessage(bytes, submission);
-    if (found.client !== client) return { client, refused: "its message names another client" };
-    return "refused" in found ? { client, refused: asLine(found.refused) } : found;
-  } catch (error) {
-    if (error instanceof MismatchError) return { client, refused: `its message is malformed: ${error.message}` };
-    throw error;
-  }
-}
-
-/** Text of another party in one line of bounded length, without control characters. */
-function asLine(text: string): string {
-  const line = text.replaceAll(/\p{Cc}+/gu, " ").trim();
-  return line.length <= LONGEST_REASON ? line : `${line.slice(0, LONGEST_REASON)}…`;
-}
-
-const LONGEST_REASON = 300;
-
-/** Decides which updates are in a round, or returns the stored decision. One update is in memory at a time. */
-export async function decideRound(
-  store: Store,
-  algorithm: Algorithm,
-  opening: RoundOpening,
-  members: readonly Member[],
-  stages: readonly Stage[] = [],
-): Promise<RoundClose> {
-  const { round, clients, adapter: base } = opening;
-  const closed = await readMessage(store, keys.close(round), roundClose);
-  if (closed !== undefined) return closed;
-  const expected = wireShape(algorithm.update(await readAdapter(store, base)), stages);
-  const accepted: RoundClose["accepted"][number][] = [];
-  const refused: RoundClose["refused"][number][] = [];
-  for (const client of [...clients].sort()) {
-    const found = await readSubmission(store, round, client);
-    if (found === undefined) continue;
-    if ("refused" in found) {
-      refused.push(found);
-      continue;
-    }
-    const { update, loss, count } = found;
-    const problem =
-      found.base !== base
-        ? `it was trained from another adapter (${found.base})`
-        : Number.isFinite(loss)
-          ? await problemWithBlob(store, found, expected)
-          : `its training loss is ${loss}`;
-    if (problem !== undefined) refused.push({ client, refused: problem });
-    else accepted.push({ client, update, records: recordsOf(members, client), loss, count });
-  }
-  return { round, accepted, refused };
-}
-
-/** The weight of a client is the number of records that it joined with, whatever it says later. */
-function recordsOf(members: readonly Member[], client: string): number {
-  const records = members.find((member) => member.client === client)?.records;
-  if (records === undefined) throw new Error(`${client} is not in the roster`);
-  return records;
-}
-
-async function problemWithBlob(
-  store: Store,
-  { update, client }: SubmittedUpdate,
-  expected: Groups,
-): Promise<string | undefined> {
-  try {
-    return problemWith(decodeGroups(await store.blob(update, client), "the update"), expected);
-  } catch (error) {
-    // The bytes are another party's. A store that does not answer is another matter, and ends the step.
-    if (error instanceof BlobError || (error instanceof UserError && error.kind === "model")) return error.message;
-    throw error;
-  }
-}
-
 /** The commit point: from here on the round consists of these updates. Returns the decision that was first. */
 export function closeRound(store: Store, decision: RoundClose): Promise<RoundClose> {
   return createMessage(store, keys.close(decision.round), roundClose, decision);
@@ -181,20 +104,36 @@ export interface AggregationRules {
   readonly seed: number;
 }
 
-/** Reads an accepted update, its stages undone. `received`: the adapter that the round began with. */
+/** Reads an accepted update, its stages undone. `global`: the adapter that the round of the close began with. */
 export async function readUpdate(
   store: Store,
   round: number,
-  { client, update }: Pick<RoundClose["accepted"][number], "client" | "update">,
-  received: Params,
+  { client, update, round: answered = round, base }: Omit<AcceptedUpdate, "records" | "loss" | "count">,
+  global: Params,
   { stages = [], seed }: Pick<AggregationRules, "stages" | "seed">,
 ): Promise<Groups> {
+  const received = base === undefined ? global : await readAdapter(store, base);
   const wire = decodeGroups(await store.blob(update, client), `the update of client ${client}`);
-  return decodeUpdate(wire, stages, { seed, round, client, received });
+  return decodeUpdate(wire, stages, { seed, round: answered, client, received });
+}
+
+/** An accepted update as it is aggregated: of one from an earlier round, its scaled change from there, put on `global`. */
+async function contribution(
+  store: Store,
+  round: number,
+  entry: AcceptedUpdate,
+  global: Params,
+  rules: AggregationRules,
+): Promise<Groups> {
+  const update = await readUpdate(store, round, entry, global, rules);
+  const { base, factor = 1 } = entry;
+  if (base === undefined) return update;
+  const from = await readAdapter(store, base);
+  return { ...update, adapter: scaledChange(update["adapter"]!, from, factor, global) };
 }
 
 /**
- * Aggregates the accepted updates of a closed round in their order, one in memory at a time, and stores the result.
+ * Aggregates the accepted updates of a closed round in the order of their clients, one in memory at a time, and stores the result.
  * Returns the next head, for `advanceHead`.
  *
  * @throws UserError of kind `training` where the result is not finite.
@@ -210,8 +149,8 @@ export async function aggregate(
   const { aggregator = aggregatorOf() } = rules;
   const global = await readAdapter(store, head.adapter);
   let aggregation = aggregator.start(algorithm.update(global));
-  for (const entry of accepted) {
-    aggregation = aggregation.add(await readUpdate(store, round, entry, global, rules), entry.records);
+  for (const entry of inAggregationOrder(accepted)) {
+    aggregation = aggregation.add(await contribution(store, round, entry, global, rules), entry.records);
   }
   const server = { global, state: await readState(store, head.state), population, participants: accepted.length };
   const result = algorithm.apply(server, aggregation.finish());

@@ -24,7 +24,8 @@ import { aggregatorOf } from "../updates/aggregator-registry.ts";
 import { stagesOf } from "../updates/stage-registry.ts";
 import { clientMemory } from "./client-memory.ts";
 import { decodeGroups, encodeGroups, encodeJson } from "../store/codec.ts";
-import { aggregate, beginRun, closeRound, decideRound, openRound, readAdapter, receive } from "./round.ts";
+import { decideRound, Judge } from "./decision.ts";
+import { aggregate, beginRun, closeRound, openRound, readAdapter, receive } from "./round.ts";
 import type { EventSink, RunEvent } from "./events.ts";
 import type { Store } from "../store/store.ts";
 import { memoryStore } from "../store/memory-store.ts";
@@ -479,7 +480,9 @@ describe("a round", () => {
     const memory = clientMemory(memoryStore(), store);
     const half = { store, seed: 7, client: "ann", algorithm, stages, memory, events: quiet };
     await new Participant({ ...half, trainer: new QuadraticTrainer({ ann: 1000 }) }).act();
-    const decision = await decideRound(store, algorithm, opening, members(clients), stages);
+    const decision = await decideRound(store, algorithm, opening, members(clients), {
+      judge: new Judge(store, algorithm, opening, stages),
+    });
     expect(decision.refused).toEqual([{ client: "skipped", refused: "an unknown group adapter" }]);
     const next = await aggregate(store, algorithm, head, decision, 2, { stages, seed: 7 });
     const change = subtract(await readAdapter(store, next.adapter), global);

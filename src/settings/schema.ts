@@ -14,6 +14,7 @@ import type { Objective } from "../train/objective.ts";
 import { objectiveOf, type ObjectiveName, OBJECTIVES } from "../train/objective-registry.ts";
 import { count, files, fraction, names, natural, positive, text } from "./schema-parts.ts";
 import { AGGREGATORS } from "../updates/aggregator-registry.ts";
+import { DEFAULT_MAX_STALENESS, LARGEST_MAX_STALENESS, STALENESS } from "../updates/staleness.ts";
 import { STAGES } from "../updates/stage-registry.ts";
 
 /** The names of the objectives that learn from items of a kind. */
@@ -212,6 +213,45 @@ export const experimentSchema = z.strictObject({
         .describe("Number of clients that pooled records are dealt to. With data.clients it follows from the list."),
       clientsPerRound: count.optional().describe("Number of clients drawn for each round. Default: all."),
       minClients: count.default(1).describe("Smallest number of usable updates in a round. With fewer the run stops."),
+      // Without defaults: the identity of runs that set none of these must not change.
+      joinDeadline: positive
+        .optional()
+        .describe(
+          "Seconds to wait for all clients to join. After that, minClients of them are enough, and the others may join later. Default: wait for all.",
+        ),
+      roundDeadline: positive
+        .optional()
+        .describe(
+          "Seconds after which a round closes without late clients, once minClients have answered. It is measured by the coordinator's clock. A run in one process has no deadline. Default: wait for all.",
+        ),
+      extendDeadline: natural
+        .optional()
+        .describe(
+          "Number of times that roundDeadline is extended while fewer than minClients have answered. After that the run stops. Default: as often as needed.",
+        ),
+      overSelect: z
+        .number()
+        .min(1)
+        .max(10)
+        .optional()
+        .describe(
+          "Factor for the number of clients that are drawn. The round closes with the first clientsPerRound usable updates. Default: 1.",
+        ),
+      lateUpdates: z
+        .enum(["drop", "next"])
+        .optional()
+        .describe(
+          "Action for an update that missed the close of its round: drop it, or add its change to a later round with the weight of `staleness`. Default: drop.",
+        ),
+      staleness: names(STALENESS)
+        .optional()
+        .describe(
+          "Weight of an update that is s rounds old: sqrt is 1/√(1+s), inverse is 1/(1+s), constant is 1. Default: sqrt.",
+        ),
+      maxStaleness: count
+        .max(LARGEST_MAX_STALENESS)
+        .optional()
+        .describe(`Largest age of an update in rounds. An older update is dropped. Default: ${DEFAULT_MAX_STALENESS}.`),
       ...fieldsOf(ALGORITHMS),
       // Without defaults: the identity of runs that set neither must not change.
       aggregator: names(AGGREGATORS)

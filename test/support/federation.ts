@@ -1,7 +1,17 @@
-import type { LocalTask, LocalTrainer, TrainedClient } from "../../src/federation/participant.ts";
+import type { Algorithm } from "../../src/algorithms/algorithm.ts";
+import {
+  type LocalTask,
+  type LocalTrainer,
+  Participant,
+  type TrainedClient,
+} from "../../src/federation/participant.ts";
 import { eachAdapter } from "../../src/federation/adapter-set.ts";
+import { clientMemory } from "../../src/federation/client-memory.ts";
+import type { CoordinatorOptions } from "../../src/federation/coordinator-options.ts";
 import type { Evaluate, Evaluated } from "../../src/federation/evaluation.ts";
-import type { EventSink } from "../../src/federation/events.ts";
+import type { EventSink, RunEvent } from "../../src/federation/events.ts";
+import { type Member, PROTOCOL } from "../../src/federation/protocol/messages.ts";
+import { memoryStore } from "../../src/store/memory-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { addScaled, mapParams, type Params, zerosLike } from "../../src/tensor/params.ts";
 
@@ -85,6 +95,42 @@ const scoring =
     return { scores };
   };
 export const scored = { evaluate: scoring("common", 0.5), evaluateClient: (client: string) => scoring(client, 0.25) };
+
+/** The coordinator's rules of a small run. */
+export function rulesOf(algorithm: Algorithm): Omit<CoordinatorOptions, "store" | "members"> {
+  return {
+    algorithm,
+    initialAdapter,
+    identity: "settings",
+    seed: 7,
+    rounds: 3,
+    clientsPerRound: Number.POSITIVE_INFINITY,
+    minClients: 1,
+    learningRate: () => 0.1,
+    evaluateEvery: 0,
+    events: quiet,
+  };
+}
+
+/** A participant over a store; `own` keeps its memory. */
+export function participantOf(
+  store: Store,
+  client: string,
+  algorithm: Algorithm,
+  { own = memoryStore(), pull = 1, events = quiet }: { own?: Store; pull?: number; events?: EventSink } = {},
+): Participant {
+  const trainer = new QuadraticTrainer({ [client]: pull });
+  return new Participant({ store, client, algorithm, seed: 7, trainer, memory: clientMemory(own, store), events });
+}
+
+export const membersOf = (clients: readonly string[], heldOut = 0): Member[] =>
+  clients.map((client, i) => ({ protocol: PROTOCOL, client, records: 10 * (i + 1), heldOut, data: "" }));
+
+/** Collects events. */
+export function recorded(): { readonly events: RunEvent[]; readonly sink: EventSink } {
+  const events: RunEvent[] = [];
+  return { events, sink: { ...quiet, emit: (event) => events.push(event) } };
+}
 
 /** A process that dies at its n-th operation on disk, before it or after it was done. */
 export class Life {

@@ -3,6 +3,7 @@ import { benchmarkText } from "./benchmark-text.ts";
 import { earlyStopText } from "./best-round-text.ts";
 import type { LiveArea } from "./live-area.ts";
 import type { Output } from "../output.ts";
+import { membershipText } from "./membership-text.ts";
 import { roundHeading, roundRow } from "./round-row.ts";
 import { dataNote, type RunFacts } from "./run-facts.ts";
 import { type Frame, liveLines, runHeading, waitingLine } from "./run-frame.ts";
@@ -61,6 +62,8 @@ export function liveView(output: Output, area: LiveArea): RunView {
       }
       if (event.type === "run-end" && !trained) warn(`all ${event.rounds} rounds were already done`);
       if (event.type === "run-resume") warn(`continuing with round ${event.afterRound + 1}`);
+      if (event.type === "client-declined" || event.type === "client-joined" || event.type === "client-left")
+        warn(membershipText(event));
       if (event.type === "client-refused")
         warn(`round ${event.round} leaves out ${oneLine(event.client)}: ${oneLine(event.reason)}`);
     },

@@ -15,6 +15,7 @@ import {
   roundText,
 } from "./quantities.ts";
 import { dataNote, someNames, type RunFacts } from "./run-facts.ts";
+import { membershipText } from "./membership-text.ts";
 import type { RunView } from "./run-view.ts";
 import { oneLine } from "./text-width.ts";
 
@@ -79,6 +80,10 @@ export class PlainLines {
         this.#trained = true;
         this.#learningRate = event.learningRate;
         return [];
+      case "client-declined":
+      case "client-joined":
+      case "client-left":
+        return [membershipText(event)];
       case "client-refused":
         return [`round ${event.round} leaves out ${oneLine(event.client)}: ${oneLine(event.reason)}`];
       case "round-end":

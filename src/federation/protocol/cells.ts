@@ -66,3 +66,11 @@ export function checkProtocol(protocol: unknown): void {
       : "Continue the run with the version it was begun with, or start it in a new folder.",
   });
 }
+
+/** Text of another party in one line of bounded length, without control characters. */
+export function asLine(text: string): string {
+  const line = text.replaceAll(/\p{Cc}+/gu, " ").trim();
+  return line.length <= LONGEST_LINE ? line : `${line.slice(0, LONGEST_LINE)}…`;
+}
+
+const LONGEST_LINE = 300;

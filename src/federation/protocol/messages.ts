@@ -54,9 +54,19 @@ export const member = message({
 });
 export type Member = Checked<typeof member>;
 
-/** `roster`: the members of the run, settled once, in the order of the manifest. */
+/** `decline/<client>`: a client does not take part, and why. It may join later all the same. */
+export const declining = message({ client: text, reason: text });
+
+/** `leave/<client>`: a client takes no part in later rounds. It does not come back. */
+export const leaving = message({ client: text });
+
+/** `roster`: the members that the run begins with, settled once, in the order of the manifest. */
 export const roster = message({ members: list(member) });
 export type Roster = Checked<typeof roster>;
+
+/** `round-0003/members`: what has changed since the round before; absent where nothing has. */
+export const membersChange = message({ round: count, joined: list(member), left: list(text) });
+export type MembersChange = Checked<typeof membersChange>;
 
 /** `round-0003/open`: the round's task, the same for every client. */
 export const roundOpening = message({
@@ -69,8 +79,28 @@ export const roundOpening = message({
   adapter: hash,
   /** sha256 of what the algorithm sends besides the adapter, or null where that is nothing. */
   broadcast: nullable(hash),
+  /** The round closes with the first so many usable updates; absent: with those of all `clients`. */
+  closesWith: optional(count),
+  /**
+   * The round may close after so many seconds by the coordinator's clock. A duration: an instant would make equal runs differ.
+   * Absent: it waits for all.
+   */
+  deadlineSeconds: optional(measured),
+  /** Asynchronous: `clients` is empty, each client has a task of its own, and the round closes with so many updates. */
+  bufferSize: optional(count),
 });
 export type RoundOpening = Checked<typeof roundOpening>;
+
+/** `round-0003/task/<client>`: in an asynchronous run, one client is to train from the adapter of the round's opening. */
+export const clientTask = message({
+  round: count,
+  client: text,
+  /** Tasks of this client before this one: there its data order goes on. */
+  earlierRounds: count,
+  /** In a simulation, the time on its clock at which the client answers. */
+  due: optional(measured),
+});
+export type ClientTask = Checked<typeof clientTask>;
 
 /** Figures of a client's training that travel with its update. */
 const trainingFigures = {
@@ -112,11 +142,26 @@ export const submission: Check<Submission> = (value, at) =>
 /** `round-0003/close`: the commit point. An update that is not named here is not in the round, however late it arrives. */
 export const roundClose = message({
   round: count,
-  /** Ascending by client: the order of aggregation. `records` is the weight. */
-  accepted: list(message({ client: text, update: hash, records: count, loss: measured, count })),
+  /**
+   * In the order of clients; asynchronous: in that of arrival. Aggregation goes by clients in both. `records` is the weight.
+   * An update that answers an earlier round says which, the adapter that it was trained from, and the factor for its change.
+   */
+  accepted: list(
+    message({
+      client: text,
+      update: hash,
+      records: count,
+      loss: measured,
+      count,
+      round: optional(count),
+      base: optional(hash),
+      factor: optional(measured),
+    }),
+  ),
   refused: list(refusal),
 });
 export type RoundClose = Checked<typeof roundClose>;
+export type AcceptedUpdate = RoundClose["accepted"][number];
 
 /** `round-0003/evaluate`: the coordinator asks for scores after round 3. */
 export const evaluationRequest = message({ round: count, adapter: hash, clients: list(text) });

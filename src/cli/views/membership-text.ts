@@ -1,0 +1,11 @@
+import type { EventOf } from "../../federation/events.ts";
+import { counted } from "./quantities.ts";
+import { oneLine } from "./text-width.ts";
+
+/** One line about a client that declined, joined a run under way, or left it. */
+export function membershipText(event: EventOf<"client-declined" | "client-joined" | "client-left">): string {
+  const client = oneLine(event.client);
+  if (event.type === "client-declined") return `${client} does not take part: ${oneLine(event.reason)}`;
+  if (event.type === "client-left") return `${client} is no member from round ${event.round} on`;
+  return `${client} joins with round ${event.round}, ${counted(event.records, "record")}`;
+}

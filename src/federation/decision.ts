@@ -1,0 +1,145 @@
+import type { Algorithm } from "../algorithms/algorithm.ts";
+import { UserError } from "../diagnostics/user-error.ts";
+import { MismatchError } from "../store/check.ts";
+import { decodeGroups } from "../store/codec.ts";
+import { BlobError, type Store } from "../store/store.ts";
+import type { Groups } from "../tensor/groups.ts";
+import type { Stage } from "../updates/stage.ts";
+import { wireShape } from "../updates/wire.ts";
+import { problemWith } from "./check-update.ts";
+import { asLine, parseMessage, readMessage } from "./protocol/cells.ts";
+import { keys } from "./protocol/keys.ts";
+import {
+  type AcceptedUpdate,
+  type Member,
+  type Refusal,
+  type RoundClose,
+  roundClose,
+  type RoundOpening,
+  type Submission,
+  submission,
+  type SubmittedUpdate,
+} from "./protocol/messages.ts";
+import { readAdapter } from "./round.ts";
+
+/** A client's submission to a round; undefined where there is none. A malformed one is a refusal. */
+export async function readSubmission(store: Store, round: number, client: string): Promise<Submission | undefined> {
+  const bytes = await store.read(keys.update(round, client));
+  if (bytes === undefined) return undefined;
+  try {
+    const found = parseMessage(bytes, submission);
+    if (found.client !== client) return { client, refused: "its message names another client" };
+    return "refused" in found ? { client, refused: asLine(found.refused) } : found;
+  } catch (error) {
+    if (error instanceof MismatchError) return { client, refused: `its message is malformed: ${error.message}` };
+    throw error;
+  }
+}
+
+/** An update that can enter a round, or the reason why it cannot. */
+export type Verdict = AcceptedUpdate | Refusal;
+
+/** Judges the updates of one round. It looks at each update once, and one is in memory at a time. */
+export class Judge {
+  readonly #store: Store;
+  readonly #opening: Pick<RoundOpening, "round" | "adapter">;
+  readonly #shape: () => Promise<Groups>;
+  readonly #verdicts = new Map<string, Verdict>();
+
+  constructor(
+    store: Store,
+    algorithm: Algorithm,
+    opening: Pick<RoundOpening, "round" | "adapter">,
+    stages: readonly Stage[] = [],
+  ) {
+    this.#store = store;
+    this.#opening = opening;
+    let shape: Promise<Groups> | undefined;
+    this.#shape = () =>
+      (shape ??= readAdapter(store, opening.adapter).then((adapter) => wireShape(algorithm.update(adapter), stages)));
+  }
+
+  /** The verdict on a client's submission; undefined where there is none. */
+  async verdict(client: string, { records }: Pick<Member, "records">): Promise<Verdict | undefined> {
+    const known = this.#verdicts.get(client);
+    if (known !== undefined) return known;
+    const found = await readSubmission(this.#store, this.#opening.round, client);
+    if (found === undefined) return undefined;
+    const verdict = "refused" in found ? found : await this.#look(found, records);
+    this.#verdicts.set(client, verdict);
+    return verdict;
+  }
+
+  async #look(found: SubmittedUpdate, records: number): Promise<Verdict> {
+    const { client, base, update, loss, count } = found;
+    const problem =
+      base !== this.#opening.adapter
+        ? `it was trained from another adapter (${base})`
+        : Number.isFinite(loss)
+          ? await problemWithBlob(this.#store, found, await this.#shape())
+          : `its training loss is ${loss}`;
+    return problem === undefined ? { client, update, records, loss, count } : { client, refused: problem };
+  }
+}
+
+async function problemWithBlob(
+  store: Store,
+  { update, client }: SubmittedUpdate,
+  expected: Groups,
+): Promise<string | undefined> {
+  try {
+    return problemWith(decodeGroups(await store.blob(update, client), "the update"), expected);
+  } catch (error) {
+    // The bytes are another party's. A store that does not answer is another matter, and ends the step.
+    if (error instanceof BlobError || (error instanceof UserError && error.kind === "model")) return error.message;
+    throw error;
+  }
+}
+
+export interface DecisionOptions {
+  /** Default: one without stages. */
+  readonly judge?: Judge | undefined;
+  /** The clients to judge, the first to arrive first. Default: all of the opening. */
+  readonly arrived?: readonly string[] | undefined;
+  /** Clients that were put out: their updates are refused. Default: none. */
+  readonly revoked?: ReadonlySet<string> | undefined;
+}
+
+/**
+ * Decides which updates are in a round, or returns the stored decision. `closesWith` of the opening takes the first so many
+ * usable ones. `members` are those of the round: a client's weight is the number of records that it joined with, whatever it
+ * says later.
+ */
+export async function decideRound(
+  store: Store,
+  algorithm: Algorithm,
+  opening: RoundOpening,
+  members: readonly Member[] | ReadonlyMap<string, Member>,
+  { judge = new Judge(store, algorithm, opening), arrived = opening.clients, revoked }: DecisionOptions = {},
+): Promise<RoundClose> {
+  const { round, clients, closesWith } = opening;
+  const closed = await readMessage(store, keys.close(round), roundClose);
+  if (closed !== undefined) return closed;
+  const known = members instanceof Map ? members : new Map((members as readonly Member[]).map((m) => [m.client, m]));
+  const accepted: AcceptedUpdate[] = [];
+  const refused: Refusal[] = [];
+  // Without a limit the order of arrival does not matter, and a client that wrote in between is in.
+  for (const client of closesWith === undefined ? [...clients].sort() : arrived) {
+    if (accepted.length === closesWith) break;
+    const member = known.get(client);
+    if (member === undefined) throw new Error(`${client} is not in the roster`);
+    const verdict = await judge.verdict(client, member);
+    if (verdict === undefined) continue;
+    if ("refused" in verdict) refused.push(verdict);
+    else if (revoked?.has(client) === true) refused.push({ client, refused: PUT_OUT });
+    else accepted.push(verdict);
+  }
+  return { round, accepted: accepted.sort(byClient), refused: refused.sort(byClient) };
+}
+
+const PUT_OUT = "the client was put out of the federation";
+
+/** Ascending, as `sort()` orders names. */
+function byClient(a: { readonly client: string }, b: { readonly client: string }): number {
+  return a.client < b.client ? -1 : a.client > b.client ? 1 : 0;
+}
