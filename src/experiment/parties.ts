@@ -2,6 +2,7 @@ import { clientMemory } from "../federation/client-memory.ts";
 import type { CoordinatorOptions } from "../federation/coordinator-options.ts";
 import type { Evaluate } from "../federation/evaluation.ts";
 import type { FederationClient } from "../federation/roster.ts";
+import type { AsynchronousRules, StalenessRule } from "../federation/staleness.ts";
 import type { ParticipantOptions } from "../federation/participant.ts";
 import { DEFAULT_MAX_STALENESS } from "../updates/staleness.ts";
 import { SCHEDULES } from "../optim/schedule.ts";
@@ -22,7 +23,7 @@ import { runBenchmarks } from "./evaluation/run-benchmarks.ts";
 export function coordinatorRules({ config, algorithm }: Prepared) {
   const { federation, training, evaluation, fidelity, seed } = config;
   const { rounds, clientsPerRound = Number.POSITIVE_INFINITY, overSelect, lateUpdates } = federation;
-  const late = { by: federation.staleness ?? "sqrt", most: federation.maxStaleness ?? DEFAULT_MAX_STALENESS };
+  const staleness = stalenessRule(config);
   return {
     algorithm,
     aggregator: aggregatorOf(federation.aggregator, federation),
@@ -34,11 +35,23 @@ export function coordinatorRules({ config, algorithm }: Prepared) {
     // One client that holds the records of all is enough.
     minClients: algorithm.data === "pooled" ? 1 : federation.minClients,
     overSelect,
-    late: lateUpdates === "next" ? late : undefined,
+    late: lateUpdates === "next" ? staleness : undefined,
+    asynchronous: asynchronousRules(config),
     evaluateEvery: evaluation.every,
     stop: stopRule(config),
     learningRate: (round: number) => SCHEDULES[training.schedule](training, round, rounds),
   } as const satisfies Partial<CoordinatorOptions>;
+}
+
+function stalenessRule({ federation: { staleness = "sqrt", maxStaleness } }: Prepared["config"]): StalenessRule {
+  return { by: staleness, most: maxStaleness ?? DEFAULT_MAX_STALENESS };
+}
+
+/** The rules of mode async; undefined in mode sync. The settings are checked: `bufferSize` is there. */
+function asynchronousRules(config: Prepared["config"]): AsynchronousRules | undefined {
+  const { mode, bufferSize, concurrency } = config.federation;
+  if (mode !== "async") return undefined;
+  return { bufferSize: bufferSize!, concurrency, staleness: stalenessRule(config) };
 }
 
 /** A trainer as the federation knows it. */
@@ -95,7 +108,9 @@ export function clientHalf(
   engines: Engines,
   own: Store,
   commits: MemberStore,
-): Pick<ParticipantOptions, "algorithm" | "stages" | "seed" | "trainer" | "memory"> {
+): Pick<ParticipantOptions, "algorithm" | "stages" | "seed" | "trainer" | "memory"> & {
+  readonly asynchronous: AsynchronousRules | undefined;
+} {
   // One client that holds the records of all does the work of a round's clients.
   const of = trainers[0]?.clients.length ?? 1;
   const share = { clients: Math.min(config.federation.clientsPerRound ?? of, of), of };
@@ -105,5 +120,6 @@ export function clientHalf(
     seed: config.seed,
     trainer: localTrainer(engines.gradients, config, engines.trainingItems, share),
     memory: clientMemory(own, commits),
+    asynchronous: asynchronousRules(config),
   };
 }

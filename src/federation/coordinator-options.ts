@@ -9,7 +9,8 @@ import type { StopRule } from "./early-stop.ts";
 import type { Evaluate } from "./evaluation.ts";
 import type { EventSink } from "./events.ts";
 import type { Member, RoundEvaluation, RunHead } from "./protocol/messages.ts";
-import type { StalenessRule } from "./staleness.ts";
+import type { AsynchronousRules, StalenessRule } from "./staleness.ts";
+import type { Pace } from "./virtual-clock.ts";
 
 export interface CoordinatorOptions {
   readonly store: Store;
@@ -45,6 +46,10 @@ export interface CoordinatorOptions {
   readonly overSelect?: number | undefined;
   /** The rule for updates that missed the close of their round. Default: they do not count. */
   readonly late?: StalenessRule | undefined;
+  /** Asynchronous rounds: each client goes on at its own pace. Without it rounds are synchronous. */
+  readonly asynchronous?: AsynchronousRules | undefined;
+  /** In a simulation, the time that a client takes: who arrives first. Default: nobody knows before. */
+  readonly pace?: Pace | undefined;
   /** The learning rate of round 1, 2, … */
   readonly learningRate: (round: number) => number;
   /** The coordinator's own part of an evaluation: the common set, benchmarks. Without it nothing is evaluated. */

@@ -23,6 +23,8 @@ import {
 import { isOver, refuseOtherRun, roundsKept } from "./resume.ts";
 import type { Declined } from "./roster.ts";
 import { aggregate, beginRun, closeRound, advanceHead, forgetRound, openRound, readAdapter } from "./round.ts";
+import { asynchronousRound } from "./asynchronous-round.ts";
+import { Tasks } from "./tasks.ts";
 import { type RoundContext, type RoundPlay, synchronousRound } from "./synchronous-round.ts";
 
 const MOVED: CoordinatorStep = { state: "moved" };
@@ -39,6 +41,7 @@ export class Coordinator {
   readonly #earlier: EarlierRounds;
   /** Keys of openings and updates that were reported as events. */
   readonly #reported = new Set<string>();
+  #tasks: Tasks | undefined;
   /** The round that is open. */
   #round: RoundPlay | undefined;
   /** The request for scores that is open. */
@@ -164,7 +167,8 @@ export class Coordinator {
 
   /** Closes the round of a decision, aggregates and moves the head. */
   async #close(head: RunHead, revision: number, play: RoundPlay, decision: RoundClose): Promise<CoordinatorStep> {
-    const { store, algorithm, minClients, events, late } = this.#options;
+    const { store, algorithm, minClients, events, late, asynchronous } = this.#options;
+    const oldest = (late ?? asynchronous?.staleness)?.most ?? 0;
     const { round } = decision;
     for (const { client, refused: reason } of decision.refused) {
       events.emit({ type: "client-refused", round, client, reason });
@@ -185,7 +189,7 @@ export class Coordinator {
     await events.flush();
     // The updates of the last round stay, so that they can be looked at when the run is over.
     if (round > 1) await forgetRound(store, round - 1);
-    await forgetLate(store, round - 1 - (late?.most ?? 0), this.#options);
+    await forgetLate(store, round - 1 - oldest, this.#options);
     await advanceHead(store, revision, next);
     this.#round = undefined;
     return MOVED;
@@ -193,7 +197,7 @@ export class Coordinator {
 
   /** Finds the opening of the round after `head`, or publishes it. */
   async #open(head: RunHead): Promise<RoundPlay> {
-    const { store, algorithm, events } = this.#options;
+    const { store, algorithm, stages, events, asynchronous } = this.#options;
     const round = head.round + 1;
     let opening = await readMessage(store, keys.opening(round), roundOpening);
     const rejected = opening === undefined ? await this.#membership.settle(round) : [];
@@ -203,7 +207,11 @@ export class Coordinator {
     const { clients, learningRate, adapter } = opening;
     events.emit({ type: "round-start", round, clients, learningRate, adapter });
     const report: RoundContext["report"] = (answered, client) => this.#report(answered, client);
-    return synchronousRound({ options: this.#options, membership: this.#membership, report }, opening);
+    const context = { options: this.#options, membership: this.#membership, report };
+    if (asynchronous === undefined) return synchronousRound(context, opening);
+    this.#tasks ??= new Tasks({ store, algorithm, stages, maxStaleness: asynchronous.staleness.most });
+    await this.#tasks.through(round);
+    return asynchronousRound(context, asynchronous, this.#tasks, opening);
   }
 
   /** Emits who declined, who joined and who left. */
@@ -222,18 +230,20 @@ export class Coordinator {
   }
 
   async #task(round: number): Promise<Parameters<typeof openRound>[3]> {
+    const { asynchronous } = this.#options;
+    const learningRate = this.#options.learningRate(round);
+    if (this.#membership.members.size === 0) throw noMembers(round);
     const { seed, clientsPerRound, overSelect = 1, fidelity = "paper", available, deadlineSeconds } = this.#options;
+    const limits = deadlineSeconds === undefined ? {} : { deadlineSeconds };
+    if (asynchronous !== undefined) {
+      return { clients: [], earlierRounds: [], learningRate, ...limits, bufferSize: asynchronous.bufferSize };
+    }
     const members = this.#membership.members.keys();
     const perRound = Math.ceil(clientsPerRound * overSelect);
     const clients = drawCohort({ seed, perRound, fidelity, members, available: available?.() }, round);
-    if (clients.length === 0) throw noMembers(round);
-    return {
-      clients,
-      earlierRounds: await this.#earlier.before(round, clients),
-      learningRate: this.#options.learningRate(round),
-      ...(clients.length > clientsPerRound && { closesWith: clientsPerRound }),
-      ...(deadlineSeconds !== undefined && { deadlineSeconds }),
-    };
+    const earlierRounds = await this.#earlier.before(round, clients);
+    const closesWith = clients.length > clientsPerRound ? { closesWith: clientsPerRound } : {};
+    return { clients, earlierRounds, learningRate, ...closesWith, ...limits };
   }
 
   /** Emits a client's update, once. */

@@ -42,7 +42,7 @@ export type Verdict = AcceptedUpdate | Refusal;
 /** Judges the updates of one round. It looks at each update once, and one is in memory at a time. */
 export class Judge {
   readonly #store: Store;
-  readonly #opening: Pick<RoundOpening, "round" | "adapter">;
+  readonly opening: Pick<RoundOpening, "round" | "adapter">;
   readonly #shape: () => Promise<Groups>;
   readonly #verdicts = new Map<string, Verdict>();
 
@@ -53,7 +53,7 @@ export class Judge {
     stages: readonly Stage[] = [],
   ) {
     this.#store = store;
-    this.#opening = opening;
+    this.opening = opening;
     let shape: Promise<Groups> | undefined;
     this.#shape = () =>
       (shape ??= readAdapter(store, opening.adapter).then((adapter) => wireShape(algorithm.update(adapter), stages)));
@@ -63,7 +63,7 @@ export class Judge {
   async verdict(client: string, { records }: Pick<Member, "records">): Promise<Verdict | undefined> {
     const known = this.#verdicts.get(client);
     if (known !== undefined) return known;
-    const found = await readSubmission(this.#store, this.#opening.round, client);
+    const found = await readSubmission(this.#store, this.opening.round, client);
     if (found === undefined) return undefined;
     const verdict = "refused" in found ? found : await this.#look(found, records);
     this.#verdicts.set(client, verdict);
@@ -73,7 +73,7 @@ export class Judge {
   async #look(found: SubmittedUpdate, records: number): Promise<Verdict> {
     const { client, base, update, loss, count } = found;
     const problem =
-      base !== this.#opening.adapter
+      base !== this.opening.adapter
         ? `it was trained from another adapter (${base})`
         : Number.isFinite(loss)
           ? await problemWithBlob(this.#store, found, await this.#shape())
@@ -137,7 +137,7 @@ export async function decideRound(
   return { round, accepted: accepted.sort(byClient), refused: refused.sort(byClient) };
 }
 
-const PUT_OUT = "the client was put out of the federation";
+export const PUT_OUT = "the client was put out of the federation";
 
 /** Ascending, as `sort()` orders names. */
 function byClient(a: { readonly client: string }, b: { readonly client: string }): number {

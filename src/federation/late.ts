@@ -6,6 +6,7 @@ import { readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
 import {
   type AcceptedUpdate,
+  clientTask,
   type Member,
   type RoundClose,
   roundClose,
@@ -77,9 +78,28 @@ async function readRound(store: Store, round: number): Promise<PlayedRound | und
 /** The clients that answered the round and that its close does not name. */
 async function stragglers(store: Store, { opening, close }: PlayedRound): Promise<string[]> {
   const { round } = opening;
+  if (opening.bufferSize !== undefined) return unusedTasks(store, round);
   const named = new Set([...close.accepted, ...close.refused].map(({ client }) => client));
   const others = opening.clients.filter((client) => !named.has(client));
   if (others.length === 0) return [];
   const written = new Set(await store.list(keys.updates(round)));
   return others.filter((client) => written.has(keys.update(round, client)));
+}
+
+/** The clients that answered a task of an asynchronous round and that no close of this or a later round names. */
+async function unusedTasks(store: Store, round: number): Promise<string[]> {
+  const unused = new Set(await store.list(keys.updates(round)));
+  for (let later = round; unused.size > 0; later++) {
+    const close = await readMessage(store, keys.close(later), roundClose);
+    if (close === undefined) break;
+    for (const { client, round: answered = later } of close.accepted) {
+      if (answered === round) unused.delete(keys.update(round, client));
+    }
+  }
+  const clients: string[] = [];
+  for (const key of unused) {
+    const task = await readMessage(store, keys.tasks(round) + key.slice(keys.updates(round).length), clientTask);
+    if (task !== undefined) clients.push(task.client);
+  }
+  return clients;
 }

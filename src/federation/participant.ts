@@ -15,6 +15,7 @@ import { createMessage, readHead, readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
 import {
   clientScores,
+  clientTask,
   declining,
   evaluationRequest,
   leaving,
@@ -26,6 +27,7 @@ import {
   submission,
 } from "./protocol/messages.ts";
 import { readAdapter, receive } from "./round.ts";
+import type { StalenessRule } from "./staleness.ts";
 
 /** One optimizer step as the event stream tells it. */
 export type StepReport = Omit<Extract<RunEvent, { type: "client-step" }>, "type" | "round" | "client">;
@@ -77,6 +79,8 @@ export interface ParticipantOptions {
   readonly memory: ClientMemory;
   /** Scores adapters on this client's held-out records. Without it the client answers with no scores. */
   readonly evaluate?: Evaluate | undefined;
+  /** Asynchronous rounds: the client has tasks of its own. Without it, a round's opening names its clients. */
+  readonly asynchronous?: { readonly staleness: Pick<StalenessRule, "most"> } | undefined;
   readonly events: EventSink;
   readonly signal?: AbortSignal | undefined;
 }
@@ -91,6 +95,8 @@ export type ParticipantStep = "worked" | "idle" | "over";
 export class Participant {
   readonly #options: ParticipantOptions;
   #sawRun = false;
+  /** Rounds before this one have no task for this client, or an answered one. */
+  #tasksFrom = 1;
 
   constructor(options: ParticipantOptions) {
     this.#options = options;
@@ -128,7 +134,7 @@ export class Participant {
 
   /** Does the next thing that the store asks of this client, if any. */
   async act(): Promise<ParticipantStep> {
-    const { store, client } = this.#options;
+    const { store, client, asynchronous } = this.#options;
     const found = await readHead(store);
     if (found === undefined && this.#sawRun) {
       throw new UserError("storage", "The run is gone from the exchange: its head was there and is not any more.", {
@@ -139,19 +145,42 @@ export class Participant {
     this.#sawRun = true;
     const { round, adapter } = found.head;
     const opening = await readMessage(store, keys.opening(round + 1), roundOpening);
-    if (opening !== undefined) {
-      const drawn = opening.clients.includes(client);
-      if (!drawn || (await store.read(keys.update(opening.round, client))) !== undefined) return "idle";
-      await this.#train(opening);
+    const drawn = opening?.clients.indexOf(client) ?? -1;
+    if (drawn >= 0 && (await store.read(keys.update(round + 1, client))) === undefined) {
+      await this.#train(opening!, opening!.earlierRounds[drawn]!);
       return "worked";
     }
+    if (opening === undefined && (await this.#score(round, adapter))) return "worked";
+    if (opening === undefined && (await store.read(keys.end(round))) !== undefined) return "over";
+    const worked = asynchronous !== undefined && (await this.#doTask(round + 1, asynchronous.staleness.most));
+    return worked ? "worked" : "idle";
+  }
+
+  /** Scores the adapter of a round where that was asked for. False: there is nothing to score. */
+  async #score(round: number, adapter: string): Promise<boolean> {
+    const { store, client } = this.#options;
     const request = await readMessage(store, keys.evaluationRequest(round), evaluationRequest);
     const asked = request?.clients.includes(client) ?? false;
     if (asked && (await store.read(keys.clientScores(round, client))) === undefined) {
       await this.#evaluate(round, await readAdapter(store, adapter));
-      return "worked";
+      return true;
     }
-    return (await store.read(keys.end(round))) === undefined ? "idle" : "over";
+    return false;
+  }
+
+  /** Trains for the client's latest task in an asynchronous run. False: it has none, or has answered it. */
+  async #doTask(newest: number, maxStaleness: number): Promise<boolean> {
+    const { store, client } = this.#options;
+    for (let round = newest; round >= Math.max(this.#tasksFrom, newest - maxStaleness); round--) {
+      const task = await readMessage(store, keys.task(round, client), clientTask);
+      if (task === undefined) continue;
+      if ((await store.read(keys.update(round, client))) !== undefined) break;
+      await this.#train((await readMessage(store, keys.opening(round), roundOpening))!, task.earlierRounds);
+      return true;
+    }
+    // No coordinator gives a task of a round before the one that is open.
+    this.#tasksFrom = newest;
+    return false;
   }
 
   /** The adapter that this client trains and is measured by after `round`: its own, or `common`. */
@@ -174,7 +203,7 @@ export class Participant {
    * Trains from the round's adapter, stores the update and submits it. A loss or value that is not finite is submitted
    * as a refusal. The client's events are durable before its submission is.
    */
-  async #train(opening: RoundOpening): Promise<void> {
+  async #train(opening: RoundOpening, earlierRounds: number): Promise<void> {
     const { store, client, algorithm, stages = [], seed, trainer, memory, events, signal } = this.#options;
     signal?.throwIfAborted();
     const { round, learningRate, adapter: base } = opening;
@@ -187,7 +216,7 @@ export class Participant {
       adapter: algorithm.ownAdapter?.(received, kept) ?? received.adapter,
       learningRate,
       localRule: algorithm.localRule(received, kept),
-      earlierRounds: opening.earlierRounds[opening.clients.indexOf(client)]!,
+      earlierRounds,
       signal,
       onStart(steps) {
         events.emit({ type: "client-start", round, client, steps });

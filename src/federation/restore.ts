@@ -1,3 +1,4 @@
+import { LARGEST_MAX_STALENESS } from "../updates/staleness.ts";
 import type { Store } from "../store/store.ts";
 import { readHead, readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
@@ -20,6 +21,11 @@ export async function restoreRun(
   const { round, adapter, state } = found.head;
   const opening = await readMessage(copy, keys.opening(round + 1), roundOpening);
   const blobs = [adapter, state, ...(opening?.broadcast == null ? [] : [opening.broadcast])];
+  // In an asynchronous run clients still train from the adapters of earlier rounds.
+  for (let earlier = round; earlier > Math.max(0, round - LARGEST_MAX_STALENESS); earlier--) {
+    const before = await readMessage(copy, keys.opening(earlier), roundOpening);
+    if (before?.bufferSize !== undefined) blobs.push(before.adapter);
+  }
   for (const hash of blobs) await exchange.putBlob(await copy.blob(hash));
   for (const key of await copy.list("")) if (isOwn(key)) await exchange.create(key, (await copy.read(key))!);
   // Last: an exchange with a head is whole.

@@ -28,6 +28,8 @@ export async function eventsThatHold(store: MemberStore, goesOn = false): Promis
     if (!("round" in event)) return true;
     if (event.type === "evaluation-end" || event.type === "benchmark-end") return event.round < finished || evaluated;
     if (AT_OPENING.has(event.type)) return event.round <= finished + 1;
+    // Of an asynchronous round the work stays in the log: what is told again is the same.
+    if ("client" in event && open?.bufferSize !== undefined) return event.round <= finished + 1;
     if ("client" in event) {
       return event.round <= finished || submitted.has(keys.update(event.round, event.client));
     }

@@ -8,6 +8,7 @@ import { refuseOtherRun } from "./resume.ts";
 import type { Evaluate } from "./evaluation.ts";
 import { type LocalTrainer, Participant } from "./participant.ts";
 import { PROTOCOL } from "./protocol/messages.ts";
+import { virtualPace } from "./virtual-clock.ts";
 import { checkRoster, type FederationClient, gatherRoster } from "./roster.ts";
 
 export interface SimulationOptions extends Omit<CoordinatorOptions, "members" | "ownAdapters"> {
@@ -29,7 +30,7 @@ export interface SimulationOptions extends Omit<CoordinatorOptions, "members" | 
  */
 export async function simulate(given: SimulationOptions): Promise<FederationOutcome> {
   const store = cachedCells(given.store);
-  const options = { ...given, store };
+  const options = { pace: virtualPace(given.seed), ...given, store };
   const { clients, evaluateClient, signal } = options;
   checkRoster(clients);
   await refuseOtherRun(store, options.identity);

@@ -8,6 +8,15 @@ export interface StalenessRule {
   readonly most: number;
 }
 
+/** The rules of an asynchronous run. */
+export interface AsynchronousRules {
+  /** Updates with which a round closes: K. */
+  readonly bufferSize: number;
+  /** Clients that train at the same time. Default: all. */
+  readonly concurrency?: number | undefined;
+  readonly staleness: StalenessRule;
+}
+
 /** The entry of a close for an update of the round `answered`, which began with the adapter `base`. */
 export function aged(
   entry: AcceptedUpdate,

@@ -27,9 +27,11 @@ export interface RoundContext {
 
 /** A round whose clients are named in its opening. */
 export function synchronousRound({ options, membership, report }: RoundContext, opening: RoundOpening): RoundPlay {
-  const { store, algorithm, stages, minClients, extendDeadline: extensions, revoked } = options;
+  const { store, algorithm, stages, minClients, extendDeadline: extensions, revoked, pace } = options;
   const { round, clients, closesWith, deadlineSeconds } = opening;
-  const answers = new Answers(store, clients, keys.updates(round), (client) => keys.update(round, client));
+  const byPace = (a: string, b: string): number => pace!(a, round) - pace!(b, round);
+  const inOrder = pace === undefined || closesWith === undefined ? clients : [...clients].sort(byPace);
+  const answers = new Answers(store, inOrder, keys.updates(round), (client) => keys.update(round, client));
   const judge = new Judge(store, algorithm, opening, stages);
   const fewest = Math.min(minClients, clients.length);
 

@@ -59,3 +59,16 @@ test("says of stages, aggregator and weighting where nothing is sent or all coun
     "federation.weighting has no effect: federation.aggregator median gives all clients the same weight",
   ]);
 });
+
+test("says of deadlines and staleness where nothing is late", () => {
+  expect(notes({ federation: { mode: "async", bufferSize: 2, staleness: "inverse", maxStaleness: 3 } })).toEqual([]);
+  expect(notes({ federation: { lateUpdates: "next", roundDeadline: 9, extendDeadline: 1, maxStaleness: 3 } })).toEqual(
+    [],
+  );
+  expect(notes({ federation: { staleness: "sqrt", bufferSize: 2, extendDeadline: 1, overSelect: 1.5 } })).toEqual([
+    "federation.staleness has no effect without federation.mode async or federation.lateUpdates next",
+    "federation.bufferSize has no effect without federation.mode async",
+    "federation.extendDeadline has no effect without federation.roundDeadline",
+    "federation.overSelect has no effect without federation.clientsPerRound: all clients take part in every round",
+  ]);
+});

@@ -1,6 +1,7 @@
 import { algorithmOf } from "../algorithms/registry.ts";
 import { valueAt } from "../data/row.ts";
 import { aggregatorOf } from "../updates/aggregator-registry.ts";
+import { inertAsynchrony } from "./asynchrony.ts";
 import { schemaAt } from "./json-schema.ts";
 import { isRead, READ_BY } from "./read-by.ts";
 import type { ExperimentConfig } from "./schema.ts";
@@ -32,6 +33,7 @@ export function inertSettings(config: ExperimentConfig): string[] {
       `federation.clientsPerRound is ${federation.clientsPerRound}, but there are ${clients} clients: all take part in every round`,
     );
   }
+  notes.push(...inertAsynchrony(config));
   const { best, earlyStopping, every } = evaluation;
   if (best.metric === undefined && earlyStopping.patience === undefined && best.over !== undefined) {
     notes.push(

@@ -44,6 +44,39 @@ test("of stages an unknown name, key or value is refused with what is legal", ()
   );
 });
 
+const FOUR = { model: { base: "m" }, data: { train: "f" } };
+
+test.each([
+  [{ mode: "async" }, "federation.bufferSize is missing: a round of federation.mode async closes with so many updates"],
+  [
+    { mode: "async", bufferSize: 5 },
+    "federation.bufferSize is 5, but there are 4 clients, each with one update at a time",
+  ],
+  [{ mode: "async", bufferSize: 2, minClients: 3 }, "federation.minClients is 3, but a round closes with 2 updates"],
+  [{ mode: "async", bufferSize: 3, concurrency: 2 }, "federation.concurrency is 2, less than federation.bufferSize 3"],
+  [{ mode: "async", bufferSize: 2, overSelect: 2 }, "federation.overSelect is a setting of synchronous rounds"],
+  [
+    { mode: "async", bufferSize: 2, algorithm: "scaffold" },
+    "federation.mode async does not work with federation.algorithm scaffold: the control variates of server and clients have to be of the same round",
+  ],
+  [{ mode: "async", bufferSize: 2, algorithm: "local" }, "algorithm local: its clients send no updates"],
+  [{ mode: "async", bufferSize: 1, algorithm: "centralized" }, "algorithm centralized: it has one client"],
+  [
+    { lateUpdates: "next", algorithm: "scaffold" },
+    "federation.lateUpdates next does not work with federation.algorithm scaffold",
+  ],
+])("of asynchrony refuses %j", (federation, message) => {
+  expect(() => parseExperiment({ ...FOUR, federation: { clients: 4, ...federation } }, "test")).toThrow(message);
+});
+
+test.each(["fedavg", "fedprox", "fedavgm", "fedadagrad", "fedyogi", "fedadam"])(
+  "of asynchrony takes %s",
+  (algorithm) => {
+    const federation = { clients: 4, algorithm, mode: "async", bufferSize: 2 };
+    expect(parseExperiment({ ...FOUR, federation }, "test").federation).toMatchObject(federation);
+  },
+);
+
 test("a configuration with its defaults, read again, is the same", () => {
   const config = parseExperiment(BASE, "test");
   expect(JSON.stringify(parseExperiment(config, "test"))).toBe(JSON.stringify(config));

@@ -5,6 +5,7 @@ import { itemKind } from "../data/items/registry.ts";
 import { objectiveOf } from "../train/objective-registry.ts";
 import { explainAll, type Problem } from "./explain.ts";
 import type { Origin } from "./apply-setting.ts";
+import { unusableAsynchrony } from "./asynchrony.ts";
 import { benchmarkMetrics, betterWay, measurableMetrics } from "./metric-names.ts";
 import { experimentSchema, type ExperimentConfig } from "./schema.ts";
 
@@ -102,7 +103,8 @@ function contradiction(config: ExperimentConfig): Problem | undefined {
       hint: "Lower training.minLearningRate or raise training.learningRate.",
     };
   }
-  return participation(federation, clients?.length ?? federation.clients) ?? unusableBest(config);
+  const known = clients?.length ?? federation.clients;
+  return participation(federation, known) ?? unusableAsynchrony(config, known) ?? unusableBest(config);
 }
 
 /** Finds a mistake in the choice of a best round. A metric with a slash is one of a benchmark. */

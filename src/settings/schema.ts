@@ -243,6 +243,16 @@ export const experimentSchema = z.strictObject({
         .describe(
           "Action for an update that missed the close of its round: drop it, or add its change to a later round with the weight of `staleness`. Default: drop.",
         ),
+      mode: z
+        .enum(["sync", "async"])
+        .optional()
+        .describe(
+          "Way of the rounds. sync: a round's clients begin together. async: each client goes on at its own pace, and a round closes with bufferSize updates (FedBuff). Default: sync.",
+        ),
+      bufferSize: count.optional().describe("Number of updates with which a round of mode async closes."),
+      concurrency: count
+        .optional()
+        .describe("Largest number of clients that train at the same time in mode async. Default: all."),
       staleness: names(STALENESS)
         .optional()
         .describe(

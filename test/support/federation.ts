@@ -3,6 +3,7 @@ import {
   type LocalTask,
   type LocalTrainer,
   Participant,
+  type ParticipantOptions,
   type TrainedClient,
 } from "../../src/federation/participant.ts";
 import { eachAdapter } from "../../src/federation/adapter-set.ts";
@@ -117,10 +118,11 @@ export function participantOf(
   store: Store,
   client: string,
   algorithm: Algorithm,
-  { own = memoryStore(), pull = 1, events = quiet }: { own?: Store; pull?: number; events?: EventSink } = {},
+  { own = memoryStore(), pull = 1, ...others }: { own?: Store; pull?: number } & Partial<ParticipantOptions> = {},
 ): Participant {
   const trainer = new QuadraticTrainer({ [client]: pull });
-  return new Participant({ store, client, algorithm, seed: 7, trainer, memory: clientMemory(own, store), events });
+  const memory = clientMemory(own, store);
+  return new Participant({ store, client, algorithm, seed: 7, trainer, memory, events: quiet, ...others });
 }
 
 export const membersOf = (clients: readonly string[], heldOut = 0): Member[] =>

@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { eventIdentity, type EventSink, type RunEvent } from "../../federation/events.ts";
+import { LARGEST_MAX_STALENESS } from "../../updates/staleness.ts";
 import { storageError, syncFolder } from "./durable-file.ts";
 
 export interface EventLog extends EventSink {
@@ -20,7 +21,9 @@ class Recent {
     const identity = eventIdentity(event);
     if (identity === undefined) return true;
     const round = "round" in event ? event.round : -1;
-    for (const old of this.#byRound.keys()) if (old >= 0 && old < round - 2) this.#byRound.delete(old);
+    for (const old of this.#byRound.keys()) {
+      if (old >= 0 && old < round - 2 - LARGEST_MAX_STALENESS) this.#byRound.delete(old);
+    }
     const seen = this.#byRound.get(round) ?? new Set<string>();
     this.#byRound.set(round, seen);
     const size = seen.size;
