@@ -83,7 +83,7 @@ export function coordinatorEvaluation(prepared: Prepared, options: ScoringOption
 /** A client's part: its own held-out records; where it keeps an adapter of its own, the common set and benchmarks too. */
 export function clientEvaluation(prepared: Prepared, options: ScoringOptions, client: string): Evaluate {
   return async (what) => ({
-    scores: await scoreClientSets(prepared, options.engines, client, what),
+    ...(await scoreClientSets(prepared, options.engines, client, what)),
     ...(what.adapters.clients !== undefined && (await benchmarkPart(prepared, options, what))),
   });
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
+  Life,
   membersOf,
   participantOf,
   QuadraticTrainer,
@@ -12,7 +13,7 @@ import { algorithmOf } from "../algorithms/registry.ts";
 import { decodeGroups, encodeGroups, encodeJson } from "../store/codec.ts";
 import { memoryStore } from "../store/memory-store.ts";
 import type { Store } from "../store/store.ts";
-import { addScaled, type Params, scale, subtract } from "../tensor/params.ts";
+import { addScaled, mapParams, type Params, scale, subtract } from "../tensor/params.ts";
 import { timeLeft } from "./answers.ts";
 import { clientMemory } from "./client-memory.ts";
 import type { CoordinatorOptions } from "./coordinator-options.ts";
@@ -254,4 +255,51 @@ it("SCAFFOLD's memory of a client that misses rounds is that of its last update 
   expect(kept[1]).toEqual(kept[0]);
   expect(kept[2]).not.toEqual(kept[1]);
   expect(kept[3]).not.toEqual(kept[2]);
+});
+
+it("late updates are in the same closes wherever the coordinator dies", async () => {
+  const figures = { loss: 1, count: 1, metrics: {}, steps: 1, examples: 1, supervisedTokens: 1 };
+  const sent = { ...figures, bytesDown: 0, bytesUp: 0, seconds: 1 };
+  /** Bob answers each round once the next one is open. */
+  const answerLate = async (store: Store, round: number): Promise<void> => {
+    const found = round < 1 ? undefined : await opening(store, round);
+    if (found === undefined) return;
+    const adapter = mapParams(await readAdapter(store, found.adapter), (x) => x + round);
+    const update = await store.putBlob(encodeGroups({ adapter }, { late: String(round) }));
+    const message = { client: "bob", base: found.adapter, update, ...sent };
+    await store.create(keys.update(round, "bob"), encodeJson(message));
+  };
+  const live = async (exchange: Store, life: Life) => {
+    const late = { by: "inverse", most: 1 } as const;
+    const rules = { ...rulesOf(algorithmOf("fedyogi")), rounds: 4, deadlineSeconds: 0, late };
+    const coordinator = new Coordinator({ ...rules, store: life.wrap(exchange), members: membersOf(["ann", "bob"]) });
+    for (;;) {
+      const step = await coordinator.advance();
+      if (step.state === "over") break;
+      if (step.state === "moved") continue;
+      await answerLate(exchange, (await readHead(exchange))!.head.round);
+      await participantOf(exchange, "ann", rules.algorithm).act();
+    }
+    const all = await Promise.all([1, 2, 3, 4].map((round) => close(exchange, round)));
+    const blobs = all.flatMap(({ accepted }) => accepted).map(({ update }) => exchange.blob(update));
+    const kept = (await Promise.allSettled(blobs)).map(({ status }) => status);
+    return { head: (await readHead(exchange))!.head, all: all.map(({ accepted }) => accepted), kept };
+  };
+  const counting = new Life();
+  const expected = await live(memoryStore(), counting);
+  expect(expected.all.map((accepted) => accepted.map(({ client, round, factor }) => [client, round, factor]))).toEqual([
+    [["ann", undefined, undefined]],
+    ...[1, 2, 3].map((round) => [
+      ["ann", undefined, undefined],
+      ["bob", round, 0.5],
+    ]),
+  ]);
+  expect(expected.kept.filter((status) => status === "fulfilled")).toHaveLength(2);
+  for (let at = 1; at <= counting.operations; at++) {
+    for (const afterwards of counting.reads.has(at) ? [false] : [false, true]) {
+      const exchange = memoryStore();
+      await expect(live(exchange, new Life(at, afterwards))).rejects.toThrow("killed");
+      expect(await live(exchange, new Life()), `operation ${at}`).toEqual(expected);
+    }
+  }
 });

@@ -2,7 +2,7 @@ import type { Store } from "../store/store.ts";
 import type { AdapterSet } from "./adapter-set.ts";
 import { Answers } from "./answers.ts";
 import type { EventSink } from "./events.ts";
-import { createMessage, parseMessage, readMessage } from "./protocol/cells.ts";
+import { asLine, createMessage, parseMessage, readMessage } from "./protocol/cells.ts";
 import { MismatchError } from "../store/check.ts";
 import { keys } from "./protocol/keys.ts";
 import {
@@ -116,7 +116,10 @@ export async function readAnswers(
       (score) => score.client === own && (keepsOwn || holdsAll || score.set === client),
     );
     const benchmarks = keepsOwn ? answer.benchmarks?.filter((score) => score.client === own) : undefined;
-    answers.push({ client, scores, ...(benchmarks && { benchmarks }) });
+    const withheld = answer.withheld
+      ?.filter((score) => score.client === own && (keepsOwn || holdsAll || score.set === client))
+      .map((score) => ({ ...score, reason: asLine(score.reason) }));
+    answers.push({ client, scores, ...(benchmarks && { benchmarks }), ...(withheld && { withheld }) });
   }
   return answers;
 }
@@ -143,12 +146,19 @@ export async function closeEvaluation(
       events.emit({ type: "evaluation-end", round, ...score, seconds });
       return score;
     });
+  const withheld = parts.flatMap((part) => part.withheld ?? []);
+  for (const each of withheld) events.emit({ type: "evaluation-withheld", round, ...each });
   const given = parts.flatMap((part) => part.benchmarks ?? []);
   const benchmarks = given.map(({ seconds, ...score }) => {
     events.emit({ type: "benchmark-end", round, ...score, seconds });
     return score;
   });
   await events.flush();
-  const message = { round, scores, ...(benchmarks.length > 0 && { benchmarks }) };
+  const message = {
+    round,
+    scores,
+    ...(benchmarks.length > 0 && { benchmarks }),
+    ...(withheld.length > 0 && { withheld }),
+  };
   return createMessage(store, keys.evaluation(round), roundEvaluation, message);
 }

@@ -1,4 +1,4 @@
-import type { BenchmarkScore, EvaluationScore } from "./protocol/messages.ts";
+import type { BenchmarkScore, EvaluationScore, WithheldScore } from "./protocol/messages.ts";
 
 /**
  * The one stream a run reports through. The terminal, `events.jsonl` and every later consumer read these; nothing in
@@ -80,6 +80,8 @@ export type RunEvent =
       readonly round: number;
       readonly seconds: number;
     } & EvaluationScore)
+  /** A site does not give a score. */
+  | ({ readonly type: "evaluation-withheld"; readonly round: number } & WithheldScore)
   | ({
       readonly type: "benchmark-end";
       readonly round: number;

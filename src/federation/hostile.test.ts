@@ -99,6 +99,21 @@ describe("a cell of a hostile client", () => {
   });
 
   const score = { records: 1, supervisedTokens: 1, loss: 99, count: 1e12, seconds: 0 };
+  it("that withholds scores in another's name, or with a long reason, is cut to its own in a line", async () => {
+    const long = `why\n${"x".repeat(1e5)}`;
+    const withheld = [
+      { set: "ann", reason: "no" },
+      { set: "dee", client: "dee", reason: "no" },
+      { set: "dee", reason: long },
+    ];
+    const store = await play(async (place) => {
+      await place.create(keys.clientScores(0, "dee"), encodeJson({ client: "dee", scores: [], withheld }));
+    });
+    const evaluation = (await readEvaluation(store, 0))!;
+    expect(evaluation.scores.map(({ set }) => set)).toEqual(["ann", "bob", "cy", "common"]);
+    expect(evaluation.withheld).toEqual([{ set: "dee", reason: `why ${"x".repeat(296)}…` }]);
+  });
+
   it.each([
     ["in another's name", { client: "dee", scores: ["common", "ann"].map((set) => ({ set, ...score })) }],
     ["of an adapter that clients do not have", { client: "dee", scores: [{ set: "dee", client: "dee", ...score }] }],

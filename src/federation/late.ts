@@ -33,20 +33,23 @@ export async function lateUpdates(
   { algorithm, stages, late }: LateOptions,
 ): Promise<AcceptedUpdate[]> {
   if (late === undefined) return [];
-  const taken = new Set(fresh);
+  /** The latest round of which a client has an update that counts. */
+  const latest = new Map<string, number>(Array.from(fresh, (client) => [client, round]));
   const found: AcceptedUpdate[] = [];
   for (let earlier = round - 1; earlier >= Math.max(1, round - late.most); earlier--) {
     const played = await readRound(store, earlier);
     if (played === undefined) continue;
+    for (const { client, round: answered = earlier } of played.close.accepted) {
+      latest.set(client, Math.max(answered, latest.get(client) ?? 0));
+    }
     for (const client of await stragglers(store, played)) {
       const member = members.get(client);
-      if (member === undefined || taken.has(client)) continue;
+      if (member === undefined || (latest.get(client) ?? 0) >= earlier) continue;
       const verdict = await new Judge(store, algorithm, played.opening, stages).verdict(client, member);
       if (verdict === undefined || "refused" in verdict) continue;
-      taken.add(client);
+      latest.set(client, earlier);
       found.push(aged(verdict, played.opening, round, late));
     }
-    for (const { client } of played.close.accepted) taken.add(client);
   }
   return found;
 }
@@ -79,7 +82,8 @@ async function readRound(store: Store, round: number): Promise<PlayedRound | und
 async function stragglers(store: Store, { opening, close }: PlayedRound): Promise<string[]> {
   const { round } = opening;
   if (opening.bufferSize !== undefined) return unusedTasks(store, round);
-  const named = new Set([...close.accepted, ...close.refused].map(({ client }) => client));
+  const accepted = close.accepted.filter(({ round: answered = round }) => answered === round);
+  const named = new Set([...accepted, ...close.refused].map(({ client }) => client));
   const others = opening.clients.filter((client) => !named.has(client));
   if (others.length === 0) return [];
   const written = new Set(await store.list(keys.updates(round)));

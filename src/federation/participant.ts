@@ -77,7 +77,7 @@ export interface ParticipantOptions {
   readonly seed: number;
   readonly trainer: LocalTrainer;
   readonly memory: ClientMemory;
-  /** Scores adapters on this client's held-out records. Without it the client answers with no scores. */
+  /** Scores adapters on this client's held-out records. Without it the client withholds its scores. */
   readonly evaluate?: Evaluate | undefined;
   /** Asynchronous rounds: the client has tasks of its own. Without it, a round's opening names its clients. */
   readonly asynchronous?: { readonly staleness: Pick<StalenessRule, "most"> } | undefined;
@@ -195,7 +195,9 @@ export class Participant {
     const adapters: AdapterSet = keepsOwnAdapters(algorithm, round)
       ? ownAdapters([client], () => this.adapterAfter(round, common))
       : commonAdapter(common);
-    const evaluated = (await evaluate?.({ round, adapters, signal })) ?? { scores: [] };
+    const own = adapters.clients === undefined ? {} : { client };
+    const none = { scores: [], withheld: [{ set: client, ...own, reason: "this site gives no scores" }] };
+    const evaluated = (await evaluate?.({ round, adapters, signal })) ?? none;
     await createMessage(store, keys.clientScores(round, client), clientScores, { client, ...evaluated });
   }
 

@@ -26,7 +26,10 @@ export async function eventsThatHold(store: MemberStore, goesOn = false): Promis
   return (event) => {
     if (goesOn && (event.type === "early-stop" || event.type === "run-end")) return false;
     if (!("round" in event)) return true;
-    if (event.type === "evaluation-end" || event.type === "benchmark-end") return event.round < finished || evaluated;
+    const { type } = event;
+    if (type === "evaluation-end" || type === "evaluation-withheld" || type === "benchmark-end") {
+      return event.round < finished || evaluated;
+    }
     if (AT_OPENING.has(event.type)) return event.round <= finished + 1;
     // Of an asynchronous round the work stays in the log: what is told again is the same.
     if ("client" in event && open?.bufferSize !== undefined) return event.round <= finished + 1;

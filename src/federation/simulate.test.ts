@@ -103,6 +103,25 @@ describe("a run", () => {
     expect(events.at(-1)).toMatchObject({ type: "run-end", rounds: 2, adapter: head.adapter });
   });
 
+  it("says of a site that gives no scores that it withholds them", async () => {
+    const exchange = memoryStore();
+    const events: RunEvent[] = [];
+    const sink = { ...quiet, emit: (event: RunEvent) => events.push(event) };
+    const { evaluations } = await simulate(
+      options(exchange, {
+        ...scored,
+        evaluateClient: (client) => (client === "ann" ? undefined : scored.evaluateClient(client)),
+        events: sink,
+        rounds: 1,
+      }),
+    );
+    for (const { scores, withheld } of evaluations) {
+      expect(scores.map(({ set }) => set)).toEqual(["cy", "common"]);
+      expect(withheld).toEqual([{ set: "ann", reason: "this site gives no scores" }]);
+    }
+    expect(events.filter(({ type }) => type === "evaluation-withheld")).toHaveLength(2);
+  });
+
   it("of one client is that client's local training, bit for bit", async () => {
     const clients = [roster[1]!];
     const trainer = new QuadraticTrainer(targets);

@@ -17,7 +17,7 @@ export interface SimulationOptions extends Omit<CoordinatorOptions, "members" | 
   readonly trainer: LocalTrainer;
   readonly memory: ClientMemory;
   /** The part of an evaluation that belongs to a client: its own held-out records. */
-  readonly evaluateClient?: ((client: string) => Evaluate) | undefined;
+  readonly evaluateClient?: ((client: string) => Evaluate | undefined) | undefined;
 }
 
 /**

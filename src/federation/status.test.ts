@@ -37,6 +37,19 @@ it("tells who is connected, what is awaited, and what travelled", () => {
     refused: 0,
     updatedAt: "2026-11-29T08:00:00.000Z",
   });
+  monitor.event({ type: "client-declined", client: "shop", reason: "no GPU" });
+  monitor.expect(["shop"]);
+  expect(monitor.snapshot().members.map(({ client, declined }) => [client, declined])).toEqual([
+    ["clinic", undefined],
+    ["bank", undefined],
+    ["shop", "no GPU"],
+  ]);
+  monitor.event({ type: "client-joined", round: 2, client: "shop", records: 1, heldOut: 0 });
+  monitor.event({ type: "client-left", round: 2, client: "clinic" });
+  expect(monitor.snapshot().members.map(({ client, declined }) => [client, declined])).toEqual([
+    ["bank", undefined],
+    ["shop", undefined],
+  ]);
   now += SILENT_AFTER_MS;
   expect(monitor.connected()).toEqual(new Set());
   monitor.event({ type: "run-end", rounds: 4, adapter: "", seconds: 1 });

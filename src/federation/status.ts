@@ -91,6 +91,12 @@ export class FederationMonitor {
     if (event.type === "round-start") [this.#state, this.#round] = ["training", event.round];
     if (event.type === "round-end") [this.#state, this.#awaited] = ["evaluating", []];
     if (event.type === "client-refused") this.#refused++;
+    if (event.type === "client-declined") this.decline(event.client, event.reason);
+    if (event.type === "client-joined") {
+      this.expect([event.client]);
+      this.#declined.delete(event.client);
+    }
+    if (event.type === "client-left") this.#names = this.#names.filter((client) => client !== event.client);
     if (event.type === "run-end") [this.#state, this.#awaited] = ["over", []];
     if (event.type !== "client-update") return;
     this.#bytesUp += event.bytesUp;

@@ -286,6 +286,11 @@ export const experimentSchema = z.strictObject({
           "Number of rounds from one evaluation to the next. 0: only before the first round and after the last.",
         ),
       limit: count.optional().describe("Largest number of records of each held-out set."),
+      minRecords: count
+        .optional()
+        .describe(
+          "Smallest number of scored records of a client's held-out set. A client with fewer withholds its scores: a mean over few records says much about each. Default: 1.",
+        ),
       crossClients: z
         .boolean()
         .default(false)

@@ -34,7 +34,9 @@ export function chartsOf(comparison: Comparison, { metric, name, percent, format
     const groups = comparison.groups.filter((group) => figure(group, metric, view, "final") !== undefined);
     if (groups.length === 0) return [];
     const what = `Held-out ${name}`;
-    const facts = metricFacts(comparison, metric);
+    const facts = [metricFacts(comparison, metric), view === "own" ? withheldText(groups) : ""]
+      .filter(Boolean)
+      .join("; ");
     const own = comparison.bases.length > 1;
     const base = comparison.bases.length === 1 ? figure(comparison.bases[0]!, metric, view, "base")?.mean : undefined;
     const reference = base === undefined ? undefined : { label: `base ${format(base)}`, value: base };
@@ -80,6 +82,13 @@ export function chartsOf(comparison: Comparison, { metric, name, percent, format
       ),
     ];
   });
+}
+
+/** Names the sets whose scores sites withheld: the chart has no value of theirs. */
+function withheldText(groups: readonly Group[]): string {
+  const rounds = groups.flatMap(({ runs }) => runs.flatMap((run) => run.rounds));
+  const sets = [...new Set(rounds.flatMap(({ withheld }) => [...withheld.keys()]))];
+  return sets.length === 0 ? "" : `withheld: ${sets.join(", ")}`;
 }
 
 function partsText(groups: readonly Group[], view: Charted): string {

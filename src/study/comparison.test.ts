@@ -317,3 +317,20 @@ describe("what a folder holds", () => {
     expect(() => storedRun("f", "f", configJson, metricsJson)).toThrow(message),
   );
 });
+
+it("names a set whose score was withheld, and has no value for it", () => {
+  const withheld = { b: "fewer than 5 held-out records" };
+  const rounds = [
+    { heldOut: { a: 4 }, withheld },
+    { heldOut: { a: 2 }, withheld },
+  ];
+  const comparison = compareRuns([inventedRun({ rounds })]);
+  const lines = scoresCsv(comparison).trimEnd().split("\r\n");
+  expect(lines.slice(1)).toEqual([
+    "runs/run,fedavg,1,0,base,a,8,loss,4",
+    "runs/run,fedavg,1,0,,b,,withheld,fewer than 5 held-out records",
+    "runs/run,fedavg,1,1,global,a,8,loss,2",
+    "runs/run,fedavg,1,1,,b,,withheld,fewer than 5 held-out records",
+  ]);
+  expect(figure(comparison.groups[0]!, "loss", "own", "final")!.mean).toBe(2);
+});

@@ -42,13 +42,24 @@ export function comparisonCsv({ columns, bases, groups, metrics }: Comparison): 
 export function scoresCsv({ groups }: Comparison): string {
   const rows = groups.flatMap(({ label, runs }) =>
     runs.flatMap(({ folder, seed, rounds }) =>
-      rounds.flatMap(({ round, heldOut, personal }) => {
+      rounds.flatMap(({ round, heldOut, personal, withheld }) => {
         const of = (adapter: string, scores: StoredScores): Cell[][] =>
           [...scores].flatMap(([set, { records, values }]) =>
             [...values].map((score) => [folder, label, seed, round, adapter, set, records, ...score]),
           );
         const global = of(round === 0 ? "base" : "global", heldOut);
-        return [...global, ...[...personal].flatMap(([client, scores]) => of(client, scores))];
+        const missing = [...withheld].map(([set, reason]) => [
+          folder,
+          label,
+          seed,
+          round,
+          "",
+          set,
+          "",
+          "withheld",
+          reason,
+        ]);
+        return [...global, ...[...personal].flatMap(([client, scores]) => of(client, scores)), ...missing];
       }),
     ),
   );

@@ -21,6 +21,8 @@ export interface StoredRound {
   readonly heldOut: StoredScores;
   /** The scores of each client's own adapter, if clients have one. */
   readonly personal: ReadonlyMap<string, StoredScores>;
+  /** The reasons for scores that sites did not give, by set. */
+  readonly withheld: ReadonlyMap<string, string>;
 }
 
 /** A run, read from its folder. */
@@ -110,6 +112,9 @@ function storedRound(value: unknown, folder: string): StoredRound {
     bytesUp: sum("bytesUp"),
     heldOut: scores(stored["heldOut"]),
     personal: new Map(entries(stored["personal"]).map(([client, sets]) => [client, scores(sets)])),
+    withheld: new Map(
+      entries(stored["withheld"]).flatMap(([set, why]) => (typeof why === "string" ? [[set, why]] : [])),
+    ),
   };
 }
 

@@ -7,6 +7,8 @@ export interface InventedRound {
   readonly heldOut?: Scores;
   /** By client, what its own adapter scores. */
   readonly personal?: Readonly<Record<string, Scores>>;
+  /** The reasons for scores that are not given, by set. */
+  readonly withheld?: Readonly<Record<string, string>>;
 }
 
 export interface InventedRun {
@@ -55,13 +57,14 @@ export function inventedFiles({
         return [set, { loss, records: 8, supervisedTokens: 100, seconds: 1, metrics }];
       }),
     );
-  const stored = rounds.map(({ heldOut, personal }, round) => ({
+  const stored = rounds.map(({ heldOut, personal, withheld }, round) => ({
     round,
     learningRate: 1e-3,
     seconds: round === 0 ? 0 : 10 + seed,
     clients: round === 0 ? {} : { a: bytes, b: bytes },
     refused: {},
     heldOut: scores(heldOut),
+    ...(withheld && { withheld }),
     ...(personal && {
       personal: Object.fromEntries(Object.entries(personal).map(([client, sets]) => [client, scores(sets)])),
     }),

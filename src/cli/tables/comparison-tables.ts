@@ -154,6 +154,16 @@ function bestNotes({ groups }: Comparison): string[] {
   });
 }
 
+/** Names the sets whose scores sites withheld: they are in no mean. */
+function withheldNotes({ groups }: Comparison): string[] {
+  return groups.flatMap(({ label, runs }) => {
+    const reasons = new Map(runs.flatMap(({ rounds }) => rounds.flatMap(({ withheld }) => [...withheld])));
+    if (reasons.size === 0) return [];
+    const sets = Array.from(reasons, ([set, reason]) => `${oneLine(set)} (${oneLine(reason)})`);
+    return [`${oneLine(label)}: withheld and in no mean: ${sets.join(", ")}.`];
+  });
+}
+
 function notesOf(comparison: Comparison, matrices: readonly Table[]): string[] {
   const { groups, metrics, sets } = comparison;
   const several = groups.some(({ runs }) => runs.length > 1);
@@ -180,6 +190,7 @@ function notesOf(comparison: Comparison, matrices: readonly Table[]): string[] {
           `${personal.map(({ label }) => oneLine(label)).join("; ")}: each client's own adapter${inCommon ? "; common set: their mean, and lowest–highest of them" : ""}.`,
         ]
       : []),
+    ...withheldNotes(comparison),
     ...bestNotes(comparison),
     ...(matrices.length > 0
       ? [`every adapter on every set: means over seeds${best ? "; the best of each set is marked" : ""}.`]

@@ -3,7 +3,7 @@ import { benchmarkText } from "./benchmark-text.ts";
 import { earlyStopText } from "./best-round-text.ts";
 import type { LiveArea } from "./live-area.ts";
 import type { Output } from "../output.ts";
-import { membershipText } from "./membership-text.ts";
+import { membershipText, withheldText } from "./membership-text.ts";
 import { roundHeading, roundRow } from "./round-row.ts";
 import { dataNote, type RunFacts } from "./run-facts.ts";
 import { type Frame, liveLines, runHeading, waitingLine } from "./run-frame.ts";
@@ -48,9 +48,10 @@ export function liveView(output: Output, area: LiveArea): RunView {
       doing = undefined;
       trained ||= event.type === "round-start";
       // An event after the evaluation completes the round's row.
-      const follows = event.type === "early-stop" || event.type === "benchmark-end";
+      const follows = ["early-stop", "evaluation-withheld", "benchmark-end"].includes(event.type);
       row(follows ? progress.takePending() : progress.apply(event));
       if (event.type === "benchmark-end") area.print([clip(`  ${benchmarkText(event)}`, frame().columns)]);
+      if (event.type === "evaluation-withheld") warn(withheldText(event));
       if (event.type === "early-stop") warn(earlyStopText(event));
       if (event.type === "data-report") reports.push(event);
       if (event.type === "run-start") {

@@ -9,3 +9,9 @@ export function membershipText(event: EventOf<"client-declined" | "client-joined
   if (event.type === "client-left") return `${client} is no member from round ${event.round} on`;
   return `${client} joins with round ${event.round}, ${counted(event.records, "record")}`;
 }
+
+/** One line about a score that a site does not give. */
+export function withheldText({ set, client = set, reason }: EventOf<"evaluation-withheld">): string {
+  const whose = client === set ? "" : ` of the adapter of ${oneLine(client)}`;
+  return `${oneLine(set)}: the score${whose} is withheld, ${oneLine(reason)}`;
+}

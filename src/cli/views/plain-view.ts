@@ -15,7 +15,7 @@ import {
   roundText,
 } from "./quantities.ts";
 import { dataNote, someNames, type RunFacts } from "./run-facts.ts";
-import { membershipText } from "./membership-text.ts";
+import { membershipText, withheldText } from "./membership-text.ts";
 import type { RunView } from "./run-view.ts";
 import { oneLine } from "./text-width.ts";
 
@@ -80,6 +80,8 @@ export class PlainLines {
         this.#trained = true;
         this.#learningRate = event.learningRate;
         return [];
+      case "evaluation-withheld":
+        return [withheldText(event)];
       case "client-declined":
       case "client-joined":
       case "client-left":

@@ -86,6 +86,17 @@ describe("the end of a run", () => {
     expect(cityhall).toContain("<red>+10.0%</>");
   });
 
+  it("shows a set without a score as withheld, with the reason, and leaves it out of the mean", () => {
+    const [withheld] = [[{ set: "dee", reason: "fewer than 5 held-out records" }]];
+    const lines = heldOutTable(summary.heldOut, plainStyle, withheld);
+    expect(lines).toEqual([
+      ...heldOutTable(summary.heldOut, plainStyle).slice(0, 3),
+      expect.stringMatching(/^dee +withheld: fewer than 5 held-out records$/),
+      expect.stringMatching(/^all +16   3\.250  2\.975/),
+    ]);
+    expect(heldOutTable([], plainStyle, withheld).join("\n")).not.toMatch(/NaN|no records/);
+  });
+
   it("says so where nothing was held out, and lists the extremes of many sets", () => {
     expect(heldOutTable([], plainStyle)).toEqual([expect.stringMatching(/no records are held out/)]);
     const many = Array.from({ length: 100 }, (_, i) => ({

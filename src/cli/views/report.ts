@@ -8,6 +8,7 @@ import {
   type HeldOutResult,
   type PromptAnswer,
   type RunSummary,
+  type WithheldSet,
 } from "../../experiment/results/summary.ts";
 import { progressBar } from "./bar.ts";
 import { benchmarkLines } from "./benchmark-text.ts";
@@ -52,7 +53,7 @@ export function reportLines(summary: RunSummary, options: ReportOptions): string
   const planned = summary.plannedRounds === undefined ? "" : ` of ${formatCount(summary.plannedRounds)}`;
   const totals = `${counted(rounds, "round")}${planned}, ${formatCount(supervisedTokens)} tokens trained on, ${formatBytes(bytesUp)} up and ${formatBytes(bytesDown)} down, ${formatDuration(seconds).replaceAll(" ", NO_BREAK)}`;
   return [
-    ...heldOutTable(summary.heldOut, style),
+    ...heldOutTable(summary.heldOut, style, summary.withheld),
     ...metricsTable(summary.heldOut, style),
     ...benchmarkLines(summary.benchmarks ?? [], style),
     ...summary.answers.flatMap((answer) => answerLines(answer, columns, style)),
@@ -116,8 +117,12 @@ function ratio({ before, after }: HeldOutResult): number {
 }
 
 /** A table of the held-out loss before and after, by set. The bar shows the share of the loss that is left. */
-export function heldOutTable(results: readonly HeldOutResult[], style: Style): string[] {
-  if (results.length === 0) {
+export function heldOutTable(
+  results: readonly HeldOutResult[],
+  style: Style,
+  withheld: readonly WithheldSet[] = [],
+): string[] {
+  if (results.length === 0 && withheld.length === 0) {
     return [
       "There is no loss before and after, because no records are held out (see data.heldOut and data.heldOutRecords).",
     ];
@@ -138,6 +143,9 @@ export function heldOutTable(results: readonly HeldOutResult[], style: Style): s
     ];
   };
   const rows = shown.map((result) => row(result, clip(oneLine(result.set), 24)));
+  for (const { set, reason } of withheld.slice(0, MOST_SETS)) {
+    rows.push([clip(oneLine(set), 24), "", "", "", "", style("dim", `withheld: ${oneLine(reason)}`)]);
+  }
   if (results.length > 1) rows.push(row(overall(results), style("bold", "all")));
   const right = { align: "right" } as const;
   const lines = tableLines(
@@ -151,7 +159,7 @@ export function heldOutTable(results: readonly HeldOutResult[], style: Style): s
     ],
     rows,
   );
-  const omitted = results.length - shown.length;
+  const omitted = results.length - shown.length + Math.max(0, withheld.length - MOST_SETS);
   return [
     style("bold", lines[0]!),
     ...lines.slice(1),

@@ -127,6 +127,11 @@ export function stopRule(config: ExperimentConfig): StopRule | undefined {
 
 function notMeasured({ metric, over }: BestBy, evaluations: readonly RoundEvaluation[]): UserError {
   const scores = evaluations.flatMap((evaluation) => evaluation.scores);
+  if (scores.length === 0 && evaluations.some(({ withheld = [] }) => withheld.length > 0) && !metric.includes("/")) {
+    return new UserError("config", `there is no best round by ${metric}: the sites withhold their scores`, {
+      hint: "Set data.heldOut, or leave evaluation.best and evaluation.earlyStopping out.",
+    });
+  }
   if (scores.length === 0 && !metric.includes("/")) {
     return new UserError(
       "config",

@@ -1,7 +1,7 @@
 import { classify } from "../../evaluation/metrics/classification.ts";
 import type { ToEvaluate } from "../../federation/evaluation.ts";
 import { eachAdapter } from "../../federation/adapter-set.ts";
-import type { EvaluationScore } from "../../federation/protocol/messages.ts";
+import type { EvaluationScore, WithheldScore } from "../../federation/protocol/messages.ts";
 import type { Params } from "../../tensor/params.ts";
 import { sampleOf, stream } from "../../tensor/random.ts";
 import { measure } from "../../train/measure.ts";
@@ -14,6 +14,12 @@ import type { Choice, HeldOut } from "../records/record-encoder.ts";
 import type { ReferenceCache } from "./reference-cache.ts";
 
 type TimedScore = EvaluationScore & { readonly seconds: number };
+
+interface Scores {
+  readonly scores: readonly TimedScore[];
+  /** Absent where none is withheld. */
+  readonly withheld?: readonly WithheldScore[];
+}
 
 /** A held-out set under its name: a client's, or `common`. */
 interface NamedSet {
@@ -32,19 +38,21 @@ export async function scoreCommonSet(
   tools: ScoringTools,
   what: ToEvaluate,
 ): Promise<readonly TimedScore[]> {
-  return score(prepared, tools, what, () => [{ set: COMMON_SET, heldOut: prepared.common }]);
+  const { scores } = await score(prepared, tools, what, () => [{ set: COMMON_SET, heldOut: prepared.common }]);
+  return scores;
 }
 
 /**
  * Scores a client's part: the common adapter on its own held-out set; the client's own adapter on that and the common
- * set, with `evaluation.crossClients` on every set. The one client of pooled records scores every client's set.
+ * set, with `evaluation.crossClients` on every set. The one client of pooled records scores every client's set. A client's
+ * set with fewer records than `evaluation.minRecords` is withheld.
  */
 export async function scoreClientSets(
   prepared: Prepared,
   tools: ScoringTools,
   client: string,
   what: ToEvaluate,
-): Promise<readonly TimedScore[]> {
+): Promise<Scores> {
   const { clients, trainers, common, config } = prepared;
   const setOf = ({ name, heldOut }: PreparedClient): NamedSet => ({ set: name, heldOut });
   const own = trainers.find(({ name }) => name === client)!.clients.map(setOf);
@@ -60,22 +68,24 @@ async function score(
   tools: ScoringTools,
   { adapters, signal }: ToEvaluate,
   setsFor: (owner: string | undefined) => readonly NamedSet[],
-): Promise<readonly TimedScore[]> {
+): Promise<Scores> {
+  const { minRecords = 1 } = prepared.config.evaluation;
   const scores: TimedScore[] = [];
+  const withheld: WithheldScore[] = [];
   for await (const { client, adapter } of eachAdapter(adapters)) {
     for (const { set, heldOut } of setsFor(client)) {
       if (heldOut.items.length === 0) continue;
-      const measured = await scoreSet(
-        prepared,
-        tools,
-        adapter,
-        { set, heldOut: sampled(heldOut, prepared, set) },
-        signal,
-      );
-      scores.push({ set, ...(client !== undefined && { client }), ...measured });
+      const some = sampled(heldOut, prepared, set);
+      const about = { set, ...(client !== undefined && { client }) };
+      if (set !== COMMON_SET && some.items.length < minRecords) {
+        withheld.push({ ...about, reason: `fewer than ${minRecords} held-out records` });
+        continue;
+      }
+      const measured = await scoreSet(prepared, tools, adapter, { set, heldOut: some }, signal);
+      scores.push({ ...about, ...measured });
     }
   }
-  return scores;
+  return { scores, ...(withheld.length > 0 && { withheld }) };
 }
 
 async function scoreSet(

@@ -166,3 +166,17 @@ describe.each(["__proto__", "constructor", "10"])("a client called %s", (name) =
     ]);
   });
 });
+
+test("a score that is withheld is a reason, and no number", () => {
+  const metrics = new Metrics();
+  metrics.fold(evaluation(0, "a", 5));
+  metrics.fold({ type: "evaluation-withheld", round: 0, set: "b", reason: "few" });
+  metrics.fold({ type: "evaluation-withheld", round: 0, set: "b", client: "b", reason: "own" });
+  metrics.fold({ type: "evaluation-withheld", round: 0, set: "b", client: "a", reason: "cross" });
+  const [round] = metrics.rounds();
+  expect(round!.withheld).toEqual({ b: "own", "b, adapter of a": "cross" });
+  expect(Object.keys(round!.heldOut)).toEqual(["a"]);
+  const given = new Metrics();
+  given.fold(evaluation(0, "a", 5));
+  expect(given.rounds()[0]).not.toHaveProperty("withheld");
+});

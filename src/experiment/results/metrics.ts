@@ -14,6 +14,8 @@ export interface RoundMetrics {
   readonly heldOut: Record<string, SetScore>;
   /** Scores of the clients' own adapters by client and set, if clients have their own. */
   personal?: Record<string, Record<string, SetScore>>;
+  /** The reasons for scores that sites do not give, by set; absent where all are given. */
+  withheld?: Record<string, string>;
   /** Results of the benchmarks after this round, in the order in which they ran. */
   benchmarks?: BenchmarkMetrics[];
 }
@@ -46,6 +48,11 @@ export class Metrics {
         const { type: _type, round: _round, set, client, ...score } = event;
         if (client === undefined) round.heldOut[set] = score;
         else ((round.personal ??= byName())[client] ??= byName())[set] = score;
+        break;
+      }
+      case "evaluation-withheld": {
+        const { set, client = set, reason } = event;
+        (round.withheld ??= byName())[client === set ? set : `${set}, adapter of ${client}`] = reason;
         break;
       }
       case "benchmark-end": {

@@ -3,7 +3,7 @@ import { scoresBySet } from "../../federation/evaluation.ts";
 import { canaryCounts } from "../records/canaries.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Prepared } from "../prepare.ts";
-import type { BenchmarkChange, HeldOutResult, RunSummary } from "./summary.ts";
+import type { BenchmarkChange, HeldOutResult, RunSummary, WithheldSet } from "./summary.ts";
 
 /** The summary of a run that is over. `saved`: what was kept and answered when it ended. */
 export function summarise(
@@ -23,6 +23,7 @@ export function summarise(
     clientAdapters,
     ...bests,
     heldOut: heldOutResults(outcome),
+    withheld: withheldSets(outcome),
     benchmarks: benchmarkResults(outcome),
     answers,
     canaries: canaries.length === 0 ? undefined : canaryCounts(canaries),
@@ -35,22 +36,36 @@ export function summarise(
 
 function heldOutResults({ evaluations }: FederationOutcome): HeldOutResult[] {
   const after = new Map(scoresBySet(evaluations.at(-1)?.scores ?? []).map((score) => [score.set, score]));
-  return scoresBySet(evaluations[0]?.scores ?? []).map(
-    ({ set, records, supervisedTokens, count, loss, metrics = {} }) => ({
-      set,
-      records,
-      supervisedTokens,
-      count,
-      before: loss,
-      after: after.get(set)?.loss ?? Number.NaN,
-      metrics: Object.fromEntries(
-        Object.entries(metrics).map(([name, before]) => [
-          name,
-          { before, after: after.get(set)?.metrics?.[name] ?? Number.NaN },
-        ]),
-      ),
-    }),
+  const measured = scoresBySet(evaluations[0]?.scores ?? []).filter(({ set }) => after.has(set));
+  return measured.map(({ set, records, supervisedTokens, count, loss, metrics = {} }) => ({
+    set,
+    records,
+    supervisedTokens,
+    count,
+    before: loss,
+    after: after.get(set)!.loss,
+    metrics: Object.fromEntries(
+      Object.entries(metrics).map(([name, before]) => [
+        name,
+        { before, after: after.get(set)?.metrics?.[name] ?? Number.NaN },
+      ]),
+    ),
+  }));
+}
+
+/** The sets of which a score before the first round or after the last is not there; undefined where all are. */
+function withheldSets({ evaluations }: FederationOutcome): WithheldSet[] | undefined {
+  const [first, last] = [evaluations[0], evaluations.at(-1)];
+  if (first === undefined || last === undefined) return undefined;
+  const reasons = new Map(
+    [...(first.withheld ?? []), ...(last.withheld ?? [])].map(({ set, reason }) => [set, reason]),
   );
+  const [before, after] = [first, last].map(({ scores }) => new Set(scores.map(({ set }) => set)));
+  for (const set of before!)
+    if (!after!.has(set) && !reasons.has(set)) reasons.set(set, "no score after the last round");
+  for (const set of after!)
+    if (!before!.has(set) && !reasons.has(set)) reasons.set(set, "no score before the first round");
+  return reasons.size === 0 ? undefined : Array.from(reasons, ([set, reason]) => ({ set, reason }));
 }
 
 /** The first and the last score of each benchmark. */

@@ -45,6 +45,12 @@ export interface HeldOutResult {
   readonly metrics: Readonly<Record<string, { readonly before: number; readonly after: number }>>;
 }
 
+/** A held-out set without a loss before and after. */
+export interface WithheldSet {
+  readonly set: string;
+  readonly reason: string;
+}
+
 /** A benchmark's metrics with the base alone and with the final adapter (`client`: that client's own). */
 export interface BenchmarkChange {
   readonly benchmark: string;
@@ -70,6 +76,8 @@ export interface RunSummary extends BestAdapters {
   /** Folders of the clients' own adapters by client, in the run folder, where there is no common one. */
   readonly clientAdapters?: Readonly<Record<string, string>> | undefined;
   readonly heldOut: readonly HeldOutResult[];
+  /** Absent where every set has its losses. */
+  readonly withheld?: readonly WithheldSet[] | undefined;
   /** Absent where no benchmark was put. */
   readonly benchmarks?: readonly BenchmarkChange[] | undefined;
   readonly answers: readonly PromptAnswer[];

@@ -186,6 +186,16 @@ const scoreFields = {
 const evaluationScore = message(scoreFields);
 export type EvaluationScore = Checked<typeof evaluationScore>;
 
+/** A score that a site does not give, and why. */
+const withheldScore = message({
+  /** A client's name. */
+  set: text,
+  /** The client whose own adapter it would be of, where clients keep their own; absent: the global one. */
+  client: optional(text),
+  reason: text,
+});
+export type WithheldScore = Checked<typeof withheldScore>;
+
 const benchmarkFields = {
   benchmark: text,
   /** The client whose own adapter was asked, where clients keep their own; absent: the global one. */
@@ -203,6 +213,8 @@ export const clientScores = message({
   client: text,
   scores: list(message({ ...scoreFields, seconds: measured })),
   benchmarks: optional(list(message({ ...benchmarkFields, seconds: measured }))),
+  /** Absent where it gives all that were asked for. */
+  withheld: optional(list(withheldScore)),
 });
 export type ClientScores = Checked<typeof clientScores>;
 
@@ -212,6 +224,8 @@ export const roundEvaluation = message({
   scores: list(evaluationScore),
   /** Absent where no benchmark was due. */
   benchmarks: optional(list(benchmarkScore)),
+  /** Absent where every site gave its scores. */
+  withheld: optional(list(withheldScore)),
 });
 export type RoundEvaluation = Checked<typeof roundEvaluation>;
 
