@@ -16,16 +16,18 @@ import {
 } from "../../test/support/federation.ts";
 import { algorithmOf, type AlgorithmName } from "../algorithms/registry.ts";
 import { openEventLog } from "../node/store/event-log.ts";
-import { encodeGroups, encodeJson } from "../store/codec.ts";
+import { decodeJson, encodeGroups, encodeJson } from "../store/codec.ts";
 import { memoryStore } from "../store/memory-store.ts";
 import type { Store } from "../store/store.ts";
 import { clientMemory } from "./client-memory.ts";
+import { coordinate } from "./coordinate.ts";
 import { Coordinator } from "./coordinator.ts";
+import { participate } from "./participant.ts";
 import { readHead, readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
-import { clientTask, roundClose, roundOpening } from "./protocol/messages.ts";
+import { clientTask, roundClose, roundOpening, type RunHead } from "./protocol/messages.ts";
 import { eventsThatHold } from "./resume.ts";
-import { readAdapter } from "./round.ts";
+import { aggregate, readAdapter } from "./round.ts";
 import { simulate, type SimulationOptions } from "./simulate.ts";
 import type { AsynchronousRules } from "./staleness.ts";
 
@@ -170,6 +172,12 @@ describe("an asynchronous run", () => {
     expect((await store.list(keys.tasks(1))).length).toBe(3);
   });
 
+  it.each(["scaffold", "local"] as const)("refuses %s, whose clients keep a memory", async (name) => {
+    const algorithm = algorithmOf(name);
+    await expect(play({ asynchronous: buffered(), algorithm })).rejects.toThrow(`${name} keeps a memory`);
+    await expect(play({ late: { by: "sqrt", most: 1 }, algorithm })).rejects.toThrow(`${name} keeps a memory`);
+  });
+
   it("without a usable update stops as others do", async () => {
     const trainer = new QuadraticTrainer({ ann: Number.NaN, bob: Number.NaN, cy: Number.NaN, dee: Number.NaN });
     await expect(play({ asynchronous: buffered(), trainer })).rejects.toThrow(
@@ -255,5 +263,40 @@ describe("after a crash of an asynchronous run", () => {
     const one = (await readHead(store))!.head;
     expect(one.round).toBe(1);
     expect(await closeOf(store, 1)).toMatchObject({ accepted });
+  });
+});
+
+describe("two halves of an asynchronous run", () => {
+  it("end together, and each round follows from the store alone, whatever the timing was", async () => {
+    const inner = memoryStore();
+    const heads: RunHead[] = [];
+    const store: Store = {
+      ...inner,
+      forget: async () => undefined,
+      setHead(revision, bytes) {
+        heads.push(decodeJson(bytes) as RunHead);
+        return inner.setHead(revision, bytes);
+      },
+    };
+    const algorithm = algorithmOf("fedadam");
+    const asynchronous = buffered({ concurrency: 3 });
+    const members = membersOf(names);
+    const half = (clients: readonly string[]) =>
+      participate(
+        store,
+        clients.map((client) =>
+          participantOf(store, client, algorithm, { asynchronous, pull: targets[client as "ann"] }),
+        ),
+      );
+    const halves = [half(["ann"]), half(["bob", "cy"]), half(["dee"])];
+    const options = { ...rulesOf(algorithm), rounds: 6, members, asynchronous, store };
+    const { head } = await coordinate(options);
+    expect((await Promise.all(halves)).map(({ round }) => round)).toEqual([6, 6, 6]);
+    expect(heads.at(-1)).toEqual(head);
+    for (const [i, before] of heads.slice(0, -1).entries()) {
+      const close = await closeOf(store, i + 1);
+      expect(close.accepted).toHaveLength(2);
+      expect(await aggregate(store, algorithm, before, close, members.length, { seed: 7 })).toEqual(heads[i + 1]);
+    }
   });
 });

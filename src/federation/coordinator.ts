@@ -51,7 +51,12 @@ export class Coordinator {
   #settled = -1;
   #adapter: { readonly hash: string; readonly params: Params } | undefined;
 
+  /** Throws an Error for an algorithm with memories of clients and updates of earlier rounds: parsed settings have no such. */
   constructor(options: CoordinatorOptions) {
+    const { algorithm, asynchronous, late } = options;
+    if (algorithm.keepsMemory === true && (asynchronous ?? late) !== undefined) {
+      throw new Error(`${algorithm.name} keeps a memory of each client, which has to be of the server's round`);
+    }
     this.#options = options;
     this.#membership = new Membership(options);
     this.#earlier = new EarlierRounds(options.store);

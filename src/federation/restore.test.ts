@@ -12,9 +12,14 @@ import { simulate } from "./simulate.ts";
 
 const ROUNDS = 3;
 
-function play(exchange: Store, own: Store) {
+const SYNCHRONOUS = { algorithm: algorithmOf("scaffold") };
+const ASYNCHRONOUS = {
+  algorithm: algorithmOf("fedadam"),
+  asynchronous: { bufferSize: 2, staleness: { by: "sqrt", most: 10 } },
+} as const;
+
+function play(exchange: Store, own: Store, changes: typeof SYNCHRONOUS | typeof ASYNCHRONOUS) {
   return simulate({
-    algorithm: algorithmOf("scaffold"),
     identity: "id",
     seed: 7,
     rounds: ROUNDS,
@@ -29,18 +34,22 @@ function play(exchange: Store, own: Store) {
     events: quiet,
     store: exchange,
     ...scored,
+    ...changes,
   });
 }
 
 const isOwn = (key: string): boolean => writerSegment(key) === undefined;
 
-it("a run goes on from the copy, to the same end, wherever its exchange was lost", async () => {
-  const expected = (await play(memoryStore(), memoryStore())).head;
+it.each([
+  ["a run", SYNCHRONOUS],
+  ["an asynchronous run", ASYNCHRONOUS],
+])("%s goes on from the copy, to the same end, wherever its exchange was lost", async (_what, changes) => {
+  const expected = (await play(memoryStore(), memoryStore(), changes)).head;
   let losses = 0;
   for (let last = 20; ; last += 7) {
     const [lost, copy, own] = [memoryStore(), memoryStore(), memoryStore()];
     const life = new Life(last);
-    const end = await play(mirroredStore(life.wrap(lost), copy), own).then(
+    const end = await play(mirroredStore(life.wrap(lost), copy), own, changes).then(
       () => "done",
       (error: Error) => error.message,
     );
@@ -51,7 +60,7 @@ it("a run goes on from the copy, to the same end, wherever its exchange was lost
     const restored = await restoreRun(fresh, copy, isOwn);
     const begun = await copy.head();
     expect(restored === undefined).toBe(begun === undefined);
-    const outcome = await play(mirroredStore(fresh, copy), own);
+    const outcome = await play(mirroredStore(fresh, copy), own, changes);
     expect(outcome.head).toEqual(expected);
     expect(await restoreRun(fresh, copy, isOwn)).toBeUndefined();
   }
