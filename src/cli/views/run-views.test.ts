@@ -144,6 +144,26 @@ describe("a run as plain lines", () => {
     ]);
   });
 
+  it("says who comes and goes, and what a site withholds after its evaluation", () => {
+    const lines = new PlainLines(FACTS);
+    const told = (event: RunEvent): string[] => lines.apply(event);
+    expect(told({ type: "client-declined", client: "dee\n", reason: "no\tGPU" })).toEqual([
+      "dee does not take part: no GPU",
+    ]);
+    expect(told({ type: "client-joined", round: 3, client: "eve", records: 1, heldOut: 0 })).toEqual([
+      "eve joins with round 3, 1 record",
+    ]);
+    expect(told({ type: "client-left", round: 4, client: "bob" })).toEqual(["bob is no member from round 4 on"]);
+    for (const event of evaluation(0, [2, 4])) lines.apply(event);
+    expect(told({ type: "evaluation-withheld", round: 0, set: "dee", reason: "few records" })).toEqual([
+      expect.stringMatching(/^evaluation before training: held-out loss 3\.333/),
+      "dee: the score is withheld, few records",
+    ]);
+    expect(told({ type: "evaluation-withheld", round: 0, set: "dee", client: "ann", reason: "few" })).toEqual([
+      "dee: the score of the adapter of ann is withheld, few",
+    ]);
+  });
+
   it("takes control characters out of names", () => {
     const lines = new PlainLines({ ...FACTS, model: "m\u001b[2J\nodel" });
     expect(lines.apply(START[1]!).join("")).toContain("start: m odel,");
