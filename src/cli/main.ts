@@ -1,11 +1,11 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
 import { CommanderError } from "commander";
 import { EXIT_CODES, UserError } from "../diagnostics/user-error.ts";
 import { storageReason } from "../node/store/durable-file.ts";
 import { describeFailure } from "./failure.ts";
 import { outputTo } from "./output.ts";
 import { createProgram } from "./program.ts";
+import { VERSION } from "./work/software.ts";
 
 const stdout = outputTo(process.stdout);
 const stderr = outputTo(process.stderr);
@@ -40,14 +40,11 @@ process.on("uncaughtException", (error) => {
   process.exit();
 });
 
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-  version: string;
-};
 const helpAll = flags.includes("--help-all");
 
 try {
   const args = withHelp(flags);
-  const program = await createProgram({ version, args, context: { stdout, stderr }, helpAll });
+  const program = await createProgram({ version: VERSION, args, context: { stdout, stderr }, helpAll });
   await program.parseAsync(args, { from: "user" });
 } catch (error) {
   if (!(error instanceof CommanderError)) fail(error);

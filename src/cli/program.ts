@@ -43,6 +43,21 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: () => import("./commands/run.ts"),
   },
   {
+    name: "host",
+    summary: "lead a federation whose members train on machines of their own",
+    load: () => import("./commands/host.ts"),
+  },
+  {
+    name: "join",
+    summary: "take part in a federation with the records of this machine",
+    load: () => import("./commands/join.ts"),
+  },
+  {
+    name: "rehearse",
+    summary: "play a whole federation on this machine, before anybody is invited",
+    load: () => import("./commands/rehearse.ts"),
+  },
+  {
     name: "coordinate",
     summary: "coordinate a run whose clients are processes of their own",
     load: () => import("./commands/coordinate.ts"),

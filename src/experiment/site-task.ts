@@ -83,16 +83,21 @@ export interface SiteTask extends Task {
   readonly parameters: number;
 }
 
+/** Bytes of an update. */
+export function updateBytes({ config, algorithm, model }: Prepared): number {
+  const adapter = initAdapter(config.adapter, model.modelConfig, config.seed);
+  return encodeGroups(wireShape(algorithm.update(adapter), stagesFor(config, algorithm)), {}).length;
+}
+
 /** Describes the task of a site from its prepared half. */
 export function siteTask(prepared: Prepared, client: string): SiteTask {
   const { config, algorithm, model, trainers } = prepared;
   const trainer = trainers.find(({ name }) => name === client)!;
   const adapter = initAdapter(config.adapter, model.modelConfig, config.seed);
-  const update = encodeGroups(wireShape(algorithm.update(adapter), stagesFor(config, algorithm)), {});
   return {
     config,
     localSteps: localSteps(config.training, trainer.train.length, { clients: 1, of: 1 }),
-    updateBytes: algorithm.federated ? update.length : 0,
+    updateBytes: algorithm.federated ? updateBytes(prepared) : 0,
     runsCode: config.evaluation.benchmarks
       .map(({ name }) => name)
       .filter((name) => BENCHMARKS[name]!.needs === "code-execution"),

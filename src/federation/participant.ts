@@ -9,6 +9,7 @@ import { encodeUpdate } from "../updates/wire.ts";
 import { type AdapterSet, adapterAfter, commonAdapter, keepsOwnAdapters, ownAdapters } from "./adapter-set.ts";
 import { problemWith } from "./check-update.ts";
 import type { ClientMemory } from "./client-memory.ts";
+import { decline } from "./decline.ts";
 import type { Evaluate } from "./evaluation.ts";
 import type { EventSink, RunEvent } from "./events.ts";
 import { createMessage, readHead, readMessage } from "./protocol/cells.ts";
@@ -16,7 +17,6 @@ import { keys } from "./protocol/keys.ts";
 import {
   clientScores,
   clientTask,
-  declining,
   evaluationRequest,
   leaving,
   type Member,
@@ -123,7 +123,7 @@ export class Participant {
   /** Says that the client does not take part, and why. The coordinator then does not wait for it; it may join later. */
   async decline(reason: string): Promise<void> {
     const { store, client } = this.#options;
-    await createMessage(store, keys.decline(client), declining, { client, reason });
+    await decline(store, client, reason);
   }
 
   /** Takes the client out of later rounds, for good. An update that it has sent still counts. */

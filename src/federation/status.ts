@@ -1,3 +1,5 @@
+import { type Check, count, measured, message, oneOf, optional } from "../store/check.ts";
+import { decodeJson } from "../store/codec.ts";
 import type { RunEvent } from "./events.ts";
 
 /** A member's word about itself, sent every few seconds. It serves people and the choice of cohorts; no result rests on it. */
@@ -9,6 +11,25 @@ export interface Heartbeat {
   readonly bytesDone?: number | undefined;
   readonly bytesTotal?: number | undefined;
   readonly bytesPerSecond?: number | undefined;
+}
+
+const heartbeat: Check<Heartbeat> = message({
+  state: oneOf("waiting", "training", "scoring", "sending", "fetching", "done"),
+  round: optional(count),
+  step: optional(count),
+  steps: optional(count),
+  bytesDone: optional(count),
+  bytesTotal: optional(count),
+  bytesPerSecond: optional(measured),
+});
+
+/** Reads a heartbeat; undefined for another message. */
+export function readHeartbeat(bytes: Uint8Array): Heartbeat | undefined {
+  try {
+    return heartbeat(decodeJson(bytes), "");
+  } catch {
+    return undefined;
+  }
 }
 
 export interface MemberStatus {

@@ -57,7 +57,7 @@ export function localHintSubject(run: string): string {
 
 /** The member that writes a cell, as a key segment; undefined for a cell of the coordinator. */
 export function writerOf(key: string): string | undefined {
-  return /^(?:member|decline)\/([^/]+)$/.exec(key)?.[1] ?? /^[^/]+\/(?:update|scores)\/([^/]+)$/.exec(key)?.[1];
+  return /^(?:member|decline|leave)\/([^/]+)$/.exec(key)?.[1] ?? /^[^/]+\/(?:update|scores)\/([^/]+)$/.exec(key)?.[1];
 }
 
 function checkRun(run: string): string {

@@ -1,29 +1,7 @@
 import type { Msg, NatsConnection, Subscription } from "@nats-io/nats-core";
-import { type Check, count, message, optional, text } from "../store/check.ts";
 
 /** Answers a request. @param account the member's, as the server vouches for it. */
 export type RpcHandler = (account: string, request: Uint8Array) => Promise<Uint8Array>;
-
-/** A member's sign of life. */
-export interface Heartbeat {
-  readonly client: string;
-  readonly state: string;
-  readonly round?: number | undefined;
-  readonly step?: number | undefined;
-  readonly steps?: number | undefined;
-  readonly bytesDone?: number | undefined;
-  readonly bytesTotal?: number | undefined;
-}
-
-export const heartbeat: Check<Heartbeat> = message({
-  client: text,
-  state: text,
-  round: optional(count),
-  step: optional(count),
-  steps: optional(count),
-  bytesDone: optional(count),
-  bytesTotal: optional(count),
-});
 
 /** Answers the requests of all members, by method. Returns the function that stops it. */
 export function serveRpc(connection: NatsConnection, handlers: Readonly<Record<string, RpcHandler>>): () => void {
@@ -54,6 +32,11 @@ export async function callRpc(
   } catch {
     return undefined;
   }
+}
+
+/** Tells the coordinator something that needs no answer. It may be lost. */
+export function tellRpc(connection: NatsConnection, method: string, message: Uint8Array): void {
+  if (!connection.isClosed()) connection.publish(`rpc.${method}`, message);
 }
 
 async function answer(handler: RpcHandler, account: string, request: Msg): Promise<void> {

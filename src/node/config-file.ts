@@ -13,13 +13,21 @@ const EXAMPLE = `For an example, see ${nearPath(QUICKSTART)}.`;
 
 /**
  * Reads a configuration file (YAML or JSON), replaces `${NAME}` by environment variables, applies
- * `--set key=value` settings in order, and checks the result.
+ * `--set key=value` settings in order, and checks the result. `clients`: names for a configuration that says nothing of whose
+ * records it trains on.
  *
  * @throws UserError of kind `config`.
  */
-export function readConfigFile(file: string, settings: readonly string[] = []): ExperimentConfig {
+export function readConfigFile(
+  file: string,
+  settings: readonly string[] = [],
+  clients: readonly string[] = [],
+): ExperimentConfig {
   const config = readMapping(file);
   for (const setting of settings) applySetting(config, setting, (raw) => expand(parseYaml(raw), "--set"));
+  const { data = {} } = config;
+  const isSilent = typeof data === "object" && data !== null && !("clients" in data) && !("train" in data);
+  if (clients.length > 0 && isSilent) config["data"] = { ...data, clients: clients.map((name) => ({ name })) };
   return parseExperiment(config, originIn(file, settings));
 }
 

@@ -17,6 +17,14 @@ export const text: Check<string> = (value, at) => {
   return value;
 };
 
+/** One of these texts. */
+export function oneOf<const T extends string>(...texts: readonly T[]): Check<T> {
+  return (value, at) => {
+    if (!(texts as readonly unknown[]).includes(value)) throw mismatch(at, `one of ${texts.join(", ")}`, value);
+    return value as T;
+  };
+}
+
 /** A sha256 as 64 lower-case hexadecimal digits. */
 export const hash: Check<string> = (value, at) => {
   if (typeof value !== "string" || !/^[0-9a-f]{64}$/.test(value)) throw mismatch(at, "a sha256", value);

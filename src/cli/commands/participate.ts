@@ -1,18 +1,16 @@
 import path from "node:path";
 import { participateInExperiment } from "../../experiment/participate.ts";
 import { prepareExperiment } from "../../experiment/prepare.ts";
-import type { RunEvent } from "../../federation/events.ts";
 import { withExchange, withoutPassword } from "../../node/exchange.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import { openRunFolder } from "../../node/run-folder.ts";
 import { keepOrigin } from "../../node/store/stored-experiment.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { repeated, text } from "../flag.ts";
-import { counted, formatLoss } from "../views/quantities.ts";
-import type { Status } from "../views/status.ts";
-import { dataNote, someNames } from "../views/run-facts.ts";
-import { oneLine } from "../views/text-width.ts";
+import { counted } from "../views/quantities.ts";
+import { someNames } from "../views/run-facts.ts";
 import { readRunConfig } from "../work/training.ts";
+import { trainingNotes } from "../work/training-notes.ts";
 import { withStatus } from "../work/work.ts";
 import { exchangeFlag, setFlag, threadsFlag } from "./shared-flags.ts";
 
@@ -70,26 +68,3 @@ export const command: Command = defineCommand({
     stdout.write(`The run is over after ${counted(ended.rounds, "round")}; saved ${saved}\n`);
   },
 });
-
-/** Tells of the training of this process's clients: a progress line for each step, and a line for each round. */
-function trainingNotes({ say, note }: Status, maxLength: number): (event: RunEvent) => void {
-  let steps = 0;
-  let lossSum = 0;
-  let count = 0;
-  return (event) => {
-    if (event.type === "data-report") {
-      const cut = dataNote([event], maxLength);
-      if (cut !== undefined) note(`data: ${cut}`);
-    }
-    if (event.type === "client-start") {
-      [steps, lossSum, count] = [event.steps, 0, 0];
-      say(`round ${event.round}: ${oneLine(event.client)} trains`);
-    }
-    if (event.type !== "client-step") return;
-    lossSum += event.loss * event.count;
-    count += event.count;
-    const whose = `round ${event.round}: ${oneLine(event.client)}`;
-    if (event.step < steps) say(`${whose}, step ${event.step} of ${steps}, loss ${formatLoss(event.loss)}`);
-    else note(`${whose} trained ${counted(steps, "step")}, loss ${formatLoss(lossSum / count)}`);
-  };
-}

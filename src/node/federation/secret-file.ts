@@ -9,7 +9,7 @@ import { absentAs, guarded } from "../store/durable-folder.ts";
 const OTHERS = 0o077;
 
 /** Writes a file that only its owner may read, durably. */
-async function writeSecret(file: string, text: string): Promise<void> {
+export async function writeSecret(file: string, text: string): Promise<void> {
   await guarded(file, "write", async () => {
     await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
     await writeAtomically(file, text, 0o600);

@@ -1,0 +1,276 @@
+import { existsSync } from "node:fs";
+import { hostname } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { UserError } from "../../diagnostics/user-error.ts";
+import { coordinateExperiment } from "../../experiment/coordinate.ts";
+import { prepareExperiment } from "../../experiment/prepare.ts";
+import { updateBytes } from "../../experiment/site-task.ts";
+import type { RunSummary } from "../../experiment/results/summary.ts";
+import type { FederationMonitor } from "../../federation/status.ts";
+import { readConfigFile } from "../../node/config-file.ts";
+import { openAuditLog } from "../../node/federation/audit-log.ts";
+import {
+  FEDERATION_FOLDER,
+  type Federation,
+  initFederation,
+  openFederation,
+} from "../../node/federation/federation-folder.ts";
+import { type HostedServer, startHostedServer } from "../../node/federation/hosted-server.ts";
+import { type Hosting, openHosting } from "../../node/federation/hosting.ts";
+import { keepStatus } from "../../node/federation/status-file.ts";
+import { nodePlatform } from "../../node/platform.ts";
+import { openRunFolder } from "../../node/run-folder.ts";
+import { keepOrigin } from "../../node/store/stored-experiment.ts";
+import type { ExperimentConfig } from "../../settings/schema.ts";
+import { type Command, defineCommand, type FlagValues } from "../command.ts";
+import { repeated, text, toggle, wholeNumber } from "../flag.ts";
+import { statusLine } from "../views/federation-text.ts";
+import { jsonView, plainView } from "../views/plain-view.ts";
+import { runFacts, someNames } from "../views/run-facts.ts";
+import type { RunView } from "../views/run-view.ts";
+import { oneLine } from "../views/text-width.ts";
+import { addressFlag } from "../work/addresses.ts";
+import { SOFTWARE } from "../work/software.ts";
+import { defaultRunFolder, writeSummary } from "../work/training.ts";
+import { type Work, withStatus } from "../work/work.ts";
+import { setFlag, threadsFlag } from "./shared-flags.ts";
+
+/** Clients that a line about waiting names. */
+const NAMED = 8;
+/** A member's room on the server: a few updates, and its cells. */
+const UPDATES_KEPT = 4;
+const UPLINK_FLOOR = 8_000_000;
+/** Time between two redrawn lines, milliseconds. */
+const REDRAW_MS = 500;
+/** Longest wait for members to fetch the result, once the run is over, seconds. */
+const LINGER_S = 60;
+
+const flags = {
+  federation: text("<folder>", "folder of the federation, which is made if it is missing").default(FEDERATION_FOLDER),
+  out: text("<folder>", "run folder (default: runs/<name of the configuration>)"),
+  listen: addressFlag("address that the server listens at; other machines need TLS").default(
+    { host: "127.0.0.1", port: 4222 },
+    "127.0.0.1:4222",
+  ),
+  tlsCert: text("<file>", "certificate of the server and its chain (PEM)"),
+  tlsKey: text("<file>", "key of that certificate (PEM)"),
+  websocket: addressFlag(
+    "address for members that get out by HTTPS only, such as 0.0.0.0:443; with the same certificate",
+  ),
+  nats: repeated("<url>", "use this running server or cluster instead of starting one; may be given several times"),
+  replicas: wholeNumber("<n>", "copies of everything in a cluster: 1, 3 or 5", { min: 1, max: 5 }).advanced(),
+  allowOutdatedServer: toggle(
+    "listen where other machines reach it, though the version of nats-server has known security faults",
+  ).advanced(),
+  preferConnected: toggle(
+    "draw members that are connected first; which ones are drawn then depends on the time",
+  ).advanced(),
+  set: setFlag,
+  json: toggle("write every event as a line of JSON to stdout, and the summary last"),
+  threads: threadsFlag,
+};
+
+type HostFlags = FlagValues<typeof flags>;
+
+export const command: Command = defineCommand({
+  description:
+    "Leads a federation of organisations on machines of their own: starts a server that they reach, waits for them (openfedllm join), and coordinates the run. No record of theirs comes here. Run the same command again to continue a stopped run.",
+  argument: {
+    placeholder: "<config>",
+    description: "configuration file; data.clients names the members that take part (default: all of the federation)",
+  },
+  flags,
+  examples: [
+    ["npx openfedllm federation init --name joint"],
+    ["npx openfedllm federation invite clinic", "prints an invitation, for clinic alone"],
+    ["npx openfedllm host my.yaml"],
+    [
+      "npx openfedllm host my.yaml --listen 0.0.0.0:4222 --tls-cert server.pem --tls-key server-key.pem",
+      "other machines reach it",
+    ],
+  ],
+  async run(given, context, configFile) {
+    const { stdout, stderr } = context;
+    const { json = false } = given;
+    const folder = given.out ?? defaultRunFolder(configFile);
+    const baseDir = path.dirname(configFile);
+    const live = stderr.live && !json;
+    const hosted = await withStatus(
+      context,
+      async (work) => {
+        const { note } = work.status;
+        // Lines of the log pass the redrawn line.
+        const lines = { ...stderr, write: (written: string) => note(written.replace(/\n$/, "")) };
+        const view = json ? jsonView(stdout, lines) : plainView(lines);
+        try {
+          return await host(configFile, { ...given, folder, baseDir, live, view }, work);
+        } finally {
+          view.close();
+        }
+      },
+      { live: !json, long: true, endsItself: true },
+    );
+    writeSummary(hosted.summary, { config: hosted.config, baseDir, folder, json }, context);
+  },
+});
+
+interface Hosted {
+  readonly config: ExperimentConfig;
+  readonly summary: RunSummary;
+}
+
+interface HostOptions extends HostFlags {
+  readonly folder: string;
+  readonly baseDir: string;
+  readonly live: boolean;
+  readonly view: RunView;
+}
+
+async function host(configFile: string, options: HostOptions, work: Work): Promise<Hosted> {
+  const { folder, baseDir, live, view, threads, set } = options;
+  const { status, signal, unlessStopped, reports } = work;
+  const federation = await openOrMake(options.federation, status.note);
+  const known = (await federation.members()).filter(({ state }) => state !== "revoked").map(({ name }) => name);
+  const settings = threads === undefined ? set : [...set, `runtime.threads=${threads}`];
+  const config = readConfigFile(configFile, settings, known);
+  const platform = nodePlatform({ baseDir, threads: config.runtime.threads, ...reports });
+  const hooks = { part: { role: "coordinator" as const }, onProgress: status.say, onNote: status.note };
+  const prepared = await unlessStopped(prepareExperiment(config, platform, hooks));
+  signal.addEventListener("abort", () => status.note("stopping… (press Ctrl-C again to stop at once)"), { once: true });
+  const opened = await openRunFolder(folder);
+  const closers: (() => unknown)[] = [() => opened.close()];
+  try {
+    await keepOrigin(opened, folder, baseDir);
+    const server = await openServer(federation, options, status.note);
+    closers.push(() => server.stop());
+    const audit = await openAuditLog(path.join(federation.folder, "audit.jsonl"));
+    const hosting = await openHosting({
+      federation,
+      server,
+      run: runName(folder),
+      copy: opened.exchange,
+      audit,
+      software: SOFTWARE,
+      who: `${hostname()}, process ${process.pid}`,
+      replicas: options.replicas,
+      uplinkBytes: UPLINK_FLOOR + UPDATES_KEPT * updateBytes(prepared),
+      onNote: status.note,
+      signal,
+    });
+    closers.push(() => hosting.close());
+    const { monitor } = hosting;
+    const endStatus = keepStatus(federation.folder, () => monitor.snapshot());
+    closers.push(endStatus);
+    if (live) closers.push(redraw(status.say, monitor));
+    noteStrangers(config, hosting, status.note);
+    view.begin(runFacts(prepared, folder));
+    const store = { ...opened, exchange: hosting.exchange };
+    const summary = await coordinateExperiment(prepared, platform, store, {
+      emit(event) {
+        monitor.event(event);
+        view.event(event);
+      },
+      onWaiting: waitingNotes(view, monitor),
+      onDeclined({ client, reason }) {
+        monitor.decline(client, reason);
+        view.note(`${oneLine(client)} declines the task: ${oneLine(reason)}`);
+      },
+      newcomers: config.data.clients === undefined ? hosting.members.active : undefined,
+      revoked: hosting.members.revoked,
+      ...(options.preferConnected === true && { available: () => monitor.connected() }),
+      signal,
+    });
+    await linger(monitor, config, status, signal);
+    return { config, summary };
+  } finally {
+    for (const close of closers.reverse()) await close();
+  }
+}
+
+async function openOrMake(folder: string, note: (text: string) => void): Promise<Federation> {
+  if (existsSync(folder)) return openFederation(folder);
+  const name = path.basename(path.resolve(folder));
+  const federation = await initFederation(folder, { name });
+  note(`made the federation ${name} in ${folder}; invite its members: openfedllm federation invite NAME`);
+  return federation;
+}
+
+async function openServer(
+  federation: Federation,
+  { nats, listen, websocket, tlsCert, tlsKey, allowOutdatedServer }: HostOptions,
+  note: (text: string) => void,
+): Promise<HostedServer> {
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+    throw new UserError("config", "--tls-cert and --tls-key go together", { hint: "Give both, or neither." });
+  }
+  if (nats !== undefined) {
+    const { ca } = (await federation.addresses()) ?? {};
+    return { connection: { servers: nats, ...(ca !== undefined && { ca }) }, stop: async () => {} };
+  }
+  const tls = tlsCert === undefined ? undefined : { certificate: tlsCert, key: tlsKey! };
+  return startHostedServer(
+    federation,
+    {
+      listener: { ...listen, tls },
+      ...(websocket !== undefined && { websocket: { ...websocket, tls } }),
+      allowOutdatedServer,
+    },
+    note,
+  );
+}
+
+/** A run is called as its folder, in the characters that a server takes. */
+function runName(folder: string): string {
+  return path
+    .basename(path.resolve(folder))
+    .replaceAll(/[^A-Za-z0-9_-]+/g, "-")
+    .slice(0, 64);
+}
+
+/** Names the clients of the configuration that nobody has joined as. */
+function noteStrangers(config: ExperimentConfig, { members }: Hosting, note: (text: string) => void): void {
+  const active = members.active();
+  const strangers = (config.data.clients ?? []).map(({ name }) => name).filter((name) => !active.includes(name));
+  if (strangers.length === 0) return;
+  note(`not members yet: ${someNames(strangers, NAMED)}; invite them: openfedllm federation invite NAME`);
+}
+
+function redraw(say: (text: string) => void, monitor: FederationMonitor): () => void {
+  const timer = setInterval(() => say(statusLine(monitor.snapshot(), Date.now())), REDRAW_MS);
+  return () => clearInterval(timer);
+}
+
+/** Notes the clients that are awaited. A list of answers that only became shorter gets no note. */
+function waitingNotes(view: RunView, monitor: FederationMonitor) {
+  let awaited: readonly string[] = [];
+  return (what: "members" | "answers", clients: readonly string[], milliseconds?: number): void => {
+    monitor.await(clients, milliseconds);
+    const fewer = clients.every((client) => awaited.includes(client));
+    awaited = clients;
+    if (fewer) return;
+    view.note(`waiting for ${someNames(clients, NAMED)} to ${what === "members" ? "join" : "answer"}`);
+  };
+}
+
+/** Waits until every connected member has the result, and a minute at most. */
+async function linger(
+  monitor: FederationMonitor,
+  config: ExperimentConfig,
+  { note }: Pick<Work["status"], "note">,
+  signal: AbortSignal,
+): Promise<void> {
+  const names = new Set(config.data.clients?.map(({ name }) => name));
+  const late = (): readonly string[] =>
+    monitor
+      .snapshot()
+      .members.filter(
+        ({ client, connected, heartbeat }) => names.has(client) && connected && heartbeat?.state !== "done",
+      )
+      .map(({ client }) => client);
+  for (const end = Date.now() + LINGER_S * 1000; late().length > 0 && !signal.aborted && Date.now() < end;) {
+    await sleep(REDRAW_MS);
+  }
+  if (late().length > 0)
+    note(`${someNames(late(), NAMED)} did not fetch the result; run this command again to offer it`);
+}

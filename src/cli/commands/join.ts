@@ -1,0 +1,299 @@
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { UserError } from "../../diagnostics/user-error.ts";
+import { participateInExperiment } from "../../experiment/participate.ts";
+import { prepareExperiment } from "../../experiment/prepare.ts";
+import { siteConfig, siteTask, taskHash } from "../../experiment/site-task.ts";
+import type { RunEvent } from "../../federation/events.ts";
+import { decline } from "../../federation/decline.ts";
+import { awaitManifest } from "../../federation/roster.ts";
+import type { Heartbeat } from "../../federation/status.ts";
+import { INVITATION_PREFIX, parseInvitation } from "../../identity/invitation.ts";
+import { type AuditLog, openAuditLog } from "../../node/federation/audit-log.ts";
+import { hasConsented, keepConsent } from "../../node/federation/consents.ts";
+import { enrol } from "../../node/federation/enrol.ts";
+import { type Membership, openMembership } from "../../node/federation/joining.ts";
+import { openSite, readSite, SITE_FOLDER, type Site } from "../../node/federation/site-folder.ts";
+import { nodePlatform } from "../../node/platform.ts";
+import { openRunFolder } from "../../node/run-folder.ts";
+import { type GivenSite, readSiteFile } from "../../node/site-file.ts";
+import { storageReason } from "../../node/store/durable-file.ts";
+import { lockFolder } from "../../node/store/folder-lock.ts";
+import { keepOrigin } from "../../node/store/stored-experiment.ts";
+import { reasonsToDecline } from "../../settings/policy.ts";
+import type { SiteSettings } from "../../settings/site.ts";
+import { type Command, type CommandContext, defineCommand } from "../command.ts";
+import { text, texts, toggle } from "../flag.ts";
+import { heartbeatText, taskLines } from "../views/federation-text.ts";
+import { counted } from "../views/quantities.ts";
+import { oneLine } from "../views/text-width.ts";
+import { confirm } from "../work/confirm.ts";
+import { SOFTWARE } from "../work/software.ts";
+import { trainingNotes } from "../work/training-notes.ts";
+import { type Work, withStatus } from "../work/work.ts";
+import { threadsFlag } from "./shared-flags.ts";
+
+export const command: Command = defineCommand({
+  description:
+    "Takes part in a federation with the records of this machine. The first time it needs an invitation; later it continues by itself. It shows the task, asks once, then waits, trains and sends updates until the run is over. Text of records never leaves the machine.",
+  argument: {
+    placeholder: "[invitation]",
+    description: "invitation of the coordinator: the line itself, or a file that holds it; only the first time",
+  },
+  flags: {
+    site: text("<folder>", "folder of this site: its key, its settings (site.yaml), its runs").default(SITE_FOLDER),
+    data: texts("<file...>", "files to train on; kept in site.yaml the first time"),
+    heldOut: texts("<file...>", "files to evaluate on; kept in site.yaml the first time"),
+    base: text("<ref>", "own copy of the base model, where the name in the task does not lead to one"),
+    yes: toggle("take part without a question"),
+    stay: toggle("wait for further runs after the first"),
+    proxy: text("<url>", "HTTP proxy for wss:// addresses (default: HTTPS_PROXY)"),
+    threads: threadsFlag,
+  },
+  examples: [
+    ["npx openfedllm join invitation.txt --data records.jsonl", "the first time"],
+    ["npx openfedllm join", "later"],
+    ["npx openfedllm join --yes --stay", "as a service, for every run of the federation"],
+  ],
+  async run(given, context, invitation) {
+    const { site: folder, proxy } = given;
+    const invited = invitation === undefined ? undefined : await parseInvitation(textOf(invitation));
+    if (invited === undefined && (await readSite(folder)) === undefined) {
+      throw new UserError("config", `${folder} has not joined a federation yet, and no invitation is given`, {
+        hint: "Give the invitation: openfedllm join FILE. The coordinator makes it with openfedllm federation invite NAME.",
+      });
+    }
+    await withStatus(
+      context,
+      async (work) => {
+        const { note, say } = work.status;
+        const options = { software: SOFTWARE, onNote: note, proxy };
+        if (invited !== undefined) say(`joining ${oneLine(invited.federation.name)} as ${oneLine(invited.client)}`);
+        const joined = await untilReached(work, () =>
+          invited === undefined ? openSite(folder) : enrol(invited, folder, options),
+        );
+        const settings = await readSiteFile(folder, givenSite(given, folder));
+        const unlock = lockFolder(folder);
+        try {
+          const audit = await openAuditLog(path.join(folder, "audit.jsonl"));
+          if (invited !== undefined)
+            await audit.log({ what: "enrolled", client: joined.record.client, detail: joined.record.federation.id });
+          await takePart(joined, settings, audit, { ...given, live: context.stderr.live }, { ...context, work });
+        } finally {
+          unlock();
+        }
+      },
+      { long: true, endsItself: true },
+    );
+  },
+});
+
+interface JoinFlags {
+  readonly site: string;
+  readonly data?: readonly string[];
+  readonly heldOut?: readonly string[];
+  readonly base?: string;
+  readonly yes?: boolean;
+  readonly stay?: boolean;
+  readonly proxy?: string;
+  readonly threads?: number;
+}
+
+interface Playing extends JoinFlags {
+  /** True on a terminal that redraws a line. */
+  readonly live: boolean;
+}
+
+type Here = CommandContext & { readonly work: Work };
+
+async function takePart(
+  joined: Site,
+  settings: SiteSettings,
+  audit: AuditLog,
+  flags: Playing,
+  here: Here,
+): Promise<void> {
+  const { status, signal } = here.work;
+  const { client, federation } = joined.record;
+  const membership: Membership = await untilReached(here.work, () =>
+    openMembership(joined, {
+      onNote: status.note,
+      proxy: flags.proxy,
+      signal,
+      onTransfer({ direction, done, total, bytesPerSecond }) {
+        const state = direction === "up" ? ("sending" as const) : ("fetching" as const);
+        const heartbeat = { state, bytesDone: done, bytesTotal: total, bytesPerSecond };
+        membership.tell(heartbeat);
+        if (flags.live) status.say(heartbeatText(heartbeat));
+      },
+    }),
+  );
+  try {
+    let after: string | undefined;
+    do {
+      status.note(`${oneLine(client)}: member of ${oneLine(federation.name)}; waiting for its task`);
+      const { run } = await membership.task(after).catch((error: unknown) => {
+        throw signal.aborted ? stopped(error) : error;
+      });
+      await playRun(run, membership, settings, audit, flags, here);
+      after = run;
+    } while (flags.stay === true);
+  } finally {
+    await membership.close();
+  }
+}
+
+/** Time until a server that is not there is tried again, milliseconds. */
+const TRY_AGAIN_MS = 2000;
+
+/** Does work that needs the server, again and again until it is there. @throws the signal's reason once it is aborted. */
+async function untilReached<T>({ status, signal, unlessStopped }: Work, work: () => Promise<T>): Promise<T> {
+  let noted = "";
+  for (;;) {
+    try {
+      return await unlessStopped(work());
+    } catch (error) {
+      if (signal.aborted) throw stopped(error);
+      if (!(error instanceof UserError && error.kind === "storage")) throw error;
+      if (error.message !== noted) status.note(`${error.message}; trying again until it is there`);
+      noted = error.message;
+      await unlessStopped(sleep(TRY_AGAIN_MS)).catch(() => undefined);
+    }
+  }
+}
+
+async function playRun(
+  run: string,
+  membership: Membership,
+  settings: SiteSettings,
+  audit: AuditLog,
+  { site: folder, yes = false, threads }: JoinFlags,
+  { work, stdout, ...context }: Here,
+): Promise<void> {
+  const { status, signal, unlessStopped, reports } = work;
+  const { client, federation, servers } = membership.site().record;
+  const exchange = await membership.exchange(run, audit);
+  const manifest = await awaitManifest(exchange, signal).catch((error: unknown) => {
+    throw signal.aborted ? stopped(error) : error;
+  });
+  const site = threads === undefined ? settings : { ...settings, runtime: { threads } };
+  const config = siteConfig(manifest, site, client);
+  const platform = nodePlatform({ baseDir: folder, threads: config.runtime.threads, ...reports });
+  const hooks = {
+    part: { role: "participant" as const, clients: [client] },
+    onProgress: status.say,
+    onNote: status.note,
+  };
+  const prepared = await unlessStopped(prepareExperiment(config, platform, hooks));
+  const task = siteTask(prepared, client);
+  const reasons = reasonsToDecline(settings, task);
+  if (reasons.length > 0) {
+    const reason = reasons.join("; ");
+    await audit.log({ what: "declined", run, detail: reason });
+    await decline(exchange, client, reason);
+    throw new UserError("config", `${client} declines the task of ${federation.name}: ${reason}`, {
+      hint: `The coordinator sees the reason. Change \`allow\` in ${path.join(folder, "site.yaml")} to take part.`,
+    });
+  }
+  const lines = taskLines({ federation: federation.name, key: federation.key, server: servers[0]!, client }, task);
+  await consent(lines, { run, hash: await taskHash(manifest), folder, yes, audit, status }, context);
+  const store = await openRunFolder(path.join(folder, "runs", run));
+  try {
+    await keepOrigin(store, path.join(folder, "runs", run), folder);
+    const notes = trainingNotes(status, config.data.maxLength);
+    const steps = { value: 0 };
+    const ended = await participateInExperiment(prepared, platform, store, exchange, {
+      emit(event) {
+        const heartbeat = heartbeatOf(steps, event);
+        if (heartbeat !== undefined) membership.tell(heartbeat);
+        notes(event);
+      },
+      onJoined: () => status.note(`${oneLine(client)}: joined the run ${oneLine(run)}`),
+      onProgress: status.say,
+      signal,
+    });
+    const saved = ended.adapters.map((name) => path.join(folder, "runs", run, name)).join(", ");
+    membership.tell({ state: "done" });
+    await audit.log({ what: "ended", run, detail: `${ended.rounds} rounds` });
+    stdout.write(`The run is over after ${counted(ended.rounds, "round")}; saved ${saved}\n`);
+  } finally {
+    store.close();
+  }
+}
+
+interface ConsentOptions {
+  readonly run: string;
+  /** Stands for the settings of the task. */
+  readonly hash: string;
+  readonly folder: string;
+  readonly yes: boolean;
+  readonly audit: AuditLog;
+  readonly status: Work["status"];
+}
+
+/** Shows the task and asks once. A task of the same settings is not asked about again. */
+async function consent(
+  lines: readonly string[],
+  { run, hash, folder, yes, audit, status }: ConsentOptions,
+  { stderr }: Pick<CommandContext, "stderr">,
+): Promise<void> {
+  for (const line of lines) status.note(line);
+  if (await hasConsented(folder, hash)) return;
+  if (!yes) {
+    await confirm(
+      {
+        text: "Take part?",
+        unasked: "there is no terminal to ask for consent",
+        denied: "not taken part",
+        refusal: (why) => new UserError("config", why, { hint: "Run the same command with --yes to take part." }),
+      },
+      { stderr },
+    );
+  }
+  await audit.log({ what: "consented", run, detail: `task ${hash}${yes ? " (--yes)" : ""}` });
+  await keepConsent(folder, hash);
+}
+
+/** Tells the coordinator the state that follows from an event. */
+function heartbeatOf(steps: { value: number }, event: RunEvent): Heartbeat | undefined {
+  if (event.type === "client-start") {
+    steps.value = event.steps;
+    return { state: "training", round: event.round, step: 0, steps: event.steps };
+  }
+  if (event.type === "client-step") {
+    return { state: "training", round: event.round, step: event.step, steps: steps.value };
+  }
+  return undefined;
+}
+
+function stopped(cause: unknown): UserError {
+  return new UserError("interrupted", "Stopped; everything that was sent is kept.", {
+    hint: "Run the same command again to continue.",
+    cause,
+  });
+}
+
+/** The invitation's text: the argument itself, or the file that it names. */
+function textOf(invitation: string): string {
+  if (invitation.startsWith(INVITATION_PREFIX)) return invitation;
+  try {
+    return readFileSync(invitation, "utf8");
+  } catch (cause) {
+    throw new UserError("config", `cannot read the invitation ${oneLine(invitation)}: ${storageReason(cause)}`, {
+      hint: `Give the file of the invitation, or its line, which begins with ${INVITATION_PREFIX}`,
+      cause,
+    });
+  }
+}
+
+/** The settings that flags give. Paths of the working directory become paths of the site's folder. */
+function givenSite({ data, heldOut, base }: JoinFlags, folder: string): GivenSite {
+  const inFolder = (file: string): string =>
+    existsSync(file) ? path.relative(path.resolve(folder), path.resolve(file)).replaceAll(path.sep, "/") : file;
+  return {
+    ...(data !== undefined && { train: data.map(inFolder) }),
+    ...(heldOut !== undefined && { heldOut: heldOut.map(inFolder) }),
+    ...(base !== undefined && { base: inFolder(base) }),
+  };
+}

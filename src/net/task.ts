@@ -1,0 +1,58 @@
+import { jetstream } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { UserError } from "../diagnostics/user-error.ts";
+import { type Identity, signText, verifyText } from "../identity/keys.ts";
+
+/** The run that a federation works on now. */
+export interface FederationTask {
+  readonly protocol: number;
+  readonly run: string;
+  /** Version of the coordinator's program, for messages about a mismatch. */
+  readonly software: string;
+}
+
+interface Signed {
+  readonly body: string;
+  readonly signature: string;
+}
+
+const SUBJECT = "fl.all.task";
+const OWN_SUBJECT = "get.head.task";
+
+/** Longest wait for one answer of the server, milliseconds. */
+const ANSWER_MS = 5000;
+
+function signedText(federation: string, body: string): string {
+  return `openfedllm task 1\n${federation}\n${body}`;
+}
+
+/** Publishes the task over a connection of the coordinator. It replaces the one before. */
+export async function publishTask(
+  connection: NatsConnection,
+  { federation, key, task }: { readonly federation: string; readonly key: Identity; readonly task: FederationTask },
+): Promise<void> {
+  const body = JSON.stringify(task);
+  const signed: Signed = { body, signature: signText(key, signedText(federation, body)) };
+  await jetstream(connection).publish(SUBJECT, JSON.stringify(signed));
+}
+
+/**
+ * Reads the task over a connection of a member; undefined where there is none yet.
+ *
+ * @throws UserError of kind `config` for a task that the federation's key did not sign.
+ */
+export async function readTask(
+  connection: NatsConnection,
+  { id, key }: { readonly id: string; readonly key: string },
+): Promise<FederationTask | undefined> {
+  const answer = await connection.request(OWN_SUBJECT, "", { timeout: ANSWER_MS });
+  const status = answer.headers?.code ?? 0;
+  if (status === 404) return undefined;
+  const { body, signature } = (answer.json() ?? {}) as Partial<Signed>;
+  if (typeof body === "string" && typeof signature === "string" && verifyText(key, signedText(id, body), signature)) {
+    return JSON.parse(body) as FederationTask;
+  }
+  throw new UserError("config", "the task on the server is not signed by the coordinator of this federation", {
+    hint: "Do not take part. Ask the coordinator by another way whether its server is in the right hands.",
+  });
+}

@@ -1,0 +1,179 @@
+import type { NatsConnection } from "@nats-io/transport-node";
+import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
+import { writerSegment } from "../../federation/protocol/keys.ts";
+import { PROTOCOL } from "../../federation/protocol/messages.ts";
+import { restoreRun } from "../../federation/restore.ts";
+import { FederationMonitor, readHeartbeat } from "../../federation/status.ts";
+import { signedStore } from "../../identity/signed-store.ts";
+import { hostStore } from "../../net/host-store.ts";
+import { takeLead } from "../../net/lead.ts";
+import { serveRpc } from "../../net/rpc.ts";
+import { publishTask } from "../../net/task.ts";
+import { ensureFederationStreams, ensureUplink } from "../../net/uplinks.ts";
+import { uplinkRun, uplinkStream } from "../../net/layout.ts";
+import { auditedStore } from "../../store/audited-store.ts";
+import { mirroredStore } from "../../store/mirrored-store.ts";
+import type { Store } from "../../store/store.ts";
+import { connectAs, pushAllAccounts, pushOver } from "./accounts.ts";
+import type { AuditLog } from "./audit-log.ts";
+import { serveEnrolment } from "./enrolment-service.ts";
+import type { Federation } from "./federation-folder.ts";
+import type { HostedServer } from "./hosted-server.ts";
+import { type MemberDirectory, openMemberDirectory } from "./member-directory.ts";
+
+export interface HostingOptions {
+  readonly federation: Federation;
+  readonly server: Pick<HostedServer, "connection">;
+  /** Name of the run: letters, digits, - and _. */
+  readonly run: string;
+  /** Gets a copy of the exchange; a lost exchange is restored from it. */
+  readonly copy: Store;
+  readonly audit: AuditLog;
+  /** Name and version of this program. */
+  readonly software: string;
+  readonly replicas?: number | undefined;
+  /** Bytes that each member may have on the server at once, reserved on its disk. */
+  readonly uplinkBytes: number;
+  /** Names the process in the message that a replaced coordinator gets. */
+  readonly who: string;
+  readonly onNote: (note: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A federation at work: its members can join, and meet the coordinator in the exchange. */
+export interface Hosting {
+  readonly exchange: Store;
+  readonly monitor: FederationMonitor;
+  readonly members: MemberDirectory;
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Brings a federation's server up to date and opens the exchange of a run: accounts and streams, enrolment, heartbeats, the
+ * lead over other coordinators, the run as the federation's task.
+ *
+ * @throws UserError("storage") where the server does not answer, or another coordinator takes over.
+ */
+export async function openHosting(options: HostingOptions): Promise<Hosting> {
+  const { federation, server, run, copy, audit, software, replicas, uplinkBytes, who, onNote, signal } = options;
+  const { id, name } = federation.facts;
+  const closers: (() => Promise<void> | void)[] = [];
+  const close = async (): Promise<void> => {
+    for (const step of closers.reverse()) await step();
+    closers.length = 0;
+  };
+  try {
+    const system = await connectAs(federation, "system", server.connection);
+    closers.push(() => system.close());
+    await pushAllAccounts(federation, pushOver(system));
+    const connection = await connectAs(federation, "coordinator", server.connection);
+    closers.push(() => connection.close());
+    const manager = await jetstreamManager(connection);
+    await ensureFederationStreams(manager, { replicas });
+    const monitor = new FederationMonitor({ federation: name, run });
+    const members = await openMemberDirectory(federation, (directory) => monitor.expect(directory.active()));
+    closers.push(() => members.close());
+    for (const account of members.accounts().values())
+      await ensureUplink(manager, account, { replicas, maxBytes: uplinkBytes });
+    const key = await federation.key("federation");
+    const patience = { signal, onSilence: silenceNotes(onNote) };
+    const lead = await takeLead(connection, run, who, patience);
+    const direct = await hostStore({ connection, run, members: members.accounts, lead, replicas, ...patience });
+    closers.push(() => direct.close());
+    const signed = signedStore(direct, {
+      federation: id,
+      run,
+      identity: key,
+      ownerOf(cell) {
+        const segment = writerSegment(cell);
+        return segment === undefined ? key.publicKey : members.keysOf(segment);
+      },
+    });
+    const isOwn = (cell: string): boolean => writerSegment(cell) === undefined;
+    const restored = await restoreRun(signed, copy, isOwn);
+    if (restored !== undefined)
+      onNote(`the server had lost the run; it was restored, with ${restored} finished rounds`);
+    const audited = auditedStore(signed, {
+      run,
+      log: audit.log,
+      writerOf(cell) {
+        const segment = writerSegment(cell);
+        return segment === undefined ? undefined : members.clientOfSegment(segment);
+      },
+    });
+    closers.push(
+      serve(connection, { federation, system, members, monitor, audit, manager, run, onNote, replicas, uplinkBytes }),
+    );
+    await publishTask(connection, { federation: id, key, task: { protocol: PROTOCOL, run, software } });
+    await audit.log({ what: "hosting", run, detail: software });
+    return { exchange: mirroredStore(audited, copy), monitor, members, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+interface Service {
+  readonly federation: Federation;
+  readonly system: NatsConnection;
+  readonly members: MemberDirectory;
+  readonly monitor: FederationMonitor;
+  readonly audit: AuditLog;
+  readonly manager: JetStreamManager;
+  readonly replicas: number | undefined;
+  readonly run: string;
+  readonly uplinkBytes: number;
+  readonly onNote: (note: string) => void;
+}
+
+/** Answers members: enrolment, new tokens, heartbeats, chunks that the server has. Returns the function that ends it. */
+function serve(connection: NatsConnection, service: Service): () => void {
+  const { federation, system, members, monitor, audit, manager, run, replicas, uplinkBytes, onNote } = service;
+  const stopEnrolment = serveEnrolment(connection, federation, {
+    push: pushOver(system),
+    async prepare({ account }) {
+      await ensureUplink(manager, account, { replicas, maxBytes: uplinkBytes });
+      return { bytes: uplinkBytes };
+    },
+    onEnrolled(name) {
+      onNote(`${name} has joined the federation`);
+      void members.refresh().catch(() => undefined);
+      void audit.log({ what: "enrolled", client: name });
+    },
+    onFailure: (error) =>
+      onNote(`a request could not be answered: ${error instanceof Error ? error.message : String(error)}`),
+  });
+  const stopRpc = serveRpc(connection, {
+    async hb(account, bytes) {
+      const client = members.clientOf(account);
+      const heartbeat = readHeartbeat(bytes);
+      if (client !== undefined && heartbeat !== undefined) monitor.hear(client, heartbeat);
+      return new Uint8Array();
+    },
+    async have(account, bytes) {
+      const hash = new TextDecoder().decode(bytes);
+      if (!/^[0-9a-f]{64}$/.test(hash)) throw new Error("not a hash");
+      const filter = `${uplinkRun(account, run)}.b.${hash}.*`;
+      const { state } = await manager.streams.info(uplinkStream(account), { subjects_filter: filter });
+      const parts = Object.keys(state.subjects ?? {}).map((subject) => subject.slice(subject.lastIndexOf(".") + 1));
+      return new TextEncoder().encode(JSON.stringify(parts));
+    },
+  });
+  return () => {
+    stopEnrolment();
+    stopRpc();
+  };
+}
+
+/** Seconds of silence that a note is worth. */
+const NOTABLE_SILENCE_S = 5;
+
+/** Notes that the server does not answer, and that it answers again. */
+export function silenceNotes(onNote: (note: string) => void): (seconds: number) => void {
+  let noted = false;
+  return (seconds) => {
+    if (seconds >= NOTABLE_SILENCE_S && !noted) onNote("the server does not answer; waiting for it");
+    if (seconds === 0 && noted) onNote("the server answers again");
+    noted = seconds >= NOTABLE_SILENCE_S || (noted && seconds > 0);
+  };
+}

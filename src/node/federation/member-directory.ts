@@ -1,0 +1,59 @@
+import { keySegment } from "../../store/store.ts";
+import type { Federation } from "./federation-folder.ts";
+import type { MemberRecord } from "./records.ts";
+
+/** Time until the folder is read again: `federation revoke` of another process changes it too. */
+const LOOK_AGAIN_MS = 2000;
+
+/** The members of a federation for lookups that cannot wait. It is read again after each change and every two seconds. */
+export interface MemberDirectory {
+  /** Account by name, of everyone who ever joined: what a revoked member sent before stays readable. */
+  readonly accounts: () => ReadonlyMap<string, string>;
+  readonly clientOf: (account: string) => string | undefined;
+  /** The keys that may have signed a cell of the client with this segment of a key. */
+  readonly keysOf: (segment: string) => readonly string[] | undefined;
+  readonly clientOfSegment: (segment: string) => string | undefined;
+  /** Names of the members that are not revoked. */
+  readonly active: () => readonly string[];
+  readonly revoked: () => ReadonlySet<string>;
+  readonly refresh: () => Promise<void>;
+  readonly close: () => void;
+}
+
+/** @param onChange is called after a look that found other members. */
+export async function openMemberDirectory(
+  federation: Federation,
+  onChange: (directory: MemberDirectory) => void = () => {},
+): Promise<MemberDirectory> {
+  let members: readonly MemberRecord[] = [];
+  let accounts = new Map<string, string>();
+  let byAccount = new Map<string, string>();
+  let bySegment = new Map<string, MemberRecord>();
+  let last = "";
+  const refresh = async (): Promise<void> => {
+    const found = await federation.members();
+    const text = JSON.stringify(found);
+    if (text === last) return;
+    last = text;
+    members = found;
+    accounts = new Map(found.map(({ name, account }) => [name, account]));
+    byAccount = new Map(found.map(({ name, account }) => [account, name]));
+    bySegment = new Map(found.map((member) => [keySegment(member.name), member]));
+    onChange(directory);
+  };
+  // A look that fails is repeated; the folder's own commands tell of a damaged file.
+  const timer = setInterval(() => void refresh().catch(() => undefined), LOOK_AGAIN_MS);
+  timer.unref();
+  const directory: MemberDirectory = {
+    accounts: () => accounts,
+    clientOf: (account) => byAccount.get(account),
+    keysOf: (segment) => bySegment.get(segment)?.users,
+    clientOfSegment: (segment) => bySegment.get(segment)?.name,
+    active: () => members.filter(({ state }) => state !== "revoked").map(({ name }) => name),
+    revoked: () => new Set(members.filter(({ state }) => state === "revoked").map(({ name }) => name)),
+    refresh,
+    close: () => clearInterval(timer),
+  };
+  await refresh();
+  return directory;
+}
