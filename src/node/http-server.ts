@@ -1,10 +1,8 @@
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { createAdaptorServer } from "@hono/node-server";
 import { UserError } from "../diagnostics/user-error.ts";
 import { isLoopback } from "../serving/access.ts";
 import type { Answerer } from "../serving/answerer.ts";
 import { type OpenAiAppOptions, openAiApp } from "../serving/openai-app.ts";
+import { listenHttp } from "./http-listener.ts";
 
 export interface ServeOptions extends Omit<OpenAiAppOptions, "stopping"> {
   /** Default: 127.0.0.1, which only this machine can reach. */
@@ -20,8 +18,6 @@ export interface HttpServer {
   stop(graceMs?: number): Promise<void>;
 }
 
-const SWEEP_MS = 50;
-
 /**
  * Serves a model over OpenAI's API. The answerer stays open when the server stops.
  * @throws UserError of kind `config` for an address that cannot be used, or that other machines can reach without a key.
@@ -32,25 +28,11 @@ export async function serveOpenAi(
 ): Promise<HttpServer> {
   checkReach(host, options.apiKey);
   const stopping = new AbortController();
-  const server = createAdaptorServer({ fetch: openAiApp(answerer, { ...options, stopping: stopping.signal }).fetch });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
-    server.listen(port, host, resolve);
-  });
-  const { port: listening } = server.address() as AddressInfo;
+  const app = openAiApp(answerer, { ...options, stopping: stopping.signal });
+  const listener = await listenHttp(app.fetch, { host, port, flags: { host: "--host", port: "--port" } });
   return {
-    url: `http://${host.includes(":") ? `[${host}]` : host}:${listening}/v1`,
-    stop: (graceMs = 0) =>
-      new Promise((resolve) => {
-        const timer = setTimeout(() => stopping.abort(), graceMs);
-        // A client keeps its connection for the next request; close() alone ends only those that are idle at the time.
-        const sweep = setInterval(() => (server as Server).closeIdleConnections(), SWEEP_MS);
-        server.close(() => {
-          clearTimeout(timer);
-          clearInterval(sweep);
-          resolve();
-        });
-      }),
+    url: `${listener.url}/v1`,
+    stop: (graceMs) => listener.stop(graceMs, () => stopping.abort()),
   };
 }
 
@@ -60,17 +42,4 @@ export function checkReach(host: string, apiKey: string | undefined): void {
   throw new UserError("config", `other machines can reach the server at ${host}, but it has no API key`, {
     hint: "Set the environment variable OPENFEDLLM_API_KEY to a key, or listen at 127.0.0.1.",
   });
-}
-
-function listenError(error: NodeJS.ErrnoException, host: string, port: number): UserError {
-  const [what, hint] = {
-    EADDRINUSE: [`port ${port} of ${host} is in use`, "Give another port with --port; 0 takes any free port."],
-    EACCES: [`port ${port} needs special rights`, "Give a --port of 1024 or more."],
-    EADDRNOTAVAIL: [
-      `${host} is not an address of this machine`,
-      "Give one of its addresses as --host, such as 127.0.0.1.",
-    ],
-    ENOTFOUND: [`the host ${host} is not known`, "Give an address of this machine as --host, such as 127.0.0.1."],
-  }[error.code ?? ""] ?? [`the server cannot listen at ${host}:${port}: ${error.message}`, undefined];
-  return new UserError("config", what!, { hint, cause: error });
 }
