@@ -1,5 +1,6 @@
 import path from "node:path";
 import { FEDERATION_FOLDER, initFederation, ROOT_KEY } from "../../node/federation/federation-folder.ts";
+import { writeOperatorConfig } from "../../node/federation/operator-config.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { text } from "../flag.ts";
 import { shellQuote } from "../shell.ts";
@@ -16,7 +17,9 @@ export const command: Command = defineCommand({
     ['npx openfedllm federation init /srv/hospitals --name "Hospitals"', "in another folder"],
   ],
   async run({ name }, { stdout }, folder = FEDERATION_FOLDER) {
-    const { facts } = await initFederation(folder, { name });
+    const federation = await initFederation(folder, { name });
+    const { facts } = federation;
+    const config = await writeOperatorConfig(federation);
     const root = path.join(folder, "keys", ROOT_KEY);
     const where = folder === FEDERATION_FOLDER ? "" : ` --folder ${shellQuote(folder)}`;
     stdout.write(
@@ -25,6 +28,7 @@ export const command: Command = defineCommand({
         `  its id: ${facts.id}`,
         `  root key: ${root}`,
         "    No command needs the root key. Move it to a place that is not connected to a network, and keep a copy.",
+        `  for a NATS server of your own: include ${config} in its configuration`,
         "  next:",
         `    openfedllm federation invite NAME --server URL${where}`,
         "",

@@ -71,9 +71,20 @@ export function serverConfig(config: ServerConfig): string {
       ...(syncAlways ? ["sync_interval: always"] : []),
     ]),
     ...(websocket === undefined ? [] : block("websocket", websocketLines(websocket))),
+    ...block("resolver", ["type: full", `dir: ${at("accounts")}`, "allow_delete: true", 'interval: "2m"']),
+    operatorConfig({ operatorJwt, systemAccount, accounts }),
+  ].join("\n");
+}
+
+/** Writes the part of a configuration that makes a nats-server that of a federation. It has no secret. */
+export function operatorConfig({
+  operatorJwt,
+  systemAccount,
+  accounts,
+}: Pick<ServerConfig, "operatorJwt" | "systemAccount" | "accounts">): string {
+  return [
     `operator: ${operatorJwt}`,
     `system_account: ${systemAccount}`,
-    ...block("resolver", ["type: full", `dir: ${at("accounts")}`, "allow_delete: true", 'interval: "2m"']),
     ...block(
       "resolver_preload",
       [...accounts].map(([account, jwt]) => `${account}: ${jwt}`),
