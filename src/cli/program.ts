@@ -83,6 +83,11 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: () => import("./commands/federation-members.ts"),
   },
   {
+    name: "federation status",
+    summary: "show who is connected, who is awaited, and what travels",
+    load: () => import("./commands/federation-status.ts"),
+  },
+  {
     name: "federation revoke",
     summary: "end a membership, or an invitation, at once",
     load: () => import("./commands/federation-revoke.ts"),

@@ -4,6 +4,7 @@ import { Participant, participate } from "../federation/participant.ts";
 import { PROTOCOL } from "../federation/protocol/messages.ts";
 import { eventsThatHold } from "../federation/resume.ts";
 import { awaitManifest } from "../federation/roster.ts";
+import type { RunEvent } from "../federation/events.ts";
 import type { MemberStore } from "../store/store.ts";
 import { clientEvaluation, clientHalf, memberOf } from "./parties.ts";
 import type { Platform, RunStore } from "./ports.ts";
@@ -17,6 +18,19 @@ import type { Params } from "../tensor/params.ts";
 export interface ParticipateOptions extends RunOptions {
   /** Called once all clients of this process are members of the run. */
   readonly onJoined?: (() => void) | undefined;
+  /** True where the coordinator takes in clients that its manifest does not name. */
+  readonly mayBeNew?: boolean | undefined;
+  readonly limits?: SiteLimits | undefined;
+}
+
+/** The limits that a site sets for itself. */
+export interface SiteLimits {
+  /** False: no score leaves the site. */
+  readonly scores: boolean;
+  /** Fewest held-out records for a score to leave the site. */
+  readonly minScoreRecords: number;
+  /** Seconds of training in one run; afterwards the site refuses further rounds. Default: no limit. */
+  readonly maxSeconds?: number | undefined;
 }
 
 /** The end of a run as a participant sees it. */
@@ -41,14 +55,22 @@ export async function participateInExperiment(
   options: ParticipateOptions = {},
 ): Promise<Participation> {
   const { trainers, clients } = prepared;
-  const { onJoined, signal } = options;
+  const { onJoined, mayBeNew = false, limits = NO_LIMITS, signal } = options;
+  const clock = trainingClock(limits);
   try {
     const manifest = await awaitManifest(exchange, signal);
-    for (const { name } of trainers) if (!manifest.clients.includes(name)) throw unknownClient(name, manifest.clients);
+    const strangers = mayBeNew ? [] : trainers.filter(({ name }) => !manifest.clients.includes(name));
+    for (const { name } of strangers) throw unknownClient(name, manifest.clients);
     await refuseOtherSettings(prepared, manifest.settings);
     const data = await trainerFingerprints(prepared);
     await bindRun(prepared, store, platform.threads, data);
-    const session = await openSession(prepared, platform, store, await eventsThatHold(exchange), options);
+    const session = await openSession(prepared, platform, store, await eventsThatHold(exchange), {
+      ...options,
+      emit: (event) => {
+        clock.event(event);
+        options.emit?.(event);
+      },
+    });
     const { engines, scoring } = session;
     const { events } = session.log;
     try {
@@ -60,7 +82,8 @@ export async function participateInExperiment(
             store: exchange,
             client: name,
             ...half,
-            evaluate: clientEvaluation(prepared, scoring, name),
+            ...(limits.scores && { evaluate: clientEvaluation(withMinRecords(prepared, limits), scoring, name) }),
+            refuseRound: clock.refuseRound,
             events,
             signal,
           }),
@@ -83,6 +106,29 @@ export async function participateInExperiment(
       cause: error,
     });
   }
+}
+
+const NO_LIMITS: SiteLimits = { scores: true, minScoreRecords: 1 };
+
+/** The federation's minimum of held-out records, or the site's where that is larger. */
+function withMinRecords(prepared: Prepared, { minScoreRecords }: SiteLimits): Prepared {
+  const { config } = prepared;
+  const minRecords = Math.max(config.evaluation.minRecords ?? 1, minScoreRecords);
+  return { ...prepared, config: { ...config, evaluation: { ...config.evaluation, minRecords } } };
+}
+
+/** Counts the seconds of training, those before a restart too, and refuses rounds beyond the site's limit. */
+function trainingClock({ maxSeconds = Number.POSITIVE_INFINITY }: SiteLimits) {
+  let seconds = 0;
+  return {
+    event(event: RunEvent): void {
+      if (event.type === "client-step") seconds += event.seconds;
+    },
+    refuseRound: (): string | undefined =>
+      seconds < maxSeconds
+        ? undefined
+        : `the site's limit of ${(maxSeconds / 3600).toFixed(2)} hours of training is reached`,
+  };
 }
 
 /** The adapters that the clients of this process end with. */

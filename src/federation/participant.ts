@@ -81,6 +81,8 @@ export interface ParticipantOptions {
   readonly evaluate?: Evaluate | undefined;
   /** Asynchronous rounds: the client has tasks of its own. Without it, a round's opening names its clients. */
   readonly asynchronous?: { readonly staleness: Pick<StalenessRule, "most"> } | undefined;
+  /** A reason not to train in a round, in one sentence; undefined: it trains. The coordinator gets it as a refusal. */
+  readonly refuseRound?: (() => string | undefined) | undefined;
   readonly events: EventSink;
   readonly signal?: AbortSignal | undefined;
 }
@@ -209,6 +211,11 @@ export class Participant {
     const { store, client, algorithm, stages = [], seed, trainer, memory, events, signal } = this.#options;
     signal?.throwIfAborted();
     const { round, learningRate, adapter: base } = opening;
+    const reason = this.#options.refuseRound?.();
+    if (reason !== undefined) {
+      await createMessage(store, keys.update(round, client), refusal, { client, refused: reason });
+      return;
+    }
     const { received, bytesDown } = await receive(store, opening);
     const kept = algorithm.keepsMemory ? await memory.load(client, round) : {};
     let badStep: string | undefined;

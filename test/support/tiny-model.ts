@@ -103,6 +103,18 @@ export function writeTinyData(file: string, trade: string, count: number): void 
   writeFileSync(file, `${lines.join("\n")}\n`);
 }
 
+/** Writes preference data: questions with a chosen and a rejected answer. */
+export function writeTinyPairs(file: string, trade: string, count: number): void {
+  const lines = Array.from({ length: count }, (_, i) =>
+    JSON.stringify({
+      prompt: `How many ${trade} are in box ${i}?`,
+      chosen: `There are ${i + 2} ${trade} in box ${i}.`,
+      rejected: `Nobody counts ${trade}.`,
+    }),
+  );
+  writeFileSync(file, `${lines.join("\n")}\n`);
+}
+
 /** Writes an adapter of a tiny model in PEFT's layout, with values that change what it answers. */
 export async function writeTinyAdapter(
   folder: string,

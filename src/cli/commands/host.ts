@@ -18,6 +18,7 @@ import {
 } from "../../node/federation/federation-folder.ts";
 import { type HostedServer, startHostedServer } from "../../node/federation/hosted-server.ts";
 import { type Hosting, openHosting } from "../../node/federation/hosting.ts";
+import { startMonitor } from "../../node/federation/monitor-server.ts";
 import { keepStatus } from "../../node/federation/status-file.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import { openRunFolder } from "../../node/run-folder.ts";
@@ -66,6 +67,7 @@ const flags = {
   preferConnected: toggle(
     "draw members that are connected first; which ones are drawn then depends on the time",
   ).advanced(),
+  monitor: text("<host:port>", "address for /healthz, /readyz and /metrics (Prometheus), such as 127.0.0.1:9464"),
   set: setFlag,
   json: toggle("write every event as a line of JSON to stdout, and the summary last"),
   threads: threadsFlag,
@@ -162,6 +164,11 @@ async function host(configFile: string, options: HostOptions, work: Work): Promi
     const { monitor } = hosting;
     const endStatus = keepStatus(federation.folder, () => monitor.snapshot());
     closers.push(endStatus);
+    if (options.monitor !== undefined) {
+      const place = { status: () => monitor.snapshot(), ready: hosting.isConnected };
+      const server = await startMonitor(options.monitor, place);
+      closers.push(() => server.stop(0));
+    }
     if (live) closers.push(redraw(status.say, monitor));
     noteStrangers(config, hosting, status.note);
     view.begin(runFacts(prepared, folder));

@@ -14,6 +14,7 @@ import { type AuditLog, openAuditLog } from "../../node/federation/audit-log.ts"
 import { hasConsented, keepConsent } from "../../node/federation/consents.ts";
 import { enrol } from "../../node/federation/enrol.ts";
 import { type Membership, openMembership } from "../../node/federation/joining.ts";
+import { startSiteMonitor } from "../../node/federation/monitor-server.ts";
 import { openSite, readSite, SITE_FOLDER, type Site } from "../../node/federation/site-folder.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import { openRunFolder } from "../../node/run-folder.ts";
@@ -49,6 +50,7 @@ export const command: Command = defineCommand({
     yes: toggle("take part without a question"),
     stay: toggle("wait for further runs after the first"),
     proxy: text("<url>", "HTTP proxy for wss:// addresses (default: HTTPS_PROXY)"),
+    monitor: text("<host:port>", "address for /healthz, /readyz and /metrics (Prometheus), such as 127.0.0.1:9465"),
     threads: threadsFlag,
   },
   examples: [
@@ -68,7 +70,7 @@ export const command: Command = defineCommand({
       context,
       async (work) => {
         const { note, say } = work.status;
-        const options = { software: SOFTWARE, onNote: note, proxy };
+        const options = { software: SOFTWARE, onNote: note, proxy, answerWithinMs: ANSWER_MS };
         if (invited !== undefined) say(`joining ${oneLine(invited.federation.name)} as ${oneLine(invited.client)}`);
         const joined = await untilReached(work, () =>
           invited === undefined ? openSite(folder) : enrol(invited, folder, options),
@@ -98,6 +100,7 @@ interface JoinFlags {
   readonly stay?: boolean;
   readonly proxy?: string;
   readonly threads?: number;
+  readonly monitor?: string;
 }
 
 interface Playing extends JoinFlags {
@@ -129,6 +132,10 @@ async function takePart(
       },
     }),
   );
+  const server =
+    flags.monitor === undefined
+      ? undefined
+      : await startSiteMonitor(flags.monitor, { heartbeat: membership.heartbeat, ready: membership.isConnected });
   try {
     let after: string | undefined;
     do {
@@ -140,10 +147,13 @@ async function takePart(
       after = run;
     } while (flags.stay === true);
   } finally {
+    await server?.stop(0);
     await membership.close();
   }
 }
 
+/** Longest wait for the coordinator before it is asked again, milliseconds. */
+const ANSWER_MS = 8000;
 /** Time until a server that is not there is tried again, milliseconds. */
 const TRY_AGAIN_MS = 2000;
 
@@ -211,6 +221,12 @@ async function playRun(
       },
       onJoined: () => status.note(`${oneLine(client)}: joined the run ${oneLine(run)}`),
       onProgress: status.say,
+      mayBeNew: true,
+      limits: {
+        scores: settings.allow.scores,
+        minScoreRecords: settings.allow.minScoreRecords,
+        maxSeconds: settings.allow.maxHours && settings.allow.maxHours * 3600,
+      },
       signal,
     });
     const saved = ended.adapters.map((name) => path.join(folder, "runs", run, name)).join(", ");

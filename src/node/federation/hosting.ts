@@ -45,6 +45,7 @@ export interface Hosting {
   readonly exchange: Store;
   readonly monitor: FederationMonitor;
   readonly members: MemberDirectory;
+  readonly isConnected: () => boolean;
   readonly close: () => Promise<void>;
 }
 
@@ -106,7 +107,8 @@ export async function openHosting(options: HostingOptions): Promise<Hosting> {
     );
     await publishTask(connection, { federation: id, key, task: { protocol: PROTOCOL, run, software } });
     await audit.log({ what: "hosting", run, detail: software });
-    return { exchange: mirroredStore(audited, copy), monitor, members, close };
+    const isConnected = connectionState(connection);
+    return { exchange: mirroredStore(audited, copy), monitor, members, isConnected, close };
   } catch (error) {
     await close();
     throw error;
@@ -176,4 +178,15 @@ export function silenceNotes(onNote: (note: string) => void): (seconds: number) 
     if (seconds === 0 && noted) onNote("the server answers again");
     noted = seconds >= NOTABLE_SILENCE_S || (noted && seconds > 0);
   };
+}
+
+/** Tells whether a connection is up now. */
+export function connectionState(connection: NatsConnection): () => boolean {
+  let isUp = true;
+  void (async () => {
+    for await (const { type } of connection.status()) {
+      if (type === "disconnect" || type === "reconnect") isUp = type === "reconnect";
+    }
+  })();
+  return () => isUp && !connection.isClosed();
 }

@@ -14,7 +14,7 @@ import type { AuditLog } from "./audit-log.ts";
 import { connectNats, type ConnectOptions } from "./connect.ts";
 import { LoginRefused } from "./connection-errors.ts";
 import { isRenewalDue, loginRefused, renewToken, siteConnection } from "./enrol.ts";
-import { silenceNotes } from "./hosting.ts";
+import { connectionState, silenceNotes } from "./hosting.ts";
 import type { Site } from "./site-folder.ts";
 
 /** Time until a task is looked for again, and until a renewal is thought of, milliseconds. */
@@ -30,6 +30,8 @@ export interface Membership {
   exchange(run: string, audit: AuditLog): Promise<MemberStore>;
   /** Tells the coordinator at once, and every few seconds from now on, what the site does. */
   tell(heartbeat: Heartbeat): void;
+  readonly heartbeat: () => Heartbeat;
+  readonly isConnected: () => boolean;
   close(): Promise<void>;
 }
 
@@ -108,6 +110,8 @@ export async function openMembership(joined: Site, options: MembershipOptions): 
       heartbeat = next;
       beat();
     },
+    heartbeat: () => heartbeat,
+    isConnected: connectionState(connection),
     async close() {
       clearInterval(renewal);
       clearInterval(beats);
