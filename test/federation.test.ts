@@ -127,7 +127,7 @@ describe.runIf(natsProgram !== undefined)("a federation (skipped where there is 
     sites.get("bolts")!.child.kill("SIGKILL");
     await Promise.all([first.ended, sites.get("bolts")!.ended]);
 
-    const stranger = await start("join", "apples.txt", "--site", "site-stranger", "--yes", "--data", "bolts.jsonl");
+    const stranger = start("join", "apples.txt", "--site", "site-stranger", "--yes", "--data", "bolts.jsonl");
     const second = host();
     sites.set("bolts", join("bolts"));
     expect(await stranger.ended).toMatchObject({

@@ -1,7 +1,6 @@
 /** `openfedllm/node`: files, the Hub, ONNX Runtime and the HTTP server. */
 export { loadAdapter, saveAdapter } from "../node/model/adapter-files.ts";
 export { readConfigFile } from "../node/config-file.ts";
-export { openExchange, type Exchange } from "../node/exchange.ts";
 export { serveOpenAi, type HttpServer, type ServeOptions } from "../node/http-server.ts";
 export { directoryStore } from "../node/store/directory-store.ts";
 export { openHub, type Hub, type HubOptions } from "../node/hub/hub.ts";

@@ -48,7 +48,7 @@ export async function readTask(
   const answer = await connection.request(OWN_SUBJECT, "", { timeout: ANSWER_MS });
   const status = answer.headers?.code ?? 0;
   if (status === 404) return undefined;
-  const { body, signature } = (answer.json() ?? {}) as Partial<Signed>;
+  const { body, signature } = answer.json<Partial<Signed>>() ?? {};
   if (typeof body === "string" && typeof signature === "string" && verifyText(key, signedText(id, body), signature)) {
     return JSON.parse(body) as FederationTask;
   }

@@ -8,7 +8,7 @@ import { writeAtomically } from "./store/durable-file.ts";
 import { guarded } from "./store/durable-folder.ts";
 
 /** The settings file in a site's folder. */
-export function siteFile(folder: string): string {
+function siteFile(folder: string): string {
   return path.join(folder, "site.yaml");
 }
 

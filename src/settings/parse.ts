@@ -47,7 +47,7 @@ function contradiction(config: ExperimentConfig): Problem | undefined {
   if ((clients === undefined) === (train === undefined)) {
     return {
       message: `give either data.clients or data.train, got ${clients === undefined ? "neither" : "both"}`,
-      hint: "With data.clients every client has its own files. With data.train the records of all files are pooled and dealt to federation.clients clients.",
+      hint: "With data.clients every client has its own files. With data.train the records of all files are pooled and dealt to federation.clients clients. A federation over a network (openfedllm host) takes its members; invite them first.",
     };
   }
   if (clients !== undefined && data.poolLimit !== undefined) {

@@ -13,7 +13,7 @@ import { count, files, names, natural, positive, text } from "./schema-parts.ts"
  * Everything that a site decides for itself when it takes part in a federation: its records, its machine, and the tasks that
  * it accepts. None of it leaves the site. The task of the federation has everything else.
  */
-export const siteSchema = z.strictObject({
+const siteSchema = z.strictObject({
   data: z
     .strictObject({
       train: files.optional().describe("Files to train on, or datasets of the Hugging Face Hub."),
@@ -87,7 +87,7 @@ export const siteSchema = z.strictObject({
 export type SiteSettings = z.output<typeof siteSchema>;
 
 /** The JSON Schema of a site's settings file, for editors. */
-export function siteJsonSchema(): object {
+function siteJsonSchema(): object {
   return z.toJSONSchema(siteSchema, { io: "input" });
 }
 

@@ -1,9 +1,9 @@
 import path from "node:path";
 import { coordinateExperiment } from "../../experiment/coordinate.ts";
 import { prepareExperiment } from "../../experiment/prepare.ts";
-import { withExchange, withoutPassword } from "../../node/exchange.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import { openRunFolder } from "../../node/run-folder.ts";
+import { directoryStore } from "../../node/store/directory-store.ts";
 import { keepOrigin } from "../../node/store/stored-experiment.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { number, text, toggle } from "../flag.ts";
@@ -19,7 +19,7 @@ const NAMED = 8;
 
 export const command: Command = defineCommand({
   description:
-    "Coordinates a run whose clients are processes of their own (participate). The coordinator reads no client's records: both sides meet in a shared folder or on a NATS server. Run the same command again to continue a stopped run.",
+    "Coordinates a run whose clients are processes of their own (participate). The coordinator reads no client's records: both sides meet in a shared folder. Over a network, use host. Run the same command again to continue a stopped run.",
   argument: {
     placeholder: "<config>",
     description: "configuration file that lists the clients under data.clients; their files need not exist here",
@@ -38,7 +38,6 @@ export const command: Command = defineCommand({
   },
   examples: [
     ["npx openfedllm coordinate my.yaml --out runs/joint"],
-    ["npx openfedllm coordinate my.yaml --exchange nats://127.0.0.1:4222/joint", "meet on a NATS server"],
     ["npx openfedllm coordinate my.yaml --out runs/joint --deadline 600", "close a round without late clients"],
   ],
   async run({ set, out, exchange, deadline: deadlineSeconds, json = false, threads }, context, configFile) {
@@ -57,23 +56,21 @@ export const command: Command = defineCommand({
         const hooks = { part: { role: "coordinator" as const }, onProgress: status.say, onNote: status.note };
         const prepared = await unlessStopped(prepareExperiment(config, platform, hooks));
         const place = exchange ?? path.join(folder, "exchange");
-        return withExchange(place, {}, async (meeting) => {
-          const opened = await openRunFolder(folder);
-          const store = { ...opened, exchange: meeting };
-          try {
-            await keepOrigin(store, folder, baseDir);
-            view.begin(runFacts(prepared, folder));
-            view.note(`participants meet in ${withoutPassword(place)}`);
-            return await coordinateExperiment(prepared, platform, store, {
-              emit: (event) => view.event(event),
-              onWaiting: waitingNotes(view),
-              deadlineSeconds,
-              signal,
-            });
-          } finally {
-            opened.close();
-          }
-        });
+        const opened = await openRunFolder(folder);
+        const store = { ...opened, exchange: directoryStore(place) };
+        try {
+          await keepOrigin(store, folder, baseDir);
+          view.begin(runFacts(prepared, folder));
+          view.note(`participants meet in ${place}`);
+          return await coordinateExperiment(prepared, platform, store, {
+            emit: (event) => view.event(event),
+            onWaiting: waitingNotes(view),
+            deadlineSeconds,
+            signal,
+          });
+        } finally {
+          opened.close();
+        }
       },
       { live: false, long: true, endsItself: true },
     ).finally(() => view.close());

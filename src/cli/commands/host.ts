@@ -17,6 +17,7 @@ import {
   openFederation,
 } from "../../node/federation/federation-folder.ts";
 import { type HostedServer, startHostedServer } from "../../node/federation/hosted-server.ts";
+import { isOpen } from "../../node/federation/invite.ts";
 import { type Hosting, openHosting } from "../../node/federation/hosting.ts";
 import { startMonitor } from "../../node/federation/monitor-server.ts";
 import { keepStatus } from "../../node/federation/status-file.ts";
@@ -133,9 +134,11 @@ async function host(configFile: string, options: HostOptions, work: Work): Promi
   const { folder, baseDir, live, view, threads, set } = options;
   const { status, signal, unlessStopped, reports } = work;
   const federation = await openOrMake(options.federation, status.note);
-  const known = (await federation.members()).filter(({ state }) => state !== "revoked").map(({ name }) => name);
+  const known = await membersToBe(federation);
   const settings = threads === undefined ? set : [...set, `runtime.threads=${threads}`];
   const config = readConfigFile(configFile, settings, known);
+  if (known.length === 0) status.note("nobody is invited yet: openfedllm federation invite NAME");
+  refuseCanaries(config);
   const platform = nodePlatform({ baseDir, threads: config.runtime.threads, ...reports });
   const hooks = { part: { role: "coordinator" as const }, onProgress: status.say, onNote: status.note };
   const prepared = await unlessStopped(prepareExperiment(config, platform, hooks));
@@ -170,7 +173,7 @@ async function host(configFile: string, options: HostOptions, work: Work): Promi
       closers.push(() => server.stop(0));
     }
     if (live) closers.push(redraw(status.say, monitor));
-    noteStrangers(config, hosting, status.note);
+    await noteStrangers(config, federation, hosting, status.note);
     view.begin(runFacts(prepared, folder));
     const store = { ...opened, exchange: hosting.exchange };
     const summary = await coordinateExperiment(prepared, platform, store, {
@@ -193,6 +196,26 @@ async function host(configFile: string, options: HostOptions, work: Work): Promi
   } finally {
     for (const close of closers.reverse()) await close();
   }
+}
+
+/** Everyone who is a member, or may become one by an open invitation. */
+async function membersToBe(federation: Federation): Promise<string[]> {
+  const now = new Date();
+  const members = (await federation.members()).filter(({ state }) => state !== "revoked");
+  const invited = (await federation.invitations()).filter((invitation) => isOpen(invitation, now));
+  return [...new Set([...members.map(({ name }) => name), ...invited.map(({ client }) => client)])].sort();
+}
+
+/** @throws UserError of kind `config` for canaries: no coordinator adds records to those of a site. */
+function refuseCanaries({ data }: ExperimentConfig): void {
+  if (data.canaries === undefined) return;
+  throw new UserError(
+    "config",
+    "data.canaries adds invented records to a client's, and a site takes none from others",
+    {
+      hint: "Remove data.canaries. To measure memorisation, use openfedllm run on records of your own.",
+    },
+  );
 }
 
 async function openOrMake(folder: string, note: (text: string) => void): Promise<Federation> {
@@ -235,12 +258,23 @@ function runName(folder: string): string {
     .slice(0, 64);
 }
 
-/** Names the clients of the configuration that nobody has joined as. */
-function noteStrangers(config: ExperimentConfig, { members }: Hosting, note: (text: string) => void): void {
+/** Names the clients of the configuration that are no members, and those that are invited. */
+async function noteStrangers(
+  config: ExperimentConfig,
+  federation: Federation,
+  { members }: Hosting,
+  note: (text: string) => void,
+): Promise<void> {
   const active = members.active();
+  const now = new Date();
+  const open = (await federation.invitations()).filter((invitation) => isOpen(invitation, now));
+  const invited = new Set(open.map(({ client }) => client));
   const strangers = (config.data.clients ?? []).map(({ name }) => name).filter((name) => !active.includes(name));
-  if (strangers.length === 0) return;
-  note(`not members yet: ${someNames(strangers, NAMED)}; invite them: openfedllm federation invite NAME`);
+  const waiting = strangers.filter((name) => invited.has(name));
+  const unknown = strangers.filter((name) => !invited.has(name));
+  if (waiting.length > 0) note(`invited, and not joined yet: ${someNames(waiting, NAMED)}`);
+  if (unknown.length === 0) return;
+  note(`not invited yet: ${someNames(unknown, NAMED)}; invite them: openfedllm federation invite NAME`);
 }
 
 function redraw(say: (text: string) => void, monitor: FederationMonitor): () => void {

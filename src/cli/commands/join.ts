@@ -127,7 +127,7 @@ async function takePart(
       onTransfer({ direction, done, total, bytesPerSecond }) {
         const state = direction === "up" ? ("sending" as const) : ("fetching" as const);
         const heartbeat = { state, bytesDone: done, bytesTotal: total, bytesPerSecond };
-        membership.tell(heartbeat);
+        membership.tell(done < total ? heartbeat : { state: "waiting" });
         if (flags.live) status.say(heartbeatText(heartbeat));
       },
     }),

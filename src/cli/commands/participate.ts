@@ -1,9 +1,9 @@
 import path from "node:path";
 import { participateInExperiment } from "../../experiment/participate.ts";
 import { prepareExperiment } from "../../experiment/prepare.ts";
-import { withExchange, withoutPassword } from "../../node/exchange.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import { openRunFolder } from "../../node/run-folder.ts";
+import { directoryStore } from "../../node/store/directory-store.ts";
 import { keepOrigin } from "../../node/store/stored-experiment.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { repeated, text } from "../flag.ts";
@@ -31,10 +31,7 @@ export const command: Command = defineCommand({
     set: setFlag,
     threads: threadsFlag,
   },
-  examples: [
-    ["npx openfedllm participate my.yaml --exchange runs/joint/exchange --client clinic --out runs/clinic"],
-    ["npx openfedllm participate my.yaml --exchange nats://127.0.0.1:4222/joint --client clinic --out runs/clinic"],
-  ],
+  examples: [["npx openfedllm participate my.yaml --exchange runs/joint/exchange --client clinic --out runs/clinic"]],
   async run({ exchange, client: clients, out, set, threads }, context, configFile) {
     const { stdout } = context;
     const config = readRunConfig(configFile, set, threads);
@@ -46,21 +43,19 @@ export const command: Command = defineCommand({
         const hooks = { part: { role: "participant" as const, clients }, onProgress: status.say, onNote: status.note };
         const prepared = await unlessStopped(prepareExperiment(config, platform, hooks));
         const names = someNames(clients, NAMED);
-        status.note(`${names}: waiting for a coordinator in ${withoutPassword(exchange)}`);
-        return withExchange(exchange, { wait: true, signal }, async (meeting) => {
-          const store = await openRunFolder(out);
-          try {
-            await keepOrigin(store, out, baseDir);
-            return await participateInExperiment(prepared, platform, store, meeting, {
-              emit: trainingNotes(status, config.data.maxLength),
-              onJoined: () => status.note(`${names}: joined the run`),
-              onProgress: status.say,
-              signal,
-            });
-          } finally {
-            store.close();
-          }
-        });
+        status.note(`${names}: waiting for a coordinator in ${exchange}`);
+        const store = await openRunFolder(out);
+        try {
+          await keepOrigin(store, out, baseDir);
+          return await participateInExperiment(prepared, platform, store, directoryStore(exchange), {
+            emit: trainingNotes(status, config.data.maxLength),
+            onJoined: () => status.note(`${names}: joined the run`),
+            onProgress: status.say,
+            signal,
+          });
+        } finally {
+          store.close();
+        }
       },
       { endsItself: true },
     );

@@ -29,8 +29,7 @@ export const contextFlag = wholeNumber(
   .advanced();
 
 /** The place that coordinator and participants meet in. */
-export const exchangeFlag = (more: string) =>
-  text("<place>", `shared folder, or nats://HOST:PORT/NAME of a server whose users all parties trust; ${more}`);
+export const exchangeFlag = (more: string) => text("<folder>", `shared folder; ${more}`);
 
 export const threadsFlag = wholeNumber("<n>", "number of threads of the engine; default: one for each processor", {
   min: 1,

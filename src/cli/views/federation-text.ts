@@ -23,21 +23,21 @@ export function taskLines({ federation, key, server, client }: Asker, task: Site
       : `means and counts over ${counted(task.heldOut, "held-out record")}, at ${evaluation.every === 0 ? "the first and the last round" : `every ${evaluation.every === 1 ? "" : `${evaluation.every}th `}round`}`;
   return [
     `The federation ${oneLine(federation)} (${oneLine(server)}, key ${key.slice(0, 12)}…) asks ${oneLine(client)} to:`,
-    `  train    ${oneLine(model.base)} (weights ${task.baseFingerprint.slice(0, 12)}…: verified)`,
-    `           ${objective.name}, LoRA rank ${adapter.rank} on ${oneLine(targets)}: ${counted(task.tensors, "tensor")}, ${formatCount(task.parameters)} numbers`,
-    `           ${counted(rules.rounds, "round")} of ${rules.algorithm}, ${counted(task.localSteps, "step")} each, learning rate ${rate}`,
-    `  on       ${counted(task.records, "record")} of this site; no text of them leaves it`,
+    `- train ${oneLine(model.base)} (weights ${task.baseFingerprint.slice(0, 12)}…: verified)`,
+    `- ${objective.name}, LoRA rank ${adapter.rank} on ${oneLine(targets)}: ${counted(task.tensors, "tensor")}, ${formatCount(task.parameters)} numbers`,
+    `- ${counted(rules.rounds, "round")} of ${rules.algorithm}, ${counted(task.localSteps, "step")} each, learning rate ${rate}`,
+    `- on ${counted(task.records, "record")} of this site; no text of them leaves it`,
     "What leaves this machine:",
-    `  once       the number of records, of held-out records, and a hash of them`,
+    `- once: the number of records, of held-out records, and a hash of them`,
     task.updateBytes === 0
-      ? "  a round    the training loss, steps, tokens and seconds (algorithm local: no update)"
-      : `  a round    an update of ${formatBytes(task.updateBytes)} (${counted(task.tensors, "tensor")}); the training loss, steps, tokens and seconds`,
-    `  scores     ${sets}`,
+      ? "- each round: the training loss, steps, tokens and seconds (algorithm local: no update)"
+      : `- each round: an update of ${formatBytes(task.updateBytes)} (${counted(task.tensors, "tensor")}); the training loss, steps, tokens and seconds`,
+    `- scores: ${sets}`,
   ];
 }
 
 /** `clinic: step 3 of 6`, `bank: sends 5.1 of 10.2 MB, 1.2 MB/s, 4s left`, `workshop: not connected`. */
-export function memberText({ client, connected, declined, heartbeat }: MemberStatus): string {
+function memberText({ client, connected, declined, heartbeat }: MemberStatus): string {
   const name = oneLine(client);
   if (declined !== undefined) return `${name}: declined: ${oneLine(declined)}`;
   if (!connected) return `${name}: not connected`;
