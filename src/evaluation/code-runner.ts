@@ -4,8 +4,9 @@ export const CODE_LIMITS = {
   memory: "memory is limited",
   fileSize: "the size of a file is limited",
   processes: "no other process can be started",
-  network: "no connection can be opened",
-  files: "files outside the program's own folder can be neither read nor written, the Python library read only",
+  network: "no connection can be opened, and no message sent to a socket",
+  files:
+    "files outside the program's own folder can be neither read nor changed, except that the libraries of Python and of the system can be read",
   signals: "other processes cannot be stopped",
 } as const;
 

@@ -1,10 +1,9 @@
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
 import type { CodeOutcome } from "../../evaluation/code-runner.ts";
+import { makeFolder, removeFolder } from "./program-folder.ts";
 import { PYTHON_LAUNCHER, type LaunchOrder } from "./python-launcher.ts";
 
 export interface Confinement {
@@ -41,7 +40,7 @@ export async function runConfined(
   { timeoutSeconds, signal }: { readonly timeoutSeconds: number; readonly signal?: AbortSignal | undefined },
 ): Promise<CodeOutcome> {
   signal?.throwIfAborted();
-  const folder = await mkdtemp(path.join(tmpdir(), "openfedllm-code-"));
+  const folder = await makeFolder();
   try {
     const order: LaunchOrder = {
       ...confinement,
@@ -184,23 +183,5 @@ class Tail {
 
   get text(): string {
     return this.#kept.toString("utf8");
-  }
-}
-
-async function removeFolder(folder: string): Promise<void> {
-  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true, maxRetries: 3 });
-  try {
-    await remove();
-  } catch {
-    // A program may have locked its folders.
-    await unlock(folder);
-    await remove();
-  }
-}
-
-async function unlock(folder: string): Promise<void> {
-  await chmod(folder, 0o700);
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    if (entry.isDirectory()) await unlock(path.join(folder, entry.name));
   }
 }

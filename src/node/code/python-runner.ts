@@ -4,6 +4,7 @@ import { UserError } from "../../diagnostics/user-error.ts";
 import type { CodeRunner } from "../../evaluation/code-runner.ts";
 import { findLimits } from "./code-limits.ts";
 import { runConfined, type Confinement } from "./confined-run.ts";
+import { sweepFolders } from "./program-folder.ts";
 import { errorCode } from "../../diagnostics/error-code.ts";
 
 export interface CodeRunnerOptions {
@@ -18,7 +19,7 @@ export interface CodeRunnerOptions {
 const TIMEOUT_SECONDS = 10;
 
 /**
- * Finds Python and tests the limits on this machine.
+ * Finds Python, removes the folders that earlier runners left when they were killed, and tests the limits on this machine.
  *
  * @throws UserError("config") where there is no Python 3.8 or newer
  */
@@ -30,6 +31,7 @@ export async function openCodeRunner(options: CodeRunnerOptions = {}): Promise<C
     fileBytes: options.fileBytes ?? 16 * 2 ** 20,
     kernelRules: true,
   };
+  await sweepFolders();
   const limits = await findLimits({
     ...confinement,
     run: (program, timeoutSeconds) => runConfined(program, confinement, { timeoutSeconds }),
