@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { excerpt } from "../diagnostics/excerpt.ts";
 import { EXIT_CODES, UserError } from "../diagnostics/user-error.ts";
 import type { Style } from "./output.ts";
 import { printable } from "./views/text-width.ts";
@@ -22,6 +23,9 @@ export function withoutSecrets(text: string): string {
   return SECRETS.reduce((left, [shape, replacement]) => left.replaceAll(shape, replacement), text);
 }
 
+/** A message quotes input, which may be a megabyte. */
+const MOST_CHARACTERS = 4000;
+
 /** The text of a failed command for stderr, and its exit code. */
 export function describeFailure(thrown: unknown, { style, debug }: { style: Style; debug: boolean }): FailureText {
   const error = asUserError(thrown);
@@ -29,14 +33,18 @@ export function describeFailure(thrown: unknown, { style, debug }: { style: Styl
   const label = style(["bold", "red"], "error:");
   if (!(error instanceof UserError)) {
     const { name, message } = thrown instanceof Error ? thrown : { name: "thrown", message: String(thrown) };
-    const what = `${name}: ${printable(withoutSecrets(message)).split("\n")[0]}`;
+    const what = `${name}: ${textOf(message).split("\n")[0]}`;
     const hint = `${style("cyan", "hint:")} This is a defect in openfedllm. The same command with --debug shows where it happened.`;
     return { lines: [`${label} ${what}`, ...(debug ? trace : [hint])], exitCode: EXIT_CODES.internal };
   }
-  const sentence = printable(withoutSecrets(error.message));
-  const hint = error.hint === undefined ? [] : [`${style("cyan", "hint:")} ${printable(withoutSecrets(error.hint))}`];
+  const sentence = textOf(error.message);
+  const hint = error.hint === undefined ? [] : [`${style("cyan", "hint:")} ${textOf(error.hint)}`];
   const first = error.kind === "interrupted" ? sentence : `${label} ${sentence}`;
   return { lines: [first, ...hint, ...trace], exitCode: EXIT_CODES[error.kind] };
+}
+
+function textOf(message: string): string {
+  return printable(withoutSecrets(excerpt(message, MOST_CHARACTERS)));
 }
 
 function asUserError(thrown: unknown): unknown {

@@ -54,3 +54,18 @@ it("agrees with csv-parse on any table", () => {
     ),
   );
 });
+
+it("reads as many columns as a file has; a wrong row is described by the first", () => {
+  const names = Array.from({ length: 300_000 }, (_, i) => `c${i}`);
+  const file = (row: string) => new TextEncoder().encode(`${names.join(",")}\n${row}\n`);
+  const [row] = readDelimited(file(`${"x,".repeat(names.length - 1)}y`), "f", ",");
+  expect([row!.fields["c0"], row!.fields["c299999"]]).toEqual(["x", "y"]);
+  let message = "";
+  try {
+    readDelimited(file("x"), "f", ",");
+  } catch (error) {
+    ({ message } = error as Error);
+  }
+  expect(message).toMatch(/^f line 2: 1 cells, expected 300000 \(c0, c1, /);
+  expect(message.length).toBeLessThan(500);
+});

@@ -1,3 +1,4 @@
+import { excerpt } from "../diagnostics/excerpt.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { decodeUtf8 } from "./json.ts";
 import type { SourcedRow } from "./row.ts";
@@ -18,13 +19,16 @@ interface Line {
 export function readDelimited(bytes: Uint8Array, file: string, delimiter: "," | "\t"): SourcedRow[] {
   const [header, ...lines] = splitCells(decodeUtf8(bytes, file), file, delimiter);
   if (header === undefined) return [];
-  const twice = header.cells.find((name, i) => header.cells.indexOf(name) !== i);
-  if (twice !== undefined) throw new UserError("data", `${file} line ${header.line}: two columns are named "${twice}"`);
+  const seen = new Set<string>();
+  for (const name of header.cells) {
+    if (!seen.has(name)) seen.add(name);
+    else throw new UserError("data", `${file} line ${header.line}: two columns are named "${excerpt(name)}"`);
+  }
   return lines.map(({ line, cells }, i) => {
     if (cells.length !== header.cells.length) {
       throw new UserError(
         "data",
-        `${file} line ${line}: ${cells.length} cells, expected ${header.cells.length} (${header.cells.join(", ")})`,
+        `${file} line ${line}: ${cells.length} cells, expected ${header.cells.length} (${excerpt(header.cells.slice(0, 100).join(", "), 400)})`,
         {
           hint: 'Put "quotes" around a cell that holds the delimiter or a line break.',
         },

@@ -1,3 +1,4 @@
+import { excerpt } from "../diagnostics/excerpt.ts";
 import { nearest } from "../diagnostics/nearest.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import type { RandomStream } from "../tensor/random.ts";
@@ -167,7 +168,10 @@ function groupByLabel(records: readonly Partitionable[], path: string): Map<stri
     const others = missing.length === 1 ? "" : ` (and ${missing.length - 1} more)`;
     const got = valueAt(fields, path) === "" ? "an empty string" : typeName(valueAt(fields, path));
     throw new UserError("data", `${place(source)}: ${got} under "${path}", expected a label to partition by${others}`, {
-      hint: near === undefined ? `Its columns are ${Object.keys(fields).join(", ")}.` : `Did you mean "${near}"?`,
+      hint:
+        near === undefined
+          ? `Its columns are ${excerpt(Object.keys(fields).join(", "), 400)}.`
+          : `Did you mean "${near}"?`,
     });
   }
   return new Map([...groups].sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -1,3 +1,4 @@
+import { excerpt } from "../diagnostics/excerpt.ts";
 import { typeName, valueAt, type Row } from "./row.ts";
 
 export type FieldName =
@@ -64,7 +65,7 @@ export function quotedNames(name: FieldName, fields: FieldMap): string {
 
 export function columnNames(row: Row): string {
   const columns = Object.keys(row);
-  return `columns: ${columns.length === 0 ? "none" : columns.join(", ")}`;
+  return `columns: ${columns.length === 0 ? "none" : excerpt(columns.slice(0, 100).join(", "), 400)}`;
 }
 
 export function isBlank(value: unknown): boolean {

@@ -1,3 +1,4 @@
+import { excerpt } from "../diagnostics/excerpt.ts";
 import { nearest } from "../diagnostics/nearest.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { parseMessages, type Message } from "./messages.ts";
@@ -105,7 +106,7 @@ function checkMapping(rows: readonly SourcedRow[], fields: FieldMap): void {
     const near = nearest(path, columns);
     throw new UserError(
       "data",
-      `${rows[0]!.source.file} has no column "${path}" (fields.${name}); its columns are ${columns.join(", ")}`,
+      `${rows[0]!.source.file} has no column "${path}" (fields.${name}); its columns are ${excerpt(columns.join(", "), 400)}`,
       {
         hint:
           near === undefined ? "Name one of its columns, or remove the mapping." : `The nearest column is "${near}".`,

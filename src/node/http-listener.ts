@@ -1,12 +1,15 @@
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
 import { UserError } from "../diagnostics/user-error.ts";
 
 export interface HttpListener {
   /** `http://HOST:PORT` */
   readonly url: string;
-  /** Takes no more requests. After `graceMs` milliseconds, `cutOff` has to end the answers under way. */
+  /**
+   * Takes no more requests, and closes the connections without one. After `graceMs` milliseconds, `cutOff` has to end the
+   * answers under way; half a second later every connection is closed.
+   */
   stop(graceMs?: number, cutOff?: () => void): Promise<void>;
 }
 
@@ -19,13 +22,16 @@ export interface ListenOptions {
 }
 
 const SWEEP_MS = 50;
+/** Time for answers that were cut off to be written to their end. */
+const LAST_WORDS_MS = 500;
 
 /** Answers HTTP requests with a web-standard handler. @throws UserError of kind `config` for an address that cannot be used. */
 export async function listenHttp(
   fetch: (request: Request) => Response | Promise<Response>,
   { host, port, flags }: ListenOptions,
 ): Promise<HttpListener> {
-  const server = createAdaptorServer({ fetch });
+  const server = createAdaptorServer({ fetch }) as Server;
+  const closeIdle = connectionsWithoutRequest(server);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => reject(listenError(error, { host, port, flags })));
     server.listen(port, host, resolve);
@@ -36,14 +42,39 @@ export async function listenHttp(
     stop: (graceMs = 0, cutOff) =>
       new Promise((resolve) => {
         const timer = setTimeout(() => cutOff?.(), graceMs);
-        // A client keeps its connection for the next request; close() alone ends only those that are idle at the time.
-        const sweep = setInterval(() => (server as Server).closeIdleConnections(), SWEEP_MS);
+        const last = setTimeout(() => server.closeAllConnections(), graceMs + LAST_WORDS_MS);
+        // A client keeps its connection for the next request.
+        const sweep = setInterval(closeIdle, SWEEP_MS);
         server.close(() => {
           clearTimeout(timer);
+          clearTimeout(last);
           clearInterval(sweep);
           resolve();
         });
+        closeIdle();
       }),
+  };
+}
+
+/**
+ * Closes the connections that have no request under way when called. Node's own `closeIdleConnections` leaves those that
+ * have sent nothing, or a part of a header.
+ */
+function connectionsWithoutRequest(server: Server): () => void {
+  const idle = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    idle.add(socket);
+    socket.on("close", () => idle.delete(socket));
+  });
+  server.on("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
+    idle.delete(socket);
+    response.on("close", () => {
+      if (!socket.destroyed) idle.add(socket);
+    });
+  });
+  return () => {
+    // The end of an answer may still be on its way.
+    for (const socket of idle) if (socket.writableLength === 0) socket.destroy();
   };
 }
 

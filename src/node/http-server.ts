@@ -14,7 +14,10 @@ export interface ServeOptions extends Omit<OpenAiAppOptions, "stopping"> {
 export interface HttpServer {
   /** The base URL for clients of OpenAI's API. */
   readonly url: string;
-  /** Takes no more requests. Unfinished answers have `graceMs` milliseconds to end before they are cut off. */
+  /**
+   * Takes no more requests, and closes the connections without one. Unfinished answers have `graceMs` milliseconds to end
+   * before they are cut off; then every connection is closed.
+   */
   stop(graceMs?: number): Promise<void>;
 }
 

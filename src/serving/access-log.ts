@@ -1,6 +1,7 @@
 import type { MiddlewareHandler } from "hono";
+import { excerpt } from "../diagnostics/excerpt.ts";
 
-/** One ended request, for a log. It holds neither key nor text. */
+/** One ended request, for a log. It holds neither key nor text. A long path or name is cut. */
 export interface Access {
   readonly method: string;
   readonly path: string;
@@ -28,7 +29,7 @@ export function accessLog(onAccess: ((access: Access) => void) | undefined): Mid
   return async (c, next) => {
     const started = performance.now();
     const { method, path } = c.req;
-    const noted = { method, path, status: 0, left: false, seconds: 0 };
+    const noted = { method, path: excerpt(path), status: 0, left: false, seconds: 0 };
     c.set("noted", noted);
     await next();
     const tell = (): void =>

@@ -1,4 +1,5 @@
 import type { Context, MiddlewareHandler } from "hono";
+import { excerpt } from "../diagnostics/excerpt.ts";
 import { sha256 } from "../tensor/sha256.ts";
 import { ApiError } from "./api-error.ts";
 
@@ -37,7 +38,7 @@ export const requireLoopbackName: MiddlewareHandler = async (c, next) => {
   if (!isLoopback(hostname)) {
     throw new ApiError(
       403,
-      `the request is for the host ${hostname}, but a server without an API key answers only requests to localhost`,
+      `the request is for the host ${excerpt(hostname)}, but a server without an API key answers only requests to localhost`,
     );
   }
   await next();
@@ -47,10 +48,17 @@ export const requireLoopbackName: MiddlewareHandler = async (c, next) => {
 export async function jsonBody(c: Context): Promise<unknown> {
   const type = c.req.header("content-type")?.split(";")[0]?.trim().toLowerCase();
   if (type !== "application/json") {
-    throw new ApiError(415, `the body has the media type ${type ?? "none"}, expected application/json`);
+    throw new ApiError(415, `the body has the media type ${excerpt(type ?? "none")}, expected application/json`);
+  }
+  const bytes = await c.req.arrayBuffer();
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new ApiError(400, "the body is not UTF-8 text", { cause });
   }
   try {
-    return await c.req.json();
+    return JSON.parse(text) as unknown;
   } catch (cause) {
     throw new ApiError(400, `the body is not JSON (${(cause as Error).message})`, { cause });
   }

@@ -1,5 +1,6 @@
 import { Semaphore } from "../concurrency/semaphore.ts";
 import { UserError } from "../diagnostics/user-error.ts";
+import { excerpt } from "../diagnostics/excerpt.ts";
 import { nearest } from "../diagnostics/nearest.ts";
 import type { Message } from "../data/messages.ts";
 import { TEMPLATES, type TemplateName } from "../data/template.ts";
@@ -123,7 +124,7 @@ function nameTwice(name: string): UserError {
 function noSuchName(name: string, legal: readonly string[]): UserError {
   const near = nearest(name, legal);
   const hint = `Names of models: ${legal.join(", ")}.`;
-  return new UserError("config", `there is no model '${name}'`, {
+  return new UserError("config", `there is no model '${excerpt(name)}'`, {
     hint: near === undefined ? hint : `Did you mean '${near}'? ${hint}`,
   });
 }

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
+import { excerpt } from "../diagnostics/excerpt.ts";
 import { nearest } from "../diagnostics/nearest.ts";
 import { type Access, type AccessLog, accessLog } from "./access-log.ts";
 import { jsonBody, requireKey, requireLoopbackName } from "./access.ts";
@@ -72,7 +73,7 @@ export function openAiApp(answerer: Answerer, options: OpenAiAppOptions = {}): H
     if (answerer.names.includes(name)) return name;
     const near = nearest(name, answerer.names);
     const guess = near === undefined ? "" : `Did you mean '${near}'? `;
-    const message = `there is no model '${name}'. ${guess}There are: ${answerer.names.join(", ")}`;
+    const message = `there is no model '${excerpt(name)}'. ${guess}There are: ${answerer.names.join(", ")}`;
     throw new ApiError(404, message, { param: "model", code: "model_not_found" });
   };
 
@@ -80,13 +81,13 @@ export function openAiApp(answerer: Answerer, options: OpenAiAppOptions = {}): H
   app.get("/v1/models/:id{.+}", (c) => c.json(modelObject(known(c.req.param("id")))));
   app.post("/v1/chat/completions", async (c) => {
     const request = parseChatRequest(await jsonBody(c));
-    c.get("noted").model = request.model;
+    c.get("noted").model = excerpt(request.model);
     known(request.model);
     return respond(c, CHAT, request, [answerer.encodeConversation(request.prompt)], responder);
   });
   app.post("/v1/completions", async (c) => {
     const request = parseCompletionRequest(await jsonBody(c));
-    c.get("noted").model = request.model;
+    c.get("noted").model = excerpt(request.model);
     known(request.model);
     return respond(c, COMPLETION, request, promptsOf(request, answerer), responder);
   });
@@ -98,7 +99,7 @@ export function openAiApp(answerer: Answerer, options: OpenAiAppOptions = {}): H
   }
   app.notFound((c) => {
     const endpoints = Object.entries(ENDPOINTS).map(([path, method]) => `${method} ${path}`);
-    const message = `there is no endpoint ${c.req.path}. There are: ${endpoints.join(", ")}`;
+    const message = `there is no endpoint ${excerpt(c.req.path)}. There are: ${endpoints.join(", ")}`;
     return c.json(new ApiError(404, message, { code: "unknown_url" }).body, 404);
   });
   return app;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { excerpt } from "../diagnostics/excerpt.ts";
 import type { Message } from "../data/messages.ts";
 import { explainAll } from "../settings/explain.ts";
 import type { JsonSchema } from "../settings/json-schema.ts";
@@ -9,6 +10,10 @@ import { ApiError, withHint } from "./api-error.ts";
 export const MOST_CHOICES = 8;
 /** OpenAI's limit. */
 const MOST_STOPS = 4;
+/** Each is looked for after each token. */
+const MOST_STOP_CHARACTERS = 1000;
+/** No parameter is deeper than a few objects and lists. */
+const MOST_DEPTH = 32;
 /** OpenAI's default for text completions, in tokens. */
 const COMPLETION_TOKENS = 16;
 
@@ -30,6 +35,7 @@ export interface GenerationRequest<Prompt> {
 export type CompletionPrompt = string | string[] | number[] | number[][];
 
 const text = z.string().min(1);
+const stopText = text.max(MOST_STOP_CHARACTERS);
 
 const COMMON = {
   model: text,
@@ -40,7 +46,7 @@ const COMMON = {
   top_k: z.int().min(0).default(0),
   repetition_penalty: z.number().min(0.01).default(1),
   seed: z.int().optional(),
-  stop: z.union([text, z.array(text).max(MOST_STOPS)]).default([]),
+  stop: z.union([stopText, z.array(stopText).max(MOST_STOPS)]).default([]),
   n: z.int().min(1).max(MOST_CHOICES).default(1),
   stream: z.boolean().default(false),
   stream_options: z.strictObject({ include_usage: z.boolean().default(false) }).optional(),
@@ -163,9 +169,11 @@ function parse<S extends z.ZodObject>(schema: S, body: unknown): z.output<S> {
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw new ApiError(400, "the body is not a JSON object");
   }
-  const asked = withoutNulls(body) as Record<string, unknown>;
+  // Ignored ones may hold anything.
+  const given = Object.fromEntries(Object.entries(body).filter(([key]) => !HARMLESS.has(key)));
+  checkNesting(given);
+  const asked = withoutNulls(given) as Record<string, unknown>;
   for (const [key, value] of Object.entries(asked)) {
-    if (HARMLESS.has(key)) delete asked[key];
     if (!Object.hasOwn(UNSUPPORTED, key)) continue;
     const harmless = UNSUPPORTED[key]!.map((each) => JSON.stringify(each));
     if (!harmless.includes(JSON.stringify(value))) {
@@ -181,13 +189,31 @@ function parse<S extends z.ZodObject>(schema: S, body: unknown): z.output<S> {
   const unknown = issues.find((issue) => issue.code === "unrecognized_keys");
   const path = unknown === undefined ? issues[0]!.path : [...unknown.path, unknown.keys[0]!];
   const param = path.map((part, i) =>
-    typeof part === "number" ? `[${part}]` : `${i === 0 ? "" : "."}${String(part)}`,
+    typeof part === "number" ? `[${part}]` : `${i === 0 ? "" : "."}${excerpt(String(part))}`,
   );
   throw invalid(param.join(""), withHint(problem));
 }
 
 function invalid(param: string, message: string, code: string | null = null): ApiError {
   return new ApiError(400, message, { param, code });
+}
+
+/**
+ * Checks the whole body level by level, so that the work that follows may be recursive.
+ *
+ * @throws ApiError where it is too deep, or a text holds half of a surrogate pair.
+ */
+function checkNesting(body: Record<string, unknown>): void {
+  let level: unknown[] = [body];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MOST_DEPTH) throw new ApiError(400, `the body is nested more than ${MOST_DEPTH} levels deep`);
+    level = level.flatMap((value): unknown[] => {
+      if (typeof value === "string" && /\p{Surrogate}/u.test(value)) {
+        throw new ApiError(400, "a text of the body holds half of a surrogate pair, so it is not Unicode text");
+      }
+      return typeof value === "object" && value !== null ? Object.values(value) : [];
+    });
+  }
 }
 
 /** Removes nulls, which OpenAI's clients send for parameters that are not set. */

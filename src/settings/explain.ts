@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { excerpt } from "../diagnostics/excerpt.ts";
 import { nearest } from "../diagnostics/nearest.ts";
 import { keysOf, propertiesOf, schemaAt, typeText, type JsonSchema } from "./json-schema.ts";
 import { experimentJsonSchema } from "./schema.ts";
@@ -47,6 +48,7 @@ function explain(issue: z.core.$ZodIssue, root: unknown, whole: JsonSchema): Pro
 function expected(issue: z.core.$ZodIssue, schema: JsonSchema): string {
   if (issue.code === "too_small" && issue.origin === "array") return "at least one entry";
   if (issue.code === "too_small" && issue.origin === "string") return "a text that is not empty";
+  if (issue.code === "too_big" && issue.origin === "string") return `at most ${issue.maximum} characters`;
   if (issue.code === "too_big" && issue.inclusive) return `at most ${issue.maximum}`;
   const type = typeText(schema);
   return (schema.enum?.length ?? 0) > 1 ? `one of ${type}` : type;
@@ -91,7 +93,7 @@ function pathsOf(schema: JsonSchema | undefined, prefix = ""): string[] {
 
 function dotted(path: readonly PropertyKey[]): string {
   return path
-    .map((part, i) => (typeof part === "number" ? `[${part}]` : i === 0 ? String(part) : `.${String(part)}`))
+    .map((part, i) => (typeof part === "number" ? `[${part}]` : `${i === 0 ? "" : "."}${excerpt(String(part))}`))
     .join("");
 }
 
@@ -100,5 +102,5 @@ const LONGEST_SHOWN = 60;
 function shown(value: unknown): string {
   if (value === null) return "empty (null)";
   const text = typeof value === "number" ? String(value) : JSON.stringify(value);
-  return text.length <= LONGEST_SHOWN ? text : `${text.slice(0, LONGEST_SHOWN)}…`;
+  return excerpt(text, LONGEST_SHOWN + 1);
 }

@@ -27,11 +27,18 @@ export function schemaAt(
   whole: JsonSchema = experimentJsonSchema(),
 ): JsonSchema | undefined {
   return path.reduce<JsonSchema | undefined>((at, part) => {
-    if (typeof part === "number") return at?.items;
+    if (typeof part === "number") return itemsOf(at);
     const own = propertiesOf(at);
     if (own !== undefined) return Object.hasOwn(own, part) ? own[String(part)] : undefined;
     return typeof at?.additionalProperties === "object" ? at.additionalProperties : undefined;
   }, whole);
+}
+
+/** The schema of an entry of a list. A choice of lists has a choice of entries. */
+function itemsOf(schema: JsonSchema | undefined): JsonSchema | undefined {
+  if (schema?.anyOf === undefined) return schema?.items;
+  const choices = schema.anyOf.flatMap(({ items }) => items ?? []);
+  return choices.length > 1 ? { anyOf: choices } : choices[0];
 }
 
 /**
@@ -76,7 +83,7 @@ export function typeText(schema: JsonSchema): string {
   if (schema.anyOf !== undefined) return schema.anyOf.map(typeText).join(" or ");
   switch (schema.type) {
     case "array":
-      return `list of ${propertiesOf(schema.items) === undefined ? `${typeText(schema.items ?? {})}s` : "entries"}`;
+      return `list of ${propertiesOf(schema.items) === undefined ? plural(typeText(schema.items ?? {})) : "entries"}`;
     case "object":
       return "mapping";
     case "integer":
@@ -85,6 +92,11 @@ export function typeText(schema: JsonSchema): string {
     default:
       return schema.type ?? "any";
   }
+}
+
+/** `integer >= 0` becomes `integers >= 0`. */
+function plural(type: string): string {
+  return /^(list|integer|number)\b/.test(type) ? type.replace(/^\w+/, "$&s") : `${type}s`;
 }
 
 /** False for the safe integers, which the schema of every whole number has as bounds. */
