@@ -1,4 +1,5 @@
 import { EXIT_CODES } from "../diagnostics/user-error.ts";
+import { watchStuckLoop } from "./stuck-watch.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
@@ -8,7 +9,10 @@ const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 const SAME_PRESS_MS = 300;
 
 export interface Interruption {
-  /** Aborted by the first Ctrl-C or SIGTERM. The second ends the process at once. */
+  /**
+   * Aborted by the first Ctrl-C or SIGTERM. The second ends the process at once; so does the first, where the work under way
+   * does not let this process act on it.
+   */
   readonly signal: AbortSignal;
   /** The result of work that takes no signal, or an AbortError if the first signal comes before it. */
   before<T>(work: Promise<T>): Promise<T>;
@@ -30,6 +34,7 @@ export function watchInterruption(onFirst: () => void): Interruption {
     }
   };
   for (const name of SIGNALS) process.on(name, onSignal);
+  const stuck = watchStuckLoop(SIGNALS);
   return {
     signal,
     before(work) {
@@ -42,6 +47,7 @@ export function watchInterruption(onFirst: () => void): Interruption {
     },
     dispose() {
       for (const name of SIGNALS) process.off(name, onSignal);
+      stuck.dispose();
     },
   };
 }
