@@ -69,6 +69,12 @@ export function createTokenizer(definition: TokenizerDefinition): Tokenizer {
     return token === undefined ? undefined : { id: id as number, text: token };
   };
 
+  for (const id of [...inner.get_vocab().values(), ...inner.get_added_tokens_decoder().keys()]) {
+    if (Number.isSafeInteger(id) && id >= 0) continue;
+    throw new UserError("model", `the tokenizer has a token with the id ${id}, expected a whole number from 0 on`, {
+      hint: "Copy tokenizer.json and tokenizer_config.json of the model again.",
+    });
+  }
   return {
     vocabularySize: [...inner.get_vocab().values()].reduce((largest, id) => Math.max(largest, id), -1) + 1,
     bos: special("bos"),

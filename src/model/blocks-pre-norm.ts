@@ -37,6 +37,9 @@ export interface PreNormDefaults {
   readonly tiedHead?: boolean;
 }
 
+/** Far more than any model has. The tensors of each layer are listed before the first file of weights is opened. */
+const MOST_LAYERS = 10_000;
+
 /** Reads the part of the configuration that all pre-norm families share. The five sizes of every model must be there. */
 export function parsePreNorm(
   fields: ConfigFields,
@@ -45,7 +48,7 @@ export function parsePreNorm(
 ): Omit<PreNormConfig, "qkvBias" | "outputBias" | "mlpBias" | "qkNorm" | "slidingWindow"> {
   const { json } = fields;
   const hiddenSize = fields.count("hidden_size");
-  const layers = fields.count("num_hidden_layers");
+  const layers = fields.count("num_hidden_layers", undefined, MOST_LAYERS);
   const heads = fields.count("num_attention_heads");
   const kvHeads =
     json["num_key_value_heads"] === null ? heads : fields.count("num_key_value_heads", defaults.kvHeads ?? heads);

@@ -1,3 +1,4 @@
+import { shownJson } from "../diagnostics/shown.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -21,17 +22,19 @@ export class ConfigFields {
     const value = this.json[key];
     return new UserError(
       "model",
-      `${this.where}: ${key} ${value === undefined ? "is missing" : `is ${JSON.stringify(value)}`}, expected ${expected}`,
+      `${this.where}: ${key} ${value === undefined ? "is missing" : `is ${shownJson(value)}`}, expected ${expected}`,
       {
         hint: hint ?? "Use a supported base model (docs/own-model.md) with its published config.json.",
       },
     );
   }
 
-  count(key: string, fallback?: number): number {
+  /** Reads a whole number from 1 to `most`: work and memory may be in proportion to it before a weight is read. */
+  count(key: string, fallback?: number, most: number = 2 ** 31 - 1): number {
     const value = this.has(key) ? this.json[key] : fallback;
     if (typeof value !== "number" || !Number.isInteger(value) || value < 1)
       throw this.fail(key, "a whole number above 0");
+    if (value > most) throw this.fail(key, `at most ${most}`);
     return value;
   }
 

@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { LineCounter, parseDocument, parse as parseYaml } from "yaml";
+import { type Document, LineCounter, parseDocument, parse as parseYaml } from "yaml";
 import { UserError } from "../diagnostics/user-error.ts";
+import { nestingProblem } from "../settings/nesting.ts";
 import { applySetting, originIn } from "../settings/apply-setting.ts";
 import { parseExperiment } from "../settings/parse.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
@@ -48,6 +49,9 @@ export function readMapping(file: string): Record<string, unknown> {
 function readText(file: string): string {
   let bytes: Uint8Array;
   try {
+    const found = statSync(file);
+    // A pipe or a device may have no end.
+    if (!found.isFile() && !found.isDirectory()) throw new Error("it is not a regular file");
     bytes = readFileSync(file);
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
@@ -68,23 +72,37 @@ function readText(file: string): string {
 
 function parseText(text: string, file: string): unknown {
   const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, prettyErrors: false, logLevel: "error" });
+  const document = parsed(text, file, lineCounter);
   const [problem] = document.errors;
   if (problem !== undefined) {
     const { line, col } = lineCounter.linePos(problem.pos[0]);
-    const what = problem.code === "MULTIPLE_DOCS" ? "a second document, expected one" : problem.message;
+    const deep = /call stack/i.test(problem.message) ? "nested too deep" : problem.message;
+    const what = problem.code === "MULTIPLE_DOCS" ? "a second document, expected one" : deep;
     throw new UserError("config", `${file}, line ${line}, column ${col}: ${what}`, {
       hint: "Correct the YAML there or in the lines before. Indentation counts.",
     });
   }
+  let value: unknown;
   try {
-    return document.toJS();
+    value = document.toJS();
   } catch (cause) {
     // Aliases (*name) are resolved only here.
     throw new UserError("config", `${file}: ${(cause as Error).message}`, {
       hint: "Write the value instead of the alias.",
       cause,
     });
+  }
+  const nesting = nestingProblem(value);
+  if (nesting !== undefined) throw new UserError("config", `${file}: ${nesting.message}`, { hint: nesting.hint });
+  return value;
+}
+
+function parsed(text: string, file: string, lineCounter: LineCounter): Document.Parsed {
+  try {
+    return parseDocument(text, { lineCounter, prettyErrors: false, logLevel: "error" });
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new UserError("config", `${file}: the settings are nested too deep`, { hint: EXAMPLE, cause });
   }
 }
 

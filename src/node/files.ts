@@ -11,9 +11,14 @@ import { type Hub, openHub } from "./hub/hub.ts";
 /** Reads data files on disk, with relative paths from `folder`, and datasets of the Hub. */
 export function fileReader(folder: string = process.cwd(), hub: () => Hub = openHub): FileReader {
   return {
-    read: (file) => reading(folder, file, (absolute) => readFile(absolute)),
+    read: (file) =>
+      reading(folder, file, async (absolute) => {
+        await checkRegular(absolute);
+        return readFile(absolute);
+      }),
     open: (file) =>
       reading(folder, file, async (absolute) => {
+        await checkRegular(absolute);
         const handle = await open(absolute);
         const { size } = await handle.stat();
         return {
@@ -53,6 +58,12 @@ async function reading<T>(folder: string, file: string, work: (absolute: string)
     const what = code === "EISDIR" ? "is a folder, expected a file" : `cannot be read (${(cause as Error).message})`;
     throw new UserError("data", `${file} ${what}`, { cause });
   }
+}
+
+/** Refuses a pipe or a device, which may have no end. A folder has an error of its own. */
+async function checkRegular(absolute: string): Promise<void> {
+  const found = await stat(absolute);
+  if (!found.isFile() && !found.isDirectory()) throw new Error("it is not a regular file: save the data in one");
 }
 
 /** Finds the entry of a missing file's folder with the most similar name, as a path like the given one. */

@@ -7,6 +7,7 @@ import { explainAll, type Problem } from "./explain.ts";
 import type { Origin } from "./apply-setting.ts";
 import { unusableAsynchrony } from "./asynchrony.ts";
 import { benchmarkMetrics, betterWay, measurableMetrics } from "./metric-names.ts";
+import { nestingProblem } from "./nesting.ts";
 import { experimentSchema, type ExperimentConfig } from "./schema.ts";
 
 /**
@@ -17,9 +18,11 @@ import { experimentSchema, type ExperimentConfig } from "./schema.ts";
  * values; further problems are counted.
  */
 export function parseExperiment(value: unknown, where: string | Origin): ExperimentConfig {
-  const parsed = experimentSchema.safeParse(value);
+  const unreadable = nestingProblem(value);
+  const parsed = experimentSchema.safeParse(unreadable === undefined ? value : {});
   const config = parsed.success ? completed(parsed.data) : undefined;
-  const problem = config === undefined ? explainAll(parsed.error!.issues, value) : contradiction(config);
+  const problem =
+    unreadable ?? (config === undefined ? explainAll(parsed.error!.issues, value) : contradiction(config));
   if (problem !== undefined) {
     const origin = typeof where === "string" ? where : where(problem.path);
     throw new UserError("config", `${origin}: ${problem.message}`, { hint: problem.hint });

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { access, constants, mkdir, readFile, realpath, stat } from "node:fs/promises";
+import { access, constants, lstat, mkdir, readFile, realpath, stat } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
@@ -8,26 +8,41 @@ import { storageReason, writeAtomically } from "../store/durable-file.ts";
 
 /**
  * Finds or makes the folder for files that can be made again: `cacheDir`, or $OPENFEDLLM_CACHE, or `openfedllm` under
- * $XDG_CACHE_HOME or `~/.cache`. Where that cannot be written, it is one under the system's temporary folder.
+ * $XDG_CACHE_HOME or `~/.cache`. Where that cannot be written, it is one under the system's temporary folder, which must be
+ * this user's alone: files of a cache are believed.
  */
 export async function cacheFolder(cacheDir?: string): Promise<string> {
   const { OPENFEDLLM_CACHE: own, XDG_CACHE_HOME: xdg } = process.env;
   const wanted = cacheDir || own || path.join(xdg || path.join(os.homedir(), ".cache"), "openfedllm");
   const fallback = path.join(os.tmpdir(), `openfedllm-${process.getuid?.() ?? "cache"}`);
+  const reasons: string[] = [];
   let cause: unknown;
   for (const folder of [path.resolve(wanted), fallback]) {
     try {
       await mkdir(folder, { recursive: true, mode: 0o700 });
+      if (folder === fallback) await checkOwn(folder);
       await access(folder, constants.W_OK);
       return folder;
     } catch (error) {
       cause ??= error;
+      reasons.push(`${folder}: ${storageReason(error)}`);
     }
   }
-  throw new UserError("storage", `neither ${wanted} nor ${fallback} can be written: ${storageReason(cause)}`, {
+  throw new UserError("storage", `no folder for the cache can be used (${reasons.join("; ")})`, {
     hint: "Set OPENFEDLLM_CACHE to a folder that can be written.",
     cause,
   });
+}
+
+/** Refuses a folder that another user made or may write: anybody can make a folder of any name in the temporary folder. */
+async function checkOwn(folder: string): Promise<void> {
+  const found = await lstat(folder);
+  if (!found.isDirectory()) throw new Error("it is not a folder");
+  // Windows has a temporary folder for each user.
+  if (process.getuid === undefined) return;
+  if (found.uid !== process.getuid() || (found.mode & 0o022) !== 0) {
+    throw new Error("another user owns it, or may write in it");
+  }
 }
 
 async function hashFile(file: string, onBytes: (bytes: number) => void): Promise<string> {

@@ -1,8 +1,9 @@
 import { type FileHandle, open } from "node:fs/promises";
 import path from "node:path";
+import { excerpt } from "../../diagnostics/excerpt.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { type ByteSource, onnxWeights, safetensorsWeights, type SourceWeights } from "../../model/convert.ts";
-import { exists, readJson } from "./model-files.ts";
+import { exists, isFile, readJson } from "./model-files.ts";
 
 /** The source of a model's weights, before the conversion. */
 export interface WeightsSource {
@@ -51,11 +52,15 @@ async function shardsOf(dir: string): Promise<string[]> {
     throw new UserError("model", `${where}: weight_map must map tensor names to files in the same folder`);
   }
   for (const shard of shards as string[]) {
-    if (!(await exists(path.join(dir, shard)))) {
-      throw new UserError("model", `${path.join(dir, shard)} does not exist, but ${INDEX} names it`, {
-        hint: `Copy all ${shards.length} shards into the folder.`,
+    if (await isFile(path.join(dir, shard))) continue;
+    if (await exists(path.join(dir, shard))) {
+      throw new UserError("model", `${where}: weight_map names "${excerpt(shard)}", which is a folder`, {
+        hint: "Copy the index and all shards again.",
       });
     }
+    throw new UserError("model", `${path.join(dir, shard)} does not exist, but ${INDEX} names it`, {
+      hint: `Copy all ${shards.length} shards into the folder.`,
+    });
   }
   return (shards as string[]).sort();
 }
