@@ -1,8 +1,22 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import { isRow, typeName, type SourcedRow } from "./row.ts";
 
+/** A record is held several times while it is read. */
+const MOST_LINE_BYTES = 64 * 2 ** 20;
+/** The longest string of V8. */
+const MOST_TEXT_BYTES = 2 ** 29 - 25;
+
 /** Decodes bytes to text without the byte order mark. `where` names the place in the error. */
 export function decodeUtf8(bytes: Uint8Array, where: string): string {
+  if (bytes.length > MOST_TEXT_BYTES) {
+    throw new UserError(
+      "data",
+      `${where}: ${megabytes(bytes.length)}, expected at most ${megabytes(MOST_TEXT_BYTES)}`,
+      {
+        hint: "Save it as JSON Lines or Parquet, or as several files.",
+      },
+    );
+  }
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
@@ -25,6 +39,15 @@ export function readJsonLines(bytes: Uint8Array, file: string): SourcedRow[] {
     const end = newline === -1 ? bytes.length : newline;
     line++;
     const where = `${file} line ${line}`;
+    if (end - start > MOST_LINE_BYTES) {
+      throw new UserError(
+        "data",
+        `${where}: ${megabytes(end - start)}, expected at most ${megabytes(MOST_LINE_BYTES)}`,
+        {
+          hint: "Each line is one record: shorten or remove it.",
+        },
+      );
+    }
     const text = decodeUtf8(bytes.subarray(start, end), where).trim();
     start = end + 1;
     if (text === "") continue;
@@ -42,6 +65,10 @@ export function readJsonLines(bytes: Uint8Array, file: string): SourcedRow[] {
     rows.push({ source: { file, line, record: rows.length + 1 }, fields });
   }
   return rows;
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20)} MB`;
 }
 
 /** Reads JSON: an array of objects. */

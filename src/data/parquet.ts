@@ -80,7 +80,9 @@ function checkCounts({ num_rows: rows, columns }: RowGroup, metadata: FileMetaDa
     const repeated = isRepeated(parquetSchema(metadata), column.path_in_schema);
     // An empty list counts as one value.
     if (repeated ? values >= rows : values === rows) continue;
-    throw new Error(`a group of rows has ${rows} rows, but its column ${column.path_in_schema.join(".")} ${values} values`);
+    throw new Error(
+      `a group of rows has ${rows} rows, but its column ${column.path_in_schema.join(".")} ${values} values`,
+    );
   }
 }
 

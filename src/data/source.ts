@@ -109,6 +109,13 @@ export async function readUnpacked(reader: FileReader, path: string, name: strin
   return packed ? gunzip(stored, name) : stored;
 }
 
+/** So many bytes may come of any file. */
+const UNPACKED_BYTES = 256 * 2 ** 20;
+/** Text becomes three to ten times as long. */
+const UNPACKED_RATIO = 100;
+
+class UnpackedTooLong extends Error {}
+
 function formatOf(path: string): FormatName {
   const extension = path.replace(/\.gz$/i, "").split(".").at(-1)!.toLowerCase();
   if (extension === "ndjson") return "jsonl";
@@ -124,9 +131,21 @@ function formatOf(path: string): FormatName {
 
 async function gunzip(bytes: Uint8Array, path: string): Promise<Uint8Array> {
   try {
-    const stream = new Blob([bytes.slice()]).stream().pipeThrough(new DecompressionStream("gzip"));
+    let unpacked = 0;
+    const count = new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, out) {
+        unpacked += chunk.length;
+        if (unpacked > Math.max(UNPACKED_BYTES, UNPACKED_RATIO * bytes.length)) throw new UnpackedTooLong();
+        out.enqueue(chunk);
+      },
+    });
+    const stream = new Blob([bytes.slice()]).stream().pipeThrough(new DecompressionStream("gzip")).pipeThrough(count);
     return new Uint8Array(await new Response(stream).arrayBuffer());
   } catch (cause) {
+    if (cause instanceof UnpackedTooLong) {
+      const most = `${UNPACKED_RATIO} times its size`;
+      throw new UserError("data", `${path}: gzip data that becomes more than ${most}, which no text does`, { cause });
+    }
     throw new UserError("data", `${path}: damaged gzip data (${(cause as Error).message})`, { cause });
   }
 }

@@ -1,3 +1,4 @@
+import { shownJson } from "../diagnostics/shown.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { openLibraryTokenizer, type LibraryTokenizer } from "./huggingface.ts";
 import { isRow } from "./row.ts";
@@ -21,8 +22,12 @@ export interface Tokenizer {
   readonly chatTemplate: string | undefined;
   /** Encodes a text; text that spells a special token becomes that token. Neither `prefix` nor EOS is added. */
   encode(text: string): number[];
-  /** Encodes a text; `supervised` is true for a token that holds any character of `spans` (ascending, apart). */
-  encodeSupervised(text: string, spans: readonly Span[]): { ids: number[]; supervised: boolean[] };
+  /**
+   * Encodes a text; `supervised` is true for a token that holds any character of `spans` (ascending, apart). Of a text that is
+   * far longer than `mostTokens` only a beginning is encoded: the result then has more than `mostTokens` tokens, and the
+   * first ones are those of the whole text.
+   */
+  encodeSupervised(text: string, spans: readonly Span[], mostTokens?: number): { ids: number[]; supervised: boolean[] };
   decode(ids: Iterable<number>, options?: { readonly skipSpecial?: boolean }): string;
 }
 
@@ -37,6 +42,11 @@ export interface TokenizerDefinition {
   /** `chat_template.jinja`; it wins over the template in `config`. */
   readonly chatTemplate?: string | undefined;
 }
+
+/** Most tokens have far fewer characters; where they have more, more of the text is encoded. */
+const CHARACTERS_PER_TOKEN = 64;
+/** The last tokens of a text that is cut may be other ones in the whole text. */
+const LAST_TOKENS = 64;
 
 /** Opens a tokenizer. @throws UserError("model") for a tokenizer.json that the library does not know. */
 export function createTokenizer(definition: TokenizerDefinition): Tokenizer {
@@ -69,9 +79,15 @@ export function createTokenizer(definition: TokenizerDefinition): Tokenizer {
     return token === undefined ? undefined : { id: id as number, text: token };
   };
 
-  for (const id of [...inner.get_vocab().values(), ...inner.get_added_tokens_decoder().keys()]) {
-    if (Number.isSafeInteger(id) && id >= 0) continue;
-    throw new UserError("model", `the tokenizer has a token with the id ${id}, expected a whole number from 0 on`, {
+  const encodeWhole: Tokenizer["encodeSupervised"] = (text, spans) => {
+    const { ids, tokens } = plain(text);
+    const supervised = supervisedBySurface(text, spans, readSurfaces(text, tokens));
+    return { ids, supervised: supervised ?? supervisedByPrefix(text, spans, ids, (prefix) => plain(prefix).ids) };
+  };
+  for (const id of idsOf(definition.tokenizer)) {
+    if (Number.isSafeInteger(id) && (id as number) >= 0) continue;
+    const message = `the tokenizer has a token with the id ${shownJson(id)}, expected a whole number from 0 on`;
+    throw new UserError("model", message, {
       hint: "Copy tokenizer.json and tokenizer_config.json of the model again.",
     });
   }
@@ -83,10 +99,17 @@ export function createTokenizer(definition: TokenizerDefinition): Tokenizer {
     prefix: prefixOf(inner),
     chatTemplate: definition.chatTemplate ?? templateOf(config["chat_template"]),
     encode: (text) => plain(text).ids,
-    encodeSupervised(text, spans) {
-      const { ids, tokens } = plain(text);
-      const supervised = supervisedBySurface(text, spans, readSurfaces(text, tokens));
-      return { ids, supervised: supervised ?? supervisedByPrefix(text, spans, ids, (prefix) => plain(prefix).ids) };
+    encodeSupervised(text, spans, mostTokens = Infinity) {
+      for (let length = CHARACTERS_PER_TOKEN * (mostTokens + LAST_TOKENS); length < text.length; length *= 4) {
+        const start = text.slice(0, length);
+        const within = spans.map(({ start: from, end }) => ({
+          start: Math.min(from, length),
+          end: Math.min(end, length),
+        }));
+        const encoded = encodeWhole(start, within);
+        if (encoded.ids.length > mostTokens + LAST_TOKENS) return encoded;
+      }
+      return encodeWhole(text, spans);
     },
     decode(ids, { skipSpecial = false } = {}) {
       const list = [...ids];
@@ -94,6 +117,16 @@ export function createTokenizer(definition: TokenizerDefinition): Tokenizer {
       return inner.decode(list, { skip_special_tokens: skipSpecial, clean_up_tokenization_spaces: false });
     },
   };
+}
+
+/** The ids of `tokenizer.json` as they stand there: the library leaves out those that it cannot hold. */
+function idsOf(tokenizer: unknown): unknown[] {
+  const { model, added_tokens: added } = isRow(tokenizer) ? tokenizer : {};
+  const vocabulary = isRow(model) ? model["vocab"] : undefined;
+  return [
+    ...(isRow(vocabulary) ? Object.values(vocabulary) : []),
+    ...(Array.isArray(added) ? added.map((token: unknown) => (isRow(token) ? token["id"] : token)) : []),
+  ];
 }
 
 /** Checks the ids of a tokenizer. @throws UserError("model") where one has no row in the embedding. */

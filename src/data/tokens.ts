@@ -11,6 +11,9 @@ export interface EncodeOptions extends TemplateOptions {
   readonly maxLength: number;
 }
 
+/** A text that is needed as a whole may have so many characters: tokenising them takes seconds and a gigabyte. */
+const MOST_CHARACTERS = 4_000_000;
+
 export interface EncodedRecord {
   /** Undefined where no supervised token is left within `maxLength`. */
   readonly example: Example | undefined;
@@ -31,15 +34,24 @@ export interface EncodeReport {
 /**
  * Tokenises a record once and as one text, and marks the tokens to learn. A token is supervised if it holds any character
  * that the template marks. EOS always is, by its place and not by its id, so a tokenizer that pads with EOS loses nothing.
+ * Of a text that is far longer than `mostTokens` only a beginning is tokenised.
  */
 export function tokenise(
   record: RenderableRecord,
   template: Template,
   tokenizer: Tokenizer,
   context: TemplateContext,
+  mostTokens?: number,
 ): { ids: number[]; supervised: boolean[] } {
   const { text, spans } = template.render(record, context);
-  const { ids, supervised } = tokenizer.encodeSupervised(text, spans);
+  if (mostTokens === undefined && text.length > MOST_CHARACTERS) {
+    throw new UserError(
+      "data",
+      `record ${record.id} has ${text.length} characters, expected at most ${MOST_CHARACTERS}`,
+      { hint: "Shorten or remove it." },
+    );
+  }
+  const { ids, supervised } = tokenizer.encodeSupervised(text, spans, mostTokens);
   if (template.addsSpecialTokens) {
     const { id } = endOfAnswers(tokenizer);
     ids.unshift(...tokenizer.prefix);
@@ -68,7 +80,13 @@ export function encodeRecord(
   tokenizer: Tokenizer,
   options: EncodeOptions,
 ): EncodedRecord {
-  const { ids, supervised } = tokenise(withOneAnswer(record), template, tokenizer, contextOf(tokenizer, options));
+  const { ids, supervised } = tokenise(
+    withOneAnswer(record),
+    template,
+    tokenizer,
+    contextOf(tokenizer, options),
+    options.maxLength,
+  );
   const length = Math.min(ids.length, options.maxLength);
   const mask = Uint8Array.from({ length }, (_, i) => (i > 0 && supervised[i] ? 1 : 0));
   const truncated = ids.length > length;

@@ -72,6 +72,20 @@ function csv(header: readonly string[], rows: readonly (readonly Cell[])[]): str
 
 function cellText(cell: Cell): string {
   if (cell === undefined || (typeof cell === "number" && !Number.isFinite(cell))) return "";
-  const text = String(cell);
+  const text = typeof cell === "string" ? harmless(cell) : String(cell);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
+
+/**
+ * Writes a name of somebody else so that it does nothing in a reader: a control character becomes its code (`\u001b`), and
+ * an apostrophe keeps a spreadsheet from taking the cell for a formula.
+ */
+function harmless(text: string): string {
+  const visible = text.replace(CONTROL, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return /^\s*[=+\-@\uff1d\uff0b\uff0d\uff20]/.test(visible) && !Number.isFinite(Number(visible))
+    ? `'${visible}`
+    : visible;
 }

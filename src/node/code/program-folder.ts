@@ -3,6 +3,7 @@ import { readlinkSync } from "node:fs";
 import { chmod, lstat, mkdtemp, opendir, rename, rmdir, unlink } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import path from "node:path";
+import { storageError } from "../store/durable-file.ts";
 import { setTimeout as delay } from "node:timers/promises";
 
 /** Begins the name of every folder of this kind; the owner follows. */
@@ -14,9 +15,17 @@ const SWEEP_SECONDS = 10;
 /** Entries that are removed at a time. */
 const BATCH = 64;
 
-/** Makes a fresh folder under the temporary folder. Its name says which process owns it (`sweepFolders`). */
-export function makeFolder(): Promise<string> {
-  return mkdtemp(path.join(tmpdir(), `${PREFIX}${processSpace()}-${process.pid}-`));
+/**
+ * Makes a fresh folder under the temporary folder. Its name says which process owns it (`sweepFolders`).
+ *
+ * @throws UserError("storage") where it cannot be made.
+ */
+export async function makeFolder(): Promise<string> {
+  try {
+    return await mkdtemp(path.join(tmpdir(), `${PREFIX}${processSpace()}-${process.pid}-`));
+  } catch (error) {
+    throw storageError(tmpdir(), "write", error);
+  }
 }
 
 /**

@@ -62,14 +62,20 @@ export async function writeDurably(file: string, content: Uint8Array | string, m
   }
 }
 
-/** Replaces a file's content durably: a reader, also after a crash, finds the old content or the new one, never a part. */
+/**
+ * Replaces a file's content durably: a reader, also after a crash, finds the old content or the new one, never a part.
+ *
+ * @throws UserError("storage") where it cannot be written, such as on a full disk.
+ */
 export async function writeAtomically(file: string, content: Uint8Array | string, mode?: number): Promise<void> {
   const temporary = `${file}.${randomUUID()}.tmp`;
   try {
     await writeDurably(temporary, content, mode);
     await rename(temporary, file);
     await syncFolder(path.dirname(file));
+  } catch (error) {
+    throw storageError(file, "write", error);
   } finally {
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => {});
   }
 }

@@ -51,7 +51,7 @@ async function checkSettings(file: string, settings: AnswerSettings): Promise<vo
     await writeAtomically(file, `${JSON.stringify(settings, undefined, 2)}\n`);
     return;
   }
-  const stored = JSON.parse(await readFile(file, "utf8")) as AnswerSettings;
+  const stored = await readJsonFile<AnswerSettings>(file);
   // Older folders do not store the fidelity; they are taken as they are.
   const kept: AnswerSettings = { fidelity: settings["fidelity"] ?? null, ...stored };
   const other = Object.keys({ ...kept, ...settings }).filter((key) => kept[key] !== settings[key]);
@@ -72,10 +72,25 @@ export async function readResults(folder: string): Promise<readonly StoredResult
   for (const benchmark of await foldersIn(folder)) {
     for (const model of await foldersIn(path.join(folder, benchmark))) {
       const file = path.join(folder, benchmark, model, RESULT);
-      if (existsSync(file)) results.push(JSON.parse(await readFile(file, "utf8")) as StoredResult);
+      if (existsSync(file)) results.push(await readJsonFile<StoredResult>(file));
     }
   }
   return results;
+}
+
+async function readJsonFile<T extends object>(file: string): Promise<T> {
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
+    throw storageError(file, "read", error);
+  });
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null) return value as T;
+  } catch {
+    // Said below.
+  }
+  throw new UserError("storage", `${file} is damaged: it holds no JSON object.`, {
+    hint: "Remove the file, then run the same command again.",
+  });
 }
 
 async function foldersIn(folder: string): Promise<string[]> {
