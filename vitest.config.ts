@@ -6,5 +6,8 @@ export default defineConfig({
     // The native engine does not like worker threads: every test file gets a process.
     pool: "forks",
     testTimeout: 60_000,
+    // The clean-up of many folders waits for other work of the machine.
+    hookTimeout: 120_000,
+    globalSetup: "./test/support/temporary-root.ts",
   },
 });

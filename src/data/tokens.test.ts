@@ -53,6 +53,33 @@ describe.skipIf(!existsSync(assets))(
     });
 
     it.each(["minimind2-small", "tokenizer-llama2-hf", "tokenizer-smollm2", "tokenizer-qwen2.5"])(
+      "%s: of a long record the first tokens are those of the whole, and not all of it is tokenised",
+      (name) => {
+        const tokenizer = assetTokenizer(name);
+        const whole: Tokenizer = {
+          ...tokenizer,
+          encodeSupervised: (text, spans) => tokenizer.encodeSupervised(text, spans),
+        };
+        const words = Array.from({ length: 3000 }, (_, i) => `Word ${i * i} – 世界 🙂${" ".repeat(i % 90)}`).join(" ");
+        for (const response of [
+          words,
+          "x".repeat(12_000),
+          " \n".repeat(6000) + "end",
+          `${"=".repeat(200)} `.repeat(60),
+        ]) {
+          const long = record({ kind: "instruction", instruction: "Repeat.", response });
+          const options = { maxLength: 64 };
+          const encoded = encodeRecord(long, TEMPLATES.alpaca, tokenizer, options);
+          expect(encoded).toEqual(encodeRecord(long, TEMPLATES.alpaca, whole, options));
+          expect(encoded.truncated).toBe(true);
+        }
+        const { ids } = tokenizer.encodeSupervised(words, [], 64);
+        expect(ids.length).toBeGreaterThan(128);
+        expect(ids.length).toBeLessThan(tokenizer.encode(words).length / 10);
+      },
+    );
+
+    it.each(["minimind2-small", "tokenizer-llama2-hf", "tokenizer-smollm2", "tokenizer-qwen2.5"])(
       "%s: alpaca, vicuna and none supervise the answer and EOS, and nothing else",
       (name) => {
         const tokenizer = assetTokenizer(name);
