@@ -216,7 +216,7 @@ describe.runIf(process.platform !== "win32")("a cache under the temporary folder
     });
 
   const places: [string, (place: string) => void, RegExp | undefined][] = [
-    ["is used where it is ours alone", (place) => void mkdirSync(place, { mode: 0o700 }), undefined],
+    ["is used where it is ours alone", (place) => mkdirSync(place, { mode: 0o700 }), undefined],
     ["is made", () => {}, undefined],
     ["that others may write is refused", (place) => (mkdirSync(place), chmodSync(place, 0o777)), /may write in it/],
     [

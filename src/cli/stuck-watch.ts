@@ -19,6 +19,7 @@ export function watchStuckLoop(signals: readonly NodeJS.Signals[]): { dispose():
     env: {},
     execArgv: [],
   });
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
   worker.on("message", () => worker.postMessage("turning"));
   worker.on("error", () => {});
   worker.unref();

@@ -90,6 +90,12 @@ export async function scoreFile(
         onRecord({ index: start + i, logprob: score.logProbability, tokens: score.tokens });
       }
     }
+    if (!Number.isFinite(total)) {
+      const what = options.adapter === undefined ? options.model : options.adapter;
+      throw new UserError("model", `the log-probabilities of ${what} are not finite numbers`, {
+        hint: "Its weights, or the alpha of its adapter, are too large for single precision.",
+      });
+    }
     return {
       records: records.length,
       tokens,

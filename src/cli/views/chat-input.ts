@@ -61,7 +61,7 @@ export function terminalInput(prompt: string): ChatInput {
     async whileAnswering(work) {
       answering = new AbortController();
       try {
-        await work(answering.signal);
+        await withSignals(() => work(answering!.signal));
       } finally {
         answering = undefined;
       }
@@ -71,6 +71,19 @@ export function terminalInput(prompt: string): ChatInput {
       lines.close();
     },
   };
+}
+
+/**
+ * Calls a function with Ctrl-C as the terminal's signal, which ends the process, and not as a key: the template and the
+ * tokenizer of a model come first, they may have no end, and no key is read before theirs.
+ */
+function withSignals<T>(work: () => T): T {
+  process.stdin.setRawMode(false);
+  try {
+    return work();
+  } finally {
+    process.stdin.setRawMode(true);
+  }
 }
 
 /** Reads a pipe or a file. Ctrl-C ends the chat. */
