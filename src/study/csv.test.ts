@@ -4,7 +4,7 @@ import { scoresCsv } from "./csv.ts";
 /** The cells that a run with these names writes. */
 function cellsOf(folder: string, label: string, set: string, value: number): string {
   const scores = new Map([[set, { records: 3, values: new Map([["loss", value]]) }]]);
-  const rounds = [{ round: 1, heldOut: scores, personal: new Map() }];
+  const rounds = [{ round: 1, heldOut: scores, personal: new Map(), withheld: new Map() }];
   return scoresCsv({ groups: [{ label, runs: [{ folder, seed: 7, rounds }] }] } as never).split("\r\n")[1]!;
 }
 
