@@ -124,6 +124,11 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: () => import("./commands/compare.ts"),
   },
   {
+    name: "report",
+    summary: "make the page of a run anew",
+    load: () => import("./commands/report.ts"),
+  },
+  {
     name: "memorisation",
     summary: "measure how much a run's adapters remember of their training records",
     load: () => import("./commands/memorisation.ts"),

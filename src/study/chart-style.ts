@@ -50,12 +50,22 @@ export const stroke = (name: InkName): { class: string; stroke: string } => ({
   stroke: inkOf(name).light,
 });
 
-const DARK = [...Object.keys(INKS), ...SERIES.map((_, i) => `series-${i}`)]
-  .map((name) => {
-    const { dark } = inkOf(name as InkName);
-    return `.f-${name}{fill:${dark}}.s-${name}{stroke:${dark}}`;
-  })
-  .join("");
+/** CSS rules for charts on dark paper, below elements that `selector` names (with a space behind it). */
+export function darkRules(selector = ""): string {
+  return [...Object.keys(INKS), ...SERIES.map((_, i) => `series-${i}`)]
+    .map((name) => {
+      const { dark } = inkOf(name as InkName);
+      return `${selector}.f-${name}{fill:${dark}}${selector}.s-${name}{stroke:${dark}}`;
+    })
+    .join("");
+}
+
+const STYLE = `\n<style>@media (prefers-color-scheme:dark){${darkRules()}}</style>\n`;
+
+/** The chart without its style sheet, for a page that has `darkRules` itself. */
+export function unstyled(svg: string): string {
+  return svg.replace(STYLE, "\n");
+}
 
 export interface TextOptions {
   readonly size?: number;
@@ -104,7 +114,7 @@ export function picture(width: number, height: number, title: string, parts: rea
     },
     "\n",
     element("title", {}, escaped(title)),
-    `\n<style>@media (prefers-color-scheme:dark){${DARK}}</style>\n`,
+    STYLE,
     element("rect", { width, height, rx: 6, ...fill("paper") }),
     "\n",
     parts.join("\n"),

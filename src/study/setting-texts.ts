@@ -101,7 +101,7 @@ function headingsOf(keys: readonly string[]): ReadonlyMap<string, string> {
 }
 
 /** A setting's value as a person writes it; of lists and mappings only the gist: `2 clients (clinic, bank)`. */
-function valueText(key: string, value: unknown): string {
+export function valueText(key: string, value: unknown): string {
   if (value === undefined) return MISSING;
   if (typeof value === "string") return value;
   if (typeof value === "number") return value > 0 && value < 1e-3 ? value.toExponential() : String(value);

@@ -4,6 +4,8 @@ import { experimentSchema } from "../settings/schema.ts";
 /** The scores of one adapter on one held-out set. */
 export interface StoredScore {
   readonly records: number | undefined;
+  /** The loss is a mean over this many supervised tokens or records. */
+  readonly count: number | undefined;
   /** `loss` in nats per token, and other metrics such as accuracy, macroF1 and margin. */
   readonly values: ReadonlyMap<string, number>;
 }
@@ -11,12 +13,48 @@ export interface StoredScore {
 /** Scores by held-out set: a client's name, or `common`. */
 export type StoredScores = ReadonlyMap<string, StoredScore>;
 
+/** A client's part in a round. */
+export interface StoredClient {
+  /** Mean training loss; NaN where it was not finite. */
+  readonly loss: number;
+  readonly steps: number;
+  /** Records trained on, repeats counted. */
+  readonly examples: number;
+  readonly supervisedTokens: number;
+  readonly bytesDown: number;
+  readonly bytesUp: number;
+  readonly seconds: number;
+}
+
+/** Scores of an adapter on a benchmark. */
+export interface StoredBenchmark {
+  readonly benchmark: string;
+  /** The client whose own adapter was asked. */
+  readonly client: string | undefined;
+  readonly questions: number;
+  readonly metrics: ReadonlyMap<string, number>;
+}
+
+export interface StoredAnswer {
+  readonly prompt: string;
+  readonly before: string;
+  readonly after: string;
+}
+
 export interface StoredRound {
   readonly round: number;
+  readonly learningRate: number;
+  /** Mean training loss of the accepted clients; undefined before the round's end. */
+  readonly loss: number | undefined;
   /** Wall time of training, without evaluations. */
   readonly seconds: number;
   readonly bytesDown: number;
   readonly bytesUp: number;
+  /** By client, those that sent an update. */
+  readonly clients: ReadonlyMap<string, StoredClient>;
+  /** The reason for each client whose update does not enter the round. */
+  readonly refused: ReadonlyMap<string, string>;
+  readonly benchmarks: readonly StoredBenchmark[];
   /** The global adapter's scores. */
   readonly heldOut: StoredScores;
   /** The scores of each client's own adapter, if clients have one. */
@@ -44,6 +82,10 @@ export interface StoredRun {
   readonly stoppedEarly: boolean;
   /** The best evaluated round, if the run kept one. */
   readonly best: { readonly metric: string; readonly round: number; readonly value: number } | undefined;
+  /** sha256 of the final common adapter; undefined for an unfinished run. */
+  readonly adapter: string | undefined;
+  /** Answers to the run's prompts. */
+  readonly answers: readonly StoredAnswer[];
   /** Wall time of rounds and evaluations. */
   readonly totalSeconds: number;
   /** The rounds in order; round 0 is the base. Empty for a run without measurements. */
@@ -80,12 +122,19 @@ export function storedRun(folder: string, name: string, configJson: unknown, met
     finished: summary !== undefined,
     stoppedEarly: summary?.["plannedRounds"] !== undefined,
     best: storedBest(mapping(metrics?.["best"])),
+    adapter: typeof summary?.["adapter"] === "string" ? summary["adapter"] : undefined,
+    answers: list(summary?.["answers"]).map((answer) => ({
+      prompt: String(answer["prompt"]),
+      before: String(answer["before"]),
+      after: String(answer["after"]),
+    })),
     totalSeconds: finite(mapping(metrics?.["totals"])?.["seconds"]) ?? Number.NaN,
     rounds: rounds.map((round) => storedRound(round, folder)).sort((a, b) => a.round - b.round),
   };
 }
 
-const DEFAULTS: Readonly<Record<string, unknown>> = experimentSchema.parse({ model: { base: "-" }, data: {} });
+/** The settings of a configuration that names a model only. */
+export const DEFAULTS: Readonly<Record<string, unknown>> = experimentSchema.parse({ model: { base: "-" }, data: {} });
 
 function withDefaults(
   config: Readonly<Record<string, unknown>>,
@@ -103,10 +152,21 @@ function storedRound(value: unknown, folder: string): StoredRound {
   const stored = mapping(value);
   const round = finite(stored?.["round"]);
   if (stored === undefined || round === undefined) throw damaged(folder, "metrics.json", "a round has no number");
-  const clients = entries(stored["clients"]).map(([, client]) => mapping(client));
-  const sum = (key: string): number => clients.reduce((total, client) => total + (finite(client?.[key]) ?? 0), 0);
+  const clients = new Map(entries(stored["clients"]).map(([name, client]) => [name, storedClient(mapping(client))]));
+  const sum = (key: "bytesDown" | "bytesUp"): number =>
+    [...clients.values()].reduce((total, client) => total + client[key], 0);
   return {
     round,
+    learningRate: finite(stored["learningRate"]) ?? Number.NaN,
+    loss: stored["loss"] === undefined ? undefined : (finite(stored["loss"]) ?? Number.NaN),
+    clients,
+    refused: new Map(entries(stored["refused"]).map(([client, reason]) => [client, String(reason)])),
+    benchmarks: list(stored["benchmarks"]).map((score) => ({
+      benchmark: String(score["benchmark"]),
+      client: score["client"] === undefined ? undefined : String(score["client"]),
+      questions: finite(score["questions"]) ?? Number.NaN,
+      metrics: numbers(score["metrics"]),
+    })),
     seconds: finite(stored["seconds"]) ?? 0,
     bytesDown: sum("bytesDown"),
     bytesUp: sum("bytesUp"),
@@ -115,6 +175,19 @@ function storedRound(value: unknown, folder: string): StoredRound {
     withheld: new Map(
       entries(stored["withheld"]).flatMap(([set, why]) => (typeof why === "string" ? [[set, why]] : [])),
     ),
+  };
+}
+
+function storedClient(stored: Readonly<Record<string, unknown>> = {}): StoredClient {
+  const number = (key: string): number => finite(stored[key]) ?? 0;
+  return {
+    loss: finite(stored["loss"]) ?? Number.NaN,
+    steps: number("steps"),
+    examples: number("examples"),
+    supervisedTokens: number("supervisedTokens"),
+    bytesDown: number("bytesDown"),
+    bytesUp: number("bytesUp"),
+    seconds: number("seconds"),
   };
 }
 
@@ -128,13 +201,22 @@ function scores(value: unknown): StoredScores {
   return new Map(entries(value).map(([set, score]) => [set, storedScore(mapping(score) ?? {})]));
 }
 
-function storedScore({ loss, records, metrics }: Readonly<Record<string, unknown>>): StoredScore {
-  const values = [["loss", loss] as const, ...entries(metrics)];
+function storedScore({ loss, records, count, metrics }: Readonly<Record<string, unknown>>): StoredScore {
   return {
     records: finite(records),
-    // JSON has no NaN and writes null.
-    values: new Map(values.flatMap(([name, of]) => (of === undefined ? [] : [[name, finite(of) ?? Number.NaN]]))),
+    count: finite(count),
+    values: numbers({ loss, ...mapping(metrics) }),
   };
+}
+
+/** Numbers by name. JSON has no NaN and writes null. */
+function numbers(value: unknown): Map<string, number> {
+  return new Map(entries(value).flatMap(([name, of]) => (of === undefined ? [] : [[name, finite(of) ?? Number.NaN]])));
+}
+
+function list(value: unknown): Readonly<Record<string, unknown>>[] {
+  const all: readonly unknown[] = Array.isArray(value) ? value : [];
+  return all.map(mapping).filter((entry) => entry !== undefined);
 }
 
 function damaged(folder: string, file: string, what: string): UserError {

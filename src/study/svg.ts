@@ -9,12 +9,15 @@ export function element(name: string, attributes: Attributes, ...children: reado
   return `<${name}${written.join("")}${inside === "" ? "/>" : `>${inside}</${name}>`}`;
 }
 
-/** Text for an element's inside. XML has no control characters. */
+/** Text for an element's inside. XML has no control characters; those that turn the direction of text would change others. */
 export function escaped(text: string): string {
   return (
     text
       // oxlint-disable-next-line no-control-regex
-      .replaceAll(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "")
+      .replaceAll(
+        /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]/g,
+        "",
+      )
       .replaceAll("&", "&amp;")
       .replaceAll("<", "&lt;")
       .replaceAll(">", "&gt;")

@@ -42,6 +42,8 @@ export interface ReportOptions {
   readonly folder: string;
   readonly columns: number;
   readonly style: Style;
+  /** True if the run folder has its page. */
+  readonly hasPage?: boolean;
 }
 
 /** The results of a finished run, and commands to try next. */
@@ -62,6 +64,7 @@ export function reportLines(summary: RunSummary, options: ReportOptions): string
       [{}, {}],
       [
         [style("dim", "run folder"), folder],
+        ...(options.hasPage === true ? [[style("dim", "report"), path.join(folder, "report.html")]] : []),
         adapterRow(folder, own, style),
         ...canaryRow(summary, style),
         ...bestRows(summary, options),

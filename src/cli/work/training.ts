@@ -12,8 +12,10 @@ import { type CommandContext, DEFAULT_COLUMNS } from "../command.ts";
 import { liveView } from "../views/live-view.ts";
 import { jsonView, plainView } from "../views/plain-view.ts";
 import { reportLines } from "../views/report.ts";
+import { doubtsAfter, doubtsBefore } from "../views/doubt-notes.ts";
 import { runFacts } from "../views/run-facts.ts";
 import { checkGradingFlags, confirmJudging, type GradingFlags, openGrading } from "./grading.ts";
+import { hasRunReport, leaveRunReport } from "./run-report.ts";
 import { withStatus, type Work } from "./work.ts";
 
 export interface TrainingOptions {
@@ -46,14 +48,16 @@ export function writeSummary(
     folder,
     json,
   }: Pick<TrainingOptions, "baseDir" | "folder" | "json"> & { config: ExperimentConfig },
-  { stdout }: CommandContext,
+  { stdout, stderr }: CommandContext,
 ): void {
+  for (const note of doubtsAfter(summary)) stderr.write(`${note}\n`);
   if (json === true) {
     stdout.write(`${JSON.stringify({ type: "summary", ...summary })}\n`);
     return;
   }
   const columns = stdout.columns() ?? DEFAULT_COLUMNS;
-  stdout.write(`\n${reportLines(summary, { config, baseDir, folder, columns, style: stdout.style }).join("\n")}\n`);
+  const options = { config, baseDir, folder, columns, style: stdout.style, hasPage: hasRunReport(folder) };
+  stdout.write(`\n${reportLines(summary, options).join("\n")}\n`);
 }
 
 /** Trains in a run folder, or continues the run that it holds, and shows the progress. */
@@ -96,6 +100,7 @@ async function train(
         cause: error,
       });
     });
+    for (const note of doubtsBefore(prepared)) status.note(note);
     const store = await openRunFolder(folder);
     try {
       await keepOrigin(store, folder, baseDir);
@@ -111,6 +116,7 @@ async function train(
       });
       return await running.finally(() => grading.close());
     } finally {
+      await leaveRunReport(folder, view.note);
       store.close();
     }
   } finally {
