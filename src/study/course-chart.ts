@@ -3,16 +3,14 @@ import { type CourseRound, lateClients } from "./run-course.ts";
 import { element, fitted, textPixels } from "./svg.ts";
 
 /** A client's part in a round. */
-export type Part = "trained" | "refused" | "late" | "asked" | "not drawn";
+export type Part = "trained" | "refused" | "late" | "not drawn";
 
-export const PARTS: readonly Part[] = ["trained", "refused", "late", "asked", "not drawn"];
+export const PARTS: readonly Part[] = ["trained", "refused", "late", "not drawn"];
 
-/** `asked`: the round is still open. */
 export function partOf(round: CourseRound, client: string): Part {
-  if (round.accepted?.includes(client) === true) return "trained";
+  if (round.accepted.includes(client)) return "trained";
   if (round.refused.has(client)) return "refused";
-  if (lateClients(round).includes(client)) return "late";
-  return round.asked.includes(client) ? "asked" : "not drawn";
+  return lateClients(round).includes(client) ? "late" : "not drawn";
 }
 
 const WIDTH = 760;
@@ -61,7 +59,7 @@ export function courseChart(
   ]);
 }
 
-/** A full square, a cross, a hollow square, a hollow circle or a small dot. */
+/** A full square, a cross, a hollow square or a small dot. */
 function mark(part: Part, x: number, y: number, size: number): string[] {
   const half = size / 2;
   const box = { x: x - half, y: y - half, width: size, height: size };
@@ -74,8 +72,6 @@ function mark(part: Part, x: number, y: number, size: number): string[] {
     }
     case "late":
       return [element("rect", { ...box, fill: "none", "stroke-width": 1.5, ...stroke("series-3") })];
-    case "asked":
-      return [element("circle", { cx: x, cy: y, r: half, fill: "none", "stroke-width": 1.5, ...stroke("muted") })];
     default:
       return [element("circle", { cx: x, cy: y, r: Math.min(1.5, half), ...fill("muted") })];
   }

@@ -7,13 +7,13 @@ export interface CutRecords {
   readonly dropped: number;
 }
 
-/** A round as the coordinator saw it. */
+/** A closed round as the coordinator saw it. */
 export interface CourseRound {
   readonly round: number;
   /** The clients that were asked to train. */
   readonly asked: readonly string[];
-  /** The clients whose updates are in the round; undefined before the round is closed. */
-  readonly accepted: readonly string[] | undefined;
+  /** The clients whose updates are in the round. */
+  readonly accepted: readonly string[];
   /** The reason for each client whose update is not in it. */
   readonly refused: ReadonlyMap<string, string>;
 }
@@ -24,6 +24,7 @@ export interface RunCourse {
   readonly records: ReadonlyMap<string, number>;
   /** The process of this folder read the records of these clients. Empty for a coordinator. */
   readonly read: ReadonlyMap<string, CutRecords>;
+  /** The closed rounds, in order. */
   readonly rounds: readonly CourseRound[];
   /** Number of times that the run was continued after a stop. */
   readonly continued: number;
@@ -33,7 +34,7 @@ export interface RunCourse {
 export class CourseFold {
   readonly #records = new Map<string, number>();
   readonly #read = new Map<string, CutRecords>();
-  readonly #rounds = new Map<number, CourseRound>();
+  readonly #rounds = new Map<number, Omit<CourseRound, "accepted"> & { readonly accepted?: readonly string[] }>();
   #continued = 0;
 
   apply(event: RunEvent): void {
@@ -63,18 +64,19 @@ export class CourseFold {
   }
 
   course(): RunCourse {
-    const rounds = [...this.#rounds.values()].sort((a, b) => a.round - b.round);
+    const rounds = [...this.#rounds.values()]
+      .flatMap(({ accepted, ...round }) => (accepted === undefined ? [] : [{ ...round, accepted }]))
+      .sort((a, b) => a.round - b.round);
     return { records: this.#records, read: this.#read, rounds, continued: this.#continued };
   }
 
   #change(round: number, change: Partial<CourseRound>): void {
-    const before = this.#rounds.get(round) ?? { round, asked: [], accepted: undefined, refused: new Map() };
+    const before = this.#rounds.get(round) ?? { round, asked: [], refused: new Map() };
     this.#rounds.set(round, { ...before, ...change });
   }
 }
 
-/** The clients of a closed round that sent nothing before it closed. */
+/** The clients that sent nothing before the round was closed. */
 export function lateClients({ asked, accepted, refused }: CourseRound): readonly string[] {
-  if (accepted === undefined) return [];
   return asked.filter((client) => !accepted.includes(client) && !refused.has(client));
 }

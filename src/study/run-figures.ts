@@ -13,6 +13,16 @@ export interface RunFigures {
   readonly tuned: boolean;
 }
 
+/** The figures of a run. A round that was closed after the run's last measurements is left out of its course. */
+export function runFigures(
+  run: StoredRun,
+  course: RunCourse,
+  { seeds = 1, tuned = false }: Partial<Pick<RunFigures, "seeds" | "tuned">> = {},
+): RunFigures {
+  const last = run.rounds.at(-1)?.round ?? 0;
+  return { run, course: { ...course, rounds: course.rounds.filter(({ round }) => round <= last) }, seeds, tuned };
+}
+
 /** A held-out loss over all sets. */
 export interface OverallLoss {
   readonly round: number;

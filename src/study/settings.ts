@@ -83,3 +83,17 @@ export function labelProblem(key: string, known: Iterable<string> = []): Problem
     hint: near === undefined ? "openfedllm run --help-all lists all settings." : `Did you mean '${near}'?`,
   };
 }
+
+/** The runs that are compared with a run of the same algorithm at another learning rate. */
+export function tunedRuns<Run extends { readonly config: Readonly<Record<string, unknown>> }>(
+  runs: readonly Run[],
+): Set<Run> {
+  const at = runs.map((run) => {
+    const leaves = leavesOf(run.config);
+    return { run, algorithm: leaves.get("federation.algorithm"), rate: leaves.get("training.learningRate") };
+  });
+  const tuned = at.filter(({ algorithm, rate }) =>
+    at.some((other) => other.algorithm === algorithm && other.rate !== rate),
+  );
+  return new Set(tuned.map(({ run }) => run));
+}

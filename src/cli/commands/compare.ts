@@ -18,7 +18,7 @@ export const command: Command = defineCommand({
       "[metric]",
       "also show every adapter on every held-out set; put it last, or write --matrix=loss (default: the charts' metric)",
     ),
-    out: text("<folder>", "also write the tables as Markdown and CSV, and the charts as SVG"),
+    out: text("<folder>", "also write a page (comparison.html), the tables as Markdown and CSV, and the charts as SVG"),
   },
   examples: [
     ["npx openfedllm compare runs/quickstart runs/faster"],

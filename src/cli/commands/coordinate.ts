@@ -10,6 +10,7 @@ import { number, text, toggle } from "../flag.ts";
 import { jsonView, plainView } from "../views/plain-view.ts";
 import { runFacts, someNames } from "../views/run-facts.ts";
 import type { RunView } from "../views/run-view.ts";
+import { leaveRunReport } from "../work/run-report.ts";
 import { defaultRunFolder, readRunConfig, writeSummary } from "../work/training.ts";
 import { withStatus } from "../work/work.ts";
 import { exchangeFlag, setFlag, threadsFlag } from "./shared-flags.ts";
@@ -69,6 +70,7 @@ export const command: Command = defineCommand({
             signal,
           });
         } finally {
+          await leaveRunReport(folder, view.note);
           opened.close();
         }
       },

@@ -240,21 +240,14 @@ function courseBody({ run, course }: RunFigures): Piece {
   const passes = new Map(passesOf({ run, course }).map((each) => [each.client, each.passes]));
   const table: Table = {
     title: "clients",
-    columns: [
-      "client",
-      "records",
-      ...PARTS.filter((part) => part !== "asked"),
-      "passes",
-      "training time",
-      "up",
-      "down",
-    ].map((header, i) => ({ header, right: i > 0 })),
+    columns: ["client", "records", ...PARTS, "passes", "training time", "up", "down"].map((header, i) => ({
+      header,
+      right: i > 0,
+    })),
     rows: names.map((name) => {
       const sum = (key: "seconds" | "bytesUp" | "bytesDown"): number =>
         run.rounds.reduce((total, { clients }) => total + (clients.get(name)?.[key] ?? 0), 0);
-      const parts = PARTS.filter((part) => part !== "asked").map((part) =>
-        formatCount(rounds.filter((round) => partOf(round, name) === part).length),
-      );
+      const parts = PARTS.map((part) => formatCount(rounds.filter((round) => partOf(round, name) === part).length));
       const records = course.records.get(name);
       const times = passes.get(name);
       return [
@@ -306,7 +299,7 @@ function roundsBody({ run, course }: RunFigures): Piece {
       })),
       rows: trained.map((round) => {
         const of = asked.get(round.round);
-        const accepted = of?.accepted?.length ?? round.clients.size - round.refused.size;
+        const accepted = of?.accepted.length ?? round.clients.size - round.refused.size;
         return [
           String(round.round),
           Number.isFinite(round.learningRate) ? formatLearningRate(round.learningRate) : "–",

@@ -5,6 +5,7 @@ import { writeAtomically, storageReason } from "../../node/store/durable-file.ts
 import { readCourse, readRoundResults } from "../../node/store/stored-course.ts";
 import { readStoredRun } from "../../node/store/stored-runs.ts";
 import { errorCode } from "../../diagnostics/error-code.ts";
+import { runFigures } from "../../study/run-figures.ts";
 import { runPage } from "../page/run-page.ts";
 
 /** Name of a run's page in its folder. */
@@ -29,7 +30,7 @@ export async function writeRunReport(folder: string, file = path.join(folder, RU
     asked.map(({ round }) => round),
     [...clients],
   );
-  const page = runPage({ run, course, seeds: 1, tuned: false, results });
+  const page = runPage({ ...runFigures(run, course), results });
   try {
     await writeAtomically(file, page);
   } catch (error) {

@@ -7,10 +7,15 @@ import { errorCode } from "../../diagnostics/error-code.ts";
 import { storageReason, writeAtomically } from "../../node/store/durable-file.ts";
 import type { FoundRuns } from "../../node/store/stored-runs.ts";
 import { chartsOf } from "../../study/charts.ts";
+import { readCourse } from "../../node/store/stored-course.ts";
 import { type Comparison, compareRuns, defaultMetric } from "../../study/comparison.ts";
 import { comparisonCsv, scoresCsv } from "../../study/csv.ts";
+import { doubtsOf } from "../../study/doubts.ts";
+import { runFigures } from "../../study/run-figures.ts";
+import { tunedRuns } from "../../study/settings.ts";
 import type { StoredRun } from "../../study/stored-run.ts";
 import { type CommandContext, DEFAULT_COLUMNS } from "../command.ts";
+import { comparisonPage, type RunDoubts } from "../page/comparison-page.ts";
 import { comparisonTables, formatValue } from "../tables/comparison-tables.ts";
 import { metricName } from "../views/quantities.ts";
 import { tablesLines, tablesMarkdown, tableWidth } from "../tables/tables-text.ts";
@@ -59,7 +64,7 @@ export async function showComparison(
   const lines = tablesLines(tables, { style: stdout.style, columns: columns ?? DEFAULT_COLUMNS });
   stdout.write(`${lines.join("\n")}\n`);
   if (out === undefined) return;
-  const files = filesOf(runs, flags, shown, warnings);
+  const files = filesOf(runs, flags, shown, { warnings, doubts: await doubtsOfRuns(comparison, runs) });
   await writeFiles(out, files);
   stderr.write(`wrote ${[...files.keys()].join(", ")} in ${out}\n`);
 }
@@ -138,7 +143,7 @@ function filesOf(
   runs: readonly StoredRun[],
   flags: ComparisonOptions,
   shown: Shown,
-  warnings: readonly string[],
+  { warnings, doubts }: { readonly warnings: readonly string[]; readonly doubts: readonly RunDoubts[] },
 ): Map<string, string> {
   const { comparison, tables } = fitting(runs, flags, shown, MOST_COLUMNS);
   // CSV files have no greatest width.
@@ -152,10 +157,25 @@ function filesOf(
   }));
   return new Map([
     ["comparison.md", tablesMarkdown(tables, { heading: "Comparison", warnings, charts })],
+    ["comparison.html", comparisonPage({ tables, warnings, charts, doubts })],
     ["comparison.csv", comparisonCsv(whole)],
     ["scores.csv", scoresCsv(whole)],
     ...charts.map(({ file, svg }) => [file, svg] as const),
   ]);
+}
+
+/** The reasons to doubt each run. The seeds of a row are one measurement. */
+async function doubtsOfRuns({ groups }: Comparison, runs: readonly StoredRun[]): Promise<RunDoubts[]> {
+  const tuned = tunedRuns(runs);
+  const all: RunDoubts[] = [];
+  for (const { runs: members } of groups) {
+    for (const run of members) {
+      const course = await readCourse(run.folder);
+      const doubts = doubtsOf(runFigures(run, course, { seeds: members.length, tuned: tuned.has(run) }));
+      all.push({ name: run.name, doubts });
+    }
+  }
+  return all;
 }
 
 async function writeFiles(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
