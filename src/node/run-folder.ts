@@ -25,6 +25,7 @@ export interface RunFolder extends RunStore {
  * origin.json      where the configuration's paths start
  * events.jsonl     all events, one in each line
  * metrics.json     losses, held-out losses, bytes, seconds, tokens by round and client
+ * report.html      the same as a page for people
  * adapters/        the adapter before round 1 and after saved rounds, in PEFT's layout
  * adapter/         the final adapter
  * best/            the best round's adapter, where the configuration asks for it
