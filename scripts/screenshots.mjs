@@ -20,7 +20,11 @@ for (const [theme, flags] of Object.entries({ light: [], dark: ["--force-dark-mo
   const { status, error, stderr } = spawnSync(
     process.env.OPENFEDLLM_CHROMIUM ?? "chromium",
     [
-      ...["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=960,1500"],
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--hide-scrollbars",
+      "--window-size=960,1500",
       ...flags,
       `--screenshot=${file}`,
       pathToFileURL(page).href,

@@ -5,11 +5,11 @@ import { baseRound, lastRound } from "./comparison.ts";
 import { plannedRounds } from "./stored-run.ts";
 
 /** More passes than this over a client's records teach the records by heart. */
-export const MOST_PASSES = 5;
+const MOST_PASSES = 5;
 /** A mean over fewer held-out records than this says little. */
-export const FEWEST_RECORDS = 30;
+const FEWEST_RECORDS = 30;
 /** A mean over fewer questions than this has a wide interval. */
-export const FEWEST_QUESTIONS = 100;
+const FEWEST_QUESTIONS = 100;
 /** Relative rise from the lowest held-out loss that is more than the noise of a few steps. */
 const RISE = 0.005;
 /** Relative fall from one evaluation to the next that shows a run that is not at its end. */

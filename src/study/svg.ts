@@ -15,6 +15,7 @@ export function escaped(text: string): string {
     text
       // oxlint-disable-next-line no-control-regex
       .replaceAll(
+        // oxlint-disable-next-line no-control-regex -- XML has no such characters
         /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]/g,
         "",
       )

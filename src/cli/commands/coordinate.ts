@@ -70,7 +70,7 @@ export const command: Command = defineCommand({
             signal,
           });
         } finally {
-          await leaveRunReport(folder, view.note);
+          await leaveRunReport(folder, (text) => view.note(text));
           opened.close();
         }
       },

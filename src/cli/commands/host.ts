@@ -33,6 +33,7 @@ import { runFacts, someNames } from "../views/run-facts.ts";
 import type { RunView } from "../views/run-view.ts";
 import { oneLine } from "../views/text-width.ts";
 import { addressFlag } from "../work/addresses.ts";
+import { leaveRunReport } from "../work/run-report.ts";
 import { SOFTWARE } from "../work/software.ts";
 import { defaultRunFolder, writeSummary } from "../work/training.ts";
 import { type Work, withStatus } from "../work/work.ts";
@@ -144,7 +145,7 @@ async function host(configFile: string, options: HostOptions, work: Work): Promi
   const prepared = await unlessStopped(prepareExperiment(config, platform, hooks));
   signal.addEventListener("abort", () => status.note("stopping… (press Ctrl-C again to stop at once)"), { once: true });
   const opened = await openRunFolder(folder);
-  const closers: (() => unknown)[] = [() => opened.close()];
+  const closers: (() => unknown)[] = [() => opened.close(), () => leaveRunReport(folder, status.note)];
   try {
     await keepOrigin(opened, folder, baseDir);
     const server = await openServer(federation, options, status.note);

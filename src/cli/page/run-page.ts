@@ -58,7 +58,7 @@ function section(id: string, title: string, body: Piece): Section | undefined {
   return body === undefined ? undefined : { id, title, body };
 }
 
-export function doubtsList(doubts: readonly string[]): Markup {
+function doubtsList(doubts: readonly string[]): Markup {
   if (doubts.length === 0) return markup`<p>No rule found a reason.</p>`;
   return markup`<ul class="doubts">
     ${doubts.map((doubt) => markup`<li>${doubt}</li>`)}
@@ -66,7 +66,8 @@ export function doubtsList(doubts: readonly string[]): Markup {
 }
 
 function setting(run: StoredRun, key: string): string {
-  return String(leavesOf(run.config).get(key) ?? "");
+  const value = leavesOf(run.config).get(key);
+  return typeof value === "string" || typeof value === "number" ? String(value) : "";
 }
 
 function subtitleOf(run: StoredRun): string {

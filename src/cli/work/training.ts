@@ -116,7 +116,7 @@ async function train(
       });
       return await running.finally(() => grading.close());
     } finally {
-      await leaveRunReport(folder, view.note);
+      await leaveRunReport(folder, (text) => view.note(text));
       store.close();
     }
   } finally {
