@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { errorCode } from "../../diagnostics/error-code.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { participateInExperiment } from "../../experiment/participate.ts";
 import { prepareExperiment } from "../../experiment/prepare.ts";
@@ -296,7 +297,8 @@ function textOf(invitation: string): string {
   try {
     return readFileSync(invitation, "utf8");
   } catch (cause) {
-    throw new UserError("config", `cannot read the invitation ${oneLine(invitation)}: ${storageReason(cause)}`, {
+    const why = errorCode(cause) === "ENOENT" ? "there is no such file" : storageReason(cause);
+    throw new UserError("config", `cannot read the invitation ${oneLine(invitation)}: ${why}`, {
       hint: `Give the file of the invitation, or its line, which begins with ${INVITATION_PREFIX}`,
       cause,
     });

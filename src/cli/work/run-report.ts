@@ -48,6 +48,8 @@ export async function writeRunReport(folder: string, file = path.join(folder, RU
  * run's results are safe without it.
  */
 export async function leaveRunReport(folder: string, note: (text: string) => void): Promise<void> {
+  // A run that failed before it was bound to its settings has none.
+  if (!existsSync(path.join(folder, "config.json"))) return;
   try {
     const run = readStoredRun(folder);
     if (run.rounds.length > 0) await writeRunReport(folder);
