@@ -66,7 +66,12 @@ function settingsText(section: JsonSchema): string | undefined {
   return keys.length === 0 ? undefined : `Its settings: ${keys.join(", ")}.`;
 }
 
-function unknownKey(path: readonly PropertyKey[], key: string, whole: JsonSchema): Problem {
+/** Explains a key that no setting has. `whole` is the JSON Schema of the whole value. */
+export function unknownKey(
+  path: readonly PropertyKey[],
+  key: string,
+  whole: JsonSchema = experimentJsonSchema(),
+): Problem {
   const legal = keysOf(schemaAt(path, whole));
   const here = nearest(key, legal);
   // The outermost setting of a name comes last, so that it wins.

@@ -1,4 +1,4 @@
-import type { Problem } from "./explain.ts";
+import { type Problem, unknownKey } from "./explain.ts";
 
 /** More than any configuration needs. */
 const MOST_DEPTH = 50;
@@ -23,14 +23,7 @@ export function nestingProblem(value: unknown): Problem | undefined {
     }
     around.add(at);
     for (const [key, inner] of Object.entries(at)) {
-      const found =
-        key === "__proto__"
-          ? {
-              path: [...path, key],
-              message: `unknown key '${[...path, key].map(String).join(".")}'`,
-              hint: "Remove it.",
-            }
-          : visit(inner, [...path, key]);
+      const found = key === "__proto__" ? unknownKey(path, key) : visit(inner, [...path, key]);
       if (found !== undefined) return found;
     }
     around.delete(at);
