@@ -152,9 +152,7 @@ describe("openfedllm report", () => {
     });
     expect(cli("report", "old", "--out", "no/such/folder.html")).toMatchObject({
       status: 5,
-      stderr: expect.stringContaining(
-        "the report cannot be written to no/such/folder.html: a folder of the path is missing",
-      ),
+      stderr: expect.stringContaining("Cannot write no/such/folder.html: a folder of the path is missing"),
     });
   });
 

@@ -1,10 +1,8 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
-import { UserError } from "../../diagnostics/user-error.ts";
-import { writeAtomically, storageReason } from "../../node/store/durable-file.ts";
+import { writeAtomically } from "../../node/store/durable-file.ts";
 import { readCourse, readRoundResults } from "../../node/store/stored-course.ts";
 import { readStoredRun } from "../../node/store/stored-runs.ts";
-import { errorCode } from "../../diagnostics/error-code.ts";
 import { runFigures } from "../../study/run-figures.ts";
 import { runPage } from "../page/run-page.ts";
 
@@ -31,15 +29,7 @@ export async function writeRunReport(folder: string, file = path.join(folder, RU
     [...clients],
   );
   const page = runPage({ ...runFigures(run, course), results });
-  try {
-    await writeAtomically(file, page);
-  } catch (error) {
-    if (errorCode(error) === undefined) throw error;
-    throw new UserError("storage", `the report cannot be written to ${file}: ${storageReason(error)}`, {
-      hint: "Free space or change access, then make it with: npx openfedllm report FOLDER",
-      cause: error,
-    });
-  }
+  await writeAtomically(file, page);
   return file;
 }
 
