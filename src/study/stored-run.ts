@@ -163,7 +163,7 @@ function storedRound(value: unknown, folder: string): StoredRound {
     refused: new Map(entries(stored["refused"]).map(([client, reason]) => [client, String(reason)])),
     benchmarks: list(stored["benchmarks"]).map((score) => ({
       benchmark: String(score["benchmark"]),
-      client: score["client"] === undefined ? undefined : (score["client"] as string),
+      client: typeof score["client"] === "string" ? score["client"] : undefined,
       questions: finite(score["questions"]) ?? Number.NaN,
       metrics: numbers(score["metrics"]),
     })),
