@@ -1,34 +1,23 @@
 import { z } from "zod";
 import { FAMILY_TITLES } from "../model/families/registry.ts";
-import { ALGORITHMS } from "../algorithms/registry.ts";
 import { FIDELITIES } from "../algorithms/settings.ts";
-import { BENCHMARKS } from "../evaluation/benchmark-registry.ts";
 import { PARTITIONERS } from "../data/partition.ts";
 import { ALIASES } from "../data/record.ts";
 import { FORMATS } from "../data/source.ts";
 import { TEMPLATES } from "../data/template.ts";
 import { SCHEDULES } from "../optim/schedule.ts";
 import { OPTIMIZERS } from "../optim/optimizer.ts";
-import { fieldsOf, type Registry } from "../registry/declared.ts";
+import { fieldsOf } from "../registry/declared.ts";
 import type { Objective } from "../train/objective.ts";
 import { objectiveOf, type ObjectiveName, OBJECTIVES } from "../train/objective-registry.ts";
+import { evaluationSchema } from "./evaluation-schema.ts";
+import { federationSchema } from "./federation-schema.ts";
 import { count, files, fraction, names, natural, positive, text } from "./schema-parts.ts";
-import { AGGREGATORS } from "../updates/aggregator-registry.ts";
-import { DEFAULT_MAX_STALENESS, LARGEST_MAX_STALENESS, STALENESS } from "../updates/staleness.ts";
-import { STAGES } from "../updates/stage-registry.ts";
 
 /** The names of the objectives that learn from items of a kind. */
 function learnsFrom(items: Objective["items"]): string {
   const all = Object.keys(OBJECTIVES) as ObjectiveName[];
   return all.filter((name) => objectiveOf(name).items === items).join(", ");
-}
-
-/** Schema of a list entry that names one thing of a registry and gives its settings. */
-function entries<T extends Registry>(registry: T, help: string): z.ZodType<{ name: Extract<keyof T, string> }> {
-  const all = Object.entries(registry).map(([name, one]) =>
-    z.strictObject({ name: z.literal(name).describe(help), ...fieldsOf({ [name]: one }) }),
-  );
-  return z.discriminatedUnion("name", all as [(typeof all)[number]]) as never;
 }
 
 const clientFiles = z.strictObject({
@@ -204,170 +193,9 @@ export const experimentSchema = z.strictObject({
     })
     .prefault({}),
 
-  federation: z
-    .strictObject({
-      algorithm: names(ALGORITHMS).default("fedavg").describe("Federated algorithm."),
-      rounds: count.default(10).describe("Number of communication rounds."),
-      clients: count
-        .optional()
-        .describe("Number of clients that pooled records are dealt to. With data.clients it follows from the list."),
-      clientsPerRound: count.optional().describe("Number of clients drawn for each round. Default: all."),
-      minClients: count.default(1).describe("Smallest number of usable updates in a round. With fewer the run stops."),
-      // Without defaults: the identity of runs that set none of these must not change.
-      joinDeadline: positive
-        .optional()
-        .describe(
-          "Seconds to wait for all clients to join. After that, minClients of them are enough, and the others may join later. Default: wait for all.",
-        ),
-      roundDeadline: positive
-        .optional()
-        .describe(
-          "Seconds after which a round closes without late clients, once minClients have answered. It is measured by the coordinator's clock. A run in one process has no deadline. Default: wait for all.",
-        ),
-      extendDeadline: natural
-        .optional()
-        .describe(
-          "Number of times that roundDeadline is extended while fewer than minClients have answered. After that the run stops. Default: as often as needed.",
-        ),
-      overSelect: z
-        .number()
-        .min(1)
-        .max(10)
-        .optional()
-        .describe(
-          "Factor for the number of clients that are drawn. The round closes with the first clientsPerRound usable updates. Default: 1.",
-        ),
-      lateUpdates: z
-        .enum(["drop", "next"])
-        .optional()
-        .describe(
-          "Action for an update that missed the close of its round: drop it, or add its change to a later round with the weight of `staleness`. Default: drop.",
-        ),
-      mode: z
-        .enum(["sync", "async"])
-        .optional()
-        .describe(
-          "Way of the rounds. sync: a round's clients begin together. async: each client goes on at its own pace, and a round closes with bufferSize updates (FedBuff). Default: sync.",
-        ),
-      bufferSize: count.optional().describe("Number of updates with which a round of mode async closes."),
-      concurrency: count
-        .optional()
-        .describe("Largest number of clients that train at the same time in mode async. Default: all."),
-      staleness: names(STALENESS)
-        .optional()
-        .describe(
-          "Weight of an update that is s rounds old: sqrt is 1/√(1+s), inverse is 1/(1+s), constant is 1. Default: sqrt.",
-        ),
-      maxStaleness: count
-        .max(LARGEST_MAX_STALENESS)
-        .optional()
-        .describe(`Largest age of an update in rounds. An older update is dropped. Default: ${DEFAULT_MAX_STALENESS}.`),
-      ...fieldsOf(ALGORITHMS),
-      // Without defaults: the identity of runs that set neither must not change.
-      aggregator: names(AGGREGATORS)
-        .optional()
-        .describe("Rule that combines the clients' updates (docs/algorithms.md). Default: mean."),
-      ...fieldsOf(AGGREGATORS),
-      stages: z
-        .array(entries(STAGES, "Name of the stage. A client applies the stages in this order (docs/algorithms.md)."))
-        .min(1)
-        .optional()
-        .describe(
-          "Steps that process a client's update before it is sent. With stages the client sends the change of the adapter instead of the adapter. Default: none.",
-        ),
-    })
-    .prefault({}),
+  federation: federationSchema,
 
-  evaluation: z
-    .strictObject({
-      every: natural
-        .default(0)
-        .describe(
-          "Number of rounds from one evaluation to the next. 0: only before the first round and after the last.",
-        ),
-      limit: count.optional().describe("Largest number of records of each held-out set."),
-      minRecords: count
-        .optional()
-        .describe(
-          "Smallest number of scored records of a client's held-out set. A client with fewer withholds its scores: a mean over few records says much about each. Default: 1.",
-        ),
-      crossClients: z
-        .boolean()
-        .default(false)
-        .describe(
-          "Score every client's own adapter on the held-out sets of all clients, not only on its own (algorithm local).",
-        ),
-      labels: z
-        .array(text)
-        .min(2)
-        .optional()
-        .describe(
-          "Possible answers of a classification. Held-out records with one of these answers are classified by likelihood, which gives accuracy and F1.",
-        ),
-      benchmarks: z
-        .array(
-          z.strictObject({
-            name: names(BENCHMARKS).describe("Name of the benchmark; `openfedllm eval --list` describes all."),
-            data: text.optional().describe("Local folder or file with its data. Default: the Hugging Face Hub."),
-            limit: count.optional().describe("Largest number of questions; the seed draws them."),
-            every: count
-              .default(1)
-              .describe(
-                "Run the benchmark in the evaluated rounds whose number is a multiple of this, and always before the first round and after the last.",
-              ),
-            shots: natural
-              .optional()
-              .describe("Number of worked examples before each question. Default: the number that its authors use."),
-            answerBy: z
-              .enum(["likelihood", "generation"])
-              .optional()
-              .describe(
-                "Way to get an answer: take the likeliest option, or read it in generated text. Default: the benchmark's.",
-              ),
-            maxNewTokens: count.optional().describe("Longest answer in tokens. Default: the benchmark's."),
-            maxLength: z.int().min(8).default(2048).describe("Longest question and answer together, in tokens."),
-          }),
-        )
-        .default([])
-        .describe(
-          "Benchmarks to run on the adapter in evaluated rounds. Where every client has its own adapter, they run on each.",
-        ),
-      prompts: z
-        .array(text)
-        .default([])
-        .describe("Prompts that the base and the final adapter answer, always with the likeliest token."),
-      maxNewTokens: count.default(96).describe("Longest answer to one of these prompts, in tokens."),
-      best: z
-        .strictObject({
-          metric: text
-            .optional()
-            .describe(
-              "Metric that decides which evaluated round is the best, such as loss, accuracy or margin. The adapter of that round is kept in best/. Default: loss with earlyStopping; otherwise no best round is kept.",
-            ),
-          over: z
-            .enum(["common", "clients"])
-            .optional()
-            .describe(
-              "Records of that metric: the common set, or the mean over the clients' own sets. Default: the common set if there is one.",
-            ),
-        })
-        .prefault({}),
-      earlyStopping: z
-        .strictObject({
-          patience: count
-            .optional()
-            .describe(
-              "Number of evaluations in a row without improvement of best.metric after which the run stops. Default: the run never stops early.",
-            ),
-          minDelta: z
-            .number()
-            .min(0)
-            .default(0)
-            .describe("Smallest change that counts as an improvement; it must be larger than this."),
-        })
-        .prefault({}),
-    })
-    .prefault({}),
+  evaluation: evaluationSchema,
 
   output: z
     .strictObject({
