@@ -1,34 +1,15 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
+import { type Started, startIn } from "./support/cli.ts";
 import { adapterHash, runIn } from "./support/experiment.ts";
 import { tinyConfig, tinyFederation } from "./support/tiny-federation.ts";
 
 const { folder, source } = tinyFederation();
-const CLI = path.join(import.meta.dirname, "../dist/cli/main.js");
 const cache = path.join(folder, "cache");
-
-function start(...args: string[]) {
-  const child: ChildProcess = spawn(process.execPath, [CLI, ...args], {
-    cwd: source,
-    env: { ...process.env, OPENFEDLLM_CACHE: cache, NO_COLOR: "1" },
-  });
-  const output = { stdout: "", stderr: "" };
-  child.stdout!.on("data", (chunk) => (output.stdout += String(chunk)));
-  child.stderr!.on("data", (chunk) => (output.stderr += String(chunk)));
-  const ended = new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) =>
-    child.on("close", (code) => resolve({ code, ...output })),
-  );
-  const says = async (text: string): Promise<void> => {
-    while (!output.stderr.includes(text)) {
-      if (child.exitCode !== null) throw new Error(`it ended: ${output.stderr}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  };
-  return { child, ended, says };
-}
+const start = (...args: string[]): Started =>
+  startIn(source, { ...process.env, OPENFEDLLM_CACHE: cache, NO_COLOR: "1" }, ...args);
 
 const coordinate = (out: string, ...more: string[]) => start("coordinate", "my.yaml", "--out", out, ...more);
 const participate = (run: string, out: string, ...more: string[]) =>

@@ -1,39 +1,20 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
+import { type Started, startIn } from "./support/cli.ts";
 import { adapterHash, runIn } from "./support/experiment.ts";
-import { freePort, natsProgram } from "./support/nats-server.ts";
+import { natsProgram } from "./support/nats-server.ts";
+import { freePort } from "../src/node/free-port.ts";
 import { writeTinyPairs } from "./support/tiny-model.ts";
 import { tinyConfig, tinyFederation } from "./support/tiny-federation.ts";
 
 const { folder, source } = tinyFederation();
 const CLIENTS = ["apples", "bolts", "candles"];
-const CLI = path.join(import.meta.dirname, "../dist/cli/main.js");
 const cache = path.join(folder, "cache");
-
-function start(...args: string[]) {
-  const child: ChildProcess = spawn(process.execPath, [CLI, ...args], {
-    cwd: source,
-    env: { ...process.env, OPENFEDLLM_CACHE: cache, NO_COLOR: "1" },
-  });
-  let output = "";
-  child.stdout!.on("data", (chunk) => (output += String(chunk)));
-  child.stderr!.on("data", (chunk) => (output += String(chunk)));
-  const ended = new Promise<{ code: number | null; output: string }>((resolve) =>
-    child.on("close", (code) => resolve({ code, output })),
-  );
-  return { child, ended, says: () => output };
-}
-
-/** Waits until a process has said a text. */
-async function said({ child, says }: ReturnType<typeof start>, text: string): Promise<void> {
-  while (!says().includes(text)) {
-    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`it ended: ${says()}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
+const start = (...args: string[]): Started =>
+  startIn(source, { ...process.env, OPENFEDLLM_CACHE: cache, NO_COLOR: "1" }, ...args);
 
 /** The variants that are played: an algorithm, and settings beside it. */
 const VARIANTS: readonly [string, string, object][] = [
@@ -117,12 +98,12 @@ describe.runIf(natsProgram !== undefined)("a federation (skipped where there is 
 
     const first = host();
     const sites = new Map(CLIENTS.map((client) => [client, join(client, ...own(client))]));
-    await said(first, "round 1/3");
+    await first.says("round 1/3");
     const [pid] = spawnSync("pgrep", ["-f", path.join(source, "fed/server/server.conf")], { encoding: "utf8" })
       .stdout.trim()
       .split("\n");
     process.kill(Number(pid), "SIGKILL");
-    await said(first, "it is started again");
+    await first.says("it is started again");
     first.child.kill("SIGKILL");
     sites.get("bolts")!.child.kill("SIGKILL");
     await Promise.all([first.ended, sites.get("bolts")!.ended]);
@@ -155,7 +136,7 @@ describe.runIf(natsProgram !== undefined)("a federation (skipped where there is 
     writeFileSync(path.join(source, "one.yaml"), stringify(config));
     const port = await freePort();
     await start("federation", "init", "fed2", "--name", "two").ended;
-    const sites = new Map<string, ReturnType<typeof start>>();
+    const sites = new Map<string, Started>();
     for (const client of CLIENTS) {
       const server = ["--server", `nats://127.0.0.1:${port}`];
       await start("federation", "invite", client, "--folder", "fed2", "--out", `${client}2.txt`, ...server).ended;

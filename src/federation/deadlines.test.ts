@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
+  FIGURES,
   Life,
   membersOf,
   participantOf,
@@ -203,19 +204,8 @@ describe("an update that missed its round", () => {
     await act(store, "ann");
     await coordinator.advance();
     const { head } = (await readHead(store))!;
-    const figures = {
-      loss: 1,
-      count: 1,
-      metrics: {},
-      steps: 1,
-      examples: 1,
-      supervisedTokens: 1,
-      bytesDown: 0,
-      bytesUp: 0,
-      seconds: 1,
-    };
     const update = await store.putBlob(encodeGroups({ adapter: await readAdapter(store, head.adapter) }, {}));
-    await store.create(keys.update(1, "bob"), encodeJson({ client: "bob", base: head.adapter, update, ...figures }));
+    await store.create(keys.update(1, "bob"), encodeJson({ client: "bob", base: head.adapter, update, ...FIGURES }));
     for (let round = 2; round <= 5; round++) {
       await coordinator.advance();
       await act(store, "ann");
@@ -258,15 +248,13 @@ it("SCAFFOLD's memory of a client that misses rounds is that of its last update 
 });
 
 it("late updates are in the same closes wherever the coordinator dies", async () => {
-  const figures = { loss: 1, count: 1, metrics: {}, steps: 1, examples: 1, supervisedTokens: 1 };
-  const sent = { ...figures, bytesDown: 0, bytesUp: 0, seconds: 1 };
   /** Bob answers each round once the next one is open. */
   const answerLate = async (store: Store, round: number): Promise<void> => {
     const found = round < 1 ? undefined : await opening(store, round);
     if (found === undefined) return;
     const adapter = mapParams(await readAdapter(store, found.adapter), (x) => x + round);
     const update = await store.putBlob(encodeGroups({ adapter }, { late: String(round) }));
-    const message = { client: "bob", base: found.adapter, update, ...sent };
+    const message = { client: "bob", base: found.adapter, update, ...FIGURES };
     await store.create(keys.update(round, "bob"), encodeJson(message));
   };
   const live = async (exchange: Store, life: Life) => {

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { FIGURES } from "../../test/support/federation.ts";
 import { encodeJson } from "../store/codec.ts";
 import { memoryStore } from "../store/memory-store.ts";
 import { keys } from "./protocol/keys.ts";
@@ -16,22 +17,11 @@ it("forgets the updates of a round, but no blob that a refused submission names"
     broadcast: null,
   };
   await store.create(keys.opening(1), encodeJson(opening));
-  const figures = {
-    loss: 1,
-    count: 1,
-    metrics: {},
-    steps: 1,
-    examples: 1,
-    supervisedTokens: 1,
-    bytesDown: 0,
-    bytesUp: 0,
-    seconds: 0,
-  };
   for (const [client, named] of [
     ["a", update],
     ["b", state],
   ] as const) {
-    await store.create(keys.update(1, client), encodeJson({ client, base: state, update: named, ...figures }));
+    await store.create(keys.update(1, client), encodeJson({ client, base: state, update: named, ...FIGURES }));
   }
   const accepted = [{ client: "a", update, records: 1, loss: 1, count: 1 }];
   const refused = [{ client: "b", refused: "the group adapter is missing" }];

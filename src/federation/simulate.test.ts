@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import type { Algorithm, UpdateGroups } from "../algorithms/algorithm.ts";
 import { algorithmOf } from "../algorithms/registry.ts";
 import {
+  FIGURES,
   initialAdapter,
   Life,
   QuadraticTrainer,
@@ -411,18 +412,6 @@ async function opened(store: Store, clients: readonly string[]) {
   return { algorithm, head, opening, global: (await receive(store, opening)).received.adapter };
 }
 
-const figures = {
-  loss: 1,
-  count: 1,
-  metrics: {},
-  steps: 1,
-  examples: 1,
-  supervisedTokens: 1,
-  bytesDown: 0,
-  bytesUp: 0,
-  seconds: 1,
-};
-
 describe("a round", () => {
   it("is what its close names: a late update does not count, nor does a second one", async () => {
     const store = memoryStore();
@@ -458,7 +447,7 @@ describe("a round", () => {
     const { algorithm, opening, global: good } = await opened(store, clients);
     const submit = async (client: string, bytes: Uint8Array, changes: Partial<SubmittedUpdate> = {}): Promise<void> => {
       const update = await store.putBlob(bytes);
-      const message = { client, base: opening.adapter, update, ...figures, ...changes };
+      const message = { client, base: opening.adapter, update, ...FIGURES, ...changes };
       await store.create(keys.update(1, client), encodeJson(message));
     };
     const replaced = (data: Float32Array, shape = [data.length]): Params =>
@@ -494,7 +483,7 @@ describe("a round", () => {
     const { algorithm, head, opening, global } = await opened(store, clients);
     const far = mapParams(global, (x) => x + 100);
     const update = await store.putBlob(encodeGroups({ adapter: far }, {}));
-    const message = { client: "skipped", base: opening.adapter, update, ...figures };
+    const message = { client: "skipped", base: opening.adapter, update, ...FIGURES };
     await store.create(keys.update(1, "skipped"), encodeJson(message));
     const memory = clientMemory(memoryStore(), store);
     const half = { store, seed: 7, client: "ann", algorithm, stages, memory, events: quiet };
@@ -521,7 +510,7 @@ describe("a round", () => {
         client,
         base: opening.adapter,
         update,
-        ...figures,
+        ...FIGURES,
       });
     }
     const close = await closeRound(inner, await decideRound(inner, algorithm, opening, roster));

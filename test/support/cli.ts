@@ -22,6 +22,40 @@ export function startRun(folder: string, env: Environment, ...args: string[]): C
   });
 }
 
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Both, stdout first. */
+  readonly output: string;
+}
+
+/** A command under way. */
+export interface Started {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+  /** Waits until it has written a text to stderr. Throws where it ends before. */
+  readonly says: (text: string) => Promise<void>;
+}
+
+/** Starts a command in a folder and does not wait for it. */
+export function startIn(folder: string, env: Environment, ...args: string[]): Started {
+  const child = spawn(process.execPath, [CLI, ...args], { cwd: folder, env: { ...env } });
+  const output = { stdout: "", stderr: "" };
+  child.stdout.on("data", (chunk) => (output.stdout += String(chunk)));
+  child.stderr.on("data", (chunk) => (output.stderr += String(chunk)));
+  const ended = new Promise<Ended>((resolve) =>
+    child.on("close", (code) => resolve({ code, ...output, output: output.stdout + output.stderr })),
+  );
+  const says = async (text: string): Promise<void> => {
+    while (!output.stderr.includes(text)) {
+      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`it ended: ${output.stderr}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  return { child, ended, says };
+}
+
 /** Resolves once so many lines of events have come. False where the process ended first. */
 export function afterEvents(child: ChildProcess, count: number): Promise<boolean> {
   return new Promise((resolve) => {

@@ -75,6 +75,19 @@ export class QuadraticTrainer implements LocalTrainer {
   }
 }
 
+/** Figures of an update that is written by hand. */
+export const FIGURES = {
+  loss: 1,
+  count: 1,
+  metrics: {},
+  steps: 1,
+  examples: 1,
+  supervisedTokens: 1,
+  bytesDown: 0,
+  bytesUp: 0,
+  seconds: 1,
+};
+
 export const quiet: EventSink = { emit: () => undefined, flush: async () => undefined };
 export const targets = { ann: 1, bob: -2, cy: 0.5, dee: 3 };
 const heldOut: Readonly<Record<string, number>> = { ann: 2, cy: 1 };
