@@ -14,7 +14,8 @@ import { serveEnrolment } from "../src/node/federation/enrolment-service.ts";
 import { type Federation, initFederation } from "../src/node/federation/federation-folder.ts";
 import { inviteMember } from "../src/node/federation/invite.ts";
 import { type NatsServer, startNatsServer } from "../src/node/federation/nats-server.ts";
-import { freePort, natsProgram } from "./support/nats-server.ts";
+import { natsProgram } from "./support/nats-server.ts";
+import { freePort } from "../src/node/free-port.ts";
 
 describe.runIf(natsProgram !== undefined)("accounts on a server (skipped where there is no nats-server)", () => {
   let root: string;

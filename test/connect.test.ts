@@ -14,7 +14,8 @@ import { type Federation, initFederation } from "../src/node/federation/federati
 import { type NatsServer, startNatsServer } from "../src/node/federation/nats-server.ts";
 import { localConnection } from "../src/node/federation/server-address.ts";
 import { type Certificates, hasOpenssl, makeCertificates } from "./support/certificates.ts";
-import { freePort, natsProgram } from "./support/nats-server.ts";
+import { natsProgram } from "./support/nats-server.ts";
+import { freePort } from "../src/node/free-port.ts";
 
 const failureOf = async (work: Promise<unknown>): Promise<UserError> => {
   const error = await work.then(

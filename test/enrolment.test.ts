@@ -16,7 +16,8 @@ import { inviteMember, revokeMember } from "../src/node/federation/invite.ts";
 import { type NatsServer, startNatsServer } from "../src/node/federation/nats-server.ts";
 import { localConnection } from "../src/node/federation/server-address.ts";
 import { openSite, type Site } from "../src/node/federation/site-folder.ts";
-import { freePort, natsProgram } from "./support/nats-server.ts";
+import { natsProgram } from "./support/nats-server.ts";
+import { freePort } from "../src/node/free-port.ts";
 
 const failureOf = async (work: Promise<unknown>): Promise<UserError> => {
   const error = await work.then(

@@ -13,7 +13,8 @@ import { serveEnrolment } from "../src/node/federation/enrolment-service.ts";
 import { initFederation, openFederation, ROOT_KEY } from "../src/node/federation/federation-folder.ts";
 import { startNatsServer } from "../src/node/federation/nats-server.ts";
 import { cliIn } from "./support/cli.ts";
-import { freePort, natsProgram } from "./support/nats-server.ts";
+import { natsProgram } from "./support/nats-server.ts";
+import { freePort } from "../src/node/free-port.ts";
 
 let folder: string;
 let cli: ReturnType<typeof cliIn>;

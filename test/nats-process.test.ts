@@ -10,7 +10,8 @@ import { type Federation, initFederation } from "../src/node/federation/federati
 import { findNatsServer, isOutdated } from "../src/node/federation/nats-program.ts";
 import { readServerAddress } from "../src/node/federation/server-address.ts";
 import { startNatsServer } from "../src/node/federation/nats-server.ts";
-import { freePort, natsProgram } from "./support/nats-server.ts";
+import { natsProgram } from "./support/nats-server.ts";
+import { freePort } from "../src/node/free-port.ts";
 
 const failureOf = async (work: Promise<unknown>): Promise<UserError> => {
   const error = await work.then(

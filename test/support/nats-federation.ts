@@ -14,7 +14,8 @@ import {
   systemAccountJwt,
 } from "../../src/identity/claims.ts";
 import { type Identity, newIdentity } from "../../src/identity/keys.ts";
-import { freePort, natsProgram } from "./nats-server.ts";
+import { natsProgram } from "./nats-server.ts";
+import { freePort } from "../../src/node/free-port.ts";
 
 function identity(pair: ReturnType<typeof createAccount>): Identity {
   return {

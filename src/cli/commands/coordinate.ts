@@ -8,15 +8,12 @@ import { keepOrigin } from "../../node/store/stored-experiment.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { number, text, toggle } from "../flag.ts";
 import { jsonView, plainView } from "../views/plain-view.ts";
-import { runFacts, someNames } from "../views/run-facts.ts";
-import type { RunView } from "../views/run-view.ts";
+import { runFacts } from "../views/run-facts.ts";
 import { leaveRunReport } from "../work/run-report.ts";
 import { defaultRunFolder, readRunConfig, writeSummary } from "../work/training.ts";
+import { waitingNotes } from "../work/waiting-notes.ts";
 import { withStatus } from "../work/work.ts";
 import { exchangeFlag, setFlag, threadsFlag } from "./shared-flags.ts";
-
-/** Clients that a line about waiting names. */
-const NAMED = 8;
 
 export const command: Command = defineCommand({
   description:
@@ -65,7 +62,7 @@ export const command: Command = defineCommand({
           view.note(`participants meet in ${place}`);
           return await coordinateExperiment(prepared, platform, store, {
             emit: (event) => view.event(event),
-            onWaiting: waitingNotes(view),
+            onWaiting: waitingNotes(view, { tellsJoins: true }),
             deadlineSeconds,
             signal,
           });
@@ -79,14 +76,3 @@ export const command: Command = defineCommand({
     writeSummary(summary, { config, baseDir, folder, json }, context);
   },
 });
-
-/** Notes the clients that a coordinator waits for. A list of answers that only became shorter gets no note. */
-function waitingNotes(view: RunView): (what: "members" | "answers", clients: readonly string[]) => void {
-  let awaited: readonly string[] = [];
-  return (what, clients) => {
-    const fewer = clients.every((client) => awaited.includes(client));
-    awaited = clients;
-    if (fewer && what === "answers") return;
-    view.note(`waiting for ${someNames(clients, NAMED)} to ${what === "members" ? "join" : "answer"}`);
-  };
-}

@@ -8,7 +8,6 @@ import { prepareExperiment } from "../../experiment/prepare.ts";
 import { updateBytes } from "../../experiment/site-task.ts";
 import type { RunSummary } from "../../experiment/results/summary.ts";
 import type { FederationMonitor } from "../../federation/status.ts";
-import { readConfigFile } from "../../node/config-file.ts";
 import { openAuditLog } from "../../node/federation/audit-log.ts";
 import {
   FEDERATION_FOLDER,
@@ -35,7 +34,8 @@ import { oneLine } from "../views/text-width.ts";
 import { addressFlag } from "../work/addresses.ts";
 import { leaveRunReport } from "../work/run-report.ts";
 import { SOFTWARE } from "../work/software.ts";
-import { defaultRunFolder, writeSummary } from "../work/training.ts";
+import { defaultRunFolder, readRunConfig, writeSummary } from "../work/training.ts";
+import { waitingNotes } from "../work/waiting-notes.ts";
 import { type Work, withStatus } from "../work/work.ts";
 import { setFlag, threadsFlag } from "./shared-flags.ts";
 
@@ -136,8 +136,7 @@ async function host(configFile: string, options: HostOptions, work: Work): Promi
   const { status, signal, unlessStopped, reports } = work;
   const federation = await openOrMake(options.federation, status.note);
   const known = await membersToBe(federation);
-  const settings = threads === undefined ? set : [...set, `runtime.threads=${threads}`];
-  const config = readConfigFile(configFile, settings, known);
+  const config = readRunConfig(configFile, set, threads, known);
   if (known.length === 0) status.note("nobody is invited yet: openfedllm federation invite NAME");
   refuseCanaries(config);
   const platform = nodePlatform({ baseDir, threads: config.runtime.threads, ...reports });
@@ -177,12 +176,17 @@ async function host(configFile: string, options: HostOptions, work: Work): Promi
     await noteStrangers(config, federation, hosting, status.note);
     view.begin(runFacts(prepared, folder));
     const store = { ...opened, exchange: hosting.exchange };
+    // Each join has a note of its own.
+    const noteWaiting = waitingNotes(view, { tellsJoins: false });
     const summary = await coordinateExperiment(prepared, platform, store, {
       emit(event) {
         monitor.event(event);
         view.event(event);
       },
-      onWaiting: waitingNotes(view, monitor),
+      onWaiting(what, clients, milliseconds) {
+        monitor.await(clients, milliseconds);
+        noteWaiting(what, clients);
+      },
       onDeclined({ client, reason }) {
         monitor.decline(client, reason);
         view.note(`${oneLine(client)} declines the task: ${oneLine(reason)}`);
@@ -201,10 +205,14 @@ async function host(configFile: string, options: HostOptions, work: Work): Promi
 
 /** Everyone who is a member, or may become one by an open invitation. */
 async function membersToBe(federation: Federation): Promise<string[]> {
-  const now = new Date();
   const members = (await federation.members()).filter(({ state }) => state !== "revoked");
-  const invited = (await federation.invitations()).filter((invitation) => isOpen(invitation, now));
-  return [...new Set([...members.map(({ name }) => name), ...invited.map(({ client }) => client)])].sort();
+  return [...new Set([...members.map(({ name }) => name), ...(await invitedNames(federation))])].sort();
+}
+
+async function invitedNames(federation: Federation): Promise<ReadonlySet<string>> {
+  const now = new Date();
+  const open = (await federation.invitations()).filter((invitation) => isOpen(invitation, now));
+  return new Set(open.map(({ client }) => client));
 }
 
 /** @throws UserError of kind `config` for canaries: no coordinator adds records to those of a site. */
@@ -267,9 +275,7 @@ async function noteStrangers(
   note: (text: string) => void,
 ): Promise<void> {
   const active = members.active();
-  const now = new Date();
-  const open = (await federation.invitations()).filter((invitation) => isOpen(invitation, now));
-  const invited = new Set(open.map(({ client }) => client));
+  const invited = await invitedNames(federation);
   const strangers = (config.data.clients ?? []).map(({ name }) => name).filter((name) => !active.includes(name));
   const waiting = strangers.filter((name) => invited.has(name));
   const unknown = strangers.filter((name) => !invited.has(name));
@@ -281,18 +287,6 @@ async function noteStrangers(
 function redraw(say: (text: string) => void, monitor: FederationMonitor): () => void {
   const timer = setInterval(() => say(statusLine(monitor.snapshot(), Date.now())), REDRAW_MS);
   return () => clearInterval(timer);
-}
-
-/** Notes the clients that are awaited. A list of answers that only became shorter gets no note. */
-function waitingNotes(view: RunView, monitor: FederationMonitor) {
-  let awaited: readonly string[] = [];
-  return (what: "members" | "answers", clients: readonly string[], milliseconds?: number): void => {
-    monitor.await(clients, milliseconds);
-    const fewer = clients.every((client) => awaited.includes(client));
-    awaited = clients;
-    if (fewer) return;
-    view.note(`waiting for ${someNames(clients, NAMED)} to ${what === "members" ? "join" : "answer"}`);
-  };
 }
 
 /** Waits until every connected member has the result, and a minute at most. */

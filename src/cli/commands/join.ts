@@ -213,10 +213,10 @@ async function playRun(
   try {
     await keepOrigin(store, path.join(folder, "runs", run), folder);
     const notes = trainingNotes(status, config.data.maxLength);
-    const steps = { value: 0 };
+    const heartbeatOf = trainingHeartbeats();
     const ended = await participateInExperiment(prepared, platform, store, exchange, {
       emit(event) {
-        const heartbeat = heartbeatOf(steps, event);
+        const heartbeat = heartbeatOf(event);
         if (heartbeat !== undefined) membership.tell(heartbeat);
         notes(event);
       },
@@ -272,16 +272,15 @@ async function consent(
   await keepConsent(folder, hash);
 }
 
-/** Tells the coordinator the state that follows from an event. */
-function heartbeatOf(steps: { value: number }, event: RunEvent): Heartbeat | undefined {
-  if (event.type === "client-start") {
-    steps.value = event.steps;
-    return { state: "training", round: event.round, step: 0, steps: event.steps };
-  }
-  if (event.type === "client-step") {
-    return { state: "training", round: event.round, step: event.step, steps: steps.value };
-  }
-  return undefined;
+/** Makes heartbeats of a client's training from its events. */
+function trainingHeartbeats(): (event: RunEvent) => Heartbeat | undefined {
+  let steps = 0;
+  return (event) => {
+    if (event.type === "client-start") steps = event.steps;
+    else if (event.type !== "client-step") return undefined;
+    const step = event.type === "client-step" ? event.step : 0;
+    return { state: "training", round: event.round, step, steps };
+  };
 }
 
 function stopped(cause: unknown): UserError {

@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto";
-import { createServer } from "node:net";
 import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { existsSync } from "node:fs";
@@ -8,8 +6,10 @@ import { initFederation, openFederation, type Federation } from "../../node/fede
 import { inviteMember } from "../../node/federation/invite.ts";
 import { readSite } from "../../node/federation/site-folder.ts";
 import { formatInvitation } from "../../identity/invitation.ts";
+import { freePort } from "../../node/free-port.ts";
 import { readSiteFile } from "../../node/site-file.ts";
 import { makePrivateFolder, writeSecret } from "../../node/federation/secret-file.ts";
+import { sha256 } from "../../tensor/sha256.ts";
 import { keySegment } from "../../store/store.ts";
 import type { ExperimentConfig } from "../../settings/schema.ts";
 import { type Command, defineCommand } from "../command.ts";
@@ -74,11 +74,8 @@ export const command: Command = defineCommand({
     );
     const file = path.join(run, "adapter", "adapter_model.safetensors");
     if (!existsSync(file)) return;
-    stdout.write(
-      `the adapter: ${file}\nsha256 ${createHash("sha256")
-        .update(await readFile(file))
-        .digest("hex")}; compare it with that of openfedllm run ${configFile}\n`,
-    );
+    const hash = await sha256(await readFile(file));
+    stdout.write(`the adapter: ${file}\nsha256 ${hash}; compare it with that of openfedllm run ${configFile}\n`);
   },
 });
 
@@ -147,15 +144,4 @@ async function sitePart(
   });
   const limits = threads === undefined ? [] : ["--threads", String(threads)];
   return { name, args: ["join", ...(hasJoined ? [] : [invitation]), "--site", site, "--yes", ...limits] };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on("error", reject);
-    server.listen(0, HOST, () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }

@@ -34,9 +34,18 @@ export function defaultRunFolder(configFile: string): string {
   return path.join("runs", path.basename(configFile).replace(/(\.sweep)?\.(ya?ml|json)$/i, ""));
 }
 
-/** Reads the configuration of a run with the settings of `--set` and `--threads`. @throws UserError of kind `config`. */
-export function readRunConfig(file: string, set: readonly string[], threads: number | undefined): ExperimentConfig {
-  return readConfigFile(file, threads === undefined ? set : [...set, `runtime.threads=${threads}`]);
+/**
+ * Reads the configuration of a run with the settings of `--set` and `--threads`. `clients`: as for `readConfigFile`.
+ *
+ * @throws UserError of kind `config`.
+ */
+export function readRunConfig(
+  file: string,
+  set: readonly string[],
+  threads: number | undefined,
+  clients: readonly string[] = [],
+): ExperimentConfig {
+  return readConfigFile(file, threads === undefined ? set : [...set, `runtime.threads=${threads}`], clients);
 }
 
 /** Writes the summary of a run to stdout, as a line of JSON or for people. */

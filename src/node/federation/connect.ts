@@ -8,7 +8,7 @@ import { UserError } from "../../diagnostics/user-error.ts";
 import { type Attempt, connectionError, LoginRefused, type ServerUrl } from "./connection-errors.ts";
 import type { EnvironmentVariables } from "./environment.ts";
 import { proxyFor } from "./proxy.ts";
-import { isLoopback } from "./server-config.ts";
+import { isLoopback } from "../../serving/access.ts";
 
 /** Longest wait for one server, milliseconds. */
 const CONNECT_MS = 20_000;

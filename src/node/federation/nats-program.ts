@@ -2,7 +2,8 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { UserError } from "../../diagnostics/user-error.ts";
 import type { EnvironmentVariables } from "./environment.ts";
-import { isLoopback, type Listener, LOOPBACK } from "./server-config.ts";
+import { isLoopback } from "../../serving/access.ts";
+import { type Listener, LOOPBACK } from "./server-config.ts";
 
 /** A nats-server program and its version. */
 export interface NatsProgram {

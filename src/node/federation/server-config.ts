@@ -1,4 +1,5 @@
 import { UserError } from "../../diagnostics/user-error.ts";
+import { isLoopback } from "../../serving/access.ts";
 
 /** The certificate of a listener and its key: paths of PEM files. */
 export interface TlsFiles {
@@ -42,11 +43,6 @@ const MAX_PAYLOAD = "4MB";
 export const PID_FILE = "server.pid";
 
 export const LOOPBACK = "127.0.0.1";
-
-/** True for an address that only this machine reaches. */
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || host === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(host);
-}
 
 /**
  * Writes the configuration of a nats-server: operator mode, every account by its token. There is no user without a login and
