@@ -1,16 +1,13 @@
 import { expect, it } from "vitest";
-import { Life, QuadraticTrainer, quiet, roster, scored, targets } from "../../test/support/federation.ts";
+import { Life, QuadraticTrainer, roster, rulesOf, scored, targets } from "../../test/support/federation.ts";
 import { algorithmOf } from "../algorithms/registry.ts";
 import { memoryStore } from "../store/memory-store.ts";
 import { mirroredStore } from "../store/mirrored-store.ts";
 import { STORE_CONFORMANCE } from "../store/conformance.ts";
-import type { Store } from "../store/store.ts";
+import { type Store, writerSegment } from "../store/store.ts";
 import { clientMemory } from "./client-memory.ts";
-import { writerSegment } from "./protocol/keys.ts";
 import { restoreRun } from "./restore.ts";
 import { simulate } from "./simulate.ts";
-
-const ROUNDS = 3;
 
 const SYNCHRONOUS = { algorithm: algorithmOf("scaffold") };
 const ASYNCHRONOUS = {
@@ -20,25 +17,17 @@ const ASYNCHRONOUS = {
 
 function play(exchange: Store, own: Store, changes: typeof SYNCHRONOUS | typeof ASYNCHRONOUS) {
   return simulate({
-    identity: "id",
-    seed: 7,
-    rounds: ROUNDS,
+    ...rulesOf(changes.algorithm),
+    ...changes,
     clientsPerRound: 3,
-    minClients: 1,
     evaluateEvery: 1,
-    learningRate: () => 0.1,
-    initialAdapter: new Map([["w", { shape: [2], data: new Float32Array(2) }]]),
     clients: roster,
     trainer: new QuadraticTrainer(targets),
     memory: clientMemory(own, exchange),
-    events: quiet,
     store: exchange,
     ...scored,
-    ...changes,
   });
 }
-
-const isOwn = (key: string): boolean => writerSegment(key) === undefined;
 
 it.each([
   ["a run", SYNCHRONOUS],
@@ -57,12 +46,12 @@ it.each([
     expect(end).toBe("killed");
     losses++;
     const fresh = memoryStore();
-    const restored = await restoreRun(fresh, copy, isOwn);
+    const restored = await restoreRun(fresh, copy);
     const begun = await copy.head();
     expect(restored === undefined).toBe(begun === undefined);
     const outcome = await play(mirroredStore(fresh, copy), own, changes);
     expect(outcome.head).toEqual(expected);
-    expect(await restoreRun(fresh, copy, isOwn)).toBeUndefined();
+    expect(await restoreRun(fresh, copy)).toBeUndefined();
   }
   expect(losses).toBeGreaterThan(20);
 });

@@ -1,19 +1,14 @@
 import { LARGEST_MAX_STALENESS } from "../updates/staleness.ts";
-import type { Store } from "../store/store.ts";
+import { type Store, writerSegment } from "../store/store.ts";
 import { readHead, readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
 import { roundOpening } from "./protocol/messages.ts";
 
 /**
  * Gives an empty exchange the coordinator's part of a run from a copy: its cells, the blobs that the next round needs, and the
- * head. So a run goes on after its server was lost; clients send again what was not yet in a closed round. `isOwn` tells
- * the coordinator's cells. Returns the number of restored rounds; undefined where there was nothing to restore.
+ * head. So a run goes on after its server was lost; clients send again what was not yet in a closed round. Returns the number of restored rounds; undefined where there was nothing to restore.
  */
-export async function restoreRun(
-  exchange: Store,
-  copy: Store,
-  isOwn: (key: string) => boolean,
-): Promise<number | undefined> {
+export async function restoreRun(exchange: Store, copy: Store): Promise<number | undefined> {
   if ((await exchange.head()) !== undefined) return undefined;
   const found = await readHead(copy);
   const head = await copy.head();
@@ -27,7 +22,9 @@ export async function restoreRun(
     if (before?.bufferSize !== undefined) blobs.push(before.adapter);
   }
   for (const hash of blobs) await exchange.putBlob(await copy.blob(hash));
-  for (const key of await copy.list("")) if (isOwn(key)) await exchange.create(key, (await copy.read(key))!);
+  for (const key of await copy.list("")) {
+    if (writerSegment(key) === undefined) await exchange.create(key, (await copy.read(key))!);
+  }
   // Last: an exchange with a head is whole.
   await exchange.setHead(0, head.bytes);
   return round;

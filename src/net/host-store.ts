@@ -1,7 +1,7 @@
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { Notifier } from "../concurrency/notifier.ts";
-import { checkKey, keySegment, type Store } from "../store/store.ts";
+import { checkKey, keySegment, type Store, writerSegment } from "../store/store.ts";
 import { sha256 } from "../tensor/sha256.ts";
 import { fetchBlob, sendBlob, type TransferOptions } from "./blob-transfer.ts";
 import { CellIndex } from "./cell-index.ts";
@@ -15,18 +15,16 @@ import {
   STREAMS,
   uplinkRun,
   uplinkStream,
-  writerOf,
 } from "./layout.ts";
 import { lastMessage, type Lead, replaceMessage } from "./lead.ts";
 import { openLink, type Patience } from "./link.ts";
-import { ensureFederationStreams, type FederationLimits } from "./uplinks.ts";
 
 /** Hints may be lost: after this time a watcher looks again. */
 const LOOK_AGAIN_MS = 2000;
 /** A hint may overtake its cell: a watcher is woken once more after this time. */
 const OVERTAKEN_MS = 150;
 
-export interface HostStoreOptions extends FederationLimits, Patience, TransferOptions {
+export interface HostStoreOptions extends Patience, TransferOptions {
   readonly connection: NatsConnection;
   readonly run: string;
   /** The account of each client, by name. It may grow. Each has a stream (`ensureUplink`). */
@@ -36,7 +34,7 @@ export interface HostStoreOptions extends FederationLimits, Patience, TransferOp
 }
 
 /**
- * Opens the coordinator's store of one run. Its own cells, blobs and head lie in the federation's streams; a member's cells and
+ * Opens the coordinator's store of one run. The streams have to be there (`ensureFederationStreams`, `ensureUplink`). Its own cells, blobs and head lie in the federation's streams; a member's cells and
  * blobs are read from the member's stream, and nowhere else.
  */
 export async function hostStore(options: HostStoreOptions): Promise<Store & { close(): void }> {
@@ -44,7 +42,6 @@ export async function hostStore(options: HostStoreOptions): Promise<Store & { cl
   const own = coordinatorRun(run);
   const link = openLink(connection, options);
   const manager: JetStreamManager = await link.ask("tell its streams", () => jetstreamManager(connection));
-  await link.ask("make the streams", () => ensureFederationStreams(manager, options));
 
   const accountOf = (segment: string | undefined): string | undefined => {
     if (segment === undefined) return undefined;
@@ -62,12 +59,15 @@ export async function hostStore(options: HostStoreOptions): Promise<Store & { cl
     owner === undefined ? place(undefined) : place(members().get(owner) ?? "none");
 
   const index = new CellIndex(link, manager, () => [
-    { stream: STREAMS.cells, runSubject: own, holds: (key) => accountOf(writerOf(key)) === undefined },
-    ...[...new Set(members().values())].map((account) => ({
-      stream: uplinkStream(account),
-      runSubject: uplinkRun(account, run),
-      holds: (key: string) => accountOf(writerOf(key)) === account,
-    })),
+    { stream: STREAMS.cells, runSubject: own, holds: (key) => accountOf(writerSegment(key)) === undefined },
+    ...[...members()].map(([client, account]) => {
+      const segment = keySegment(client);
+      return {
+        stream: uplinkStream(account),
+        runSubject: uplinkRun(account, run),
+        holds: (key: string) => writerSegment(key) === segment,
+      };
+    }),
   ]);
   const watchers = new Map<Notifier, string>();
   const wake = (key: string): void => {
@@ -126,7 +126,7 @@ export async function hostStore(options: HostStoreOptions): Promise<Store & { cl
     },
     async create(key, bytes) {
       checkKey(key);
-      if (accountOf(writerOf(key)) !== undefined) throw new Error(`the cell ${key} is a member's`);
+      if (accountOf(writerSegment(key)) !== undefined) throw new Error(`the cell ${key} is a member's`);
       if (key.endsWith("/close")) await lead?.check();
       const copy = new Uint8Array(bytes);
       const stored = await link.publish(cellSubject(own, key), copy);
@@ -137,7 +137,7 @@ export async function hostStore(options: HostStoreOptions): Promise<Store & { cl
     },
     async read(key) {
       checkKey(key);
-      const { cells, runSubject } = place(accountOf(writerOf(key)));
+      const { cells, runSubject } = place(accountOf(writerSegment(key)));
       return last(cells, cellSubject(runSubject, key));
     },
     async list(prefix) {

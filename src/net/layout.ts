@@ -55,11 +55,6 @@ export function localHintSubject(run: string): string {
   return `ev.${checkRun(run)}`;
 }
 
-/** The member that writes a cell, as a key segment; undefined for a cell of the coordinator. */
-export function writerOf(key: string): string | undefined {
-  return /^(?:member|decline|leave)\/([^/]+)$/.exec(key)?.[1] ?? /^[^/]+\/(?:update|scores)\/([^/]+)$/.exec(key)?.[1];
-}
-
 function checkRun(run: string): string {
   if (/^[\w-]{1,64}$/.test(run)) return run;
   throw new UserError("config", `"${run}" is not the name of a run: expected 1 to 64 letters, digits, - or _`);

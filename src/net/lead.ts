@@ -3,6 +3,7 @@ import { headers, type NatsConnection } from "@nats-io/nats-core";
 import { UserError } from "../diagnostics/user-error.ts";
 import { STREAMS, coordinatorRun, headSubject, leadSubject } from "./layout.ts";
 import { type Link, openLink, type Patience } from "./link.ts";
+import { decodeJson, encodeJson } from "../store/codec.ts";
 
 /** Tells two writes of the same bytes apart: the answer to a first attempt may be lost. */
 const WRITE = "Openfedllm-Write";
@@ -69,7 +70,7 @@ export async function takeLead(
   for (;;) {
     const before = await current();
     epoch = before === undefined ? 1 : leadIn(before).epoch + 1;
-    const lead = new TextEncoder().encode(JSON.stringify({ epoch, who, since: new Date().toISOString() }));
+    const lead = encodeJson({ epoch, who, since: new Date().toISOString() });
     if (await replaceMessage(link, manager, subject, before?.revision ?? 0, lead)) break;
   }
   const head = headSubject(coordinatorRun(run));
@@ -94,5 +95,5 @@ export async function takeLead(
 }
 
 function leadIn({ bytes }: Replaceable): { epoch: number; who: string; since: string } {
-  return JSON.parse(new TextDecoder().decode(bytes)) as { epoch: number; who: string; since: string };
+  return decodeJson(bytes) as { epoch: number; who: string; since: string };
 }

@@ -12,10 +12,13 @@ export function mirroredStore(store: Store, copy: Store): Store {
     copied.add(key);
     return bytes;
   };
+  let copiedHead: Uint8Array | undefined;
   const copyHead = async (bytes: Uint8Array): Promise<void> => {
+    // The head is read at every look, and it changes once a round.
+    if (copiedHead !== undefined && sameBytes(copiedHead, bytes)) return;
     const last = await copy.head();
-    if (last !== undefined && sameBytes(last.bytes, bytes)) return;
-    await copy.setHead(last?.revision ?? 0, bytes);
+    if (last === undefined || !sameBytes(last.bytes, bytes)) await copy.setHead(last?.revision ?? 0, bytes);
+    copiedHead = bytes.slice();
   };
   return {
     ...store,

@@ -80,3 +80,11 @@ export function keySegment(name: string): string {
 function escapeCharacter(character: string): string {
   return Array.from(new TextEncoder().encode(character), (byte) => `=${byte.toString(16).padStart(2, "0")}`).join("");
 }
+
+/** The cells that clients write: a prefix, then the client as a segment. All others are the coordinator's. */
+const CLIENTS_CELL = /^(?:member|decline|leave|round-\d+\/(?:update|scores))\/([^/]+)$/;
+
+/** The client, as a segment of keys, that writes a cell; undefined for the coordinator's cells. */
+export function writerSegment(key: string): string | undefined {
+  return CLIENTS_CELL.exec(key)?.[1];
+}

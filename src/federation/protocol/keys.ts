@@ -24,11 +24,3 @@ export const keys = {
   evaluation: (round: number): string => `${keys.round(round)}/evaluation`,
   end: (round: number): string => `${keys.round(round)}/end`,
 };
-
-/** The cells that clients write: a prefix, then the client as a segment. All others are the coordinator's. */
-const CLIENTS_CELL = /^(?:member|decline|leave|round-\d+\/(?:update|scores))\/([^/]+)$/;
-
-/** The client, as a segment of keys, that writes a cell; undefined for the coordinator's cells. */
-export function writerSegment(key: string): string | undefined {
-  return CLIENTS_CELL.exec(key)?.[1];
-}

@@ -1,6 +1,5 @@
 import type { NatsConnection } from "@nats-io/transport-node";
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
-import { writerSegment } from "../../federation/protocol/keys.ts";
 import { PROTOCOL } from "../../federation/protocol/messages.ts";
 import { restoreRun } from "../../federation/restore.ts";
 import { FederationMonitor, readHeartbeat } from "../../federation/status.ts";
@@ -13,13 +12,16 @@ import { ensureFederationStreams, ensureUplink } from "../../net/uplinks.ts";
 import { uplinkRun, uplinkStream } from "../../net/layout.ts";
 import { auditedStore } from "../../store/audited-store.ts";
 import { mirroredStore } from "../../store/mirrored-store.ts";
-import type { Store } from "../../store/store.ts";
+import { encodeJson } from "../../store/codec.ts";
+import { type Store, writerSegment } from "../../store/store.ts";
 import { connectAs, pushAllAccounts, pushOver } from "./accounts.ts";
 import type { AuditLog } from "./audit-log.ts";
 import { serveEnrolment } from "./enrolment-service.ts";
 import type { Federation } from "./federation-folder.ts";
 import type { HostedServer } from "./hosted-server.ts";
+import { connectionState, silenceNotes } from "./connection-state.ts";
 import { type MemberDirectory, openMemberDirectory } from "./member-directory.ts";
+import type { MemberRecord } from "./records.ts";
 
 export interface HostingOptions {
   readonly federation: Federation;
@@ -79,29 +81,19 @@ export async function openHosting(options: HostingOptions): Promise<Hosting> {
     const key = await federation.key("federation");
     const patience = { signal, onSilence: silenceNotes(onNote) };
     const lead = await takeLead(connection, run, who, patience);
-    const direct = await hostStore({ connection, run, members: members.accounts, lead, replicas, ...patience });
+    const direct = await hostStore({ connection, run, members: members.accounts, lead, ...patience });
     closers.push(() => direct.close());
+    const writer = (cell: string): MemberRecord | undefined => members.bySegment(writerSegment(cell));
     const signed = signedStore(direct, {
       federation: id,
       run,
       identity: key,
-      ownerOf(cell) {
-        const segment = writerSegment(cell);
-        return segment === undefined ? key.publicKey : members.keysOf(segment);
-      },
+      ownerOf: (cell) => (writerSegment(cell) === undefined ? key.publicKey : writer(cell)?.users),
     });
-    const isOwn = (cell: string): boolean => writerSegment(cell) === undefined;
-    const restored = await restoreRun(signed, copy, isOwn);
+    const restored = await restoreRun(signed, copy);
     if (restored !== undefined)
       onNote(`the server had lost the run; it was restored, with ${restored} finished rounds`);
-    const audited = auditedStore(signed, {
-      run,
-      log: audit.log,
-      writerOf(cell) {
-        const segment = writerSegment(cell);
-        return segment === undefined ? undefined : members.clientOfSegment(segment);
-      },
-    });
+    const audited = auditedStore(signed, { run, log: audit.log, writerOf: (cell) => writer(cell)?.name });
     closers.push(
       serve(connection, { federation, system, members, monitor, audit, manager, run, onNote, replicas, uplinkBytes }),
     );
@@ -158,35 +150,11 @@ function serve(connection: NatsConnection, service: Service): () => void {
       const filter = `${uplinkRun(account, run)}.b.${hash}.*`;
       const { state } = await manager.streams.info(uplinkStream(account), { subjects_filter: filter });
       const parts = Object.keys(state.subjects ?? {}).map((subject) => subject.slice(subject.lastIndexOf(".") + 1));
-      return new TextEncoder().encode(JSON.stringify(parts));
+      return encodeJson(parts);
     },
   });
   return () => {
     stopEnrolment();
     stopRpc();
   };
-}
-
-/** Seconds of silence that a note is worth. */
-const NOTABLE_SILENCE_S = 5;
-
-/** Notes that the server does not answer, and that it answers again. */
-export function silenceNotes(onNote: (note: string) => void): (seconds: number) => void {
-  let noted = false;
-  return (seconds) => {
-    if (seconds >= NOTABLE_SILENCE_S && !noted) onNote("the server does not answer; waiting for it");
-    if (seconds === 0 && noted) onNote("the server answers again");
-    noted = seconds >= NOTABLE_SILENCE_S || (noted && seconds > 0);
-  };
-}
-
-/** Tells whether a connection is up now. */
-export function connectionState(connection: NatsConnection): () => boolean {
-  let isUp = true;
-  void (async () => {
-    for await (const { type } of connection.status()) {
-      if (type === "disconnect" || type === "reconnect") isUp = type === "reconnect";
-    }
-  })();
-  return () => isUp && !connection.isClosed();
 }

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { UserError } from "../../diagnostics/user-error.ts";
-import { writerSegment } from "../../federation/protocol/keys.ts";
 import { type Heartbeat, HEARTBEAT_MS } from "../../federation/status.ts";
 import { signedStore } from "../../identity/signed-store.ts";
 import type { Transfer } from "../../net/blob-transfer.ts";
@@ -9,14 +8,17 @@ import { callRpc, tellRpc } from "../../net/rpc.ts";
 import { siteStore } from "../../net/site-store.ts";
 import { type FederationTask, readTask } from "../../net/task.ts";
 import { auditedStore } from "../../store/audited-store.ts";
-import { keySegment, type MemberStore } from "../../store/store.ts";
+import { decodeJson, encodeJson } from "../../store/codec.ts";
+import { keySegment, type MemberStore, writerSegment } from "../../store/store.ts";
 import type { AuditLog } from "./audit-log.ts";
 import { connectNats, type ConnectOptions } from "./connect.ts";
 import { LoginRefused } from "./connection-errors.ts";
 import { isRenewalDue, loginRefused, renewToken, siteConnection } from "./enrol.ts";
-import { connectionState, silenceNotes } from "./hosting.ts";
+import { connectionState, silenceNotes } from "./connection-state.ts";
 import type { Site } from "./site-folder.ts";
 
+/** Longest time between two heartbeats of a transfer, milliseconds. */
+const TRANSFER_BEAT_MS = 1000;
 /** Time until a task is looked for again, and until a renewal is thought of, milliseconds. */
 const LOOK_AGAIN_MS = 1000;
 const RENEWAL_LOOK_MS = 60_000;
@@ -60,7 +62,11 @@ export async function openMembership(joined: Site, options: MembershipOptions): 
   const renewal = setInterval(() => void renew().catch(() => undefined), RENEWAL_LOOK_MS);
   void renew().catch(() => undefined);
   let heartbeat: Heartbeat = { state: "waiting" };
-  const beat = (): void => tellRpc(connection, "hb", encode(heartbeat));
+  let lastBeat = 0;
+  const beat = (): void => {
+    lastBeat = performance.now();
+    tellRpc(connection, "hb", encodeJson(heartbeat));
+  };
   const beats = setInterval(beat, HEARTBEAT_MS);
   for (const timer of [renewal, beats]) timer.unref();
   void watch(connection, onNote);
@@ -90,7 +96,7 @@ export async function openMembership(joined: Site, options: MembershipOptions): 
         onSilence: silenceNotes(onNote),
         async have(hash) {
           const answer = await callRpc(connection, "have", new TextEncoder().encode(hash), { timeout: 5000 });
-          const parts = answer && (JSON.parse(new TextDecoder().decode(answer)) as unknown);
+          const parts = answer && decodeJson(answer);
           return Array.isArray(parts) ? parts.map(String) : undefined;
         },
       });
@@ -107,8 +113,10 @@ export async function openMembership(joined: Site, options: MembershipOptions): 
       return auditedStore(signed, { run, log: audit.log });
     },
     tell(next) {
+      const isNews = next.state !== heartbeat.state || next.step !== heartbeat.step;
       heartbeat = next;
-      beat();
+      // A transfer tells of every chunk.
+      if (isNews || performance.now() - lastBeat > TRANSFER_BEAT_MS) beat();
     },
     heartbeat: () => heartbeat,
     isConnected: connectionState(connection),
@@ -126,8 +134,4 @@ async function watch(connection: NatsConnection, onNote: (note: string) => void)
     if (type === "disconnect") onNote("the connection to the federation's server is lost; it is made again");
     if (type === "reconnect") onNote("connected again");
   }
-}
-
-function encode(value: object): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(value));
 }

@@ -10,9 +10,8 @@ export interface MemberDirectory {
   /** Account by name, of everyone who ever joined: what a revoked member sent before stays readable. */
   readonly accounts: () => ReadonlyMap<string, string>;
   readonly clientOf: (account: string) => string | undefined;
-  /** The keys that may have signed a cell of the client with this segment of a key. */
-  readonly keysOf: (segment: string) => readonly string[] | undefined;
-  readonly clientOfSegment: (segment: string) => string | undefined;
+  /** The member whose name is this segment of a key. */
+  readonly bySegment: (segment: string | undefined) => MemberRecord | undefined;
   /** Names of the members that are not revoked. */
   readonly active: () => readonly string[];
   readonly revoked: () => ReadonlySet<string>;
@@ -47,8 +46,7 @@ export async function openMemberDirectory(
   const directory: MemberDirectory = {
     accounts: () => accounts,
     clientOf: (account) => byAccount.get(account),
-    keysOf: (segment) => bySegment.get(segment)?.users,
-    clientOfSegment: (segment) => bySegment.get(segment)?.name,
+    bySegment: (segment) => (segment === undefined ? undefined : bySegment.get(segment)),
     active: () => members.filter(({ state }) => state !== "revoked").map(({ name }) => name),
     revoked: () => new Set(members.filter(({ state }) => state === "revoked").map(({ name }) => name)),
     refresh,
