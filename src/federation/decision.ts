@@ -7,7 +7,7 @@ import type { Groups } from "../tensor/groups.ts";
 import type { Stage } from "../updates/stage.ts";
 import { wireShape } from "../updates/wire.ts";
 import { problemWith } from "./check-update.ts";
-import { asLine, parseMessage, readMessage } from "./protocol/cells.ts";
+import { asLine, readMessage, readTheirs } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
 import {
   type AcceptedUpdate,
@@ -24,16 +24,11 @@ import { readAdapter } from "./round.ts";
 
 /** A client's submission to a round; undefined where there is none. A malformed one is a refusal. */
 export async function readSubmission(store: Store, round: number, client: string): Promise<Submission | undefined> {
-  const bytes = await store.read(keys.update(round, client));
-  if (bytes === undefined) return undefined;
-  try {
-    const found = parseMessage(bytes, submission);
-    if (found.client !== client) return { client, refused: "its message names another client" };
-    return "refused" in found ? { client, refused: asLine(found.refused) } : found;
-  } catch (error) {
-    if (error instanceof MismatchError) return { client, refused: `its message is malformed: ${error.message}` };
-    throw error;
-  }
+  const found = await readTheirs(store, keys.update(round, client), submission);
+  if (found instanceof MismatchError) return { client, refused: `its message is malformed: ${found.message}` };
+  if (found === undefined) return undefined;
+  if (found.client !== client) return { client, refused: "its message names another client" };
+  return "refused" in found ? { client, refused: asLine(found.refused) } : found;
 }
 
 /** An update that can enter a round, or the reason why it cannot. */

@@ -1,7 +1,8 @@
 import { evaluationDue, readEvaluation } from "./evaluation.ts";
 import type { Store } from "../store/store.ts";
+import { readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
-import type { RoundEvaluation } from "./protocol/messages.ts";
+import { type RoundEvaluation, roundOpening } from "./protocol/messages.ts";
 
 /** The reason for ending a run before its last round. */
 export interface EarlyStop {
@@ -40,5 +41,7 @@ export async function earlyStop(
 ): Promise<EarlyStop | undefined> {
   if (rule === undefined || evaluations.at(-1)?.round !== round) return undefined;
   const stop = rule(evaluations);
-  return stop !== undefined && (await store.read(keys.opening(round + 1))) === undefined ? stop : undefined;
+  return stop !== undefined && (await readMessage(store, keys.opening(round + 1), roundOpening)) === undefined
+    ? stop
+    : undefined;
 }

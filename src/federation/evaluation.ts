@@ -2,7 +2,7 @@ import type { Store } from "../store/store.ts";
 import type { AdapterSet } from "./adapter-set.ts";
 import { Answers } from "./answers.ts";
 import type { EventSink } from "./events.ts";
-import { asLine, createMessage, parseMessage, readMessage } from "./protocol/cells.ts";
+import { asLine, createMessage, readMessage, readTheirs } from "./protocol/cells.ts";
 import { MismatchError } from "../store/check.ts";
 import { keys } from "./protocol/keys.ts";
 import {
@@ -108,9 +108,8 @@ export async function readAnswers(
 ): Promise<ClientScores[]> {
   const answers: ClientScores[] = [];
   for (const client of clients) {
-    const bytes = await store.read(keys.clientScores(round, client));
-    const answer = bytes && readAnswer(bytes);
-    if (answer === undefined) continue;
+    const answer = await readTheirs(store, keys.clientScores(round, client), clientScores);
+    if (answer === undefined || answer instanceof MismatchError) continue;
     const own = keepsOwn ? client : undefined;
     const scores = answer.scores.filter(
       (score) => score.client === own && (keepsOwn || holdsAll || score.set === client),
@@ -122,15 +121,6 @@ export async function readAnswers(
     answers.push({ client, scores, ...(benchmarks && { benchmarks }), ...(withheld && { withheld }) });
   }
   return answers;
-}
-
-function readAnswer(bytes: Uint8Array): ClientScores | undefined {
-  try {
-    return parseMessage(bytes, clientScores);
-  } catch (error) {
-    if (error instanceof MismatchError) return undefined;
-    throw error;
-  }
 }
 
 /** Reports and stores the scores of a round once, in the order given. */

@@ -3,7 +3,9 @@ import { initialAdapter, QuadraticTrainer, quiet, roster, scored, targets } from
 import { algorithmOf } from "../algorithms/registry.ts";
 import { encodeJson } from "../store/codec.ts";
 import { memoryStore } from "../store/memory-store.ts";
-import type { Store } from "../store/store.ts";
+import { type Identity, newIdentity } from "../identity/keys.ts";
+import { signedStore } from "../identity/signed-store.ts";
+import { type Store, writerSegment } from "../store/store.ts";
 import { clientMemory } from "./client-memory.ts";
 import { Coordinator } from "./coordinator.ts";
 import { readEvaluation } from "./evaluation.ts";
@@ -11,7 +13,8 @@ import { Participant } from "./participant.ts";
 import { readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
 import { type Member, PROTOCOL, roundClose } from "./protocol/messages.ts";
-import { gatherRoster } from "./roster.ts";
+import { eventsThatHold } from "./resume.ts";
+import { awaitManifest, gatherRoster, readDeclined } from "./roster.ts";
 
 const algorithm = algorithmOf("fedavg");
 const names = roster.map(({ name }) => name);
@@ -163,4 +166,82 @@ it("a run that is gone from the exchange ends both halves", async () => {
   Object.assign(store, gone);
   await expect(coordinator.advance()).rejects.toThrow("The run is gone from the exchange");
   await expect(participant.act()).rejects.toThrow("The run is gone from the exchange");
+});
+
+describe("where cells are signed", () => {
+  const federation = newIdentity();
+  const keyOf = new Map(names.map((name) => [name, newIdentity()]));
+  const as = (store: Store, identity: Identity): Store =>
+    signedStore(store, {
+      federation: "id",
+      run: "run",
+      identity,
+      ownerOf: (key) => keyOf.get(writerSegment(key) ?? "")?.publicKey ?? federation.publicKey,
+    });
+
+  it.each([
+    ["unsigned", (store: Store) => store],
+    ["signed by another member", (store: Store) => as(store, keyOf.get("ann")!)],
+  ])("the run goes on without %s cells of a member", async (_what, hostile) => {
+    const store = memoryStore();
+    const coordinator = coordinatorOf(as(store, federation));
+    const forge = async (key: string, value: object): Promise<void> => {
+      // The writer gets the cell back and refuses it itself.
+      await hostile(store)
+        .create(key, encodeJson(value))
+        .catch(() => undefined);
+    };
+    for (;;) {
+      const step = await coordinator.advance();
+      if (step.state === "over") break;
+      if (step.state !== "waiting") continue;
+      for (let round = 0; round <= 2; round++) {
+        await forge(keys.clientScores(round, "dee"), { client: "dee", scores: [] });
+        await forge(keys.update(round, "dee"), { client: "dee", refused: "no" });
+      }
+      // A coordinator that starts again meets the same cells.
+      await eventsThatHold(as(store, federation));
+      for (const client of names.slice(0, 3)) await participantOf(as(store, keyOf.get(client)!), client).act();
+    }
+    for (const round of [1, 2]) {
+      const close = (await readMessage(as(store, federation), keys.close(round), roundClose))!;
+      expect(close.accepted.map(({ client }) => client)).toEqual(["ann", "bob", "cy"]);
+      expect(close.refused).toEqual([
+        {
+          client: "dee",
+          refused: expect.stringMatching(/^its message is malformed: round-\d+\/update\/dee is/) as string,
+        },
+      ]);
+    }
+    const evaluation = (await readEvaluation(as(store, federation), 1))!;
+    expect(evaluation.scores.map(({ set }) => set)).not.toContain("dee");
+  });
+
+  it("a forged decline is only a reason, and a forged joining an error in a sentence", async () => {
+    const store = memoryStore();
+    await store.create(keys.decline("dee"), encodeJson({ client: "dee", reason: "mine" }));
+    expect(await readDeclined(as(store, federation), ["dee"])).toEqual([
+      { client: "dee", reason: "its message is malformed: decline/dee is not a signed message" },
+    ]);
+    await store.create(keys.member("dee"), encodeJson(members.find(({ client }) => client === "dee")));
+    await expect(gatherRoster(as(store, federation), ["dee"])).rejects.toThrow(
+      "Client dee joined with a message that cannot be used: member/dee is not a signed message.",
+    );
+  });
+
+  it("a participant refuses the cells and the head of another coordinator in a sentence", async () => {
+    const store = memoryStore();
+    const own = as(store, keyOf.get("ann")!);
+    const manifest = { protocol: PROTOCOL, algorithm: "fedavg", clients: names, settings: {} };
+    await store.create(keys.manifest, encodeJson(manifest));
+    await store.setHead(0, encodeJson({}));
+    for (const refused of [awaitManifest(own), participantOf(own, "ann").act()]) {
+      await expect(refused).rejects.toMatchObject({
+        kind: "storage",
+        message: expect.stringMatching(
+          /^The cell (manifest|head) of the run is damaged: \1 is not a signed message\.$/,
+        ) as string,
+      });
+    }
+  });
 });

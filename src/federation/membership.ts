@@ -3,7 +3,7 @@ import type { Store } from "../store/store.ts";
 import { createMessage, readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
 import { type Member, type MembersChange, membersChange } from "./protocol/messages.ts";
-import { checkRoster, type Declined, memberIn, readDeclined } from "./roster.ts";
+import { checkRoster, type Declined, readDeclined, readMember } from "./roster.ts";
 
 export interface MembershipOptions {
   readonly store: Store;
@@ -86,7 +86,7 @@ export class Membership {
 
   async #newMember(client: string): Promise<Member | Declined> {
     try {
-      const found = memberIn((await this.#options.store.read(keys.member(client)))!, client);
+      const found = await readMember(this.#options.store, client);
       checkRoster([{ name: client, records: found.records, heldOut: found.heldOut }]);
       return found;
     } catch (error) {

@@ -12,7 +12,7 @@ import type { ClientMemory } from "./client-memory.ts";
 import { decline } from "./decline.ts";
 import type { Evaluate } from "./evaluation.ts";
 import type { EventSink, RunEvent } from "./events.ts";
-import { createMessage, readHead, readMessage } from "./protocol/cells.ts";
+import { createMessage, isWritten, readHead, readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
 import {
   clientScores,
@@ -24,6 +24,7 @@ import {
   refusal,
   type RoundOpening,
   roundOpening,
+  runEnd,
   submission,
 } from "./protocol/messages.ts";
 import { readAdapter, receive } from "./round.ts";
@@ -148,12 +149,12 @@ export class Participant {
     const { round, adapter } = found.head;
     const opening = await readMessage(store, keys.opening(round + 1), roundOpening);
     const drawn = opening?.clients.indexOf(client) ?? -1;
-    if (drawn >= 0 && (await store.read(keys.update(round + 1, client))) === undefined) {
+    if (drawn >= 0 && !(await isWritten(store, keys.update(round + 1, client)))) {
       await this.#train(opening!, opening!.earlierRounds[drawn]!);
       return "worked";
     }
     if (opening === undefined && (await this.#score(round, adapter))) return "worked";
-    if (opening === undefined && (await store.read(keys.end(round))) !== undefined) return "over";
+    if (opening === undefined && (await readMessage(store, keys.end(round), runEnd)) !== undefined) return "over";
     const worked = asynchronous !== undefined && (await this.#doTask(round + 1, asynchronous.staleness.most));
     return worked ? "worked" : "idle";
   }
@@ -163,7 +164,7 @@ export class Participant {
     const { store, client } = this.#options;
     const request = await readMessage(store, keys.evaluationRequest(round), evaluationRequest);
     const asked = request?.clients.includes(client) ?? false;
-    if (asked && (await store.read(keys.clientScores(round, client))) === undefined) {
+    if (asked && !(await isWritten(store, keys.clientScores(round, client)))) {
       await this.#evaluate(round, await readAdapter(store, adapter));
       return true;
     }
@@ -176,7 +177,7 @@ export class Participant {
     for (let round = newest; round >= Math.max(this.#tasksFrom, newest - maxStaleness); round--) {
       const task = await readMessage(store, keys.task(round, client), clientTask);
       if (task === undefined) continue;
-      if ((await store.read(keys.update(round, client))) !== undefined) break;
+      if (await isWritten(store, keys.update(round, client))) break;
       await this.#train((await readMessage(store, keys.opening(round), roundOpening))!, task.earlierRounds);
       return true;
     }

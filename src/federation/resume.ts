@@ -3,7 +3,7 @@ import type { CoordinatorOptions } from "./coordinator-options.ts";
 import { earlyStop, evaluationsBefore } from "./early-stop.ts";
 import type { RunEvent } from "./events.ts";
 import type { MemberStore, Store } from "../store/store.ts";
-import { readHead, readMessage } from "./protocol/cells.ts";
+import { isWritten, readHead, readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
 import { roundOpening } from "./protocol/messages.ts";
 
@@ -19,9 +19,9 @@ export async function eventsThatHold(store: MemberStore, goesOn = false): Promis
   const submitted = new Set<string>();
   for (const client of open?.clients ?? []) {
     const key = keys.update(finished + 1, client);
-    if ((await store.read(key)) !== undefined) submitted.add(key);
+    if (await isWritten(store, key)) submitted.add(key);
   }
-  const evaluated = (await store.read(keys.evaluation(finished))) !== undefined;
+  const evaluated = await isWritten(store, keys.evaluation(finished));
 
   return (event) => {
     if (goesOn && (event.type === "early-stop" || event.type === "run-end")) return false;

@@ -1,6 +1,6 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import { checkKey, keySegment, type MemberStore, type Store } from "../store/store.ts";
-import { asLine, checkProtocol, createMessage, parseMessage, readMessage } from "./protocol/cells.ts";
+import { asLine, checkProtocol, createMessage, readMessage, readTheirs } from "./protocol/cells.ts";
 import { MismatchError } from "../store/check.ts";
 import { keys } from "./protocol/keys.ts";
 import { declining, manifest, type Manifest, member, type Member, PROTOCOL, roster } from "./protocol/messages.ts";
@@ -86,21 +86,17 @@ export async function awaitManifest(store: MemberStore, signal?: AbortSignal): P
   }
 }
 
-/** @throws UserError of kind `data` for a message that no client of this name and protocol writes. */
-export function memberIn(bytes: Uint8Array, client: string): Member {
+/** The message that a client joined with. @throws UserError of kind `data` for one that no client of this name and protocol writes. */
+export async function readMember(store: Store, client: string): Promise<Member> {
   const refused = (why: string): UserError =>
     new UserError("data", `Client ${client} joined with a message that cannot be used: ${why}.`, {
       hint: `Delete the cell ${keys.member(client)} of the exchange, and let the client join again.`,
     });
-  try {
-    const found = parseMessage(bytes, member);
-    if (found.protocol !== PROTOCOL) throw refused(`it speaks protocol ${found.protocol}, not ${PROTOCOL}`);
-    if (found.client !== client) throw refused("it names another client");
-    return found;
-  } catch (error) {
-    if (error instanceof MismatchError) throw refused(error.message);
-    throw error;
-  }
+  const found = (await readTheirs(store, keys.member(client), member))!;
+  if (found instanceof MismatchError) throw refused(found.message);
+  if (found.protocol !== PROTOCOL) throw refused(`it speaks protocol ${found.protocol}, not ${PROTOCOL}`);
+  if (found.client !== client) throw refused("it names another client");
+  return found;
 }
 
 /** A client that does not take part. */
@@ -115,18 +111,14 @@ export async function readDeclined(store: Store, clients: readonly string[]): Pr
   const found: Declined[] = [];
   for (const client of written.size === 0 ? [] : clients) {
     if (!written.has(keys.decline(client))) continue;
-    found.push({ client, reason: reasonIn((await store.read(keys.decline(client)))!) });
+    const message = (await readTheirs(store, keys.decline(client), declining))!;
+    const isMalformed = message instanceof MismatchError;
+    found.push({
+      client,
+      reason: isMalformed ? `its message is malformed: ${message.message}` : asLine(message.reason),
+    });
   }
   return found;
-}
-
-function reasonIn(bytes: Uint8Array): string {
-  try {
-    return asLine(parseMessage(bytes, declining).reason);
-  } catch (error) {
-    if (error instanceof MismatchError) return `its message is malformed: ${error.message}`;
-    throw error;
-  }
 }
 
 export interface GatheringOptions {
@@ -177,7 +169,7 @@ export async function gatherRoster(
         continue;
       }
       const members: Member[] = [];
-      for (const client of joined) members.push(memberIn((await store.read(keys.member(client)))!, client));
+      for (const client of joined) members.push(await readMember(store, client));
       checkRoster(members.map(({ client, records, heldOut }) => ({ name: client, records, heldOut })));
       return (await createMessage(store, keys.roster, roster, { members })).members;
     }

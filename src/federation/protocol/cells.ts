@@ -1,11 +1,11 @@
 import { UserError } from "../../diagnostics/user-error.ts";
 import { decodeJson, encodeJson } from "../../store/codec.ts";
 import type { MemberStore } from "../../store/store.ts";
-import { type Check, MismatchError } from "../../store/check.ts";
+import { type Check, json, MismatchError } from "../../store/check.ts";
 import { PROTOCOL, type RunHead, runHead } from "./messages.ts";
 
 /** @throws MismatchError for bytes that are no JSON or not of the type. */
-export function parseMessage<T>(bytes: Uint8Array, check: Check<T>): T {
+function parseMessage<T>(bytes: Uint8Array, check: Check<T>): T {
   let value: unknown;
   try {
     value = decodeJson(bytes);
@@ -15,9 +15,38 @@ export function parseMessage<T>(bytes: Uint8Array, check: Check<T>): T {
   return check(value, "");
 }
 
-function parseOwn<T>(bytes: Uint8Array, check: Check<T>, key: string): T {
+/** @throws MismatchError too for a cell that a store of signed cells does not give. */
+async function read<T>(store: MemberStore, key: string, check: Check<T>): Promise<T | undefined> {
+  const bytes = await store.read(key);
+  return bytes && parseMessage(bytes, check);
+}
+
+/**
+ * A message of another party, or the reason why it cannot be used: it is not signed by its writer, no JSON, or not of its type.
+ * Undefined where it was not written.
+ */
+export async function readTheirs<T>(
+  store: MemberStore,
+  key: string,
+  check: Check<T>,
+): Promise<T | MismatchError | undefined> {
   try {
-    return parseMessage(bytes, check);
+    return await read(store, key, check);
+  } catch (error) {
+    if (error instanceof MismatchError) return error;
+    throw error;
+  }
+}
+
+/** True where a cell is written, whether or not it can be used: a second write would change nothing. */
+export async function isWritten(store: MemberStore, key: string): Promise<boolean> {
+  return (await readTheirs(store, key, json)) !== undefined;
+}
+
+/** Turns a cell that cannot be used into an error of the run. */
+async function usable<T>(key: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
   } catch (cause) {
     if (!(cause instanceof MismatchError)) throw cause;
     throw new UserError("storage", `The cell ${key} of the run is damaged: ${cause.message}.`, {
@@ -28,19 +57,13 @@ function parseOwn<T>(bytes: Uint8Array, check: Check<T>, key: string): T {
 }
 
 /** A cell's message, or undefined where it was not written. Throws a `UserError` of kind `storage` for a damaged one. */
-export async function readMessage<T>(store: MemberStore, key: string, check: Check<T>): Promise<T | undefined> {
-  const bytes = await store.read(key);
-  return bytes === undefined ? undefined : parseOwn(bytes, check, key);
+export function readMessage<T>(store: MemberStore, key: string, check: Check<T>): Promise<T | undefined> {
+  return usable(key, () => read(store, key, check));
 }
 
 /** Writes a message once and returns the one that won. */
-export async function createMessage<T>(
-  store: MemberStore,
-  key: string,
-  check: Check<T>,
-  value: NoInfer<T>,
-): Promise<T> {
-  return parseOwn(await store.create(key, encodeJson(value)), check, key);
+export function createMessage<T>(store: MemberStore, key: string, check: Check<T>, value: NoInfer<T>): Promise<T> {
+  return usable(key, async () => parseMessage(await store.create(key, encodeJson(value)), check));
 }
 
 /**
@@ -48,11 +71,13 @@ export async function createMessage<T>(
  *
  * @throws UserError of kind `storage` for a damaged head and for a run of another protocol.
  */
-export async function readHead(store: MemberStore): Promise<{ revision: number; head: RunHead } | undefined> {
-  const found = await store.head();
-  if (found === undefined) return undefined;
-  checkProtocol(parseOwn(found.bytes, (value) => (value as { protocol?: unknown } | null)?.protocol, "head"));
-  return { revision: found.revision, head: parseOwn(found.bytes, runHead, "head") };
+export function readHead(store: MemberStore): Promise<{ revision: number; head: RunHead } | undefined> {
+  return usable("head", async () => {
+    const found = await store.head();
+    if (found === undefined) return undefined;
+    checkProtocol(parseMessage(found.bytes, (value) => (value as { protocol?: unknown } | null)?.protocol));
+    return { revision: found.revision, head: parseMessage(found.bytes, runHead) };
+  });
 }
 
 /** Refuses the messages of another version of the protocol by name. */
