@@ -178,7 +178,7 @@ describe("openfedllm eval", () => {
   });
 
   it.each([
-    [["eval"], "--model is missing"],
+    [["eval"], "there is no base model: give a run folder or --model"],
     [["eval", "--model", "model"], "--benchmark is missing"],
     [["eval", "--model", "model", "--benchmark", "gsm8"], "Did you mean 'gsm8k'?"],
     [["eval", "--model", "model", "--benchmark", "gsm8k", "--data", "gsm=sums"], "--benchmark does not have this name"],

@@ -78,7 +78,7 @@ describe("openfedllm", () => {
     const { stdout, stderr, status } = await cli(["run", "e.yaml", "--out", "runs/a"], { HF_TOKEN: TOKEN });
     expect([status, stderr]).toEqual([0, expect.stringContaining("end: 1 round")]);
     expect(stderr).toMatch(/tatsu-lab\/alpaca: 1 row left out \(the response is empty: .*: 1\)/);
-    expect(stdout).toContain("--model acme/tiny@main");
+    expect(stdout).toContain("npx openfedllm generate runs/a --prompt");
     expect(stdout).toContain("--data 'hf:acme/talk@main?split=test'");
     expect(stdout + stderr).not.toContain(TOKEN);
     const fetched = server.seen

@@ -22,8 +22,8 @@ export type FlagValues<F> = { readonly [Key in Exclude<keyof F, Optional<F>>]: V
   readonly [Key in Optional<F>]?: Exclude<ValueOf<F[Key]>, undefined>;
 };
 
-/** `<config>` is one text, `<folder...>` several, `[config]` one or none. */
-type ArgumentValue<Placeholder> = Placeholder extends `<${string}...>`
+/** `<config>` is one text, `<folder...>` several, `[config]` one or none, `[folder...]` any number. */
+type ArgumentValue<Placeholder> = Placeholder extends `<${string}...>` | `[${string}...]`
   ? readonly string[]
   : Placeholder extends `[${string}]`
     ? string | undefined

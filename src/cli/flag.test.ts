@@ -60,7 +60,6 @@ describe("every command", () => {
     };
     expect(await defaultOf("eval", "maxLength")).toBe(BENCHMARK_DEFAULTS.maxLength);
     expect(await defaultOf("eval", "seed")).toBe(DEFAULTS.seed);
-    expect(await defaultOf("score", "maxLength")).toBe(DEFAULTS.data.maxLength);
     expect(BENCHMARK_DEFAULTS.maxLength).toBe(2048);
   });
 });

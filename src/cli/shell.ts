@@ -1,7 +1,5 @@
-import { existsSync } from "node:fs";
 import path from "node:path";
 import { parseDatasetRef } from "../data/dataset-ref.ts";
-import { parseHubModel } from "../node/hub/hub-model.ts";
 
 /** Quotes an argument for a POSIX shell, if it needs quotes. */
 export function shellQuote(argument: string): string {
@@ -29,13 +27,6 @@ export function typedPath(baseDir: string, given: string, cwd: string = process.
   if (path.isAbsolute(given)) return given;
   const relative = path.relative(cwd, path.resolve(cwd, baseDir, given));
   return relative === "" ? "." : relative;
-}
-
-/** Does the same for a model reference, which can be a name instead of a path. */
-export function typedModel(baseDir: string, ref: string, cwd: string = process.cwd()): string {
-  if (ref.startsWith("npm:")) return ref;
-  const isOfHub = parseHubModel(ref) !== undefined && !existsSync(path.resolve(cwd, baseDir, ref));
-  return isOfHub ? ref : typedPath(baseDir, ref, cwd);
 }
 
 /** Does the same for data. A dataset of the Hub stays unchanged. */

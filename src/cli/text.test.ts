@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { blockBar, divideColumns, progressBar } from "./views/bar.ts";
 import { formatBytes, formatChange, formatDuration, formatLoss } from "./views/quantities.ts";
-import { commandLines, shellQuote, typedModel, typedPath } from "./shell.ts";
+import { commandLines, shellQuote, typedPath } from "./shell.ts";
 import { tableLines } from "./tables/table.ts";
 import { clip, oneLine, padEnd, printable, textWidth, wrap } from "./views/text-width.ts";
 
@@ -117,7 +117,5 @@ describe("commands to type", () => {
   it("turns paths of a configuration into paths of the working directory", () => {
     expect(typedPath("examples", "quickstart/a.jsonl", "/repo")).toBe("examples/quickstart/a.jsonl");
     expect(typedPath("../other", "a.jsonl", "/repo")).toBe("../other/a.jsonl");
-    expect(typedModel("examples", "npm:x", "/repo")).toBe("npm:x");
-    expect(typedModel("examples", "../models/x", "/repo")).toBe("models/x");
   });
 });

@@ -60,7 +60,7 @@ async function boundRun(prepared: Prepared, threads: number, trainers: readonly 
 }
 
 /** sha256 of the base's weights and architecture. */
-function modelFingerprint({ model }: Pick<Prepared, "model">): Promise<string> {
+export function modelFingerprint({ model }: Pick<Prepared, "model">): Promise<string> {
   return hashOf([model.weights.fingerprint, model.modelConfig]);
 }
 

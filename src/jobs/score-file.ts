@@ -18,6 +18,7 @@ export interface ScoreOptions {
   readonly fields?: FieldMap | undefined;
   readonly template?: TemplateName | undefined;
   readonly inputs?: "section" | "joined" | undefined;
+  readonly system?: string | undefined;
   /** Tokens; longer records are cut on the right. Default 512. */
   readonly maxLength?: number | undefined;
 }
@@ -65,8 +66,9 @@ export async function scoreFile(
   });
   try {
     const template = TEMPLATES[options.template ?? "chat"];
+    const { inputs, system } = options;
     const encoded = records.map(
-      (record) => encodeRecord(record, template, tokenizer, { maxLength, inputs: options.inputs }).example,
+      (record) => encodeRecord(record, template, tokenizer, { maxLength, inputs, system }).example,
     );
     if (encoded.every((example) => example === undefined)) {
       throw new UserError("data", `${options.data}: no record has an answer within ${maxLength} tokens`, {

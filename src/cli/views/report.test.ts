@@ -71,12 +71,10 @@ describe("the end of a run", () => {
       "            3.5 MB down, 1m 10s",
       "",
       "Next",
-      "  npx openfedllm generate --model models/tiny \\",
-      "    --adapter 'runs/my run/adapter' --template alpaca \\",
+      "  npx openfedllm generate 'runs/my run' \\",
       "    --prompt 'What can you help me with?'",
-      "  npx openfedllm score --model models/tiny \\",
-      "    --adapter 'runs/my run/adapter' --template alpaca \\",
-      "    --max-length 512 --data examples/b.jsonl",
+      "  npx openfedllm score 'runs/my run' \\",
+      "    --data examples/b.jsonl",
     ]);
   });
 

@@ -24,7 +24,7 @@ import {
   metricName,
 } from "./quantities.ts";
 import { colouredChange } from "./round-row.ts";
-import { commandLines, shellQuote, typedData, typedModel } from "../shell.ts";
+import { commandLines, shellQuote, typedData } from "../shell.ts";
 import { tableLines } from "../tables/table.ts";
 import { clip, oneLine, printable, wrap } from "./text-width.ts";
 
@@ -223,31 +223,18 @@ function answerLines({ prompt, before, after }: PromptAnswer, columns: number, s
 
 function nextCommands({ config, baseDir, folder }: ReportOptions, adapter: string): string[][] {
   const { data } = config;
-  const adapted = [
-    `--model ${shellQuote(typedModel(baseDir, config.model.base))}`,
-    `--adapter ${shellQuote(path.join(folder, adapter))}`,
-  ];
-  const template = data.template === "chat" ? [] : [`--template ${data.template}`];
+  // A run folder knows its base, template, system message and lengths.
+  const adapted =
+    adapter === FINAL_ADAPTER ? shellQuote(folder) : `--adapter ${shellQuote(path.join(folder, adapter))}`;
   const prompt = shellQuote(config.evaluation.prompts[0] ?? "What can you help me with?");
-  const system = data.system === undefined ? [] : [`--system ${shellQuote(data.system)}`];
-  const commands = [["npx openfedllm generate", ...adapted, ...template, ...system, `--prompt ${prompt}`]];
+  const commands = [[`npx openfedllm generate ${adapted}`, `--prompt ${prompt}`]];
   const [heldOut] = [data.heldOut, ...(data.clients ?? []).map((client) => client.heldOut)]
     .filter((files) => files !== undefined)
     .flat();
   // `score` has no flags for these settings, and would give other numbers than the table above.
-  const plain =
-    config.objective.name === "sft" &&
-    data.system === undefined &&
-    data.inputs === "section" &&
-    Object.keys(data.fields).length === 0;
+  const plain = config.objective.name === "sft" && Object.keys(data.fields).length === 0;
   if (heldOut !== undefined && plain && data.format === undefined) {
-    commands.push([
-      "npx openfedllm score",
-      ...adapted,
-      ...template,
-      `--max-length ${data.maxLength}`,
-      `--data ${shellQuote(typedData(baseDir, heldOut))}`,
-    ]);
+    commands.push([`npx openfedllm score ${adapted}`, `--data ${shellQuote(typedData(baseDir, heldOut))}`]);
   }
   return commands;
 }

@@ -5,7 +5,8 @@ import type { RunStore } from "../../experiment/ports.ts";
 import type { ExperimentConfig } from "../../settings/schema.ts";
 import { isRunFolder, readStoredRuns } from "./stored-runs.ts";
 
-const ORIGIN = "origin.json";
+/** The file with the start of a configuration's paths. */
+export const ORIGIN = "origin.json";
 
 /** Stores the start of a configuration's paths, relative to the run folder, so that both may move together. */
 export async function keepOrigin(store: RunStore, folder: string, baseDir: string): Promise<void> {

@@ -54,7 +54,7 @@ export function readStoredRuns(folders: readonly string[]): FoundRuns {
 /** Reads a run folder. @throws UserError of kind `storage` for a damaged one. */
 export function readStoredRun(folder: string): StoredRun {
   const name = path.basename(path.resolve(folder));
-  return storedRun(folder, name, readJson(path.join(folder, CONFIG)), readJson(path.join(folder, METRICS)));
+  return storedRun(folder, name, readStoredJson(path.join(folder, CONFIG)), readStoredJson(path.join(folder, METRICS)));
 }
 
 export function isRunFolder(folder: string): boolean {
@@ -89,7 +89,8 @@ function runFoldersIn(folder: string): string[] {
     .filter(isRunFolder);
 }
 
-function readJson(file: string): unknown {
+/** Reads a JSON file of a run folder; undefined where it is missing. @throws UserError of kind `storage` for a damaged one. */
+export function readStoredJson(file: string): unknown {
   if (!existsSync(file)) return undefined;
   let text: string;
   try {
