@@ -3,7 +3,6 @@ import { onnxRuntime } from "../src/node/onnx-runtime.ts";
 import { adamW } from "../src/optim/optimizer.ts";
 import type { Params } from "../src/tensor/params.ts";
 import { stream } from "../src/tensor/random.ts";
-import type { Example } from "../src/data/example.ts";
 import { openGradientEngine } from "../src/train/gradient-engine.ts";
 import { trainLocally } from "../src/train/local-training.ts";
 import { referenceRuntime } from "../src/train/reference-runtime.ts";
@@ -12,6 +11,7 @@ import { openScorer } from "../src/train/scorer.ts";
 import {
   answerTo,
   GOLDEN_FAMILIES,
+  goldenExamples,
   goldenJson,
   goldenTensors,
   openGolden,
@@ -20,19 +20,8 @@ import {
   weightsInMemory,
 } from "./support/golden.ts";
 
-function examplesOf(batch: { input_ids: number[][]; attention_mask: number[][]; labels: number[][] }): Example[] {
-  return batch.input_ids.map((ids, i) => {
-    const length = batch.attention_mask[i]!.reduce((a, b) => a + b, 0);
-    return {
-      id: String(i),
-      tokens: Int32Array.from(ids.slice(0, length)),
-      supervised: Uint8Array.from(batch.labels[i]!.slice(0, length), (label) => (label === -100 ? 0 : 1)),
-    };
-  });
-}
-
 function open(family: string) {
-  const examples = examplesOf(goldenJson(family, "batch.json"));
+  const examples = goldenExamples(family);
   return { ...openGolden(family), examples, expected: goldenJson(family, "expected.json") };
 }
 

@@ -134,6 +134,11 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: () => import("./commands/memorisation.ts"),
   },
   {
+    name: "export",
+    summary: "write an adapter or a merged model in the format of another program",
+    load: () => import("./commands/export.ts"),
+  },
+  {
     name: "audit",
     summary: "check the audit logs of a federation and of its sites",
     load: () => import("./commands/audit.ts"),

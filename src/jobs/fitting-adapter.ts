@@ -9,7 +9,7 @@ export interface NamedModel {
 }
 
 /** An adapter that fits its base, with the hash of its tensors. */
-type FittingAdapter = Adapter & Pick<StoredAdapter, "hash">;
+type FittingAdapter = Adapter & Pick<StoredAdapter, "hash" | "config">;
 
 interface OpenedModel {
   readonly name: string;
@@ -25,7 +25,7 @@ export async function openFittingAdapter(
 ): Promise<FittingAdapter> {
   const { config, params, hash } = await platform.openAdapter(ref);
   checkAdapter(params, config, model, ref);
-  return { shape: loraShape(config, model), params, hash };
+  return { config, shape: loraShape(config, model), params, hash };
 }
 
 /** Reads the adapters of named models, in order. @throws UserError, as `openFittingAdapter`. */

@@ -14,6 +14,8 @@ export interface BaseModel {
   readonly modelConfig: ModelConfig;
   readonly weights: Weights;
   readonly tokenizerFiles: TokenizerFiles;
+  /** Reads a file of the model's folder as it is (`config.json`); undefined where there is none of this name. */
+  readonly sideFile: (name: string) => Promise<Uint8Array | undefined>;
 }
 
 /** The files of a base model that define its tokenizer and chat template. */

@@ -67,3 +67,15 @@ export function float32ToFloat16(values: Float32Array): Uint16Array {
   }
   return halves;
 }
+
+/** Converts single precision to bfloat16, to nearest, ties to even. Magnitudes that round beyond the largest become infinite. */
+export function float32ToBfloat16(values: Float32Array): Uint16Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < bits.length; i++) {
+    const word = bits[i]!;
+    // A NaN must not round to an infinity.
+    halves[i] = (word & 0x7fffffff) > 0x7f800000 ? (word >>> 16) | 0x40 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
+  }
+  return halves;
+}

@@ -191,10 +191,48 @@ export function decodeSafetensors(bytes: Uint8Array, where = "safetensors data")
   return new Map(tensors.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+/** A tensor that is about to be written. */
+export interface SafetensorsPlan {
+  readonly name: string;
+  readonly dtype: "F64" | "F32" | "F16" | "BF16";
+  readonly shape: readonly number[];
+}
+
+export function planBytes({ dtype, shape }: Pick<SafetensorsPlan, "dtype" | "shape">): number {
+  return shape.reduce((product, size) => product * size, ELEMENT_BYTES[dtype]!);
+}
+
+/**
+ * Encodes the head of a safetensors file, its 8-byte length included. The tensors' bytes follow it in the same order without
+ * gaps. It is padded with spaces to 8 bytes; wider dtypes must come first, so that every tensor is aligned.
+ */
+export function encodeHeader(
+  tensors: readonly SafetensorsPlan[],
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
+  const fields: string[] = [];
+  const sorted = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
+  if (sorted.length > 0) {
+    fields.push(`"__metadata__":{${sorted.map(([k, v]) => `${JSON.stringify(k)}:${JSON.stringify(v)}`).join(",")}}`);
+  }
+  let offset = 0;
+  for (const { name, dtype, shape } of tensors) {
+    const end = offset + planBytes({ dtype, shape });
+    fields.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [offset, end] })}`);
+    offset = end;
+  }
+  const header = new TextEncoder().encode(`{${fields.join(",")}}`);
+  const headerLength = Math.ceil(header.length / 8) * 8;
+  const head = new Uint8Array(8 + headerLength).fill(0x20, 8 + header.length);
+  new DataView(head.buffer).setBigUint64(0, BigInt(headerLength), true);
+  head.set(header, 8);
+  return head;
+}
+
 /**
  * Encodes F32 and F64 tensors as a safetensors file. The same tensors and metadata give the same bytes in any order:
- * wider dtypes come first so that every tensor is aligned, then names ascend. The header is padded with spaces to 8
- * bytes. `metadata` maps names to strings (PEFT and transformers expect `format: "pt"`).
+ * wider dtypes come first, then names ascend. `metadata` maps names to strings (PEFT and transformers expect
+ * `format: "pt"`).
  */
 export function encodeSafetensors(
   params: Params,
@@ -203,25 +241,13 @@ export function encodeSafetensors(
   const tensors = [...params].sort(
     ([a, x], [b, y]) => y.data.BYTES_PER_ELEMENT - x.data.BYTES_PER_ELEMENT || (a < b ? -1 : 1),
   );
-  const fields: string[] = [];
-  const sorted = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
-  if (sorted.length > 0) {
-    fields.push(`"__metadata__":{${sorted.map(([k, v]) => `${JSON.stringify(k)}:${JSON.stringify(v)}`).join(",")}}`);
-  }
-  let offset = 0;
-  for (const [name, { shape, data }] of tensors) {
-    const dtype = data instanceof Float64Array ? "F64" : "F32";
-    const entry = { dtype, shape, data_offsets: [offset, offset + data.byteLength] };
-    fields.push(`${JSON.stringify(name)}:${JSON.stringify(entry)}`);
-    offset += data.byteLength;
-  }
-  const header = new TextEncoder().encode(`{${fields.join(",")}}`);
-  const headerLength = Math.ceil(header.length / 8) * 8;
-  const file = new Uint8Array(8 + headerLength + offset);
-  new DataView(file.buffer).setBigUint64(0, BigInt(headerLength), true);
-  file.set(header, 8);
-  file.fill(0x20, 8 + header.length, 8 + headerLength);
-  let position = 8 + headerLength;
+  const head = encodeHeader(
+    tensors.map(([name, { shape, data }]) => ({ name, dtype: data instanceof Float64Array ? "F64" : "F32", shape })),
+    metadata,
+  );
+  const file = new Uint8Array(head.length + tensors.reduce((sum, [, { data }]) => sum + data.byteLength, 0));
+  file.set(head);
+  let position = head.length;
   for (const [, { data }] of tensors) {
     file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), position);
     position += data.byteLength;

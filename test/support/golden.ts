@@ -101,3 +101,19 @@ export function relativeError(got: ArrayLike<number>, expected: ArrayLike<number
   }
   return error / largest;
 }
+
+/** The sequences of a golden batch. */
+export function goldenExamples(family: string): Example[] {
+  const batch: { input_ids: number[][]; attention_mask: number[][]; labels: number[][] } = goldenJson(
+    family,
+    "batch.json",
+  );
+  return batch.input_ids.map((ids, i) => {
+    const length = batch.attention_mask[i]!.reduce((a, b) => a + b, 0);
+    return {
+      id: String(i),
+      tokens: Int32Array.from(ids.slice(0, length)),
+      supervised: Uint8Array.from(batch.labels[i]!.slice(0, length), (label) => (label === -100 ? 0 : 1)),
+    };
+  });
+}

@@ -9,7 +9,7 @@ import { nearFile } from "../files.ts";
 import { failureBehind, isUnknownRepository } from "../hub/hub-errors.ts";
 import { fetchModelDescription, fetchModelWeights, type HubModelRef, parseHubModel } from "../hub/hub-model.ts";
 import { type Hub, openHub } from "../hub/hub.ts";
-import { exists, readJson } from "./model-files.ts";
+import { exists, isFile, readJson } from "./model-files.ts";
 import { openWeights, type WeightsOptions } from "./weights-cache.ts";
 
 /** A base model in a folder of this machine. */
@@ -141,5 +141,10 @@ async function openFolder(
 ): Promise<LocalModel> {
   const modelConfig = await readModelConfig(dir);
   const tokenizerFiles = await readTokenizerFiles(dir);
-  return { ...named, dir, modelConfig, tokenizerFiles, weights: await openWeights(dir, modelConfig, options) };
+  const weights = await openWeights(dir, modelConfig, options);
+  const sideFile = async (file: string): Promise<Uint8Array | undefined> => {
+    const full = path.join(dir, file);
+    return (await isFile(full)) ? readFile(full) : undefined;
+  };
+  return { ...named, dir, modelConfig, tokenizerFiles, weights, sideFile };
 }

@@ -1,0 +1,54 @@
+import path from "node:path";
+import { EXPORT_TARGETS, type ExportTargetName } from "../../export/registry.ts";
+import { DTYPES } from "../../export/target.ts";
+import { exportModel } from "../../jobs/export-model.ts";
+import { parseAdapterFolder } from "../../node/model/adapter-name.ts";
+import { nodePlatform } from "../../node/platform.ts";
+import { fillNewFolder, refuseExisting } from "../../node/staged-folder.ts";
+import { findTrainedAdapter } from "../../node/trained-adapter.ts";
+import { type Command, defineCommand } from "../command.ts";
+import { choice, text, toggle, wholeNumber } from "../flag.ts";
+import { exportProgress, formatsHelp } from "../views/export-text.ts";
+import { withStatus } from "../work/work.ts";
+
+const NAMES = Object.keys(EXPORT_TARGETS) as ExportTargetName[];
+
+export const command: Command = defineCommand({
+  description:
+    "Writes a trained adapter, with its base where the format has one, in the format of another program. The result is a new folder: one that exists is never written to.",
+  argument: { placeholder: "<run>", description: "run folder (its final adapter), or the folder of an adapter" },
+  flags: {
+    to: choice("<format>", "format to write", NAMES).required(),
+    dtype: choice("<type>", "number format of the weights; default: see the formats below", DTYPES),
+    out: text("<folder>", "folder to make (default: exports/<name>-<format>)"),
+    model: text("<ref>", "base model, if it is not where the run or the adapter says"),
+    baseOnly: toggle("write the base without the adapter").advanced(),
+    shardMb: wholeNumber("<n>", "largest file of merged weights, in megabytes", { min: 1 }).default(5000).advanced(),
+  },
+  moreHelp: formatsHelp,
+  examples: [
+    ["npx openfedllm export runs/quickstart --to merged", "a Hugging Face model, for transformers and vLLM"],
+    ["npx openfedllm export runs/quickstart/adapter --to merged --dtype bf16 --out my-model"],
+  ],
+  async run({ to, dtype, out, model, baseOnly, shardMb }, context, given) {
+    const { name } = parseAdapterFolder(given);
+    const target = out ?? path.join("exports", [name, to, ...(dtype === undefined ? [] : [dtype])].join("-"));
+    // Before a base is downloaded or converted.
+    refuseExisting(target);
+    const found = await findTrainedAdapter(given, model);
+    const options = {
+      model: found.base,
+      adapter: baseOnly === true ? undefined : found.folder,
+      to,
+      dtype,
+      shardBytes: shardMb * 1_000_000,
+    };
+    await withStatus(context, async ({ status, signal, reports }) => {
+      status.say(`opening ${options.model}`);
+      const platform = nodePlatform(reports);
+      const hooks = { onProgress: exportProgress(status.say), onNote: status.note, signal };
+      await fillNewFolder(target, (folder) => exportModel(options, platform, folder, hooks));
+    });
+    context.stdout.write(`${target}\n`);
+  },
+});

@@ -1,0 +1,7 @@
+import { merged } from "./merged.ts";
+import type { ExportTarget } from "./target.ts";
+
+export type ExportTargetName = "merged";
+
+/** Every format that a finished model can be written in, by its name on the command line. */
+export const EXPORT_TARGETS: Readonly<Record<ExportTargetName, ExportTarget>> = { merged };
