@@ -1,13 +1,15 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { createTokenizer } from "./tokenizer.ts";
 import { TEMPLATES } from "./template.ts";
 
 const messages = [{ role: "user" as const, content: "hello" }];
 
-test("a template has no clock: it writes its fixed date, today and tomorrow", () => {
+test("a template writes today's date, as in transformers", () => {
+  vi.useFakeTimers({ now: new Date(2031, 1, 3, 12), toFake: ["Date"] });
   const chatTemplate =
     "{% if strftime_now is defined %}{{ strftime_now('%d %b %Y') }}{% else %}26 Jul 2024{% endif %}|{{ messages[0]['content'] }}";
-  expect(TEMPLATES.chat.prompt(messages, { chatTemplate })).toBe("26 Jul 2024|hello");
+  expect(TEMPLATES.chat.prompt(messages, { chatTemplate })).toBe("03 Feb 2031|hello");
+  vi.useRealTimers();
 });
 
 test("of a list of templates the one named default is taken, or the only one; of several others, none", () => {

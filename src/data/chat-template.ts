@@ -1,5 +1,5 @@
-import { Template as JinjaTemplate } from "@huggingface/jinja";
 import { UserError } from "../diagnostics/user-error.ts";
+import { applyChatTemplate } from "./apply-chat-template.ts";
 import type { Message } from "./messages.ts";
 import type { RenderedRecord, TemplateContext } from "./rendered-record.ts";
 import type { Span } from "./token-spans.ts";
@@ -51,50 +51,8 @@ function turnLength(added: string, content: string, eosToken: string | undefined
   return Math.max(contentEnd, added.trimEnd().length);
 }
 
-/**
- * Hides the clock. A template that writes today's date would give another run each day; without a clock it writes its
- * fixed date. The library's own `strftime_now` cannot be shadowed from outside. The empty expression keeps a newline at
- * the start of the template, which would be trimmed behind a block.
- */
-const NO_CLOCK = "{% set strftime_now = undefined %}{{ '' }}";
-
-/** Parsing takes longer than rendering, and every record renders. */
-const parsed = new Map<string, JinjaTemplate>();
-
-function render(
-  messages: readonly Message[],
-  addGenerationPrompt: boolean,
-  { chatTemplate, bosToken, eosToken }: TemplateContext,
-): string {
-  if (chatTemplate === undefined) {
-    throw new UserError(
-      "model",
-      "the model has no chat template (chat_template in tokenizer_config.json, or chat_template.jinja)",
-      {
-        hint: "Use the template alpaca, vicuna or none.",
-      },
-    );
-  }
-  try {
-    let template = parsed.get(chatTemplate);
-    if (template === undefined) parsed.set(chatTemplate, (template = new JinjaTemplate(NO_CLOCK + chatTemplate)));
-    return template.render({
-      messages,
-      add_generation_prompt: addGenerationPrompt,
-      // As transformers does, a token the tokenizer lacks is left undefined and renders as nothing.
-      ...(bosToken === undefined ? {} : { bos_token: bosToken }),
-      ...(eosToken === undefined ? {} : { eos_token: eosToken }),
-    });
-  } catch (cause) {
-    throw new UserError(
-      "model",
-      `the chat template refuses the turns ${messages.map(({ role }) => role).join(", ")} (${(cause as Error).message})`,
-      {
-        hint: "Use records with turns that the template allows, or the template alpaca, vicuna or none.",
-        cause,
-      },
-    );
-  }
+function render(messages: readonly Message[], addGenerationPrompt: boolean, context: TemplateContext): string {
+  return applyChatTemplate(messages, addGenerationPrompt, context).text;
 }
 
 function unstable(id: string, turn: number, how: string): UserError {

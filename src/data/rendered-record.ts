@@ -16,6 +16,8 @@ export interface TemplateContext extends TemplateOptions {
   readonly eosToken?: string | undefined;
   /** Jinja source, for `chat`. */
   readonly chatTemplate?: string | undefined;
+  /** The tokenizer's named special tokens as the chat template sees them: `bos_token`, `pad_token`, `image_token`, … */
+  readonly specialTokens?: Readonly<Record<string, string>> | undefined;
   /** The assistant's turns that are learnt: `every` (default), or only the `last`. */
   readonly answers?: "every" | "last" | undefined;
 }

@@ -20,6 +20,8 @@ export interface Tokenizer {
   readonly prefix: readonly number[];
   /** The chat template (Jinja) of `tokenizer_config.json`. */
   readonly chatTemplate: string | undefined;
+  /** Every special token that `tokenizer_config.json` names, by its name there: what chat templates see. */
+  readonly specialTokens: Readonly<Record<string, string>>;
   /** Encodes a text; text that spells a special token becomes that token. Neither `prefix` nor EOS is added. */
   encode(text: string): number[];
   /**
@@ -98,6 +100,7 @@ export function createTokenizer(definition: TokenizerDefinition): Tokenizer {
     pad: special("pad"),
     prefix: prefixOf(inner),
     chatTemplate: definition.chatTemplate ?? templateOf(config["chat_template"]),
+    specialTokens: namedTokens(config),
     encode: (text) => plain(text).ids,
     encodeSupervised(text, spans, mostTokens = Infinity) {
       for (let length = CHARACTERS_PER_TOKEN * (mostTokens + LAST_TOKENS); length < text.length; length *= 4) {
@@ -146,6 +149,21 @@ function prefixOf(inner: LibraryTokenizer): number[] {
     if (without.every((id, i) => full[start + i] === id)) return full.slice(0, start);
   }
   return [];
+}
+
+/**
+ * The named special tokens, as transformers binds them in chat templates: the keys that end in `_token` and, where they
+ * have names, the model's own (`extra_special_tokens`). One that is null is none.
+ */
+function namedTokens(config: Readonly<Record<string, unknown>>): Record<string, string> {
+  const extra = config["extra_special_tokens"];
+  const named = Object.entries(config).filter(([name]) => name.endsWith("_token"));
+  return Object.fromEntries(
+    [...named, ...(isRow(extra) ? Object.entries(extra) : [])].flatMap(([name, token]) => {
+      const text = isRow(token) ? token["content"] : token;
+      return typeof text === "string" ? [[name, text]] : [];
+    }),
+  );
 }
 
 /** Takes a template by itself, or the one named "default" of a list. */

@@ -136,6 +136,7 @@ function withOneAnswer({ id, content }: DataRecord): RenderableRecord {
   });
 }
 
-export function contextOf({ bos, eos, chatTemplate }: Tokenizer, { inputs, system }: TemplateOptions): TemplateContext {
-  return { inputs, system, bosToken: bos?.text, eosToken: eos?.text, chatTemplate };
+export function contextOf(tokenizer: Tokenizer, { inputs, system }: TemplateOptions): TemplateContext {
+  const { bos, eos, chatTemplate, specialTokens } = tokenizer;
+  return { inputs, system, bosToken: bos?.text, eosToken: eos?.text, chatTemplate, specialTokens };
 }

@@ -12,6 +12,7 @@ const byteTokenizer: Tokenizer = {
   pad: undefined,
   prefix: [],
   chatTemplate: undefined,
+  specialTokens: {},
   encode: (text) => [...bytes.encode(text)],
   encodeSupervised: () => {
     throw new Error("a scripted model is not trained");
