@@ -78,6 +78,14 @@ export {
   type Difference,
   type Interval,
 } from "../evaluation/metrics/bootstrap.ts";
+export {
+  estimateMean,
+  estimateOf,
+  FEWEST_FOR_BOOTSTRAP,
+  meanDifference,
+  proportion,
+  type Estimate,
+} from "../evaluation/metrics/estimate.ts";
 export { classificationReport, type ClassificationReport } from "../evaluation/metrics/classification.ts";
 export { dropMetric } from "../evaluation/metrics/drop-metric.ts";
 export {

@@ -1,4 +1,4 @@
-import { bootstrap, bootstrapMean, type Interval } from "./metrics/bootstrap.ts";
+import { type Estimate, estimateMean, estimateOf } from "./metrics/estimate.ts";
 import type { Benchmark, Metric } from "./benchmark.ts";
 import type { CodeRunner } from "./code-runner.ts";
 import type { AnswerRecord, Graded } from "./run-benchmark.ts";
@@ -6,8 +6,8 @@ import type { AnswerRecord, Graded } from "./run-benchmark.ts";
 /** A model's result on a benchmark. */
 export interface BenchmarkResult {
   readonly questions: number;
-  /** Metric → value with its 95 % bootstrap interval. A metric that no question counts for is absent. */
-  readonly metrics: Readonly<Record<string, Interval>>;
+  /** Metric → value with its 95% interval. A metric that no question counts for is absent. */
+  readonly metrics: Readonly<Record<string, Estimate>>;
   /** Group (subject, task, category) → its questions and metrics; empty where a benchmark has no groups. */
   readonly groups: Readonly<
     Record<string, { readonly questions: number; readonly metrics: Readonly<Record<string, number>> }>
@@ -46,17 +46,17 @@ export function summarise(
   graded: readonly Graded[],
   seed: number,
 ): BenchmarkResult {
-  const metrics: Record<string, Interval> = {};
+  const metrics: Record<string, Estimate> = {};
   for (const metric of benchmark.metrics) {
     const counted = graded.filter((verdict) => counts(metric, verdict));
     if (counted.length === 0) continue;
     metrics[metric.name] =
       metric.ofAll === undefined
-        ? bootstrapMean(
+        ? estimateMean(
             counted.map(({ scores }) => scores[metric.name]!),
             { seed },
           )
-        : bootstrap(counted, metric.ofAll, { seed });
+        : estimateOf(counted, metric.ofAll, { seed });
   }
   const groups: Record<string, { questions: number; metrics: Record<string, number> }> = {};
   for (const group of new Set(graded.flatMap((verdict) => verdict.group ?? []))) {

@@ -1,7 +1,7 @@
 import { type Canary, otherSecrets, recordsOf } from "../data/canaries.ts";
 import type { AnswerContent, DataRecord } from "../data/record.ts";
 import { contextOf } from "../data/tokens.ts";
-import { bootstrapMean, type Interval } from "../evaluation/metrics/bootstrap.ts";
+import { type Estimate, estimateMean, proportion } from "../evaluation/metrics/estimate.ts";
 import { exposureOf } from "../evaluation/metrics/exposure.ts";
 import type { TextGenerator } from "../decode/text-generator.ts";
 import type { Prepared } from "../experiment/prepare.ts";
@@ -21,7 +21,7 @@ export interface CanaryScore {
   /** Rank of the secret among the candidates, which include it. */
   readonly rank: number;
   readonly candidates: number;
-  /** True where the greedy answer to the question holds the secret. */
+  /** True where the greedy answer to the question holds the secret as a number by itself. */
   readonly extracted: boolean;
   readonly answer: string;
 }
@@ -33,8 +33,8 @@ export interface CanarySummary {
   readonly adapter: string;
   readonly canaries: number;
   /** Mean exposure. */
-  readonly bits: Interval;
-  readonly extracted: Interval;
+  readonly bits: Estimate;
+  readonly extracted: Estimate;
 }
 
 /** A canary as tokens: the prompt before the secret, and the candidates for its place. */
@@ -81,11 +81,21 @@ export async function rankCanary(
       bits,
       rank,
       candidates: 1 + others.length,
-      extracted: answer.includes(canary.secret),
+      extracted: tells(answer, canary.secret),
       answer,
     });
   }
   return scores;
+}
+
+/**
+ * Tells if an answer holds a secret as a number by itself: not inside a longer number, and not as a part of a date, a time, a
+ * decimal or a range, where a short secret stands by chance.
+ */
+export function tells(answer: string, secret: string): boolean {
+  return new RegExp(String.raw`(?<!\p{Nd}|\p{Nd}[.,:/\u2013-])${secret}(?!\p{Nd}|[.,:/\u2013-]\p{Nd})`, "u").test(
+    answer,
+  );
 }
 
 /**
@@ -127,9 +137,11 @@ export function summariseCanaries(scores: readonly CanaryScore[], seed: number):
           (score) => score.copies === count && score.adapter === adapter && (client ?? score.client) === score.client,
         );
         if (some.length === 0) return [];
-        const mean = (value: (score: CanaryScore) => number): Interval => bootstrapMean(some.map(value), { seed });
-        const bits = mean((score) => score.bits);
-        const extracted = mean((score) => (score.extracted ? 1 : 0));
+        const bits = estimateMean(
+          some.map((score) => score.bits),
+          { seed },
+        );
+        const extracted = proportion(some.filter((score) => score.extracted).length, some.length);
         return [{ client, copies: count, adapter, canaries: some.length, bits, extracted }];
       }),
     ),

@@ -1,4 +1,4 @@
-import type { Interval } from "../evaluation/metrics/bootstrap.ts";
+import type { Estimate } from "../evaluation/metrics/estimate.ts";
 import type { TextGenerator } from "../decode/text-generator.ts";
 import { openInference } from "../experiment/inference.ts";
 import type { Prepared, PreparedClient } from "../experiment/prepare.ts";
@@ -48,11 +48,11 @@ export interface RecordsSummary {
   readonly client: string | null;
   readonly adapter: string;
   /** Share of the records whose suffix came out word by word; absent where none is long enough. */
-  readonly trainExtracted: Interval | undefined;
-  readonly heldOutExtracted: Interval | undefined;
+  readonly trainExtracted: Estimate | undefined;
+  readonly heldOutExtracted: Estimate | undefined;
   /** Share of the generated n-grams that stand in the client's training and held-out answers. */
-  readonly trainOverlap: Interval | undefined;
-  readonly heldOutOverlap: Interval | undefined;
+  readonly trainOverlap: Estimate | undefined;
+  readonly heldOutOverlap: Estimate | undefined;
   /** The longest run of tokens that a generated answer has in common with a training answer of the client. */
   readonly longestRun: { readonly tokens: number; readonly text: string };
 }
@@ -156,14 +156,8 @@ function summariseRecords(
     return {
       client,
       adapter,
-      trainExtracted: shareOf(
-        some.flatMap(({ trainExtracted }) => trainExtracted),
-        seed,
-      ),
-      heldOutExtracted: shareOf(
-        some.flatMap(({ heldOutExtracted }) => heldOutExtracted),
-        seed,
-      ),
+      trainExtracted: shareOf(some.flatMap(({ trainExtracted }) => trainExtracted)),
+      heldOutExtracted: shareOf(some.flatMap(({ heldOutExtracted }) => heldOutExtracted)),
       trainOverlap: overlapOf(copied, ({ inTraining }) => inTraining, seed),
       heldOutOverlap: overlapOf(copied, ({ inHeldOut }) => inHeldOut, seed),
       longestRun: { tokens: run.length, text: tokenizer.decode(run) },

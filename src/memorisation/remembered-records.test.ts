@@ -60,8 +60,8 @@ describe("extraction", () => {
   });
 
   test("is a share with an interval, and nothing of nothing", () => {
-    expect(shareOf([true, false, false, false], 1)).toMatchObject({ value: 0.25, n: 4 });
-    expect(shareOf([], 1)).toBeUndefined();
+    expect(shareOf([true, false, false, false])).toMatchObject({ value: 0.25, n: 4 });
+    expect(shareOf([])).toBeUndefined();
   });
 });
 

@@ -1,4 +1,4 @@
-import { bootstrap, bootstrapMean, type Interval } from "../evaluation/metrics/bootstrap.ts";
+import { type Estimate, estimateOf, proportion } from "../evaluation/metrics/estimate.ts";
 import { ngramOverlap } from "../evaluation/metrics/ngram-overlap.ts";
 import type { Example } from "../data/example.ts";
 import { kindOf, type TrainingItem } from "../data/items/registry.ts";
@@ -99,12 +99,8 @@ export async function copiedOf(
 }
 
 /** Computes the share of `true`; undefined for an empty list. */
-export function shareOf(found: readonly boolean[], seed: number): Interval | undefined {
-  if (found.length === 0) return undefined;
-  return bootstrapMean(
-    found.map((each) => (each ? 1 : 0)),
-    { seed },
-  );
+export function shareOf(found: readonly boolean[]): Estimate | undefined {
+  return found.length === 0 ? undefined : proportion(found.filter(Boolean).length, found.length);
 }
 
 /** Computes the share of all generated n-grams, with a bootstrap over answers; undefined where no answer has one, or nothing is held out. */
@@ -112,12 +108,12 @@ export function overlapOf(
   copied: readonly Copied[],
   shared: (copied: Copied) => number | undefined,
   seed: number,
-): Interval | undefined {
+): Estimate | undefined {
   const counted = copied.filter((each) => each.ngrams > 0 && shared(each) !== undefined);
   if (counted.length === 0) return undefined;
   const sum = (sample: readonly Copied[], value: (each: Copied) => number): number =>
     sample.reduce((total, each) => total + value(each), 0);
-  return bootstrap(counted, (sample) => sum(sample, (each) => shared(each)!) / sum(sample, (each) => each.ngrams), {
+  return estimateOf(counted, (sample) => sum(sample, (each) => shared(each)!) / sum(sample, (each) => each.ngrams), {
     seed,
   });
 }

@@ -1,4 +1,4 @@
-import type { Interval } from "../evaluation/metrics/bootstrap.ts";
+import type { Estimate } from "../evaluation/metrics/estimate.ts";
 import type { Benchmark } from "../evaluation/benchmark.ts";
 import type { StoredResult } from "../evaluation/results.ts";
 import type { NamedChart } from "./charts.ts";
@@ -8,7 +8,7 @@ import { dotChart } from "./dot-chart.ts";
 export function benchmarkCharts(
   results: readonly StoredResult[],
   benchmarks: Readonly<Record<string, Benchmark>>,
-  format: (benchmark: Benchmark, estimate: Interval) => string,
+  format: (benchmark: Benchmark, estimate: Estimate) => string,
 ): NamedChart[] {
   return [...new Set(results.map(({ benchmark }) => benchmark))].flatMap((name) => {
     const benchmark = benchmarks[name]!;
@@ -28,16 +28,19 @@ export function benchmarkCharts(
         title,
         svg: dotChart({
           title,
-          subtitle: `${questions} questions; line: 95 % bootstrap interval`,
+          subtitle: `${questions} questions; line: 95% interval`,
           percent: metric.unit === "share",
           rows: rows.map(({ model, estimate }) => ({
             label: model,
             value: estimate.value,
             text: format(benchmark, estimate),
-            parts: [
-              { name: "low", value: estimate.low },
-              { name: "high", value: estimate.high },
-            ],
+            parts:
+              estimate.low === undefined || estimate.high === undefined
+                ? []
+                : [
+                    { name: "low", value: estimate.low },
+                    { name: "high", value: estimate.high },
+                  ],
           })),
           reference: undefined,
           nameParts: false,

@@ -1,5 +1,5 @@
 import { BENCHMARKS } from "../../evaluation/benchmark-registry.ts";
-import type { Interval } from "../../evaluation/metrics/bootstrap.ts";
+import type { Estimate } from "../../evaluation/metrics/estimate.ts";
 import type { StoredResult } from "../../evaluation/results.ts";
 import type { RoundResult } from "../../node/store/stored-course.ts";
 import { benchmarkCharts } from "../../study/benchmark-charts.ts";
@@ -20,7 +20,7 @@ export function benchmarksBody(run: StoredRun, results: readonly RoundResult[]):
     names.map((name) => [name, Math.max(...known.filter((each) => each.benchmark === name).map(({ round }) => round))]),
   );
   const shown = known.filter(({ benchmark, round }) => round === 0 || round === last.get(benchmark));
-  const estimate = (score: StoredBenchmark & { readonly round: number }, metric: string): Interval | undefined =>
+  const estimate = (score: StoredBenchmark & { readonly round: number }, metric: string): Estimate | undefined =>
     results.find(
       ({ round, client, stored }) =>
         round === score.round && client === score.client && stored.benchmark === score.benchmark,
@@ -28,7 +28,7 @@ export function benchmarksBody(run: StoredRun, results: readonly RoundResult[]):
   const adapter = ({ round, client }: (typeof shown)[number]): string =>
     round === 0 ? "base" : `${client ?? "common"}, after round ${round}`;
   const table: Table = {
-    title: "benchmarks (in brackets: 95 % bootstrap intervals)",
+    title: "benchmarks (in brackets: 95% intervals)",
     columns: [
       ...["benchmark", "metric", "adapter"].map((header) => ({ header, right: false })),
       ...["questions", "value"].map((header) => ({ header, right: true })),

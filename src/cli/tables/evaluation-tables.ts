@@ -1,4 +1,4 @@
-import type { Interval } from "../../evaluation/metrics/bootstrap.ts";
+import type { Estimate } from "../../evaluation/metrics/estimate.ts";
 import type { Benchmark, Metric } from "../../evaluation/benchmark.ts";
 import { CODE_LIMITS, type CodeLimit } from "../../evaluation/code-runner.ts";
 import { BENCHMARKS } from "../../evaluation/benchmark-registry.ts";
@@ -12,7 +12,8 @@ export function metricText({ unit }: Metric, value: number): string {
 }
 
 /** `41.2% (35.0–47.1)` */
-export function estimateText(metric: Metric, { value, low, high }: Interval): string {
+export function estimateText(metric: Metric, { value, low, high }: Estimate): string {
+  if (low === undefined || high === undefined) return metricText(metric, value);
   const bare = (bound: number): string => metricText(metric, bound).replace("%", "");
   return `${metricText(metric, value)} (${bare(low)}–${bare(high)})`;
 }
@@ -49,7 +50,7 @@ export function evaluationTables(results: readonly StoredResult[], { groups }: {
       ];
     });
   });
-  const tables: Table[] = [{ title: "benchmarks (95 % bootstrap intervals)", columns, rows }];
+  const tables: Table[] = [{ title: "benchmarks (95% intervals)", columns, rows }];
   if (groups) {
     for (const name of names) {
       const table = groupTable(BENCHMARKS[name]!, models, (model) => found(name, model));
@@ -59,7 +60,7 @@ export function evaluationTables(results: readonly StoredResult[], { groups }: {
   return { tables, notes: [...notesOf(results), ...executionNotes(results)] };
 }
 
-function cellOf(metric: Metric, estimate: Interval | undefined, best: boolean): Cell {
+function cellOf(metric: Metric, estimate: Estimate | undefined, best: boolean): Cell {
   return estimate === undefined ? { text: "–" } : { text: estimateText(metric, estimate), best };
 }
 

@@ -1,4 +1,4 @@
-import type { Interval } from "../../evaluation/metrics/bootstrap.ts";
+import { type Estimate, FEWEST_FOR_BOOTSTRAP } from "../../evaluation/metrics/estimate.ts";
 import type { CanarySummary } from "../../memorisation/canary-scores.ts";
 import type { Memorisation, RecordsSummary } from "../../memorisation/memorisation.ts";
 import type { Cell, Table, Tables } from "./tables.ts";
@@ -27,7 +27,7 @@ export function memorisationTables(
       ...(canaries.length === 0 ? ["No canaries were planted in this run (data.canaries)."] : [exposureNote(found)]),
       `extracted: records whose answer the model continues exactly for ${counted(options.suffixTokens, "token")}, given the question and the first ${counted(options.prefixTokens, "token")} of the answer.`,
       `copied: share of the ${options.ngramTokens}-token sequences in answers to training questions that occur in the client's training answers and, beside it, in held-out answers.`,
-      "Ranges are 95% bootstrap intervals. Equal values have no range.",
+      `Ranges of counts are exact 95% intervals (Clopper–Pearson). Other ranges are 95% bootstrap intervals; fewer than ${FEWEST_FOR_BOOTSTRAP} canaries or answers have none, and equal values neither.`,
       ...few,
     ],
   };
@@ -109,16 +109,20 @@ function percent(share: number): string {
 }
 
 /** `3 of 32`: a percentage of so few would look more precise than it is. */
-function countCell(share: Interval | undefined): Cell {
+function countCell(share: Estimate | undefined): Cell {
   if (share === undefined) return MISSING;
   const { value, n, low, high } = share;
   const whole = (part: number): string => `${Math.round(100 * part)}`;
   const text = `${Math.round(value * n)} of ${n}`;
-  return low < high ? { text, range: `${whole(low)}–${whole(high)}%` } : { text };
+  return low === undefined || high === undefined ? { text } : { text, range: `${whole(low)}–${whole(high)}%` };
 }
 
-function intervalCell(interval: Interval | undefined, format: (value: number) => string): Cell {
+function intervalCell(interval: Estimate | undefined, format: (value: number) => string): Cell {
   if (interval === undefined) return MISSING;
   const { value, low, high } = interval;
-  return low < high ? { text: format(value), range: `${format(low)}–${format(high)}` } : { text: format(value) };
+  const text = format(value);
+  // A bootstrap of equal values has no width, and says nothing.
+  return low === undefined || high === undefined || low === high
+    ? { text }
+    : { text, range: `${format(low)}–${format(high)}` };
 }

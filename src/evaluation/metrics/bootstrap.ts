@@ -24,7 +24,7 @@ export interface BootstrapOptions {
  * drawn independently: questions, or a corpus's segments as sufficient statistics, as in
  * `bootstrap(segments, (sample) => bleuOf(sumBleuStatistics(sample)).score, { seed })`. Ends are interpolated between resamples.
  *
- * One item gives an interval of no width, which says nothing about the spread. Few items give one that is too narrow. A statistic
+ * One item gives an interval of no width, which says nothing about the spread. Few items give one that is too narrow: see `estimateOf`. A statistic
  * that is biased in resamples, such as BLEU, need not lie in the middle. Throws an Error for no items and a statistic that is
  * not a number, a RangeError for options out of range.
  */
