@@ -88,6 +88,7 @@ describe("models", () => {
   test("are the base and the adapters by name", async () => {
     const { data } = await client.models.list();
     expect(data.map(({ id }) => id)).toEqual(NAMES);
+    expect(await client.models.retrieve(model)).toMatchObject({ id: "tiny" });
     expect(await client.models.retrieve("clinic")).toMatchObject({ id: "clinic", object: "model", parent: "tiny" });
   });
 
@@ -238,6 +239,106 @@ describe("completions", () => {
   });
 });
 
+describe("scores of tokens", () => {
+  const prompt = "A vault, é.";
+  const complete = (more: object) =>
+    client.completions.create({ model: "clinic", prompt, temperature: 0, max_tokens: 6, ...more });
+
+  /** The log-probability of each token after those before it: one call a token, by the way that benchmarks take. */
+  async function scoresOf(tokens: Int32Array): Promise<number[]> {
+    const base = await platform.openModel(model);
+    const engine = openInferenceEngine({ runtime: platform.runtime, base, template: "none", maxLength: WINDOW });
+    const folder = adapters.find(({ name }) => name === "clinic")!.folder;
+    const generator = await engine.withAdapter(await openFittingAdapter(platform, base, folder));
+    const scores: number[] = [];
+    for (let i = 1; i < tokens.length; i++) {
+      const [score] = await generator.likelihoods(tokens.slice(0, i), [[tokens[i]!]]);
+      scores.push(score!.logProbability);
+    }
+    await engine.dispose();
+    return scores;
+  }
+
+  test("of a prompt and its answer, echoed", async () => {
+    const { choices } = await complete({ echo: true, logprobs: 2 });
+    const { text, logprobs } = choices[0]!;
+    expect(text).toBe(prompt + (await complete({})).choices[0]!.text);
+    const { tokens, token_logprobs, top_logprobs, text_offset } = logprobs!;
+    // A token a byte: é has two, which are no text alone.
+    expect(tokens!.slice(0, 12)).toEqual([...Array.from("A vault, "), "\uFFFD", "\uFFFD", "."]);
+    expect(text_offset!.slice(0, 13)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 10, 11]);
+    const want = await scoresOf(answerer.encodeText(prompt));
+    expect(token_logprobs![0]).toBeNull();
+    expect(top_logprobs![0]).toBeNull();
+    token_logprobs!.slice(1, 12).forEach((score, i) => expect(score).toBeCloseTo(want[i]!, 4));
+    tokens!.slice(12).forEach((token, i) => {
+      // Greedy: the chosen token is the likeliest.
+      const top = top_logprobs![12 + i]!;
+      expect(Math.max(...Object.values(top))).toBeCloseTo(top[token]!, 6);
+      expect(Object.keys(top).length).toBeLessThanOrEqual(2);
+    });
+  });
+
+  test("of a prompt alone", async () => {
+    const { choices, usage } = await complete({ echo: true, logprobs: 0, max_tokens: 0 });
+    expect(choices[0]).toMatchObject({ text: prompt, finish_reason: "length" });
+    expect(choices[0]!.logprobs!.tokens).toHaveLength(12);
+    expect(usage).toMatchObject({ prompt_tokens: 12, completion_tokens: 0 });
+  });
+
+  test("of an answer in a conversation", async () => {
+    const request = { model: "bank", messages: ask("What is a loan?"), temperature: 0, max_tokens: 5 };
+    const { choices } = await client.chat.completions.create({ ...request, logprobs: true, top_logprobs: 3 });
+    const { content } = choices[0]!.logprobs!;
+    expect(
+      content!
+        .map(({ token }) => token)
+        .join("")
+        .replaceAll("\uFFFD", ""),
+    ).toBe(choices[0]!.message.content!.replaceAll("\uFFFD", ""));
+    for (const { token, logprob, bytes, top_logprobs } of content!) {
+      expect(top_logprobs).toHaveLength(3);
+      expect(top_logprobs[0]!.logprob).toBe(logprob);
+      expect(logprob).toBeLessThan(0);
+      if (!token.includes("\uFFFD")) expect(new TextDecoder().decode(Uint8Array.from(bytes!))).toBe(token);
+    }
+  });
+
+  test("are the model's own, whatever penalties and biases choose", async () => {
+    const [plain] = (await complete({ logprobs: 1, max_tokens: 1 })).choices;
+    const [id] = answerer.encodeText("Q");
+    const [forced] = (await complete({ logprobs: 1, max_tokens: 1, logit_bias: { [id!]: 100 } })).choices;
+    expect(forced!.text).toBe("Q");
+    const likeliest = plain!.logprobs!.tokens![0]!;
+    expect(forced!.logprobs!.top_logprobs![0]![likeliest]).toBeCloseTo(plain!.logprobs!.token_logprobs![0]!, 5);
+    expect(forced!.logprobs!.token_logprobs![0]!).toBeLessThan(plain!.logprobs!.token_logprobs![0]!);
+  });
+});
+
+test("a token that was written is less likely again under a penalty", async () => {
+  const [id] = answerer.encodeText("Q");
+  const [other] = answerer.encodeText("Z");
+  const logit_bias = { [id!]: 60, [other!]: 50 };
+  const write = async (more: object): Promise<string> => {
+    const request = { model: "bank", prompt: "a", temperature: 0, max_tokens: 12, logit_bias, ...more };
+    return (await client.completions.create(request)).choices[0]!.text;
+  };
+  expect(await write({})).toBe("Q".repeat(12));
+  expect(await write({ presence_penalty: 2 })).toBe("Q".repeat(12));
+  // Each Q costs 2, until Z is likelier.
+  expect(await write({ frequency_penalty: 2 })).toMatch(/^Q{3,8}Z/);
+});
+
+test("a request that names no temperature gets the server's", async () => {
+  const plain = { model: "workshop", messages: ask("Say something"), max_tokens: 24 };
+  const answerOf = async (one: OpenAI, more: object = {}) =>
+    (await one.chat.completions.create({ ...plain, seed: 5, ...more })).choices[0]!.message.content!;
+  expect(await answerOf(client)).toBe(await chat("workshop", "Say something"));
+  const warm = await serve({ temperature: 1.5 });
+  stops.push(() => warm.stop());
+  expect(await answerOf(clientOf(warm))).toBe(await answerOf(client, { temperature: 1.5 }));
+});
+
 describe("stop strings", () => {
   test("end an answer before the first of them, streamed or not", async () => {
     const whole = await chat("bank", "What is a loan?");
@@ -277,12 +378,12 @@ describe("a request that cannot be answered as it asks", () => {
   const messages = ask("Hello");
   test.each<[object, string | null, RegExp]>([
     [{ messages, max_token: 5 }, "max_token", /unknown key 'max_token'\. Did you mean 'max_tokens'\?/],
-    [
-      { messages, frequency_penalty: 0.5 },
-      "frequency_penalty",
-      /not supported by this server\. Leave it out, or set it to 0$/,
-    ],
-    [{ messages, logprobs: true, top_logprobs: 3 }, "logprobs", /not supported/],
+    [{ messages, frequency_penalty: 3 }, "frequency_penalty", /frequency_penalty is 3, expected at most 2/],
+    [{ messages, logit_bias: { the: 1 } }, "logit_bias.the", /logit_bias/],
+    [{ messages, logit_bias: { "259": 1 } }, null, /token 259 is not in the vocabulary/],
+    [{ messages, top_logprobs: 3 }, "top_logprobs", /valid only with logprobs: true/],
+    [{ messages, logprobs: true, top_logprobs: 21 }, "top_logprobs", /expected at most 20/],
+    [{ messages, logprobs: true, stream: true }, "logprobs", /not supported in a stream/],
     [{ messages, response_format: { type: "json_object" } }, "response_format", /not supported.*\{"type":"text"\}$/],
     [{ messages, tools: [{ type: "function", function: { name: "f" } }] }, "tools", /not supported/],
     [{ messages, temperature: 3 }, "temperature", /temperature is 3, expected at most 2/],
@@ -310,7 +411,8 @@ describe("a request that cannot be answered as it asks", () => {
     [{ prompt: "" }, /prompt 1 is empty/],
     [{ prompt: [259] }, /token 259 is not in the vocabulary, which ends at 258/],
     [{ prompt: ["a", "b", "c"], n: 3 }, /at most 8 answers/],
-    [{ prompt: "a", echo: true }, /echo is not supported/],
+    [{ prompt: "a", echo: true, stream: true }, /echo is not supported in a stream/],
+    [{ prompt: "a", logprobs: 21 }, /logprobs is 21, expected at most 20/],
     [{ prompt: "a", best_of: 2 }, /best_of is not supported/],
     [{ prompt: { text: "a" } }, /prompt is \{"text":"a"\}, expected string or list/],
   ])("%j too", async (body, message) => {
@@ -341,6 +443,13 @@ describe("a request that cannot be answered as it asks", () => {
   });
 });
 
+test("a supervisor asks for its health without a key or a name of this machine", async () => {
+  const guarded = await serve({ apiKey: "secret" });
+  stops.push(() => guarded.stop());
+  const asked = await fetch(new URL("/health", guarded.url));
+  expect([asked.status, await asked.json()]).toEqual([200, { status: "ok" }]);
+});
+
 describe("the protocol", () => {
   const request = (where: string, init: RequestInit = {}) => fetch(server.url + where, init);
   const error = async (response: Response) =>
@@ -352,7 +461,7 @@ describe("the protocol", () => {
     ["/chat/completions", { method: "POST", body: "[]", headers: json }, 400, /not a JSON object/],
     ["/chat/completions", { method: "POST", body: "{}" }, 415, /text\/plain, expected application\/json/],
     ["/chat/completions", { method: "GET" }, 405, /takes POST, got GET/],
-    ["/embeddings", { method: "POST", body: "{}", headers: json }, 404, /There are: GET \/v1\/models/],
+    ["/embeddings", { method: "POST", body: "{}", headers: json }, 404, /There are: GET \/health, GET \/v1\/models/],
     [
       "/completions",
       { method: "POST", body: JSON.stringify({ model: "bank", prompt: "x".repeat(1 << 20) }), headers: json },

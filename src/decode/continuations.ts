@@ -1,7 +1,7 @@
 import type { Params } from "../tensor/params.ts";
 import type { Decoder } from "./decoder.ts";
-import { logProbabilities } from "./likelihood.ts";
 import { readPrompt } from "./prompt.ts";
+import { logProbabilities } from "./token-score.ts";
 
 interface Node {
   readonly tokens: readonly number[];

@@ -33,6 +33,8 @@ export interface Decoder {
     first: number,
     tokens: readonly ArrayLike<number>[],
   ): Promise<Float32Array[]>;
+  /** Appends tokens to one row of the cache, and returns the logits [vocabulary] after each of them. */
+  extendEach(adapter: Params, cache: KeyValueCache, row: number, tokens: ArrayLike<number>): Promise<Float32Array[]>;
   dispose(): Promise<void>;
 }
 
@@ -54,34 +56,45 @@ export async function openDecoder({
     if (joined === undefined) fed.set(adapter, (joined = joinAdapter(modelConfig, lora, adapter)));
     return joined;
   };
+  /** Appends a list of tokens to each row from `first` on; `wanted`: which of the tokens [rows * length] get logits. */
+  const run = async (
+    adapter: Params,
+    cache: KeyValueCache,
+    first: number,
+    tokens: readonly ArrayLike<number>[],
+    wanted: (length: number) => readonly number[],
+  ): Promise<Float32Array[]> => {
+    const rows = tokens.length;
+    const length = tokens.reduce((longest, list) => Math.max(longest, list.length), 0);
+    const ids = new BigInt64Array(rows * length);
+    tokens.forEach((list, row) => {
+      for (let i = 0; i < list.length; i++) ids[row * length + i] = BigInt(list[i]!);
+    });
+    const starts = cache.lengths.slice(first, first + rows);
+    const places = wanted(length);
+    const feeds = new Map<string, RuntimeTensor>(joinedOf(adapter) as ReadonlyMap<string, RuntimeTensor>)
+      .set(FEEDS.ids, { shape: [rows, length], data: ids })
+      .set(FEEDS.starts, vector(BigInt64Array.from(starts, BigInt)))
+      .set(FEEDS.rows, vector(BigInt64Array.from(places, BigInt)));
+    const cached = cache.view(first, rows);
+    names.forEach((name, i) => feeds.set(name, cached[i]!));
+    const results = await session.run(feeds, [FETCHES.logits, FETCHES.fresh]);
+    cache.append(
+      first,
+      results.get(FETCHES.fresh)!.data as Float32Array,
+      tokens.map((list) => list.length),
+    );
+    const logits = results.get(FETCHES.logits)!.data as Float32Array;
+    return places.map((_, i) => logits.subarray(i * vocabSize, (i + 1) * vocabSize));
+  };
   return {
     maxLength,
     openCache: (rows, capacity) =>
       new KeyValueCache({ tensors: names.length, rows, heads: kvHeads, headDim, capacity }),
-    async extend(adapter, cache, first, tokens) {
-      const rows = tokens.length;
-      const length = tokens.reduce((longest, list) => Math.max(longest, list.length), 0);
-      const ids = new BigInt64Array(rows * length);
-      tokens.forEach((list, row) => {
-        for (let i = 0; i < list.length; i++) ids[row * length + i] = BigInt(list[i]!);
-      });
-      const starts = cache.lengths.slice(first, first + rows);
-      const lasts = tokens.map((list, row) => row * length + list.length - 1);
-      const feeds = new Map<string, RuntimeTensor>(joinedOf(adapter) as ReadonlyMap<string, RuntimeTensor>)
-        .set(FEEDS.ids, { shape: [rows, length], data: ids })
-        .set(FEEDS.starts, vector(BigInt64Array.from(starts, BigInt)))
-        .set(FEEDS.rows, vector(BigInt64Array.from(lasts, BigInt)));
-      const cached = cache.view(first, rows);
-      names.forEach((name, i) => feeds.set(name, cached[i]!));
-      const results = await session.run(feeds, [FETCHES.logits, FETCHES.fresh]);
-      cache.append(
-        first,
-        results.get(FETCHES.fresh)!.data as Float32Array,
-        tokens.map((list) => list.length),
-      );
-      const logits = results.get(FETCHES.logits)!.data as Float32Array;
-      return tokens.map((_, row) => logits.subarray(row * vocabSize, (row + 1) * vocabSize));
-    },
+    extend: (adapter, cache, first, tokens) =>
+      run(adapter, cache, first, tokens, (length) => tokens.map((list, row) => row * length + list.length - 1)),
+    extendEach: (adapter, cache, row, tokens) =>
+      run(adapter, cache, row, [tokens], (length) => [...Array(length).keys()]),
     dispose: () => session.dispose(),
   };
 }

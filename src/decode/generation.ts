@@ -2,7 +2,8 @@ import type { Params } from "../tensor/params.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import type { Decoder } from "./decoder.ts";
 import { PROMPT_PIECE, readPrompt, sharedTokens } from "./prompt.ts";
-import { chooseToken, penalizeRepetition, type TokenSampling } from "./token-sampling.ts";
+import { type TokenScore, scoreOf } from "./token-score.ts";
+import { adjustLogits, chooseToken, type TokenSampling } from "./token-sampling.ts";
 
 export interface GenerationOptions extends TokenSampling {
   readonly maxNewTokens: number;
@@ -14,6 +15,11 @@ export interface GenerationOptions extends TokenSampling {
   readonly random: (prompt: number, position: number) => RandomStream;
   /** Called after each token: true where that prompt's answer is complete (a stop string). */
   readonly isComplete?: ((prompt: number) => boolean) | undefined;
+  /**
+   * Scores each token of an answer, with so many of the likeliest beside it. The scores are the model's own: before
+   * temperature, penalties and biases. Default: no scores.
+   */
+  readonly alternatives?: number | undefined;
   /** Number of sequences that run at once. The cache takes memory for all of them. */
   readonly batchSize: number;
   readonly signal?: AbortSignal | undefined;
@@ -24,7 +30,7 @@ export type FinishReason = "stop" | "length";
 
 /** A token of the answer to one prompt, named by its place in the list, or the end of that answer. */
 export type Generated =
-  | { readonly prompt: number; readonly token: number }
+  | { readonly prompt: number; readonly token: number; readonly score?: TokenScore }
   | { readonly prompt: number; readonly finish: FinishReason };
 
 interface Sequence {
@@ -33,6 +39,8 @@ interface Sequence {
   readonly limit: number;
   /** Tokens of prompt and answer. */
   readonly seen: Set<number>;
+  /** How often the answer holds each of its tokens. */
+  readonly counts: Map<number, number>;
   generated: number;
   /** Scores of the next token, [vocabulary]. */
   logits: Float32Array;
@@ -48,7 +56,7 @@ export async function* generate(
   prompts: readonly Int32Array[],
   options: GenerationOptions,
 ): AsyncGenerator<Generated, void, undefined> {
-  const { maxNewTokens, stopTokens, repetitionPenalty, random, isComplete, signal } = options;
+  const { maxNewTokens, stopTokens, random, isComplete, alternatives, signal } = options;
   const longestAnswerTo = ({ length }: Int32Array): number => Math.min(maxNewTokens, decoder.maxLength - length);
   const batchSize = Math.min(options.batchSize, prompts.length);
   // The last token of an answer is never fed.
@@ -82,9 +90,10 @@ export async function* generate(
   };
 
   /** Chooses the next token; undefined where the answer ends before it. */
-  const choose = ({ prompt, seen, generated, logits }: Sequence): number | undefined => {
-    const penalized = penalizeRepetition(logits, seen, repetitionPenalty);
-    const token = chooseToken(penalized, { ...options, random: random(prompt, generated) });
+  const choose = (sequence: Sequence): number | undefined => {
+    const { prompt, generated, logits } = sequence;
+    const adjusted = adjustLogits(logits, sequence, options);
+    const token = chooseToken(adjusted, { ...options, random: random(prompt, generated) });
     return stopTokens.has(token) ? undefined : token;
   };
 
@@ -95,7 +104,10 @@ export async function* generate(
       const limit = longestAnswerTo(tokens);
       if (tokens.length === 0) throw new RangeError("generate: a prompt needs at least one token");
       if (limit < 1) yield { prompt, finish: "length" };
-      else running.push({ prompt, limit, seen: new Set(tokens), generated: 0, logits: await read(tokens) });
+      else {
+        const logits = await read(tokens);
+        running.push({ prompt, limit, seen: new Set(tokens), counts: new Map(), generated: 0, logits });
+      }
     }
     if (running.length === 0) return;
     signal?.throwIfAborted();
@@ -104,13 +116,16 @@ export async function* generate(
     // A row that ends gives its place to the last one, so the running rows stay the first of the cache.
     for (let row = 0; row < running.length;) {
       const sequence = running[row]!;
-      const { prompt, limit, seen } = sequence;
+      const { prompt, limit, seen, counts, logits } = sequence;
       const token = choose(sequence);
       let finish: FinishReason | undefined = token === undefined ? "stop" : undefined;
       if (token !== undefined) {
         seen.add(token);
+        counts.set(token, (counts.get(token) ?? 0) + 1);
         sequence.generated++;
-        yield { prompt, token };
+        yield alternatives === undefined
+          ? { prompt, token }
+          : { prompt, token, score: scoreOf(logits, token, alternatives) };
         finish = isComplete?.(prompt) === true ? "stop" : sequence.generated === limit ? "length" : undefined;
       }
       if (finish === undefined) {

@@ -69,15 +69,17 @@ export function openInferenceEngine(options: InferenceOptions): InferenceEngine 
 
 /** Makes the steps of a decoder wait for those of others. */
 function inTurn(decoder: Decoder, steps: Semaphore): Decoder {
+  const inOrder = async <T>(step: () => Promise<T>): Promise<T> => {
+    const release = await steps.acquire();
+    try {
+      return await step();
+    } finally {
+      release();
+    }
+  };
   return {
     ...decoder,
-    async extend(...step) {
-      const release = await steps.acquire();
-      try {
-        return await decoder.extend(...step);
-      } finally {
-        release();
-      }
-    },
+    extend: (...step) => inOrder(() => decoder.extend(...step)),
+    extendEach: (...step) => inOrder(() => decoder.extendEach(...step)),
   };
 }

@@ -2,6 +2,7 @@ import type { Params } from "../tensor/params.ts";
 import type { Decoder } from "./decoder.ts";
 import type { KeyValueCache } from "./key-value-cache.ts";
 import { PROMPT_PIECE, readPrompt, sharedTokens } from "./prompt.ts";
+import { logProbabilities } from "./token-score.ts";
 
 /** Scores each of several answers to a prompt: the sum of its tokens' log-probabilities, nats. */
 export type Likelihoods = (
@@ -61,14 +62,4 @@ export function likelihoods(decoder: Decoder, adapter: Params): Likelihoods {
     }
     return scores;
   };
-}
-
-/** Computes the logarithm of the softmax of logits [vocabulary], token by token. */
-export function logProbabilities(logits: Float32Array): (token: number) => number {
-  let max = -Infinity;
-  for (const logit of logits) if (logit > max) max = logit;
-  let sum = 0;
-  for (const logit of logits) sum += Math.exp(logit - max);
-  const normaliser = max + Math.log(sum);
-  return (token) => logits[token]! - normaliser;
 }

@@ -9,7 +9,10 @@ import type { Decoder } from "./decoder.ts";
 import { type FinishReason, generate } from "./generation.ts";
 import { GrowingText } from "./growing-text.ts";
 import { type Likelihoods, likelihoods } from "./likelihood.ts";
+import { scorePrompt } from "./prompt.ts";
+import { type ScoredText, scoredText } from "./scored-text.ts";
 import { GREEDY, type TokenSampling } from "./token-sampling.ts";
+import type { TokenScore } from "./token-score.ts";
 
 export interface TextGeneratorOptions {
   readonly decoder: Decoder;
@@ -37,6 +40,8 @@ export interface TextOptions extends Partial<TokenSampling> {
    * with a chat template, otherwise true.
    */
   readonly continues?: boolean | undefined;
+  /** Scores each token of an answer, with so many of the likeliest beside it. Default: no scores. */
+  readonly alternatives?: number | undefined;
   /** Number of prompts that run at once; default 8. */
   readonly batchSize?: number | undefined;
   /** Gets each answer piece by piece as it grows; the pieces of a prompt together are its text. */
@@ -51,6 +56,8 @@ export interface GeneratedText {
   /** Number of tokens that the model chose; with those of a stop string, without a stop token. */
   readonly tokens: number;
   readonly finish: FinishReason;
+  /** The tokens of the text with their scores, if `alternatives` asked for them. */
+  readonly scored?: ScoredText;
 }
 
 const BATCH_SIZE = 8;
@@ -93,6 +100,7 @@ export class TextGenerator {
   /** Answers tokenised prompts, in their order. */
   async generate(prompts: readonly Int32Array[], options: TextOptions): Promise<GeneratedText[]> {
     const { seed, draws, continues, stop = [], onText, onAnswer, batchSize = BATCH_SIZE, ...others } = options;
+    const scores = prompts.map((): { token: number; score: TokenScore }[] => []);
     const goesOn = continues ?? this.template !== "chat";
     const answers = prompts.map((tokens, prompt) => {
       const before = goesOn ? tokens.at(-1) : undefined;
@@ -113,14 +121,35 @@ export class TextGenerator {
       isComplete: (prompt) => answers[prompt]!.complete,
     });
     for await (const event of generated) {
-      if ("token" in event) answers[event.prompt]!.add(event.token);
-      else {
+      if ("token" in event) {
+        const { prompt, token, score } = event;
+        answers[prompt]!.add(token);
+        if (score !== undefined) scores[prompt]!.push({ token, score });
+      } else {
         answers[event.prompt]!.end();
         reasons[event.prompt] = event.finish;
         onAnswer?.();
       }
     }
-    return answers.map(({ text, tokens }, i) => ({ text, tokens, finish: reasons[i]! }));
+    return answers.map(({ text, tokens }, i) => {
+      const answer = { text, tokens, finish: reasons[i]! };
+      if (options.alternatives === undefined) return answer;
+      const before = goesOn ? prompts[i]!.at(-1) : undefined;
+      return {
+        ...answer,
+        scored: scoredText(scores[i]!, { tokenizer: this.tokenizer, before, length: Array.from(text).length }),
+      };
+    });
+  }
+
+  /** Scores the tokens of a prompt, each by those before it; the first has no score. */
+  async scorePrompt(
+    prompt: Int32Array,
+    options: { readonly alternatives: number; readonly signal?: AbortSignal | undefined },
+  ): Promise<ScoredText> {
+    const scores = await scorePrompt(this.#decoder, this.#adapter, prompt, options);
+    const tokens = Array.from(prompt, (token, i) => ({ token, score: scores[i - 1] }));
+    return scoredText(tokens, { tokenizer: this.tokenizer });
   }
 
   /** Generates greedily after each prompt: one list of tokens for each, without the stop token. */

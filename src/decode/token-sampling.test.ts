@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { stream } from "../tensor/random.ts";
-import { chooseToken, penalizeRepetition } from "./token-sampling.ts";
+import { adjustLogits, chooseToken, GREEDY, penalizeRepetition } from "./token-sampling.ts";
 
 const logits = Float32Array.of(1, 3, 2, -4);
 const options = { temperature: 1, topK: 0, topP: 1, random: stream(1) };
@@ -83,4 +83,21 @@ test("top-p keeps the smallest set that reaches p", () => {
   expect(shares({ topP: 0.6 })).toEqual([0, 1, 0, 0]);
   expect(shares({ topP: 0.7 })[0]).toBe(0);
   expect(shares({ topP: 0.7 })[2]).toBeGreaterThan(0.2);
+});
+
+test("penalties count the answer's tokens, and biases are added", () => {
+  const counts = new Map([
+    [1, 2],
+    [3, 1],
+  ]);
+  const before = { seen: new Set([0, 1, 3]), counts };
+  const adjusted = (more: object): number[] => [...adjustLogits(logits, before, { ...GREEDY, ...more })];
+  expect(adjusted({})).toEqual([1, 3, 2, -4]);
+  expect(adjusted({ frequencyPenalty: 0.5 })).toEqual([1, 2, 2, -4.5]);
+  expect(adjusted({ presencePenalty: 0.5 })).toEqual([1, 2.5, 2, -4.5]);
+  expect(adjusted({ frequencyPenalty: 0.5, presencePenalty: -1 })).toEqual([1, 3, 2, -3.5]);
+  expect(adjusted({ logitBias: new Map([[2, 8]]) })).toEqual([1, 3, 10, -4]);
+  // The repetition penalty looks at the prompt too, and comes first.
+  expect(adjusted({ repetitionPenalty: 2, presencePenalty: 1 })).toEqual([0.5, 0.5, 2, -9]);
+  expect([...logits]).toEqual([1, 3, 2, -4]);
 });

@@ -9,10 +9,50 @@ export interface TokenSampling {
   readonly topP: number;
   /** Above 1, tokens of prompt and answer become less likely; 1: no change. */
   readonly repetitionPenalty: number;
+  /** Taken from the logit of a token for each time that the answer holds it; 0: no change. */
+  readonly frequencyPenalty: number;
+  /** Taken once from the logit of each token of the answer; 0: no change. */
+  readonly presencePenalty: number;
+  /** Added to the logits of these tokens. */
+  readonly logitBias: ReadonlyMap<number, number>;
 }
 
 /** Takes the likeliest token every time. */
-export const GREEDY: TokenSampling = { temperature: 0, topK: 0, topP: 1, repetitionPenalty: 1 };
+export const GREEDY: TokenSampling = {
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  repetitionPenalty: 1,
+  frequencyPenalty: 0,
+  presencePenalty: 0,
+  logitBias: new Map(),
+};
+
+/** The tokens before the next one. */
+export interface TokensBefore {
+  /** Tokens of prompt and answer. */
+  readonly seen: ReadonlySet<number>;
+  /** How often the answer holds each of its tokens. */
+  readonly counts: ReadonlyMap<number, number>;
+}
+
+/**
+ * Applies the penalties and biases to logits [vocabulary]: first the repetition penalty, then what OpenAI's API defines,
+ * `logit + bias - frequencyPenalty * count - presencePenalty * (count > 0)`. The given logits stay as they are.
+ */
+export function adjustLogits(
+  logits: Float32Array,
+  { seen, counts }: TokensBefore,
+  { repetitionPenalty, frequencyPenalty, presencePenalty, logitBias }: TokenSampling,
+): Float32Array {
+  let adjusted = penalizeRepetition(logits, seen, repetitionPenalty);
+  const penalizes = (frequencyPenalty !== 0 || presencePenalty !== 0) && counts.size > 0;
+  if (!penalizes && logitBias.size === 0) return adjusted;
+  if (adjusted === logits) adjusted = logits.slice();
+  for (const [token, bias] of logitBias) adjusted[token]! += bias;
+  if (penalizes) for (const [token, count] of counts) adjusted[token]! -= frequencyPenalty * count + presencePenalty;
+  return adjusted;
+}
 
 /**
  * Divides the logits of `seen` tokens by the penalty where positive and multiplies them where negative (CTRL, Keskar et al.
@@ -33,7 +73,12 @@ export function penalizeRepetition(logits: Float32Array, seen: Iterable<number>,
 /** Chooses the next token from its logits [vocabulary]: temperature, then top-k, then top-p, in transformers' order. */
 export function chooseToken(
   logits: Float32Array,
-  { temperature, topK, topP, random }: Omit<TokenSampling, "repetitionPenalty"> & { readonly random: RandomStream },
+  {
+    temperature,
+    topK,
+    topP,
+    random,
+  }: Pick<TokenSampling, "temperature" | "topK" | "topP"> & { readonly random: RandomStream },
 ): number {
   let best = 0;
   for (let token = 1; token < logits.length; token++) if (logits[token]! > logits[best]!) best = token;

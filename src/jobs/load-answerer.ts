@@ -23,5 +23,5 @@ export async function loadAnswerer(
 ): Promise<Answerer> {
   const base = await platform.openModel(ref);
   const adapters = await openNamedAdapters(platform, base, named);
-  return openAnswerer({ runtime: platform.runtime, base, adapters, template, maxLength });
+  return openAnswerer({ runtime: platform.runtime, base, reference: ref, adapters, template, maxLength });
 }

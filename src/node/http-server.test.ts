@@ -17,6 +17,9 @@ function answererUntil(until: Promise<void>): Answerer {
       await until;
       return prompts.map(() => ({ text: "fine", tokens: 1, ended: "stop" }) as never);
     },
+    tokensBeforeText: 0,
+    decodeTokens: () => "",
+    scorePrompt: () => Promise.resolve([]),
     dispose: () => Promise.resolve(),
   };
 }

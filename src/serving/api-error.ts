@@ -3,17 +3,30 @@ import { UserError } from "../diagnostics/user-error.ts";
 /** HTTP statuses of failed requests. */
 type Status = 400 | 401 | 403 | 404 | 405 | 413 | 415 | 500 | 503;
 
+/** What clients read as the error's name where nothing more exact is known. */
+const CODES: Readonly<Record<Status, string>> = {
+  400: "invalid_request",
+  401: "invalid_api_key",
+  403: "forbidden",
+  404: "not_found",
+  405: "method_not_allowed",
+  413: "body_too_large",
+  415: "unsupported_media_type",
+  500: "internal_error",
+  503: "unavailable",
+};
+
 /** An error in the shape OpenAI's clients read. */
 export class ApiError extends Error {
   readonly status: Status;
-  readonly code: string | null;
+  readonly code: string;
   /** The parameter that is wrong, `messages[0].content`. */
   readonly param: string | null;
 
   constructor(
     status: Status,
     message: string,
-    { code = null, param = null, cause }: { code?: string | null; param?: string | null; cause?: unknown } = {},
+    { code = CODES[status], param = null, cause }: { code?: string; param?: string | null; cause?: unknown } = {},
   ) {
     super(message, { cause });
     this.name = "ApiError";
@@ -22,7 +35,7 @@ export class ApiError extends Error {
     this.param = param;
   }
 
-  get body(): { error: { message: string; type: string; param: string | null; code: string | null } } {
+  get body(): { error: { message: string; type: string; param: string | null; code: string } } {
     const { message, status, param, code } = this;
     return { error: { message, type: status < 500 ? "invalid_request_error" : "server_error", param, code } };
   }

@@ -12,6 +12,9 @@ const answerer: Answerer = {
   encodeText: (text) => Int32Array.from(text, () => 1),
   encodeTokens: (tokens) => Int32Array.from(tokens),
   answer: (_, prompts) => Promise.resolve(prompts.map(() => ({ text: "fine", tokens: 1, ended: "stop" }) as never)),
+  tokensBeforeText: 0,
+  decodeTokens: () => "",
+  scorePrompt: () => Promise.resolve([]),
   dispose: () => Promise.resolve(),
 };
 const accesses: Access[] = [];

@@ -15,13 +15,15 @@ import {
   parseChatRequest,
   parseCompletionRequest,
 } from "./request.ts";
-import { respond, type Responder } from "./respond.ts";
+import { type Prompt, respond, type Responder } from "./respond.ts";
 
 export interface OpenAiAppOptions {
   /** Undefined: no key is needed, and only requests to a loopback name are answered. */
   readonly apiKey?: string | undefined;
   /** Origins of web pages that may send requests; default: none. */
   readonly allowOrigins?: readonly string[] | undefined;
+  /** Of requests that name none; default 0, the likeliest token every time. */
+  readonly temperature?: number | undefined;
   /** Its abort cuts off the answers under way. */
   readonly stopping?: AbortSignal | undefined;
   readonly onAccess?: ((access: Access) => void) | undefined;
@@ -33,16 +35,18 @@ const MOST_BODY_BYTES = 1 << 20;
 
 /** Makes the endpoints of OpenAI's API that a model answers, as a web-standard handler: `fetch(request)`. */
 export function openAiApp(answerer: Answerer, options: OpenAiAppOptions = {}): Hono<AccessLog> {
-  const { apiKey, allowOrigins = [], stopping, onAccess, onDefect } = options;
+  const { apiKey, allowOrigins = [], temperature = 0, stopping, onAccess, onDefect } = options;
   const app = new Hono<AccessLog>();
   const created = Math.floor(Date.now() / 1000);
   const [base] = answerer.names;
   const running = new Set<AbortController>();
-  const responder: Responder = { answerer, running, onDefect };
+  const responder: Responder = { answerer, running, onDefect, temperature };
   stopping?.addEventListener("abort", () => {
     for (const each of running) each.abort();
   });
 
+  // Before any check: what asks is a supervisor of processes, which has no key. It is not logged, since it asks for ever.
+  app.get("/health", (c) => c.json({ status: "ok" }));
   app.use(accessLog(onAccess));
   if (allowOrigins.length > 0) app.use(cors({ origin: [...allowOrigins] }));
   app.use(apiKey === undefined ? requireLoopbackName : requireKey(apiKey));
@@ -71,6 +75,7 @@ export function openAiApp(answerer: Answerer, options: OpenAiAppOptions = {}): H
   });
   const known = (name: string): string => {
     if (answerer.names.includes(name)) return name;
+    if (name === answerer.reference) return base;
     const near = nearest(name, answerer.names);
     const guess = near === undefined ? "" : `Did you mean '${near}'? `;
     const message = `there is no model '${excerpt(name)}'. ${guess}There are: ${answerer.names.join(", ")}`;
@@ -82,14 +87,15 @@ export function openAiApp(answerer: Answerer, options: OpenAiAppOptions = {}): H
   app.post("/v1/chat/completions", async (c) => {
     const request = parseChatRequest(await jsonBody(c));
     c.get("noted").model = excerpt(request.model);
-    known(request.model);
-    return respond(c, CHAT, request, [answerer.encodeConversation(request.prompt)], responder);
+    const model = known(request.model);
+    const tokens = answerer.encodeConversation(request.prompt);
+    return respond(c, CHAT, { ...request, model }, [{ tokens, text: "", tokensBefore: 0 }], responder);
   });
   app.post("/v1/completions", async (c) => {
     const request = parseCompletionRequest(await jsonBody(c));
     c.get("noted").model = excerpt(request.model);
-    known(request.model);
-    return respond(c, COMPLETION, request, promptsOf(request, answerer), responder);
+    const model = known(request.model);
+    return respond(c, COMPLETION, { ...request, model }, promptsOf(request, answerer), responder);
   });
   for (const [path, method] of Object.entries(ENDPOINTS)) {
     app.all(path, (c) => {
@@ -105,17 +111,20 @@ export function openAiApp(answerer: Answerer, options: OpenAiAppOptions = {}): H
   return app;
 }
 
-const ENDPOINTS = { "/v1/models": "GET", "/v1/chat/completions": "POST", "/v1/completions": "POST" };
+const ENDPOINTS = { "/health": "GET", "/v1/models": "GET", "/v1/chat/completions": "POST", "/v1/completions": "POST" };
 
-function promptsOf({ prompt, choices }: GenerationRequest<CompletionPrompt>, answerer: Answerer): Int32Array[] {
+function promptsOf({ prompt, choices }: GenerationRequest<CompletionPrompt>, answerer: Answerer): Prompt[] {
   const list = typeof prompt === "string" || typeof prompt[0] === "number" ? [prompt as string | number[]] : prompt;
   if (list.length * choices > MOST_CHOICES) {
     const message = `${list.length} prompts with ${choices} answers each, expected at most ${MOST_CHOICES} answers`;
     throw new ApiError(400, `${message}. Send several requests`, { param: "prompt" });
   }
   return (list as (string | number[])[]).map((each, i) => {
-    const tokens = typeof each === "string" ? answerer.encodeText(each) : answerer.encodeTokens(each);
-    if (tokens.length > 0) return tokens;
+    const prompt: Prompt =
+      typeof each === "string"
+        ? { tokens: answerer.encodeText(each), text: each, tokensBefore: answerer.tokensBeforeText }
+        : { tokens: answerer.encodeTokens(each), text: answerer.decodeTokens(each), tokensBefore: 0 };
+    if (prompt.tokens.length > 0) return prompt;
     throw new ApiError(400, `prompt ${i + 1} is empty, expected at least one token`, { param: "prompt" });
   });
 }

@@ -1,3 +1,4 @@
+import type { ScoredText, ScoredToken } from "../decode/scored-text.ts";
 import type { GeneratedText } from "../decode/text-generator.ts";
 
 /** The first fields of every object of one reply. */
@@ -24,6 +25,8 @@ export interface ReplyForm {
   whole(text: string): object;
   /** The content of a piece of a choice; undefined: nothing, as at its end. */
   piece(text: string | undefined): object;
+  /** The scores of the tokens of a choice. */
+  scores(scored: ScoredText): object;
   /** The first piece of a choice in a stream; undefined: none. */
   readonly opening: object | undefined;
 }
@@ -34,6 +37,13 @@ export const CHAT: ReplyForm = {
   chunkObject: "chat.completion.chunk",
   whole: (content) => ({ message: { role: "assistant", content, refusal: null } }),
   piece: (content) => ({ delta: content === undefined ? {} : { content } }),
+  scores: (scored) => ({
+    content: scored.map((each) => ({
+      ...chatToken(each),
+      top_logprobs: each.likeliest.map(chatToken),
+    })),
+    refusal: null,
+  }),
   opening: { delta: { role: "assistant", content: "" } },
 };
 
@@ -43,8 +53,36 @@ export const COMPLETION: ReplyForm = {
   chunkObject: "text_completion",
   whole: (text) => ({ text }),
   piece: (text = "") => ({ text }),
+  scores: (scored) => ({
+    tokens: scored.map(({ text }) => text),
+    token_logprobs: scored.map(({ logProbability }) => asJson(logProbability)),
+    top_logprobs: scored.map(topLogProbabilities),
+    text_offset: scored.map(({ offset }) => offset),
+  }),
   opening: undefined,
 };
+
+/** By text, as OpenAI's: with the chosen token. Of parts of characters, which are alike as text, the likeliest counts. */
+function topLogProbabilities({ text, logProbability, likeliest }: ScoredToken): object | null {
+  if (logProbability === undefined) return null;
+  const byText = new Map<string, number | null>();
+  const all = [...likeliest, { text, logProbability }];
+  for (const each of all) if (!byText.has(each.text)) byText.set(each.text, asJson(each.logProbability));
+  return Object.fromEntries(byText);
+}
+
+/** JSON has no infinity; OpenAI writes this number in its place. */
+const LEAST_LOG_PROBABILITY = -9999;
+
+function asJson(logProbability: number | undefined): number | null {
+  return logProbability === undefined ? null : Math.max(logProbability, LEAST_LOG_PROBABILITY);
+}
+
+function chatToken({ text, logProbability }: Pick<ScoredToken, "text" | "logProbability">): object {
+  // The bytes of a part of a character are not known.
+  const bytes = text.includes("\uFFFD") ? null : [...new TextEncoder().encode(text)];
+  return { token: text, logprob: asJson(logProbability), bytes };
+}
 
 /** Makes the objects of the answer to one request. */
 export class Reply {
@@ -58,7 +96,10 @@ export class Reply {
   }
 
   whole(answers: readonly GeneratedText[], usage: Usage): object {
-    const choices = answers.map(({ text, finish }, index) => choice(index, this.#form.whole(text), finish));
+    const choices = answers.map(({ text, finish, scored }, index) => ({
+      ...choice(index, this.#form.whole(text), finish),
+      ...(scored === undefined ? {} : { logprobs: this.#form.scores(scored) }),
+    }));
     return { ...this.#head, object: this.#form.object, choices, usage };
   }
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { excerpt } from "../diagnostics/excerpt.ts";
 import type { Message } from "../data/messages.ts";
+import type { TokenSampling } from "../decode/token-sampling.ts";
 import { explainAll } from "../settings/explain.ts";
 import type { JsonSchema } from "../settings/json-schema.ts";
 import type { AnswerOptions } from "./answerer.ts";
@@ -14,6 +15,10 @@ const MOST_STOPS = 4;
 const MOST_STOP_CHARACTERS = 1000;
 /** No parameter is deeper than a few objects and lists. */
 const MOST_DEPTH = 32;
+/** Likeliest tokens beside each: OpenAI's limit for conversations. */
+const MOST_ALTERNATIVES = 20;
+/** Each is added at each token. */
+const MOST_BIASES = 1024;
 /** OpenAI's default for text completions, in tokens. */
 const COMPLETION_TOKENS = 16;
 
@@ -28,7 +33,13 @@ export interface GenerationRequest<Prompt> {
   readonly streamUsage: boolean;
   /** Undefined: as long as the window allows. */
   readonly maxNewTokens: number | undefined;
-  readonly sampling: Pick<AnswerOptions, "temperature" | "topK" | "topP" | "repetitionPenalty" | "stop" | "seed">;
+  /** Undefined: no scores of tokens. */
+  readonly alternatives: number | undefined;
+  /** True: the prompt comes before each answer. */
+  readonly echo: boolean;
+  /** No temperature: the server's default. */
+  readonly sampling: Omit<TokenSampling, "temperature"> &
+    Pick<AnswerOptions, "stop" | "seed"> & { readonly temperature: number | undefined };
 }
 
 /** A text, texts, tokens or lists of tokens. */
@@ -40,11 +51,16 @@ const stopText = text.max(MOST_STOP_CHARACTERS);
 const COMMON = {
   model: text,
   max_tokens: z.int().min(1).optional(),
-  temperature: z.number().min(0).max(2).default(1),
+  temperature: z.number().min(0).max(2).optional(),
   top_p: z.number().min(0).max(1).default(1),
   // Not OpenAI's, but other servers' too.
   top_k: z.int().min(0).default(0),
   repetition_penalty: z.number().min(0.01).default(1),
+  frequency_penalty: z.number().min(-2).max(2).default(0),
+  presence_penalty: z.number().min(-2).max(2).default(0),
+  logit_bias: z
+    .record(z.string().regex(/^\d{1,9}$/, "expected the number of a token"), z.number().min(-100).max(100))
+    .default({}),
   seed: z.int().optional(),
   stop: z.union([stopText, z.array(stopText).max(MOST_STOPS)]).default([]),
   n: z.int().min(1).max(MOST_CHOICES).default(1),
@@ -60,6 +76,8 @@ const contentSchema = z.union([
 const chatSchema = z.strictObject({
   ...COMMON,
   max_completion_tokens: z.int().min(1).optional(),
+  logprobs: z.boolean().default(false),
+  top_logprobs: z.int().min(0).max(MOST_ALTERNATIVES).optional(),
   messages: z
     .array(
       z.strictObject({
@@ -74,7 +92,9 @@ const chatSchema = z.strictObject({
 
 const completionSchema = z.strictObject({
   ...COMMON,
-  max_tokens: COMMON.max_tokens.default(COMPLETION_TOKENS),
+  max_tokens: z.int().min(0).default(COMPLETION_TOKENS),
+  logprobs: z.int().min(0).max(MOST_ALTERNATIVES).optional(),
+  echo: z.boolean().default(false),
   prompt: z.union([
     z.string(),
     z.array(z.string()).min(1),
@@ -96,12 +116,6 @@ const HARMLESS = new Set([
 
 /** OpenAI's parameters that are not supported, with the values that have no effect. */
 const UNSUPPORTED: Readonly<Record<string, readonly unknown[]>> = {
-  frequency_penalty: [0],
-  presence_penalty: [0],
-  logit_bias: [{}],
-  logprobs: [false],
-  top_logprobs: [],
-  echo: [false],
   suffix: [""],
   best_of: [1],
   tools: [[]],
@@ -134,20 +148,48 @@ export function parseChatRequest(body: unknown): GenerationRequest<Message[]> {
     role: role === "developer" ? "system" : role,
     content: typeof content === "string" ? content : content.map((part) => part.text).join(""),
   }));
-  return { prompt, maxNewTokens: max_completion_tokens ?? max_tokens, ...shared(given) };
+  const { logprobs, top_logprobs } = given;
+  if (top_logprobs !== undefined && !logprobs) {
+    throw invalid("top_logprobs", "top_logprobs is valid only with logprobs: true");
+  }
+  return {
+    prompt,
+    maxNewTokens: max_completion_tokens ?? max_tokens,
+    ...shared(given),
+    ...scoresOf(given, logprobs ? (top_logprobs ?? 0) : undefined),
+    echo: false,
+  };
 }
 
 export function parseCompletionRequest(body: unknown): GenerationRequest<CompletionPrompt> {
   const given = parse(completionSchema, body);
-  return { prompt: given.prompt, maxNewTokens: given.max_tokens, ...shared(given) };
+  const { prompt, max_tokens, logprobs, echo, stream } = given;
+  if (echo && stream) throw notStreamed("echo");
+  return { prompt, maxNewTokens: max_tokens, ...shared(given), ...scoresOf(given, logprobs), echo };
+}
+
+function scoresOf({ stream }: Common, alternatives: number | undefined): { alternatives: number | undefined } {
+  if (alternatives !== undefined && stream) throw notStreamed("logprobs");
+  return { alternatives };
+}
+
+function notStreamed(parameter: string): ApiError {
+  const message = `${parameter} is not supported in a stream. Leave it out, or ask without stream`;
+  return invalid(parameter, message, "unsupported_parameter");
 }
 
 type Common = z.output<z.ZodObject<typeof COMMON>>;
 
-function shared(given: Common): Omit<GenerationRequest<never>, "prompt" | "maxNewTokens"> {
-  const { model, n, stream, stream_options, temperature, top_p, top_k, repetition_penalty, stop, seed } = given;
+function shared(
+  given: Common,
+): Pick<GenerationRequest<never>, "model" | "choices" | "stream" | "streamUsage" | "sampling"> {
+  const { model, n, stream, stream_options, stop, seed, ...sampling } = given;
   if (stream_options !== undefined && !stream) {
     throw invalid("stream_options", "stream_options is valid only with stream: true");
+  }
+  const biases = Object.entries(sampling.logit_bias);
+  if (biases.length > MOST_BIASES) {
+    throw invalid("logit_bias", `logit_bias names ${biases.length} tokens, expected at most ${MOST_BIASES}`);
   }
   return {
     model,
@@ -155,10 +197,13 @@ function shared(given: Common): Omit<GenerationRequest<never>, "prompt" | "maxNe
     stream,
     streamUsage: stream_options?.include_usage ?? false,
     sampling: {
-      temperature,
-      topP: top_p,
-      topK: top_k,
-      repetitionPenalty: repetition_penalty,
+      temperature: sampling.temperature,
+      topP: sampling.top_p,
+      topK: sampling.top_k,
+      repetitionPenalty: sampling.repetition_penalty,
+      frequencyPenalty: sampling.frequency_penalty,
+      presencePenalty: sampling.presence_penalty,
+      logitBias: new Map(biases.map(([token, bias]) => [Number(token), bias])),
       stop: [stop].flat(),
       seed: seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!,
     },
@@ -194,8 +239,8 @@ function parse<S extends z.ZodObject>(schema: S, body: unknown): z.output<S> {
   throw invalid(param.join(""), withHint(problem));
 }
 
-function invalid(param: string, message: string, code: string | null = null): ApiError {
-  return new ApiError(400, message, { param, code });
+function invalid(param: string, message: string, code?: string): ApiError {
+  return new ApiError(400, message, { param, ...(code === undefined ? {} : { code }) });
 }
 
 /**

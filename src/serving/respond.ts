@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import type { ScoredText } from "../decode/scored-text.ts";
 import type { GeneratedText } from "../decode/text-generator.ts";
 import type { AccessLog } from "./access-log.ts";
 import { type Answerer, tooLong } from "./answerer.ts";
@@ -16,6 +17,16 @@ export interface Responder {
   readonly running: Set<AbortController>;
   /** Gets an error that is a defect of this program, not a mistake of the client. */
   readonly onDefect: ((error: unknown) => void) | undefined;
+  /** Of requests that name none. */
+  readonly temperature: number;
+}
+
+/** A prompt, as tokens and as the text that an echo shows. */
+export interface Prompt {
+  readonly tokens: Int32Array;
+  readonly text: string;
+  /** Number of its first tokens that are no part of the text. */
+  readonly tokensBefore: number;
 }
 
 /** Generates all answers to a request; `onText` gets each piece of them. */
@@ -31,11 +42,14 @@ type Generate = (
 export async function respond(
   c: Context<AccessLog>,
   form: ReplyForm,
-  { model, choices, maxNewTokens, sampling, ...request }: GenerationRequest<unknown>,
-  prompts: readonly Int32Array[],
-  { answerer, running, onDefect }: Responder,
+  { model, choices, maxNewTokens, alternatives, sampling, ...request }: GenerationRequest<unknown>,
+  given: readonly Prompt[],
+  { answerer, running, onDefect, temperature }: Responder,
 ): Promise<Response> {
+  const prompts = given.map(({ tokens }) => tokens);
   checkLengths(prompts, answerer.maxLength, form);
+  // Refuses tokens that are not there.
+  answerer.encodeTokens([...sampling.logitBias.keys()]);
   if (running.size >= MOST_REQUESTS) {
     throw new ApiError(503, "too many requests at once; try again", { code: "overloaded" });
   }
@@ -53,6 +67,8 @@ export async function respond(
     try {
       const answers = await answerer.answer(model, all, {
         ...sampling,
+        temperature: sampling.temperature ?? temperature,
+        alternatives,
         maxNewTokens: maxNewTokens ?? answerer.maxLength,
         continues: form === COMPLETION ? true : undefined,
         onText,
@@ -61,7 +77,19 @@ export async function respond(
       const usage = usageOf(prompts, answers);
       noted.promptTokens = usage.prompt_tokens;
       noted.answerTokens = usage.completion_tokens;
-      return [answers, usage];
+      if (!request.echo) return [answers, usage];
+      const { signal } = controller;
+      const before = await Promise.all(
+        given.map(async (prompt) =>
+          alternatives === undefined
+            ? undefined
+            : scoredPrompt(prompt, await answerer.scorePrompt(model, prompt.tokens, { alternatives, signal })),
+        ),
+      );
+      const echoed = answers.map((answer, i) =>
+        withPrompt(answer, given[Math.floor(i / choices)]!, before[Math.floor(i / choices)]),
+      );
+      return [echoed, usage];
     } catch (thrown) {
       // Nobody reads it where the client has left.
       if (thrown instanceof Error && thrown.name === "AbortError") throw new ApiError(503, "the server is stopping");
@@ -77,6 +105,22 @@ export async function respond(
   const withUsage = request.streamUsage;
   c.set("streamed", writeStream(stream, objects, generate, { choices: all.length, withUsage, onDefect }));
   return stream.response;
+}
+
+/** Places the tokens of a prompt in its text. */
+function scoredPrompt({ tokensBefore }: Prompt, scored: ScoredText): ScoredText {
+  const start = scored[tokensBefore]?.offset ?? 0;
+  return scored.map((each) => ({ ...each, offset: Math.max(0, each.offset - start) }));
+}
+
+function withPrompt(answer: GeneratedText, { text }: Prompt, before: ScoredText | undefined): GeneratedText {
+  const echoed = { ...answer, text: text + answer.text };
+  if (before === undefined || answer.scored === undefined) return echoed;
+  const { length } = Array.from(text);
+  return {
+    ...echoed,
+    scored: [...before, ...answer.scored.map((each) => ({ ...each, offset: each.offset + length }))],
+  };
 }
 
 function checkLengths(prompts: readonly Int32Array[], maxLength: number, form: ReplyForm): void {

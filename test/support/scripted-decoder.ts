@@ -35,6 +35,7 @@ export function scriptedDecoder(next: (tokens: readonly number[]) => number, max
         return logits;
       });
     },
+    extendEach: () => Promise.reject(new Error("the script has no logits for each token")),
     async dispose() {},
   };
 }

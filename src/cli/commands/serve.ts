@@ -5,7 +5,7 @@ import { nodePlatform } from "../../node/platform.ts";
 import type { Access } from "../../serving/access-log.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { describeFailure } from "../failure.ts";
-import { repeated, text, wholeNumber } from "../flag.ts";
+import { number, repeated, text, wholeNumber } from "../flag.ts";
 import { watchInterruption } from "../interruption.ts";
 import type { EnvironmentVariables } from "../output.ts";
 import { oneLine } from "../views/text-width.ts";
@@ -27,6 +27,10 @@ export const command: Command = defineCommand({
       "<name=folder>",
       "adapter to serve under this name beside the base; may be given several times",
     ).default([], "none"),
+    temperature: number("<t>", "randomness of answers to requests that name none; 0: always the likeliest token", {
+      min: 0,
+      max: 2,
+    }).default(0),
     host: text("<address>", "address to listen at; an address that other machines can reach needs an API key").default(
       "127.0.0.1",
     ),
@@ -67,6 +71,7 @@ export const command: Command = defineCommand({
         host,
         port,
         apiKey,
+        temperature: flags.temperature,
         allowOrigins: flags.allowOrigin,
         onAccess: (access) => stderr.write(`${accessLine(access)}\n`),
         onDefect: (error) =>
