@@ -149,6 +149,16 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: () => import("./commands/partition.ts"),
   },
   {
+    name: "plan",
+    summary: "state memory, time and traffic of a run, and passes over records, before it begins",
+    load: () => import("./commands/plan.ts"),
+  },
+  {
+    name: "doctor",
+    summary: "check whether this machine can train, and what it lacks",
+    load: () => import("./commands/doctor.ts"),
+  },
+  {
     name: "config",
     summary: "check a configuration and print it with every default",
     load: () => import("./commands/config.ts"),

@@ -14,6 +14,18 @@ const BLOCKS = 4;
 /** Shortest sequence that the ONNX lowering of `attention` accepts. */
 export const MINIMUM_LENGTH: number = BLOCKS;
 
+/** The values of the symbols in the shapes that `attention` keeps. `group`: query heads for each head of keys. */
+export function attentionBindings(length: number, group: number): ReadonlyMap<string, number> {
+  const run = Math.floor(length / BLOCKS);
+  const end = (j: number): number => (j === BLOCKS - 1 ? length : run * (j + 1));
+  return new Map(
+    Array.from({ length: BLOCKS }, (_, j) => j).flatMap((j): [string, number][] => [
+      [`queries${j}`, (end(j) - run * j) * group],
+      [`keys${j}`, end(j)],
+    ]),
+  );
+}
+
 /**
  * Causal grouped-query attention: q [B, S, H·d], k and v [B, S, KV·d] → o [B, S, H·d]. Padding is on the right: causality
  * alone hides it from every real position. The other outputs are kept for the gradient: q, k, v regrouped, and the

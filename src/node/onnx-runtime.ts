@@ -10,6 +10,9 @@ import type { Weights, WeightsFile } from "../model/weights.ts";
 import type { Runtime, RuntimeTensor } from "../train/runtime.ts";
 import { storageError, writeAtomically } from "./store/durable-file.ts";
 
+/** Name and version of the engine. */
+export const ENGINE_TITLE: string = `ONNX Runtime ${ort.env.versions.node ?? ort.env.versions.common}`;
+
 export interface OnnxRuntimeOptions {
   /**
    * Threads of one operation; default: the engine's choice. Most shapes give the same bits with any number, but where a

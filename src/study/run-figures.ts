@@ -65,21 +65,3 @@ export function passesOf({ run, course }: Pick<RunFigures, "run" | "course">): P
     return records === 0 || examples === 0 ? [] : [{ client, records, passes: examples / records }];
   });
 }
-
-/** The training of a client in a run that has not begun. */
-export interface PlannedClient {
-  readonly name: string;
-  readonly records: number;
-  /** Optimizer steps in a round. */
-  readonly steps: number;
-}
-
-/** The passes that each client is going to make if each takes part in `rounds` rounds (their mean, where clients are drawn). */
-export function plannedPasses(
-  clients: readonly PlannedClient[],
-  { recordsPerStep, rounds }: { readonly recordsPerStep: number; readonly rounds: number },
-): Passes[] {
-  return clients.flatMap(({ name, records, steps }) =>
-    records === 0 ? [] : [{ client: name, records, passes: (rounds * steps * recordsPerStep) / records }],
-  );
-}
