@@ -68,7 +68,12 @@ describe("openfedllm eval", () => {
     expect(base[0]!.prompts[0]).toContain("#### 14");
     const results = JSON.parse(readFileSync(path.join(folder, "both/results.json"), "utf8")) as StoredResult[];
     expect(results.map(({ model }) => model)).toEqual(["base", "tuned"]);
-    expect(results[0]!.result.metrics["exactMatch"]).toMatchObject({ value: 0, low: 0, high: expect.closeTo(0.168, 3), n: 20 });
+    expect(results[0]!.result.metrics["exactMatch"]).toMatchObject({
+      value: 0,
+      low: 0,
+      high: expect.closeTo(0.168, 3),
+      n: 20,
+    });
     expect(results[1]!.settings["adapter"]).toBe(adapterHash(folder, "tuned", "adapter"));
     expect(readFileSync(path.join(folder, "both/gsm8k.svg"), "utf8")).toContain("<svg");
     expect(readFileSync(path.join(folder, "both/report.md"), "utf8")).toContain("| GSM8K | exact match | 20 |");
