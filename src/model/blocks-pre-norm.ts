@@ -142,7 +142,7 @@ export interface PreNormParts {
 /** Tensors, linear layers and graph of a pre-norm decoder. A family adds its names and how it reads `config.json`. */
 export function preNormDecoder({ norm = rmsNorm, activation = swiglu, embeddingScale }: PreNormParts = {}): Omit<
   ModelFamily<PreNormConfig>,
-  "modelType" | "title" | "parse"
+  "modelType" | "title" | "parse" | "gguf"
 > {
   return {
     linears: (config) =>

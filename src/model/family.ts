@@ -1,6 +1,7 @@
 import type { Value } from "../graph/value.ts";
 import type { ConfigFields } from "./config-fields.ts";
 import type { ModelConfig } from "./config.ts";
+import type { GgufRules } from "./gguf-rules.ts";
 import type { ModelGraph } from "./model-graph.ts";
 
 /** One linear layer of the decoder. Its weight `<name>.weight` is [out, in], its bias, if any, `<name>.bias` [out]. */
@@ -35,4 +36,6 @@ export interface ModelFamily<C extends ModelConfig = ModelConfig> {
   layer(graph: ModelGraph, config: C, x: Value, layer: number): Value;
   /** [rows, hidden] → logits [rows, vocabulary]. */
   head(graph: ModelGraph, config: C, x: Value): Value;
+  /** The family in llama.cpp's file format. */
+  readonly gguf: GgufRules<C>;
 }

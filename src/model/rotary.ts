@@ -2,6 +2,9 @@ import { UserError } from "../diagnostics/user-error.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
+/** The default of transformers. */
+const DEFAULT_THETA = 10_000;
+
 /** Rotary position embedding, resolved: one inverse frequency per pair of dimensions. */
 export interface RotaryConfig {
   /** `headDim / 2` inverse frequencies, scaling (`linear`, `llama3`) already applied. */
@@ -33,6 +36,29 @@ function scaleLlama3(frequency: number, scaling: Llama3Scaling): number {
   return ((1 - smooth) * frequency) / factor + smooth * frequency;
 }
 
+/** The rotation as a configuration that was read and checked names it, for formats that work the frequencies out anew. */
+export interface RotaryNames {
+  readonly theta: number;
+  readonly type: "default" | "linear" | "llama3";
+  /** Factor of `linear`. */
+  readonly factor: number;
+}
+
+export function rotaryNames(json: Json): RotaryNames {
+  const rope = (json["rope_scaling"] || json["rope_parameters"] || {}) as Json;
+  return {
+    theta: (rope["rope_theta"] ?? json["rope_theta"] ?? DEFAULT_THETA) as number,
+    type: (rope["rope_type"] ?? rope["type"] ?? "default") as RotaryNames["type"],
+    factor: (rope["factor"] ?? 1) as number,
+  };
+}
+
+/** Factors that `llama3` divides each inverse frequency by: 1 for those that stay. */
+export function rotaryDivisors({ inverseFrequencies }: RotaryConfig, theta: number): Float32Array {
+  const base = baseFrequencies(theta, 2 * inverseFrequencies.length);
+  return Float32Array.from(inverseFrequencies, (frequency, i) => base[i]! / frequency);
+}
+
 /**
  * Reads the inverse frequencies of a Hugging Face `config.json`: `rope_parameters` (transformers 5), or `rope_theta` and
  * `rope_scaling` with `rope_type` or `type`. Types: default, linear, llama3 (transformers `modeling_rope_utils`).
@@ -55,7 +81,7 @@ export function parseRotary(json: Json, headDim: number, maxPositions: number, w
     }
     return value;
   };
-  const theta = number("rope_theta", json["rope_theta"] ?? 10_000);
+  const theta = number("rope_theta", json["rope_theta"] ?? DEFAULT_THETA);
   if (number("partial_rotary_factor", json["partial_rotary_factor"] ?? 1) !== 1) {
     throw fail("partial_rotary_factor is not 1; rotation of only a part of a head is not supported");
   }

@@ -58,7 +58,7 @@ export function weightsInMemory(params: Stored): Weights {
     shapes: new Map([...params].map(([name, { shape }]) => [name, shape])),
     async read(name) {
       const { shape, data } = params.get(name)!;
-      return { dtype: dtypeOf(data as TensorData), shape, data: data as TensorData };
+      return { dtype: dtypeOf(data as TensorData), shape, data: data.slice() as TensorData };
     },
   };
 }

@@ -1,5 +1,6 @@
 import { parsePreNorm, type PreNormConfig, preNormDecoder } from "../blocks-pre-norm.ts";
 import type { ModelFamily } from "../family.ts";
+import { preNormGguf } from "../gguf-pre-norm.ts";
 import { noWindows } from "../sliding-window.ts";
 
 /** Mistral 7B (Jiang et al. 2023): no biases, and one sliding window in all layers unless `sliding_window` is null. */
@@ -7,6 +8,7 @@ export const mistral: ModelFamily<PreNormConfig> = {
   ...preNormDecoder(),
   modelType: "mistral",
   title: "Mistral",
+  gguf: preNormGguf({ architecture: "llama", rotatesPairs: true, biases: [] }),
   parse(fields) {
     fields.requireOneOf("hidden_act", ["silu", "swish"]);
     const shared = parsePreNorm(fields, "mistral", {

@@ -1,5 +1,6 @@
 import { parsePreNorm, type PreNormConfig, preNormDecoder } from "../blocks-pre-norm.ts";
 import type { ModelFamily } from "../family.ts";
+import { preNormGguf } from "../gguf-pre-norm.ts";
 import { switchedWindows } from "../sliding-window.ts";
 
 /** Qwen 1.5 to 2.5 (Yang et al. 2024): q, k and v always have a bias. */
@@ -7,6 +8,7 @@ export const qwen2: ModelFamily<PreNormConfig> = {
   ...preNormDecoder(),
   modelType: "qwen2",
   title: "Qwen2",
+  gguf: preNormGguf({ architecture: "qwen2", rotatesPairs: false, biases: ["qkv"], headsFillHidden: true }),
   parse(fields) {
     fields.requireOneOf("hidden_act", ["silu", "swish"]);
     const shared = parsePreNorm(fields, "qwen2", {

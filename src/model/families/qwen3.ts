@@ -1,5 +1,6 @@
 import { parsePreNorm, type PreNormConfig, preNormDecoder } from "../blocks-pre-norm.ts";
 import type { ModelFamily } from "../family.ts";
+import { preNormGguf } from "../gguf-pre-norm.ts";
 import { switchedWindows } from "../sliding-window.ts";
 
 /** Qwen 3, dense (Yang et al. 2025): each head of q and k is normalised before it is rotated. */
@@ -7,6 +8,7 @@ export const qwen3: ModelFamily<PreNormConfig> = {
   ...preNormDecoder(),
   modelType: "qwen3",
   title: "Qwen3",
+  gguf: preNormGguf({ architecture: "qwen3", rotatesPairs: false, biases: [] }),
   parse(fields) {
     fields.requireOneOf("hidden_act", ["silu", "swish"]);
     const shared = parsePreNorm(fields, "qwen3", {

@@ -1,0 +1,113 @@
+// Tiny random models of every family with an adapter, for checks of exports. A byte-level tokenizer with some merges.
+import { mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { adapterShapes } from "../dist/model/adapter.js";
+import { MODEL_TYPES, parseModelConfig } from "../dist/model/families/registry.js";
+import { expectedTensors } from "../dist/model/names.js";
+import { saveAdapter } from "../dist/node/model/adapter-files.js";
+import { stream } from "../dist/tensor/random.js";
+import { encodeSafetensors } from "../dist/tensor/safetensors.js";
+
+const ARCHITECTURES = { llama: "Llama", mistral: "Mistral", qwen2: "Qwen2", qwen3: "Qwen3", gemma: "Gemma" };
+const SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
+const TEMPLATE =
+  "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}{% endfor %}" +
+  "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
+const LETTERS = [
+  ["Ġ", "t"],
+  ["h", "e"],
+  ["Ġt", "he"],
+  ["Ġ", "i"],
+  ["Ġi", "s"],
+  ["a", "t"],
+];
+
+/** Writes them into folders of `folder`; returns name, base and adapter of each. */
+export async function writeTinyModels(folder) {
+  const models = [];
+  for (const type of MODEL_TYPES) models.push(await write(folder, type, type, {}));
+  const llama3 = {
+    rope_type: "llama3",
+    factor: 8,
+    low_freq_factor: 1,
+    high_freq_factor: 4,
+    original_max_position_embeddings: 16,
+  };
+  models.push(await write(folder, "llama3-rope", "llama", { rope_scaling: llama3, tie_word_embeddings: false }));
+  models.push(await write(folder, "linear-rope", "qwen2", { rope_scaling: { rope_type: "linear", factor: 4 } }));
+  models.push(await write(folder, "biases", "llama", { attention_bias: true, mlp_bias: true }));
+  return models;
+}
+
+async function write(folder, name, type, more) {
+  const base = path.join(folder, name);
+  mkdirSync(base, { recursive: true });
+  const json = (file, value) => writeFileSync(path.join(base, file), JSON.stringify(value));
+  const printable = (b) => (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || (b >= 174 && b <= 255);
+  let extra = 256;
+  const bytes = Array.from({ length: 256 }, (_, b) => String.fromCodePoint(printable(b) ? b : extra++));
+  const pieces = [...bytes, ...LETTERS.map((pair) => pair.join(""))];
+  const vocabSize = pieces.length + SPECIAL.length + 2;
+  const config = {
+    model_type: type,
+    architectures: [`${ARCHITECTURES[type]}ForCausalLM`],
+    vocab_size: vocabSize,
+    hidden_size: 64,
+    intermediate_size: 80,
+    num_hidden_layers: 2,
+    num_attention_heads: 4,
+    num_key_value_heads: 2,
+    head_dim: type === "qwen2" ? 16 : 32,
+    max_position_embeddings: 512,
+    rms_norm_eps: 1e-5,
+    rope_theta: 10_000,
+    hidden_act: type === "gemma" ? "gelu_pytorch_tanh" : "silu",
+    tie_word_embeddings: true,
+    sliding_window: null,
+    bos_token_id: pieces.length + 1,
+    eos_token_id: pieces.length + 2,
+    ...more,
+  };
+  json("config.json", config);
+  json("tokenizer.json", {
+    version: "1.0",
+    added_tokens: SPECIAL.map((content, i) => ({
+      id: pieces.length + i,
+      content,
+      special: true,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+    })),
+    normalizer: null,
+    pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true },
+    post_processor: null,
+    decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
+    model: { type: "BPE", vocab: Object.fromEntries(pieces.map((c, i) => [c, i])), merges: LETTERS, unk_token: null },
+  });
+  json("tokenizer_config.json", {
+    eos_token: SPECIAL[2],
+    pad_token: SPECIAL[0],
+    chat_template: TEMPLATE,
+    tokenizer_class: "PreTrainedTokenizerFast",
+  });
+  const parsed = parseModelConfig(config, name);
+  const random = (shapes, scale) =>
+    new Map(
+      [...shapes].map(([tensor, shape]) => {
+        const draw = stream(1, name, tensor);
+        const size = shape.reduce((a, b) => a * b, 1);
+        const centre = tensor.includes("norm") && type !== "gemma" ? 1 : 0;
+        return [tensor, { shape, data: Float32Array.from({ length: size }, () => centre + draw.normal() * scale) }];
+      }),
+    );
+  writeFileSync(
+    path.join(base, "model.safetensors"),
+    encodeSafetensors(random(expectedTensors(parsed), 0.15), { format: "pt" }),
+  );
+  const adapter = { rank: 4, alpha: 8, dropout: 0, targets: "all-linear", rsLora: true, rankPattern: { q_proj: 2 } };
+  const folderOfAdapter = path.join(folder, `${name}-adapter`);
+  await saveAdapter(folderOfAdapter, adapter, random(adapterShapes(adapter, parsed), 0.1), base);
+  return { name, base, adapter: folderOfAdapter };
+}

@@ -1,0 +1,37 @@
+import type { ModelConfig } from "./config.ts";
+
+/** How llama.cpp names and stores the models of one family (GGUF). */
+export interface GgufRules<C extends ModelConfig = ModelConfig> {
+  /** `general.architecture` */
+  readonly architecture: string;
+  /** Sizes and constants, by key without the architecture: whole numbers are uint32, `float` ones float32. */
+  metadata(config: C): Readonly<Record<string, number | { readonly float: number }>>;
+  /** GGUF name of a base weight's Hugging Face name. */
+  tensorName(name: string): string;
+  /** The change that a weight or the B of its adapter needs on the way. */
+  change(config: C, name: string): GgufChange | undefined;
+  /** What llama.cpp's model of this architecture lacks for a configuration; undefined where it has all. */
+  lacks(config: C): string | undefined;
+  /** Longest context in which every layer attends to all positions; llama.cpp's models have no sliding windows here. */
+  wholeContext(config: C): number;
+}
+
+export type GgufChange =
+  /** Rows of each head in pairs that llama.cpp rotates: (0, d/2), (1, d/2 + 1), … as neighbours. */
+  | { readonly kind: "pair-rows"; readonly heads: number }
+  /** The norm's factor is 1 + weight, which llama.cpp wants as one number. */
+  | { readonly kind: "add-one" };
+
+/** Reorders the rows of a matrix, or the elements of a bias, within each head. */
+export function pairRows(data: Float32Array, rows: number, heads: number): Float32Array {
+  const width = data.length / rows;
+  const headRows = rows / heads;
+  const half = headRows / 2;
+  const out = new Float32Array(data.length);
+  for (let row = 0; row < rows; row++) {
+    const within = row % headRows;
+    const from = row - within + (within % 2) * half + Math.floor(within / 2);
+    out.set(data.subarray(from * width, (from + 1) * width), row * width);
+  }
+  return out;
+}
