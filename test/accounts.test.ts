@@ -150,6 +150,36 @@ describe.runIf(natsProgram !== undefined)("accounts on a server (skipped where t
     expect(heard.filter((subject) => subject !== undefined)).toEqual([]);
   });
 
+  test("a request for a stored message names no other stream, subject or sequence than the member's own", async () => {
+    await textOf(bank!, "up.r.joint.c.scores.bank", "secret of the bank");
+    const uplink = `fl.u.${bankAccount}.r.joint.c.scores.bank`;
+    const bodies = [
+      { last_by_subj: uplink },
+      { next_by_subj: uplink, seq: 1 },
+      { seq: 1 },
+      { seq: 1, batch: 100 },
+      { multi_last: ["fl.u.>", "fl.s.>"], batch: 100 },
+      { last_by_subj: "fl.s.joint.lead" },
+    ];
+    const subjects = ["get.own.r.joint.c.run", "get.own.x", "get.cells.x", "get.blobs.x", "get.head.x", "get.own"];
+    for (const subject of subjects) {
+      for (const body of bodies) {
+        const heard: string[] = [];
+        const inbox = clinic!.subscribe(`_INBOX.attack.${subject}`, {
+          callback: (_error, message) => void heard.push(message.string()),
+        });
+        clinic!.publish(subject, JSON.stringify(body), { reply: `_INBOX.attack.${subject}` });
+        await clinic!.flush();
+        await textOf(clinic!, "get.head.r.joint.head");
+        inbox.unsubscribe();
+        expect(heard.join()).not.toMatch(/secret|^lead$/);
+      }
+    }
+    for (const named of [`get.own.${uplink}`, `get.blobs.${uplink}`, "get.own.r.joint.c.scores.*", "get.head.s.>"]) {
+      expect(await textOf(clinic!, named).catch(() => "refused")).toMatch(/^(404|refused)$/);
+    }
+  });
+
   test("an answer that is sent to a foreign subject changes nothing there", async () => {
     const before = await stored("FL_CELLS", "fl.all.r.joint.c.run");
     const uplink = async () => (await manager.streams.info(`UP_${bankAccount}`)).state.messages;

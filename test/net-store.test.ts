@@ -57,6 +57,41 @@ describe.runIf(natsProgram !== undefined)("stores of accounts (skipped where the
     expect(Buffer.from(await site.blob(await host.putBlob(big))).equals(big)).toBe(true);
   });
 
+  it("content travels as it is: no more bytes than it has, and 1%", async () => {
+    const wharf = await federation.member("wharf");
+    await ensureUplink(manager, wharf.account, { maxBytes: 64 * 1024 * 1024 });
+    const reader = await federation.coordinator();
+    const host = await hostStore({
+      connection: reader,
+      run: "bytes",
+      members: () => new Map([["wharf", wharf.account]]),
+    });
+    const site = await siteStore({ connection: wharf.connection, run: "bytes", owns: () => true });
+    const bytes = new Uint8Array(8 * 1024 * 1024).fill(7);
+    const moved = async (connection: NatsConnection, work: () => Promise<unknown>): Promise<number> => {
+      const before = connection.stats();
+      await work();
+      const after = connection.stats();
+      return (after.inBytes + after.outBytes - before.inBytes - before.outBytes) / bytes.length;
+    };
+    let [up, down] = ["", ""];
+    const factors = [
+      await moved(wharf.connection, async () => (up = await site.putBlob(bytes))),
+      await moved(reader, () => host.blob(up, "wharf")),
+      await moved(reader, async () => (down = await host.putBlob(bytes))),
+      await moved(wharf.connection, () => site.blob(down)),
+    ];
+    for (const factor of factors) {
+      expect(factor).toBeGreaterThanOrEqual(1);
+      expect(factor).toBeLessThan(1.01);
+    }
+  });
+
+  it("a blob that is asked for and whose stream is gone is missing", async () => {
+    const host = await hostStore({ connection, run: "gone", members: () => new Map([["pier", "NOBODY"]]) });
+    await expect(host.blob("a".repeat(64), "pier")).rejects.toThrow(/stream not found/);
+  });
+
   it("an older coordinator ends, and changes nothing", async () => {
     const members = () => new Map<string, string>();
     const old = await hostStore({ connection, run: "lead", members, lead: await takeLead(connection, "lead", "one") });

@@ -2,7 +2,7 @@ import { LARGEST_MAX_STALENESS } from "../updates/staleness.ts";
 import { type Store, writerSegment } from "../store/store.ts";
 import { readHead, readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
-import { roundOpening } from "./protocol/messages.ts";
+import { roundClose, roundOpening } from "./protocol/messages.ts";
 
 /**
  * Gives an empty exchange the coordinator's part of a run from a copy: its cells, the blobs that the next round needs, and the
@@ -28,4 +28,14 @@ export async function restoreRun(exchange: Store, copy: Store): Promise<number |
   // Last: an exchange with a head is whole.
   await exchange.setHead(0, head.bytes);
   return round;
+}
+
+/**
+ * True for an update of this client in the round that is closed and not yet aggregated, as the copy of a run has it: the only
+ * update that is needed after its exchange was lost, for a client whose round is open sends again.
+ */
+export async function isAccepted(copy: Store, update: string, client: string): Promise<boolean> {
+  const round = (await readHead(copy))?.head.round ?? 0;
+  const close = await readMessage(copy, keys.close(round + 1), roundClose);
+  return close?.accepted.some((entry) => entry.client === client && entry.update === update) ?? false;
 }

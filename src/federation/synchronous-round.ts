@@ -1,6 +1,6 @@
 import { Answers, timeLeft } from "./answers.ts";
 import type { CoordinatorOptions, CoordinatorStep } from "./coordinator-options.ts";
-import { decideRound, Judge } from "./decision.ts";
+import { decideRound, Judge, readSubmission } from "./decision.ts";
 import { lateUpdates } from "./late.ts";
 import type { Membership } from "./membership.ts";
 import { keys } from "./protocol/keys.ts";
@@ -66,7 +66,14 @@ export function synchronousRound({ options, membership, report }: RoundContext, 
       return answers.seconds;
     },
     async next() {
-      for (const client of await answers.look()) await report(round, client);
+      const arrived = await answers.look();
+      // All at once: each read waits for the network and the disk.
+      await Promise.all(arrived.map((client) => readSubmission(store, round, client)));
+      for (const client of arrived) {
+        await report(round, client);
+        // Judged while others still train, so that the close does not wait for the transfer of all.
+        await judge.verdict(client, membership.members.get(client)!);
+      }
       const gone = answers.missing.length === 0 ? new Set() : await membership.gone();
       const awaited = answers.missing.filter((client) => !gone.has(client));
       const left = await milliseconds(awaited.length);

@@ -1,10 +1,11 @@
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
-import type { NatsConnection } from "@nats-io/nats-core";
+import { type NatsConnection, RequestError, TimeoutError } from "@nats-io/nats-core";
 import { Notifier } from "../concurrency/notifier.ts";
 import { checkKey, keySegment, type Store, writerSegment } from "../store/store.ts";
 import { sha256 } from "../tensor/sha256.ts";
 import { fetchBlob, sendBlob, type TransferOptions } from "./blob-transfer.ts";
 import { CellIndex } from "./cell-index.ts";
+import { directGet, directGetSubject, type StoredMessage } from "./direct-get.ts";
 import {
   blobSubject,
   cellKey,
@@ -43,13 +44,28 @@ export async function hostStore(options: HostStoreOptions): Promise<Store & { cl
   const link = openLink(connection, options);
   const manager: JetStreamManager = await link.ask("tell its streams", () => jetstreamManager(connection));
 
+  let known: ReadonlyMap<string, string> | undefined;
+  let bySegment: ReadonlyMap<string, string> = new Map();
   const accountOf = (segment: string | undefined): string | undefined => {
     if (segment === undefined) return undefined;
-    for (const [client, account] of members()) if (keySegment(client) === segment) return account;
-    return undefined;
+    const now = members();
+    if (now !== known || now.size !== bySegment.size) {
+      bySegment = new Map(Array.from(now, ([client, account]) => [keySegment(client), account]));
+      known = now;
+    }
+    return bySegment.get(segment);
   };
   const last = async (stream: string, subject: string): Promise<Uint8Array | undefined> =>
     (await lastMessage(link, manager, stream, subject))?.bytes;
+  /** Without the detour of base64. Where a follower does not have it yet, or nobody answers, the leader tells. */
+  const lastPart = async (stream: string, subject: string): Promise<Uint8Array | undefined> => {
+    const ask = (): Promise<StoredMessage | undefined> =>
+      directGet(connection, directGetSubject(stream, subject)).catch((error: unknown) => {
+        if (error instanceof TimeoutError || error instanceof RequestError) return undefined;
+        throw error;
+      });
+    return (await link.ask(`read ${subject}`, ask))?.bytes ?? last(stream, subject);
+  };
   const place = (account: string | undefined): { cells: string; blobs: string; runSubject: string } =>
     account === undefined
       ? { cells: STREAMS.cells, blobs: STREAMS.blobs, runSubject: own }
@@ -114,7 +130,9 @@ export async function hostStore(options: HostStoreOptions): Promise<Store & { cl
     async blob(hash, owner) {
       const { blobs, runSubject } = placeOf(owner);
       if (owner !== undefined && !members().has(owner)) return fetchBlob(hash, async () => undefined);
-      return fetchBlob(hash, (part) => last(blobs, blobSubject(runSubject, hash, part)), options);
+      const read = (part: number | "size"): Promise<Uint8Array | undefined> =>
+        (part === "size" ? last : lastPart)(blobs, blobSubject(runSubject, hash, part));
+      return fetchBlob(hash, read, options);
     },
     async forget(hashes, owner) {
       if (owner !== undefined && !members().has(owner)) return;
@@ -153,8 +171,7 @@ export async function hostStore(options: HostStoreOptions): Promise<Store & { cl
       };
     },
     async head() {
-      await lead?.check();
-      const found = await lastMessage(link, manager, STREAMS.head, headSubject(own));
+      const [found] = await Promise.all([lastMessage(link, manager, STREAMS.head, headSubject(own)), lead?.check()]);
       return found && { revision: found.revision, bytes: found.bytes };
     },
     async setHead(expected, bytes) {

@@ -3,13 +3,13 @@ import { Notifier } from "../concurrency/notifier.ts";
 import { checkKey, type MemberStore } from "../store/store.ts";
 import { sha256 } from "../tensor/sha256.ts";
 import { fetchBlob, sendBlob, type TransferOptions } from "./blob-transfer.ts";
+import { directGet, type StoredMessage } from "./direct-get.ts";
 import { blobSubject, cellSubject, headSubject, localHintSubject, localRun } from "./layout.ts";
 import { openLink, type Patience } from "./link.ts";
 
 const LOOK_AGAIN_MS = 2000;
 /** Pauses before a message that is not there is asked for again, milliseconds: in a cluster a follower may answer. */
 const FOLLOWER_MS = [50, 200, 800];
-const ANSWER_MS = 30_000;
 
 export interface SiteStoreOptions extends Patience, TransferOptions {
   readonly connection: NatsConnection;
@@ -26,14 +26,8 @@ export async function siteStore(options: SiteStoreOptions): Promise<MemberStore>
   const link = openLink(connection, options);
   const up = localRun("up", run);
 
-  const get = async (subject: string): Promise<{ revision: number; bytes: Uint8Array } | undefined> =>
-    link.ask(`read ${subject}`, async () => {
-      const answer = await connection.request(subject, undefined, { timeout: ANSWER_MS });
-      const status = answer.headers?.code ?? 0;
-      if (status === 404) return undefined;
-      if (status >= 400) throw new Error(`status ${status} ${answer.headers?.description ?? ""}`);
-      return { revision: Number(answer.headers?.get("Nats-Sequence")), bytes: new Uint8Array(answer.data) };
-    });
+  const get = (subject: string): Promise<StoredMessage | undefined> =>
+    link.ask(`read ${subject}`, () => directGet(connection, subject));
   /** For a message that another one says is there. */
   const getWritten = async (subject: string): Promise<Uint8Array | undefined> => {
     for (const milliseconds of FOLLOWER_MS) {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { STORE_CONFORMANCE } from "./conformance.ts";
-import { checkKey, keySegment } from "./store.ts";
+import { BlobError, checkKey, keySegment } from "./store.ts";
 import { cachedCells } from "./cached-cells.ts";
+import { withLastBlob } from "./last-blob.ts";
 import { memoryStore } from "./memory-store.ts";
 
 describe("memory store", () => {
@@ -20,6 +21,39 @@ describe("memory store with cached cells", () => {
       await run(async () => cachedCells(store));
     });
   }
+});
+
+describe("memory store whose last blob is kept", () => {
+  it("reads a blob again only after another one", async () => {
+    const store = memoryStore();
+    const asked: string[] = [];
+    const last = withLastBlob({
+      ...store,
+      blob(hash) {
+        asked.push(hash);
+        return store.blob(hash);
+      },
+    });
+    const [a, b] = [await last.putBlob(new Uint8Array([1])), await last.putBlob(new Uint8Array([2]))];
+    // A reader that changes what it got changes nothing for the next.
+    (await last.blob(a)).fill(9);
+    expect(await last.blob(a)).toEqual(new Uint8Array([1]));
+    expect(await last.blob(b)).toEqual(new Uint8Array([2]));
+    expect(await Promise.all([last.blob(b), last.blob(a), last.blob(b)])).toHaveLength(3);
+    expect(asked.slice(0, 2)).toEqual([a, b]);
+    await expect(last.blob("0".repeat(64))).rejects.toThrow(BlobError);
+  });
+});
+
+it("cells that are not to be kept are read anew", async () => {
+  const [store, later] = [memoryStore(), memoryStore()];
+  let now = store;
+  const cached = cachedCells({ ...store, read: (key: string) => now.read(key) }, (key) => key.startsWith("r/"));
+  for (const key of ["r/a", "own"]) await cached.create(key, new Uint8Array(1));
+  // A server that lost its disk.
+  now = later;
+  expect(await cached.read("r/a")).toEqual(new Uint8Array(1));
+  expect(await cached.read("own")).toBeUndefined();
 });
 
 describe("a watch", () => {

@@ -3,15 +3,25 @@ import { BlobError, type Store } from "./store.ts";
 /**
  * The same store with a copy of it in another: every cell that this party writes or reads, every blob that it stores, every
  * update that it reads, and the head. `store` decides; the copy follows, and is complete again after a crash once the same
- * things pass again. A blob that `store` has lost comes from the copy.
+ * things pass again. A blob that passed once is read from the copy from then on, and so is one that `store` has lost.
+ *
+ * @param isTheirs tells whether a lost blob was this member's: the copy has one place for all, and a member may name the hash
+ * of another's.
  */
-export function mirroredStore(store: Store, copy: Store): Store {
+export function mirroredStore(
+  store: Store,
+  copy: Store,
+  isTheirs: (hash: string, owner: string) => Promise<boolean>,
+): Store {
   const copied = new Set<string>();
   const copyCell = async (key: string, bytes: Uint8Array): Promise<Uint8Array> => {
     if (!copied.has(key)) await copy.create(key, bytes);
     copied.add(key);
     return bytes;
   };
+  /** Blobs in the copy that `store` has, or had, of this owner: the hash of another's blob does not make it one's own. */
+  const held = new Set<string>();
+  const place = (hash: string, owner?: string): string => `${hash} ${owner ?? ""}`;
   let copiedHead: Uint8Array | undefined;
   const copyHead = async (bytes: Uint8Array): Promise<void> => {
     // The head is read at every look, and it changes once a round.
@@ -24,20 +34,31 @@ export function mirroredStore(store: Store, copy: Store): Store {
     ...store,
     async putBlob(bytes) {
       await copy.putBlob(bytes);
-      return store.putBlob(bytes);
+      const hash = await store.putBlob(bytes);
+      held.add(place(hash));
+      return hash;
     },
     async blob(hash, owner) {
+      if (held.has(place(hash, owner))) {
+        const bytes = await copy.blob(hash).catch(ifBlobError);
+        if (bytes !== undefined) return bytes;
+      }
       try {
         const bytes = await store.blob(hash, owner);
-        if (owner !== undefined) await copy.putBlob(bytes);
+        if (owner !== undefined) {
+          await copy.putBlob(bytes);
+          held.add(place(hash, owner));
+        }
         return bytes;
       } catch (error) {
         // A store that was lost and restored has no blobs of members.
-        if (error instanceof BlobError) return copy.blob(hash);
-        throw error;
+        if (!(error instanceof BlobError)) throw error;
+        if (owner !== undefined && !(await isTheirs(hash, owner))) throw error;
+        return copy.blob(hash);
       }
     },
     async forget(hashes, owner) {
+      for (const hash of hashes) held.delete(place(hash, owner));
       await store.forget(hashes, owner);
       await copy.forget(hashes);
     },
@@ -57,6 +78,10 @@ export function mirroredStore(store: Store, copy: Store): Store {
       return isFirst;
     },
   };
+}
+
+function ifBlobError(error: unknown): undefined {
+  if (!(error instanceof BlobError)) throw error;
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

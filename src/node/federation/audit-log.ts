@@ -22,21 +22,47 @@ export async function openAuditLog(file: string, now: () => Date = () => new Dat
   });
   const known = new Set(lines.records.map(identityOf).filter((identity) => identity !== undefined));
   let last = (await auditLines(file)).at(-1);
-  let queue: Promise<void> = Promise.resolve();
-  const append = async (entry: AuditEntry): Promise<void> => {
-    const identity = identityOf(entry);
-    if (identity !== undefined && known.has(identity)) return;
-    const line = await nextLine(entry, last, now());
-    await lines.append([JSON.parse(line) as AuditLine]);
-    last = line;
-    if (identity !== undefined) known.add(identity);
+  const waiting: {
+    readonly entry: AuditEntry;
+    readonly written: () => void;
+    readonly failed: (why: unknown) => void;
+  }[] = [];
+  const append = async (entries: readonly AuditEntry[]): Promise<void> => {
+    const added: AuditLine[] = [];
+    const identities: string[] = [];
+    let before = last;
+    for (const entry of entries) {
+      const identity = identityOf(entry);
+      if (identity !== undefined && (known.has(identity) || identities.includes(identity))) continue;
+      before = await nextLine(entry, before, now());
+      added.push(JSON.parse(before) as AuditLine);
+      if (identity !== undefined) identities.push(identity);
+    }
+    if (added.length === 0) return;
+    await lines.append(added);
+    last = before;
+    for (const identity of identities) known.add(identity);
+  };
+  let isWriting = false;
+  /** Entries that came during a write go to the disk together. */
+  const write = async (): Promise<void> => {
+    if (isWriting) return;
+    isWriting = true;
+    for (let batch = waiting.splice(0); batch.length > 0; batch = waiting.splice(0)) {
+      const end = await append(batch.map(({ entry }) => entry)).catch((why: unknown) => ({ why }));
+      for (const { written, failed } of batch) {
+        if (end === undefined) written();
+        else failed(end.why);
+      }
+    }
+    isWriting = false;
   };
   return {
-    log: (entry) => {
-      const written = queue.then(() => append(entry));
-      queue = written.catch(() => undefined);
-      return written;
-    },
+    log: (entry) =>
+      new Promise<void>((written, failed) => {
+        waiting.push({ entry, written, failed });
+        void write();
+      }),
   };
 }
 

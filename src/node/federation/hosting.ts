@@ -1,7 +1,7 @@
 import type { NatsConnection } from "@nats-io/transport-node";
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { PROTOCOL } from "../../federation/protocol/messages.ts";
-import { restoreRun } from "../../federation/restore.ts";
+import { isAccepted, restoreRun } from "../../federation/restore.ts";
 import { FederationMonitor, readHeartbeat } from "../../federation/status.ts";
 import { signedStore } from "../../identity/signed-store.ts";
 import { hostStore } from "../../net/host-store.ts";
@@ -100,7 +100,8 @@ export async function openHosting(options: HostingOptions): Promise<Hosting> {
     await publishTask(connection, { federation: id, key, task: { protocol: PROTOCOL, run, software } });
     await audit.log({ what: "hosting", run, detail: software });
     const isConnected = connectionState(connection);
-    return { exchange: mirroredStore(audited, copy), monitor, members, isConnected, close };
+    const exchange = mirroredStore(audited, copy, (hash, owner) => isAccepted(copy, hash, owner));
+    return { exchange, monitor, members, isConnected, close };
   } catch (error) {
     await close();
     throw error;

@@ -8,7 +8,9 @@ import { callRpc, tellRpc } from "../../net/rpc.ts";
 import { siteStore } from "../../net/site-store.ts";
 import { type FederationTask, readTask } from "../../net/task.ts";
 import { auditedStore } from "../../store/audited-store.ts";
+import { cachedCells } from "../../store/cached-cells.ts";
 import { decodeJson, encodeJson } from "../../store/codec.ts";
+import { withLastBlob } from "../../store/last-blob.ts";
 import { keySegment, type MemberStore, writerSegment } from "../../store/store.ts";
 import type { AuditLog } from "./audit-log.ts";
 import { connectNats, type ConnectOptions } from "./connect.ts";
@@ -110,7 +112,9 @@ export async function openMembership(joined: Site, options: MembershipOptions): 
           return segment === own ? site.record.user : undefined;
         },
       });
-      return auditedStore(signed, { run, log: audit.log });
+      const audited = auditedStore(signed, { run, log: audit.log });
+      // A server that lost its disk gets the coordinator's cells back, and this site's from this site.
+      return withLastBlob(cachedCells(audited, (cell) => writerSegment(cell) === undefined));
     },
     tell(next) {
       const isNews = next.state !== heartbeat.state || next.step !== heartbeat.step;
