@@ -27,4 +27,6 @@ export interface RenderedRecord {
   readonly text: string;
   /** The parts to learn, ascending: each turn of the assistant (or the last), from the end of the generation prompt. */
   readonly spans: readonly Span[];
+  /** The chat template does not tell where earlier answers lie, so the last one is learnt alone. */
+  readonly lastOnly?: true;
 }

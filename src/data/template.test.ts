@@ -131,15 +131,15 @@ describe("chat", () => {
     );
   });
 
-  it("refuses a template that writes a turn differently once others follow, or whose prompt is not how the turn begins", () => {
+  it("finds the answers of a template that writes a turn differently once others follow, or whose prompt is not its beginning", () => {
     const lastOnly =
       "{% for m in messages %}{{ m.role }}:{% if loop.last %}!{% endif %}{{ m.content }};{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}";
-    expect(() => TEMPLATES.chat.render(conversation, { chatTemplate: lastOnly })).toThrow(
-      /no fixed text for turn 2 \(assistant\) of record f#1/,
+    expect(marked("chat", conversation, { chatTemplate: lastOnly })).toBe(
+      "user:u1;assistant:«a1»;user:u2;assistant:«!a2;»",
     );
     const otherPrompt = chatML.replace("assistant\n{% endif", "ASSISTANT\n{% endif");
-    expect(() => TEMPLATES.chat.render(plain, { chatTemplate: otherPrompt })).toThrow(
-      /it does not begin with its own generation prompt/,
+    expect(marked("chat", plain, { ...context, chatTemplate: otherPrompt })).toBe(
+      "<|im_start|>user\nSay hi.<|im_end|>\n<|im_start|>«assistant\nHi!<|im_end|>»\n",
     );
   });
 

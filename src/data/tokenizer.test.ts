@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { assets, assetTokenizer, readAsset } from "../../test/support/assets.ts";
-import { checkVocabulary, createTokenizer, type Tokenizer } from "./tokenizer.ts";
+import { createTokenizer, type Tokenizer, withinEmbedding } from "./tokenizer.ts";
 
 const names = ["minimind2-small", "tokenizer-llama2-hf", "tokenizer-smollm2", "tokenizer-qwen2.5"] as const;
 
@@ -45,14 +45,15 @@ describe.skipIf(!existsSync(assets))(
       ]);
     });
 
-    it("refuses an embedding with too few rows", () => {
-      expect(() => checkVocabulary(assetTokenizer("minimind2-small"), 6400)).not.toThrow();
-      expect(() => checkVocabulary(assetTokenizer("minimind2-small"), 6399)).toThrow(
-        expect.objectContaining({
-          kind: "model",
-          message: "the tokenizer has ids up to 6399, but the model's embedding has rows up to 6398 (vocab_size 6399)",
-        }),
+    it("refuses an embedding without a row for EOS, and texts that hold a token without one", () => {
+      const tokenizer = assetTokenizer("minimind2-small");
+      expect(withinEmbedding(tokenizer, 6400)).toBe(tokenizer);
+      expect(() => withinEmbedding(tokenizer, 2)).toThrow(
+        'the tokenizer puts the token "<|im_end|>" (id 2) into every text, but the model\'s embedding has rows up to 1',
       );
+      const limited = withinEmbedding(tokenizer, 3);
+      expect(limited.encode("<|im_end|>")).toEqual([2]);
+      expect(() => limited.encode("hello")).toThrow("a text holds the token");
     });
 
     // The oracle: what decoding one token more adds to the text. It holds for ASCII, where no token is a part of a character.

@@ -1,3 +1,4 @@
+import { withAddedTokens } from "./added-tokens.ts";
 import { shownJson } from "../diagnostics/shown.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { openLibraryTokenizer, type LibraryTokenizer } from "./huggingface.ts";
@@ -54,9 +55,10 @@ const LAST_TOKENS = 64;
 export function createTokenizer(definition: TokenizerDefinition): Tokenizer {
   const config = isRow(definition.config) ? definition.config : {};
   const model = isRow(definition.model) ? definition.model : {};
+  const tokenizerJson = withAddedTokens(definition.tokenizer, config);
   let inner: LibraryTokenizer;
   try {
-    inner = openLibraryTokenizer(definition.tokenizer, config);
+    inner = openLibraryTokenizer(tokenizerJson, config);
   } catch (cause) {
     throw new UserError("model", `the tokenizer cannot be used (${(cause as Error).message})`, {
       hint: "Copy tokenizer.json and tokenizer_config.json of the model again.",
@@ -65,7 +67,7 @@ export function createTokenizer(definition: TokenizerDefinition): Tokenizer {
   }
   const plain = (text: string): { ids: number[]; tokens: string[] } =>
     inner.encode(text, { add_special_tokens: false });
-  const readSurfaces = surfaceReader(definition.tokenizer, inner);
+  const readSurfaces = surfaceReader(tokenizerJson, inner);
   const special = (name: "bos" | "eos" | "pad"): SpecialToken | undefined => {
     const named = config[`${name}_token`];
     const text = isRow(named) ? named["content"] : named;
@@ -132,14 +134,42 @@ function idsOf(tokenizer: unknown): unknown[] {
   ];
 }
 
-/** Checks the ids of a tokenizer. @throws UserError("model") where one has no row in the embedding. */
-export function checkVocabulary(tokenizer: Tokenizer, vocabularySize: number): void {
-  if (tokenizer.vocabularySize <= vocabularySize) return;
-  throw new UserError(
-    "model",
-    `the tokenizer has ids up to ${tokenizer.vocabularySize - 1}, but the model's embedding has rows up to ${vocabularySize - 1} (vocab_size ${vocabularySize})`,
-    { hint: "Use the tokenizer and the weights of the same model folder." },
+/**
+ * Limits a tokenizer to the rows of an embedding. It may have further tokens, such as a `<pad>` that was never trained: only
+ * a text that holds one is refused. Encoding throws a UserError("data") that names the token.
+ *
+ * @throws UserError("model") where BOS or EOS, which every text needs, has no row.
+ */
+export function withinEmbedding(tokenizer: Tokenizer, rows: number): Tokenizer {
+  if (tokenizer.vocabularySize <= rows) return tokenizer;
+  const beyond = [...tokenizer.prefix, ...(tokenizer.eos === undefined ? [] : [tokenizer.eos.id])].find(
+    (id) => id >= rows,
   );
+  if (beyond !== undefined) {
+    throw new UserError(
+      "model",
+      `the tokenizer puts the token ${shownJson(tokenizer.decode([beyond]))} (id ${beyond}) into every text, but the model's embedding has rows up to ${rows - 1} (vocab_size ${rows})`,
+      { hint: "Use the tokenizer and the weights of the same model folder." },
+    );
+  }
+  const checked = (ids: number[]): number[] => {
+    const id = ids.find((each) => each >= rows);
+    if (id === undefined) return ids;
+    throw new UserError(
+      "data",
+      `a text holds the token ${shownJson(tokenizer.decode([id]))} (id ${id}), but the model's embedding has rows up to ${rows - 1} (vocab_size ${rows})`,
+      { hint: "Take the token out of the text." },
+    );
+  };
+  return {
+    ...tokenizer,
+    encode: (text) => checked(tokenizer.encode(text)),
+    encodeSupervised(text, spans, mostTokens) {
+      const encoded = tokenizer.encodeSupervised(text, spans, mostTokens);
+      checked(encoded.ids);
+      return encoded;
+    },
+  };
 }
 
 function prefixOf(inner: LibraryTokenizer): number[] {

@@ -1,7 +1,7 @@
-import { checkVocabulary, createTokenizer, type Tokenizer } from "../data/tokenizer.ts";
+import { createTokenizer, type Tokenizer, withinEmbedding } from "../data/tokenizer.ts";
 import type { BaseModel } from "../model/base-model.ts";
 
-/** Opens the tokenizer of a base model. @throws UserError of kind `model` where its ids go beyond the embedding. */
+/** Opens the tokenizer of a base model. A text with a token beyond the embedding is refused when it is encoded. */
 export function openTokenizer({
   modelConfig,
   tokenizerFiles,
@@ -10,8 +10,7 @@ export function openTokenizer({
     ...tokenizerFiles,
     model: { bos_token_id: modelConfig.bosTokenId, eos_token_id: modelConfig.eosTokenIds },
   });
-  checkVocabulary(tokenizer, modelConfig.vocabSize);
-  return tokenizer;
+  return withinEmbedding(tokenizer, modelConfig.vocabSize);
 }
 
 /** Lists the tokens that end an answer: those of config.json, generation_config.json and the tokenizer. */

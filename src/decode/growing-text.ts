@@ -20,7 +20,7 @@ export class GrowingText {
 
   constructor({ tokenizer, before, stop, onPiece }: GrowingTextOptions) {
     const decode = (tokens: readonly number[]): string => tokenizer.decode(tokens, { skipSpecial: true });
-    this.#decode = before === undefined ? decode : decodeAfter(before, decode);
+    this.#decode = before === undefined ? decode : decodeAfter(before, tokenizer, decode);
     this.#stop = stop;
     this.#onPiece = onPiece;
   }
@@ -68,12 +68,25 @@ export class GrowingText {
   }
 }
 
-function decodeAfter(before: number, decode: (tokens: readonly number[]) => string) {
-  const lead = decode([before]);
+type Decode = (tokens: readonly number[]) => string;
+
+function decodeAfter(before: number, tokenizer: GrowingTextOptions["tokenizer"], decode: Decode): Decode {
+  const all: Decode = (tokens) => tokenizer.decode(tokens);
+  const known = new Map<number, boolean>();
+  const isSpecial = (token: number): boolean => {
+    let special = known.get(token);
+    if (special === undefined) known.set(token, (special = decode([token]) === "" && all([token]) !== ""));
+    return special;
+  };
+  // Without a special token in front, here BOS, the space after it would be one at the start of the text.
+  const written: Decode = isSpecial(before)
+    ? ([first, ...rest]) => all([first!, ...rest.filter((token) => !isSpecial(token))])
+    : decode;
+  const lead = written([before]);
   // The bytes of an incomplete character change with the next tokens.
   if (lead.includes("\uFFFD")) return decode;
-  return (tokens: readonly number[]): string => {
-    const whole = decode([before, ...tokens]);
+  return (tokens) => {
+    const whole = written([before, ...tokens]);
     return whole.startsWith(lead) ? whole.slice(lead.length) : decode(tokens);
   };
 }

@@ -56,8 +56,8 @@ test("answers keep their prompts, however many run at once", async () => {
 
 /** A tokenizer like LLaMA-2's: a space is part of the token after it, and a space at the start of a text is dropped. */
 const wordTokenizer = {
-  decode: (ids: Iterable<number>) =>
-    Array.from(ids, (id) => ["", " on", "ce", " upon", "\uFFFD"][id])
+  decode: (ids: Iterable<number>, { skipSpecial = false } = {}) =>
+    Array.from(ids, (id) => [skipSpecial ? "" : "<s>", " on", "ce", " upon", "\uFFFD"][id])
       .join("")
       .replace(/^ /, ""),
 };
@@ -65,6 +65,7 @@ const wordTokenizer = {
 test.each([
   ["a text by itself begins without its space", undefined, "upon once"],
   ["the rest of a text begins with it", 2, " upon once"],
+  ["after a special token it begins with it too", 0, " upon once"],
   ["a token that is no whole character is no beginning", 4, "upon once"],
 ])("%s", (_, before, expected) => {
   const pieces: string[] = [];

@@ -1,9 +1,7 @@
 import type { Value } from "../graph/value.ts";
 import type { ModelConfig } from "./config.ts";
 import type { ModelGraph } from "./model-graph.ts";
-
-const EMBEDDING = "model.embed_tokens.weight";
-const HEAD = "lm_head.weight";
+import { EMBEDDING, HEAD } from "./own-head.ts";
 
 type HeadConfig = Pick<ModelConfig, "vocabSize" | "hiddenSize"> & {
   /** True: the LM head is the embedding table. */

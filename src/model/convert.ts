@@ -32,6 +32,7 @@ export async function safetensorsWeights(files: readonly ByteSource[]): Promise<
     const header = await file.read(0, headerByteLength(start, file.name, file.size));
     for (const entry of parseHeader(header, file.name, file.size).entries) located.set(entry.name, { file, entry });
   }
+  nameAsLanguageModel(located);
   return {
     shapes: new Map([...located].map(([name, { entry }]) => [name, entry.shape])),
     async *pieces(name) {
@@ -47,6 +48,16 @@ export async function safetensorsWeights(files: readonly ByteSource[]): Promise<
       }
     },
   };
+}
+
+/** A model that was saved without its head (`LlamaModel`) has names without `model.` in front. */
+function nameAsLanguageModel<T>(tensors: Map<string, T>): void {
+  const names = [...tensors.keys()];
+  if (!tensors.has("embed_tokens.weight") || names.some((name) => name.startsWith("model."))) return;
+  for (const name of names.filter((each) => !each.startsWith("lm_head."))) {
+    tensors.set(`model.${name}`, tensors.get(name)!);
+    tensors.delete(name);
+  }
 }
 
 /** Opens the weights of a quantised ONNX export. Throws a `UserError` of kind `model` for a file above protobuf's 2^31 bytes. */

@@ -27,7 +27,13 @@ export function nodePlatform({
     files: fileReader(baseDir, hub),
     runtime: onnxRuntime({ threads }),
     threads,
-    openModel: (ref) => openModel(ref, { baseDir, hub, ...(onConvert && { onProgress: onConvert }) }),
+    openModel: (ref) =>
+      openModel(ref, {
+        baseDir,
+        hub,
+        ...(onConvert && { onProgress: onConvert }),
+        ...(hubOptions.onNote && { onNote: hubOptions.onNote }),
+      }),
     openAdapter: loadAdapter,
   };
 }

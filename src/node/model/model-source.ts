@@ -5,12 +5,14 @@ import { UserError } from "../../diagnostics/user-error.ts";
 import type { BaseModel, TokenizerFiles } from "../../model/base-model.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import { parseModelConfig } from "../../model/families/registry.ts";
+import { EMBEDDING, HEAD, hasOwnHead, saysTied, untied } from "../../model/own-head.ts";
 import { nearFile } from "../files.ts";
 import { failureBehind, isUnknownRepository } from "../hub/hub-errors.ts";
 import { fetchModelDescription, fetchModelWeights, type HubModelRef, parseHubModel } from "../hub/hub-model.ts";
 import { type Hub, openHub } from "../hub/hub.ts";
 import { exists, isFile, readJson } from "./model-files.ts";
 import { openWeights, type WeightsOptions } from "./weights-cache.ts";
+import { findWeights } from "./weights-source.ts";
 
 /** A base model in a folder of this machine. */
 export interface LocalModel extends BaseModel {
@@ -23,6 +25,8 @@ export interface ModelOptions extends WeightsOptions {
   readonly baseDir?: string;
   /** The source of models by `org/name`. Default: the Hugging Face Hub, as the environment configures it. */
   readonly hub?: () => Hub;
+  /** Gets a sentence where the model's files disagree and one of them is followed. */
+  readonly onNote?: ((note: string) => void) | undefined;
 }
 
 const NPM_NAME = /^(@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/;
@@ -134,12 +138,30 @@ function orNoFolder(error: unknown, dir: string): unknown {
   return new UserError(kind, `${message}; nor is there a folder ${dir}`, { hint, cause: failure });
 }
 
+/** The tensors decide about the head, as in transformers: a head of its own in the file is used, whatever config.json says. */
+async function headByTensors(dir: string, config: ModelConfig, { onNote }: ModelOptions): Promise<ModelConfig> {
+  if (!saysTied(config)) return config;
+  const source = await findWeights(dir);
+  // A quantised export holds a tied table twice, and the two are rounded apart.
+  if (source.files.some((file) => file.endsWith(".onnx"))) return config;
+  const weights = await source.open();
+  try {
+    if (!(await hasOwnHead(weights))) return config;
+  } finally {
+    await weights.close();
+  }
+  onNote?.(
+    `note: ${path.join(dir, "config.json")} ties the head to the embedding, but the weights hold an ${HEAD} that differs from ${EMBEDDING}: it is used`,
+  );
+  return untied(config);
+}
+
 async function openFolder(
   named: Pick<LocalModel, "ref" | "name">,
   dir: string,
   options: ModelOptions,
 ): Promise<LocalModel> {
-  const modelConfig = await readModelConfig(dir);
+  const modelConfig = await headByTensors(dir, await readModelConfig(dir), options);
   const tokenizerFiles = await readTokenizerFiles(dir);
   const weights = await openWeights(dir, modelConfig, options);
   const sideFile = async (file: string): Promise<Uint8Array | undefined> => {
