@@ -25,11 +25,16 @@ export function readConfigFile(
   clients: readonly string[] = [],
 ): ExperimentConfig {
   const config = readMapping(file);
-  for (const setting of settings) applySetting(config, setting, (raw) => expand(parseYaml(raw), "--set"));
+  applySettings(config, settings);
   const { data = {} } = config;
   const isSilent = typeof data === "object" && data !== null && !("clients" in data) && !("train" in data);
   if (clients.length > 0 && isSilent) config["data"] = { ...data, clients: clients.map((name) => ({ name })) };
   return parseExperiment(config, originIn(file, settings));
+}
+
+/** Applies `--set key=value` settings in order. @throws UserError of kind `config`. */
+export function applySettings(config: Record<string, unknown>, settings: readonly string[]): void {
+  for (const setting of settings) applySetting(config, setting, (raw) => expand(parseYaml(raw), "--set"));
 }
 
 /**

@@ -4,7 +4,7 @@ import { settingsThatDiffer, stopsOtherwise } from "../experiment/run-identity.t
 import type { ExperimentConfig } from "../settings/schema.ts";
 import { plannedRounds, type StoredRun } from "../study/stored-run.ts";
 import { planSweep, type Sweep, type SweepRun } from "../study/sweep.ts";
-import { readMapping } from "./config-file.ts";
+import { applySettings, readMapping } from "./config-file.ts";
 import { isRunFolder, readStoredRun } from "./store/stored-runs.ts";
 
 export interface SweepFile extends Sweep {
@@ -13,18 +13,23 @@ export interface SweepFile extends Sweep {
 }
 
 /**
- * Reads a sweep file, with `${NAME}` replaced as in a configuration, and checks all of it.
+ * Reads a sweep file, with `${NAME}` replaced as in a configuration, and checks all of it. `settings` are `key=value` texts of
+ * `--set`, which hold in every run.
  *
  * @throws UserError of kind `config`.
  */
-export function readSweepFile(file: string, settings: Readonly<Record<string, unknown>> = {}): SweepFile {
+export function readSweepFile(file: string, settings: readonly string[] = []): SweepFile {
   let baseDir = path.dirname(file);
   const readExperiment = (given: string): Record<string, unknown> => {
     const experiment = path.resolve(path.dirname(file), given);
     baseDir = path.dirname(experiment);
     return readMapping(path.relative(process.cwd(), experiment));
   };
-  const sweep = planSweep(readMapping(file), { where: file, readExperiment, settings });
+  const sweep = planSweep(readMapping(file), {
+    where: file,
+    readExperiment,
+    override: (config) => applySettings(config, settings),
+  });
   return { ...sweep, baseDir };
 }
 

@@ -9,6 +9,21 @@ export const evaluationSchema = z
       .default(0)
       .describe("Number of rounds from one evaluation to the next. 0: only before the first round and after the last."),
     limit: count.optional().describe("Largest number of records of each held-out set."),
+    // Without defaults, here and below: the identity of runs without a validation part must not change.
+    validation: z
+      .number()
+      .gt(0)
+      .lt(1)
+      .optional()
+      .describe(
+        "Share of each held-out set to set apart as its validation part, to choose settings by. Nobody trains on it, and scores of the test part do not contain it. Default: no validation part.",
+      ),
+    part: z
+      .enum(["test", "validation"])
+      .optional()
+      .describe(
+        "Part of the held-out sets that this run is scored on, where evaluation.validation is set. Default: test.",
+      ),
     minRecords: count
       .optional()
       .describe(

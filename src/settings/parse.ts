@@ -92,6 +92,12 @@ function contradiction(config: ExperimentConfig): Problem | undefined {
       hint: "Set objective.name to sft, or remove data.canaries.",
     };
   }
+  if (config.evaluation.part !== undefined && config.evaluation.validation === undefined) {
+    return {
+      message: `evaluation.part is ${config.evaluation.part}, but the held-out sets have no parts: evaluation.validation is not set`,
+      hint: "Set evaluation.validation to the share of the validation part, such as 0.5, or remove evaluation.part.",
+    };
+  }
   const stepRecords = training.batchSize * training.gradientAccumulation;
   if (stepRecords > MOST_STEP_RECORDS) {
     return {

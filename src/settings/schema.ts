@@ -85,6 +85,12 @@ export const experimentSchema = z.strictObject({
       .optional()
       .describe("Largest number of pooled records to deal out; the seed draws them. For data.train only."),
     limit: count.optional().describe("Largest number of records of a client; the seed draws them."),
+    // Without a default: the identity of runs that have no such seed must not change.
+    seed: natural
+      .optional()
+      .describe(
+        "Seed of the draws that make the sets: pooled records, their clients, held-out records and their validation part. Set it to have the same sets with every `seed`. Default: `seed`.",
+      ),
     fields: z
       .partialRecord(names(ALIASES), text)
       .default({})

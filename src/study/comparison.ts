@@ -175,7 +175,7 @@ function stem(group: readonly StoredRun[], of: "name" | "folder"): string {
 }
 
 /** Settings that the scores of a base depend on. */
-const MEASURED = /^(data\.|objective\.|evaluation\.(limit|labels)|fidelity$)/;
+const MEASURED = /^(data\.|objective\.|evaluation\.(limit|labels|validation|part)|fidelity$)/;
 
 function basesOf(
   runs: readonly StoredRun[],

@@ -100,6 +100,16 @@ function headingsOf(keys: readonly string[]): ReadonlyMap<string, string> {
   );
 }
 
+/** Texts of the values of one setting, its numbers in one format. */
+export function valueTexts(key: string, values: readonly unknown[]): string[] {
+  const isSmall = values.some((value) => typeof value === "number" && value > 0 && value < 1e-3);
+  return values.map((value) => (isSmall && typeof value === "number" ? exponential(value) : valueText(key, value)));
+}
+
+function exponential(value: number): string {
+  return value === 0 ? "0" : value.toExponential().replace("e+", "e");
+}
+
 /** A setting's value as a person writes it; of lists and mappings only the gist: `2 clients (clinic, bank)`. */
 export function valueText(key: string, value: unknown): string {
   if (value === undefined) return MISSING;

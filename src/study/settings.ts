@@ -6,7 +6,14 @@ import { isRead } from "../settings/read-by.ts";
 /** A configuration's settings by dotted key. */
 export type Leaves = ReadonlyMap<string, unknown>;
 
-const MEASURING: ReadonlySet<string | undefined> = new Set(["limit", "labels", "best", "earlyStopping"]);
+const MEASURING: ReadonlySet<string | undefined> = new Set([
+  "limit",
+  "labels",
+  "validation",
+  "part",
+  "best",
+  "earlyStopping",
+]);
 
 /** True for settings that change adapters or scores, except the seed. Runs that differ only in the others are one row. */
 function changesResults(key: string): boolean {
@@ -40,6 +47,7 @@ export function isReadIn(leaves: Leaves, key: string): boolean {
   if (/^evaluation\.(best\.|earlyStopping\.minDelta$)/.test(key) && !leaves.has("evaluation.earlyStopping.patience")) {
     return false;
   }
+  if (key === "evaluation.part" && !leaves.has("evaluation.validation")) return false;
   return isRead(key, (other) => leaves.get(other));
 }
 

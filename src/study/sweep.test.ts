@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { UserError } from "../diagnostics/user-error.ts";
-import { planSweep, type Sweep } from "./sweep.ts";
+import { planSweep, type Sweep, type SweepRun } from "./sweep.ts";
 
 const EXPERIMENT = {
   model: { base: "model" },
@@ -8,8 +8,11 @@ const EXPERIMENT = {
   federation: { rounds: 7, minClients: 1 },
 };
 
-const plan = (value: unknown, settings: Record<string, unknown> = {}): Sweep =>
-  planSweep(value, { where: "claim.yaml", readExperiment: () => structuredClone(EXPERIMENT), settings });
+const plan = (value: unknown, override?: (config: Record<string, unknown>) => void): Sweep & { runs: SweepRun[] } => {
+  const options = { where: "claim.yaml", readExperiment: () => structuredClone(EXPERIMENT) };
+  const planned = planSweep(value, override === undefined ? options : { ...options, override });
+  return { ...planned, runs: planned.methods.flatMap(({ runs }) => runs()) };
+};
 const sweep = (runs: unknown, more: object = {}) => ({ experiment: EXPERIMENT, runs, ...more });
 
 describe("a sweep", () => {
@@ -34,7 +37,10 @@ describe("a sweep", () => {
       { name: "x", seeds: [9] },
       { name: "y", set: { "federation.rounds": null } },
     ];
-    const planned = plan({ experiment: "other.yaml", runs, seeds: [1, 2] }, { "runtime.threads": 1 }).runs;
+    const planned = plan(
+      { experiment: "other.yaml", runs, seeds: [1, 2] },
+      (config) => void (config["runtime"] = { threads: 1 }),
+    ).runs;
     expect(planned.map(({ folder }) => folder)).toEqual(["x-seed9", "y-seed1", "y-seed2"]);
     expect(planned.map(({ config }) => config.federation.rounds)).toEqual([7, 10, 10]);
     expect(planned.every(({ config }) => config.runtime.threads === 1)).toBe(true);
@@ -199,5 +205,85 @@ describe("a sweep is refused for", () => {
     const { kind, message: got, hint: advice } = error as UserError;
     expect([kind, got]).toEqual(["config", message]);
     expect(String(advice)).toMatch(hint);
+  });
+});
+
+describe("a sweep that tunes", () => {
+  const grid = { "training.learningRate": [1e-3, 3e-4] };
+  const held = { "data.heldOutRecords": 4 };
+  const tuned = (runs: unknown, tune: object = { grid }, more: object = {}) =>
+    sweep(runs, { set: held, tune, ...more });
+
+  it("has a run on the validation part for each combination, and the seeds on the test part", () => {
+    const runs = [
+      { name: "avg" },
+      {
+        name: "adam",
+        set: { "federation.algorithm": "fedadam" },
+        tune: { "federation.server.learningRate": [1, 0.1] },
+      },
+      { name: "fixed", set: { "training.localSteps": 3 }, tune: false },
+    ];
+    const { methods, tune } = plan(tuned(runs, { grid, validation: 0.25, over: "clients" }, { seeds: [7, 8] }));
+    expect(tune).toEqual({ metric: "loss", over: "clients" });
+    expect(methods.map(({ candidates }) => candidates.map(({ folder }) => folder))).toEqual([
+      ["tuning/avg-1e-3", "tuning/avg-3e-4"],
+      ["tuning/adam-1e-3-1", "tuning/adam-1e-3-0.1", "tuning/adam-3e-4-1", "tuning/adam-3e-4-0.1"],
+      [],
+    ]);
+    const [first] = methods[1]!.candidates;
+    expect(first).toMatchObject({
+      seed: 7,
+      values: [
+        ["training.learningRate", 1e-3],
+        ["federation.server.learningRate", 1],
+      ],
+      config: { data: { seed: 7 }, evaluation: { validation: 0.25, part: "validation" } },
+    });
+    const reported = methods[0]!.runs([["training.learningRate", 3e-4]]);
+    expect(reported.map(({ folder }) => folder)).toEqual(["avg-seed7", "avg-seed8"]);
+    expect(reported[1]!.config).toMatchObject({
+      seed: 8,
+      data: { seed: 7 },
+      training: { learningRate: 3e-4 },
+      evaluation: { validation: 0.25, part: "test" },
+    });
+    expect(methods[2]!.runs()[0]!.config.evaluation).toMatchObject({ validation: 0.25, part: "test" });
+  });
+
+  it.each<[string, unknown, string]>([
+    ["without a grid", tuned([{ name: "x" }], {}), "claim.yaml: tune has no grid, and no run has one of its own"],
+    [
+      "with a metric that is not measured",
+      tuned([{ name: "x" }], { grid, metric: "acuracy" }),
+      "claim.yaml: tune.metric: run x has no held-out metric 'acuracy' of which a higher or lower value is better",
+    ],
+    [
+      "without held-out records",
+      sweep([{ name: "x" }], { tune: { grid } }),
+      "claim.yaml: tune: run x has no held-out records to choose by",
+    ],
+    [
+      "over a common set that is not there",
+      tuned([{ name: "x" }], { grid, over: "common" }),
+      "claim.yaml: tune: run x has no common held-out records to choose by",
+    ],
+    [
+      "with a grid of a run only",
+      sweep([{ name: "x", tune: grid }]),
+      "claim.yaml: runs[0].tune is set, but the sweep has no tune",
+    ],
+    [
+      "with a misspelt setting",
+      tuned([{ name: "x" }], { grid: { "training.learnRate": [1] } }),
+      "claim.yaml, run x: unknown key 'training.learnRate'",
+    ],
+    [
+      "with a value twice",
+      tuned([{ name: "x" }], { grid: { "training.learningRate": [1e-3, 0.001] } }),
+      "claim.yaml: runs x and x are the same run with seed 42",
+    ],
+  ])("is refused %s", (_what, value, message) => {
+    expect(() => plan(value)).toThrow(message);
   });
 });

@@ -1,4 +1,5 @@
 import { readStoredRuns } from "../../node/store/stored-runs.ts";
+import { sweepOf } from "../../node/store/sweep-record.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { optionalText, repeated, text, toggle } from "../flag.ts";
 import { showComparison } from "../work/show-comparison.ts";
@@ -12,12 +13,15 @@ export const command: Command = defineCommand({
       "<key>",
       "setting that labels the rows; may be given several times (default: the settings that differ)",
     ),
-    names: toggle("label the rows by the names of the run folders (after the settings of --by)"),
+    names: toggle(
+      "label the rows by the names of the run folders (after the settings of --by); default for the runs of one sweep",
+    ),
     metric: text("<name>", "metric of the charts and of the first table, such as accuracy (default: loss)"),
     matrix: optionalText(
       "[metric]",
       "also show every adapter on every held-out set; put it last, or write --matrix=loss (default: the charts' metric)",
     ),
+    json: toggle("write one JSON document with the unrounded numbers of the tables"),
     out: text("<folder>", "also write a page (comparison.html), the tables as Markdown and CSV, and the charts as SVG"),
   },
   examples: [
@@ -25,6 +29,9 @@ export const command: Command = defineCommand({
     ["npx openfedllm compare runs/sweep --by federation.rounds --matrix --out report"],
   ],
   async run(flags, context, folders) {
-    await showComparison(readStoredRuns(folders), flags, context);
+    const found = readStoredRuns(folders);
+    const sweep = sweepOf(found.runs);
+    const { names = sweep !== undefined && flags.by === undefined } = flags;
+    await showComparison(found, { ...flags, names, tuning: sweep?.tuning }, context);
   },
 });

@@ -3,18 +3,19 @@ import path from "node:path";
 import { nearest } from "../../diagnostics/nearest.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { readStoredRun, isRunFolder } from "../../node/store/stored-runs.ts";
-import { readSweepFile, stateOf, type SweepFile, type SweepState } from "../../node/sweep-file.ts";
+import { readSweepFile, type SweepFile } from "../../node/sweep-file.ts";
 import type { StoredRun } from "../../study/stored-run.ts";
-import type { SweepRun } from "../../study/sweep.ts";
+import type { Candidate } from "../../study/sweep.ts";
+import type { Tuning } from "../../study/tuning.ts";
 import { type Command, type CommandContext, defineCommand } from "../command.ts";
-import { describeFailure } from "../failure.ts";
 import { text, texts, toggle } from "../flag.ts";
 import { tableLines } from "../tables/table.ts";
 import { counted, formatDuration } from "../views/quantities.ts";
 import { oneLine } from "../views/text-width.ts";
 import { showComparison } from "../work/show-comparison.ts";
-import { defaultRunFolder, trainIn } from "../work/training.ts";
-import { threadsFlag } from "./shared-flags.ts";
+import { type FailedRun, type PlacedRun, type PlannedRun, PlacedSweep } from "../work/sweep-training.ts";
+import { defaultRunFolder } from "../work/training.ts";
+import { setFlag, threadsFlag } from "./shared-flags.ts";
 
 export const command: Command = defineCommand({
   description:
@@ -27,36 +28,37 @@ export const command: Command = defineCommand({
     out: text("<folder>", "folder of the run folders (default: runs/<name of the sweep file>)"),
     only: texts("<name...>", "train only the runs of these names"),
     list: toggle("list the runs and their state, and train none"),
+    set: setFlag,
+    json: toggle("write the comparison as one JSON document, or --list as lines of JSON"),
     threads: threadsFlag,
   },
   examples: [
     ["npx openfedllm sweep examples/sweep.yaml"],
     ["npx openfedllm sweep examples/sweep.yaml --only seldom --list"],
+    ["npx openfedllm sweep examples/tune.sweep.yaml --set federation.rounds=1 --out runs/try", "a shorter try"],
   ],
-  async run({ out: folder, only, list = false, threads }, context, file) {
-    const sweep = readSweepFile(file, threads === undefined ? {} : { "runtime.threads": threads });
+  async run({ out: folder, only, list = false, json = false, set, threads }, context, file) {
+    const all = threads === undefined ? set : [...set, `runtime.threads=${threads}`];
+    const sweep = readSweepFile(file, all);
     const out = folder ?? defaultRunFolder(file);
-    const all = sweep.runs.map((run): PlacedRun => ({ run, folder: path.join(out, run.folder) }));
-    const chosen = chosenRuns(all, only);
+    const chosen = chosenNames(sweep, only);
+    const placed = new PlacedSweep(sweep, out);
     if (list) {
-      context.stdout.write(`${listLines(chosen).join("\n")}\n`);
+      const planned = placed.planned(chosen);
+      const lines = json ? planned.map((each) => JSON.stringify(listed(each))) : listLines(planned);
+      context.stdout.write(`${lines.join("\n")}\n`);
       return;
     }
-    const failures = await trainAll(chosen, sweep, context);
-    await compareAll(all, { file, out: path.join(out, "comparison") }, sweep, context);
-    refuseFailures(failures, chosen.length);
+    const failures = await placed.train(chosen, context);
+    const what = { file, out: path.join(out, "comparison"), json, tuning: placed.tuning() };
+    await compareAll(placed.reported(), what, sweep, context);
+    refuseFailures(failures, placed.planned(chosen).length);
   },
 });
 
-/** A run of a sweep and its run folder. */
-interface PlacedRun {
-  readonly run: SweepRun;
-  readonly folder: string;
-}
-
-function chosenRuns(all: readonly PlacedRun[], only: readonly string[] | undefined): readonly PlacedRun[] {
-  if (only === undefined) return all;
-  const names = [...new Set(all.map(({ run }) => run.name))];
+function chosenNames({ methods }: SweepFile, only: readonly string[] | undefined): ReadonlySet<string> | undefined {
+  if (only === undefined) return undefined;
+  const names = methods.map(({ name }) => name);
   for (const name of only) {
     if (names.includes(name)) continue;
     const near = nearest(name, names);
@@ -64,20 +66,21 @@ function chosenRuns(all: readonly PlacedRun[], only: readonly string[] | undefin
       hint: near === undefined ? `Its runs: ${names.join(", ")}.` : `Did you mean '${near}'?`,
     });
   }
-  return all.filter(({ run }) => only.includes(run.name));
+  return new Set(only);
 }
 
-function listLines(runs: readonly PlacedRun[]): string[] {
-  const rows = runs.map(({ run, folder }) => [
-    run.name,
-    String(run.seed),
-    stateText(stateOf(run, folder)),
-    oneLine(folder),
-  ]);
+/** A run of `--list --json`. */
+function listed({ run, folder, state }: PlannedRun): object {
+  const values = (run as Partial<Candidate>).values;
+  return { name: run.name, seed: run.seed, ...(values && { tuning: Object.fromEntries(values) }), folder, ...state };
+}
+
+function listLines(runs: readonly PlannedRun[]): string[] {
+  const rows = runs.map(({ run, folder, state }) => [run.name, String(run.seed), stateText(state), oneLine(folder)]);
   return tableLines([{ header: "run" }, { header: "seed" }, { header: "state" }, { header: "run folder" }], rows);
 }
 
-function stateText(state: SweepState): string {
+function stateText(state: PlannedRun["state"]): string {
   switch (state.state) {
     case "finished":
       return `finished, ${formatDuration(state.seconds)}`;
@@ -85,70 +88,19 @@ function stateText(state: SweepState): string {
       return `round ${state.round}${state.rounds === undefined ? "" : ` of ${state.rounds}`}`;
     case "new":
       return "to do";
+    case "waiting":
+      return "after tuning";
     default:
       return oneLine(`cannot continue: ${state.reason}`);
   }
 }
 
-interface FailedRun extends PlacedRun {
-  readonly error: unknown;
-}
-
-/** Trains one run after another. A failed run does not stop the others; an interruption does. */
-async function trainAll(
-  chosen: readonly PlacedRun[],
-  { baseDir }: SweepFile,
-  context: CommandContext,
-): Promise<FailedRun[]> {
-  const { stderr } = context;
-  const failures: FailedRun[] = [];
-  const finished: { readonly name: string; readonly seconds: number }[] = [];
-  const left = chosen.filter(({ run, folder }) => {
-    const state = stateOf(run, folder);
-    if (state.state === "finished") finished.push({ name: run.name, seconds: state.seconds });
-    return state.state !== "finished";
-  });
-  if (finished.length > 0) stderr.write(`${finished.length} of ${counted(chosen.length, "run")} already finished\n`);
-  for (const [i, { run, folder }] of left.entries()) {
-    const seconds = secondsLeft(left.slice(i), finished);
-    const time = seconds === undefined ? "" : `, about ${formatDuration(seconds)} left`;
-    const place = chosen.findIndex((each) => each.folder === folder) + 1;
-    stderr.write(`${stderr.style("bold", `run ${place} of ${chosen.length}: ${oneLine(run.folder)}`)}${time}\n`);
-    const started = performance.now();
-    try {
-      await trainIn(run.config, { baseDir, folder }, context);
-      finished.push({ name: run.name, seconds: (performance.now() - started) / 1000 });
-    } catch (error) {
-      if (isInterruption(error)) throw error;
-      failures.push({ run, folder, error });
-      stderr.write(`${describeFailure(error, { style: stderr.style, debug: false }).lines.join("\n")}\n`);
-    }
-  }
-  return failures;
-}
-
-function isInterruption(error: unknown): boolean {
-  return error instanceof UserError
-    ? error.kind === "interrupted"
-    : (error as Error | undefined)?.name === "AbortError";
-}
-
-/** An estimate from the finished runs of the same name or, if there are none, of any name. */
-function secondsLeft(
-  left: readonly PlacedRun[],
-  finished: readonly { readonly name: string; readonly seconds: number }[],
-): number | undefined {
-  if (finished.length === 0) return undefined;
-  const mean = (of: typeof finished): number => of.reduce((sum, { seconds }) => sum + seconds, 0) / of.length;
-  return left.reduce((sum, { run }) => {
-    const alike = finished.filter(({ name }) => name === run.name);
-    return sum + mean(alike.length > 0 ? alike : finished);
-  }, 0);
-}
-
 async function compareAll(
   all: readonly PlacedRun[],
-  { file, out }: { readonly file: string; readonly out: string },
+  {
+    file,
+    ...shown
+  }: { readonly file: string; readonly out: string; readonly json: boolean; readonly tuning: Tuning | undefined },
   { compare }: SweepFile,
   context: CommandContext,
 ): Promise<void> {
@@ -170,7 +122,7 @@ async function compareAll(
   }
   if (runs.length === 0) return;
   const called = (key: string): string => `${file}: compare.${key}`;
-  await showComparison({ runs, warnings }, { ...compare, out }, context, { called, after: true });
+  await showComparison({ runs, warnings }, { ...compare, ...shown }, context, { called, after: true });
 }
 
 /** Throws an error of the kind of the first failure, so that the exit code is that of `run`. */

@@ -3,6 +3,7 @@ import { LOSS } from "../../settings/metric-names.ts";
 import { type Comparison, type Group, metricFacts } from "../../study/comparison.ts";
 import { costOf, type Figure, figure, type Stage, type View, VIEWS } from "../../study/figures.ts";
 import { matrixOf } from "../../study/matrix.ts";
+import { seedPairs } from "../../study/seed-pairs.ts";
 import {
   formatBytes,
   formatChange,
@@ -17,6 +18,8 @@ import { oneLine } from "../views/text-width.ts";
 export interface TableOptions {
   /** Metrics that get a table of every adapter on every set. */
   readonly matrix: readonly string[];
+  /** More tables at the end. */
+  readonly more?: readonly Table[];
   /** More notes under the tables. */
   readonly notes?: readonly string[];
 }
@@ -29,12 +32,24 @@ const VIEW_HEADERS: Readonly<Record<View, string>> = {
 
 export function comparisonTables(comparison: Comparison, options: TableOptions): Tables {
   const matrices = options.matrix.map((metric) => matrixTable(comparison, metric));
+  const [first] = comparison.metrics;
+  const pairs = first === undefined ? undefined : differenceTable(comparison, first);
   const tables = [
     ...comparison.metrics.map((metric) => metricTable(comparison, metric)),
+    ...(pairs === undefined ? [] : [pairs]),
     costTable(comparison),
     ...matrices,
+    ...(options.more ?? []),
   ];
-  return { tables, notes: [...notesOf(comparison, matrices), ...comparison.legend, ...(options.notes ?? [])] };
+  return {
+    tables,
+    notes: [
+      ...notesOf(comparison, matrices),
+      ...(pairs === undefined ? [] : [DIFFERENCE_NOTE]),
+      ...comparison.legend,
+      ...(options.notes ?? []),
+    ],
+  };
 }
 
 function metricTitle(comparison: Comparison, metric: string): string {
@@ -82,6 +97,35 @@ function metricTable(comparison: Comparison, metric: string): Table {
           figureCell(found, metric, stage),
           ...(withChange(view) ? [{ text: change === undefined ? "" : formatChange(1, 1 + change) }] : []),
         ];
+      }),
+    ]),
+  };
+}
+
+const DIFFERENCE_NOTE =
+  "difference: the row less the first row, paired by seed; in its range, the 95% t interval. A range that holds 0 does not tell the two apart.";
+
+/** The rows less the first, paired by seed; undefined where no two rows share two seeds. */
+function differenceTable(comparison: Comparison, metric: string): Table | undefined {
+  const pairs = seedPairs(comparison, metric);
+  if (pairs.length === 0) return undefined;
+  const reference = comparison.groups.find(({ state }) => state === undefined)!;
+  const views = VIEWS.filter((view) => pairs.some(({ differences }) => differences[view] !== undefined));
+  const signed = (value: number): string => `${value < 0 ? "" : "+"}${formatValue(metric, value)}`;
+  return {
+    title: `${metricTitle(comparison, metric)}: difference from ${oneLine(reference.label)}`,
+    columns: [
+      { header: "row", right: false },
+      { header: "seeds", right: true },
+      ...views.map((view) => ({ header: VIEW_HEADERS[view], right: true })),
+    ],
+    rows: pairs.map(({ group, differences }) => [
+      { text: oneLine(group.label) },
+      { text: String(Math.max(...Object.values(differences).map(({ n }) => n))) },
+      ...views.map((view): Cell => {
+        const found = differences[view];
+        if (found === undefined) return { text: "–" };
+        return { text: signed(found.value), range: `${signed(found.low!)} to ${signed(found.high!)}` };
       }),
     ]),
   };

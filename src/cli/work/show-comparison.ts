@@ -9,16 +9,19 @@ import type { FoundRuns } from "../../node/store/stored-runs.ts";
 import { chartsOf } from "../../study/charts.ts";
 import { readCourse } from "../../node/store/stored-course.ts";
 import { type Comparison, compareRuns, defaultMetric } from "../../study/comparison.ts";
+import { comparisonJson } from "../../study/comparison-json.ts";
 import { comparisonCsv, scoresCsv } from "../../study/csv.ts";
 import { doubtsOf } from "../../study/doubts.ts";
 import { runFigures } from "../../study/run-figures.ts";
 import { tunedRuns } from "../../study/settings.ts";
 import type { StoredRun } from "../../study/stored-run.ts";
+import { hasTunedRate, type Tuning } from "../../study/tuning.ts";
 import { type CommandContext, DEFAULT_COLUMNS } from "../command.ts";
 import { comparisonPage, type RunDoubts } from "../page/comparison-page.ts";
 import { comparisonTables, formatValue } from "../tables/comparison-tables.ts";
 import { metricName } from "../views/quantities.ts";
 import { tablesLines, tablesMarkdown, tableWidth } from "../tables/tables-text.ts";
+import { tuningNotes, tuningTable } from "../tables/tuning-table.ts";
 import type { Tables } from "../tables/tables.ts";
 import { oneLine, textWidth } from "../views/text-width.ts";
 
@@ -33,6 +36,10 @@ export interface ComparisonOptions {
   readonly matrix?: string | true;
   /** Folder for the tables and charts as files. */
   readonly out?: string;
+  /** Writes one JSON document to stdout instead of the tables. */
+  readonly json?: boolean;
+  /** What the settings of the runs were chosen by, in a sweep that tunes. */
+  readonly tuning?: Tuning | undefined;
 }
 
 export interface ShowOptions {
@@ -61,10 +68,14 @@ export async function showComparison(
   const { tables } = fitting(runs, flags, shown, columns ?? MOST_COLUMNS);
   if (after && stderr.columns() !== undefined) stderr.write("\n");
   for (const warning of warnings) stderr.write(`${stderr.style("yellow", "warning:")} ${warning}\n`);
-  const lines = tablesLines(tables, { style: stdout.style, columns: columns ?? DEFAULT_COLUMNS });
-  stdout.write(`${lines.join("\n")}\n`);
+  if (flags.json === true) {
+    stdout.write(`${JSON.stringify(comparisonJson(comparison, { warnings, tuning: flags.tuning }))}\n`);
+  } else {
+    const lines = tablesLines(tables, { style: stdout.style, columns: columns ?? DEFAULT_COLUMNS });
+    stdout.write(`${lines.join("\n")}\n`);
+  }
   if (out === undefined) return;
-  const files = filesOf(runs, flags, shown, { warnings, doubts: await doubtsOfRuns(comparison, runs) });
+  const files = filesOf(runs, flags, shown, { warnings, doubts: await doubtsOfRuns(comparison, runs, flags.tuning) });
   await writeFiles(out, files);
   stderr.write(`wrote ${[...files.keys()].join(", ")} in ${out}\n`);
 }
@@ -89,13 +100,19 @@ function fitting(
   { charted, crossed }: Shown,
   columns: number,
 ): { readonly comparison: Comparison; readonly tables: Tables } {
+  const grid = flags.tuning && tuningTable(flags.tuning);
+  const grids = grid === undefined ? [] : [grid];
+  const gridNotes = grid === undefined ? [] : tuningNotes(flags.tuning!);
   const made = (options: ComparisonOptions, notes: readonly string[] = []) => {
     const comparison = chartedFirst(compareRuns(runs, labels(options)), charted);
-    return { comparison, tables: comparisonTables(comparison, { matrix: crossed, notes }) };
+    return {
+      comparison,
+      tables: comparisonTables(comparison, { matrix: crossed, more: grids, notes: [...notes, ...gridNotes] }),
+    };
   };
   const all = made(flags);
-  // The width of a matrix depends on the number of sets, not on the labels.
-  const plain = all.tables.tables.slice(0, all.tables.tables.length - crossed.length);
+  // The width of a matrix depends on the number of sets, not on the labels; that of a grid on its values.
+  const plain = all.tables.tables.slice(0, all.tables.tables.length - crossed.length - grids.length);
   const widest = Math.max(...plain.map(tableWidth));
   if (flags.names === true || widest <= columns || settingsWidth(all.comparison) <= columns / 3) return all;
   const more = flags.by === undefined ? "--by KEY adds the setting KEY" : "only the settings of --by are shown";
@@ -165,8 +182,13 @@ function filesOf(
 }
 
 /** The reasons to doubt each run. The seeds of a row are one measurement. */
-async function doubtsOfRuns({ groups }: Comparison, runs: readonly StoredRun[]): Promise<RunDoubts[]> {
+async function doubtsOfRuns(
+  { groups }: Comparison,
+  runs: readonly StoredRun[],
+  tuning: Tuning | undefined,
+): Promise<RunDoubts[]> {
   const tuned = tunedRuns(runs);
+  for (const run of runs) if (tuning !== undefined && hasTunedRate(tuning, run)) tuned.add(run);
   const all: RunDoubts[] = [];
   for (const { runs: members } of groups) {
     for (const run of members) {

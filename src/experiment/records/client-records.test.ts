@@ -269,3 +269,48 @@ describe("a record that is held out is trained on by nobody", () => {
     ]);
   });
 });
+
+describe("a validation part", () => {
+  const data = { ...OWN, heldOutRecords: 8, heldOut: "test.jsonl" };
+  const scored = async (evaluation: object, more: object = {}, seed = 1): Promise<string[][]> => {
+    const config = parseExperiment({ model: { base: "m" }, data: { ...data, ...more }, evaluation, seed }, "test");
+    const clients = await loadClientRecords(config, FILES);
+    return [...clients.map(({ heldOut }) => ids(heldOut)), ids(await loadCommonRecords(config, FILES, clients))];
+  };
+
+  test("and the test part share each held-out set, and training is as without them", async () => {
+    const [all, validation, kept] = await Promise.all([
+      scored({}),
+      scored({ validation: 0.25, part: "validation" }),
+      scored({ validation: 0.25 }),
+    ]);
+    expect(validation.map((part) => part.length)).toEqual([2, 2, 1]);
+    expect(validation.map((part, i) => sorted([...part, ...kept[i]!]))).toEqual(all.map(sorted));
+    const training = async (evaluation: object): Promise<string[][]> => {
+      const config = parseExperiment({ model: { base: "m" }, data, evaluation }, "test");
+      return (await loadClientRecords(config, FILES)).map(({ train }) => ids(train));
+    };
+    expect(await training({ validation: 0.25 })).toEqual(await training({}));
+  });
+
+  test("is the same with every seed where the data has a seed of its own", async () => {
+    const parts = { validation: 0.5, part: "validation" };
+    expect(await scored(parts, { seed: 3 }, 1)).toEqual(await scored(parts, { seed: 3 }, 2));
+    expect(await scored(parts, {}, 3)).toEqual(await scored(parts, { seed: 3 }, 1));
+    expect(await scored(parts, {}, 1)).not.toEqual(await scored(parts, {}, 2));
+  });
+
+  test("has a record and leaves one, or is refused", async () => {
+    for (const validation of [0.01, 0.99]) {
+      expect((await scored({ validation })).map((part) => part.length)).toEqual(
+        validation < 0.5 ? [7, 7, 3] : [1, 1, 1],
+      );
+    }
+    await expect(scored({ validation: 0.5 }, { heldOutRecords: 1 })).rejects.toThrow(
+      "the held-out set a has 1 record, too few for a validation part and a test part",
+    );
+    await expect(scored({ part: "validation" })).rejects.toThrow(
+      "evaluation.part is validation, but the held-out sets have no parts",
+    );
+  });
+});

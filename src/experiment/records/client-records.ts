@@ -42,6 +42,7 @@ export async function loadClientRecords(
   only?: readonly string[],
 ): Promise<ClientRecords[]> {
   const { data, federation, seed } = config;
+  const dataSeed = data.seed ?? seed;
   if (only?.length === 0) return [];
   refuseUnknown(only ?? [], clientNames(config));
   const wanted = ({ name }: { readonly name: string }): boolean => only === undefined || only.includes(name);
@@ -49,10 +50,10 @@ export async function loadClientRecords(
   const given =
     data.clients === undefined
       ? dealt(
-          sampleOf(await load(data.train!), data.poolLimit, stream(seed, "pool")),
+          sampleOf(await load(data.train!), data.poolLimit, stream(dataSeed, "pool")),
           data.partition,
           federation.clients,
-          seed,
+          dataSeed,
         )
       : await Promise.all(
           data.clients.filter(wanted).map(async ({ name, train, heldOut }) => ({
@@ -67,15 +68,16 @@ export async function loadClientRecords(
     });
   }
   const clients = given.filter(wanted).map(({ name, train, heldOut }) => {
-    const split = heldOut === undefined ? holdOut(name, train, data.heldOutRecords, seed) : { train, heldOut };
+    const split = heldOut === undefined ? holdOut(name, train, data.heldOutRecords, dataSeed) : { train, heldOut };
     return { name, train: sampleOf(split.train, data.limit, stream(seed, "limit", name)), heldOut: split.heldOut };
   });
   for (const { name, heldOut } of clients) refuseTrainedOn(heldOut, `client ${name}`, clients);
   checkRoster(clients.map(({ name, train, heldOut }) => ({ name, records: train.length, heldOut: heldOut.length })));
-  if (only !== undefined) return clients;
+  const scored = clients.map((client) => ({ ...client, heldOut: scoredPart(client.name, client.heldOut, config) }));
+  if (only !== undefined) return scored;
   const problem = participation(federation, clients.length);
   if (problem !== undefined) throw new UserError("config", problem.message, { hint: problem.hint });
-  return clients;
+  return scored;
 }
 
 function withoutFiles(client: string): never {
@@ -108,7 +110,28 @@ export async function loadCommonRecords(
   const { heldOut } = config.data;
   const records = heldOut === undefined ? [] : await loadAll(files, heldOut, config, onNote);
   refuseTrainedOn(records, "data.heldOut", clients);
-  return records;
+  return scoredPart(COMMON_SET, records, config);
+}
+
+/**
+ * The part of a held-out set that a run is scored on. The two parts of a set are the same for every run with its data seed.
+ *
+ * @throws UserError of kind `data` for a set of one record.
+ */
+function scoredPart(
+  set: string,
+  records: readonly DataRecord[],
+  { data, evaluation: { validation, part = "test" }, seed }: ExperimentConfig,
+): DataRecord[] {
+  if (validation === undefined || records.length === 0) return [...records];
+  if (records.length === 1) {
+    throw new UserError("data", `the held-out set ${set} has 1 record, too few for a validation part and a test part`, {
+      hint: "Hold out more records, or leave evaluation.validation out.",
+    });
+  }
+  const count = Math.min(Math.max(Math.round(validation * records.length), 1), records.length - 1);
+  const chosen = new Set(stream(data.seed ?? seed, "validation", set).sample(records.length, count));
+  return records.filter((_, i) => chosen.has(i) === (part === "validation"));
 }
 
 /** A loss on records somebody trained on would say nothing about new ones. */
