@@ -38,8 +38,8 @@ const TOKENS = 24;
 /** Format, number format, and the largest difference of a log-probability (nats) that its rounding explains. */
 const GGUF_FORMATS = [
   ["f32", 1e-3],
-  ["f16", 1e-2],
-  ["q8_0", 0.25],
+  ["f16", 5e-2],
+  ["q8_0", 0.5],
 ];
 
 let failures = 0;

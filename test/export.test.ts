@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { stringify } from "yaml";
+import { parse, stringify } from "yaml";
 import { EXIT_CODES } from "../src/diagnostics/user-error.ts";
 import { cliIn } from "./support/cli.ts";
 import { writeTinyAdapter, writeTinyData, writeTinyModel } from "./support/tiny-model.ts";
@@ -96,6 +96,25 @@ describe("merged", () => {
     expect(scores("--model", "base")).toEqual(scores("--model", "model"));
   }, 120_000);
 });
+
+test("a PEFT adapter has a model card with counts and without a member's name", () => {
+  const { status, stderr } = cli("export", "runs/good", "--to", "peft", "--out", "peft");
+  expect([status, stderr]).toEqual([0, expect.stringContaining("PEFT cannot open the base model by its name")]);
+  expect(readFileSync(at("peft/adapter_model.safetensors"))).toEqual(
+    readFileSync(at("runs/good/adapter/adapter_model.safetensors")),
+  );
+  const card = readFileSync(at("peft/README.md"), "utf8");
+  const [, header = ""] = card.split(/^---$/m);
+  expect(parse(header)).toEqual({
+    library_name: "peft",
+    pipeline_tag: "text-generation",
+    tags: ["openfedllm", "federated-learning", "lora"],
+  });
+  expect(card).toContain("Federated algorithm fedavg, objective sft, 1 round, 2 members.");
+  expect(card).toMatch(/^\| \d\.\d{3} \| \d\.\d{3} \| [+-]\d+\.\d %/m);
+  expect(card).toContain("no differential privacy");
+  expect(card).not.toMatch(/apples|bolts/);
+}, 120_000);
 
 describe("bad input", () => {
   test("a folder that exists is not touched", () => {

@@ -1,7 +1,16 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import type { Platform } from "../experiment/ports.ts";
+import { modelCard } from "../export/model-card.ts";
 import { EXPORT_TARGETS, type ExportTargetName } from "../export/registry.ts";
-import type { ExportDtype, ExportFolder, ExportOptions, ExportSource, ExportTarget } from "../export/target.ts";
+import {
+  type ExportDtype,
+  type ExportFolder,
+  type ExportOptions,
+  type ExportSource,
+  type ExportTarget,
+  writeWhole,
+} from "../export/target.ts";
+import type { TrainingFacts } from "../export/training-facts.ts";
 import { openFittingAdapter } from "./fitting-adapter.ts";
 
 export interface ExportModelOptions {
@@ -14,18 +23,22 @@ export interface ExportModelOptions {
   readonly dtype?: ExportDtype | undefined;
   /** Largest file of merged weights. Default: 5 GB, as in the tools of Hugging Face. */
   readonly shardBytes?: number | undefined;
+  /** Title of the model card. */
+  readonly title: string;
+  /** What the run that trained the adapter tells. */
+  readonly training?: TrainingFacts | undefined;
 }
 
 const SHARD_BYTES = 5_000_000_000;
 
 /**
- * Writes a base with its adapter in the format of another program.
+ * Writes a base with its adapter in the format of another program, and a model card.
  *
  * @throws UserError of kind `config` for a number format that the target does not have, `model` for an adapter that does not fit
  * the base, or for what the format cannot say.
  */
 export async function exportModel(
-  { model, adapter, to, dtype, shardBytes = SHARD_BYTES }: ExportModelOptions,
+  { model, adapter, to, dtype, shardBytes = SHARD_BYTES, title, training }: ExportModelOptions,
   platform: Platform,
   folder: ExportFolder,
   hooks: Pick<ExportOptions, "onProgress" | "onNote" | "signal">,
@@ -47,5 +60,12 @@ export async function exportModel(
     adapter: adapter === undefined ? undefined : await openFittingAdapter(platform, base, adapter),
   };
   const chosen = dtype ?? (await target.defaultDtype?.(source)) ?? target.dtypes[0];
-  await target.write(source, folder, { dtype: chosen, shardBytes, ...hooks });
+  const notes: string[] = [];
+  const onNote = (note: string): void => {
+    notes.push(note);
+    hooks.onNote(note);
+  };
+  await target.write(source, folder, { ...hooks, dtype: chosen, shardBytes, onNote });
+  const card = { title, source, to, dtype: chosen, loading: target.loading(source), notes, training };
+  await writeWhole(folder, "README.md", modelCard(card));
 }

@@ -1,8 +1,10 @@
 import { existsSync, statSync } from "node:fs";
 import path from "node:path";
 import { UserError } from "../diagnostics/user-error.ts";
+import { type TrainingFacts, trainingFacts } from "../export/training-facts.ts";
 import { nearFile } from "./files.ts";
 import { readJson } from "./model/model-files.ts";
+import { readStoredRun } from "./store/stored-runs.ts";
 import { enclosingRun, finalAdapterOf, readTrainedRun, type TrainedRunFolder } from "./store/trained-run.ts";
 
 /** An adapter with what its folder, and the run that trained it, say about it. */
@@ -35,6 +37,12 @@ export async function findTrainedAdapter(folder: string, base?: string): Promise
   throw new UserError("config", `${folder} does not say which base it was trained on`, {
     hint: "Name the base with --model.",
   });
+}
+
+/** Reads what a run tells for a model card. @throws UserError of kind `storage` for a damaged run. */
+export async function readTrainingFacts(run: string): Promise<TrainingFacts> {
+  const measured = path.join(run, "memorisation.json");
+  return trainingFacts(readStoredRun(run), existsSync(measured) ? await readJson(measured) : undefined);
 }
 
 /** The base that PEFT's configuration names. */

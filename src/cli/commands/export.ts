@@ -5,7 +5,7 @@ import { exportModel } from "../../jobs/export-model.ts";
 import { parseAdapterFolder } from "../../node/model/adapter-name.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import { fillNewFolder, refuseExisting } from "../../node/staged-folder.ts";
-import { findTrainedAdapter } from "../../node/trained-adapter.ts";
+import { findTrainedAdapter, readTrainingFacts } from "../../node/trained-adapter.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { choice, text, toggle, wholeNumber } from "../flag.ts";
 import { exportProgress, formatsHelp } from "../views/export-text.ts";
@@ -15,7 +15,7 @@ const NAMES = Object.keys(EXPORT_TARGETS) as ExportTargetName[];
 
 export const command: Command = defineCommand({
   description:
-    "Writes a trained adapter, with its base where the format has one, in the format of another program. The result is a new folder: one that exists is never written to.",
+    "Writes a trained adapter, with its base where the format has one, in the format of another program. The result is a new folder with a model card (README.md). A folder that exists is never written to.",
   argument: { placeholder: "<run>", description: "run folder (its final adapter), or the folder of an adapter" },
   flags: {
     to: choice("<format>", "format to write", NAMES).required(),
@@ -32,7 +32,8 @@ export const command: Command = defineCommand({
   ],
   async run({ to, dtype, out, model, baseOnly, shardMb }, context, given) {
     const { name } = parseAdapterFolder(given);
-    const target = out ?? path.join("exports", [name, to, ...(dtype === undefined ? [] : [dtype])].join("-"));
+    const parts = [name, to, ...(dtype === undefined ? [] : [dtype]), ...(baseOnly === true ? ["base"] : [])];
+    const target = out ?? path.join("exports", parts.join("-"));
     // Before a base is downloaded or converted.
     refuseExisting(target);
     const found = await findTrainedAdapter(given, model);
@@ -42,6 +43,8 @@ export const command: Command = defineCommand({
       to,
       dtype,
       shardBytes: shardMb * 1_000_000,
+      title: name,
+      training: found.run === undefined ? undefined : await readTrainingFacts(found.run.folder),
     };
     await withStatus(context, async ({ status, signal, reports }) => {
       status.say(`opening ${options.model}`);
