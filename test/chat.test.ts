@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import OpenAI from "openai";
@@ -107,7 +107,57 @@ describe("a chat through a pipe", () => {
     ];
     expect([stdout, status]).toEqual([text(want.flat()), 0]);
     expect(stderr).toMatch(/^there is no command \/rset: did you mean \/reset\?$/m);
-    expect(stderr).toMatch(/^\/system {2}TEXT: /m);
+    expect(stderr).toMatch(/^\/system {5}TEXT: /m);
+  });
+
+  test("a message of several lines, /regenerate and /save", async () => {
+    const lines = [
+      '"""',
+      "What is",
+      "",
+      "  a loan?",
+      '"""',
+      "/save talk.jsonl",
+      "/regenerate",
+      "And a bond?",
+      "/save talk.jsonl",
+    ];
+    const { stdout, stderr, status } = chat([
+      "/regenerate",
+      "/save",
+      "/save talk.jsonl",
+      ...lines,
+      "/save no/talk.jsonl",
+    ]);
+    const asked = ["What is\n\n  a loan?", "And a bond?"];
+    const [first, second] = await answers("tiny", asked);
+    expect([stdout, status]).toEqual([text([first!, first!, second!]), 0]);
+    expect(stderr.split("\n").map((line) => line.replace(/ \(.*\)$/, ""))).toEqual([
+      "nothing was asked yet",
+      "name a file: /save talks.jsonl",
+      "nothing was said yet",
+      "added 1 conversation to talk.jsonl",
+      "at temperature 0 an answer stays the same; chat --temperature 0.8 varies it",
+      "added 1 conversation to talk.jsonl",
+      "no/talk.jsonl cannot be written",
+      "",
+    ]);
+    const saved = readFileSync(at("talk.jsonl"), "utf8").trimEnd().split("\n");
+    const turns = asked.flatMap((question, i) => [
+      { role: "user", content: question },
+      { role: "assistant", content: [first, second][i] },
+    ]);
+    expect(saved.map((line) => JSON.parse(line) as object)).toEqual([
+      { messages: turns.slice(0, 2) },
+      { messages: turns },
+    ]);
+  });
+
+  test("/regenerate draws anew", async () => {
+    const [first, second, third] = chat(["Say something", "/regenerate", "/regenerate"], "--temperature", "1.5")
+      .stdout.trimEnd()
+      .split("\n");
+    expect(new Set([first, second, third]).size).toBe(3);
   });
 
   test("--compare asks the base and every adapter, each with its own memory", async () => {

@@ -1,9 +1,11 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { blockBar, divideColumns, progressBar } from "./views/bar.ts";
 import { formatBytes, formatChange, formatDuration, formatLoss } from "./views/quantities.ts";
 import { commandLines, shellQuote, typedPath } from "./shell.ts";
 import { tableLines } from "./tables/table.ts";
 import { clip, oneLine, padEnd, printable, textWidth, wrap } from "./views/text-width.ts";
+import { wordWrapper } from "./views/word-wrapper.ts";
 
 const RED = "\u001b[31mred\u001b[39m";
 
@@ -32,6 +34,28 @@ describe("text width", () => {
     expect(wrap("abcdefgh", 3)).toEqual(["abc", "def", "gh"]);
     expect(wrap("市役所です", 4)).toEqual(["市役", "所で", "す"]);
     expect(wrap("a\nb", 9)).toEqual(["a", "b"]);
+    expect(wrap("  if so:\n    go on", 12)).toEqual(["  if so:", "    go on"]);
+    expect(wrap("    indented words", 9)).toEqual(["indented", "words"]);
+  });
+
+  it("wraps a text that comes in pieces as one that is whole", () => {
+    const words = fc.string({ unit: fc.constantFrom("a", "b", "市", " ", "\n"), maxLength: 60 });
+    fc.assert(
+      fc.property(words, fc.array(fc.nat({ max: 60 })), fc.integer({ min: 2, max: 12 }), (text, cuts, width) => {
+        const wrapper = wordWrapper(width);
+        const ends = [...new Set([0, ...cuts, text.length])].filter((end) => end <= text.length).sort((a, b) => a - b);
+        const written = ends.map((end, i) => wrapper.add(text.slice(ends[i - 1] ?? 0, end))).join("") + wrapper.end();
+        // Nothing is lost but spaces, and only words wider than a line are broken.
+        expect(written.replaceAll(/\s/g, "")).toBe(text.replaceAll(/\s/g, ""));
+        for (const line of written.split("\n")) expect(textWidth(line)).toBeLessThanOrEqual(width);
+        const unbroken = written.split(/\s+/).filter((word) => textWidth(word) > 0);
+        for (const word of text.split(/\s+/).filter((each) => each !== "" && textWidth(each) < width / 2)) {
+          expect(unbroken).toContain(word);
+        }
+      }),
+    );
+    const wrapper = wordWrapper(7);
+    expect(Array.from("one two three", (piece) => wrapper.add(piece)).join("") + wrapper.end()).toBe("one two\nthree");
   });
 
   it("takes out what steers a terminal", () => {

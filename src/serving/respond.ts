@@ -1,10 +1,10 @@
 import type { Context } from "hono";
+import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import type { ScoredText } from "../decode/scored-text.ts";
 import type { GeneratedText } from "../decode/text-generator.ts";
 import type { AccessLog } from "./access-log.ts";
 import { type Answerer, tooLong } from "./answerer.ts";
 import { ApiError, asApiError, withHint } from "./api-error.ts";
-import { type EventStream, eventStream } from "./event-stream.ts";
 import { CHAT, COMPLETION, Reply, type ReplyForm, type Usage, usageOf } from "./reply.ts";
 import type { GenerationRequest } from "./request.ts";
 
@@ -101,10 +101,14 @@ export async function respond(
   };
   const objects = new Reply(form, model);
   if (!request.stream) return c.json(objects.whole(...(await generate())));
-  const stream = eventStream(leave);
   const withUsage = request.streamUsage;
-  c.set("streamed", writeStream(stream, objects, generate, { choices: all.length, withUsage, onDefect }));
-  return stream.response;
+  let end!: () => void;
+  c.set("streamed", new Promise<void>((resolve) => (end = resolve)));
+  return streamSSE(c, async (stream) => {
+    stream.onAbort(leave);
+    await writeStream(stream, objects, generate, { choices: all.length, withUsage, onDefect });
+    end();
+  });
 }
 
 /** Places the tokens of a prompt in its text. */
@@ -132,8 +136,9 @@ function checkLengths(prompts: readonly Int32Array[], maxLength: number, form: R
   });
 }
 
+/** Writes the pieces of answers as server-sent events. A reader that has left gets nothing. */
 async function writeStream(
-  stream: EventStream,
+  stream: SSEStreamingApi,
   objects: Reply,
   generate: Generate,
   {
@@ -142,19 +147,23 @@ async function writeStream(
     onDefect,
   }: Pick<Responder, "onDefect"> & { readonly choices: number; readonly withUsage: boolean },
 ): Promise<void> {
+  let written = Promise.resolve();
+  const send = (data: object | "[DONE]"): void => {
+    written = written.then(() => stream.writeSSE({ data: data === "[DONE]" ? data : JSON.stringify(data) }));
+  };
   for (let choice = 0; choice < choices; choice++) {
     const opening = objects.opening(choice);
-    if (opening !== undefined) stream.send(opening);
+    if (opening !== undefined) send(opening);
   }
   try {
-    const [answers, usage] = await generate((piece, choice) => stream.send(objects.piece(choice, piece)));
-    answers.forEach((each, choice) => stream.send(objects.end(choice, each)));
-    if (withUsage) stream.send(objects.usage(usage));
-    stream.send("[DONE]");
+    const [answers, usage] = await generate((piece, choice) => send(objects.piece(choice, piece)));
+    answers.forEach((each, choice) => send(objects.end(choice, each)));
+    if (withUsage) send(objects.usage(usage));
+    send("[DONE]");
   } catch (thrown) {
     const error = asApiError(thrown);
     if (error.status === 500) onDefect?.(thrown);
-    stream.send(error.body);
+    send(error.body);
   }
-  stream.end();
+  await written;
 }

@@ -3,6 +3,7 @@ import { LiveArea } from "./live-area.ts";
 import type { Output } from "../output.ts";
 import { fitsSideBySide, sideBySide } from "../tables/side-by-side.ts";
 import { printable } from "./text-width.ts";
+import { wordWrapper } from "./word-wrapper.ts";
 
 /** Gets the answer of a model, piece by piece. */
 type Answer = (name: string, onText: (piece: string) => void) => Promise<void>;
@@ -24,10 +25,11 @@ export function terminalScreen(stdout: Output): ChatScreen {
   const beneath = async (names: readonly string[], answer: Answer): Promise<void> => {
     for (const name of names) {
       if (names.length > 1) stdout.write(`${style("bold", name)}\n`);
+      const wrapper = wordWrapper(stdout.columns() ?? 80);
       try {
-        await answer(name, (piece) => stdout.write(printable(piece)));
+        await answer(name, (piece) => stdout.write(wrapper.add(printable(piece))));
       } finally {
-        stdout.write("\n\n");
+        stdout.write(`${wrapper.end()}\n\n`);
       }
     }
   };

@@ -13,6 +13,10 @@ export class ChatSession {
   readonly #options: ChatOptions;
   /** Messages by the model's name, without the system message. */
   readonly #histories = new Map<string, readonly Message[]>();
+  /** What was said before the last question, and that question. */
+  #last: { readonly question: string; readonly before: ReadonlyMap<string, readonly Message[]> } | undefined;
+  /** How often the last question was asked again. */
+  #again = 0;
 
   constructor(answerer: Answerer, system: string | undefined, options: ChatOptions) {
     this.#answerer = answerer;
@@ -22,7 +26,28 @@ export class ChatSession {
 
   reset(): void {
     this.#histories.clear();
+    this.#last = undefined;
     this.forgot = false;
+  }
+
+  /** What was said with each model, without the system message. */
+  get conversations(): ReadonlyMap<string, readonly Message[]> {
+    return this.#histories;
+  }
+
+  /** Begins a turn: a question to every model. */
+  begin(question: string): void {
+    this.#last = { question, before: new Map(this.#histories) };
+    this.#again = 0;
+  }
+
+  /** Takes the last turn back and begins it anew, with other draws. Undefined where nothing was asked. */
+  beginAgain(): string | undefined {
+    if (this.#last === undefined) return undefined;
+    this.#histories.clear();
+    for (const [name, messages] of this.#last.before) this.#histories.set(name, messages);
+    this.#again++;
+    return this.#last.question;
   }
 
   /** Asks one model. An answer that is stopped is remembered as far as it came. */
@@ -40,7 +65,8 @@ export class ChatSession {
       onText(piece);
     };
     try {
-      await this.#answerer.answer(name, [prompt], { ...this.#options, onText: onPiece, signal });
+      const seed = this.#options.seed + this.#again;
+      await this.#answerer.answer(name, [prompt], { ...this.#options, seed, onText: onPiece, signal });
     } finally {
       if (content !== "") this.#histories.set(name, [...messages.slice(system.length), { role: "assistant", content }]);
     }

@@ -3,17 +3,17 @@ import { createReadStream } from "node:fs";
 import { access, constants, lstat, mkdir, readFile, realpath, stat } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
+import envPaths from "env-paths";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { storageReason, writeAtomically } from "../store/durable-file.ts";
 
 /**
- * Finds or makes the folder for files that can be made again: `cacheDir`, or $OPENFEDLLM_CACHE, or `openfedllm` under
- * $XDG_CACHE_HOME or `~/.cache`. Where that cannot be written, it is one under the system's temporary folder, which must be
+ * Finds or makes the folder for files that can be made again: `cacheDir`, or $OPENFEDLLM_CACHE, or `openfedllm` where
+ * the system keeps caches ($XDG_CACHE_HOME or `~/.cache` on Linux). Where that cannot be written, it is one under the system's temporary folder, which must be
  * this user's alone: files of a cache are believed.
  */
 export async function cacheFolder(cacheDir?: string): Promise<string> {
-  const { OPENFEDLLM_CACHE: own, XDG_CACHE_HOME: xdg } = process.env;
-  const wanted = cacheDir || own || path.join(xdg || path.join(os.homedir(), ".cache"), "openfedllm");
+  const wanted = cacheDir || process.env["OPENFEDLLM_CACHE"] || envPaths("openfedllm", { suffix: "" }).cache;
   const fallback = path.join(os.tmpdir(), `openfedllm-${process.getuid?.() ?? "cache"}`);
   const reasons: string[] = [];
   let cause: unknown;

@@ -19,7 +19,7 @@ export interface WeightsProgress {
 }
 
 export interface WeightsOptions {
-  /** Default: $OPENFEDLLM_CACHE, or `openfedllm` under $XDG_CACHE_HOME or `~/.cache`. */
+  /** Default: $OPENFEDLLM_CACHE, or `openfedllm` where the system keeps caches. */
   readonly cacheDir?: string;
   readonly onProgress?: (progress: WeightsProgress) => void;
 }
