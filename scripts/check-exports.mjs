@@ -22,6 +22,7 @@ import { openFittingAdapter } from "../dist/jobs/fitting-adapter.js";
 import { nodePlatform } from "../dist/node/platform.js";
 import { findTrainedAdapter } from "../dist/node/trained-adapter.js";
 import { TEMPLATES } from "../dist/data/template.js";
+import { contextOf } from "../dist/data/tokens.js";
 import { writeTinyModels } from "./tiny-models.mjs";
 
 const CLI = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
@@ -131,12 +132,8 @@ async function inLlamaCpp({ getLlama }, file, lora, prompt) {
 async function check(model, { alike }) {
   const base = await nodePlatform({}).openModel(model.base);
   const tokenizer = openTokenizer(base);
-  const context = {
-    chatTemplate: tokenizer.chatTemplate,
-    bosToken: tokenizer.bos?.text,
-    eosToken: tokenizer.eos?.text,
-  };
-  const asked = TEMPLATES.chat.prompt([{ role: "user", content: "What is the capital of France?" }], context);
+  const question = [{ role: "user", content: "What is the capital of France?" }];
+  const asked = TEMPLATES.chat.prompt(question, contextOf(tokenizer, {}));
   const prompt = tokenizer.encode(asked);
   const wanted = await ours(model, prompt);
   const llamaCpp = await load("node-llama-cpp");

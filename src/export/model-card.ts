@@ -21,6 +21,7 @@ const LIBRARIES: Readonly<Record<string, string>> = {
   merged: "transformers",
   gguf: "gguf",
   "gguf-lora": "gguf",
+  ollama: "gguf",
 };
 
 /** Writes a model card as the Hugging Face Hub reads it: a YAML header, and then what a reader must know. */

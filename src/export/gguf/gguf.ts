@@ -14,7 +14,7 @@ import { tokenizerMetadata } from "./tokenizer-metadata.ts";
 /** llama_ftype */
 const FILE_TYPES: Readonly<Record<ExportDtype, number>> = { f32: 0, f16: 1, q8_0: 7, bf16: 32 };
 const QUANTIZATION_VERSION = 2;
-const GGUF_FILE = "model.gguf";
+export const GGUF_FILE = "model.gguf";
 
 /** Base and adapter as one file of llama.cpp, with the tokenizer and the chat template in it. */
 export const gguf: ExportTarget = {
@@ -27,7 +27,7 @@ llama-cli -m FOLDER/${GGUF_FILE} --temp 0
 };
 
 /** Writes `model.gguf`. */
-async function writeModel(
+export async function writeModel(
   source: ExportSource,
   folder: ExportFolder,
   { dtype, onProgress, onNote, signal }: ExportOptions,
