@@ -1,7 +1,7 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import { TemplateFault } from "../jinja/fault.ts";
 import { type JinjaTemplate, parseTemplate, type Rendering } from "../jinja/template.ts";
-import type { Message } from "./messages.ts";
+import { asTemplateMessage, type Message } from "./messages.ts";
 import type { TemplateContext } from "./rendered-record.ts";
 
 /** Parsing takes longer than rendering, and every record renders. */
@@ -20,7 +20,7 @@ export function applyChatTemplate(
   addGenerationPrompt: boolean,
   context: TemplateContext,
 ): Rendering {
-  const { chatTemplate, bosToken, eosToken, specialTokens } = context;
+  const { chatTemplate, bosToken, eosToken, specialTokens, variables } = context;
   if (chatTemplate === undefined) {
     const where = "chat_template in tokenizer_config.json, or chat_template.jinja";
     throw new UserError("model", `the model has no chat template (${where})`, { hint: `${OTHER_TEMPLATES}.` });
@@ -33,7 +33,8 @@ export function applyChatTemplate(
         ...(specialTokens ?? { bos_token: bosToken, eos_token: eosToken }),
         tools: null,
         documents: null,
-        messages,
+        ...variables,
+        messages: messages.map(asTemplateMessage),
         add_generation_prompt: addGenerationPrompt,
       },
       { clock: () => new Date() },

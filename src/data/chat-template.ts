@@ -21,18 +21,23 @@ export function renderChat(messages: readonly Message[], context: TemplateContex
     });
   }
   const { text, generations } = applyChatTemplate(messages, false, context);
-  const learnt = context.answers === "last" ? turns.slice(-1) : turns;
+  const sought = context.answers === "last" ? turns.slice(-1) : turns;
+  const learnt = sought.filter((turn) => messages[turn]!.learnt !== false);
   if (generations !== undefined && generations.length > 0) {
     const marked = generations.length === turns.length ? turns.map((turn, i) => ({ turn, ...generations[i]! })) : [];
     if (marked.length > 0) return { text, spans: marked.filter(({ turn }) => learnt.includes(turn)).map(spanOf) };
-    if (context.answers !== "last") return { text, spans: generations.map(spanOf) };
+    if (learnt.length === turns.length) return { text, spans: generations.map(spanOf) };
   }
   const finder = new AnswerFinder(messages, text, context);
   const spans: Span[] = [];
-  for (const turn of learnt) {
-    const span = finder.find(turn, spans.at(-1)?.end ?? 0);
-    if (span !== undefined) spans.push(span);
-    else break;
+  let from = 0;
+  // Turns that are not learnt are passed, too: another may say the same.
+  for (const turn of sought) {
+    const span = finder.find(turn, from);
+    from = span?.end ?? from;
+    if (!learnt.includes(turn)) continue;
+    if (span === undefined) break;
+    spans.push(span);
   }
   if (spans.length === learnt.length) return { text, spans };
   const last = learnt.at(-1)!;

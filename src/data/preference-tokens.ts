@@ -123,10 +123,13 @@ function tokeniseApart(
   };
 }
 
-function withAnswer({ prompt, input }: Prompt, answer: string): AnswerContent {
-  return input === undefined
-    ? { kind: "messages", messages: [...prompt, { role: "assistant", content: answer }] }
-    : { kind: "instruction", instruction: prompt[0]!.content, input, response: answer };
+function withAnswer({ prompt, input, variables }: Prompt, answer: string): AnswerContent {
+  const around = variables === undefined ? {} : { variables };
+  if (input === undefined) {
+    return { kind: "messages", messages: [...prompt, { role: "assistant", content: answer }], ...around };
+  }
+  const before = prompt.length === 1 ? around : { before: prompt.slice(0, -1), ...around };
+  return { kind: "instruction", instruction: prompt.at(-1)!.content, input, response: answer, ...before };
 }
 
 function window(

@@ -365,3 +365,43 @@ describe.skipIf(!existsSync(path.join(assets, "hh-rlhf")))(
     });
   },
 );
+
+describe("what stands beside pairs and rated answers", () => {
+  const system = { role: "system", content: "Speak like a pirate." } as const;
+  const row = { system: system.content, question: "Who?", chosen: "Yes.", rejected: "No." };
+
+  it("puts a system message and a history before the prompt", () => {
+    expect(parseOne(row, "preferences")).toEqual(pair([system, user("Who?")]));
+    expect(parseOne({ ...row, history: [["Hi", "Ho"]] }, "preferences")).toEqual(
+      pair([system, user("Hi"), assistant("Ho"), user("Who?")]),
+    );
+    expect(parseOne({ ...row, input: "Here" }, "preferences")).toEqual(pair([system, user("Who?")], { input: "Here" }));
+    expect(parseOne({ ...row, output: "Yes.", label: 1 }, "ratings", { label: "label" })).toEqual({
+      kind: "rated",
+      prompt: [system, user("Who?")],
+      completion: "Yes.",
+      desirable: true,
+    });
+  });
+
+  it("hands tools and template variables on", () => {
+    const tools = [{ type: "function", function: { name: "f" } }];
+    const given = { ...row, tools: JSON.stringify(tools), chat_template_kwargs: { enable_thinking: false } };
+    expect(parseOne(given, "preferences")).toEqual(
+      pair([system, user("Who?")], { variables: { tools, enable_thinking: false } }),
+    );
+  });
+
+  it("refuses answers that are more than text, and answers that are marked as not learnt", () => {
+    const answer = (more: object) => [user("Who?"), { ...assistant("Yes."), ...more }];
+    const rejected = [user("Who?"), assistant("No.")];
+    expect(parseOne({ chosen: answer({ reasoning_content: "Hm." }), rejected }, "preferences")).toBe(
+      "the answer in chosen has reasoning_content: only texts can be compared",
+    );
+    expect(parseOne({ chosen: answer({ weight: 0 }), rejected }, "preferences")).toBe(
+      "the answer in chosen is marked as not to be learnt",
+    );
+    const named = [{ ...user("Who?"), name: "Ann" }, assistant("Yes.")];
+    expect(parseOne({ chosen: named, rejected }, "preferences")).toMatch(/^chosen and rejected have different prompts/);
+  });
+});

@@ -1,12 +1,23 @@
 import { mergeRepeated, splitDialogue } from "./hh-dialogue.ts";
-import { parseTurns, turnsFromJson, type Message } from "./messages.ts";
-import { columnNames, find, has, inputOf, isBlank, quotedNames, text, type FieldMap } from "./record-fields.ts";
+import { asTemplateMessage, extraParts, parseTurns, turnsFromJson, type Message } from "./messages.ts";
+import {
+  columnNames,
+  find,
+  has,
+  inputOf,
+  isBlank,
+  isMapped,
+  quotedNames,
+  text,
+  type FieldMap,
+} from "./record-fields.ts";
 import { typeName, type Row } from "./row.ts";
+import { surroundingsOf, withTurnsBefore, type Surroundings } from "./surroundings.ts";
 
 /** The turns that an answer answers; the last is not the assistant's. */
-export interface Prompt {
+export interface Prompt extends Pick<Surroundings, "variables"> {
   readonly prompt: readonly Message[];
-  /** An addition to the one message of `prompt` (Alpaca's input); templates write it as an instruction's input. */
+  /** An addition to the last message of `prompt` (Alpaca's input); templates write it as an instruction's input. */
   readonly input?: string;
 }
 
@@ -34,11 +45,14 @@ export function parsePreference(row: Row, fields: FieldMap): PreferenceContent |
     if (!samePrompt(chosen.prompt, rejected.prompt)) {
       throw new Unusable("chosen and rejected have different prompts: their turns before the last are not the same");
     }
-    checkPrompt(chosen.prompt);
+    const { before, ...around } = surroundings(row, fields);
+    const prompt = withTurnsBefore(before, chosen.prompt);
+    checkPrompt(prompt);
     if (chosen.answer === rejected.answer) throw new Unusable("chosen and rejected are the same");
     return {
       kind: "preference",
-      prompt: chosen.prompt,
+      prompt,
+      ...around,
       ...(given?.input === undefined ? {} : { input: given.input }),
       chosen: chosen.answer,
       rejected: rejected.answer,
@@ -50,15 +64,18 @@ export function parsePreference(row: Row, fields: FieldMap): PreferenceContent |
 export function parseRated(row: Row, fields: FieldMap): RatedContent | string {
   return orProblem(() => {
     const desirable = labelOf(row, fields);
-    const name = fields.response !== undefined && fields.completion === undefined ? "response" : "completion";
-    const inTurns = fields.messages !== undefined || (!has(row, name, fields) && has(row, "messages", fields));
+    const name = isMapped(fields, "response") && !isMapped(fields, "completion") ? "response" : "completion";
+    const inTurns = isMapped(fields, "messages") || (!has(row, name, fields) && has(row, "messages", fields));
     const part = inTurns ? promptPart(row, "messages", fields).prompt : answerPart(row, name, fields);
     const given = inTurns ? undefined : promptFor([part], row, fields);
-    const { prompt, answer } = answered(part, inTurns ? "messages" : name, given);
+    const { prompt: own, answer } = answered(part, inTurns ? "messages" : name, given);
+    const { before, ...around } = surroundings(row, fields);
+    const prompt = withTurnsBefore(before, own);
     checkPrompt(prompt);
     return {
       kind: "rated",
       prompt,
+      ...around,
       ...(given?.input === undefined ? {} : { input: given.input }),
       completion: answer,
       desirable,
@@ -68,6 +85,12 @@ export function parseRated(row: Row, fields: FieldMap): RatedContent | string {
 
 /** The problem that makes a row unusable. It is caught in this file. */
 class Unusable extends Error {}
+
+function surroundings(row: Row, fields: FieldMap): Surroundings {
+  const around = surroundingsOf(row, fields);
+  if (typeof around === "string") throw new Unusable(around);
+  return around;
+}
 
 function orProblem<T>(parse: () => T): T | string {
   try {
@@ -101,7 +124,7 @@ function answerPart(row: Row, name: "chosen" | "rejected" | "completion" | "resp
 function promptFor(parts: readonly AnswerPart[], row: Row, fields: FieldMap): Prompt | undefined {
   if (parts.every((part) => typeof part !== "string" && part[0]?.role !== "assistant")) return undefined;
   const names = ["prompt", "messages", "instruction"] as const;
-  const name = names.find((name) => fields[name] !== undefined) ?? names.find((name) => has(row, name, fields));
+  const name = names.find((name) => isMapped(fields, name)) ?? names.find((name) => has(row, name, fields));
   if (name !== undefined) return promptPart(row, name, fields);
   if (parts.some((part) => typeof part === "string" && part.includes("\n\nAssistant: "))) {
     throw new Unusable(
@@ -147,12 +170,15 @@ function answered(
   const last = all.at(-1)!;
   if (last.role !== "assistant")
     throw new Unusable(`the last turn of ${name} is the ${last.role}'s, expected the assistant's`);
+  const [extra] = extraParts(last);
+  if (extra !== undefined) throw new Unusable(`the answer in ${name} has ${extra}: only texts can be compared`);
+  if (last.learnt === false) throw new Unusable(`the answer in ${name} is marked as not to be learnt`);
   if (isBlank(last.content)) throw new Unusable(`the answer in ${name} is empty`);
   return { prompt: all.slice(0, -1), answer: last.content };
 }
 
 function samePrompt(a: readonly Message[], b: readonly Message[]): boolean {
-  return a.length === b.length && a.every(({ role, content }, i) => role === b[i]!.role && content === b[i]!.content);
+  return JSON.stringify(a.map(asTemplateMessage)) === JSON.stringify(b.map(asTemplateMessage));
 }
 
 function checkPrompt(prompt: readonly Message[]): void {

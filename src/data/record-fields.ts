@@ -10,7 +10,11 @@ export type FieldName =
   | "completion"
   | "chosen"
   | "rejected"
-  | "label";
+  | "label"
+  | "system"
+  | "history"
+  | "tools"
+  | "text";
 
 /** The column names of each part of a record; the first column that holds something is taken. */
 export const ALIASES: Readonly<Record<FieldName, readonly string[]>> = {
@@ -23,15 +27,33 @@ export const ALIASES: Readonly<Record<FieldName, readonly string[]>> = {
   chosen: ["chosen", "chosen_response"],
   rejected: ["rejected", "rejected_response"],
   label: ["label", "kto_tag"],
+  system: ["system", "system_prompt", "system_message"],
+  history: ["history"],
+  tools: ["tools"],
+  text: ["text"],
 };
 
-/** Other column names for parts of a record: `{ instruction: "question" }`. Dotted paths reach into nested objects. */
-export type FieldMap = Readonly<Partial<Record<FieldName, string>>>;
+/**
+ * Other column names for parts of a record: `{ instruction: "question" }`. Dotted paths reach into nested objects. False
+ * leaves a part out, whatever columns there are.
+ */
+export type FieldMap = Readonly<Partial<Record<FieldName, string | false>>>;
+
+/** True for a part that the mapping finds in a column. */
+export function isMapped(fields: FieldMap, name: FieldName): boolean {
+  return typeof fields[name] === "string";
+}
 
 /** Finds the first value that is not blank under the field's names, else a blank one. */
 export function find(row: Row, name: FieldName, fields: FieldMap): unknown {
   const values = namesOf(name, fields).map((path) => valueAt(row, path));
   return values.find((value) => !isBlank(value)) ?? values.find((value) => value !== undefined);
+}
+
+/** The column that holds the value that `find` finds; undefined where it finds none, or a blank one. */
+export function columnOf(row: Row, name: FieldName, fields: FieldMap): string | undefined {
+  const path = namesOf(name, fields).find((each) => !isBlank(valueAt(row, each)));
+  return path === undefined || Object.hasOwn(row, path) ? path : path.split(".")[0];
 }
 
 export function has(row: Row, name: FieldName, fields: FieldMap): boolean {
@@ -68,11 +90,19 @@ export function columnNames(row: Row): string {
   return `columns: ${columns.length === 0 ? "none" : excerpt(columns.slice(0, 100).join(", "), 400)}`;
 }
 
+/** The trimmed text of a text, a number or a truth value, as tables hold them; undefined for anything else. */
+export function asText(value: unknown): string | undefined {
+  if (typeof value === "string") return value.trim();
+  const written = typeof value === "number" || typeof value === "boolean" || typeof value === "bigint";
+  return written ? String(value) : undefined;
+}
+
 export function isBlank(value: unknown): boolean {
   return value === undefined || value === null || (typeof value === "string" && value.trim() === "");
 }
 
 function namesOf(name: FieldName, fields: FieldMap): readonly string[] {
   const mapped = fields[name];
+  if (mapped === false) return [];
   return mapped === undefined ? ALIASES[name] : [mapped];
 }

@@ -7,6 +7,16 @@ function parseOne(fields: Row, map?: FieldMap): Content | string {
   return records[0]?.content ?? problems[0]!.problem;
 }
 
+/** A question and its answer as messages; the answer has more beside. */
+function turns(more: Row): { readonly messages: readonly object[] } {
+  return {
+    messages: [
+      { role: "user", content: "a" },
+      { role: "assistant", content: "b", ...more },
+    ],
+  };
+}
+
 describe("a row's columns decide what it is", () => {
   it.each<[string, Row, Content]>([
     [
@@ -92,7 +102,53 @@ describe("a row's columns decide what it is", () => {
   });
 
   it.each<[Row, string]>([
-    [{ text: "a" }, "no instruction, prompt or messages (columns: text)"],
+    [{ body: "a" }, "no instruction, prompt, messages or text (columns: body)"],
+    [
+      { prompt: "a", completion: "b", label: "False" },
+      "the label is false, so the answer is not wanted: rated answers are for objective.name kto",
+    ],
+    [
+      { instruction: "a", output: "b", kto_tag: "FALSE" },
+      "the label is false, so the answer is not wanted: rated answers are for objective.name kto",
+    ],
+    [turns({ train: 0.5 }), "message 2 has the train 0.5, expected 0 or 1 (or false or true)"],
+    [turns({ weight: 1, loss: false }), "message 2 has marks that contradict each other (loss false)"],
+    [
+      turns({ mask: true }),
+      'message 2 has "mask", which is not supported: to leave a whole turn out of the loss, write "train": false',
+    ],
+    [turns({ weight: 0 }), "every assistant message is marked as not to be learnt, so there is nothing to learn"],
+    [
+      { messages: [{ role: "user", content: "a", train: true }] },
+      "message 1 (user) is marked to be learnt: only the assistant's turns can be",
+    ],
+    [
+      {
+        conversations: [
+          { from: "human", value: "a" },
+          { from: "function_call", value: "weather(Bern)" },
+        ],
+      },
+      'message 2 is no function call: expected JSON such as {"name": "weather", "arguments": {"city": "Bern"}}',
+    ],
+    [{ ...turns({}), tools: "none" }, "the tools are a string, expected a list of functions"],
+    [
+      { instruction: "a", output: "b", history: [["a"]] },
+      "turn 1 of the history is an array, expected a pair [question, answer] of texts",
+    ],
+    [{ instruction: "a", output: "b", system: ["x"] }, "the system message is an array, expected text"],
+    [
+      { prompt: [{ role: "assistant", content: "a" }], completion: [{ role: "assistant", content: "b" }] },
+      "the prompt ends with the assistant's turn, expected the user's: an answer cannot be continued",
+    ],
+    [
+      { prompt: [{ role: "user", content: "a" }], completion: [] },
+      "in the completion, no assistant message among 0, so there is nothing to learn",
+    ],
+    [
+      { prompt: "a", completion: { text: "b" } },
+      "in the completion, message 1 has no role (role, or from), expected one of system, developer, user, human, prompter, assistant, gpt, model, bot, function_call, tool, function, ipython, observation, function_response",
+    ],
     [
       { instruction: 3, output: "c" },
       'the instruction is a number: expected text under "instruction" or "question" or "problem"',
@@ -151,6 +207,73 @@ describe("own column names", () => {
     expect(parseRows(rows, { instruction: "q", input: "extra" }).records.map(({ content }) => content)).toEqual([
       { kind: "instruction", instruction: "a", input: "b", response: "c" },
       { kind: "instruction", instruction: "d", response: "e" },
+    ]);
+  });
+});
+
+describe("what a row has beside question and answer", () => {
+  const system = { role: "system", content: "s" } as const;
+
+  it("puts the system message and earlier turns before an instruction", () => {
+    const row = { system: "s", history: '[["q", "a"]]', instruction: "i", input: "n", output: "o" };
+    expect(parseOne(row)).toEqual({
+      kind: "instruction",
+      instruction: "i",
+      input: "n",
+      response: "o",
+      before: [system, { role: "user", content: "q" }, { role: "assistant", content: "a" }],
+    });
+    expect(parseOne({ prompt: "p", completion: "c", system_prompt: "s" })).toEqual({
+      kind: "completion",
+      prompt: "p",
+      completion: "c",
+      before: [system],
+    });
+  });
+
+  it("takes the columns that data.fields names, and leaves out what it maps to false", () => {
+    const row = { persona: "s", past: [["q", "a"]], instruction: "i", output: "o", system: "other" };
+    const around = parseOne(row, { system: "persona", history: "past" });
+    expect(around).toMatchObject({ before: [system, { content: "q" }, { content: "a" }] });
+    expect(parseOne({ ...row, history: row.past }, { system: false, history: false })).toEqual({
+      kind: "instruction",
+      instruction: "i",
+      response: "o",
+    });
+  });
+
+  it("keeps the conversation's own system message", () => {
+    const own = { ...turns({}), system: "s" };
+    const conversation = parseOne({ ...own, messages: [{ role: "system", content: "mine" }, ...own.messages] });
+    expect(conversation).toMatchObject({ messages: [{ content: "mine" }, { content: "a" }, { content: "b" }] });
+  });
+
+  it("marks turns by 0, 1, true and false, as numbers and as text", () => {
+    for (const mark of [0, 0n, false, "0", "false", "False", 0.0]) {
+      const row = { messages: [...turns({ loss: mark }).messages, ...turns({ train: 1 }).messages] };
+      const content = parseOne(row);
+      expect(content).toMatchObject({ messages: [{}, { learnt: false }, {}, {}] });
+      expect((content as { messages: readonly object[] }).messages[3]).toEqual({ role: "assistant", content: "b" });
+    }
+    expect(parseOne(turns({ weight: null, train: "True", loss: 1n }))).toMatchObject({ kind: "messages" });
+  });
+
+  it("counts the columns that no record was made from", () => {
+    const row = (fields: Row) => ({ source: { file: "a.jsonl", record: 1 }, fields });
+    const rows = [
+      row({ id: 1, instruction: "a", input: "b", output: "c", response: "", text: "a b c", tags: [] }),
+      row({ id: 2, instruction: "a", output: "c", system: "s", answer: "another" }),
+      row({ id: null, conversations: turns({}).messages, system: "s", source: "web" }),
+      row({ conversations: [system, ...turns({}).messages], system: "another" }),
+      row({ prompt: [{ role: "user", content: "a" }], completion: [{ role: "assistant", content: "b" }], topic: "t" }),
+    ];
+    expect([...parseRows(rows).unused]).toEqual([
+      ["id", 2],
+      ["text", 1],
+      ["answer", 1],
+      ["source", 1],
+      ["system", 1],
+      ["topic", 1],
     ]);
   });
 });

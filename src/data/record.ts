@@ -1,21 +1,16 @@
+import { parseAnswer } from "./answer.ts";
+import type { Content } from "./content.ts";
 import { excerpt } from "../diagnostics/excerpt.ts";
 import { nearest } from "../diagnostics/nearest.ts";
 import { UserError } from "../diagnostics/user-error.ts";
-import { parseMessages, type Message } from "./messages.ts";
-import { parsePreference, parseRated, type PreferenceContent, type RatedContent } from "./preference.ts";
-import { ALIASES, columnNames, find, has, inputOf, text, type FieldMap } from "./record-fields.ts";
+import { parsePreference, parseRated } from "./preference.ts";
+import { ALIASES, columnNames, has, isMapped, type FieldMap } from "./record-fields.ts";
 import { place, valueAt, type Row, type RowSource, type SourcedRow } from "./row.ts";
+import { UnusedColumns } from "./unused-columns.ts";
 
+export type { AnswerContent } from "./answer.ts";
+export type { Content } from "./content.ts";
 export { ALIASES, type FieldMap } from "./record-fields.ts";
-
-/** An answer to learn. No string in it is blank. */
-export type AnswerContent =
-  | { readonly kind: "instruction"; readonly instruction: string; readonly input?: string; readonly response: string }
-  | { readonly kind: "completion"; readonly prompt: string; readonly completion: string }
-  | { readonly kind: "messages"; readonly messages: readonly Message[] };
-
-/** The content of a record that can be learnt. */
-export type Content = AnswerContent | PreferenceContent | RatedContent;
 
 /**
  * The part of a record that a job learns from: answers (supervised tuning), pairs of answers with one preferred (DPO), or
@@ -43,6 +38,8 @@ export interface RecordProblem {
 export interface ParsedRows {
   readonly records: readonly DataRecord[];
   readonly problems: readonly RecordProblem[];
+  /** Columns that no part of a record was read from, with the number of records that have something there. */
+  readonly unused: ReadonlyMap<string, number>;
 }
 
 /**
@@ -59,13 +56,17 @@ export function parseRows(
   checkMapping(rows, fields);
   const records: DataRecord[] = [];
   const problems: RecordProblem[] = [];
+  const unused = new UnusedColumns();
   for (const { source, fields: row } of rows) {
     const content = PARSERS[learnFrom](row, fields);
     if (typeof content === "string") {
       problems.push({ source, ...(ofAnotherJob(row, fields, learnFrom) ?? { problem: content }) });
-    } else records.push({ id: `${baseName(source.file)}#${source.record}`, source, content, fields: row });
+      continue;
+    }
+    records.push({ id: `${baseName(source.file)}#${source.record}`, source, content, fields: row });
+    unused.count(row, content, fields);
   }
-  return { records, problems };
+  return { records, problems, unused: unused.rows };
 }
 
 /** Makes one error for any number of bad records: the first problem, and the number of further records. */
@@ -75,16 +76,9 @@ export function recordError(problems: readonly RecordProblem[]): UserError {
     more.length === 0 ? "" : ` (${more.length} more ${more.length === 1 ? "record" : "records"} cannot be used either)`;
   return new UserError("data", `${place(first!.source)}: ${first!.problem}${others}`, {
     hint:
-      semicolonHint(first!.problem) ??
       first!.hint ??
       "Correct or remove these records, or name the columns with data.fields. To leave such records out and count them, set data.invalid: skip.",
   });
-}
-
-/** The hint for a table whose only column name holds semicolons, which are its separators. */
-function semicolonHint(problem: string): string | undefined {
-  if (!/\(columns: [^,)]*;[^,)]*\)$/.test(problem)) return undefined;
-  return "The columns are separated by semicolons: save the table again with commas, or with tabs as .tsv.";
 }
 
 /** Counts the rows with each problem, the most frequent problem first: the summary of skipped rows. */
@@ -96,6 +90,7 @@ export function countProblems(problems: readonly RecordProblem[]): { problem: st
 
 function checkMapping(rows: readonly SourcedRow[], fields: FieldMap): void {
   for (const [name, path] of Object.entries(fields)) {
+    if (path === false) continue;
     if (!Object.hasOwn(ALIASES, name)) {
       const near = nearest(name, Object.keys(ALIASES));
       const message = `fields.${name} is not a part of a record (${Object.keys(ALIASES).join(", ")})`;
@@ -120,7 +115,7 @@ const PARSERS: Readonly<Record<LearnFrom, (row: Row, fields: FieldMap) => Conten
   answers: parseAnswer,
   preferences: parsePreference,
   ratings: (row, fields) =>
-    fields.label === undefined && has(row, "chosen", fields) && has(row, "rejected", fields)
+    !isMapped(fields, "label") && has(row, "chosen", fields) && has(row, "rejected", fields)
       ? parsePreference(row, fields)
       : parseRated(row, fields),
 };
@@ -154,43 +149,6 @@ function ofAnotherJob(row: Row, fields: FieldMap, learnFrom: LearnFrom): Omit<Re
         problem: `no chosen and rejected (${columnNames(row)})`,
         hint: "Preference tuning takes two answers to each prompt. For rows with one answer use objective.name sft, or name the columns with data.fields.",
       };
-}
-
-function parseAnswer(row: Row, fields: FieldMap): AnswerContent | string {
-  // Only the value false is a rating: a label of another kind may be 0.
-  if (fields.label === undefined && find(row, "label", fields) === false && !has(row, "chosen", fields)) {
-    return "the label is false, so the answer is not wanted: rated answers are for objective.name kto";
-  }
-  const kind =
-    kindOf(fields) ?? (["messages", "instruction", "prompt"] as const).find((name) => has(row, name, fields));
-  if (kind === "messages") {
-    const messages = parseMessages(find(row, "messages", fields));
-    return typeof messages === "string" ? messages : { kind, messages };
-  }
-  if (kind === "prompt") {
-    const prompt = text(row, "prompt", fields);
-    if ("problem" in prompt) return prompt.problem;
-    const completion = text(row, "completion", fields);
-    if ("problem" in completion) return completion.problem;
-    return { kind: "completion", prompt: prompt.text, completion: completion.text };
-  }
-  if (kind === "instruction") {
-    const instruction = text(row, "instruction", fields);
-    if ("problem" in instruction) return instruction.problem;
-    const response = text(row, "response", fields);
-    if ("problem" in response) return response.problem;
-    const input = inputOf(row, fields);
-    if ("problem" in input) return input.problem;
-    if (input.text === undefined) return { kind, instruction: instruction.text, response: response.text };
-    return { kind, instruction: instruction.text, input: input.text, response: response.text };
-  }
-  return `no instruction, prompt or messages (${columnNames(row)})`;
-}
-
-function kindOf(fields: FieldMap): "messages" | "prompt" | "instruction" | undefined {
-  if (fields.messages !== undefined) return "messages";
-  if (fields.prompt !== undefined || fields.completion !== undefined) return "prompt";
-  return fields.instruction === undefined ? undefined : "instruction";
 }
 
 function baseName(path: string): string {

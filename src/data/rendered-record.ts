@@ -18,6 +18,8 @@ export interface TemplateContext extends TemplateOptions {
   readonly chatTemplate?: string | undefined;
   /** The tokenizer's named special tokens as the chat template sees them: `bos_token`, `pad_token`, `image_token`, … */
   readonly specialTokens?: Readonly<Record<string, string>> | undefined;
+  /** Names that the chat template sees beside the messages, such as `tools`. */
+  readonly variables?: Readonly<Record<string, unknown>> | undefined;
   /** The assistant's turns that are learnt: `every` (default), or only the `last`. */
   readonly answers?: "every" | "last" | undefined;
 }

@@ -50,6 +50,55 @@ describe("formats", () => {
     expect((await load("x.tsv", "question\tanswer\nWhy?\tBecause.\n")).map(({ content }) => content)).toEqual([sky]);
   });
 
+  it("JSON Lines with the name .json, and an array with the name .jsonl", async () => {
+    const both = [sky, { kind: "instruction", instruction: "Who?", response: "Me." }];
+    const lines = `${qa("Why?", "Because.")}\n${qa("Who?", "Me.")}\n`;
+    const array = `\uFEFF \n[${qa("Why?", "Because.")},\n${qa("Who?", "Me.")}]`;
+    for (const text of [lines, `\uFEFF${lines}`, array]) {
+      expect((await load("a.json", text)).map(({ content }) => content)).toEqual(both);
+      expect((await load("a.jsonl", text)).map(({ content }) => content)).toEqual(both);
+    }
+    expect((await load("a.json", lines)).map(({ id, line }) => [id, line])).toEqual([
+      ["a.json#1", 1],
+      ["a.json#2", 2],
+    ]);
+    const one = '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}';
+    expect(await load("a.json", one)).toHaveLength(1);
+  });
+
+  it("JSON Lines with lines that end with CR", async () => {
+    const text = `${qa("Why?", "Because.")}\r\r${qa("Who?", "Me.")}\r`;
+    expect((await load("a.jsonl", text)).map(({ line }) => line)).toEqual([1, 3]);
+  });
+
+  it("NaN and infinities as Python writes them, but not in texts", async () => {
+    const text =
+      '{"question": "NaN \\"NaN, -Infinity", "answer": "NaN", "input": NaN, "score": [-Infinity, Infinity, 1]}';
+    const { records } = await loadRecords(files({ "a.jsonl": text }), "a.jsonl");
+    expect(records[0]!.content).toEqual({
+      kind: "instruction",
+      instruction: 'NaN "NaN, -Infinity',
+      response: "NaN",
+    });
+    expect(records[0]!.fields["score"]).toEqual([-Infinity, Infinity, 1]);
+    await expect(load("a.jsonl", '{"question": NaNs}')).rejects.toThrow("a.jsonl line 1: not valid JSON");
+  });
+
+  it("UTF-16, with its byte order mark or without", async () => {
+    const little = (text: string): Uint8Array => Buffer.from(text, "utf16le");
+    const big = (text: string): Uint8Array => Buffer.from(text, "utf16le").swap16();
+    const table = "question\tanswer\r\nWhy é?\tBecause 🙂.\r\n";
+    const expected = [{ kind: "instruction", instruction: "Why é?", response: "Because 🙂." }];
+    for (const bytes of [little(`\uFEFF${table}`), big(`\uFEFF${table}`), little(table), big(table)]) {
+      expect((await load("a.csv", bytes)).map(({ content }) => content)).toEqual(expected);
+    }
+    for (const text of [`[${qa("Why é?", "Because 🙂.")}]`, `${qa("Why é?", "Because 🙂.")}\n`]) {
+      expect((await load("a.json", little(`\uFEFF${text}`))).map(({ content }) => content)).toEqual(expected);
+      expect((await load("a.jsonl", big(`\uFEFF${text}`))).map(({ content }) => content)).toEqual(expected);
+    }
+    await expect(load("a.csv", Uint8Array.of(0xff, 0xfe, 0x00, 0xd8))).rejects.toThrow("a.csv: not UTF-16LE text");
+  });
+
   it("a format given by name wins over the extension", async () => {
     expect(await load("x.txt", qa("Why?", "Because."), { format: "jsonl" })).toHaveLength(1);
     await expect(load("x.jsnl", "")).rejects.toMatchObject({
@@ -68,8 +117,8 @@ describe("errors name the place", () => {
       message: expect.stringMatching(/^clients\/bank\.jsonl line 17: not valid JSON \(.+\)$/) as string,
     });
     await expect(load("a.jsonl", Uint8Array.of(0x22, 0xff, 0x22))).rejects.toThrow("a.jsonl line 1: not UTF-8 text");
-    await expect(load("a.jsonl", '["a"]')).rejects.toThrow(
-      "a.jsonl line 1: an array, expected one JSON object per line",
+    await expect(load("a.jsonl", `${qa("a", "b")}\n["a"]`)).rejects.toThrow(
+      "a.jsonl line 2: an array, expected one JSON object per line",
     );
   });
 
@@ -80,12 +129,11 @@ describe("errors name the place", () => {
     await expect(load("a.json", '{"data": []}')).rejects.toMatchObject({
       hint: 'Save the array under "data" as the file.',
     });
-    await expect(load("a.json", `${qa("a", "b")}\n${qa("c", "d")}`)).rejects.toMatchObject({
-      hint: "This looks like JSON Lines: name the file .jsonl or set `format: jsonl`.",
+    await expect(load("a.json", '{"question": {"0": "a"}, "answer": {"0": "c"}}')).rejects.toMatchObject({
+      message: "a.json: an object of columns (question, answer), expected an array of records",
+      hint: expect.stringContaining('orient="records"') as string,
     });
-    await expect(load("a.jsonl", `[\n${qa("a", "b")}\n]`)).rejects.toMatchObject({
-      hint: "Name the file .json or set `format: json`.",
-    });
+    await expect(load("a.json", '"a"')).rejects.toThrow("a.json: a string, expected an array of records");
     await expect(load("a.json", "[1]")).rejects.toThrow("a.json record 1: a number, expected an object");
     await expect(load("a.json", "[]")).rejects.toThrow("a.json: no records");
   });

@@ -1,6 +1,6 @@
 import { nearest } from "../diagnostics/nearest.ts";
 import { UserError } from "../diagnostics/user-error.ts";
-import { readDelimited } from "./csv.ts";
+import { readDelimited, type TableOptions } from "./csv.ts";
 import { datasetHint, parseDatasetRef } from "./dataset-ref.ts";
 import { datasetRows } from "./dataset-rows.ts";
 import type { FileReader } from "./file-reader.ts";
@@ -18,20 +18,24 @@ import type { SourcedRow } from "./row.ts";
 
 /** File formats by their legal names, which are also their extensions. */
 export const FORMATS: Readonly<
-  Record<FormatName, (bytes: Uint8Array, file: string) => SourcedRow[] | Promise<SourcedRow[]>>
+  Record<FormatName, (bytes: Uint8Array, file: string, table: TableOptions) => SourcedRow[] | Promise<SourcedRow[]>>
 > = {
   jsonl: readJsonLines,
   json: readJson,
-  csv: (bytes, file) => readDelimited(bytes, file, ","),
-  tsv: (bytes, file) => readDelimited(bytes, file, "\t"),
+  csv: (bytes, file, table) => readDelimited(bytes, file, ",", table),
+  tsv: (bytes, file, table) => readDelimited(bytes, file, "\t", table),
   parquet: readParquet,
 };
 
 export type FormatName = "jsonl" | "json" | "csv" | "tsv" | "parquet";
 
-export interface SourceOptions {
+/** How the bytes of a file are read. */
+export interface FormatOptions extends TableOptions {
   /** Default: by extension. `.gz` after it is unpacked either way. */
   readonly format?: FormatName | undefined;
+}
+
+export interface SourceOptions extends FormatOptions {
   /** For a dataset given by its bare name, these replace its own, part by part. */
   readonly fields?: FieldMap | undefined;
   /** The part of a record that the job learns from (default `answers`): one row may hold an answer and a preference. */
@@ -47,6 +51,8 @@ export interface LoadedRecords {
   readonly records: readonly DataRecord[];
   /** Rows left out, with `invalid: "skip"`. */
   readonly skipped: readonly RecordProblem[];
+  /** Columns that no record was made from, with the number of records that have something there. */
+  readonly unused: ReadonlyMap<string, number>;
 }
 
 /**
@@ -60,27 +66,32 @@ export async function loadRecords(
   options: SourceOptions = {},
 ): Promise<LoadedRecords> {
   const ref = parseDatasetRef(path);
-  const rows = await loadRows(reader, path, options.format);
-  const { records, problems } = parseRows(rows, { ...ref?.named?.fields, ...options.fields }, options.learnFrom);
+  const rows = await loadRows(reader, path, options);
+  const { records, problems, unused } = parseRows(
+    rows,
+    { ...ref?.named?.fields, ...options.fields },
+    options.learnFrom,
+  );
   const skip = (options.invalid ?? (ref === undefined ? "refuse" : "skip")) === "skip";
   if (problems.length > 0 && (!skip || records.length === 0)) throw recordError(problems);
   if (records.length === 0)
     throw new UserError("data", `${path}: no records`, {
       hint: "Add records to it, or remove it from the configuration.",
     });
-  if (ref === undefined) return { records, skipped: problems };
+  if (ref === undefined) return { records, skipped: problems, unused };
   return {
     records: records.map((record) => ({ ...record, id: `${ref.label}#${record.source.record}` })),
     skipped: problems,
+    unused,
   };
 }
 
 /** Loads the rows of one file or one dataset of the Hub, with any content. */
-export async function loadRows(reader: FileReader, path: string, format?: FormatName): Promise<SourcedRow[]> {
+export async function loadRows(reader: FileReader, path: string, options: FormatOptions = {}): Promise<SourcedRow[]> {
   const ref = parseDatasetRef(path);
   return ref === undefined
-    ? readRows(reader, path, path, format)
-    : datasetRows(reader, ref, (file, name) => readRows(reader, file, name));
+    ? readRows(reader, path, path, options)
+    : datasetRows(reader, ref, (file, name) => readRows(reader, file, name, { delimiter: options.delimiter }));
 }
 
 /** Reads the rows of one file, which messages call `name`. */
@@ -88,7 +99,7 @@ async function readRows(
   reader: FileReader,
   path: string,
   name: string,
-  format: FormatName = formatOf(path),
+  { format = formatOf(path), ...table }: FormatOptions = {},
 ): Promise<SourcedRow[]> {
   if (format === "parquet" && reader.open !== undefined && !/\.gz$/i.test(path)) {
     const file = await reader.open(path);
@@ -98,7 +109,7 @@ async function readRows(
       await file.close();
     }
   }
-  return FORMATS[format](await readUnpacked(reader, path, name), name);
+  return FORMATS[format](await readUnpacked(reader, path, name), name, table);
 }
 
 /** Reads a file's bytes and unpacks gzip. */

@@ -1,5 +1,6 @@
 import { expect, describe, it } from "vitest";
 import type { AnswerContent, DataRecord } from "./record.ts";
+import type { Message } from "./messages.ts";
 import type { TemplateContext } from "./rendered-record.ts";
 import { messagesOf, TEMPLATES, type TemplateName } from "./template.ts";
 
@@ -165,4 +166,34 @@ describe("chat", () => {
 it.each(["alpaca", "vicuna", "none"] as const)("%s asks for an answer where training has one", (name) => {
   const { text, spans } = TEMPLATES[name].render(plain, {});
   expect(TEMPLATES[name].prompt([{ role: "user", content: "Say hi." }], {})).toBe(text.slice(0, spans[0]!.start));
+});
+
+describe("what templates without a chat template cannot write", () => {
+  const call = { tool_calls: [{ type: "function", function: { name: "f", arguments: {} } }] };
+  const calling = record({
+    kind: "messages",
+    messages: [
+      { role: "user", content: "u" },
+      { role: "assistant", content: "", extra: call },
+    ],
+  });
+  it.each<[TemplateName, AnswerContent, string]>([
+    ["vicuna", calling.content, "the template vicuna cannot write the tool_calls of record f#1"],
+    ["none", { ...plain.content, variables: { tools: [] } }, "the template none cannot write the tools of record f#1"],
+    [
+      "alpaca",
+      { ...plain.content, before: [{ role: "system", content: "s" }] } as AnswerContent,
+      "the template alpaca (record f#1) takes one question and its answer, got the turns system, user, assistant",
+    ],
+  ])("%s", (template, content, message) => {
+    expect(() => TEMPLATES[template].render(record(content), {})).toThrow(message);
+  });
+});
+
+it("leaves out of the spans what is marked as not learnt", () => {
+  const [u1, a1, u2, a2] = messagesOf(conversation.content) as [Message, Message, Message, Message];
+  const first = record({ kind: "messages", messages: [u1, { ...a1, learnt: false }, u2, a2] });
+  expect(marked("vicuna", first)).toMatch(/USER: u1 ASSISTANT: a1<\/s>USER: u2 ASSISTANT:« a2»$/);
+  const chatTemplate = "{% for m in messages %}[{{ m.content }}]{% endfor %}{% if add_generation_prompt %}{% endif %}";
+  expect(marked("chat", first, { chatTemplate })).toBe("[u1][a1][u2]«[a2]»");
 });

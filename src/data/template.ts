@@ -1,6 +1,6 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import { renderChat, renderChatPrompt } from "./chat-template.ts";
-import type { Message } from "./messages.ts";
+import { extraParts, type Message } from "./messages.ts";
 import type { AnswerContent, DataRecord } from "./record.ts";
 import type { RenderedRecord, TemplateContext, TemplateOptions } from "./rendered-record.ts";
 import type { Span } from "./token-spans.ts";
@@ -42,12 +42,14 @@ const alpaca: Template = {
   addsSpecialTokens: true,
   holdsConversations: false,
   render: (record, context) => {
-    if (record.content.kind === "instruction" && record.content.input !== undefined && context.inputs !== "joined") {
-      const { instruction, input, response } = record.content;
+    const { content } = record;
+    const alone = content.kind === "instruction" && content.before === undefined && content.variables === undefined;
+    if (alone && content.input !== undefined && context.inputs !== "joined") {
+      const { instruction, input, response } = content;
       const prompt = `${ALPACA_INPUT}\n\n### Instruction:\n${instruction}\n\n### Input:\n${input}\n\n### Response:`;
       return answered(prompt, ` ${response}`);
     }
-    const messages = messagesOf(record.content, context);
+    const messages = plainMessages(record, context, "alpaca");
     const { answer } = onlyExchange(messages, `alpaca (record ${record.id})`);
     return answered(alpaca.prompt(messages, context), ` ${answer}`);
   },
@@ -58,7 +60,7 @@ const vicuna: Template = {
   addsSpecialTokens: true,
   holdsConversations: true,
   render: (record, context) => {
-    const messages = messagesOf(record.content, context);
+    const messages = plainMessages(record, context, "vicuna");
     // Turns after the last answer would be a prompt without an answer.
     const kept = messages.slice(0, messages.findLastIndex(({ role }) => role === "assistant") + 1);
     const { text, spans } = writeVicuna(kept, context, `vicuna (record ${record.id})`);
@@ -75,7 +77,7 @@ const none: Template = {
   addsSpecialTokens: true,
   holdsConversations: false,
   render: (record, context) => {
-    const { question, answer } = onlyExchange(messagesOf(record.content, context), `none (record ${record.id})`);
+    const { question, answer } = onlyExchange(plainMessages(record, context, "none"), `none (record ${record.id})`);
     return answered(question, answer);
   },
   prompt: (messages) => onlyExchange(messages, "none").question,
@@ -85,7 +87,12 @@ const none: Template = {
 const chat: Template = {
   addsSpecialTokens: false,
   holdsConversations: true,
-  render: (record, context) => renderChat(withSystem(messagesOf(record.content, context), context), context, record.id),
+  render: (record, context) =>
+    renderChat(
+      withSystem(messagesOf(record.content, context), context),
+      { ...context, variables: record.content.variables },
+      record.id,
+    ),
   prompt: (messages, context) => renderChatPrompt(withSystem(messages, context), context),
 };
 
@@ -95,18 +102,34 @@ export const TEMPLATES: Readonly<Record<TemplateName, Template>> = { alpaca, vic
 /** Converts content with an answer to a conversation. */
 export function messagesOf(content: AnswerContent, { inputs }: TemplateOptions = {}): readonly Message[] {
   if (content.kind === "messages") return content.messages;
+  const before = content.before ?? [];
   if (content.kind === "completion") {
-    return [
-      { role: "user", content: content.prompt },
-      { role: "assistant", content: content.completion },
-    ];
+    return [...before, { role: "user", content: content.prompt }, { role: "assistant", content: content.completion }];
   }
   const { instruction, input, response } = content;
   const separator = inputs === "joined" ? " " : "\n\n";
   return [
+    ...before,
     { role: "user", content: input === undefined ? instruction : `${instruction}${separator}${input}` },
     { role: "assistant", content: response },
   ];
+}
+
+/** The conversation of a record, for a template that writes roles and contents only. */
+function plainMessages(
+  { id, content }: RenderableRecord,
+  context: TemplateContext,
+  template: string,
+): readonly Message[] {
+  const messages = messagesOf(content, context);
+  const extra = [...Object.keys(content.variables ?? {}), ...messages.flatMap(extraParts)][0];
+  if (extra === undefined) return messages;
+  throw new UserError("data", `the template ${template} cannot write the ${extra} of record ${id}`, {
+    hint:
+      extra === "tools"
+        ? "Use the template `chat`, or leave the tools out with data.fields: { tools: false }."
+        : `Use the template \`chat\`, or records without ${extra}.`,
+  });
 }
 
 function answered(prompt: string, answer: string): RenderedRecord {
@@ -128,7 +151,9 @@ function onlyExchange(messages: readonly Message[], template: string): { questio
   throw new UserError(
     "data",
     `the template ${template} takes one question and its answer, got the turns ${messages.map(({ role }) => role).join(", ")}`,
-    { hint: "Use the template `chat` (or `vicuna`) for conversations." },
+    {
+      hint: "Use the template `chat` (or `vicuna`) for conversations. To leave a column out, such as the system message's, map it to false: data.fields: { system: false }.",
+    },
   );
 }
 
@@ -142,7 +167,7 @@ function writeVicuna(
   const turns = first?.role === "system" ? rest : messages;
   let text = first?.role === "system" ? first.content : (system ?? VICUNA);
   const spans: Span[] = [];
-  for (const [i, { role, content }] of turns.entries()) {
+  for (const [i, { role, content, learnt }] of turns.entries()) {
     if (role !== (i % 2 === 0 ? "user" : "assistant")) {
       throw new UserError(
         "data",
@@ -167,7 +192,7 @@ function writeVicuna(
         );
       text += eosToken;
     }
-    spans.push({ start, end: text.length });
+    if (learnt !== false) spans.push({ start, end: text.length });
   }
   return { text, spans };
 }

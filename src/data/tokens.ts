@@ -1,8 +1,9 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import type { Example } from "./example.ts";
 import type { Message } from "./messages.ts";
+import type { TextContent } from "./answer.ts";
 import type { DataRecord } from "./record.ts";
-import type { TemplateContext, TemplateOptions } from "./rendered-record.ts";
+import type { RenderedRecord, TemplateContext, TemplateOptions } from "./rendered-record.ts";
 import type { RenderableRecord, Template } from "./template.ts";
 import type { SpecialToken, Tokenizer } from "./tokenizer.ts";
 
@@ -44,25 +45,43 @@ export function tokenise(
   mostTokens?: number,
 ): { ids: number[]; supervised: boolean[] } {
   const { text, spans } = template.render(record, context);
+  return tokeniseText({ id: record.id, text, spans }, template.addsSpecialTokens, tokenizer, mostTokens);
+}
+
+function tokeniseText(
+  { id: record, text, spans }: { readonly id: string } & RenderedRecord,
+  addsSpecialTokens: boolean,
+  tokenizer: Tokenizer,
+  mostTokens?: number,
+): { ids: number[]; supervised: boolean[] } {
   if (mostTokens === undefined && text.length > MOST_CHARACTERS) {
-    throw new UserError(
-      "data",
-      `record ${record.id} has ${text.length} characters, expected at most ${MOST_CHARACTERS}`,
-      { hint: "Shorten or remove it." },
-    );
+    throw new UserError("data", `record ${record} has ${text.length} characters, expected at most ${MOST_CHARACTERS}`, {
+      hint: "Shorten or remove it.",
+    });
   }
   const { ids, supervised } = tokenizer.encodeSupervised(text, spans, mostTokens);
-  if (template.addsSpecialTokens) {
+  if (addsSpecialTokens) {
     const { id } = endOfAnswers(tokenizer);
     ids.unshift(...tokenizer.prefix);
     supervised.unshift(...tokenizer.prefix.map(() => false));
     // Some datasets write EOS after their answers: one is enough.
     if (ids.at(-1) !== id) {
       ids.push(id);
-      supervised.push(true);
+      // It belongs to the last turn, which may be one that is not learnt.
+      supervised.push(spans.at(-1)?.end === text.length);
     }
   }
   return { ids, supervised };
+}
+
+/** Tokenises a text as TRL does its column `text`: no template, the tokenizer's BOS, EOS, and all of it is learnt. */
+function tokeniseWhole(
+  id: string,
+  { text }: TextContent,
+  tokenizer: Tokenizer,
+  mostTokens: number,
+): { ids: number[]; supervised: boolean[] } {
+  return tokeniseText({ id, text, spans: [{ start: 0, end: text.length }] }, true, tokenizer, mostTokens);
 }
 
 /** Returns the token that ends an answer. @throws UserError("model") where the tokenizer has no EOS. */
@@ -80,13 +99,10 @@ export function encodeRecord(
   tokenizer: Tokenizer,
   options: EncodeOptions,
 ): EncodedRecord {
-  const { ids, supervised } = tokenise(
-    withOneAnswer(record),
-    template,
-    tokenizer,
-    contextOf(tokenizer, options),
-    options.maxLength,
-  );
+  const { ids, supervised } =
+    record.content.kind === "text"
+      ? tokeniseWhole(record.id, record.content, tokenizer, options.maxLength)
+      : tokenise(withOneAnswer(record), template, tokenizer, contextOf(tokenizer, options), options.maxLength);
   const length = Math.min(ids.length, options.maxLength);
   const mask = Uint8Array.from({ length }, (_, i) => (i > 0 && supervised[i] ? 1 : 0));
   const truncated = ids.length > length;
@@ -129,8 +145,10 @@ export function encodeMessages(
 }
 
 function withOneAnswer({ id, content }: DataRecord): RenderableRecord {
-  if (content.kind !== "preference" && content.kind !== "rated") return { id, content };
-  const found = content.kind === "preference" ? "two answers, chosen and rejected" : "a rated answer";
+  if (content.kind !== "preference" && content.kind !== "rated" && content.kind !== "text") return { id, content };
+  const found = { preference: "two answers, chosen and rejected", rated: "a rated answer", text: "a text" }[
+    content.kind
+  ];
   throw new UserError("data", `record ${id} has ${found}, expected one answer to learn`, {
     hint: "Use a preference objective, or load the file for supervised tuning (learnFrom: answers).",
   });

@@ -1,6 +1,7 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import type { FieldMap } from "../data/record.ts";
 import { loadRecords, type FormatName } from "../data/source.ts";
+import { useNotes } from "../data/unused-columns.ts";
 import { TEMPLATES, type TemplateName } from "../data/template.ts";
 import { encodeRecord } from "../data/tokens.ts";
 import { openTokenizer } from "../decode/base-tokenizer.ts";
@@ -21,6 +22,8 @@ export interface ScoreOptions {
   readonly system?: string | undefined;
   /** Tokens; longer records are cut on the right. Default 512. */
   readonly maxLength?: number | undefined;
+  /** Gets what is to be said of the records, such as columns that are not used. */
+  readonly onNote?: ((note: string) => void) | undefined;
 }
 
 export interface RecordScore {
@@ -49,10 +52,11 @@ export async function scoreFile(
   onRecord: (row: RecordScore) => void,
   signal?: AbortSignal,
 ): Promise<FileScore> {
-  const { records } = await loadRecords(platform.files, options.data, {
+  const { records, unused } = await loadRecords(platform.files, options.data, {
     format: options.format,
     fields: options.fields,
   });
+  for (const note of useNotes(records, unused)) options.onNote?.(note);
   const base = await platform.openModel(options.model);
   const tokenizer = openTokenizer(base);
   const adapter = options.adapter === undefined ? undefined : await openFittingAdapter(platform, base, options.adapter);

@@ -12,7 +12,7 @@ import type { Objective } from "../train/objective.ts";
 import { objectiveOf, type ObjectiveName, OBJECTIVES } from "../train/objective-registry.ts";
 import { evaluationSchema } from "./evaluation-schema.ts";
 import { federationSchema } from "./federation-schema.ts";
-import { count, files, fraction, names, natural, positive, text } from "./schema-parts.ts";
+import { count, delimiter, files, fraction, names, natural, positive, text } from "./schema-parts.ts";
 
 /** The names of the objectives that learn from items of a kind. */
 function learnsFrom(items: Objective["items"]): string {
@@ -92,10 +92,17 @@ export const experimentSchema = z.strictObject({
         "Seed of the draws that make the sets: pooled records, their clients, held-out records and their validation part. Set it to have the same sets with every `seed`. Default: `seed`.",
       ),
     fields: z
-      .partialRecord(names(ALIASES), text)
+      .partialRecord(names(ALIASES), z.union([text, z.literal(false)]))
       .default({})
-      .describe("Columns of the parts of a record, such as { instruction: question, response: answer }."),
+      .describe(
+        "Columns of the parts of a record, such as { instruction: question, response: answer }. False leaves a part out: { system: false }.",
+      ),
     format: names(FORMATS).optional().describe("Format of the files. Default: from the extension of each file."),
+    delimiter: delimiter
+      .optional()
+      .describe(
+        "Character between the columns of CSV and TSV files, or its name: comma, semicolon, tab, pipe. Default: a first line `sep=;`, or else the first rows tell it.",
+      ),
     template: names(TEMPLATES)
       .default("chat")
       .describe("Template that turns a record into text; `chat` is the model's own chat template."),

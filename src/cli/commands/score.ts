@@ -48,7 +48,7 @@ export const command: Command = defineCommand({
         }
       };
       const platform = knowingBase(nodePlatform({ threads, ...reports }), subject, status.note);
-      return scoreFile(options, platform, onRecord, signal);
+      return scoreFile({ ...options, onNote: status.note }, platform, onRecord, signal);
     });
     if (json === true) {
       stdout.write(`${JSON.stringify(score)}\n`);

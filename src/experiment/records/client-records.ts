@@ -6,6 +6,7 @@ import { PARTITIONERS } from "../../data/partition.ts";
 import { countProblems, type DataRecord, type RecordProblem } from "../../data/record.ts";
 import { place } from "../../data/row.ts";
 import { loadRecords } from "../../data/source.ts";
+import { useNotes } from "../../data/unused-columns.ts";
 import { checkRoster } from "../../federation/roster.ts";
 import { sampleOf, stream } from "../../tensor/random.ts";
 import { participation } from "../../settings/parse.ts";
@@ -46,7 +47,9 @@ export async function loadClientRecords(
   if (only?.length === 0) return [];
   refuseUnknown(only ?? [], clientNames(config));
   const wanted = ({ name }: { readonly name: string }): boolean => only === undefined || only.includes(name);
-  const load = (paths: string | readonly string[]): Promise<DataRecord[]> => loadAll(files, paths, config, onNote);
+  const unused = new Map<string, number>();
+  const load = (paths: string | readonly string[]): Promise<DataRecord[]> =>
+    loadAll(files, paths, config, onNote, unused);
   const given =
     data.clients === undefined
       ? dealt(
@@ -62,6 +65,8 @@ export async function loadClientRecords(
             heldOut: heldOut === undefined ? undefined : await load(heldOut),
           })),
         );
+  const trained = given.flatMap(({ train }) => train);
+  for (const note of useNotes(trained, unused, data.partition.field)) onNote?.(note);
   if (given.some(({ name }) => name === COMMON_SET)) {
     throw new UserError("data", `a client is called "${COMMON_SET}", but this is the name of the common held-out set`, {
       hint: "Give the client another name.",
@@ -152,6 +157,7 @@ async function loadAll(
   paths: string | readonly string[],
   { data, objective }: Pick<ExperimentConfig, "data" | "objective">,
   onNote: ((note: string) => void) | undefined,
+  unused: Map<string, number> = new Map(),
 ): Promise<DataRecord[]> {
   const list = [paths].flat();
   const twice = list.find((path, i) => list.indexOf(path) !== i);
@@ -160,6 +166,7 @@ async function loadAll(
     list.map((path) =>
       loadRecords(files, path, {
         format: data.format,
+        delimiter: data.delimiter,
         fields: data.fields,
         learnFrom: itemKind(objectiveOf(objective.name, objective).items).learnFrom,
         invalid: data.invalid,
@@ -167,6 +174,9 @@ async function loadAll(
     ),
   );
   for (const [i, { skipped }] of loaded.entries()) if (skipped.length > 0) onNote?.(skippedNote(list[i]!, skipped));
+  for (const [column, rows] of loaded.flatMap((file) => [...file.unused])) {
+    unused.set(column, (unused.get(column) ?? 0) + rows);
+  }
   const all = loaded.flatMap(({ records }) => records);
   if (new Set(all.map(({ id }) => id)).size === all.length) return all;
   // Two files of one name in different folders: their whole paths tell their records apart.
