@@ -74,6 +74,11 @@ describe("openfedllm eval", () => {
       high: expect.closeTo(0.168, 3),
       n: 20,
     });
+    // Nobody knows sums here: equal in every question, so there is no interval.
+    expect(JSON.parse(readFileSync(path.join(folder, "both/differences.json"), "utf8"))).toEqual([
+      { benchmark: "gsm8k", metric: "exactMatch", model: "tuned", from: "base", difference: { value: 0, n: 20 } },
+    ]);
+    expect(stdout).toContain("difference from base on the same questions");
     expect(results[1]!.settings["adapter"]).toBe(adapterHash(folder, "tuned", "adapter"));
     expect(readFileSync(path.join(folder, "both/gsm8k.svg"), "utf8")).toContain("<svg");
     expect(readFileSync(path.join(folder, "both/report.md"), "utf8")).toContain("| GSM8K | exact match | 20 |");

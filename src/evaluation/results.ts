@@ -83,10 +83,12 @@ export function summarise(
   };
 }
 
-function counts({ name, ofAll, counts }: Metric, verdict: Graded): boolean {
+/** Tells if a verdict counts for a metric. */
+export function counts({ name, ofAll, counts }: Metric, verdict: Graded): boolean {
   return ofAll === undefined ? verdict.scores[name] !== undefined : (counts?.(verdict) ?? true);
 }
 
-function valueOf({ name, ofAll }: Metric): (verdicts: readonly Graded[]) => number {
+/** The value of a metric over verdicts that count for it. */
+export function valueOf({ name, ofAll }: Metric): (verdicts: readonly Graded[]) => number {
   return ofAll ?? ((verdicts) => verdicts.reduce((sum, { scores }) => sum + scores[name]!, 0) / verdicts.length);
 }

@@ -8,12 +8,13 @@ import { estimateJudging } from "../../evaluation/judge/judge-estimate.ts";
 import { baselineAnswers } from "../../evaluation/judge/baseline-answers.ts";
 import type { OpenAnswers } from "../../evaluation/benchmark-task.ts";
 import { BENCHMARKS } from "../../evaluation/benchmark-registry.ts";
+import { type ModelVerdicts, type PairedResult, pairModels } from "../../evaluation/paired.ts";
 import type { StoredResult } from "../../evaluation/results.ts";
 import { evaluateModels, type EvaluationEvents, type ToGrade } from "../../jobs/evaluate-models.ts";
 import type { NamedModel } from "../../jobs/fitting-adapter.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import { storageError, writeAtomically } from "../../node/store/durable-file.ts";
-import { openAnswerFolder, readResults } from "../../node/store/evaluation-folder.ts";
+import { openAnswerFolder, readResults, readVerdicts } from "../../node/store/evaluation-folder.ts";
 import { benchmarkCharts } from "../../study/benchmark-charts.ts";
 import { type Command, DEFAULT_COLUMNS, defineCommand } from "../command.ts";
 import { BENCHMARK_DEFAULTS, DEFAULTS } from "../configuration-defaults.ts";
@@ -133,16 +134,16 @@ export const command: Command = defineCommand({
       const events = { beforeGrading, onResult, onStage: status.say, onProgress: progressLines(status.say) };
       await evaluateModels(evaluation, platform, events, signal).finally(() => grading.close());
     }).catch(async (error: unknown) => {
-      if (results.length > 0) await writeReport(out);
+      if (results.length > 0) await writeReport(out, flags.seed);
       stopped(error);
     });
-    await writeReport(out);
+    await writeReport(out, flags.seed);
     if (flags.json !== true) {
-      const tables = evaluationTables(results, { groups: false });
+      const tables = evaluationTables(results, { groups: false, pairs: await pairsOf(out, results, flags.seed) });
       const columns = stdout.columns() ?? DEFAULT_COLUMNS;
       stdout.write(`${tablesLines(tables, { style: stdout.style, columns }).join("\n")}\n`);
     }
-    stderr.write(`wrote report.md, results.json, charts, every answer and every verdict to ${out}\n`);
+    stderr.write(`wrote report.md, results.json, differences.json, charts, every answer and every verdict to ${out}\n`);
   },
 });
 
@@ -169,13 +170,27 @@ function stopped(error: unknown): never {
   });
 }
 
+/** Compares the models in an evaluation folder question by question, on each benchmark. */
+async function pairsOf(out: string, results: readonly StoredResult[], seed: number): Promise<PairedResult[]> {
+  const pairs: PairedResult[] = [];
+  for (const name of new Set(results.map(({ benchmark }) => benchmark))) {
+    const models: ModelVerdicts[] = [];
+    for (const { benchmark, model } of results) {
+      if (benchmark === name) models.push({ model, verdicts: await readVerdicts(out, name, model) });
+    }
+    pairs.push(...pairModels({ name, benchmark: BENCHMARKS[name]! }, models, { seed }));
+  }
+  return pairs;
+}
+
 /** Writes the report of all results in an evaluation folder, new and earlier ones. */
-async function writeReport(out: string): Promise<void> {
+async function writeReport(out: string, seed: number): Promise<void> {
   const results = await readResults(out);
+  const pairs = await pairsOf(out, results, seed);
   const charts = benchmarkCharts(results, BENCHMARKS, (benchmark, estimate) =>
     estimateText(benchmark.metrics[0]!, estimate),
   ).map((chart) => ({ ...chart, file: `${chart.name}.svg` }));
-  const report = tablesMarkdown(evaluationTables(results, { groups: true }), {
+  const report = tablesMarkdown(evaluationTables(results, { groups: true, pairs }), {
     heading: "Evaluation",
     warnings: [],
     charts,
@@ -183,6 +198,7 @@ async function writeReport(out: string): Promise<void> {
   try {
     await mkdir(out, { recursive: true });
     await writeAtomically(path.join(out, "results.json"), `${JSON.stringify(results, undefined, 2)}\n`);
+    await writeAtomically(path.join(out, "differences.json"), `${JSON.stringify(pairs, undefined, 2)}\n`);
     for (const { file, svg } of charts) await writeAtomically(path.join(out, file), svg);
     await writeAtomically(path.join(out, "report.md"), report);
   } catch (error) {

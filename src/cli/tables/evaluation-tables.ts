@@ -2,6 +2,7 @@ import type { Estimate } from "../../evaluation/metrics/estimate.ts";
 import type { Benchmark, Metric } from "../../evaluation/benchmark.ts";
 import { CODE_LIMITS, type CodeLimit } from "../../evaluation/code-runner.ts";
 import { BENCHMARKS } from "../../evaluation/benchmark-registry.ts";
+import type { PairedResult } from "../../evaluation/paired.ts";
 import type { BenchmarkResult, StoredResult } from "../../evaluation/results.ts";
 import { counted, formatCount } from "../views/quantities.ts";
 import type { Cell, Table, Tables } from "./tables.ts";
@@ -19,7 +20,10 @@ export function estimateText(metric: Metric, { value, low, high }: Estimate): st
 }
 
 /** Results with their intervals, a row for each metric and a column for each model; then the results by group. */
-export function evaluationTables(results: readonly StoredResult[], { groups }: { readonly groups: boolean }): Tables {
+export function evaluationTables(
+  results: readonly StoredResult[],
+  { groups, pairs = [] }: { readonly groups: boolean; readonly pairs?: readonly PairedResult[] },
+): Tables {
   const models = [...new Set(results.map(({ model }) => model))].sort(baseFirst);
   const names = [...new Set(results.map(({ benchmark }) => benchmark))];
   const found = (benchmark: string, model: string): BenchmarkResult | undefined =>
@@ -51,6 +55,7 @@ export function evaluationTables(results: readonly StoredResult[], { groups }: {
     });
   });
   const tables: Table[] = [{ title: "benchmarks (95% intervals)", columns, rows }];
+  if (pairs.length > 0) tables.push(differenceTable(pairs));
   if (groups) {
     for (const name of names) {
       const table = groupTable(BENCHMARKS[name]!, models, (model) => found(name, model));
@@ -62,6 +67,43 @@ export function evaluationTables(results: readonly StoredResult[], { groups }: {
 
 function cellOf(metric: Metric, estimate: Estimate | undefined, best: boolean): Cell {
   return estimate === undefined ? { text: "–" } : { text: estimateText(metric, estimate), best };
+}
+
+/** A row for each benchmark, a column for each model that is compared. */
+function differenceTable(pairs: readonly PairedResult[]): Table {
+  const models = [...new Set(pairs.map(({ model }) => model))];
+  const names = [...new Set(pairs.map(({ benchmark }) => benchmark))];
+  const from = [...new Set(pairs.map((pair) => pair.from))].join(", ");
+  return {
+    title: `difference from ${from} on the same questions (95% paired bootstrap intervals)`,
+    columns: [
+      { header: "benchmark", right: false },
+      { header: "metric", right: false },
+      { header: "questions", right: true },
+      ...models.map((header) => ({ header, right: true })),
+    ],
+    rows: names.map((name) => {
+      const own = pairs.filter(({ benchmark }) => benchmark === name);
+      const { title, metrics } = BENCHMARKS[name]!;
+      const counts = [...new Set(own.map(({ difference }) => difference.n))];
+      return [
+        { text: title },
+        { text: metrics[0]!.title },
+        { text: counts.map(formatCount).join(" / ") },
+        ...models.map((model): Cell => {
+          const pair = own.find((each) => each.model === model);
+          return { text: pair === undefined ? "–" : differenceText(metrics[0]!, pair.difference) };
+        }),
+      ];
+    }),
+  };
+}
+
+/** `+4.0% (-1.0 to +9.0)`: points where the metric is a share. */
+function differenceText(metric: Metric, { value, low, high }: Estimate): string {
+  const signed = (bound: number): string => `${bound < 0 ? "" : "+"}${metricText(metric, bound)}`;
+  if (low === undefined || high === undefined) return signed(value);
+  return `${signed(value)} (${signed(low).replace("%", "")} to ${signed(high).replace("%", "")})`;
 }
 
 function groupTable(

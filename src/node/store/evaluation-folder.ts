@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
 import type { AnswerFolder } from "../../evaluation/benchmark-task.ts";
-import type { AnswerRecord } from "../../evaluation/run-benchmark.ts";
+import type { AnswerRecord, Graded } from "../../evaluation/run-benchmark.ts";
 import type { AnswerSettings, StoredResult } from "../../evaluation/results.ts";
 import { storageError, writeAtomically } from "./durable-file.ts";
 import { jsonLines, openJsonLog } from "./json-log.ts";
@@ -76,6 +76,19 @@ export async function readResults(folder: string): Promise<readonly StoredResult
     }
   }
   return results;
+}
+
+/** Reads the verdicts on a model's answers to a benchmark; none where they are missing or damaged. */
+export async function readVerdicts(out: string, benchmark: string, model: string): Promise<readonly Graded[]> {
+  const text = await readFile(path.join(out, benchmark, model, VERDICTS), "utf8").catch(() => "");
+  try {
+    return text
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line) as Graded);
+  } catch {
+    return [];
+  }
 }
 
 async function readJsonFile<T extends object>(file: string): Promise<T> {
