@@ -9,13 +9,27 @@ rendered over conversations). A template that ends with an error in Python has `
 import json
 import platform
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import jinja2
 import transformers
+from transformers.utils import chat_template_utils
 from transformers.utils.chat_template_utils import _compile_jinja_template, render_jinja_template
 
-from template_cases import CONTEXT, CONVERSATIONS, TEMPLATES
+from template_cases import CONTEXT, CONVERSATIONS, SPECIAL_TOKENS, TEMPLATES
+
+
+
+class FixedClock(datetime):
+    """The clock of `strftime_now`: 29 November 2026, 09:05:07."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return cls(2026, 11, 29, 9, 5, 7)
+
+
+chat_template_utils.datetime = FixedClock
 
 MADE_WITH = {
     "python": platform.python_version(),
@@ -50,6 +64,7 @@ def families(folder):
             given = json.loads(json.dumps(conversation))
             case = {"family": file.stem, "conversation": name}
             try:
+                marked = "generation" in template and not given.get("continue_final_message", False)
                 texts, marks = render_jinja_template(
                     conversations=[given["messages"]],
                     tools=given.get("tools"),
@@ -57,7 +72,8 @@ def families(folder):
                     chat_template=template,
                     add_generation_prompt=given.get("add_generation_prompt", False),
                     continue_final_message=given.get("continue_final_message", False),
-                    return_assistant_tokens_mask="{% generation %}" in template or "{%- generation" in template,
+                    return_assistant_tokens_mask=marked,
+                    **SPECIAL_TOKENS,
                     **given.get("variables", {}),
                 )
                 case["text"] = texts[0]
@@ -66,7 +82,12 @@ def families(folder):
             except Exception as error:
                 case["error"] = type(error).__name__
             out.append(case)
-    return {"made_with": MADE_WITH, "conversations": CONVERSATIONS, "cases": out}
+    return {
+        "made_with": MADE_WITH,
+        "special_tokens": SPECIAL_TOKENS,
+        "conversations": CONVERSATIONS,
+        "cases": out,
+    }
 
 
 def write(file, value):

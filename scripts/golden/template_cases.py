@@ -1444,6 +1444,11 @@ STATEMENTS = [
     "{{ strftime_now is defined }}",
     "{{ strftime_now('%%')|length }}",
     "{{ strftime_now() }}",
+    "{{ strftime_now('%d %b %Y') }}",
+    "{{ strftime_now('%Y-%m-%d %H:%M:%S') }}",
+    "{{ strftime_now('%A, %B %-d, %y') }}",
+    "{{ strftime_now('%I:%M %p %j %a') }}",
+    "{{ strftime_now('%F %T %D %R %e %u %w %%') }}",
     "{% filter trim %}  {{ text }}  {% endfilter %}",
     "{% if text in ['Hello World'] %}in{% endif %}",
     "{% if text.startswith('Hello') and not text.endswith('x') %}yes{% endif %}",
@@ -1455,4 +1460,71 @@ STATEMENTS = [
 TEMPLATES = ["{{ " + line + " }}" for line in EXPRESSIONS.replace("\\\n", "\\\x00").strip("\n").split("\n")]
 TEMPLATES = [template.replace("\\\x00", "\\\n") for template in TEMPLATES] + STATEMENTS
 
-CONVERSATIONS = {}
+_USER = {"role": "user", "content": "  What is 2 + 2?\n"}
+_SYSTEM = {"role": "system", "content": "You are terse.\n"}
+_ANSWER = {"role": "assistant", "content": "4, <b>of course</b> – it's “even”. 😀"}
+_TOOL = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "description": "Weather of a city, e.g. \"Zürich\" & Bern.",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "city": {"type": "string", "description": "Name of the city."},
+                "days": {"type": "integer", "enum": [1, 3, 7], "default": 1},
+                "unit": {"type": ["string", "null"]},
+            },
+            "required": ["city"],
+        },
+    },
+}
+_CALLS = [{"id": "call00001", "type": "function", "function": {"name": "weather", "arguments": {"city": "Zürich", "days": 3}}}]
+
+# What the templates of families are rendered with.
+CONVERSATIONS = {
+    "one": {"messages": [_USER, _ANSWER]},
+    "prompt": {"messages": [_USER], "add_generation_prompt": True},
+    "system": {"messages": [_SYSTEM, _USER, _ANSWER]},
+    "system prompt": {"messages": [_SYSTEM, _USER], "add_generation_prompt": True},
+    "turns": {"messages": [_SYSTEM, _USER, _ANSWER, {"role": "user", "content": "And 3 + 3?"}, {"role": "assistant", "content": "6"}]},
+    "turns prompt": {
+        "messages": [_USER, _ANSWER, {"role": "user", "content": "And 3 + 3?"}],
+        "add_generation_prompt": True,
+    },
+    "continued": {"messages": [_USER, {"role": "assistant", "content": "The answer is"}], "continue_final_message": True},
+    "thought": {"messages": [_USER, {"role": "assistant", "content": "<think>\nTwo and two.\n</think>\n\n4"}]},
+    "thoughts": {
+        "messages": [
+            _USER,
+            {"role": "assistant", "content": "4", "reasoning_content": "Two and two."},
+            {"role": "user", "content": "Sure?"},
+            {"role": "assistant", "content": "Yes", "reasoning_content": "Count again.\n"},
+        ]
+    },
+    "tools": {"messages": [_SYSTEM, _USER], "tools": [_TOOL], "add_generation_prompt": True},
+    "calls": {
+        "messages": [
+            {"role": "user", "content": "Weather in Zürich?"},
+            {"role": "assistant", "content": "", "tool_calls": _CALLS},
+            {"role": "tool", "name": "weather", "tool_call_id": "call00001", "content": "{\"sun\": true}"},
+            {"role": "assistant", "content": "Sunny."},
+        ],
+        "tools": [_TOOL],
+    },
+    "calls prompt": {
+        "messages": [
+            {"role": "user", "content": "Weather in Zürich?"},
+            {"role": "assistant", "content": None, "tool_calls": _CALLS},
+            {"role": "tool", "name": "weather", "tool_call_id": "call00001", "content": "{\"sun\": true}"},
+        ],
+        "tools": [_TOOL],
+        "add_generation_prompt": True,
+    },
+    "no thinking": {"messages": [_USER], "add_generation_prompt": True, "variables": {"enable_thinking": False}},
+    "parts": {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}, {"type": "text", "text": "you"}]}, _ANSWER]},
+    "odd turns": {"messages": [_ANSWER, _USER, _USER]},
+}
+
+# Named special tokens, as most tokenizers have them.
+SPECIAL_TOKENS = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
