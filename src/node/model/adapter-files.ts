@@ -5,6 +5,7 @@ import { UserError } from "../../diagnostics/user-error.ts";
 import { CLIENT_ADAPTERS } from "../../experiment/results/summary.ts";
 import type { AdapterConfig, StoredAdapter } from "../../model/adapter.ts";
 import { parsePeftConfig, toPeftConfig } from "../../model/peft-config.ts";
+import { hasPatterns, withoutPatterns } from "../../model/peft-patterns.ts";
 import { type Params, toFloat32 } from "../../tensor/params.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../tensor/safetensors.ts";
 import { sha256 } from "../../tensor/sha256.ts";
@@ -24,7 +25,9 @@ const PICKLED = "adapter_model.bin";
 export async function loadAdapter(dir: string): Promise<StoredAdapter> {
   const file = path.join(dir, CONFIG);
   if (!(await exists(file))) throw await noAdapter(dir);
-  const config = parsePeftConfig(await readJson(file), file);
+  const json = await readJson(file);
+  // Patterns are explained by the tensors; all else that is wrong is said before they are read.
+  const named = hasPatterns(json) ? undefined : parsePeftConfig(json, file);
   const tensors = path.join(dir, ADAPTER_TENSORS);
   if (!(await exists(tensors))) {
     if (await exists(path.join(dir, PICKLED))) {
@@ -46,7 +49,9 @@ export async function loadAdapter(dir: string): Promise<StoredAdapter> {
       cause,
     });
   });
-  return { config, params: toFloat32(decodeSafetensors(bytes, tensors)), hash: await sha256(bytes) };
+  const params = toFloat32(decodeSafetensors(bytes, tensors));
+  const config = named ?? parsePeftConfig(withoutPatterns(json, params, file), file);
+  return { config, params, hash: await sha256(bytes) };
 }
 
 async function noAdapter(dir: string): Promise<UserError> {
