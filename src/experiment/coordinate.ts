@@ -61,6 +61,7 @@ export async function coordinateExperiment(
   const members = await gatherRoster(store.exchange, manifest.clients, {
     signal,
     onDeclined,
+    revoked,
     deadlineSeconds: joinDeadline,
     minClients,
     onWaiting: (clients) => onWaiting?.("members", clients),

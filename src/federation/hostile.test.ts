@@ -14,7 +14,7 @@ import { readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
 import { type Member, PROTOCOL, roundClose } from "./protocol/messages.ts";
 import { eventsThatHold } from "./resume.ts";
-import { awaitManifest, gatherRoster, readDeclined } from "./roster.ts";
+import { awaitManifest, type Declined, gatherRoster, readDeclined } from "./roster.ts";
 
 const algorithm = algorithmOf("fedavg");
 const names = roster.map(({ name }) => name);
@@ -144,15 +144,39 @@ it.each([
   [{ client: "ann", records: -5 }, "records is -5, expected a whole number"],
   [{ client: "bob", records: 1 }, "it names another client"],
   [{ client: "ann", records: 1, protocol: 99 }, "it speaks protocol 99, not 1"],
-])("a client that joins with %j is named, with the cell to delete", async (changes, why) => {
+  [{ client: "ann", records: 0 }, "it has no records to train on"],
+])("a client that joins with %j is told why, and the others begin without it", async (changes, why) => {
   const store = memoryStore();
+  const declined: Declined[] = [];
   const message = { protocol: PROTOCOL, heldOut: 0, data: "", ...changes };
   await store.create(keys.member("ann"), encodeJson(message));
-  await expect(gatherRoster(store, ["ann"])).rejects.toMatchObject({
-    kind: "data",
-    message: `Client ann joined with a message that cannot be used: ${why}.`,
-    hint: "Delete the cell member/ann of the exchange, and let the client join again.",
+  const gathering = gatherRoster(store, ["ann", "bob"], { onDeclined: (each) => declined.push(each) });
+  const bob = { protocol: PROTOCOL, client: "bob", records: 2, heldOut: 0, data: "" };
+  await store.create(keys.member("bob"), encodeJson(bob));
+  expect(await gathering).toEqual([bob]);
+  expect(declined).toEqual([{ client: "ann", reason: `its message to join cannot be used: ${why}` }]);
+  const alone = memoryStore();
+  await alone.create(keys.member("ann"), encodeJson(message));
+  await expect(gatherRoster(alone, ["ann"])).rejects.toThrow(
+    `The run has 0 members and needs 1; the others declined (ann: its message to join cannot be used: ${why}).`,
+  );
+});
+
+it("a client that is put out while others are awaited is not awaited, joined or not", async () => {
+  const store = memoryStore();
+  const declined: Declined[] = [];
+  let putOut: readonly string[] = [];
+  const gathering = gatherRoster(store, ["ann", "bob", "cy"], {
+    onDeclined: (each) => declined.push(each),
+    revoked: () => new Set(putOut),
   });
+  await participantOf(store, "ann").join({ protocol: PROTOCOL, records: 1, heldOut: 0, data: "" });
+  putOut = ["ann", "bob"];
+  await participantOf(store, "cy").join({ protocol: PROTOCOL, records: 1, heldOut: 0, data: "" });
+  expect((await gathering).map(({ client }) => client)).toEqual(["cy"]);
+  expect(declined.map(({ client, reason }) => [client, reason])).toEqual(
+    ["ann", "bob"].map((client) => [client, "it is no member of the federation any more"]),
+  );
 });
 
 it("a run that is gone from the exchange ends both halves", async () => {
@@ -217,7 +241,7 @@ describe("where cells are signed", () => {
     expect(evaluation.scores.map(({ set }) => set)).not.toContain("dee");
   });
 
-  it("a forged decline is only a reason, and a forged joining an error in a sentence", async () => {
+  it("a forged decline and a forged joining are reasons in a sentence", async () => {
     const store = memoryStore();
     await store.create(keys.decline("dee"), encodeJson({ client: "dee", reason: "mine" }));
     expect(await readDeclined(as(store, federation), ["dee"])).toEqual([
@@ -225,7 +249,7 @@ describe("where cells are signed", () => {
     ]);
     await store.create(keys.member("dee"), encodeJson(members.find(({ client }) => client === "dee")));
     await expect(gatherRoster(as(store, federation), ["dee"])).rejects.toThrow(
-      "Client dee joined with a message that cannot be used: member/dee is not a signed message.",
+      "dee: its message to join cannot be used: member/dee is not a signed message",
     );
   });
 

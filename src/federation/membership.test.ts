@@ -143,7 +143,7 @@ describe("members that come and go", () => {
     expect(events.find(({ type }) => type === "client-refused")).toMatchObject({
       round: 3,
       client: "nil",
-      reason: 'Client "nil" has 0 records to train on; it needs at least 1.',
+      reason: "its message to join cannot be used: it has no records to train on",
     });
   });
 

@@ -1,9 +1,8 @@
-import { UserError } from "../diagnostics/user-error.ts";
 import type { Store } from "../store/store.ts";
 import { createMessage, readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
 import { type Member, type MembersChange, membersChange } from "./protocol/messages.ts";
-import { checkRoster, type Declined, readDeclined, readMember } from "./roster.ts";
+import { type Declined, readDeclined, readMember } from "./roster.ts";
 
 export interface MembershipOptions {
   readonly store: Store;
@@ -58,7 +57,7 @@ export class Membership {
     const written = candidates.length === 0 ? new Set() : new Set(await store.list(keys.members));
     for (const client of new Set(candidates)) {
       if (!written.has(keys.member(client))) continue;
-      const found = await this.#newMember(client);
+      const found = await readMember(store, client);
       if ("reason" in found) rejected.push(found);
       else joined.push(found);
     }
@@ -82,17 +81,6 @@ export class Membership {
   async declined(clients: readonly string[]): Promise<readonly Declined[]> {
     const found = await readDeclined(this.#options.store, clients);
     return found.filter(({ client }) => !this.#members.has(client));
-  }
-
-  async #newMember(client: string): Promise<Member | Declined> {
-    try {
-      const found = await readMember(this.#options.store, client);
-      checkRoster([{ name: client, records: found.records, heldOut: found.heldOut }]);
-      return found;
-    } catch (error) {
-      if (error instanceof UserError && error.kind === "data") return { client, reason: error.message };
-      throw error;
-    }
   }
 
   #apply(change: MembersChange | undefined): void {

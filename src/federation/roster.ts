@@ -86,23 +86,21 @@ export async function awaitManifest(store: MemberStore, signal?: AbortSignal): P
   }
 }
 
-/** The message that a client joined with. @throws UserError of kind `data` for one that no client of this name and protocol writes. */
-export async function readMember(store: Store, client: string): Promise<Member> {
-  const refused = (why: string): UserError =>
-    new UserError("data", `Client ${client} joined with a message that cannot be used: ${why}.`, {
-      hint: `Delete the cell ${keys.member(client)} of the exchange, and let the client join again.`,
-    });
-  const found = (await readTheirs(store, keys.member(client), member))!;
-  if (found instanceof MismatchError) throw refused(found.message);
-  if (found.protocol !== PROTOCOL) throw refused(`it speaks protocol ${found.protocol}, not ${PROTOCOL}`);
-  if (found.client !== client) throw refused("it names another client");
-  return found;
-}
-
 /** A client that does not take part. */
 export interface Declined {
   readonly client: string;
   readonly reason: string;
+}
+
+/** The member that a client's message makes it, or why the message cannot be used: then the client takes no part. */
+export async function readMember(store: Store, client: string): Promise<Member | Declined> {
+  const refused = (why: string): Declined => ({ client, reason: `its message to join cannot be used: ${asLine(why)}` });
+  const found = (await readTheirs(store, keys.member(client), member))!;
+  if (found instanceof MismatchError) return refused(found.message);
+  if (found.protocol !== PROTOCOL) return refused(`it speaks protocol ${found.protocol}, not ${PROTOCOL}`);
+  if (found.client !== client) return refused("it names another client");
+  if (found.records < 1) return refused("it has no records to train on");
+  return found;
 }
 
 /** Finds those of `clients` that have declined. The reason is one line without control characters. */
@@ -125,8 +123,10 @@ export interface GatheringOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called with the clients that are awaited, each time there is nothing else to do. */
   readonly onWaiting?: (clients: readonly string[]) => void;
-  /** Called once for each client that declined. */
+  /** Called once for each client that declined, was put out, or sent a message that cannot be used. */
   readonly onDeclined?: ((declined: Declined) => void) | undefined;
+  /** Clients that the operator has put out. Default: none. */
+  readonly revoked?: (() => ReadonlySet<string>) | undefined;
   /** Seconds to wait for all, by this process's clock; then `minClients` are enough. Default: without end. */
   readonly deadlineSeconds?: number | undefined;
   /** Fewest members to begin with; at least 1, which is the default. */
@@ -137,16 +137,25 @@ export interface GatheringOptions {
  * The members that a run begins with, in the order of its manifest: settled once all of `clients` have joined or declined, or
  * after the deadline. A member that changes its mind later changes nothing here.
  *
- * @throws UserError of kind `data` where too many declined, and for a message of a member that cannot be used.
+ * @throws UserError of kind `data` where too many declined.
  * @throws the signal's reason, once it is aborted.
  */
 export async function gatherRoster(
   store: Store,
   clients: readonly string[],
-  { signal, onWaiting, onDeclined, deadlineSeconds = Number.POSITIVE_INFINITY, minClients = 1 }: GatheringOptions = {},
+  {
+    signal,
+    onWaiting,
+    onDeclined,
+    revoked,
+    deadlineSeconds = Number.POSITIVE_INFINITY,
+    minClients = 1,
+  }: GatheringOptions = {},
 ): Promise<readonly Member[]> {
   const until = performance.now() + deadlineSeconds * 1000;
   const fewest = Math.max(1, minClients);
+  /** What each client joined with. The first message of a client counts, so none is read again. */
+  const found = new Map<string, Member | Declined>();
   const told = new Set<string>();
   const watch = await store.watch("");
   try {
@@ -155,11 +164,24 @@ export async function gatherRoster(
       const settled = await readMessage(store, keys.roster, roster);
       if (settled !== undefined) return settled.members;
       const written = new Set(await store.list(keys.members));
-      const joined = clients.filter((client) => written.has(keys.member(client)));
-      const others = clients.filter((client) => !written.has(keys.member(client)));
-      const declined = await readDeclined(store, others);
+      for (const client of clients) {
+        if (!found.has(client) && written.has(keys.member(client))) found.set(client, await readMember(store, client));
+      }
+      const putOut = revoked?.() ?? new Set();
+      const joined: Member[] = [];
+      const declined: Declined[] = [];
+      const silent: string[] = [];
+      for (const client of clients) {
+        const word = found.get(client);
+        if (putOut.has(client)) declined.push({ client, reason: "it is no member of the federation any more" });
+        else if (word === undefined) silent.push(client);
+        else if ("reason" in word) declined.push(word);
+        else joined.push(word);
+      }
+      declined.push(...(await readDeclined(store, silent)));
       for (const each of declined) if (told.size < told.add(each.client).size) onDeclined?.(each);
-      const missing = others.filter((client) => !told.has(client));
+      const out = new Set(declined.map(({ client }) => client));
+      const missing = silent.filter((client) => !out.has(client));
       const left = until - performance.now();
       const enough = joined.length >= fewest;
       if (missing.length === 0 && !enough) throw tooFewJoined(joined.length, fewest, declined);
@@ -168,10 +190,7 @@ export async function gatherRoster(
         await watch.next({ signal, milliseconds: enough ? Math.min(left, LOOK_AGAIN_MS) : LOOK_AGAIN_MS });
         continue;
       }
-      const members: Member[] = [];
-      for (const client of joined) members.push(await readMember(store, client));
-      checkRoster(members.map(({ client, records, heldOut }) => ({ name: client, records, heldOut })));
-      return (await createMessage(store, keys.roster, roster, { members })).members;
+      return (await createMessage(store, keys.roster, roster, { members: joined })).members;
     }
   } finally {
     watch.close();
