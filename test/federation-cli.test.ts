@@ -160,6 +160,6 @@ describe.runIf(natsProgram !== undefined)(
         await system.close();
         await server.stop();
       }
-    });
+    }, 240_000);
   },
 );

@@ -76,7 +76,7 @@ describe.runIf(natsProgram !== undefined)("a federation (skipped where there is 
         "federation",
         "invite",
         client,
-        "--folder",
+        "--federation",
         "fed",
         "--out",
         `${client}.txt`,
@@ -125,9 +125,9 @@ describe.runIf(natsProgram !== undefined)("a federation (skipped where there is 
     const audit = await start("audit", "fed", ...CLIENTS.map((client) => `site-${client}`)).ended;
     expect(audit.code, audit.output).toBe(0);
 
-    const status = await start("federation", "status", "--folder", "fed").ended;
+    const status = await start("federation", "status", "--federation", "fed").ended;
     expect(status.output).toContain("Fruit and tools, run joint");
-    const revoked = await start("federation", "revoke", "bolts", "--folder", "fed").ended;
+    const revoked = await start("federation", "revoke", "bolts", "--federation", "fed").ended;
     expect(revoked.code, revoked.output).toBe(0);
   }, 240_000);
 
@@ -139,7 +139,7 @@ describe.runIf(natsProgram !== undefined)("a federation (skipped where there is 
     const sites = new Map<string, Started>();
     for (const client of CLIENTS) {
       const server = ["--server", `nats://127.0.0.1:${port}`];
-      await start("federation", "invite", client, "--folder", "fed2", "--out", `${client}2.txt`, ...server).ended;
+      await start("federation", "invite", client, "--federation", "fed2", "--out", `${client}2.txt`, ...server).ended;
       mkdirSync(path.join(source, `site2-${client}`), { mode: 0o700 });
       const allow = client === "bolts" ? { allow: { algorithms: ["fedprox"] } } : { allow: { scores: false } };
       const settings = { data: { train: `../${client}.jsonl` }, model: { base: "../model" }, ...allow };

@@ -53,6 +53,11 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: () => import("./commands/join.ts"),
   },
   {
+    name: "leave",
+    summary: "take this site out of its federation",
+    load: () => import("./commands/leave.ts"),
+  },
+  {
     name: "rehearse",
     summary: "play a whole federation on this machine, before anybody is invited",
     load: () => import("./commands/rehearse.ts"),

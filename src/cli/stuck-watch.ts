@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 
-/** A loop that does not turn for so long after a signal does not get to its handler soon. */
-const PATIENCE_MS = 2000;
+/** A loop that does not turn for so long after a signal is stuck: on a busy machine one that works may need some seconds. */
+const PATIENCE_MS = 10_000;
 
 /**
  * Ends the process where a signal came and the event loop does not turn: a regular expression of a tokenizer or a loop of a

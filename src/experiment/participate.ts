@@ -1,5 +1,6 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import { type AdapterSet, commonAdapter, keepsOwnAdapters, ownAdapters } from "../federation/adapter-set.ts";
+import type { Evaluate } from "../federation/evaluation.ts";
 import { Participant, participate } from "../federation/participant.ts";
 import { PROTOCOL } from "../federation/protocol/messages.ts";
 import { eventsThatHold } from "../federation/resume.ts";
@@ -18,6 +19,8 @@ import type { Params } from "../tensor/params.ts";
 export interface ParticipateOptions extends RunOptions {
   /** Called once all clients of this process are members of the run. */
   readonly onJoined?: (() => void) | undefined;
+  /** Called before the scores of a round are worked out, and after. */
+  readonly onScoring?: ((round: number, state: "begun" | "done") => void) | undefined;
   /** True where the coordinator takes in clients that its manifest does not name. */
   readonly mayBeNew?: boolean | undefined;
   readonly limits?: SiteLimits | undefined;
@@ -82,7 +85,9 @@ export async function participateInExperiment(
             store: exchange,
             client: name,
             ...half,
-            ...(limits.scores && { evaluate: clientEvaluation(withMinRecords(prepared, limits), scoring, name) }),
+            ...(limits.scores && {
+              evaluate: told(clientEvaluation(withMinRecords(prepared, limits), scoring, name), options),
+            }),
             refuseRound: clock.refuseRound,
             events,
             signal,
@@ -106,6 +111,16 @@ export async function participateInExperiment(
       cause: error,
     });
   }
+}
+
+/** The same scores, with a word before and after. */
+function told(evaluate: Evaluate, { onScoring }: ParticipateOptions): Evaluate {
+  return async (what) => {
+    onScoring?.(what.round, "begun");
+    const scores = await evaluate(what);
+    onScoring?.(what.round, "done");
+    return scores;
+  };
 }
 
 const NO_LIMITS: SiteLimits = { scores: true, minScoreRecords: 1 };

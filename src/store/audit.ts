@@ -2,7 +2,8 @@ import { sha256 } from "../tensor/sha256.ts";
 
 /** One line of an audit log, without its place in the chain. */
 export interface AuditEntry {
-  /** `sent`, `received`, or an act of a person or a party: `enrolled`, `revoked`, `consented`, `declined`, `refused`. */
+  /** `sent`, `received`, or an act of a person or a party: `enrolled`, `revoked`, `consented`, `declined`, `refused`,
+   * `left`. */
   readonly what: string;
   /** The run, where the entry is of one. */
   readonly run?: string;
@@ -109,10 +110,18 @@ export function compareLogs(
     `the member ${client}`,
     travelled(member, "sent"),
     "the coordinator",
-    travelled(coordinator, "received", client),
+    travelled(coordinator.slice(lastEnrolment(coordinator, client)), "received", client),
   );
   compare("the coordinator", travelled(coordinator, "sent"), `the member ${client}`, travelled(member, "received"));
   return { agreed, conflicts, pending };
+}
+
+/** The place of the last enrolment of a member: what it sent before is in the log that it lost, where it had to join again. */
+function lastEnrolment(coordinator: readonly AuditLine[], client: string): number {
+  return Math.max(
+    0,
+    coordinator.findLastIndex((entry) => entry.what === "enrolled" && entry.client === client),
+  );
 }
 
 /** Contents by thing: a cell of a run, or a blob. */

@@ -21,7 +21,7 @@ export const command: Command = defineCommand({
     const { facts } = federation;
     const config = await writeOperatorConfig(federation);
     const root = path.join(folder, "keys", ROOT_KEY);
-    const where = folder === FEDERATION_FOLDER ? "" : ` --folder ${shellQuote(folder)}`;
+    const where = folder === FEDERATION_FOLDER ? "" : ` --federation ${shellQuote(folder)}`;
     stdout.write(
       [
         `made the federation ${name} in ${folder}`,

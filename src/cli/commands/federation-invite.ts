@@ -32,14 +32,14 @@ export const command: Command = defineCommand({
     expires: parsed("<time>", "time until the invitation expires, such as 30m, 72h or 7d", hoursOf).default(72, "72h"),
     out: text("<file>", "write the invitation to this new file, not to stdout"),
     again: toggle("invite a member again that lost its folder, or was revoked; its earlier key is revoked"),
-    folder: federationFlag,
+    federation: federationFlag,
   },
   examples: [
     ["npx openfedllm federation invite clinic --server wss://hub.example.org"],
     ["npx openfedllm federation invite clinic --expires 7d --out clinic.invitation", "write a file, valid for a week"],
     ["npx openfedllm federation invite clinic --again", "the clinic lost its folder"],
   ],
-  async run({ server, ca, expires, out, again = false, folder }, { stdout, stderr }, client) {
+  async run({ server, ca, expires, out, again = false, federation: folder }, { stdout, stderr }, client) {
     if (out !== undefined && existsSync(out)) {
       throw new UserError("config", `there is already a file ${out}`, { hint: "Choose another file with --out." });
     }

@@ -11,14 +11,15 @@ const STATES: Readonly<Record<MemberRecord["state"], string>> = {
   member: "member",
   waiting: "invited again",
   revoked: "revoked",
+  left: "left",
 };
 
 export const command: Command = defineCommand({
   description:
     "Lists the members and the invitations that nobody has used. A member was last seen when it joined or renewed its login.",
-  flags: { folder: federationFlag },
+  flags: { federation: federationFlag },
   examples: [["npx openfedllm federation members"]],
-  async run({ folder }, { stdout }) {
+  async run({ federation: folder }, { stdout }) {
     const federation = await openFederation(folder);
     const [members, invitations, now] = [await federation.members(), await federation.invitations(), new Date()];
     const rows = [

@@ -6,9 +6,9 @@ export const command: Command = defineCommand({
   description:
     "Revokes a member and the invitations that it has not used. A running server closes the member's connections within seconds. If no server is running, the next one refuses the member.",
   argument: { placeholder: "<name>", description: "name of the member" },
-  flags: { folder: federationFlag },
+  flags: { federation: federationFlag },
   examples: [["npx openfedllm federation revoke clinic"]],
-  async run({ folder }, { stdout }, name) {
+  async run({ federation: folder }, { stdout }, name) {
     await withFederation(folder, async ({ federation, push, later }) => {
       const { wasMember, invitations } = await revokeMember(federation, name, push);
       const what = wasMember

@@ -9,9 +9,9 @@ import { federationFlag } from "../work/federation.ts";
 export const command: Command = defineCommand({
   description:
     "Shows a federation at work: the round, members that are connected, training or awaited, transfers with their speed, the deadline. openfedllm host writes it every second.",
-  flags: { folder: federationFlag, json: toggle("print it as JSON") },
+  flags: { federation: federationFlag, json: toggle("print it as JSON") },
   examples: [["npx openfedllm federation status"]],
-  async run({ folder, json = false }, { stdout }) {
+  async run({ federation: folder, json = false }, { stdout }) {
     const status = await readStatus(folder);
     if (status === undefined) {
       throw new UserError("config", `nothing is known of a federation in ${folder}: no host has run there`, {

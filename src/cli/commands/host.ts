@@ -18,6 +18,7 @@ import {
 import { type HostedServer, startHostedServer } from "../../node/federation/hosted-server.ts";
 import { isOpen } from "../../node/federation/invite.ts";
 import { type Hosting, openHosting } from "../../node/federation/hosting.ts";
+import { isOut } from "../../node/federation/records.ts";
 import { startMonitor } from "../../node/federation/monitor-server.ts";
 import { keepStatus } from "../../node/federation/status-file.ts";
 import { nodePlatform } from "../../node/platform.ts";
@@ -35,6 +36,7 @@ import { addressFlag } from "../work/addresses.ts";
 import { leaveRunReport } from "../work/run-report.ts";
 import { SOFTWARE } from "../work/software.ts";
 import { defaultRunFolder, readRunConfig, writeSummary } from "../work/training.ts";
+import { untilReached } from "../work/until-reached.ts";
 import { waitingNotes } from "../work/waiting-notes.ts";
 import { type Work, withStatus } from "../work/work.ts";
 import { setFlag, threadsFlag } from "./shared-flags.ts";
@@ -150,19 +152,21 @@ async function host(configFile: string, options: HostOptions, work: Work): Promi
     const server = await openServer(federation, options, status.note);
     closers.push(() => server.stop());
     const audit = await openAuditLog(path.join(federation.folder, "audit.jsonl"));
-    const hosting = await openHosting({
-      federation,
-      server,
-      run: runName(folder),
-      copy: opened.exchange,
-      audit,
-      software: SOFTWARE,
-      who: `${hostname()}, process ${process.pid}`,
-      replicas: options.replicas,
-      uplinkBytes: UPLINK_FLOOR + UPDATES_KEPT * updateBytes(prepared),
-      onNote: status.note,
-      signal,
-    });
+    const hosting = await untilReached(work, () =>
+      openHosting({
+        federation,
+        server,
+        run: runName(folder),
+        copy: opened.exchange,
+        audit,
+        software: SOFTWARE,
+        who: `${hostname()}, process ${process.pid}`,
+        replicas: options.replicas,
+        uplinkBytes: UPLINK_FLOOR + UPDATES_KEPT * updateBytes(prepared),
+        onNote: status.note,
+        signal,
+      }),
+    );
     closers.push(() => hosting.close());
     const { monitor } = hosting;
     const endStatus = keepStatus(federation.folder, () => monitor.snapshot());
@@ -205,7 +209,7 @@ async function host(configFile: string, options: HostOptions, work: Work): Promi
 
 /** Everyone who is a member, or may become one by an open invitation. */
 async function membersToBe(federation: Federation): Promise<string[]> {
-  const members = (await federation.members()).filter(({ state }) => state !== "revoked");
+  const members = (await federation.members()).filter((member) => !isOut(member));
   return [...new Set([...members.map(({ name }) => name), ...(await invitedNames(federation))])].sort();
 }
 

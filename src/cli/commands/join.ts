@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { errorCode } from "../../diagnostics/error-code.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { participateInExperiment } from "../../experiment/participate.ts";
@@ -33,6 +32,7 @@ import { oneLine } from "../views/text-width.ts";
 import { confirm } from "../work/confirm.ts";
 import { SOFTWARE } from "../work/software.ts";
 import { trainingNotes } from "../work/training-notes.ts";
+import { stopped, untilReached } from "../work/until-reached.ts";
 import { type Work, withStatus } from "../work/work.ts";
 import { threadsFlag } from "./shared-flags.ts";
 
@@ -155,25 +155,6 @@ async function takePart(
 
 /** Longest wait for the coordinator before it is asked again, milliseconds. */
 const ANSWER_MS = 8000;
-/** Time until a server that is not there is tried again, milliseconds. */
-const TRY_AGAIN_MS = 2000;
-
-/** Does work that needs the server, again and again until it is there. @throws the signal's reason once it is aborted. */
-async function untilReached<T>({ status, signal, unlessStopped }: Work, work: () => Promise<T>): Promise<T> {
-  let noted = "";
-  for (;;) {
-    try {
-      return await unlessStopped(work());
-    } catch (error) {
-      if (signal.aborted) throw stopped(error);
-      if (!(error instanceof UserError && error.kind === "storage")) throw error;
-      if (error.message !== noted) status.note(`${error.message}; trying again until it is there`);
-      noted = error.message;
-      await unlessStopped(sleep(TRY_AGAIN_MS)).catch(() => undefined);
-    }
-  }
-}
-
 async function playRun(
   run: string,
   membership: Membership,
@@ -220,6 +201,8 @@ async function playRun(
         if (heartbeat !== undefined) membership.tell(heartbeat);
         notes(event);
       },
+      onScoring: (round, state) =>
+        membership.tell(state === "begun" ? { state: "scoring", round } : { state: "waiting" }),
       onJoined: () => status.note(`${oneLine(client)}: joined the run ${oneLine(run)}`),
       onProgress: status.say,
       mayBeNew: true,
@@ -281,13 +264,6 @@ function trainingHeartbeats(): (event: RunEvent) => Heartbeat | undefined {
     const step = event.type === "client-step" ? event.step : 0;
     return { state: "training", round: event.round, step, steps };
   };
-}
-
-function stopped(cause: unknown): UserError {
-  return new UserError("interrupted", "Stopped; everything that was sent is kept.", {
-    hint: "Run the same command again to continue.",
-    cause,
-  });
 }
 
 /** The invitation's text: the argument itself, or the file that it names. */

@@ -9,6 +9,7 @@ import {
   systemAccountJwt,
 } from "../../identity/claims.ts";
 import { connectNats, type ConnectOptions } from "./connect.ts";
+import { NotReached } from "./connection-errors.ts";
 import type { Federation } from "./federation-folder.ts";
 import { INVITATION_GRACE_MS, type MemberRecord } from "./records.ts";
 
@@ -71,7 +72,7 @@ export function pushOver(system: NatsConnection): PushToken {
     try {
       answer = (await system.request("$SYS.REQ.CLAIMS.UPDATE", jwt, { timeout: PUSH_MS })).json();
     } catch (cause) {
-      throw new UserError("storage", "the server did not confirm the change of an account", {
+      throw new NotReached("storage", "the server did not confirm the change of an account", {
         hint: "Run the same command again.",
         cause,
       });

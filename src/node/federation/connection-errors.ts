@@ -29,11 +29,18 @@ export interface Attempt {
 /** The server was reached and did not accept the login. */
 export class LoginRefused extends UserError {}
 
+/** The server or the coordinator does not answer now. It may later. */
+export class NotReached extends UserError {}
+
 /** Explains in one sentence why no server was reached, without any secret. */
 export function connectionError(error: unknown, attempt: Attempt): UserError {
   const { servers, hasCa, proxy, proxyStatus, socketError } = attempt;
   const where = servers.map(({ text }) => text).join(", ");
   const cause = socketError ?? error;
+  if (error instanceof errors.AuthorizationError && /timeout/i.test(error.message)) {
+    const hint = "The server or the line is busy; wait, then run the same command again.";
+    return new NotReached("storage", `the server at ${where} did not get the login in time`, { hint, cause: error });
+  }
   if (error instanceof errors.AuthorizationError || error instanceof errors.UserAuthenticationExpiredError) {
     return new LoginRefused("config", `the server at ${where} refuses the login`, {
       hint: "The login was revoked, it has expired, or it is of another federation. Ask the coordinator for an invitation.",
@@ -41,7 +48,11 @@ export function connectionError(error: unknown, attempt: Attempt): UserError {
     });
   }
   if (proxy !== undefined && proxyStatus !== undefined && proxyStatus !== 200) {
-    return new UserError("storage", `the proxy ${proxy} refuses to connect to ${where}: HTTP status ${proxyStatus}`, {
+    const message = `the proxy ${proxy} refuses to connect to ${where}: HTTP status ${proxyStatus}`;
+    // 502 to 504: the proxy does not reach the server.
+    if (proxyStatus > 500)
+      return new NotReached("storage", message, { hint: "Start the server, or wait for it.", cause });
+    return new UserError("config", message, {
       hint:
         proxyStatus === 407
           ? "The proxy wants a login: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT."
@@ -59,7 +70,7 @@ export function connectionError(error: unknown, attempt: Attempt): UserError {
     unreachableReason(code) ??
     (error instanceof errors.TimeoutError ? "it does not answer" : messageOf(cause).replaceAll(/[.\s]+$/g, ""));
   const nobody = code === "ECONNREFUSED" && proxy === undefined;
-  return new UserError(
+  return new NotReached(
     "storage",
     nobody ? `nobody listens at ${where}: the connection is refused` : `cannot connect to ${where}${via}: ${why}`,
     {

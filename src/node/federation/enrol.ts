@@ -12,7 +12,7 @@ import {
 } from "../../identity/enrolment.ts";
 import type { Invitation } from "../../identity/invitation.ts";
 import { connectNats, type ConnectOptions } from "./connect.ts";
-import { LoginRefused } from "./connection-errors.ts";
+import { LoginRefused, NotReached } from "./connection-errors.ts";
 import { openSite, ownIdentity, readSite, saveSite, type Site, type SiteRecord } from "./site-folder.ts";
 
 /** Longest wait for the coordinator's answer, milliseconds. It makes streams, and a cluster takes some seconds for them. */
@@ -139,7 +139,7 @@ export function loginRefused({ record, folder }: Site, error: LoginRefused, now:
 }
 
 function siteOf({ federation, servers, ca, client, id }: Invitation, user: string, answer: Enrolled): SiteRecord {
-  const { account, jwt, limits, time } = answer;
+  const { account, jwt, limits, earlier, time } = answer;
   return {
     version: 1,
     client,
@@ -149,6 +149,7 @@ function siteOf({ federation, servers, ca, client, id }: Invitation, user: strin
     invitation: id,
     account,
     user,
+    ...(earlier !== undefined && { earlier }),
     jwt,
     limits,
     joined: time,
@@ -164,7 +165,7 @@ async function ask(
   try {
     return (await connection.request(subject, text, { timeout })).string();
   } catch (cause) {
-    throw new UserError("storage", "the server is there, but no coordinator answers", {
+    throw new NotReached("storage", "the server is there, but no coordinator answers", {
       hint: "Ask its administrator to start the coordinator, then run the same command again.",
       cause,
     });
@@ -172,12 +173,15 @@ async function ask(
 }
 
 function refusal({ refused, message }: Refused, clocks: string | undefined): UserError {
+  if (refused === "failed") {
+    return new NotReached("storage", `the coordinator cannot answer: ${message}`, {
+      hint: "Run the same command again later.",
+    });
+  }
   const hint =
-    refused === "failed"
-      ? "Run the same command again later."
-      : refused === "protocol"
-        ? "Use the same version of openfedllm on both sides."
-        : "Ask the coordinator for a new invitation.";
+    refused === "protocol"
+      ? "Use the same version of openfedllm on both sides."
+      : "Ask the coordinator for a new invitation.";
   return new UserError("config", `the coordinator refuses: ${message}`, {
     hint: clocks === undefined ? hint : `${clocks} ${hint}`,
   });

@@ -19,9 +19,13 @@ import type { AuditLog } from "./audit-log.ts";
 import { serveEnrolment } from "./enrolment-service.ts";
 import type { Federation } from "./federation-folder.ts";
 import type { HostedServer } from "./hosted-server.ts";
+import { leaveMember } from "./invite.ts";
 import { connectionState, silenceNotes } from "./connection-state.ts";
 import { type MemberDirectory, openMemberDirectory } from "./member-directory.ts";
 import type { MemberRecord } from "./records.ts";
+
+/** Time for an answer to leave before its receiver's connection is closed, milliseconds. */
+const ANSWER_FIRST_MS = 500;
 
 export interface HostingOptions {
   readonly federation: Federation;
@@ -76,12 +80,17 @@ export async function openHosting(options: HostingOptions): Promise<Hosting> {
     const monitor = new FederationMonitor({ federation: name, run });
     const members = await openMemberDirectory(federation, (directory) => monitor.expect(directory.active()));
     closers.push(() => members.close());
-    for (const account of members.accounts().values())
+    // A member is in the folder before its stream is on the server, and a stream that is not there cannot be asked.
+    const ready = new Map<string, string>();
+    const prepare = async (client: string, account: string): Promise<void> => {
       await ensureUplink(manager, account, { replicas, maxBytes: uplinkBytes });
+      ready.set(client, account);
+    };
+    for (const [client, account] of members.accounts()) await prepare(client, account);
     const key = await federation.key("federation");
     const patience = { signal, onSilence: silenceNotes(onNote) };
     const lead = await takeLead(connection, run, who, patience);
-    const direct = await hostStore({ connection, run, members: members.accounts, lead, ...patience });
+    const direct = await hostStore({ connection, run, members: () => ready, lead, ...patience });
     closers.push(() => direct.close());
     const writer = (cell: string): MemberRecord | undefined => members.bySegment(writerSegment(cell));
     const signed = signedStore(direct, {
@@ -95,7 +104,7 @@ export async function openHosting(options: HostingOptions): Promise<Hosting> {
       onNote(`the server had lost the run; it was restored, with ${restored} finished rounds`);
     const audited = auditedStore(signed, { run, log: audit.log, writerOf: (cell) => writer(cell)?.name });
     closers.push(
-      serve(connection, { federation, system, members, monitor, audit, manager, run, onNote, replicas, uplinkBytes }),
+      serve(connection, { federation, system, members, monitor, audit, manager, run, onNote, prepare, uplinkBytes }),
     );
     await publishTask(connection, { federation: id, key, task: { protocol: PROTOCOL, run, software } });
     await audit.log({ what: "hosting", run, detail: software });
@@ -115,19 +124,21 @@ interface Service {
   readonly monitor: FederationMonitor;
   readonly audit: AuditLog;
   readonly manager: JetStreamManager;
-  readonly replicas: number | undefined;
+  /** Makes the stream of a member's account. */
+  readonly prepare: (client: string, account: string) => Promise<void>;
   readonly run: string;
   readonly uplinkBytes: number;
   readonly onNote: (note: string) => void;
 }
 
-/** Answers members: enrolment, new tokens, heartbeats, chunks that the server has. Returns the function that ends it. */
+/** Answers members: enrolment, new tokens, heartbeats, chunks that the server has, the wish to leave. Returns the function that ends it. */
 function serve(connection: NatsConnection, service: Service): () => void {
-  const { federation, system, members, monitor, audit, manager, run, replicas, uplinkBytes, onNote } = service;
+  const { federation, system, members, monitor, audit, manager, run, prepare, uplinkBytes, onNote } = service;
+  const push = pushOver(system);
   const stopEnrolment = serveEnrolment(connection, federation, {
-    push: pushOver(system),
-    async prepare({ account }) {
-      await ensureUplink(manager, account, { replicas, maxBytes: uplinkBytes });
+    push,
+    async prepare({ name, account }) {
+      await prepare(name, account);
       return { bytes: uplinkBytes };
     },
     onEnrolled(name) {
@@ -143,6 +154,17 @@ function serve(connection: NatsConnection, service: Service): () => void {
       const client = members.clientOf(account);
       const heartbeat = readHeartbeat(bytes);
       if (client !== undefined && heartbeat !== undefined) monitor.hear(client, heartbeat);
+      return new Uint8Array();
+    },
+    async leave(account) {
+      const client = members.clientOf(account);
+      if (client === undefined) throw new Error("not a member");
+      const end = await leaveMember(federation, client, push);
+      await audit.log({ what: "left", client });
+      onNote(`${client} has left the federation`);
+      await members.refresh();
+      // A server that does not hear of it has it from the next start of the coordinator on.
+      setTimeout(() => void end().catch(() => undefined), ANSWER_FIRST_MS);
       return new Uint8Array();
     },
     async have(account, bytes) {

@@ -122,6 +122,25 @@ export function revokeMember(
   });
 }
 
+/**
+ * Ends the membership of a member that asks for it, durably. Returns the function that gives it to the running server, which
+ * then closes the member's connections: the member gets its answer first.
+ */
+export async function leaveMember(
+  federation: Federation,
+  name: string,
+  push: PushToken,
+  now: Date = new Date(),
+): Promise<() => Promise<void>> {
+  const left = await federation.exclusively(async () => {
+    const member = (await federation.member(name))!;
+    const gone: MemberRecord = { ...member, state: "left", revocations: revokedUpTo(now, "*") };
+    await federation.saveMember(gone);
+    return gone;
+  });
+  return async () => push(await memberToken(federation, left));
+}
+
 function checkName(name: string): void {
   if (name.trim() === name && name !== "" && keySegment(name).length <= LONGEST_SEGMENT) return;
   throw new UserError(
@@ -134,7 +153,11 @@ function refuseKnown(client: string, member: MemberRecord | undefined, open: rea
   if (member !== undefined) {
     throw new UserError(
       "config",
-      member.state === "revoked" ? `${client} was revoked` : `${client} is already a member, since ${member.since}`,
+      member.state === "revoked"
+        ? `${client} was revoked`
+        : member.state === "left"
+          ? `${client} has left the federation`
+          : `${client} is already a member, since ${member.since}`,
       {
         hint: `With --again it gets a new invitation under the same name, and its old key is revoked.`,
       },

@@ -14,7 +14,7 @@ import { withLastBlob } from "../../store/last-blob.ts";
 import { keySegment, type MemberStore, writerSegment } from "../../store/store.ts";
 import type { AuditLog } from "./audit-log.ts";
 import { connectNats, type ConnectOptions } from "./connect.ts";
-import { LoginRefused } from "./connection-errors.ts";
+import { LoginRefused, NotReached } from "./connection-errors.ts";
 import { isRenewalDue, loginRefused, renewToken, siteConnection } from "./enrol.ts";
 import { connectionState, silenceNotes } from "./connection-state.ts";
 import type { Site } from "./site-folder.ts";
@@ -24,12 +24,18 @@ const TRANSFER_BEAT_MS = 1000;
 /** Time until a task is looked for again, and until a renewal is thought of, milliseconds. */
 const LOOK_AGAIN_MS = 1000;
 const RENEWAL_LOOK_MS = 60_000;
+/** Longest wait for the coordinator to end the membership, milliseconds. */
+const RESIGN_MS = 20_000;
 
 /** A site's connection to its federation. */
 export interface Membership {
   readonly site: () => Site;
   /** Waits for the federation's task; `after`: for another run than this. */
   task(after?: string): Promise<FederationTask>;
+  /** The federation's task now; undefined where there is none, or the server does not answer. */
+  currentTask(): Promise<FederationTask | undefined>;
+  /** Asks the coordinator to end the membership. @throws NotReached where it does not answer. */
+  resign(): Promise<void>;
   /** The exchange of a run, as this site may use it. */
   exchange(run: string, audit: AuditLog): Promise<MemberStore>;
   /** Tells the coordinator at once, and every few seconds from now on, what the site does. */
@@ -87,6 +93,17 @@ export async function openMembership(joined: Site, options: MembershipOptions): 
         await sleep(LOOK_AGAIN_MS, undefined, { signal }).catch(() => undefined);
       }
     },
+    currentTask: () =>
+      readTask(connection, federation).catch((error: unknown) => {
+        if (error instanceof UserError) throw error;
+        return undefined;
+      }),
+    async resign() {
+      if ((await callRpc(connection, "leave", new Uint8Array(), { timeout: RESIGN_MS })) !== undefined) return;
+      throw new NotReached("storage", "no coordinator answers, so the site is still a member", {
+        hint: "Run the same command again once the coordinator is there.",
+      });
+    },
     async exchange(run, audit) {
       const own = keySegment(client);
       const direct = await siteStore({
@@ -109,7 +126,7 @@ export async function openMembership(joined: Site, options: MembershipOptions): 
         ownerOf(cell) {
           const segment = writerSegment(cell);
           if (segment === undefined) return federation.key;
-          return segment === own ? site.record.user : undefined;
+          return segment === own ? [site.record.user, ...(site.record.earlier ?? [])] : undefined;
         },
       });
       const audited = auditedStore(signed, { run, log: audit.log });

@@ -1,6 +1,6 @@
 import { keySegment } from "../../store/store.ts";
 import type { Federation } from "./federation-folder.ts";
-import type { MemberRecord } from "./records.ts";
+import { isOut, type MemberRecord } from "./records.ts";
 
 /** Time until the folder is read again: `federation revoke` of another process changes it too. */
 const LOOK_AGAIN_MS = 2000;
@@ -12,7 +12,7 @@ export interface MemberDirectory {
   readonly clientOf: (account: string) => string | undefined;
   /** The member whose name is this segment of a key. */
   readonly bySegment: (segment: string | undefined) => MemberRecord | undefined;
-  /** Names of the members that are not revoked. */
+  /** Names of the members that are neither revoked nor gone. */
   readonly active: () => readonly string[];
   readonly revoked: () => ReadonlySet<string>;
   readonly refresh: () => Promise<void>;
@@ -47,8 +47,8 @@ export async function openMemberDirectory(
     accounts: () => accounts,
     clientOf: (account) => byAccount.get(account),
     bySegment: (segment) => (segment === undefined ? undefined : bySegment.get(segment)),
-    active: () => members.filter(({ state }) => state !== "revoked").map(({ name }) => name),
-    revoked: () => new Set(members.filter(({ state }) => state === "revoked").map(({ name }) => name)),
+    active: () => members.filter((member) => !isOut(member)).map(({ name }) => name),
+    revoked: () => new Set(members.filter(isOut).map(({ name }) => name)),
     refresh,
     close: () => clearInterval(timer),
   };

@@ -55,12 +55,14 @@ export function enrolMember(
     const joined = await join(federation, request, invitation!, member, now);
     await push(await memberToken(federation, joined));
     const limits = (await prepare?.(joined)) ?? {};
-    const { account } = joined;
+    const { account, users } = joined;
     const jwt = await tokenFor(federation, joined);
+    const earlier = users.length > 1 ? { earlier: users.slice(0, -1) } : {};
     return enrolledAnswer(await federation.key("federation"), federation.facts.id, request, {
       account,
       jwt,
       limits,
+      ...earlier,
       time: now.toISOString(),
     });
   });

@@ -43,8 +43,8 @@ export interface MemberRecord {
   readonly name: string;
   /** The public key of the member's account, for good. */
   readonly account: string;
-  /** `waiting`: invited again, and not there yet. */
-  readonly state: "member" | "waiting" | "revoked";
+  /** `waiting`: invited again, and not there yet. `left`: it ended its membership itself. */
+  readonly state: "member" | "waiting" | "revoked" | "left";
   /** The public keys of the member's users: the last one is in use. */
   readonly users: readonly string[];
   /** Users that the server refuses, with the second of their revocation; `*`: every one up to then. */
@@ -60,7 +60,7 @@ export const memberSchema: z.ZodType<MemberRecord> = z.strictObject({
   version: z.literal(1),
   name: z.string().min(1),
   account: publicKey("account"),
-  state: z.enum(["member", "waiting", "revoked"]),
+  state: z.enum(["member", "waiting", "revoked", "left"]),
   users: z.array(publicKey("user")).min(1),
   revocations,
   since: time,
@@ -68,6 +68,11 @@ export const memberSchema: z.ZodType<MemberRecord> = z.strictObject({
   lastSeen: time,
   software: z.string(),
 });
+
+/** True for a member that is none any more. */
+export function isOut({ state }: Pick<MemberRecord, "state">): boolean {
+  return state === "revoked" || state === "left";
+}
 
 /**
  * The credentials of an invitation outlive it by a day, so that the coordinator can tell a late member why it refuses. The

@@ -23,6 +23,7 @@ describe("the configuration of a server", () => {
         'host: "127.0.0.1"',
         "port: 4222",
         "max_payload: 4MB",
+        "authorization { timeout: 30 }",
         'log_file: "/srv/federation/server/server.log"',
         "logfile_size_limit: 16MB",
         'pid_file: "/srv/federation/server/server.pid"',
@@ -58,7 +59,7 @@ describe("the configuration of a server", () => {
     expect(() => serverConfig({ ...config, websocket: { host: "10.0.0.1", port: 443 } })).toThrow("needs TLS");
     const text = serverConfig({ ...config, listener: { host: "0.0.0.0", port: 4222, tls }, maxStoreBytes: 1000 });
     expect(text).toContain(
-      'host: "0.0.0.0"\nport: 4222\ntls {\n  cert_file: "/etc/cert.pem"\n  key_file: "/etc/key.pem"\n  timeout: 5\n}',
+      'host: "0.0.0.0"\nport: 4222\ntls {\n  cert_file: "/etc/cert.pem"\n  key_file: "/etc/key.pem"\n  timeout: 15\n}',
     );
     expect(text).toContain("max_file_store: 1000");
   });

@@ -36,6 +36,9 @@ export interface ServerConfig {
   readonly maxStoreBytes?: number | undefined;
 }
 
+/** Seconds for a login. After a second one that was too late a client gives up; slow lines and busy machines need more than 2. */
+const LOGIN_S = 30;
+
 /** The largest message, in the server's words. */
 const MAX_PAYLOAD = "4MB";
 
@@ -57,6 +60,7 @@ export function serverConfig(config: ServerConfig): string {
     "server_name: openfedllm",
     ...listenerLines(listener),
     `max_payload: ${MAX_PAYLOAD}`,
+    `authorization { timeout: ${LOGIN_S} }`,
     `log_file: ${at("server.log")}`,
     "logfile_size_limit: 16MB",
     `pid_file: ${at(PID_FILE)}`,
@@ -112,7 +116,7 @@ function websocketLines({ allowedOrigins = [], ...listener }: WebsocketListener)
 }
 
 function tlsLines({ certificate, key }: TlsFiles): string[] {
-  return [`cert_file: ${quoted(certificate)}`, `key_file: ${quoted(key)}`, "timeout: 5"];
+  return [`cert_file: ${quoted(certificate)}`, `key_file: ${quoted(key)}`, "timeout: 15"];
 }
 
 function block(name: string, lines: readonly string[]): string[] {

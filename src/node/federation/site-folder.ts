@@ -26,6 +26,8 @@ export interface SiteRecord {
   readonly account: string;
   /** The public key of the site's user, whose seed is in `identity.nk`. */
   readonly user: string;
+  /** The public keys of the site before it was invited again: what they signed stays its own. */
+  readonly earlier?: readonly string[] | undefined;
   /** Lets the holder of the seed log in, until it expires. */
   readonly jwt: string;
   readonly limits: Readonly<Record<string, number>>;
@@ -42,6 +44,7 @@ const schema: z.ZodType<SiteRecord> = z.strictObject({
   invitation: z.string().min(1),
   account: z.string().min(1),
   user: z.string().min(1),
+  earlier: z.array(z.string().min(1)).optional(),
   jwt: z.string().min(1),
   limits: z.record(z.string(), z.number()),
   joined: z.iso.datetime(),
