@@ -106,4 +106,14 @@ describe("two logs", () => {
       "the member clinic received manifest of run r, and the coordinator did not log sending it",
     ]);
   });
+
+  it("agree where a member reads a cell of its own again, and where it joined again after it lost its log", () => {
+    const own = { run: "r", cell: "member/clinic", sha256: "x" };
+    const enrolled = { what: "enrolled", client: "clinic" };
+    const coordinator = lines([enrolled, { what: "received", client: "clinic", ...own }, enrolled]);
+    const found = compareLogs(coordinator, lines([enrolled, { what: "received", ...own }]), "clinic");
+    expect(found).toEqual({ agreed: 0, conflicts: [], pending: 0 });
+    const later = lines([enrolled, { what: "received", client: "clinic", ...own }]);
+    expect(compareLogs(later, lines([enrolled]), "clinic").conflicts).toHaveLength(1);
+  });
 });
