@@ -4,31 +4,24 @@
 //   npm run test:kills -- [RUNS=20] [SEED=1] [FIRST=1]
 //
 // Run FIRST of a seed is always the same plan of kills. The folder of a run that went wrong is kept.
-import { spawn, spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
-import { runnerImport } from "vite";
-import { stringify } from "yaml";
 import { formatInvitation } from "../dist/identity/invitation.js";
 import { initFederation } from "../dist/node/federation/federation-folder.js";
 import { inviteMember } from "../dist/node/federation/invite.js";
 import { freePort } from "../dist/node/free-port.js";
 import { stream } from "../dist/tensor/random.js";
+import { checkEnds, CLI, joinArgs, makeSource, SITES } from "../test/support/real-federation.mjs";
 
 const [runs = "20", seed = "1", first = "1"] = process.argv.slice(2);
 const here = import.meta.dirname;
-const cli = path.join(here, "../dist/cli/main.js");
 const preload = pathToFileURL(path.join(here, "../test/support/kill-points.mjs")).href;
-const root = mkdtempSync(path.join(tmpdir(), "openfedllm-kills-"));
-const source = path.join(root, "source");
 /** A play on a busy machine takes a minute; one that hangs is a failure. */
 const LONGEST_MS = 900_000;
 
-const SITES = ["apples", "bolts"];
 const WHENS = ["before", "sent", "after"];
 const POINTS = {
   host: "account lead task manifest roster open chunk blob close head evaluate evaluation end save",
@@ -41,33 +34,7 @@ const ALL = Object.entries(POINTS).flatMap(([half, points]) =>
 /** The points that come once in a run, and those of the disk, which come all the time. */
 const ONCE = new Set(["lead", "task", "manifest", "roster", "enrol", "join", "end"]);
 
-const { module: tiny } = await runnerImport(path.join(here, "../test/support/tiny-model.ts"));
-tiny.writeTinyModel(path.join(source, "model"));
-for (const [i, name] of SITES.entries()) {
-  tiny.writeTinyData(path.join(source, `${name}.jsonl`), name, 9 + 4 * i);
-  tiny.writeTinyData(path.join(source, `${name}.heldout.jsonl`), `${name} spare`, 4);
-}
-writeFileSync(
-  path.join(source, "my.yaml"),
-  stringify({
-    model: { base: "model" },
-    adapter: { rank: 4, alpha: 8, dropout: 0.1 },
-    data: {
-      maxLength: 96,
-      clients: SITES.map((name) => ({ name, train: `${name}.jsonl`, heldOut: `${name}.heldout.jsonl` })),
-    },
-    training: { batchSize: 3, localSteps: 2, learningRate: 5e-3 },
-    federation: { algorithm: "scaffold", rounds: 2 },
-    evaluation: { every: 1 },
-    runtime: { threads: 1 },
-  }),
-);
-const env = { ...process.env, OPENFEDLLM_CACHE: path.join(root, "cache"), NO_COLOR: "1" };
-
-const hash = (folder) =>
-  createHash("sha256")
-    .update(readFileSync(path.join(folder, "adapter/adapter_model.safetensors")))
-    .digest("hex");
+const { root, env, expected, remove } = await makeSource("kills");
 
 /** The kills of one run: in each process a list, one for each of its lives, and those by the clock. */
 function planOf(number) {
@@ -109,12 +76,7 @@ async function play(folder, { points, timed }) {
   }
   const commands = {
     host: `host ../source/my.yaml --federation federation --out run --listen ${new URL(server).host}`,
-    ...Object.fromEntries(
-      SITES.map((client) => [
-        client,
-        `join ${client}.txt --site ${client} --yes --base ../source/model --data ../source/${client}.jsonl --held-out ../source/${client}.heldout.jsonl`,
-      ]),
-    ),
+    ...Object.fromEntries(SITES.map((client) => [client, joinArgs(client)])),
   };
   const began = performance.now();
   const children = new Set();
@@ -126,7 +88,7 @@ async function play(folder, { points, timed }) {
   const live = async (name) => {
     const next = left.findIndex(({ who }) => who === name);
     const [kill] = next === -1 ? [] : left.splice(next, 1);
-    const child = spawn(process.execPath, ["--import", preload, cli, ...commands[name].split(" ")], {
+    const child = spawn(process.execPath, ["--import", preload, CLI, ...commands[name].split(" ")], {
       cwd: folder,
       env: { ...env, KILL_PIDS: pids, ...(kill !== undefined && { KILL_AT: JSON.stringify(kill) }) },
       stdio: ["ignore", "pipe", "pipe"],
@@ -194,24 +156,11 @@ async function play(folder, { points, timed }) {
     for (const timer of timers) clearTimeout(timer);
     for (const child of children) child.kill("SIGKILL");
   }
-  for (const place of ["run", ...SITES.map((client) => `${client}/runs/run`)]) {
-    const found = hash(path.join(folder, place));
-    if (found !== expected) throw new Error(`${place} ends with another adapter, ${found}`);
-  }
-  const audit = spawnSync(process.execPath, [cli, "audit", "federation", ...SITES], { cwd: folder, encoding: "utf8" });
-  if (audit.status !== 0) throw new Error(`the audit logs do not agree: ${audit.stdout}${audit.stderr}`);
+  checkEnds(folder, expected);
   return deaths;
 }
 
-const undisturbed = spawnSync(process.execPath, [cli, "run", "my.yaml", "--out", path.join(root, "undisturbed")], {
-  cwd: source,
-  env,
-  encoding: "utf8",
-});
-if (undisturbed.status !== 0) throw new Error(undisturbed.stderr);
-const expected = hash(path.join(root, "undisturbed"));
 console.log(`undisturbed: ${expected}; ${ALL.length} named points`);
-
 const failed = [];
 let allDeaths = 0;
 for (let number = Number(first); number < Number(first) + Number(runs); number++) {
@@ -233,5 +182,5 @@ for (let number = Number(first); number < Number(first) + Number(runs); number++
 console.log(
   `${Number(runs) - failed.length} of ${runs} runs ended with the undisturbed adapter (seed ${seed}, from ${first}); ${allDeaths} processes killed`,
 );
-if (failed.length === 0) rmSync(root, { recursive: true, force: true });
+if (failed.length === 0) remove();
 process.exit(failed.length === 0 ? 0 : 1);
