@@ -782,7 +782,7 @@ describe("a run folder", () => {
     fails(
       command,
       "storage",
-      `another process (${other.pid}) works in the run folder runs/locked`,
+      `another process (${other.pid}) works in the folder runs/locked`,
       /^Wait for it, stop it, or/,
     );
     const gone = new Promise((resolve) => other.once("exit", resolve));

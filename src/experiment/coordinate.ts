@@ -57,7 +57,7 @@ export async function coordinateExperiment(
     clients: names,
     settings: await sharedSettings(prepared),
   });
-  await refuseOtherSettings(prepared, manifest.settings);
+  await refuseOtherSettings(prepared, manifest.settings, "coordinator");
   const members = await gatherRoster(store.exchange, manifest.clients, {
     signal,
     onDeclined,

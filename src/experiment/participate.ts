@@ -64,7 +64,7 @@ export async function participateInExperiment(
     const manifest = await awaitManifest(exchange, signal);
     const strangers = mayBeNew ? [] : trainers.filter(({ name }) => !manifest.clients.includes(name));
     for (const { name } of strangers) throw unknownClient(name, manifest.clients);
-    await refuseOtherSettings(prepared, manifest.settings);
+    await refuseOtherSettings(prepared, manifest.settings, "participant");
     const data = await trainerFingerprints(prepared);
     await bindRun(prepared, store, platform.threads, data);
     const session = await openSession(prepared, platform, store, await eventsThatHold(exchange), {

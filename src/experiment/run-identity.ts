@@ -133,18 +133,42 @@ interface SharedSettings {
   readonly model: string;
 }
 
-/** @throws UserError of kind `config` naming the first settings that differ from those of the federation. */
-export async function refuseOtherSettings(prepared: Prepared, federation: unknown): Promise<void> {
+/**
+ * @param side who compares: its own manifest, or the coordinator's.
+ * @throws UserError of kind `config` naming the first settings that differ from those of the federation.
+ */
+export async function refuseOtherSettings(
+  prepared: Prepared,
+  federation: unknown,
+  side: "coordinator" | "participant",
+): Promise<void> {
   const own = (await sharedSettings(prepared)) as SharedSettings;
   const theirs = federation as Partial<SharedSettings> | null;
   // The same weights may have another name on another machine.
   if (theirs?.model === own.model && theirs.config?.model !== undefined) own.config.model = theirs.config.model;
   const differences = differing(federation, own);
   if (differences.length === 0) return;
-  const listed = differences.slice(0, 3).join("; ");
-  throw new UserError("config", `the federation works with other settings: ${listed.replaceAll("config.", "")}`, {
-    hint: "Take the configuration of the coordinator; only data files, runtime and output may differ.",
+  const others = differences.filter((difference) => !/^(config\.model\.base|model) was /.test(difference));
+  if (others.length === 0 && side === "participant") throw otherBase(own, theirs!);
+  const listed = (others.length > 0 ? others : differences).slice(0, 3).join("; ");
+  const message = `the federation works with other settings: ${listed.replaceAll("config.", "")}`;
+  throw new UserError("config", message, {
+    hint:
+      side === "participant"
+        ? "Take the configuration of the coordinator; only data files, runtime and output may differ."
+        : "Go back to the settings that the run was begun with (config.json of its folder), or start another run: --out.",
   });
+}
+
+function otherBase({ config, model }: SharedSettings, theirs: Partial<SharedSettings>): UserError {
+  const nameOf = ({ model: settings }: SharedSettings["config"]): string =>
+    shown((settings as { base?: unknown } | undefined)?.base);
+  const [own, expected] = [model, String(theirs.model)].map((hash) => hash.slice(0, 12));
+  return new UserError(
+    "config",
+    `the base model ${nameOf(config)} is not the one of the federation (${theirs.config === undefined ? "?" : nameOf(theirs.config)}): its hash is ${own}…, expected ${expected}…`,
+    { hint: "Name a copy of the federation's base: --base FOLDER, or model.base. Nothing was sent." },
+  );
 }
 
 function withoutIndifferent({ runtime: _runtime, output: _output, evaluation, ...config }: ExperimentConfig): object {

@@ -4,6 +4,7 @@ import { errorCode } from "../../diagnostics/error-code.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { participateInExperiment } from "../../experiment/participate.ts";
 import { prepareExperiment } from "../../experiment/prepare.ts";
+import { refuseOtherSettings } from "../../experiment/run-identity.ts";
 import { siteConfig, siteTask, taskHash } from "../../experiment/site-task.ts";
 import type { RunEvent } from "../../federation/events.ts";
 import { decline } from "../../federation/decline.ts";
@@ -178,6 +179,8 @@ async function playRun(
     onNote: status.note,
   };
   const prepared = await unlessStopped(prepareExperiment(config, platform, hooks));
+  // Before anyone is asked: the lines below say that the base is the federation's.
+  await refuseOtherSettings(prepared, manifest.settings, "participant");
   const task = siteTask(prepared, client);
   const reasons = reasonsToDecline(settings, task);
   if (reasons.length > 0) {

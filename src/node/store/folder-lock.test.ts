@@ -9,7 +9,7 @@ const fresh = (): string => mkdtempSync(path.join(tmpdir(), "openfedllm-lock-"))
 test("one holder at a time, in this process too; given back, it can be had again", () => {
   const folder = fresh();
   const unlock = lockFolder(folder);
-  expect(() => lockFolder(folder)).toThrow(`another process (${process.pid}) works in the run folder`);
+  expect(() => lockFolder(folder)).toThrow(`another process (${process.pid}) works in the folder`);
   unlock();
   lockFolder(folder)();
   expect(readdirSync(folder)).toEqual([]);

@@ -74,8 +74,8 @@ function ownerOf(file: string): number | undefined {
 }
 
 function inUse(file: string, folder: string, owner: number): FolderInUse {
-  return new FolderInUse("storage", `another process (${owner}) works in the run folder ${folder}`, {
-    hint: `Wait for it, stop it, or choose another folder with --out. If there is no such run, remove ${file}.`,
+  return new FolderInUse("storage", `another process (${owner}) works in the folder ${folder}`, {
+    hint: `Wait for it, stop it, or choose another folder. If there is no such process, remove ${file}.`,
   });
 }
 
