@@ -144,6 +144,11 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: () => import("./commands/export.ts"),
   },
   {
+    name: "publish",
+    summary: "push an exported folder to the Hugging Face Hub",
+    load: () => import("./commands/publish.ts"),
+  },
+  {
     name: "audit",
     summary: "check the audit logs of a federation and of its sites",
     load: () => import("./commands/audit.ts"),

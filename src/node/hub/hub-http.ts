@@ -62,7 +62,11 @@ const BROKEN_OFF = new Set(["ECONNRESET", "UND_ERR_SOCKET"]);
  * Makes `fetch` for the Hub. The token goes to the endpoint's own origin only (fetch itself removes it in a redirect to another).
  * Any answer but a success is a `HubFailure`, and so is one with other bytes than the `Range` of the request.
  */
-export function hubFetch({ endpoint, token }: HubSettings, signal: AbortSignal | undefined): typeof fetch {
+export function hubFetch(
+  { endpoint, token }: HubSettings,
+  signal: AbortSignal | undefined,
+  headersTimeoutMs: number = HEADERS_TIMEOUT_MS,
+): typeof fetch {
   const { origin } = new URL(endpoint);
   return async (input, init) => {
     const url = new URL(input instanceof Request ? input.url : input);
@@ -74,7 +78,7 @@ export function hubFetch({ endpoint, token }: HubSettings, signal: AbortSignal |
     const timer = new AbortController();
     const timeout = setTimeout(
       () => timer.abort(new HubFailure("network", unreachableReason("UND_ERR_CONNECT_TIMEOUT")!)),
-      HEADERS_TIMEOUT_MS,
+      headersTimeoutMs,
     );
     let response: Response;
     try {
