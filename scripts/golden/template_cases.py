@@ -1195,6 +1195,16 @@ none is none is none
 "a😀b"|first
 "a😀b"|reverse
 "a😀b".rfind("b")
+list[list[1:][0]]
+strings[list[:2][1]]
+no[text[::2]]
+{"k": 1}[:2]
+(1 == 2)[1:]
+undefinedthing is sequence
+undefinedthing is not sequence
+dict|truncate(9)
+range(4)|truncate(5)
+list|truncate(2, leeway=0)
 """
 
 # Whole templates: statements, white space, scopes.

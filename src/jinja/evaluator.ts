@@ -1,5 +1,5 @@
 import { call, getAttribute, getItem } from "./attributes.ts";
-import { fail, refuse, TemplateFault } from "./fault.ts";
+import { fail, TemplateFault } from "./fault.ts";
 import type { Arguments, Expression } from "./nodes.ts";
 import { binary, contains, equal, iterate, ordered, slice, truth, unary } from "./operators.ts";
 import type { Scope } from "./scope.ts";
@@ -36,8 +36,6 @@ function valueOf(expression: Expression, scope: Scope, env: Env): Value {
     case "item":
       return getItem(value(expression.of), value(expression.key), env);
     case "slice":
-      // Jinja works constants out beforehand, and then nothing is not an error.
-      if (expression.of.kind === "constant" && typeof expression.of.value !== "string") refuse("a slice of a number");
       return slice(
         value(expression.of),
         optional(expression.start),

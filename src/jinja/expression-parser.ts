@@ -288,8 +288,8 @@ export class ExpressionParser {
     }
     stream.expect("operator", "]");
     const [only] = keys;
-    if (keys.length === 1 && only !== undefined && "stop" in only) return { kind: "slice", of, ...only, line };
-    if (keys.some((key) => "stop" in key)) stream.fail("several slices in one subscript", line);
+    if (keys.length === 1 && only?.kind === "bounds") return { ...only, kind: "slice", of, line };
+    if (keys.some((key) => key.kind === "bounds")) stream.fail("several slices in one subscript", line);
     const items = keys as Expression[];
     return { kind: "item", of, key: items.length === 1 ? items[0]! : { kind: "tuple", items, line }, line };
   }
@@ -304,7 +304,7 @@ export class ExpressionParser {
     stream.next();
     const bound = (): Expression | undefined => (stream.isOperator(":", "]", ",") ? undefined : this.expression());
     const stop = bound();
-    return { start, stop, step: stream.skipOperator(":") ? bound() : undefined };
+    return { kind: "bounds", start, stop, step: stream.skipOperator(":") ? bound() : undefined };
   }
 
   #arguments(): Arguments {
@@ -383,6 +383,7 @@ export class ExpressionParser {
 }
 
 interface Slice {
+  readonly kind: "bounds";
   readonly start: Expression | undefined;
   readonly stop: Expression | undefined;
   readonly step: Expression | undefined;

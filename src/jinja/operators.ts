@@ -221,7 +221,8 @@ export function slice(value: Value, start: Value, stop: Value, step: Value, env:
     text !== undefined || isList(value) || value instanceof Tuple || value instanceof Range
       ? sizeOf(value)!
       : undefined;
-  if (size === undefined) return fail(`'${typeName(value)}' object is not subscriptable by a slice`);
+  // Jinja works constants out beforehand, where this is no error, and the rest at the time, where it is one.
+  if (size === undefined) return refuse(`a slice of a ${typeName(value)}`);
   const by = step === null ? 1n : indexOf(step, "the step of a slice");
   if (by === 0n) fail("slice step cannot be zero");
   const lowest = by < 0n ? -1 : 0;

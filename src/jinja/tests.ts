@@ -58,7 +58,7 @@ export const TESTS: ReadonlyMap<string, Test> = new Map<string, Test>([
   plain("string", (value) => textOf(value) !== undefined),
   plain("mapping", (value) => value instanceof Dict),
   plain("sequence", (value) => {
-    if (value instanceof Undefined || value instanceof Live || value instanceof DictView) return false;
+    if (value instanceof Live || value instanceof DictView) return false;
     return sizeOf(value) !== undefined;
   }),
   plain("iterable", isIterable),
