@@ -81,6 +81,13 @@ export const experimentSchema = z.strictObject({
     heldOutRecords: natural
       .default(0)
       .describe("Number of records that a client without heldOut files keeps for evaluation and never trains on."),
+    // Without a default: the identity of runs must not change.
+    heldOutCopies: z
+      .enum(["keep", "leave-out"])
+      .optional()
+      .describe(
+        "Action for held-out records of a client that say what one of its training records says: keep and count them, or leave them out. Default: keep.",
+      ),
     poolLimit: count
       .optional()
       .describe("Largest number of pooled records to deal out; the seed draws them. For data.train only."),

@@ -314,3 +314,37 @@ describe("a validation part", () => {
     );
   });
 });
+
+describe("records that say the same", () => {
+  const line = (instruction: string): string => JSON.stringify({ instruction, response: "It.", source: "web" });
+  const texts: Readonly<Record<string, string>> = {
+    "train.jsonl": [line("What is a loan?"), line("What is a PIN?"), line("what  is a pin?")].join("\n"),
+    "check.jsonl": [line("What is a PIN? "), line("What is a fee?")].join("\n"),
+    "copies.jsonl": line("WHAT IS A LOAN?"),
+  };
+  const files: FileReader = { read: async (path) => new TextEncoder().encode(texts[path]) };
+  const loaded = async (heldOut: string, more: object = {}) => {
+    const notes: string[] = [];
+    const config = configOf({ data: { clients: [{ name: "a", train: "train.jsonl", heldOut }], ...more } });
+    const [client] = await loadClientRecords(config, files, (note) => notes.push(note));
+    return { ids: ids(client!.heldOut), notes };
+  };
+
+  test("are counted, as are columns that are not used", async () => {
+    expect(await loaded("check.jsonl")).toEqual({
+      ids: numbered("check.jsonl", 2),
+      notes: [
+        "columns that are not used: source (5 records)",
+        "client a: 1 of 2 held-out records say what a training record says; data.heldOutCopies: leave-out leaves them out",
+        "training records that repeat another of their client: 1",
+      ],
+    });
+  });
+
+  test("are left out of the held-out ones where that is wanted", async () => {
+    const { ids: kept, notes } = await loaded("check.jsonl", { heldOutCopies: "leave-out" });
+    expect(kept).toEqual(["check.jsonl#2"]);
+    expect(notes[1]).toBe("client a: 1 of 2 held-out records say what a training record says, and are left out");
+    await expect(loaded("copies.jsonl", { heldOutCopies: "leave-out" })).rejects.toMatchObject({ kind: "data" });
+  });
+});

@@ -6,6 +6,7 @@ import { PARTITIONERS } from "../../data/partition.ts";
 import { countProblems, type DataRecord, type RecordProblem } from "../../data/record.ts";
 import { place } from "../../data/row.ts";
 import { loadRecords } from "../../data/source.ts";
+import { contentKey, repeatedRecords } from "../../data/same-content.ts";
 import { useNotes } from "../../data/unused-columns.ts";
 import { checkRoster } from "../../federation/roster.ts";
 import { sampleOf, stream } from "../../tensor/random.ts";
@@ -74,8 +75,11 @@ export async function loadClientRecords(
   }
   const clients = given.filter(wanted).map(({ name, train, heldOut }) => {
     const split = heldOut === undefined ? holdOut(name, train, data.heldOutRecords, dataSeed) : { train, heldOut };
-    return { name, train: sampleOf(split.train, data.limit, stream(seed, "limit", name)), heldOut: split.heldOut };
+    const learnt = sampleOf(split.train, data.limit, stream(seed, "limit", name));
+    return { name, train: learnt, heldOut: withoutCopies(split.heldOut, learnt, name, data.heldOutCopies, onNote) };
   });
+  const repeated = clients.reduce((sum, client) => sum + repeatedRecords(client.train), 0);
+  if (repeated > 0) onNote?.(`training records that repeat another of their client: ${repeated}`);
   for (const { name, heldOut } of clients) refuseTrainedOn(heldOut, `client ${name}`, clients);
   checkRoster(clients.map(({ name, train, heldOut }) => ({ name, records: train.length, heldOut: heldOut.length })));
   const scored = clients.map((client) => ({ ...client, heldOut: scoredPart(client.name, client.heldOut, config) }));
@@ -137,6 +141,32 @@ function scoredPart(
   const count = Math.min(Math.max(Math.round(validation * records.length), 1), records.length - 1);
   const chosen = new Set(stream(data.seed ?? seed, "validation", set).sample(records.length, count));
   return records.filter((_, i) => chosen.has(i) === (part === "validation"));
+}
+
+/** Says how many held-out records say what a training record of the client says, and leaves them out where that is wanted. */
+function withoutCopies(
+  heldOut: readonly DataRecord[],
+  train: readonly DataRecord[],
+  client: string,
+  copies: "keep" | "leave-out" | undefined,
+  onNote: ((note: string) => void) | undefined,
+): readonly DataRecord[] {
+  if (heldOut.length === 0) return heldOut;
+  const learnt = new Set(train.map(contentKey));
+  const own = heldOut.filter((record) => !learnt.has(contentKey(record)));
+  if (own.length === heldOut.length) return heldOut;
+  const what = `client ${client}: ${heldOut.length - own.length} of ${heldOut.length} held-out records say what a training record says`;
+  if (copies !== "leave-out") {
+    onNote?.(`${what}; data.heldOutCopies: leave-out leaves them out`);
+    return heldOut;
+  }
+  if (own.length === 0) {
+    throw new UserError("data", what, {
+      hint: "Give the client other held-out records, or set data.heldOutCopies: keep.",
+    });
+  }
+  onNote?.(`${what}, and are left out`);
+  return own;
 }
 
 /** A loss on records somebody trained on would say nothing about new ones. */
