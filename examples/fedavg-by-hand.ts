@@ -34,6 +34,8 @@ export async function fedavgByHand(config: ExperimentConfig, platform: Platform)
     maxLength: config.data.maxLength,
     microBatchTokens: training.microBatchTokens,
   });
+  const { localSteps } = training;
+  if (localSteps === undefined) throw new Error("this page counts rounds in steps: set training.localSteps");
   let global: Params = initAdapter(config.adapter, model.modelConfig, seed);
 
   for (let round = 1; round <= federation.rounds; round++) {
@@ -41,11 +43,11 @@ export async function fedavgByHand(config: ExperimentConfig, platform: Platform)
     const trained: { adapter: Params; records: number }[] = [];
     for (const client of clients.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
       // A client goes through its own records in its own order, epoch after epoch, and goes on where it left off.
-      const first = (round - 1) * training.localSteps * training.batchSize;
+      const first = (round - 1) * localSteps * training.batchSize;
       const { after } = await trainLocally({
         engine,
         adapter: global,
-        steps: training.localSteps,
+        steps: localSteps,
         batch: (step) => recordsAt(client, first + step * training.batchSize, training.batchSize, seed),
         optimizer: OPTIMIZERS[training.optimizer](training),
         learningRate,

@@ -1,9 +1,10 @@
 // Writes docs/configuration.md from the configuration's schema, docs/commands.md from the commands' definitions and
 // docs/benchmark-list.md from the benchmarks', and in docs/own-model.md the row that lists the model families.
+// Writes the JSON Schemas of settings and of sweeps, for editors, to schema/.
 //
 //   npx tsc -b src/cli && node scripts/docs.mjs           writes all
 //   npx tsc -b src/cli && node scripts/docs.mjs --check   exits 1 where one is stale
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 
 const built = new URL("../dist/cli/", import.meta.url);
 if (!existsSync(new URL("program.js", built))) {
@@ -12,24 +13,14 @@ if (!existsSync(new URL("program.js", built))) {
 }
 const { COMMANDS, createProgram } = await import(new URL("program.js", built).href);
 const { isAdvanced } = await import(new URL("flag.js", built).href);
+const { SECTIONS } = await import(new URL("../settings/sections.js", built).href);
+const { experimentJsonSchema } = await import(new URL("../settings/schema.js", built).href);
+const { sweepJsonSchema } = await import(new URL("../study/sweep-schema.js", built).href);
 const { settingSections } = await import(new URL("schema-reference.js", built).href);
 const { MODEL_TYPES } = await import(new URL("../model/families/registry.js", built).href);
 const { BENCHMARKS } = await import(new URL("../evaluation/benchmark-registry.js", built).href);
 
 const GENERATED = "<!-- Made by scripts/docs.mjs; change the source and run it again. -->";
-
-/** A sentence before the table of a section. A section without a caption still gets its table. */
-const CAPTIONS = {
-  model: "The base model. Its weights do not change; only the adapter learns.",
-  adapter: "The LoRA adapter that travels between clients and server.",
-  data: "The records of each client, and the way a record becomes text. Give either `data.clients` or `data.train`.",
-  training: "The training of a client in a round.",
-  federation: "The server: rounds, clients and aggregation.",
-  evaluation: "Measurements during the run. No client trains on held-out records.",
-  output: "The contents of the run folder.",
-  runtime: "The machine. These settings do not change the result.",
-  "": "Settings in no section.",
-};
 
 const cell = (text) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
 const table = (headings, rows) =>
@@ -44,8 +35,8 @@ function configurationPage() {
       cell(description),
     ]);
     const title = name === "" ? "The rest" : `\`${name}\``;
-    const caption = CAPTIONS[name] === undefined ? [] : [CAPTIONS[name], ""];
-    return [`## ${title}`, "", ...caption, table(["key", "type", "default", "what it does"], rows)].join("\n");
+    const caption = name === "" ? "Settings in no section." : SECTIONS[name];
+    return [`## ${title}`, "", caption, "", table(["key", "type", "default", "what it does"], rows)].join("\n");
   });
   return `# Configuration
 
@@ -71,7 +62,8 @@ federation:
 - \`--set training.learningRate=1e-3\` changes one setting from the command line; the value is read as YAML.
 - An unknown key is an error that names the nearest legal one.
 - \`openfedllm config my.yaml\` prints the file with every default filled in.
-- Editors complete and check the file with the JSON Schema: \`openfedllm config --schema > openfedllm.schema.json\`, and
+- Editors complete and check the file with the JSON Schema: \`schema/settings.schema.json\` of the package (of sweeps,
+  \`schema/sweep.schema.json\`), which \`openfedllm init\` names in its first line; \`openfedllm config --schema\` prints it, and
   \`# yaml-language-server: $schema=openfedllm.schema.json\` as the file's first line.
 
 A key such as \`data.clients[].name\` belongs to each entry of a list. A key without a default may be left out.
@@ -206,6 +198,8 @@ const pages = {
   "docs/commands.md": await commandsPage(),
   "docs/benchmark-list.md": benchmarksPage(),
   "docs/own-model.md": ownModelPage(),
+  "schema/settings.schema.json": `${JSON.stringify(experimentJsonSchema(), null, 2)}\n`,
+  "schema/sweep.schema.json": `${JSON.stringify(sweepJsonSchema(), null, 2)}\n`,
 };
 const check = process.argv.includes("--check");
 for (const [file, text] of Object.entries(pages)) {
@@ -216,6 +210,7 @@ for (const [file, text] of Object.entries(pages)) {
     console.error(`error: ${file} is stale\nhint: node scripts/docs.mjs`);
     process.exitCode = 1;
   } else {
+    mkdirSync(new URL(".", target), { recursive: true });
     writeFileSync(target, text);
     console.log(`wrote ${file}`);
   }

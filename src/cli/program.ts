@@ -43,6 +43,11 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: () => import("./commands/run.ts"),
   },
   {
+    name: "init",
+    summary: "look at files of records and write settings that suit them",
+    load: () => import("./commands/init.ts"),
+  },
+  {
     name: "host",
     summary: "lead a federation whose members train on machines of their own",
     load: () => import("./commands/host.ts"),

@@ -13,7 +13,7 @@ const COMMON_SETTINGS = [
   "data.maxLength",
   "objective.name",
   "training.learningRate",
-  "training.localSteps",
+  "training.localEpochs",
   "training.batchSize",
   "federation.algorithm",
   "federation.rounds",

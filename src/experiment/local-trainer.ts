@@ -56,8 +56,9 @@ export interface ShareOfWork {
 
 /** Optimizer steps of a client-round on this many records. */
 export function localSteps(training: ExperimentConfig["training"], records: number, share: ShareOfWork): number {
-  if (training.localEpochs === undefined) return training.localSteps * share.clients;
-  const epochs = (training.localEpochs * share.clients) / share.of;
+  const { localSteps: fixed, localEpochs = 1 } = training;
+  if (training.localEpochs === undefined && fixed !== undefined) return fixed * share.clients;
+  const epochs = (localEpochs * share.clients) / share.of;
   const steps = (epochs * records) / (training.batchSize * training.gradientAccumulation);
   // Binary fractions: 0.56 epochs of 50 records by 4 are 7 steps, and a trifle more.
   return Math.max(1, Math.ceil(steps - 1e-9));

@@ -22,7 +22,7 @@ const DEFAULTS = {
   training: {
     batchSize: 16,
     gradientAccumulation: 1,
-    localSteps: 10,
+    localEpochs: 1,
     schedule: "cosine",
     optimizer: "adamw",
     beta1: 0.9,
@@ -37,7 +37,7 @@ const DEFAULTS = {
   },
   federation: {
     algorithm: "fedavg",
-    rounds: 10,
+    rounds: 3,
     clients: 2,
     minClients: 1,
     proxMu: 0.01,

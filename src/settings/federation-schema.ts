@@ -18,7 +18,7 @@ function entries<T extends Registry>(registry: T, help: string): z.ZodType<{ nam
 export const federationSchema = z
   .strictObject({
     algorithm: names(ALGORITHMS).default("fedavg").describe("Federated algorithm."),
-    rounds: count.default(10).describe("Number of communication rounds."),
+    rounds: count.default(3).describe("Number of communication rounds."),
     clients: count
       .optional()
       .describe("Number of clients that pooled records are dealt to. With data.clients it follows from the list."),

@@ -21,10 +21,15 @@ export function inertSettings(config: ExperimentConfig): string[] {
       `${key} (${JSON.stringify(value)}) has no effect: only ${readers} read${names.length === 1 ? "s" : ""} it, and ${by} is ${JSON.stringify(valueAt(config, by)) ?? "not set"}`,
     );
   }
-  const { data, evaluation, federation } = config;
+  const { data, evaluation, federation, training } = config;
   if (data.maxPromptLength !== undefined && data.maxPromptLength >= data.maxLength) {
     notes.push(
       `data.maxPromptLength (${data.maxPromptLength}) leaves no tokens of data.maxLength (${data.maxLength}) for an answer`,
+    );
+  }
+  if (training.localSteps !== undefined && training.localEpochs !== undefined) {
+    notes.push(
+      `training.localSteps (${training.localSteps}) has no effect: training.localEpochs (${training.localEpochs}) replaces it`,
     );
   }
   const clients = data.clients?.length ?? federation.clients;

@@ -35,9 +35,14 @@ function completed(config: z.output<typeof experimentSchema>): ExperimentConfig 
   const { training, objective } = config;
   // OpenFedLLM's main_sft.py and main_dpo.py.
   const floor = itemKind(objectiveOf(objective.name, objective).items).isPreference ? 1e-5 : 1e-6;
-  const { learningRate, minLearningRate = floor, ...others } = training;
-  // In a fixed place among the keys: the identity of a run is the text of its configuration.
-  return { ...config, training: { ...others, learningRate, minLearningRate } };
+  const { batchSize, gradientAccumulation, localSteps, learningRate, minLearningRate = floor, ...others } = training;
+  const { localEpochs = localSteps === undefined ? 1 : undefined, ...rest } = others;
+  const amount = { ...(localSteps !== undefined && { localSteps }), ...(localEpochs !== undefined && { localEpochs }) };
+  // Each in a fixed place among the keys: the identity of a run is the text of its configuration.
+  return {
+    ...config,
+    training: { batchSize, gradientAccumulation, ...amount, ...rest, learningRate, minLearningRate },
+  };
 }
 
 /** A limit, because the records of a step are listed in memory. */
@@ -102,7 +107,7 @@ function contradiction(config: ExperimentConfig): Problem | undefined {
   if (stepRecords > MOST_STEP_RECORDS) {
     return {
       message: `training.batchSize times training.gradientAccumulation is ${stepRecords}, expected at most ${MOST_STEP_RECORDS} records in a step`,
-      hint: "Lower one of them. For longer training raise training.localSteps.",
+      hint: "Lower one of them. For longer training raise training.localEpochs.",
     };
   }
   const { schedule, learningRate, minLearningRate } = training;

@@ -13,6 +13,7 @@ import { objectiveOf, type ObjectiveName, OBJECTIVES } from "../train/objective-
 import { evaluationSchema } from "./evaluation-schema.ts";
 import { federationSchema } from "./federation-schema.ts";
 import { count, delimiter, files, fraction, names, natural, positive, text } from "./schema-parts.ts";
+import { SECTIONS } from "./sections.ts";
 
 /** The names of the objectives that learn from items of a kind. */
 function learnsFrom(items: Objective["items"]): string {
@@ -179,10 +180,15 @@ export const experimentSchema = z.strictObject({
       gradientAccumulation: count
         .default(1)
         .describe("Number of micro-steps in one optimizer step. Every token of the step has the same weight."),
-      localSteps: count.default(10).describe("Number of optimizer steps that a client takes in a round."),
+      // Which of the two holds by default depends on the other (`completed` in parse.ts).
+      localSteps: count
+        .optional()
+        .describe("Number of optimizer steps that a client takes in a round, however many records it has."),
       localEpochs: positive
         .optional()
-        .describe("Number of passes that a client makes over its records in a round. It replaces localSteps."),
+        .describe(
+          "Number of passes that a client makes over its records in a round. It replaces localSteps. Default: 1, where localSteps is not set.",
+        ),
       learningRate: positive.default(3e-4).describe("Learning rate of round 1."),
       minLearningRate: z
         .number()
@@ -259,5 +265,19 @@ export type ExperimentConfig = ParsedConfig & { training: { minLearningRate: num
 
 /** The JSON Schema of a configuration file, for editors. */
 export function experimentJsonSchema(): object {
-  return z.toJSONSchema(experimentSchema, { io: "input" });
+  const schema = z.toJSONSchema(experimentSchema, { io: "input" });
+  const { $schema, ...rest } = schema;
+  const described = { $schema, $id: "urn:openfedllm:settings", title: "Settings of an OpenFedLLM run", ...rest };
+  for (const [key, description] of Object.entries(SECTIONS)) {
+    const section = key
+      .split(".")
+      .reduce<Described | undefined>((at, name) => at?.properties?.[name], described as Described);
+    if (section !== undefined) section.description ??= description;
+  }
+  return described;
+}
+
+interface Described {
+  description?: string;
+  readonly properties?: Readonly<Record<string, Described>>;
 }

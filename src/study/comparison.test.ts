@@ -128,21 +128,21 @@ describe("rows", () => {
   });
 
   it("show every setting that differs, the algorithm first, or what `by` says first", () => {
-    const steps = (localSteps: number) => simple(1, { training: { localSteps } });
+    const steps = (batchSize: number) => simple(1, { training: { batchSize } });
     const byDefault = compareRuns([steps(5), other(1, 0.1), other(1, 0.5)]);
-    expect(byDefault.columns).toEqual(["algorithm", "localSteps", "momentum"]);
+    expect(byDefault.columns).toEqual(["algorithm", "batchSize", "momentum"]);
     expect(byDefault.groups.map(({ cells }) => cells)).toEqual([
       ["fedavg", "5", "0"],
-      ["other", "10", "0.1"],
-      ["other", "10", "0.5"],
+      ["other", "16", "0.1"],
+      ["other", "16", "0.5"],
     ]);
-    expect(byDefault.groups[1]!.label).toBe("other, localSteps 10, momentum 0.1");
+    expect(byDefault.groups[1]!.label).toBe("other, batchSize 16, momentum 0.1");
     const { columns, groups } = compareRuns([avg(1), other(1, 0.1), other(2, 0.1)], { by: ["training.momentum"] });
     expect(columns).toEqual(["momentum", "algorithm"]);
     expect(groups.map(({ label }) => label)).toEqual(["momentum 0", "momentum 0.1"]);
     expect(compareRuns([steps(5), steps(10)]).groups.map(({ label }) => label)).toEqual([
-      "localSteps 5",
-      "localSteps 10",
+      "batchSize 5",
+      "batchSize 10",
     ]);
     expect(() => compareRuns([avg(1)], { by: ["federation.algoritm"] })).toThrow(
       /there is no setting 'federation\.algoritm' to label rows by/,
@@ -215,10 +215,10 @@ describe("rows", () => {
     const { columns, groups } = compareRuns(inventedRuns(), { names: true });
     expect(columns).toEqual(["run"]);
     expect(groups.map(({ label }) => label)).toEqual(["fedavg", "local"]);
-    const both = compareRuns(inventedRuns(), { names: true, by: ["training.localSteps"] });
+    const both = compareRuns(inventedRuns(), { names: true, by: ["training.batchSize"] });
     expect([both.columns, both.groups[0]!.cells]).toEqual([
-      ["localSteps", "run"],
-      ["10", "fedavg"],
+      ["batchSize", "run"],
+      ["16", "fedavg"],
     ]);
     const elsewhere = [avg(1), { ...other(1, 0.5), folder: "elsewhere/r1" }];
     expect(compareRuns(elsewhere, { names: true }).groups.map(({ label }) => label)).toEqual([

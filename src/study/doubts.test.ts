@@ -19,7 +19,7 @@ describe("a reason to doubt a run", () => {
     ],
     [
       "heldOutRose",
-      "Held-out loss rose from 4.000 before training to 4.001 at the end (+0.0%): the adapter answers new questions worse than the base. A lower training.learningRate or fewer passes (training.localSteps, federation.rounds) may help.",
+      "Held-out loss rose from 4.000 before training to 4.001 at the end (+0.0%): the adapter answers new questions worse than the base. A lower training.learningRate or fewer passes (training.localEpochs or localSteps, federation.rounds) may help.",
       { heldOut: [{ a: 4 }, { a: 4.001 }] },
       { heldOut: [{ a: 4 }, { a: 4 }] },
     ],

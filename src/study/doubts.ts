@@ -165,7 +165,7 @@ export function doubtsOf(figures: RunFigures): string[] {
 /** A sentence on a held-out loss that rose; undefined if it did not. */
 export function heldOutRise(before: number, after: number): string | undefined {
   if (!(after > before)) return undefined;
-  return `Held-out loss rose from ${number(before)} before training to ${number(after)} at the end (${change(before, after)}): the adapter answers new questions worse than the base. A lower training.learningRate or fewer passes (training.localSteps, federation.rounds) may help.`;
+  return `Held-out loss rose from ${number(before)} before training to ${number(after)} at the end (${change(before, after)}): the adapter answers new questions worse than the base. A lower training.learningRate or fewer passes (training.localEpochs or localSteps, federation.rounds) may help.`;
 }
 
 /** A sentence on a client that is going to make many passes; undefined for few. `epochs`: `localEpochs` is set. */

@@ -74,3 +74,9 @@ export const sweepSchema = z.strictObject({
 });
 
 export type SweepContent = z.output<typeof sweepSchema>;
+
+/** The JSON Schema of a sweep file, for editors. */
+export function sweepJsonSchema(): object {
+  const { $schema, ...schema } = z.toJSONSchema(sweepSchema, { io: "input" });
+  return { $schema, $id: "urn:openfedllm:sweep", title: "A sweep of OpenFedLLM: runs and their comparison", ...schema };
+}

@@ -42,7 +42,7 @@ describe("a sweep", () => {
       (config) => void (config["runtime"] = { threads: 1 }),
     ).runs;
     expect(planned.map(({ folder }) => folder)).toEqual(["x-seed9", "y-seed1", "y-seed2"]);
-    expect(planned.map(({ config }) => config.federation.rounds)).toEqual([7, 10, 10]);
+    expect(planned.map(({ config }) => config.federation.rounds)).toEqual([7, 3, 3]);
     expect(planned.every(({ config }) => config.runtime.threads === 1)).toBe(true);
   });
 

@@ -1,0 +1,17 @@
+/** A sentence on each section of a configuration, by its dotted key. */
+export const SECTIONS: Readonly<Record<string, string>> = {
+  model: "The base model. Its weights do not change; only the adapter learns.",
+  adapter: "The LoRA adapter that travels between clients and server.",
+  data: "The records of each client, and the way a record becomes text. Give either `data.clients` or `data.train`.",
+  "data.partition": "The way pooled records (`data.train`) are dealt to clients.",
+  "data.canaries": "Invented secrets among the training records, to measure memorisation.",
+  objective: "The loss, and the kind of records it learns from.",
+  training: "The training of a client in a round.",
+  federation: "The server: rounds, clients and aggregation.",
+  "federation.server": "The server's optimizer.",
+  evaluation: "Measurements during the run. No client trains on held-out records.",
+  "evaluation.best": "The best round, whose adapter is kept in best/.",
+  "evaluation.earlyStopping": "The end of a run that no longer improves.",
+  output: "The contents of the run folder.",
+  runtime: "The machine. These settings do not change the result.",
+};
