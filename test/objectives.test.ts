@@ -124,8 +124,35 @@ describe.each(GOLDEN_FAMILIES)("dpo on %s against PyTorch", (family) => {
 /** scripts/golden/make_objectives.py, from the papers' formulas. */
 describe.each(["llama", "qwen3"])("%s against PyTorch:", (family) => {
   const { golden, scorer, step } = openFamily(family);
-  const file = goldenJson(family, "objectives.json") as { rated: Record<string, RatedJson[]>; cases: CaseJson[] };
+  const file = goldenJson(family, "objectives.json") as {
+    rated: Record<string, RatedJson[]>;
+    cases: CaseJson[];
+    orpo_trl: { beta: number; loss: number; single: number[] };
+  };
   const allGradients = goldenTensors(family, "objectives_grads.safetensors");
+
+  describe("orpo with the likelihood of the sequence, as trl's forward computes it", () => {
+    const { beta, single, ...whole } = file.orpo_trl;
+    const objective = objectiveOf("orpo", { beta, likelihood: "sequence" });
+
+    test.each(BUDGETS)("loss and every gradient of a batch, %i tokens together", async (microBatchTokens) => {
+      const { loss, gradients } = await step(objective, pairsOf(family), microBatchTokens);
+      expect(Math.abs(loss - whole.loss)).toBeLessThan(1e-5);
+      for (const [tensor, { data }] of gradients) {
+        expect(relativeError(data, allGradients.get(`orpo-trl/${tensor}`)!.data), tensor).toBeLessThan(1e-4);
+      }
+    });
+
+    test("forward only: the loss of each pair alone, which is not that of the answer's likelihood", async () => {
+      const ofAnswer = objectiveOf("orpo", { beta });
+      for (const [i, pair] of pairsOf(family).entries()) {
+        const measured = async (by: Objective): Promise<number> =>
+          (await measure(await scorer(), by, golden.adapter, [pair])).loss;
+        expect(Math.abs((await measured(objective)) - single[i]!)).toBeLessThan(1e-5);
+        expect(Math.abs((await measured(ofAnswer)) - single[i]!)).toBeGreaterThan(1e-3);
+      }
+    });
+  });
 
   describe.each(file.cases)("$title", ({ title, objective: name, settings, items: which, ...expected }) => {
     const objective = objectiveOf(name, settings);

@@ -75,6 +75,23 @@ def trl_pair_loss(objective, s, pc, pr, rc, rr):
     return CPOTrainer.cpo_loss(me, score(pc, rc)[None], score(pr, rr)[None])[0][0]
 
 
+def trl_orpo(model, pairs, beta):
+    """TRL's ORPO of a whole batch, by its own forward: the likelihood covers prompt and answer, token by token."""
+    me = types.SimpleNamespace(beta=beta, is_encoder_decoder=False, padding_value=0, aux_loss_enabled=False,
+                               accelerator=types.SimpleNamespace(device=torch.device("cpu")),
+                               concatenated_inputs=ORPOTrainer.concatenated_inputs, get_batch_logps=ORPOTrainer.get_batch_logps)
+    batch = {}
+    for which, at in (("chosen", 1), ("rejected", 2)):
+        whole = [p[0] + p[at] for p in pairs]
+        longest = max(map(len, whole))
+        pad = lambda rows, fill: torch.tensor([row + [fill] * (longest - len(row)) for row in rows])
+        batch[f"{which}_input_ids"] = pad(whole, 0)
+        batch[f"{which}_attention_mask"] = pad([[1] * len(row) for row in whole], 0)
+        batch[f"{which}_labels"] = pad([[-100] * len(p[0]) + p[at] for p in pairs], -100)
+    chosen, rejected, _, _, nll = ORPOTrainer.concatenated_forward(me, model, batch)
+    return nll - ORPOTrainer.odds_ratio_loss(me, chosen, rejected)[0].mean()
+
+
 def rated_items(model, pair):
     """Answers, rated, with the mismatched answer of the largest or the smallest log-ratio to the base among some."""
     torch.manual_seed(0)
@@ -148,11 +165,21 @@ def main(folder, families):
                 grads[f"{title}/{n.replace('.default', '')}"] = p.grad.clone()
             made.append(dict(title=title, objective=objective, settings=s, items=which, loss=total.item(), z0=z0, values=items))
             print(family, title, total.item(), "z0", z0, [round(i["loss"], 4) for i in items])
+        if trl:
+            model.zero_grad()
+            loss = trl_orpo(model, pairs, 0.25)
+            loss.backward()
+            for n, p in lora.items():
+                grads[f"orpo-trl/{n.replace('.default', '')}"] = p.grad.clone()
+            single = [trl_orpo(model, [p], 0.25).item() for p in pairs]
+            by_trl = dict(beta=0.25, loss=loss.item(), single=single)
+        else:
+            raise SystemExit("trl is missing: ORPO with likelihood sequence is its own")
         save_file(grads, os.path.join(d, "objectives_grads.safetensors"))
         versions = dict(torch=torch.__version__, transformers=tf.__version__, peft=peft.__version__)
         if trl:
             versions["checked_with_trl"] = trl.__version__
-        json.dump(dict(rated=rated, cases=made, made_with=versions), open(os.path.join(d, "objectives.json"), "w"), indent=1)
+        json.dump(dict(rated=rated, cases=made, orpo_trl=by_trl, made_with=versions), open(os.path.join(d, "objectives.json"), "w"), indent=1)
 
 
 main(sys.argv[1], sys.argv[2:])

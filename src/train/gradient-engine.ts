@@ -99,7 +99,7 @@ export async function openGradientEngine(options: GradientEngineOptions): Promis
         feeds.set(FEEDS.ids, batch.ids);
         feeds.set(FEEDS.rows, batch.rows);
         feeds.set(FEEDS.labels, batch.labels);
-        for (const [name, tensor] of objective.feeds(members, { total, divergence })) feeds.set(name, tensor);
+        for (const [name, tensor] of objective.feeds(members, { total, divergence, items })) feeds.set(name, tensor);
         // One stream for each sequence, by its place in the step: the split into micro-batches does not change the masks.
         const places = group.flatMap((i) => sequences[i]!.map((_, s) => i * sequences[i]!.length + s));
         for (const { name, shape } of masks) {

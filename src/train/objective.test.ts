@@ -119,7 +119,7 @@ function graphLoss(
   const values = new Map<string, NdArray>([
     ["logProbabilities", { shape: [rows.length], data: Float64Array.from(rows) }],
   ]);
-  for (const [name, { shape, data }] of objective.feeds(items, { total, divergence })) {
+  for (const [name, { shape, data }] of objective.feeds(items, { total, divergence, items })) {
     values.set(name, { shape, data: Float64Array.from(data, Number) });
   }
   const results = interpret(builder.build(), values);
@@ -246,4 +246,30 @@ test("scoresOf cuts the rows of a batch by sequence", () => {
     { logProbability: 0, tokens: 0 },
     { logProbability: -8, tokens: 1 },
   ]);
+});
+
+test("orpo with the likelihood of the sequence gives every token of prompts and chosen answers one weight", () => {
+  const objective = OBJECTIVES.orpo.make({ beta: 0.5, likelihood: "sequence" } as never);
+  const answer = (prompt: number, tokens: number): Example => ({
+    id: "",
+    tokens: new Int32Array(prompt + tokens),
+    supervised: Uint8Array.from({ length: prompt + tokens }, (_, i) => (i < prompt ? 0 : 1)),
+  });
+  const items: PairExample[] = [
+    { id: "short", chosen: answer(2, 1), rejected: answer(2, 2) },
+    { id: "long", chosen: answer(5, 4), rejected: answer(5, 1) },
+  ];
+  // 2 and 8 tokens are predicted in the chosen sequences; rows: chosen, rejected, and the whole of the chosen one.
+  const coefficients = (some: readonly PairExample[]): number[] => [
+    ...(new Map(objective.feeds(some, { total: 2, divergence: 0, items })).get("objective.coefficients")!
+      .data as Float32Array),
+  ];
+  const tenths = (count: number): number[] => Array.from({ length: count }, () => Math.fround(-1 / 10));
+  const zeros = (count: number): number[] => Array.from({ length: count }, () => 0);
+  const [short, long] = [
+    [...zeros(1 + 2), ...tenths(2)],
+    [...zeros(4 + 1), ...tenths(8)],
+  ];
+  expect(coefficients(items)).toEqual([...short, ...long]);
+  expect(coefficients([items[1]!])).toEqual(long);
 });

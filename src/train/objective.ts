@@ -16,6 +16,8 @@ export interface StepFacts {
   readonly total: number;
   /** KTO's z₀, nats; 0 for every other objective. */
   readonly divergence: number;
+  /** All items of the step. */
+  readonly items: readonly TrainingItem[];
 }
 
 /** Computes log-probabilities of sequences under the model with an adapter: `Scorer.score`. */
