@@ -93,7 +93,7 @@ export class FederationMonitor {
   }
 
   hear(client: string, heartbeat: Heartbeat): void {
-    this.expect([client]);
+    if (!this.#names.includes(client)) this.expect([client]);
     this.#heard.set(client, { at: this.#now(), heartbeat });
   }
 

@@ -1,5 +1,5 @@
-import type { JetStreamManager } from "@nats-io/jetstream";
-import { cellKey } from "./layout.ts";
+import { JetStreamApiError, type JetStreamManager, type StreamInfo } from "@nats-io/jetstream";
+import { cellKey, NO_STREAM, STREAMS } from "./layout.ts";
 import type { Link } from "./link.ts";
 
 /** Every stream is asked again after this time: hints may be lost. */
@@ -60,9 +60,16 @@ export class CellIndex {
 
   async #ask({ stream, runSubject, holds }: CellSource): Promise<Set<string>> {
     const filter = { subjects_filter: `${runSubject}.c.>` };
-    const info = await this.#link.ask(`list ${stream}`, () => this.#manager.streams.info(stream, filter));
+    const ask = (): Promise<StreamInfo | undefined> =>
+      this.#manager.streams.info(stream, filter).catch((error: unknown) => {
+        // Of a member that joins at this moment: its record comes before its stream.
+        if (stream !== STREAMS.cells && error instanceof JetStreamApiError && error.code === NO_STREAM)
+          return undefined;
+        throw error;
+      });
+    const info = await this.#link.ask(`list ${stream}`, ask);
     return new Set(
-      Object.keys(info.state.subjects ?? {})
+      Object.keys(info?.state.subjects ?? {})
         .map((subject) => cellKey(runSubject, subject))
         .filter(holds),
     );

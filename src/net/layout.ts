@@ -5,6 +5,9 @@ export const CHUNK_BYTES: number = 512 * 1024;
 
 export const STREAMS = { cells: "FL_CELLS", blobs: "FL_BLOBS", head: "FL_HEAD" } as const;
 
+/** The server's error code for a stream that is not there. */
+export const NO_STREAM = 10059;
+
 /** The stream of a member. @param account the public key of its account. */
 export function uplinkStream(account: string): string {
   return `UP_${account}`;

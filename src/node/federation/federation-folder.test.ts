@@ -7,6 +7,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,7 +20,9 @@ import { newIdentity } from "../../identity/keys.ts";
 import { accountTokens } from "./accounts.ts";
 import { type Federation, initFederation, openFederation, ROOT_KEY } from "./federation-folder.ts";
 import { inviteMember, revokeMember } from "./invite.ts";
+import { openMemberDirectory } from "./member-directory.ts";
 import { enrolMember, renewMember } from "./members.ts";
+import type { MemberRecord } from "./records.ts";
 import { ownIdentity } from "./site-folder.ts";
 
 const failureOf = async (work: Promise<unknown>): Promise<UserError> => {
@@ -52,6 +55,48 @@ describe("the folder of a federation", () => {
     expect(statSync(at("keys")).mode & 0o777).toBe(0o700);
     for (const name of readdirSync(at("keys"))) expect(statSync(at("keys", name)).mode & 0o777).toBe(0o600);
     expect((await openFederation(at())).facts).toEqual(federation.facts);
+  });
+
+  it("gives a record that did not change as the same object, and sees each change at once", async () => {
+    const other = await initFederation(path.join(root, "records"), { name: "records" });
+    const [account, user] = [newIdentity("account").publicKey, newIdentity().publicKey];
+    const record = (name: string, lastSeen: string): MemberRecord => ({
+      version: 1,
+      name,
+      account,
+      state: "member",
+      users: [user],
+      revocations: {},
+      since: lastSeen,
+      expires: lastSeen,
+      lastSeen,
+      software: "t",
+    });
+    const [then, later] = ["2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z"];
+    for (const name of ["a", "b", "c"]) {
+      await other.saveMember(record(name, then));
+      const old = new Date(Date.now() - 60_000);
+      utimesSync(path.join(root, "records", "members", `${name}.json`), old, old);
+    }
+    const changes: number[] = [];
+    const directory = await openMemberDirectory(other, ({ active }) => changes.push(active().length));
+    const first = await other.members();
+    expect((await other.members()).every((member, i) => member === first[i])).toBe(true);
+    await directory.refresh();
+    expect(changes).toEqual([3]);
+    // Same size, and as old as the file before: only its number on the disk tells.
+    await other.saveMember(record("b", later));
+    expect((await other.members()).map(({ lastSeen }) => lastSeen)).toEqual([then, later, then]);
+    await other.saveMember({ ...record("c", then), state: "revoked" });
+    await Promise.all([directory.refresh(), directory.refresh(), directory.refresh()]);
+    expect(directory.revoked()).toEqual(new Set(["c"]));
+    rmSync(path.join(root, "records", "members", "a.json"));
+    await directory.refresh();
+    expect(directory.active()).toEqual(["b"]);
+    writeFileSync(path.join(root, "records", "members", "b.json"), "{");
+    await expect(directory.refresh()).rejects.toThrow("b.json is damaged");
+    expect(directory.active()).toEqual(["b"]);
+    directory.close();
   });
 
   it("works without the root key, which signed the operator's token alone", async () => {

@@ -9,7 +9,7 @@ import { keySegment } from "../../store/store.ts";
 import { syncFolder } from "../store/durable-file.ts";
 import { absentAs, guarded } from "../store/durable-folder.ts";
 import { FolderInUse, lockFolder } from "../store/folder-lock.ts";
-import { jsonFilesIn, readJsonFile, writeJsonFile } from "./json-file.ts";
+import { jsonFolder, readJsonFile, writeJsonFile } from "./json-file.ts";
 import {
   type AddressRecord,
   addressSchema,
@@ -51,7 +51,7 @@ export const ROOT_KEY = "operator-root.nk";
 const LONGEST_WAIT_MS = 10_000;
 const LOOK_AGAIN_MS = 20;
 
-/** The folder of a federation: its keys, members and invitations on disk. Each method reads the files anew. */
+/** The folder of a federation: its keys, members and invitations on disk. Each method sees the files as they are now. */
 export interface Federation {
   readonly folder: string;
   readonly facts: FederationRecord;
@@ -146,10 +146,6 @@ function federationAt(folder: string, facts: FederationRecord): Federation {
   const memberKeyFile = (account: string): string => path.join(folder, "keys", "members", `${account}.nk`);
   const invitationFile = (id: string): string => path.join(folder, "invitations", `${id}.json`);
   const addressFile = path.join(folder, "addresses.json");
-  const all = async <T>(part: string, read: (file: string) => Promise<T | undefined>): Promise<T[]> => {
-    const files = await jsonFilesIn(path.join(folder, part));
-    return (await Promise.all(files.map(read))).filter((record) => record !== undefined);
-  };
   /** Tasks of this process, one after another: the lock is between processes. */
   let last: Promise<unknown> = Promise.resolve();
 
@@ -157,12 +153,12 @@ function federationAt(folder: string, facts: FederationRecord): Federation {
     folder,
     facts,
     key: (name) => readKey(path.join(folder, "keys", KEYS[name].file), KEYS[name].kind, KEYS[name].publicKeyIn(facts)),
-    members: () => all("members", (file) => readJsonFile(file, memberSchema)),
+    members: jsonFolder(path.join(folder, "members"), memberSchema),
     member: (name) => readJsonFile(memberFile(name), memberSchema),
     saveMember: (member) => writeJsonFile(memberFile(member.name), member),
     memberKey: (account) => readKey(memberKeyFile(account), "account", account),
     saveMemberKey: (key) => writeKey(memberKeyFile(key.publicKey), key),
-    invitations: () => all("invitations", (file) => readJsonFile(file, invitationSchema)),
+    invitations: jsonFolder(path.join(folder, "invitations"), invitationSchema),
     invitation: async (id) => (/^[\w-]+$/.test(id) ? readJsonFile(invitationFile(id), invitationSchema) : undefined),
     saveInvitation: (invitation) => writeJsonFile(invitationFile(invitation.id), invitation),
     addresses: () => readJsonFile(addressFile, addressSchema),

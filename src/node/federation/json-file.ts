@@ -1,4 +1,5 @@
-import { readdir, readFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { readdir, readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import type { z } from "zod";
 import { UserError } from "../../diagnostics/user-error.ts";
@@ -40,13 +41,33 @@ export async function readJsonFile<T>(file: string, schema: z.ZodType<T>): Promi
   throw damaged(file, `${at}${issue?.message ?? "wrong content"}`, result.error);
 }
 
-/** The JSON files of a folder, by name, ascending. None where the folder does not exist. */
-export async function jsonFilesIn(folder: string): Promise<string[]> {
-  const names = await guarded(folder, "read", () => absentAs<string[]>([], () => readdir(folder)));
-  return names
-    .filter((name) => name.endsWith(".json"))
-    .sort()
-    .map((name) => path.join(folder, name));
+/** A file that changed within this time before it was read may change again and look the same. */
+const SETTLED_MS = 1000;
+
+/**
+ * Gives the function that reads all JSON files of a folder, by name, ascending; none where the folder does not exist. A file that
+ * is the same as at the last call is not read again and gives the same object.
+ */
+export function jsonFolder<T>(folder: string, schema: z.ZodType<T>): () => Promise<readonly T[]> {
+  let known = new Map<string, { readonly stamp: string; readonly record: T }>();
+  const readOne = async (file: string): Promise<readonly [string, { stamp: string; record: T }] | undefined> => {
+    const found = await guarded(file, "read", () => absentAs(undefined, () => stat(file, { bigint: true })));
+    if (found === undefined) return undefined;
+    const { ino, size, mtimeMs, ctimeNs } = found;
+    const isSettled = Date.now() - Number(mtimeMs) > SETTLED_MS;
+    const stamp = isSettled ? [ino, size, ctimeNs].join() : randomUUID();
+    const before = known.get(file);
+    if (before?.stamp === stamp) return [file, before];
+    const record = await readJsonFile(file, schema);
+    return record && [file, { stamp, record }];
+  };
+  return async () => {
+    const names = await guarded(folder, "read", () => absentAs<string[]>([], () => readdir(folder)));
+    const files = names.filter((name) => name.endsWith(".json")).sort();
+    const found = await Promise.all(files.map((name) => readOne(path.join(folder, name))));
+    known = new Map(found.filter((each) => each !== undefined));
+    return Array.from(known.values(), ({ record }) => record);
+  };
 }
 
 function damaged(file: string, why: string, cause: unknown): UserError {

@@ -28,17 +28,31 @@ export async function openMemberDirectory(
   let accounts = new Map<string, string>();
   let byAccount = new Map<string, string>();
   let bySegment = new Map<string, MemberRecord>();
-  let last = "";
-  const refresh = async (): Promise<void> => {
+  let looking: Promise<void> | undefined;
+  const look = async (): Promise<void> => {
     const found = await federation.members();
-    const text = JSON.stringify(found);
-    if (text === last) return;
-    last = text;
+    // A record that did not change is the same object.
+    if (found.length === members.length && found.every((member, i) => member === members[i])) return;
     members = found;
     accounts = new Map(found.map(({ name, account }) => [name, account]));
     byAccount = new Map(found.map(({ name, account }) => [account, name]));
     bySegment = new Map(found.map((member) => [keySegment(member.name), member]));
     onChange(directory);
+  };
+  /** Calls during a look share the next one: of many members that join together. */
+  let next: Promise<void> | undefined;
+  const refresh = (): Promise<void> => {
+    if (looking === undefined) {
+      looking = look().finally(() => void (looking = undefined));
+      return looking;
+    }
+    next ??= looking
+      .catch(() => undefined)
+      .then(() => {
+        next = undefined;
+        return refresh();
+      });
+    return next;
   };
   // A look that fails is repeated; the folder's own commands tell of a damaged file.
   const timer = setInterval(() => void refresh().catch(() => undefined), LOOK_AGAIN_MS);
