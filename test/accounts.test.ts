@@ -14,6 +14,8 @@ import { serveEnrolment } from "../src/node/federation/enrolment-service.ts";
 import { type Federation, initFederation } from "../src/node/federation/federation-folder.ts";
 import { inviteMember } from "../src/node/federation/invite.ts";
 import { type NatsServer, startNatsServer } from "../src/node/federation/nats-server.ts";
+import { refuseWithoutRoom } from "../src/node/federation/server-room.ts";
+import { ensureUplink } from "../src/net/uplinks.ts";
 import { natsProgram } from "./support/nats-server.ts";
 import { freePort } from "../src/node/free-port.ts";
 
@@ -200,6 +202,16 @@ describe.runIf(natsProgram !== undefined)("accounts on a server (skipped where t
     expect(await stored("FL_CELLS", "fl.all.r.joint.c.run")).toBe(before);
     expect(await stored("FL_HEAD", "fl.all.task")).toBeUndefined();
     expect(await uplink()).toBe(messages);
+  });
+
+  test("more members than the disk has room for are refused with the figures, before a stream is made", async () => {
+    await expect(refuseWithoutRoom(system, { members: 200, bytesEach: 208e12 })).rejects.toThrow(
+      /^The server has room for [\d.]+ GB, and 200 members need 41600000.0 GB: 208000.0 GB each, for a few updates$/,
+    );
+    await refuseWithoutRoom(system, { members: 2, bytesEach: 8e6 });
+    await expect(ensureUplink(manager, "TOOMUCH", { maxBytes: 208e12 })).rejects.toThrow(
+      "The server has no room for another member: it reserves 208000000 MB for each",
+    );
   });
 
   test("an account that the operator did not sign is none, and one that imports another's subjects gets nothing", async () => {

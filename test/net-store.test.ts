@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hostStore } from "../src/net/host-store.ts";
 import { takeLead } from "../src/net/lead.ts";
 import { siteStore } from "../src/net/site-store.ts";
-import { ensureFederationStreams, ensureUplink } from "../src/net/uplinks.ts";
+import { ensureFederationStreams, ensureUplink, uplinkBytes, uplinkParts } from "../src/net/uplinks.ts";
 import { STORE_CONFORMANCE } from "../src/store/conformance.ts";
 import { natsFederation, type TestFederation } from "./support/nats-federation.ts";
 import { natsProgram } from "./support/nats-server.ts";
@@ -87,9 +87,40 @@ describe.runIf(natsProgram !== undefined)("stores of accounts (skipped where the
     }
   });
 
+  it("an upload that was cut sends only the chunks that are missing", async () => {
+    const quay = await federation.member("quay");
+    await ensureUplink(manager, quay.account, { maxBytes: 64 * 1024 * 1024 });
+    const bytes = Uint8Array.from({ length: 16 * 1024 * 1024 }, (_, i) => (i >> 9) % 251);
+    const stop = new AbortController();
+    const cut = await siteStore({
+      connection: quay.connection,
+      run: "cut",
+      owns: () => true,
+      signal: stop.signal,
+      onTransfer: ({ done, total }) => done > total / 2 && stop.abort(new Error("the site was killed")),
+    });
+    await expect(cut.putBlob(bytes)).rejects.toThrow("the site was killed");
+    await quay.connection.flush();
+    const have = (hash: string): Promise<string[]> => uplinkParts(manager, quay.account, "cut", hash);
+    const there = await uplinkBytes(manager, quay.account);
+    expect(there).toBeGreaterThan(bytes.length / 2);
+    const again = await siteStore({ connection: quay.connection, run: "cut", owns: () => true, have });
+    const before = quay.connection.stats().outBytes;
+    const hash = await again.putBlob(bytes);
+    const sent = quay.connection.stats().outBytes - before;
+    expect(sent).toBeLessThan((bytes.length - there) * 1.01 + 10_000);
+    const host = await hostStore({ connection, run: "cut", members: () => new Map([["quay", quay.account]]) });
+    expect(Buffer.from(await host.blob(hash, "quay")).equals(bytes)).toBe(true);
+    const whole = quay.connection.stats().outBytes;
+    await again.putBlob(bytes);
+    expect(quay.connection.stats().outBytes - whole).toBeLessThan(10_000);
+  });
+
   it("a blob that is asked for and whose stream is gone is missing", async () => {
     const host = await hostStore({ connection, run: "gone", members: () => new Map([["pier", "NOBODY"]]) });
     await expect(host.blob("a".repeat(64), "pier")).rejects.toThrow(/stream not found/);
+    // A member that is joining has no stream yet, and the others go on.
+    expect(await host.list("")).toEqual([]);
   });
 
   it("an older coordinator ends, and changes nothing", async () => {

@@ -39,3 +39,10 @@ export async function isAccepted(copy: Store, update: string, client: string): P
   const close = await readMessage(copy, keys.close(round + 1), roundClose);
   return close?.accepted.some((entry) => entry.client === client && entry.update === update) ?? false;
 }
+
+/** The updates in the last closed round of a run, by client. They stay when the run is over. */
+export async function lastUpdates(store: Store): Promise<ReadonlyMap<string, readonly string[]>> {
+  const round = (await readHead(store))?.head.round ?? 0;
+  const close = await readMessage(store, keys.close(round), roundClose);
+  return new Map(close?.accepted.map(({ client, update }) => [client, [update]]));
+}

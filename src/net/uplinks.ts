@@ -1,8 +1,9 @@
 import { JetStreamApiError, type JetStreamManager, type StreamConfig } from "@nats-io/jetstream";
-import { STREAMS, coordinatorRun, leadSubject, uplinkRun, uplinkStream } from "./layout.ts";
+import { UserError } from "../diagnostics/user-error.ts";
+import { NO_STREAM, STREAMS, coordinatorRun, leadSubject, uplinkRun, uplinkStream } from "./layout.ts";
 
 const NAME_IN_USE = 10058;
-const NO_STREAM = 10059;
+const NO_ROOM = 10047;
 
 /** The first message of a subject wins; the server refuses the second. */
 const ONCE = { max_msgs_per_subject: 1, allow_direct: true, discard: "new", discard_new_per_subject: true } as const;
@@ -38,7 +39,11 @@ export async function ensureFederationStreams(
   await ensure(manager, { ...copies, max_msgs_per_subject: 1, allow_direct: true, name: STREAMS.head, subjects });
 }
 
-/** Makes a member's stream, or brings the one that is there to these limits. */
+/**
+ * Makes a member's stream, or brings the one that is there to these limits.
+ *
+ * @throws UserError("storage") where the server has no room for it.
+ */
 export async function ensureUplink(manager: JetStreamManager, account: string, limits: UplinkLimits): Promise<void> {
   const { replicas = 1, maxBytes, maxMessages = 100_000, maxMessageBytes = 1024 * 1024 } = limits;
   await ensure(manager, {
@@ -49,6 +54,16 @@ export async function ensureUplink(manager: JetStreamManager, account: string, l
     max_bytes: maxBytes,
     max_msgs: maxMessages,
     max_msg_size: maxMessageBytes,
+  }).catch((error: unknown) => {
+    if (!(error instanceof JetStreamApiError && error.code === NO_ROOM)) throw error;
+    throw new UserError(
+      "storage",
+      `The server has no room for another member: it reserves ${Math.ceil(maxBytes / 1e6)} MB for each`,
+      {
+        hint: "Free disk space on the machine of the server, start the server anew, and run the same command again.",
+        cause: error,
+      },
+    );
   });
 }
 
@@ -69,6 +84,18 @@ export async function purgeRun(manager: JetStreamManager, run: string, accounts:
   await purge(manager, STREAMS.blobs, `${coordinatorRun(run)}.b.>`);
   await purge(manager, STREAMS.head, `${coordinatorRun(run)}.head`);
   await purge(manager, STREAMS.head, leadSubject(run));
+}
+
+/** The parts of a member's blob that its stream has. */
+export async function uplinkParts(
+  manager: JetStreamManager,
+  account: string,
+  run: string,
+  hash: string,
+): Promise<string[]> {
+  const filter = { subjects_filter: `${uplinkRun(account, run)}.b.${hash}.*` };
+  const { state } = await manager.streams.info(uplinkStream(account), filter);
+  return Object.keys(state.subjects ?? {}).map((subject) => subject.slice(subject.lastIndexOf(".") + 1));
 }
 
 /** Deletes the blobs of a member in a run, but those of these hashes. Returns the hashes that went. */

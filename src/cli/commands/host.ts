@@ -201,6 +201,8 @@ async function host(configFile: string, options: HostOptions, work: Work): Promi
       signal,
     });
     await linger(monitor, config, status, signal);
+    // The run is over whether or not the server still answers.
+    await hosting.sweep().catch(() => undefined);
     return { config, summary };
   } finally {
     for (const close of closers.reverse()) await close();

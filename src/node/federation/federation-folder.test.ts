@@ -97,6 +97,7 @@ describe("the folder of a federation", () => {
     await expect(directory.refresh()).rejects.toThrow("b.json is damaged");
     expect(directory.active()).toEqual(["b"]);
     directory.close();
+    rmSync(path.join(root, "records"), { recursive: true });
   });
 
   it("works without the root key, which signed the operator's token alone", async () => {

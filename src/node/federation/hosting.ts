@@ -1,15 +1,14 @@
 import type { NatsConnection } from "@nats-io/transport-node";
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { PROTOCOL } from "../../federation/protocol/messages.ts";
-import { isAccepted, restoreRun } from "../../federation/restore.ts";
+import { isAccepted, lastUpdates, restoreRun } from "../../federation/restore.ts";
 import { FederationMonitor, readHeartbeat } from "../../federation/status.ts";
 import { signedStore } from "../../identity/signed-store.ts";
 import { hostStore } from "../../net/host-store.ts";
 import { takeLead } from "../../net/lead.ts";
 import { serveRpc } from "../../net/rpc.ts";
 import { publishTask } from "../../net/task.ts";
-import { ensureFederationStreams, ensureUplink } from "../../net/uplinks.ts";
-import { uplinkRun, uplinkStream } from "../../net/layout.ts";
+import { ensureFederationStreams, ensureUplink, sweepUplink, uplinkParts } from "../../net/uplinks.ts";
 import { auditedStore } from "../../store/audited-store.ts";
 import { mirroredStore } from "../../store/mirrored-store.ts";
 import { encodeJson } from "../../store/codec.ts";
@@ -21,6 +20,7 @@ import type { Federation } from "./federation-folder.ts";
 import type { HostedServer } from "./hosted-server.ts";
 import { leaveMember } from "./invite.ts";
 import { connectionState, silenceNotes } from "./connection-state.ts";
+import { refuseWithoutRoom } from "./server-room.ts";
 import { type MemberDirectory, openMemberDirectory } from "./member-directory.ts";
 import type { MemberRecord } from "./records.ts";
 
@@ -52,6 +52,8 @@ export interface Hosting {
   readonly monitor: FederationMonitor;
   readonly members: MemberDirectory;
   readonly isConnected: () => boolean;
+  /** Once the run is over: deletes updates that came too late or were refused. Returns how many went. */
+  readonly sweep: () => Promise<number>;
   readonly close: () => Promise<void>;
 }
 
@@ -80,6 +82,8 @@ export async function openHosting(options: HostingOptions): Promise<Hosting> {
     const monitor = new FederationMonitor({ federation: name, run });
     const members = await openMemberDirectory(federation, (directory) => monitor.expect(directory.active()));
     closers.push(() => members.close());
+    await refuseWithoutRoom(system, { members: members.accounts().size, bytesEach: uplinkBytes });
+    await refuseWithoutRoom(system, { members: members.accounts().size, bytesEach: uplinkBytes });
     // A member is in the folder before its stream is on the server, and a stream that is not there cannot be asked.
     const ready = new Map<string, string>();
     const prepare = async (client: string, account: string): Promise<void> => {
@@ -110,7 +114,15 @@ export async function openHosting(options: HostingOptions): Promise<Hosting> {
     await audit.log({ what: "hosting", run, detail: software });
     const isConnected = connectionState(connection);
     const exchange = mirroredStore(audited, copy, (hash, owner) => isAccepted(copy, hash, owner));
-    return { exchange, monitor, members, isConnected, close };
+    const sweep = async (): Promise<number> => {
+      let count = 0;
+      const kept = await lastUpdates(copy);
+      for (const [client, account] of ready) {
+        count += (await sweepUplink(manager, account, run, new Set(kept.get(client)))).length;
+      }
+      return count;
+    };
+    return { exchange, monitor, members, isConnected, sweep, close };
   } catch (error) {
     await close();
     throw error;
@@ -170,10 +182,7 @@ function serve(connection: NatsConnection, service: Service): () => void {
     async have(account, bytes) {
       const hash = new TextDecoder().decode(bytes);
       if (!/^[0-9a-f]{64}$/.test(hash)) throw new Error("not a hash");
-      const filter = `${uplinkRun(account, run)}.b.${hash}.*`;
-      const { state } = await manager.streams.info(uplinkStream(account), { subjects_filter: filter });
-      const parts = Object.keys(state.subjects ?? {}).map((subject) => subject.slice(subject.lastIndexOf(".") + 1));
-      return encodeJson(parts);
+      return encodeJson(await uplinkParts(manager, account, run, hash));
     },
   });
   return () => {
