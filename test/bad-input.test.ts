@@ -130,7 +130,7 @@ describe("a setting", () => {
     [config("learningRate=3"), "config", /unknown key 'learningRate'$/, "Did you mean 'training.learningRate'?"],
     [config("batch_size=3"), "config", /unknown key 'batch_size'$/, "Did you mean 'training.batchSize'?"],
     [config("training.seed=3"), "config", /unknown key 'training\.seed'$/, "Did you mean 'seed'?"],
-    [config("training.lr=3"), "config", /unknown key 'training\.lr'$/, /^Legal here: batchSize, .*learningRate/],
+    [config("training.lr=3"), "config", /unknown key 'training\.lr'$/, /^'lr' is training\.learningRate here/],
     [
       config("data.clients.0.trian=x"),
       "config",

@@ -170,7 +170,7 @@ describe("openfedllm sweep", () => {
   test.each<[string, string[], RegExp, RegExp]>([
     ["no file", ["sweep", "clam.yaml"], /clam\.yaml: there is no such file/, /claim\.yaml/],
     ["a name it has not", ["sweep", "claim.yaml", "--only", "shrot"], /--only shrot: the sweep has no run/, /'short'/],
-    ["a misspelt key", ["sweep", "misspelt.yaml"], /misspelt\.yaml: unknown key 'rusn'/, /'runs'/],
+    ["a misspelt key", ["sweep", "misspelt.yaml"], /misspelt\.yaml, line \d+, column 1: unknown key 'rusn'/, /'runs'/],
     ["a variable that is not set", ["sweep", "variable.yaml"], /environment variable NOT_SET is not set/, /Set it/],
     ["a lost experiment", ["sweep", "lost.yaml"], /cannot read the configuration alnoe\.yaml/, /alone\.yaml/],
     [

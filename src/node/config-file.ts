@@ -1,10 +1,20 @@
 import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Document, LineCounter, parseDocument, parse as parseYaml } from "yaml";
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  parse as parseYaml,
+} from "yaml";
 import { UserError } from "../diagnostics/user-error.ts";
 import { nestingProblem } from "../settings/nesting.ts";
-import { applySetting, originIn } from "../settings/apply-setting.ts";
+import { applySetting, originIn, type PlaceOf } from "../settings/apply-setting.ts";
 import { parseExperiment } from "../settings/parse.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
 import { nearFile } from "./files.ts";
@@ -24,12 +34,12 @@ export function readConfigFile(
   settings: readonly string[] = [],
   clients: readonly string[] = [],
 ): ExperimentConfig {
-  const config = readMapping(file);
+  const { value: config, placeOf } = readSettings(file);
   applySettings(config, settings);
   const { data = {} } = config;
   const isSilent = typeof data === "object" && data !== null && !("clients" in data) && !("train" in data);
   if (clients.length > 0 && isSilent) config["data"] = { ...data, clients: clients.map((name) => ({ name })) };
-  return parseExperiment(config, originIn(file, settings));
+  return parseExperiment(config, originIn(file, settings, placeOf));
 }
 
 /** Applies `--set key=value` settings in order. @throws UserError of kind `config`. */
@@ -43,12 +53,28 @@ export function applySettings(config: Record<string, unknown>, settings: readonl
  * @throws UserError of kind `config`.
  */
 export function readMapping(file: string): Record<string, unknown> {
-  const value = expand(parseText(readText(file), file), file);
+  return readSettings(file).value;
+}
+
+/** A mapping of settings that was read from a file, and where in the file each stands. */
+export interface ReadSettings {
+  readonly value: Record<string, unknown>;
+  readonly placeOf: PlaceOf;
+}
+
+/**
+ * Does the same as `readMapping`, and finds the places of settings.
+ *
+ * @throws UserError of kind `config`.
+ */
+export function readSettings(file: string): ReadSettings {
+  const { plain, placeOf } = parseText(readText(file), file);
+  const value = expand(plain, file);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     const got = Array.isArray(value) ? "a list" : value === null ? "nothing" : `a ${typeof value}`;
     throw new UserError("config", `${file} holds ${got}, expected a mapping of settings`, { hint: EXAMPLE });
   }
-  return value as Record<string, unknown>;
+  return { value: value as Record<string, unknown>, placeOf };
 }
 
 function readText(file: string): string {
@@ -75,7 +101,7 @@ function readText(file: string): string {
   }
 }
 
-function parseText(text: string, file: string): unknown {
+function parseText(text: string, file: string): { readonly plain: unknown; readonly placeOf: PlaceOf } {
   const lineCounter = new LineCounter();
   const document = parsed(text, file, lineCounter);
   const [problem] = document.errors;
@@ -99,7 +125,35 @@ function parseText(text: string, file: string): unknown {
   }
   const nesting = nestingProblem(value);
   if (nesting !== undefined) throw new UserError("config", `${file}: ${nesting.message}`, { hint: nesting.hint });
-  return value;
+  return { plain: value, placeOf: placesIn(document, lineCounter) };
+}
+
+/** Finds the places of settings in a document; of one that is not there, the place of what would hold it. */
+function placesIn(document: Document.Parsed, lineCounter: LineCounter): PlaceOf {
+  return (path, part) => {
+    let node: unknown = document.contents;
+    let offset: number | undefined;
+    for (const key of path) {
+      if (isAlias(node)) node = node.resolve(document);
+      if (isMap(node)) {
+        const pair = node.items.find((each) => String(isScalar(each.key) ? each.key.value : each.key) === String(key));
+        if (pair === undefined) break;
+        offset = startOf(pair.key);
+        node = pair.value;
+      } else if (isSeq(node)) {
+        node = node.items[Number(key)];
+        offset = startOf(node) ?? offset;
+      } else break;
+      if (part === "value" && key === path.at(-1) && isScalar(node)) offset = startOf(node) ?? offset;
+    }
+    if (offset === undefined) return undefined;
+    const { line, col } = lineCounter.linePos(offset);
+    return { line, column: col };
+  };
+}
+
+function startOf(node: unknown): number | undefined {
+  return isNode(node) ? node.range?.[0] : undefined;
 }
 
 function parsed(text: string, file: string, lineCounter: LineCounter): Document.Parsed {

@@ -3,7 +3,7 @@ import path from "node:path";
 import { stringify } from "yaml";
 import { originIn } from "../settings/apply-setting.ts";
 import { parseSite, type SiteSettings } from "../settings/site.ts";
-import { readMapping } from "./config-file.ts";
+import { readSettings } from "./config-file.ts";
 import { writeAtomically } from "./store/durable-file.ts";
 import { guarded } from "./store/durable-folder.ts";
 
@@ -23,9 +23,10 @@ export async function readSiteFile(folder: string, given: GivenSite): Promise<Si
   if (!existsSync(file)) {
     await guarded(file, "write", () => writeAtomically(file, template(given)));
   }
-  const value = readMapping(file);
+  const { value, placeOf } = readSettings(file);
+  const origin = originIn(file, [], placeOf);
   const { data = {}, model = {} } = value as { data?: unknown; model?: unknown };
-  if (typeof data !== "object" || typeof model !== "object") return parseSite(value, originIn(file, []));
+  if (typeof data !== "object" || typeof model !== "object") return parseSite(value, origin);
   const { base, ...files } = given;
   return parseSite(
     {
@@ -33,7 +34,7 @@ export async function readSiteFile(folder: string, given: GivenSite): Promise<Si
       data: { ...data, ...files },
       ...((base ?? value["model"]) !== undefined && { model: { ...model, ...(base !== undefined && { base }) } }),
     },
-    originIn(file, []),
+    origin,
   );
 }
 

@@ -4,7 +4,8 @@ import { settingsThatDiffer, stopsOtherwise } from "../experiment/run-identity.t
 import type { ExperimentConfig } from "../settings/schema.ts";
 import { plannedRounds, type StoredRun } from "../study/stored-run.ts";
 import { planSweep, type Sweep, type SweepRun } from "../study/sweep.ts";
-import { applySettings, readMapping } from "./config-file.ts";
+import { applySettings, readMapping, readSettings } from "./config-file.ts";
+import { originIn } from "../settings/apply-setting.ts";
 import { isRunFolder, readStoredRun } from "./store/stored-runs.ts";
 
 export interface SweepFile extends Sweep {
@@ -25,8 +26,10 @@ export function readSweepFile(file: string, settings: readonly string[] = []): S
     baseDir = path.dirname(experiment);
     return readMapping(path.relative(process.cwd(), experiment));
   };
-  const sweep = planSweep(readMapping(file), {
+  const { value, placeOf } = readSettings(file);
+  const sweep = planSweep(value, {
     where: file,
+    origin: originIn(file, [], placeOf),
     readExperiment,
     override: (config) => applySettings(config, settings),
   });

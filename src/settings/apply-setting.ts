@@ -1,18 +1,29 @@
 import { UserError } from "../diagnostics/user-error.ts";
 
-/** Names the origin of a setting for an error message. `path` is undefined if a mistake is in several settings. */
-export type Origin = (path: readonly PropertyKey[] | undefined) => string;
+/** The part of a setting that a mistake is in. */
+export type Part = "key" | "value";
 
-/** The origin of settings of a file that `--set` settings were applied to: the last one that set it, or else the file. */
-export function originIn(file: string, settings: readonly string[]): Origin {
-  return (path) => {
+/** Names the origin of a setting for an error message. `path` is undefined if a mistake is in several settings. */
+export type Origin = (path: readonly PropertyKey[] | undefined, part?: Part) => string;
+
+/** Finds the line and the column of a setting in its file, or of what is around it; undefined where it is not known. */
+export type PlaceOf = (path: readonly PropertyKey[], part: Part) => { line: number; column: number } | undefined;
+
+/**
+ * The origin of settings of a file that `--set` settings were applied to: the last one that set it, or else the place in the
+ * file.
+ */
+export function originIn(file: string, settings: readonly string[], placeOf: PlaceOf = () => undefined): Origin {
+  return (path, part = "value") => {
     if (path === undefined) return settings.length === 0 ? file : `${file} with --set`;
     const wanted = path.map(String).join(".");
     const last = settings.findLast((setting) => {
       const key = setting.slice(0, setting.indexOf("="));
       return wanted === key || wanted.startsWith(`${key}.`) || key.startsWith(`${wanted}.`);
     });
-    return last === undefined ? file : `--set ${last}`;
+    if (last !== undefined) return `--set ${last}`;
+    const place = placeOf(path, part);
+    return place === undefined ? file : `${file}, line ${place.line}, column ${place.column}`;
   };
 }
 

@@ -1,6 +1,8 @@
 import type { z } from "zod";
 import { excerpt } from "../diagnostics/excerpt.ts";
 import { nearest } from "../diagnostics/nearest.ts";
+import type { Part } from "./apply-setting.ts";
+import { camelCase, otherName } from "./other-names.ts";
 import { keysOf, propertiesOf, schemaAt, typeText, type JsonSchema } from "./json-schema.ts";
 import { experimentJsonSchema } from "./schema.ts";
 
@@ -10,31 +12,60 @@ export interface Problem {
   readonly hint?: string | undefined;
   /** The setting, if the mistake is in one. */
   readonly path?: readonly PropertyKey[] | undefined;
+  /** Default: its value. */
+  readonly part?: Part | undefined;
+  /** The setting that an unknown key most likely means. */
+  readonly means?: string | undefined;
+  /** The setting that is not there. */
+  readonly missing?: string | undefined;
 }
 
+/** Every key is compared with all legal ones, so only so many mistakes are explained. */
+const MOST_EXPLAINED = 50;
+
 /**
- * Explains the first mistake that a schema finds in a value, with the nearest legal key or the legal values, and counts
- * the others. Unknown keys come first. `schema` is the JSON Schema of the whole value.
+ * Explains the mistakes that a schema finds in a value, each with the nearest legal key or the legal values. Unknown keys
+ * come first: a misspelt key is the reason why another is missing, which is then left out. `schema` is the JSON Schema of
+ * the whole value. `total` counts those beyond what is explained, too.
  */
-export function explainAll(
+export function explainEach(
   issues: readonly z.core.$ZodIssue[],
   root: unknown,
   schema: JsonSchema = experimentJsonSchema(),
-): Problem {
-  // A misspelt key is the reason why another is missing.
-  const first = issues.find(({ code }) => code === "unrecognized_keys" || code === "invalid_key") ?? issues[0]!;
-  const { message, ...where } = explain(first, root, schema);
-  const more = issues.length - 1;
+): { readonly problems: readonly Problem[]; readonly total: number } {
+  const keys = issues.flatMap((issue) => {
+    // In the issue of a record the unknown key is the end of the path.
+    if (issue.code === "unrecognized_keys") return issue.keys.map((key) => ({ path: issue.path, key }));
+    if (issue.code === "invalid_key") return [{ path: issue.path.slice(0, -1), key: String(issue.path.at(-1)) }];
+    return [];
+  });
+  const unknown = keys.slice(0, MOST_EXPLAINED).map(({ path, key }) => unknownKey(path, key, schema));
+  const meant = unknown.flatMap(({ means }) => means ?? []);
+  const others = issues.filter(({ code }) => code !== "unrecognized_keys" && code !== "invalid_key");
+  const explained = others.slice(0, MOST_EXPLAINED).map((issue) => explain(issue, root, schema));
+  const left = explained.filter(({ missing: key }) => key === undefined || !meant.some((name) => within(name, key)));
+  const problems = [...unknown, ...left];
+  const total = keys.length + others.length - (explained.length - left.length);
+  return { problems, total };
+}
+
+/** The first of the mistakes in a value, with the number of the others. */
+export function explainAll(...given: Parameters<typeof explainEach>): Problem {
+  const { problems, total } = explainEach(...given);
+  const { message, ...where } = problems[0]!;
+  const more = total - 1;
   return {
     ...where,
     message: more === 0 ? message : `${message} (and ${more} more ${more === 1 ? "mistake" : "mistakes"})`,
   };
 }
 
+/** True where one dotted key is the other or stands in it. */
+function within(a: string, b: string): boolean {
+  return a === b || a.startsWith(`${b}.`) || b.startsWith(`${a}.`);
+}
+
 function explain(issue: z.core.$ZodIssue, root: unknown, whole: JsonSchema): Problem {
-  // In the issue of a record the unknown key is the end of the path.
-  if (issue.code === "unrecognized_keys") return unknownKey(issue.path, issue.keys[0]!, whole);
-  if (issue.code === "invalid_key") return unknownKey(issue.path.slice(0, -1), String(issue.path.at(-1)), whole);
   const got = issue.path.reduce<unknown>((at, part) => (at as Record<PropertyKey, unknown> | undefined)?.[part], root);
   if (got === undefined) return missing(issue.path, whole);
   const { path } = issue;
@@ -58,7 +89,14 @@ function missing(path: readonly PropertyKey[], whole: JsonSchema): Problem {
   const schema = schemaAt(path, whole) ?? {};
   const [inside] = schema.required ?? [];
   if (inside !== undefined) return missing([...path, inside], whole);
-  return { path, message: `${dotted(path)} is missing`, hint: schema.description ?? settingsText(schema) };
+  const key = dotted(path);
+  return {
+    path,
+    part: "key",
+    missing: key,
+    message: `${key} is missing`,
+    hint: schema.description ?? settingsText(schema),
+  };
 }
 
 function settingsText(section: JsonSchema): string | undefined {
@@ -77,14 +115,34 @@ export function unknownKey(
   // The outermost setting of a name comes last, so that it wins.
   const all = pathsOf(whole).sort((a, b) => b.split(".").length - a.split(".").length);
   const everywhere = new Map(all.map((full) => [full.split(".").at(-1)!, full]));
+  const there = (name: string): string | undefined =>
+    legal.includes(name) ? dotted([...path, name]) : everywhere.get(name);
+  // Of a configuration only: a request to the server has settings of its own.
+  const isOurs = there(key) !== undefined;
+  const other = !isOurs && all.includes("adapter.rank") ? otherName(key) : undefined;
+  const foreign = other?.setting !== undefined && all.includes(other.setting) ? other.setting : undefined;
   const guess =
-    everywhere.get(key) ??
+    there(key) ??
+    there(camelCase(key)) ??
+    foreign ??
     (here === undefined ? everywhere.get(nearest(key, everywhere.keys()) ?? "") : dotted([...path, here]));
+  const said = { path: [...path, key], part: "key", message: `unknown key '${dotted([...path, key])}'` } as const;
+  if (other !== undefined && (foreign !== undefined ? guess === foreign : other.about !== undefined)) {
+    const about = other.about ?? schemaAt(foreign!.split("."), whole)?.description?.split(/(?<=\.) /)[0] ?? "";
+    const hint = foreign === undefined ? about : `${whose(other.program)}'${key}' is ${foreign} here. ${about}`.trim();
+    return { ...said, hint, means: foreign };
+  }
   return {
-    path: [...path, key],
-    message: `unknown key '${dotted([...path, key])}'`,
+    ...said,
     hint: guess === undefined ? `Legal here: ${legal.join(", ")}.` : `Did you mean '${guess}'?`,
+    means: guess,
   };
+}
+
+/** `PEFT's `, `transformers' `; nothing for a name of several programs. */
+function whose(program: string): string {
+  if (program === "") return "";
+  return program.endsWith("s") ? `${program}' ` : `${program}'s `;
 }
 
 /** Lists the keys under a part of the schema, as the documentation writes them. */

@@ -1,9 +1,9 @@
 import type { z } from "zod";
-import { UserError } from "../diagnostics/user-error.ts";
 import { nearest } from "../diagnostics/nearest.ts";
 import { itemKind } from "../data/items/registry.ts";
 import { objectiveOf } from "../train/objective-registry.ts";
-import { explainAll, type Problem } from "./explain.ts";
+import { explainEach, type Problem } from "./explain.ts";
+import { mistakesIn } from "./mistakes.ts";
 import type { Origin } from "./apply-setting.ts";
 import { unusableAsynchrony } from "./asynchrony.ts";
 import { benchmarkMetrics, betterWay, measurableMetrics } from "./metric-names.ts";
@@ -14,20 +14,20 @@ import { experimentSchema, type ExperimentConfig } from "./schema.ts";
  * Checks a configuration read from YAML or JSON and fills in the defaults. `where` names the file in errors, or the origin
  * of the setting at fault.
  *
- * @throws UserError of kind `config`: one sentence about the first problem, with the nearest legal key or the legal
- * values; further problems are counted.
+ * @throws UserError of kind `config`: every mistake with its place and the nearest legal key or the legal values.
  */
 export function parseExperiment(value: unknown, where: string | Origin): ExperimentConfig {
   const unreadable = nestingProblem(value);
-  const parsed = experimentSchema.safeParse(unreadable === undefined ? value : {});
-  const config = parsed.success ? completed(parsed.data) : undefined;
-  const problem =
-    unreadable ?? (config === undefined ? explainAll(parsed.error!.issues, value) : contradiction(config));
-  if (problem !== undefined) {
-    const origin = typeof where === "string" ? where : where(problem.path);
-    throw new UserError("config", `${origin}: ${problem.message}`, { hint: problem.hint });
+  if (unreadable !== undefined) throw mistakesIn(where, [unreadable], 1);
+  const parsed = experimentSchema.safeParse(value);
+  if (!parsed.success) {
+    const { problems, total } = explainEach(parsed.error.issues, value);
+    throw mistakesIn(where, problems, total);
   }
-  return config!;
+  const config = completed(parsed.data);
+  const problems = contradictions(config);
+  if (problems.length > 0) throw mistakesIn(where, problems, problems.length);
+  return config;
 }
 
 /** Fills in the defaults that depend on other settings. */
@@ -48,77 +48,91 @@ function completed(config: z.output<typeof experimentSchema>): ExperimentConfig 
 /** A limit, because the records of a step are listed in memory. */
 const MOST_STEP_RECORDS = 1_000_000;
 
-/** Finds the first two settings that exclude each other. */
-function contradiction(config: ExperimentConfig): Problem | undefined {
+/** Finds settings that exclude each other. */
+function contradictions(config: ExperimentConfig): Problem[] {
   const { data, federation, training, objective } = config;
   const { clients, train, canaries } = data;
+  const found: Problem[] = [];
   if ((clients === undefined) === (train === undefined)) {
-    return {
+    found.push({
       message: `give either data.clients or data.train, got ${clients === undefined ? "neither" : "both"}`,
       hint: "With data.clients every client has its own files. With data.train the records of all files are pooled and dealt to federation.clients clients. A federation over a network (openfedllm host) takes its members; invite them first.",
-    };
+    });
   }
   if (clients !== undefined && data.poolLimit !== undefined) {
-    return {
+    found.push({
       message: "data.poolLimit limits pooled records (data.train), but data.clients gives every client its own files",
       hint: "To limit the records of every client, set data.limit.",
-    };
+    });
   }
-  if (train !== undefined && federation.clients === undefined && data.partition.by !== "field") {
-    return {
+  if (
+    train !== undefined &&
+    clients === undefined &&
+    federation.clients === undefined &&
+    data.partition.by !== "field"
+  ) {
+    found.push({
       message: "federation.clients is missing: data.train needs the number of clients to deal records to",
       hint: "For example: federation: { clients: 4 }",
-    };
+    });
   }
   if (["dirichlet", "field"].includes(data.partition.by) && train !== undefined && data.partition.field === undefined) {
-    return {
+    found.push({
       message: `data.partition.field is missing: data.partition.by ${data.partition.by} needs the column to deal records by`,
       hint: `For example: partition: { by: ${data.partition.by}, field: topic }`,
-    };
+    });
   }
   if (clients !== undefined && federation.clients !== undefined && federation.clients !== clients.length) {
-    return {
+    found.push({
       message: `federation.clients is ${federation.clients}, but data.clients lists ${clients.length}`,
       hint: "Remove federation.clients: the number follows from data.clients.",
-    };
+    });
   }
   const names = clients?.map(({ name }) => name) ?? [];
   const second = names.findIndex((name, i) => names.indexOf(name) < i);
   if (second >= 0) {
     const name = names[second]!;
-    return {
+    found.push({
       message: `data.clients[${names.indexOf(name)}] and data.clients[${second}] are both called "${name}"`,
       hint: "Give every client a different name.",
-    };
+    });
   }
   if (canaries !== undefined && itemKind(objectiveOf(objective.name, objective).items).isPreference) {
-    return {
+    found.push({
       message: `data.canaries are records with single answers, but objective.name ${objective.name} learns from preferences`,
       hint: "Set objective.name to sft, or remove data.canaries.",
-    };
+    });
   }
   if (config.evaluation.part !== undefined && config.evaluation.validation === undefined) {
-    return {
+    found.push({
       message: `evaluation.part is ${config.evaluation.part}, but the held-out sets have no parts: evaluation.validation is not set`,
       hint: "Set evaluation.validation to the share of the validation part, such as 0.5, or remove evaluation.part.",
-    };
+    });
   }
   const stepRecords = training.batchSize * training.gradientAccumulation;
   if (stepRecords > MOST_STEP_RECORDS) {
-    return {
+    found.push({
       message: `training.batchSize times training.gradientAccumulation is ${stepRecords}, expected at most ${MOST_STEP_RECORDS} records in a step`,
       hint: "Lower one of them. For longer training raise training.localEpochs.",
-    };
+    });
   }
   const { schedule, learningRate, minLearningRate } = training;
   if (schedule === "cosine" && minLearningRate > learningRate) {
-    return {
+    found.push({
       message: `training.minLearningRate (${minLearningRate}) is above training.learningRate (${learningRate})`,
       hint: "Lower training.minLearningRate or raise training.learningRate.",
-    };
+    });
   }
   const known = clients?.length ?? federation.clients;
-  return participation(federation, known) ?? unusableAsynchrony(config, known) ?? unusableBest(config);
+  const others = [participation(federation, known), unusableAsynchrony(config, known), unusableBest(config)];
+  return [...found, ...others.filter((problem) => problem !== undefined)].map(withPath);
+}
+
+/** Gives a mistake the place of the setting that its message names first. */
+function withPath(problem: Problem): Problem {
+  const [named] = /\b(?:data|training|federation|evaluation|objective)(?:\.\w+|\[\d+\])+/.exec(problem.message) ?? [];
+  const path = named?.match(/\w+/g)?.map((part) => (/^\d+$/.test(part) ? Number(part) : part));
+  return { ...problem, path, part: "key" };
 }
 
 /** Finds a mistake in the choice of a best round. A metric with a slash is one of a benchmark. */

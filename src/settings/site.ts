@@ -3,10 +3,10 @@ import { ALGORITHMS } from "../algorithms/registry.ts";
 import { ALIASES } from "../data/record.ts";
 import { FORMATS } from "../data/source.ts";
 import { TEMPLATES } from "../data/template.ts";
-import { UserError } from "../diagnostics/user-error.ts";
 import { OBJECTIVES } from "../train/objective-registry.ts";
 import type { Origin } from "./apply-setting.ts";
-import { explainAll } from "./explain.ts";
+import { explainEach } from "./explain.ts";
+import { mistakesIn } from "./mistakes.ts";
 import { count, delimiter, files, names, natural, positive, text } from "./schema-parts.ts";
 
 /**
@@ -102,12 +102,11 @@ function siteJsonSchema(): object {
  * Checks the settings of a site read from YAML or JSON. `where` names the file in errors, or the origin of the setting at
  * fault.
  *
- * @throws UserError of kind `config` about the first problem, with the nearest legal key or the legal values.
+ * @throws UserError of kind `config` about every mistake, with its place and the nearest legal key or the legal values.
  */
 export function parseSite(value: unknown, where: string | Origin): SiteSettings {
   const parsed = siteSchema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const problem = explainAll(parsed.error.issues, value, siteJsonSchema());
-  const origin = typeof where === "string" ? where : where(problem.path);
-  throw new UserError("config", `${origin}: ${problem.message}`, { hint: problem.hint });
+  const { problems, total } = explainEach(parsed.error.issues, value, siteJsonSchema());
+  throw mistakesIn(where, problems, total);
 }

@@ -3,7 +3,9 @@ import { valueAt } from "../data/row.ts";
 import { nearest } from "../diagnostics/nearest.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { setAt } from "../settings/apply-setting.ts";
-import { explainAll, type Problem } from "../settings/explain.ts";
+import type { Origin } from "../settings/apply-setting.ts";
+import { explainEach, type Problem } from "../settings/explain.ts";
+import { mistakesIn } from "../settings/mistakes.ts";
 import type { JsonSchema } from "../settings/json-schema.ts";
 import { betterWay, measurableMetrics } from "../settings/metric-names.ts";
 import { parseExperiment } from "../settings/parse.ts";
@@ -63,6 +65,8 @@ export interface Sweep {
 export interface SweepOptions {
   /** Names the file in errors. */
   readonly where: string;
+  /** Names the place of a mistake in the file. Default: `where`. */
+  readonly origin?: Origin;
   /** Reads the configuration that a sweep names by its path. */
   readonly readExperiment: (path: string) => Record<string, unknown>;
   /** Changes the configuration of every run last, but for its seed and what is tuned. */
@@ -72,18 +76,21 @@ export interface SweepOptions {
 /**
  * Checks a sweep file's content, the configuration of every run included, and lists the runs in order.
  *
- * @throws UserError of kind `config` for the first mistake.
+ * @throws UserError of kind `config` for every mistake of the file, or the first one of a run.
  */
-export function planSweep(value: unknown, { where, readExperiment, override }: SweepOptions): Sweep {
+export function planSweep(value: unknown, { where, origin, readExperiment, override }: SweepOptions): Sweep {
   const parsed = sweepSchema.safeParse(value);
-  const problem = parsed.success
-    ? contradiction(parsed.data)
-    : explainAll(parsed.error.issues, value, z.toJSONSchema(sweepSchema, { io: "input" }) as JsonSchema);
+  if (!parsed.success) {
+    const schema = z.toJSONSchema(sweepSchema, { io: "input" }) as JsonSchema;
+    const { problems, total } = explainEach(parsed.error.issues, value, schema);
+    throw mistakesIn(origin ?? where, problems, total);
+  }
+  const problem = contradiction(parsed.data);
   if (problem !== undefined) throw new UserError("config", `${where}: ${problem.message}`, { hint: problem.hint });
-  const { experiment, runs, tune, compare } = parsed.data!;
+  const { experiment, runs, tune, compare } = parsed.data;
   const shared = typeof experiment === "string" ? readExperiment(experiment) : experiment;
-  const parts = tune === undefined ? [] : partSettings(tune, parsed.data!, shared);
-  const methods = runs.map((run) => methodOf(run, { content: parsed.data!, shared, parts, where, override }));
+  const parts = tune === undefined ? [] : partSettings(tune, parsed.data, shared);
+  const methods = runs.map((run) => methodOf(run, { content: parsed.data, shared, parts, where, override }));
   const candidates = methods.flatMap((method) => method.candidates);
   // While nothing is chosen, a tuned run has the first values of its grid.
   const planned = methods.flatMap((method) => method.runs(method.candidates[0]?.values));
