@@ -1,4 +1,5 @@
 import { Tokenizer } from "@huggingface/tokenizers";
+import { quicken } from "./quick-library.ts";
 
 /**
  * The part of `@huggingface/tokenizers` that is used. It is declared here because the package's own declarations import
@@ -21,5 +22,7 @@ export interface LibraryTokenizer {
 
 /** Opens a tokenizer of the library. @throws the library's error for a tokenizer.json that it does not know. */
 export function openLibraryTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown): LibraryTokenizer {
-  return new Tokenizer(tokenizerJson, tokenizerConfig) as LibraryTokenizer;
+  const tokenizer = new Tokenizer(tokenizerJson, tokenizerConfig);
+  quicken(tokenizer);
+  return tokenizer as LibraryTokenizer;
 }

@@ -21,6 +21,7 @@ export interface Section extends Span {
 
 const SPACE_MARK = "\u2581";
 const encoder = new TextEncoder();
+const MOST_SURFACES = 500_000;
 
 /**
  * Makes a function that finds the place of tokens in their text. The library reports no offsets, so they are found from the
@@ -44,7 +45,14 @@ export function surfaceReader(
     .map(({ content }) => content);
   const split = literalSplitter(literals);
 
+  const surfaces = new Map<string, Uint8Array>();
   const surface = (token: string): Uint8Array => {
+    const found = surfaces.get(token) ?? surfaceOf(token);
+    // A tokenizer has so many tokens; a broken one may make others.
+    if (surfaces.size < MOST_SURFACES) surfaces.set(token, found);
+    return found;
+  };
+  const surfaceOf = (token: string): Uint8Array => {
     if (added.has(token)) return encoder.encode(token);
     const byte = byteFallback ? /^<0x([0-9A-F]{2})>$/.exec(token) : null;
     if (byte !== null) return Uint8Array.of(Number.parseInt(byte[1]!, 16));

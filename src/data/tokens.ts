@@ -104,7 +104,8 @@ export function encodeRecord(
       ? tokeniseWhole(record.id, record.content, tokenizer, options.maxLength)
       : tokenise(withOneAnswer(record), template, tokenizer, contextOf(tokenizer, options), options.maxLength);
   const length = Math.min(ids.length, options.maxLength);
-  const mask = Uint8Array.from({ length }, (_, i) => (i > 0 && supervised[i] ? 1 : 0));
+  const mask = new Uint8Array(length);
+  for (let i = 1; i < length; i++) mask[i] = supervised[i] === true ? 1 : 0;
   const truncated = ids.length > length;
   if (!mask.includes(1)) return { example: undefined, truncated };
   return { example: { id: record.id, tokens: Int32Array.from(ids.slice(0, length)), supervised: mask }, truncated };

@@ -1,4 +1,6 @@
 import type { OpenAnswers } from "../evaluation/benchmark-task.ts";
+import type { EncodingPool, KeptEncodings } from "../data/encoding/encode-all.ts";
+import type { EncoderSetup } from "../data/encoding/encoder.ts";
 import type { FileReader } from "../data/file-reader.ts";
 import type { Store } from "../store/store.ts";
 import type { EventSink, RunEvent } from "../federation/events.ts";
@@ -6,6 +8,13 @@ import type { AdapterConfig, StoredAdapter } from "../model/adapter.ts";
 import type { BaseModel } from "../model/base-model.ts";
 import type { Params } from "../tensor/params.ts";
 import type { Runtime } from "../train/runtime.ts";
+
+/** What helps to encode records. */
+export interface EncodingHelp {
+  readonly pool?: EncodingPool | undefined;
+  readonly kept?: KeptEncodings | undefined;
+  readonly close: () => Promise<void>;
+}
 
 /** PORT. The machine of an experiment: files, engine, models. */
 export interface Platform {
@@ -15,6 +24,11 @@ export interface Platform {
   readonly threads: number;
   /** Opens a base model by reference. Throws a `UserError` of kind `model`. */
   openModel(ref: string): Promise<BaseModel>;
+  /**
+   * Opens what helps to encode so many records: other threads, and a memory of what was encoded before. Default: one thread
+   * encodes all.
+   */
+  openEncodingHelp?(setup: EncoderSetup, records: number): EncodingHelp;
   /** Reads an adapter that PEFT or a run saved, by reference. Throws a `UserError` of kind `model`. */
   openAdapter(ref: string): Promise<StoredAdapter>;
 }

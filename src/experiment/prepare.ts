@@ -1,7 +1,7 @@
 import type { Algorithm } from "../algorithms/algorithm.ts";
 import { algorithmOf } from "../algorithms/registry.ts";
 import type { Canary } from "../data/canaries.ts";
-import type { TrainingItem } from "../data/items/registry.ts";
+import { itemKind, type TrainingItem } from "../data/items/registry.ts";
 import { TEMPLATES, type Template } from "../data/template.ts";
 import type { EncodeReport } from "../data/tokens.ts";
 import type { Tokenizer } from "../data/tokenizer.ts";
@@ -11,6 +11,7 @@ import type { BaseModel } from "../model/base-model.ts";
 import type { LoraShape } from "../model/lora.ts";
 import { inertSettings } from "../settings/inert-settings.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
+import type { OnCount } from "../concurrency/counted-work.ts";
 import type { Objective } from "../train/objective.ts";
 import { objectiveOf } from "../train/objective-registry.ts";
 import { loadRunBenchmarks, type RunBenchmark } from "./evaluation/benchmarks.ts";
@@ -18,6 +19,7 @@ import { canaryCounts, plantCanaries } from "./records/canaries.ts";
 import { checkFit, checkLabels, checkPrompts } from "./check-experiment.ts";
 import { loadClientRecords, loadCommonRecords } from "./records/client-records.ts";
 import type { Platform } from "./ports.ts";
+import { openEncoding } from "./records/encoding.ts";
 import { type HeldOut, recordEncoder } from "./records/record-encoder.ts";
 
 export interface PreparedClient {
@@ -67,6 +69,9 @@ export interface PrepareOptions {
   readonly part?: Part;
   /** One line about the next work. */
   readonly onProgress?: (message: string) => void;
+  /** Work of which the amount is known. */
+  readonly onCount?: OnCount | undefined;
+  readonly signal?: AbortSignal | undefined;
   /** A sentence a person should know, such as how many rows of a dataset are left out. */
   readonly onNote?: (message: string) => void;
 }
@@ -75,7 +80,7 @@ export interface PrepareOptions {
 export async function prepareExperiment(
   config: ExperimentConfig,
   platform: Platform,
-  { part = { role: "simulation" }, onProgress, onNote }: PrepareOptions = {},
+  { part = { role: "simulation" }, onProgress, onCount, onNote, signal }: PrepareOptions = {},
 ): Promise<Prepared> {
   const algorithm = algorithmOf(config.federation.algorithm, config.federation, config.fidelity);
   // A client's own adapter is scored on the common set and asked benchmarks where it is: with the client.
@@ -100,13 +105,36 @@ export async function prepareExperiment(
   const lora = loraShape(config.adapter, model.modelConfig);
   const objective = objectiveOf(config.objective.name, config.objective);
   onProgress?.("tokenising");
-  const encoder = recordEncoder({ config, objective, template, tokenizer });
-  const clients = records.map(({ name, train, heldOut }): PreparedClient => {
-    const { examples, report } = encoder.items(train, `client ${name}`);
-    encoder.checkCanaries(canaries, name);
-    return { name, train: examples, heldOut: encoder.heldOut(heldOut, `client ${name}, held out`), report };
+  const kind = itemKind(objective.items);
+  const sets = [...records.flatMap(({ train, heldOut }) => [train, heldOut]), commonRecords];
+  const of = sets.reduce((sum, some) => sum + kind.units(some).length, 0);
+  let done = 0;
+  const onDone = (more: number): void => {
+    done += more;
+    onCount?.({ what: "tokenising", unit: "records", done, of });
+  };
+  const encoding = openEncoding(platform, {
+    model,
+    tokenizer,
+    template: config.data.template,
+    records: of,
+    onDone,
+    signal,
   });
-  const common = encoder.heldOut(commonRecords, "data.heldOut");
+  const clients: PreparedClient[] = [];
+  let common: HeldOut;
+  try {
+    const encoder = recordEncoder({ config, objective, encoding });
+    for (const { name, train, heldOut } of records) {
+      const { examples, report } = await encoder.items(train, `client ${name}`);
+      await encoder.checkCanaries(canaries, name);
+      const kept = await encoder.heldOut(heldOut, `client ${name}, held out`);
+      clients.push({ name, train: examples, heldOut: kept, report });
+    }
+    common = await encoder.heldOut(commonRecords, "data.heldOut");
+  } finally {
+    await encoding.close();
+  }
   if (part.role === "simulation") checkLabels(config, [common, ...clients.map(({ heldOut }) => heldOut)]);
   const trainers = trainersOf(algorithm, clients);
   return {

@@ -2,8 +2,10 @@ import { UserError } from "../diagnostics/user-error.ts";
 import type { FieldMap } from "../data/record.ts";
 import { loadRecords, type FormatName } from "../data/source.ts";
 import { useNotes } from "../data/unused-columns.ts";
-import { TEMPLATES, type TemplateName } from "../data/template.ts";
-import { encodeRecord } from "../data/tokens.ts";
+import type { TemplateName } from "../data/template.ts";
+import { itemAs } from "../data/items/registry.ts";
+import type { OnCount } from "../concurrency/counted-work.ts";
+import { openEncoding } from "../experiment/records/encoding.ts";
 import { openTokenizer } from "../decode/base-tokenizer.ts";
 import { perplexity } from "../evaluation/metrics/perplexity.ts";
 import type { Platform } from "../experiment/ports.ts";
@@ -24,6 +26,11 @@ export interface ScoreOptions {
   readonly maxLength?: number | undefined;
   /** Gets what is to be said of the records, such as columns that are not used. */
   readonly onNote?: ((note: string) => void) | undefined;
+}
+
+export interface ScoreHooks {
+  readonly onCount?: OnCount | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface RecordScore {
@@ -50,7 +57,7 @@ export async function scoreFile(
   options: ScoreOptions,
   platform: Platform,
   onRecord: (row: RecordScore) => void,
-  signal?: AbortSignal,
+  { signal, ...hooks }: ScoreHooks = {},
 ): Promise<FileScore> {
   const { records, unused } = await loadRecords(platform.files, options.data, {
     format: options.format,
@@ -69,11 +76,19 @@ export async function scoreFile(
     microBatchTokens: 1024,
   });
   try {
-    const template = TEMPLATES[options.template ?? "chat"];
-    const { inputs, system } = options;
-    const encoded = records.map(
-      (record) => encodeRecord(record, template, tokenizer, { maxLength, inputs, system }).example,
-    );
+    const { inputs, system, template = "chat" } = options;
+    let done = 0;
+    const onDone = (more: number): void => {
+      done += more;
+      hooks.onCount?.({ what: "tokenising", unit: "records", done, of: records.length });
+    };
+    const many = { model: base, tokenizer, template, records: records.length, onDone, signal };
+    const encoding = openEncoding(platform, many);
+    const { examples } = await encoding
+      .encode("example", records, { maxLength, inputs, system })
+      .finally(() => encoding.close());
+    const byId = new Map(examples.map((item) => [item.id, itemAs("example", item, "score")]));
+    const encoded = records.map(({ id }) => byId.get(id));
     if (encoded.every((example) => example === undefined)) {
       throw new UserError("data", `${options.data}: no record has an answer within ${maxLength} tokens`, {
         hint: "Raise --max-length, at most to the model's number of positions.",

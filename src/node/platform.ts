@@ -1,6 +1,7 @@
 import os from "node:os";
 import type { Platform } from "../experiment/ports.ts";
 import { fileReader } from "./files.ts";
+import { openEncodingHelp } from "./encoding/encoding-help.ts";
 import { type HubOptions, lazyHub } from "./hub/hub.ts";
 import { loadAdapter } from "./model/adapter-files.ts";
 import { openModel, type ModelOptions } from "./model/model-source.ts";
@@ -35,5 +36,6 @@ export function nodePlatform({
         ...(hubOptions.onNote && { onNote: hubOptions.onNote }),
       }),
     openAdapter: loadAdapter,
+    openEncodingHelp: (setup, records) => openEncodingHelp(setup, records, threads),
   };
 }

@@ -76,12 +76,7 @@ describe("a sweep", () => {
 describe("a sweep is refused for", () => {
   it.each<[string, unknown, string, RegExp]>([
     ["a misspelt key", { ...sweep([{ name: "x" }]), sedes: [1] }, "claim.yaml: unknown key 'sedes'", /'seeds'/],
-    [
-      "a misspelt key of a run",
-      sweep([{ nam: "x" }]),
-      "claim.yaml: unknown key 'runs[0].nam'",
-      /'runs\[0\]\.name'/,
-    ],
+    ["a misspelt key of a run", sweep([{ nam: "x" }]), "claim.yaml: unknown key 'runs[0].nam'", /'runs\[0\]\.name'/],
     ["no name", sweep([{ set: {} }]), "claim.yaml: runs[0].name is missing", /Name of the run/],
     [
       "another misspelt key",

@@ -142,7 +142,13 @@ async function host(configFile: string, options: HostOptions, work: Work): Promi
   if (known.length === 0) status.note("nobody is invited yet: openfedllm federation invite NAME");
   refuseCanaries(config);
   const platform = nodePlatform({ baseDir, threads: config.runtime.threads, ...reports });
-  const hooks = { part: { role: "coordinator" as const }, onProgress: status.say, onNote: status.note };
+  const hooks = {
+    part: { role: "coordinator" as const },
+    onProgress: status.say,
+    onCount: status.counting,
+    onNote: status.note,
+    signal,
+  };
   const prepared = await unlessStopped(prepareExperiment(config, platform, hooks));
   signal.addEventListener("abort", () => status.note("stopping… (press Ctrl-C again to stop at once)"), { once: true });
   const opened = await openRunFolder(folder);

@@ -176,6 +176,8 @@ async function playRun(
   const hooks = {
     part: { role: "participant" as const, clients: [client] },
     onProgress: status.say,
+    onCount: status.counting,
+    signal,
     onNote: status.note,
   };
   const prepared = await unlessStopped(prepareExperiment(config, platform, hooks));

@@ -52,7 +52,7 @@ export const command: Command = defineCommand({
       found = await withStatus(
         context,
         ({ status, signal, reports }) => {
-          const hooks = { onProgress: status.say, onNote: status.note, signal };
+          const hooks = { onProgress: status.say, onCount: status.counting, onNote: status.note, signal };
           const platform = nodePlatform({ threads, baseDir, ...reports });
           const run = { config: experiment.config, store, folder, pathsFrom: path.resolve(baseDir) };
           return measureRun(run, platform, { ...options, adapters }, hooks);

@@ -48,7 +48,8 @@ export const command: Command = defineCommand({
         }
       };
       const platform = knowingBase(nodePlatform({ threads, ...reports }), subject, status.note);
-      return scoreFile({ ...options, onNote: status.note }, platform, onRecord, signal);
+      const hooks = { signal, onCount: status.counting };
+      return scoreFile({ ...options, onNote: status.note }, platform, onRecord, hooks);
     });
     if (json === true) {
       stdout.write(`${JSON.stringify(score)}\n`);

@@ -1,3 +1,5 @@
+import type { OnCount } from "../../concurrency/counted-work.ts";
+import { workClock } from "./work-clock.ts";
 import { clip, oneLine } from "./text-width.ts";
 import { formatBytes } from "./quantities.ts";
 import type { LiveArea } from "./live-area.ts";
@@ -24,6 +26,8 @@ export interface Status {
   readonly converting: (progress: ConversionProgress) => void;
   /** Shows a download from the Hub. */
   readonly downloading: (progress: Download) => void;
+  /** Shows how far work of a known amount is, its rate, and the time that is left. */
+  readonly counting: OnCount;
   /** Shows a sentence that stays. */
   readonly note: (text: string) => void;
 }
@@ -31,6 +35,8 @@ export interface Status {
 const CONVERTING = "converting the weights (only the first time)";
 /** Number of lines for long work in a log. */
 const LOG_QUARTERS = 4;
+/** Shorter work of a known amount gets no lines in a log. */
+const LOG_SECONDS = 2;
 /** Smallest download that gets lines in a log. */
 const LOG_BYTES = 1_000_000;
 
@@ -38,6 +44,7 @@ const LOG_BYTES = 1_000_000;
 export function liveStatus(output: Output, area: LiveArea): Status {
   let what = "";
   let started = performance.now();
+  const clock = workClock();
   const draw = (): readonly string[] => {
     const frame = {
       columns: (output.columns() ?? 80) - 1,
@@ -65,6 +72,10 @@ export function liveStatus(output: Output, area: LiveArea): Status {
       what = oneLine(`downloading ${repository} ${percent}% of ${formatBytes(totalBytes)} (${file})`);
       area.show(draw);
     },
+    counting(work) {
+      what = clock.text(work);
+      area.show(draw);
+    },
     note: (text) => area.print([oneLine(text)]),
   };
 }
@@ -72,6 +83,7 @@ export function liveStatus(output: Output, area: LiveArea): Status {
 /** Status in a log, with a line for each long piece of work. */
 export function plainStatus(output: Output): Status {
   let reported = "";
+  const clock = workClock();
   const quarterOf = (what: string, doneBytes: number, totalBytes: number): void => {
     const quarter = Math.floor((LOG_QUARTERS * doneBytes) / totalBytes);
     const line = `${what} ${(100 * quarter) / LOG_QUARTERS}% of ${formatBytes(totalBytes)}`;
@@ -86,6 +98,15 @@ export function plainStatus(output: Output): Status {
     },
     downloading({ repository, doneBytes, totalBytes }) {
       if (totalBytes >= LOG_BYTES) quarterOf(`downloading ${oneLine(repository)}`, doneBytes, totalBytes);
+    },
+    counting(work) {
+      const text = clock.text(work);
+      const quarter = Math.floor((LOG_QUARTERS * work.done) / work.of);
+      const line = `${work.what} ${quarter}`;
+      // Short work needs no lines, and its end shows by the next line.
+      if (clock.seconds() < LOG_SECONDS || work.done === work.of || line === reported) return;
+      reported = line;
+      output.write(`${text}\n`);
     },
     note: (text) => output.write(`${oneLine(text)}\n`),
   };

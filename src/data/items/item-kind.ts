@@ -25,9 +25,14 @@ export interface ItemKind<T> {
   /** True: held-out records that are pairs are compared as pairs too. */
   readonly comparesHeldOutPairs: boolean;
   is(item: object): item is T & object;
-  /** Makes items of a client's records, in order. @throws UserError("data") for a record of another kind. */
-  encode(
-    records: readonly DataRecord[],
+  /**
+   * Lists what items are made from, in order: plain values, each of which can be encoded without the others. @throws
+   * UserError("data") for a record of another kind.
+   */
+  units(records: readonly DataRecord[]): readonly unknown[];
+  /** Makes items of units, in order. */
+  encodeUnits(
+    units: readonly unknown[],
     template: Template,
     tokenizer: Tokenizer,
     options: ItemOptions,

@@ -29,7 +29,8 @@ export const pairs: ItemKind<PairExample> = {
   isPreference: true,
   comparesHeldOutPairs: false,
   is: (item): item is PairExample => "chosen" in item,
-  encode: encodePairs,
+  units: (records) => records,
+  encodeUnits: (units, ...how) => encodePairs(units as readonly DataRecord[], ...how),
   parts: ({ chosen, rejected }) => ["pair", chosen, rejected],
   wantedAnswer: ({ chosen }) => chosen,
   reference: {

@@ -33,7 +33,8 @@ export const ratedAnswers: ItemKind<RatedExample> = {
   isPreference: true,
   comparesHeldOutPairs: true,
   is: (item): item is RatedExample => "answer" in item,
-  encode: encodeRated,
+  units: ratedUnits,
+  encodeUnits: (units, ...how) => encodeRatedUnits(units as readonly RatedUnit[], ...how),
   parts: ({ desirable, answer, mismatched }) => [desirable ? "desirable" : "undesirable", answer, mismatched],
   wantedAnswer: ({ desirable, answer }) => (desirable ? answer : undefined),
   reference: {
@@ -58,15 +59,33 @@ export function encodeRated(
   tokenizer: Tokenizer,
   options: PreferenceOptions = {},
 ): { examples: RatedExample[]; report: PreferenceReport } {
+  return encodeRatedUnits(ratedUnits(records), template, tokenizer, options);
+}
+
+/** A rated answer, and the answer of another record that it is compared with. */
+interface RatedUnit extends RatedAnswer {
+  readonly other: string;
+}
+
+function ratedUnits(records: readonly DataRecord[]): RatedUnit[] {
   const rated = records.flatMap(ratedOf);
   const next = nextWithAnotherPrompt(rated);
+  return rated.map((each, i) => ({ ...each, other: rated[next[i]!]!.answer }));
+}
+
+function encodeRatedUnits(
+  rated: readonly RatedUnit[],
+  template: Template,
+  tokenizer: Tokenizer,
+  options: PreferenceOptions,
+): { examples: RatedExample[]; report: PreferenceReport } {
   const examples: RatedExample[] = [];
   const counts = new PreferenceCounts(rated.length);
   const encode = (id: string, prompt: Prompt, answer: string): EncodedAnswers =>
     encodeAnswers({ id, prompt, answers: [answer] }, template, tokenizer, { ...options, fidelity: undefined });
-  for (const [i, { id, prompt, answer, desirable }] of rated.entries()) {
+  for (const { id, prompt, answer, desirable, other: otherAnswer } of rated) {
     const own = encode(id, prompt, answer);
-    const other = encode(id, prompt, rated[next[i]!]!.answer);
+    const other = encode(id, prompt, otherAnswer);
     const example = exampleOf(id, own.prompt, own.answers[0]!);
     const mismatched = exampleOf(`${id}/mismatched`, other.prompt, other.answers[0]!);
     if (example === undefined || mismatched === undefined) counts.fullPrompts++;

@@ -1,4 +1,5 @@
 import type { Example } from "../example.ts";
+import type { DataRecord } from "../record.ts";
 import { encodeRecords } from "../tokens.ts";
 import type { ItemKind } from "./item-kind.ts";
 
@@ -10,7 +11,8 @@ export const singleAnswers: ItemKind<Example> = {
   isPreference: false,
   comparesHeldOutPairs: false,
   is: (item): item is Example => "tokens" in item,
-  encode: encodeRecords,
+  units: (records) => records,
+  encodeUnits: (units, ...how) => encodeRecords(units as readonly DataRecord[], ...how),
   parts: (item) => [item],
   wantedAnswer: (item) => item,
 };
