@@ -48,7 +48,8 @@ const DATA = ["--data", "setup/apples.jsonl", "--json", "--threads", "1"];
 describe("a run folder as the subject of a command", () => {
   test("scores with the run's base, template, system message and length", () => {
     const known = cli("score", "runs/vicuna", ...DATA);
-    expect([known.status, known.stderr]).toEqual([0, ""]);
+    expect(known.status).toBe(0);
+    expect(known.stderr).not.toContain("was trained");
     const spelt = ["--model", "tiny", "--template", "vicuna", "--max-length", "200"];
     // The adapter's folder and the run folder in place of an adapter lead to the run, too.
     for (const adapter of ["runs/vicuna/adapter", "runs/vicuna"]) {
@@ -68,7 +69,7 @@ describe("a run folder as the subject of a command", () => {
       'note: runs/vicuna was trained with the template "vicuna", but --template is "alpaca"',
     );
     expect(other.stderr).toContain("--max-length is 250");
-    expect(cli("score", "runs/vicuna", "--template", "vicuna", ...DATA).stderr).toBe("");
+    expect(cli("score", "runs/vicuna", "--template", "vicuna", ...DATA).stderr).not.toContain("was trained");
   }, 240_000);
 
   test("says where the base is another one than the run's", () => {

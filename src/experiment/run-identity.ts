@@ -88,6 +88,14 @@ export function settingsThatDiffer(stored: ExperimentConfig, config: ExperimentC
   return differing(withoutIndifferent(stored), withoutIndifferent(config));
 }
 
+/** The part of a bound run that is known before anything is loaded. */
+export type BoundSettings = Pick<BoundRun, "config" | "threads">;
+
+/** @throws UserError of kind `config` naming the first settings in which a run differs from the one that is stored. */
+export function refuseOtherRun(stored: BoundSettings, run: BoundSettings): void {
+  refuseOther({ data: "", model: "", ...stored }, { data: "", model: "", ...run });
+}
+
 function refuseOther(stored: BoundRun, run: BoundRun): void {
   const differences = settingsThatDiffer(stored.config, run.config);
   if (differences.length === 0 && stored.data !== run.data) differences.push(DATA_CHANGED);

@@ -157,7 +157,7 @@ export async function aggregate(
   const tensor = firstNonFinite(result.global);
   if (tensor !== undefined) {
     throw new UserError("training", `The aggregate of round ${round} is not finite, in tensor ${tensor}.`, {
-      hint: `Rounds up to ${head.round} are safe. A lower learning rate helps most often.`,
+      hint: `${head.round === 0 ? "" : `Rounds up to ${head.round} are safe. `}A lower learning rate helps most often.`,
     });
   }
   const adapter = await storeAdapter(store, result.global);

@@ -2,6 +2,7 @@ import path from "node:path";
 import { coordinateExperiment } from "../../experiment/coordinate.ts";
 import { prepareExperiment } from "../../experiment/prepare.ts";
 import { nodePlatform } from "../../node/platform.ts";
+import { boundSettings, checkRunPlace } from "../../node/check-run-folder.ts";
 import { openRunFolder } from "../../node/run-folder.ts";
 import { directoryStore } from "../../node/store/directory-store.ts";
 import { keepOrigin } from "../../node/store/stored-experiment.ts";
@@ -43,6 +44,7 @@ export const command: Command = defineCommand({
     const config = readRunConfig(configFile, set, threads);
     const baseDir = path.dirname(configFile);
     const folder = out ?? defaultRunFolder(configFile);
+    checkRunPlace(folder, boundSettings(config));
     const view = json ? jsonView(stdout, stderr) : plainView(stderr);
     const summary = await withStatus(
       context,
@@ -51,7 +53,13 @@ export const command: Command = defineCommand({
           once: true,
         });
         const platform = nodePlatform({ baseDir, threads: config.runtime.threads, ...reports });
-        const hooks = { part: { role: "coordinator" as const }, onProgress: status.say, onNote: status.note };
+        const hooks = {
+          part: { role: "coordinator" as const },
+          onProgress: status.say,
+          onCount: status.counting,
+          onNote: status.note,
+          signal,
+        };
         const prepared = await unlessStopped(prepareExperiment(config, platform, hooks));
         const place = exchange ?? path.join(folder, "exchange");
         const opened = await openRunFolder(folder);

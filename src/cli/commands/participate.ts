@@ -2,6 +2,7 @@ import path from "node:path";
 import { participateInExperiment } from "../../experiment/participate.ts";
 import { prepareExperiment } from "../../experiment/prepare.ts";
 import { nodePlatform } from "../../node/platform.ts";
+import { boundSettings, checkRunPlace } from "../../node/check-run-folder.ts";
 import { openRunFolder } from "../../node/run-folder.ts";
 import { directoryStore } from "../../node/store/directory-store.ts";
 import { keepOrigin } from "../../node/store/stored-experiment.ts";
@@ -36,11 +37,18 @@ export const command: Command = defineCommand({
     const { stdout } = context;
     const config = readRunConfig(configFile, set, threads);
     const baseDir = path.dirname(configFile);
+    checkRunPlace(out, boundSettings(config));
     const ended = await withStatus(
       context,
       async ({ status, signal, unlessStopped, reports }) => {
         const platform = nodePlatform({ baseDir, threads: config.runtime.threads, ...reports });
-        const hooks = { part: { role: "participant" as const, clients }, onProgress: status.say, onNote: status.note };
+        const hooks = {
+          part: { role: "participant" as const, clients },
+          onProgress: status.say,
+          onCount: status.counting,
+          onNote: status.note,
+          signal,
+        };
         const prepared = await unlessStopped(prepareExperiment(config, platform, hooks));
         const names = someNames(clients, NAMED);
         status.note(`${names}: waiting for a coordinator in ${exchange}`);

@@ -5,6 +5,9 @@ import { runExperiment } from "../../experiment/run.ts";
 import type { RunSummary } from "../../experiment/results/summary.ts";
 import { readConfigFile } from "../../node/config-file.ts";
 import { nodePlatform } from "../../node/platform.ts";
+import { boundSettings, checkRunPlace } from "../../node/check-run-folder.ts";
+import { readHead } from "../../federation/protocol/cells.ts";
+import type { RunStore } from "../../experiment/ports.ts";
 import { openRunFolder } from "../../node/run-folder.ts";
 import { keepOrigin } from "../../node/store/stored-experiment.ts";
 import type { ExperimentConfig } from "../../settings/schema.ts";
@@ -78,6 +81,7 @@ export async function trainIn(
   const { json = false, grading = {} } = options;
   const benchmarks = config.evaluation.benchmarks.map(({ name }) => name);
   checkGradingFlags(benchmarks, grading);
+  checkRunPlace(options.folder, boundSettings(config));
   if (grading.judgeUrl !== undefined && benchmarks.length > 0) {
     await confirmJudging(`${grading.judgeModel} judges answers in every evaluated round`, grading, context);
   }
@@ -87,6 +91,17 @@ export async function trainIn(
     long: true,
     endsItself: true,
   });
+}
+
+/** Adds to an error of the disk how many rounds it has not harmed. */
+async function withStoredRounds(failure: unknown, { exchange }: Pick<RunStore, "exchange">): Promise<unknown> {
+  if (!(failure instanceof UserError) || failure.kind !== "storage") return failure;
+  // Of a damaged file the message says all.
+  if (!failure.message.startsWith("Cannot write ")) return failure;
+  const { head } = (await readHead(exchange).catch(() => undefined)) ?? {};
+  if (head === undefined || head.round === 0) return failure;
+  const { kind, message, hint } = failure;
+  return new UserError(kind, `${message}; rounds up to ${head.round} are stored safely`, { hint, cause: failure });
 }
 
 async function train(
@@ -101,7 +116,7 @@ async function train(
   signal.addEventListener("abort", onStop, { once: true });
   try {
     const platform = nodePlatform({ baseDir, threads: config.runtime.threads, ...reports });
-    const hooks = { onProgress: status.say, onNote: status.note };
+    const hooks = { onProgress: status.say, onCount: status.counting, onNote: status.note, signal };
     const prepared = await unlessStopped(prepareExperiment(config, platform, hooks)).catch((error: unknown) => {
       if (!signal.aborted) throw error;
       throw new UserError("interrupted", "Stopped before training began.", {
@@ -123,7 +138,11 @@ async function train(
         onProgress: (text) => view.waiting(text),
         signal,
       });
-      return await running.finally(() => grading.close());
+      return await running
+        .finally(() => grading.close())
+        .catch(async (error: unknown) => {
+          throw await withStoredRounds(error, store);
+        });
     } finally {
       await leaveRunReport(folder, (text) => view.note(text));
       store.close();

@@ -30,14 +30,10 @@ export function storageReason(error: unknown): string {
 /** Makes the `UserError` of kind `storage` for a failed file operation at `file`; any other error is returned unchanged. */
 export function storageError(file: string, verb: "read" | "write", error: unknown): unknown {
   if (errorCode(error) === undefined) return error;
-  return new UserError(
-    "storage",
-    `Cannot ${verb} ${file}: ${storageReason(error)}; earlier results are stored safely.`,
-    {
-      hint: "Correct the problem, then run the same command again to continue.",
-      cause: error,
-    },
-  );
+  return new UserError("storage", `Cannot ${verb} ${file}: ${storageReason(error)}`, {
+    hint: "Correct the problem, then run the same command again to continue.",
+    cause: error,
+  });
 }
 
 /** Makes the names inside a folder durable. Windows cannot open folders and does not need this call. */
