@@ -130,7 +130,7 @@ describe("a mistake in a configuration", () => {
       /broken\.jsonl line 2/,
     );
     const { stderr, status } = openfedllm("run", "experiments/two.yaml");
-    expect(stderr).toMatch(/^reading data\nopening \.\/no-such-model\nerror: .*no-such-model/);
+    expect(stderr).toMatch(/^reading data\ncolumns that are not used: .*\nopening \.\/no-such-model\nerror: .*no-such-model/);
     expect(status).toBe(EXIT_CODES.model);
   });
 });
@@ -154,7 +154,7 @@ describe("config", () => {
 describe("partition", () => {
   it("draws sizes and the label mix, plainly in a pipe", () => {
     const { stdout, stderr, status } = openfedllm("partition", "experiments/two.yaml");
-    expect([stderr, status]).toEqual(["", 0]);
+    expect([stderr, status]).toEqual(["columns that are not used: topic (10 records)\n", 0]);
     expect(stdout.split("\n").slice(0, 5)).toEqual([
       "2 clients, 6 training records, 4 held out",
       "",
