@@ -59,18 +59,12 @@ function expectFailure(
 }
 
 describe.skipIf(process.platform === "win32")("a model that never ends", () => {
-  const endless: Readonly<Record<string, () => string>> = {
-    "a regular expression of exponential time": () =>
-      modelWith("regex", "tokenizer.json", (json) => ({
-        ...json,
-        pre_tokenizer: { type: "Split", pattern: { Regex: "(x+x+)+y" }, behavior: "Isolated", invert: false },
-      })),
-    "a template that counts": () =>
-      modelWith("template", "tokenizer_config.json", (json) => ({
-        ...json,
-        chat_template: "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}",
-      })),
-  };
+  /** A tokenizer with a regular expression of exponential time. */
+  const endless = (): string =>
+    modelWith("regex", "tokenizer.json", (json) => ({
+      ...json,
+      pre_tokenizer: { type: "Split", pattern: { Regex: "(x+x+)+y" }, behavior: "Isolated", invert: false },
+    }));
   writeFileSync(at("endless.jsonl"), `{"instruction": "What is ${"x".repeat(40)}?", "response": "It."}\n`);
   writeFileSync(
     at("run.json"),
@@ -82,11 +76,10 @@ describe.skipIf(process.platform === "win32")("a model that never ends", () => {
   );
 
   test.each([
-    ["a regular expression of exponential time", "SIGINT", "score"],
-    ["a regular expression of exponential time", "SIGTERM", "run"],
-    ["a template that counts", "SIGTERM", "score"],
-  ] as const)("%s is ended by %s in %s", async (kind, signal, command) => {
-    const model = endless[kind]!();
+    ["SIGINT", "score"],
+    ["SIGTERM", "run"],
+  ] as const)("is ended by %s in %s", async (signal, command) => {
+    const model = endless();
     const args =
       command === "run" ? ["run", "run.json", "--out", "run"] : ["score", "--model", model, "--data", "endless.jsonl"];
     const child = spawn(process.execPath, [CLI, ...args, "--threads", "1"], { cwd: folder, env: ENV, stdio: "pipe" });
@@ -98,6 +91,14 @@ describe.skipIf(process.platform === "win32")("a model that never ends", () => {
     expect(["SIGKILL", EXIT_CODES.interrupted]).toContain(await ended);
     clearInterval(press);
     expect(said).toMatch(/Stopped/);
+  });
+
+  test("ends by itself where a template counts without end", () => {
+    const model = modelWith("template", "tokenizer_config.json", (json) => ({
+      ...json,
+      chat_template: "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}",
+    }));
+    expectFailure(score(model), "model", /chat template.* steps/);
   });
 });
 

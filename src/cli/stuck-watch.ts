@@ -33,11 +33,14 @@ const { isatty } = require("node:tty");
 const { parentPort, workerData } = require("node:worker_threads");
 process.noDeprecation = true;
 let clock;
-parentPort.on("message", () => clearTimeout(clock));
-function onSignal() {
+parentPort.on("message", () => {
   clearTimeout(clock);
+  clock = undefined;
+});
+function onSignal() {
   parentPort.postMessage("signal");
-  clock = setTimeout(() => {
+  // A second press does not begin the time anew.
+  clock ??= setTimeout(() => {
     try {
       writeSync(2, (isatty(2) ? "\u001b[?25h" : "") + "Stopped at once: the work under way cannot be interrupted.\n");
     } catch {}
