@@ -130,7 +130,9 @@ describe("a mistake in a configuration", () => {
       /broken\.jsonl line 2/,
     );
     const { stderr, status } = openfedllm("run", "experiments/two.yaml");
-    expect(stderr).toMatch(/^reading data\ncolumns that are not used: .*\nopening \.\/no-such-model\nerror: .*no-such-model/);
+    expect(stderr).toMatch(
+      /^reading data\ncolumns that are not used: .*\nopening \.\/no-such-model\nerror: .*no-such-model/,
+    );
     expect(status).toBe(EXIT_CODES.model);
   });
 });
