@@ -33,7 +33,7 @@ describe("the page of a run", () => {
     expect(text).toContain("round client reason 1 b not finite");
     expect(text).toContain("round learning rate training loss clients time up down 1 1.0e-3 3.000 1 of 2");
     expect(text).toContain("setting value default model.base model – data.clients 3 clients (a, b, c) –");
-    expect(text).toContain("federation.rounds 1 10");
+    expect(text).toContain("federation.rounds 1 3");
     expect(text).toContain("1 update did not enter the result: b.");
   });
 
