@@ -103,7 +103,11 @@ describe("init", () => {
   it.each([
     ["an empty folder", ["."], /^error: there are no files of records in \.\nhint: .+\n$/],
     ["a path that is not there", ["none.jsonl"], /^error: cannot read none\.jsonl: .+\nhint: .+\n$/],
-    ["rows that are no records", ["bad.jsonl"], /^error: .*bad\.jsonl line 1: no instruction, prompt, messages or text/],
+    [
+      "rows that are no records",
+      ["bad.jsonl"],
+      /^error: .*bad\.jsonl line 1: no instruction, prompt, messages or text/,
+    ],
   ])("refuses %s, and writes nothing", (_, args, stderr) => {
     if (args[0] === "bad.jsonl") records("bad.jsonl", 2, () => ({ a: 1 }));
     const result = openfedllm("init", ...args);
