@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { referenceRuntime } from "../../train/reference-runtime.ts";
@@ -104,6 +107,15 @@ describe("the checks of the network", () => {
       const finding = await run(never);
       expect(finding).toMatchObject({ state: "warn", found: expect.stringContaining("cannot be reached") as string });
     }
+  });
+
+  it("ask npm for its registry where the environment does not name it", async () => {
+    const bin = mkdtempSync(path.join(tmpdir(), "openfedllm-npm-"));
+    writeFileSync(path.join(bin, "npm"), '#!/bin/sh\necho "http://127.0.0.1:9/$1-$2-$3"\n', { mode: 0o755 });
+    const registry = networkChecks({ PATH: `${bin}:/bin` }).find(({ name }) => name === "npm registry")!;
+    const { found } = await registry.run(never);
+    expect(found).toMatch(/^127\.0\.0\.1:9 cannot be reached/);
+    rmSync(bin, { recursive: true });
   });
 
   it("ask nobody where the Hub is turned off", async () => {

@@ -1,3 +1,5 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { CODE_LIMITS, type CodeLimit } from "../../evaluation/code-runner.ts";
 import { openCodeRunner } from "../code/python-runner.ts";
 import { findNatsServer, isOutdated } from "../federation/nats-program.ts";
@@ -38,17 +40,18 @@ export const PROGRAM_CHECKS: readonly Check[] = [
 
 /** Checks of the network. `env` has the names that npm and the Hub's tools read. */
 export function networkChecks(env: Readonly<Record<string, string | undefined>> = process.env): readonly Check[] {
-  const registry = env["npm_config_registry"] || "https://registry.npmjs.org/";
   return [
     {
       name: "npm registry",
       onError: "warn",
-      run: (signal) =>
-        reach(
+      async run(signal) {
+        const registry = await registryOf(env, signal);
+        return reach(
           new URL("-/ping", registry.replace(/\/*$/, "/")),
           signal,
           "Packages have to be installed from elsewhere.",
-        ),
+        );
+      },
     },
     {
       name: "Hugging Face Hub",
@@ -66,12 +69,21 @@ export function networkChecks(env: Readonly<Record<string, string | undefined>> 
   ];
 }
 
+/** The registry of this user's npm: its settings may lie in several files. Within npx, the environment has it. */
+async function registryOf(env: Readonly<Record<string, string | undefined>>, signal: AbortSignal): Promise<string> {
+  const set = env["npm_config_registry"];
+  if (set) return set;
+  const options = { env: { ...env }, signal, timeout: REACH_MS, shell: process.platform === "win32" };
+  const { stdout } = await promisify(execFile)("npm", ["config", "get", "registry"], options);
+  return stdout.trim();
+}
+
 async function reach(address: URL, signal: AbortSignal, advice: string): Promise<Finding> {
   try {
     const started = performance.now();
     const limit = AbortSignal.any([signal, AbortSignal.timeout(REACH_MS)]);
     const { status } = await fetch(address, { method: "HEAD", signal: limit });
-    return ok(`${address.host} answers (HTTP ${status}, ${Math.round(performance.now() - started)} ms)`);
+    return ok(`answers (HTTP ${status}, ${Math.round(performance.now() - started)} ms)`);
   } catch (error) {
     signal.throwIfAborted();
     const { cause, name } = error as Error & { cause?: { code?: string } };
