@@ -1,6 +1,6 @@
 import { stream } from "../tensor/random.ts";
 import { timeLeft } from "./answers.ts";
-import { PUT_OUT, type Verdict } from "./decision.ts";
+import { PUT_OUT, readSubmission, type Verdict } from "./decision.ts";
 import { readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
 import {
@@ -10,6 +10,7 @@ import {
   type RoundClose,
   roundClose,
   type RoundOpening,
+  type Submission,
 } from "./protocol/messages.ts";
 import type { RoundContext, RoundPlay } from "./synchronous-round.ts";
 import { aged, type AsynchronousRules } from "./staleness.ts";
@@ -33,23 +34,23 @@ export function asynchronousRound(
   const began = performance.now();
   const seconds = (): number => (performance.now() - began) / 1000;
 
-  const verdictOn = async ({ round: answered, client }: ClientTask): Promise<Verdict> => {
+  const verdictOn = async ({ round: answered, client }: ClientTask, given?: Submission): Promise<Verdict> => {
     const member = membership.members.get(client);
     if (revoked?.().has(client) === true) return { client, refused: PUT_OUT };
     if (member === undefined) return { client, refused: "the client has left" };
-    const verdict = (await (await tasks.judge(answered)).verdict(client, member))!;
+    const verdict = (await (await tasks.judge(answered)).verdict(client, member, given))!;
     if ("refused" in verdict || answered === round) return verdict;
     const { adapter } = (await tasks.judge(answered)).opening;
     return aged(verdict, { round: answered, adapter }, round, staleness);
   };
 
-  /** The updates that have arrived, as far as the round takes them. */
-  const decide = async (): Promise<RoundClose> => {
+  /** The updates that have arrived, as far as the round takes them. `read`: the messages of those that are new. */
+  const decide = async (read: ReadonlyMap<ClientTask, Submission | undefined>): Promise<RoundClose> => {
     const accepted: AcceptedUpdate[] = [];
     const refused: Refusal[] = [];
     for (const task of tasks.arrived) {
       if (accepted.length === wanted) break;
-      const verdict = await verdictOn(task);
+      const verdict = await verdictOn(task, read.get(task));
       if ("refused" in verdict) refused.push(verdict);
       else accepted.push(verdict);
     }
@@ -76,19 +77,25 @@ export function asynchronousRound(
       return seconds();
     },
     async next() {
-      for (const task of await tasks.look()) await report(task.round, task.client);
+      const arrived = await tasks.look();
+      // All at once: each read waits for the network and the disk.
+      const found = await Promise.all(
+        arrived.map(({ round: answered, client }) => readSubmission(store, answered, client)),
+      );
+      const read = new Map(arrived.map((task, i) => [task, found[i]]));
+      for (const [task, given] of read) await report(task.round, task.client, given);
       const closed = await readMessage(store, keys.close(round), roundClose);
       if (closed !== undefined) {
         for (const { client, round: answered = round } of closed.accepted) await report(answered, client);
         return closed;
       }
-      const decision = await decide();
-      const arrived = decision.accepted.length;
-      if (arrived >= wanted) return decision;
+      const decision = await decide(read);
+      const usable = decision.accepted.length;
+      if (usable >= wanted) return decision;
       const gone = await membership.gone();
       await handOut(gone);
       const clients = tasks.awaited.map(({ client }) => client).filter((client) => !gone.has(client));
-      const milliseconds = timeLeft(seconds(), arrived, { fewest: minClients, deadlineSeconds, extensions });
+      const milliseconds = timeLeft(seconds(), usable, { fewest: minClients, deadlineSeconds, extensions });
       return clients.length === 0 || milliseconds === 0 ? decision : { state: "waiting", clients, milliseconds };
     },
   };

@@ -19,6 +19,7 @@ import {
   roundOpening,
   type RunHead,
   runEnd,
+  type Submission,
 } from "./protocol/messages.ts";
 import { isOver, refuseOtherRun, roundsKept } from "./resume.ts";
 import type { Declined } from "./roster.ts";
@@ -211,7 +212,7 @@ export class Coordinator {
     await this.#tell(round, changes, rejected);
     const { clients, learningRate, adapter } = opening;
     events.emit({ type: "round-start", round, clients, learningRate, adapter });
-    const report: RoundContext["report"] = (answered, client) => this.#report(answered, client);
+    const report: RoundContext["report"] = (...answer) => this.#report(...answer);
     const context = { options: this.#options, membership: this.#membership, report };
     if (asynchronous === undefined) return synchronousRound(context, opening);
     this.#tasks ??= new Tasks({ store, algorithm, stages, maxStaleness: asynchronous.staleness.most });
@@ -251,10 +252,10 @@ export class Coordinator {
     return { clients, earlierRounds, learningRate, ...closesWith, ...limits };
   }
 
-  /** Emits a client's update, once. */
-  async #report(round: number, client: string): Promise<void> {
+  /** Emits a client's update, once. `given`: its message, where it was read already. */
+  async #report(round: number, client: string, given?: Submission): Promise<void> {
     if (!this.#first(keys.update(round, client))) return;
-    const found = await readSubmission(this.#options.store, round, client);
+    const found = given ?? (await readSubmission(this.#options.store, round, client));
     if (found === undefined || "refused" in found) return;
     const { base: _base, ...figures } = found;
     this.#options.events.emit({ type: "client-update", round, ...figures });

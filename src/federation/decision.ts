@@ -54,11 +54,15 @@ export class Judge {
       (shape ??= readAdapter(store, opening.adapter).then((adapter) => wireShape(algorithm.update(adapter), stages)));
   }
 
-  /** The verdict on a client's submission; undefined where there is none. */
-  async verdict(client: string, { records }: Pick<Member, "records">): Promise<Verdict | undefined> {
+  /** The verdict on a client's submission; undefined where there is none. `given`: its message, where it was read already. */
+  async verdict(
+    client: string,
+    { records }: Pick<Member, "records">,
+    given?: Submission,
+  ): Promise<Verdict | undefined> {
     const known = this.#verdicts.get(client);
     if (known !== undefined) return known;
-    const found = await readSubmission(this.#store, this.opening.round, client);
+    const found = given ?? (await readSubmission(this.#store, this.opening.round, client));
     if (found === undefined) return undefined;
     const verdict = "refused" in found ? found : await this.#look(found, records);
     this.#verdicts.set(client, verdict);

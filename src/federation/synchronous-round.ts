@@ -5,7 +5,7 @@ import { lateUpdates } from "./late.ts";
 import type { Membership } from "./membership.ts";
 import { keys } from "./protocol/keys.ts";
 import { readMessage } from "./protocol/cells.ts";
-import { type RoundClose, roundClose, type RoundOpening } from "./protocol/messages.ts";
+import { type RoundClose, roundClose, type RoundOpening, type Submission } from "./protocol/messages.ts";
 import { inAggregationOrder } from "./staleness.ts";
 
 /** A round as its coordinator plays it, from the opening to the decision. */
@@ -21,8 +21,8 @@ export interface RoundPlay {
 export interface RoundContext {
   readonly options: CoordinatorOptions;
   readonly membership: Membership;
-  /** Tells that a client has answered a round. */
-  readonly report: (round: number, client: string) => Promise<void>;
+  /** Tells that a client has answered a round. `given`: its message, where it was read already. */
+  readonly report: (round: number, client: string, given?: Submission) => Promise<void>;
 }
 
 /** A round whose clients are named in its opening. */
@@ -35,7 +35,7 @@ export function synchronousRound({ options, membership, report }: RoundContext, 
   const judge = new Judge(store, algorithm, opening, stages);
   const fewest = Math.min(minClients, clients.length);
 
-  /** Usable updates so far. Without a limit nobody needs to know before the end. */
+  /** Usable updates so far, of clients that were not put out since. */
   const usable = async (): Promise<number> => {
     let count = 0;
     for (const client of answers.arrived) {
@@ -66,19 +66,21 @@ export function synchronousRound({ options, membership, report }: RoundContext, 
       return answers.seconds;
     },
     async next() {
+      const closed = await readMessage(store, keys.close(round), roundClose);
       const arrived = await answers.look();
       // All at once: each read waits for the network and the disk.
-      await Promise.all(arrived.map((client) => readSubmission(store, round, client)));
-      for (const client of arrived) {
-        await report(round, client);
+      const found = await Promise.all(arrived.map((client) => readSubmission(store, round, client)));
+      for (const [i, client] of arrived.entries()) {
+        await report(round, client, found[i]);
         // Judged while others still train, so that the close does not wait for the transfer of all.
-        await judge.verdict(client, membership.members.get(client)!);
+        if (closed === undefined) await judge.verdict(client, membership.members.get(client)!, found[i]);
       }
-      const gone = answers.missing.length === 0 ? new Set() : await membership.gone();
-      const awaited = answers.missing.filter((client) => !gone.has(client));
-      const left = await milliseconds(awaited.length);
-      const closed = await readMessage(store, keys.close(round), roundClose);
-      if (closed === undefined && left !== 0) return { state: "waiting", clients: awaited, milliseconds: left };
+      if (closed === undefined) {
+        const gone = answers.missing.length === 0 ? new Set() : await membership.gone();
+        const awaited = answers.missing.filter((client) => !gone.has(client));
+        const left = await milliseconds(awaited.length);
+        if (left !== 0) return { state: "waiting", clients: awaited, milliseconds: left };
+      }
       const decision = closed ?? (await decide());
       // An update may have come since the list was made.
       for (const entry of decision.accepted) await report(entry.round ?? round, entry.client);
