@@ -25,8 +25,10 @@ export interface CoordinateOptions extends RunOptions {
   readonly onDeclined?: ((declined: Declined) => void) | undefined;
   /** Clients that were enrolled since the run was published. They may join for a later round. */
   readonly newcomers?: (() => readonly string[]) | undefined;
-  /** Clients that the operator has put out. */
+  /** Clients that the operator has put out: their updates are refused. */
   readonly revoked?: (() => ReadonlySet<string>) | undefined;
+  /** Clients that ended their membership of the federation themselves: what they sent before counts. */
+  readonly departed?: (() => ReadonlySet<string>) | undefined;
   /** Clients that are connected: a round's clients are drawn from them first. Default: all. */
   readonly available?: (() => ReadonlySet<string>) | undefined;
 }
@@ -46,7 +48,7 @@ export async function coordinateExperiment(
   options: CoordinateOptions = {},
 ): Promise<RunSummary> {
   const { config } = prepared;
-  const { onWaiting, onDeclined, signal, revoked, available } = options;
+  const { onWaiting, onDeclined, signal, revoked, departed, available } = options;
   const { joinDeadline, minClients, roundDeadline } = config.federation;
   const deadlineSeconds = options.deadlineSeconds ?? roundDeadline;
   checkGrading(config, options.grading);
@@ -62,6 +64,7 @@ export async function coordinateExperiment(
     signal,
     onDeclined,
     revoked,
+    departed,
     deadlineSeconds: joinDeadline,
     minClients,
     onWaiting: (clients) => onWaiting?.("members", clients),
@@ -90,6 +93,7 @@ export async function coordinateExperiment(
         members,
         newcomers: () => [...manifest.clients, ...(options.newcomers?.() ?? [])],
         revoked,
+        departed,
         available,
         deadlineSeconds,
         extendDeadline: config.federation.extendDeadline,

@@ -29,8 +29,10 @@ export interface CoordinatorOptions {
   readonly members: readonly Member[];
   /** Clients that may join for a later round: those that did not join, and those that were enrolled since. Default: none. */
   readonly newcomers?: (() => readonly string[]) | undefined;
-  /** Clients that the operator has put out. Default: none. */
+  /** Clients that the operator has put out: their updates are refused. Default: none. */
   readonly revoked?: (() => ReadonlySet<string>) | undefined;
+  /** Clients that ended their membership of the federation themselves: what they sent before counts. Default: none. */
+  readonly departed?: (() => ReadonlySet<string>) | undefined;
   /** Clients that are there: a round's clients are drawn from them first. Nothing else rests on it. Default: all. */
   readonly available?: (() => ReadonlySet<string>) | undefined;
   readonly clientsPerRound: number;

@@ -55,6 +55,20 @@ describe("a roster", () => {
     expect((await gathering).map(({ client }) => client)).toEqual(["ann", "cy"]);
   });
 
+  it("is settled without those that left the federation or were put out", async () => {
+    const store = memoryStore();
+    for (const client of ["ann", "bob", "cy"]) await participantOf(store, client, fedavg).join(joining);
+    const declined: Declined[] = [];
+    const members = await gatherRoster(store, ["ann", "bob", "cy"], {
+      departed: () => new Set(["bob"]),
+      revoked: () => new Set(["cy"]),
+      onDeclined: (each) => declined.push(each),
+    });
+    expect(members.map(({ client }) => client)).toEqual(["ann"]);
+    const reason = "it is no member of the federation any more";
+    expect(declined).toEqual(["bob", "cy"].map((client) => ({ client, reason })));
+  });
+
   it("is refused where too many decline", async () => {
     const store = memoryStore();
     await participantOf(store, "ann", fedavg).join(joining);
@@ -198,6 +212,25 @@ describe("members that come and go", () => {
     await expect(coordinator.advance()).rejects.toThrow(
       "Round 2 has no clients: all members have left; 1 finished round",
     );
+  });
+
+  it("that left after they sent an update are in its round, and in none since", async () => {
+    const store = memoryStore();
+    const departed = new Set<string>();
+    const { events, sink } = recorded();
+    const members = membersOf(["ann", "bob"]);
+    const options = { ...rulesOf(fedavg), store, members, departed: () => departed, events: sink };
+    const coordinator = new Coordinator(options);
+    await coordinator.advance();
+    await coordinator.advance();
+    await participantOf(store, "bob", fedavg).act();
+    departed.add("bob");
+    expect(await coordinator.advance()).toMatchObject({ state: "waiting", clients: ["ann"] });
+    await participantOf(store, "ann", fedavg).act();
+    await coordinator.advance();
+    expect(events.find(({ type }) => type === "round-end")).toMatchObject({ accepted: ["ann", "bob"], refused: [] });
+    await coordinator.advance();
+    expect((await openingOf(store, 2)).clients).toEqual(["ann"]);
   });
 
   it("that were put out are not awaited, and what they sent to an open round is refused", async () => {

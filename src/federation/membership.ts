@@ -12,6 +12,8 @@ export interface MembershipOptions {
   readonly newcomers?: (() => readonly string[]) | undefined;
   /** Clients that the operator has put out. Default: none. */
   readonly revoked?: (() => ReadonlySet<string>) | undefined;
+  /** Clients that ended their membership of the federation themselves. Default: none. */
+  readonly departed?: (() => ReadonlySet<string>) | undefined;
 }
 
 /** The members of each round: the roster, and the changes that were written since. */
@@ -70,11 +72,11 @@ export class Membership {
 
   /** The members that take no part any more, whatever the round: those that left and those that were put out. */
   async gone(): Promise<ReadonlySet<string>> {
-    const { store, revoked } = this.#options;
+    const { store, revoked, departed } = this.#options;
     const written = new Set(await store.list(keys.leaves));
     const left =
       written.size === 0 ? [] : [...this.#members.keys()].filter((client) => written.has(keys.leave(client)));
-    return new Set([...left, ...(revoked?.() ?? [])]);
+    return new Set([...left, ...(revoked?.() ?? []), ...(departed?.() ?? [])]);
   }
 
   /** The clients that declined and did not join, each with its reason. */

@@ -123,10 +123,12 @@ export interface GatheringOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called with the clients that are awaited, each time there is nothing else to do. */
   readonly onWaiting?: (clients: readonly string[]) => void;
-  /** Called once for each client that declined, was put out, or sent a message that cannot be used. */
+  /** Called once for each client that declined, left or was put out, or sent a message that cannot be used. */
   readonly onDeclined?: ((declined: Declined) => void) | undefined;
   /** Clients that the operator has put out. Default: none. */
   readonly revoked?: (() => ReadonlySet<string>) | undefined;
+  /** Clients that ended their membership of the federation themselves. Default: none. */
+  readonly departed?: (() => ReadonlySet<string>) | undefined;
   /** Seconds to wait for all, by this process's clock; then `minClients` are enough. Default: without end. */
   readonly deadlineSeconds?: number | undefined;
   /** Fewest members to begin with; at least 1, which is the default. */
@@ -148,6 +150,7 @@ export async function gatherRoster(
     onWaiting,
     onDeclined,
     revoked,
+    departed,
     deadlineSeconds = Number.POSITIVE_INFINITY,
     minClients = 1,
   }: GatheringOptions = {},
@@ -167,13 +170,13 @@ export async function gatherRoster(
       for (const client of clients) {
         if (!found.has(client) && written.has(keys.member(client))) found.set(client, await readMember(store, client));
       }
-      const putOut = revoked?.() ?? new Set();
+      const outside = new Set([...(revoked?.() ?? []), ...(departed?.() ?? [])]);
       const joined: Member[] = [];
       const declined: Declined[] = [];
       const silent: string[] = [];
       for (const client of clients) {
         const word = found.get(client);
-        if (putOut.has(client)) declined.push({ client, reason: "it is no member of the federation any more" });
+        if (outside.has(client)) declined.push({ client, reason: "it is no member of the federation any more" });
         else if (word === undefined) silent.push(client);
         else if ("reason" in word) declined.push(word);
         else joined.push(word);

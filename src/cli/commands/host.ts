@@ -203,6 +203,7 @@ async function host(configFile: string, options: HostOptions, work: Work): Promi
       },
       newcomers: config.data.clients === undefined ? hosting.members.active : undefined,
       revoked: hosting.members.revoked,
+      departed: hosting.members.departed,
       ...(options.preferConnected === true && { available: () => monitor.connected() }),
       signal,
     });

@@ -14,7 +14,10 @@ export interface MemberDirectory {
   readonly bySegment: (segment: string | undefined) => MemberRecord | undefined;
   /** Names of the members that are neither revoked nor gone. */
   readonly active: () => readonly string[];
+  /** Names of the members that the operator put out. */
   readonly revoked: () => ReadonlySet<string>;
+  /** Names of the members that left by themselves. */
+  readonly departed: () => ReadonlySet<string>;
   readonly refresh: () => Promise<void>;
   readonly close: () => void;
 }
@@ -54,6 +57,8 @@ export async function openMemberDirectory(
       });
     return next;
   };
+  const inState = (state: MemberRecord["state"]): ReadonlySet<string> =>
+    new Set(members.filter((member) => member.state === state).map(({ name }) => name));
   // A look that fails is repeated; the folder's own commands tell of a damaged file.
   const timer = setInterval(() => void refresh().catch(() => undefined), LOOK_AGAIN_MS);
   timer.unref();
@@ -62,7 +67,8 @@ export async function openMemberDirectory(
     clientOf: (account) => byAccount.get(account),
     bySegment: (segment) => (segment === undefined ? undefined : bySegment.get(segment)),
     active: () => members.filter((member) => !isOut(member)).map(({ name }) => name),
-    revoked: () => new Set(members.filter(isOut).map(({ name }) => name)),
+    revoked: () => inState("revoked"),
+    departed: () => inState("left"),
     refresh,
     close: () => clearInterval(timer),
   };
