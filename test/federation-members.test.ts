@@ -25,7 +25,11 @@ describe.runIf(natsProgram !== undefined)("members during a run (skipped where t
 
   test("one loses its folder and goes on with a new key, another leaves", async () => {
     const federation = { algorithm: "fedavg", rounds: 5 };
-    writeFileSync(path.join(source, "my.yaml"), stringify({ ...tinyConfig("fedavg"), federation }));
+    // It names no clients: all members take part.
+    writeFileSync(
+      path.join(source, "my.yaml"),
+      stringify({ ...tinyConfig("fedavg"), data: { maxLength: 96 }, federation }),
+    );
     const server = `nats://127.0.0.1:${await freePort()}`;
     await done("federation", "init", "fed", "--name", "Fruit and tools");
     const invite = (client: string, file: string, ...more: string[]): Promise<string> =>
@@ -37,7 +41,8 @@ describe.runIf(natsProgram !== undefined)("members during a run (skipped where t
       );
     for (const client of CLIENTS) await invite(client, `${client}.txt`);
     const listen = new URL(server).host;
-    const host = start("host", "my.yaml", "--federation", "fed", "--out", "joint", "--listen", listen);
+    const hosting = ["host", "my.yaml", "--federation", "fed", "--out", "joint", "--listen", listen];
+    const host = start(...hosting);
     const sites = new Map(CLIENTS.map((client) => [client, join(client, `${client}.txt`)]));
 
     await host.says("round 1/5:");
@@ -67,5 +72,9 @@ describe.runIf(natsProgram !== undefined)("members during a run (skipped where t
       expect(adapterHash(source, `site-${client}/runs/joint`, "adapter")).toBe(adapterHash(source, "joint", "adapter"));
     }
     await done("audit", "fed", ...CLIENTS.map((client) => `site-${client}`));
+
+    // The run goes on with the members that it began with, whoever left or was invited since.
+    await invite("dates", "dates.txt");
+    expect(await done(...hosting)).toContain("5 rounds");
   }, 480_000);
 });

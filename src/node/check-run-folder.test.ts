@@ -4,7 +4,7 @@ import path from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { UserError } from "../diagnostics/user-error.ts";
 import { parseExperiment } from "../settings/parse.ts";
-import { checkRunPlace } from "./check-run-folder.ts";
+import { boundClients, checkRunPlace } from "./check-run-folder.ts";
 
 const folder = mkdtempSync(path.join(tmpdir(), "openfedllm-place-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -43,6 +43,15 @@ describe("the place of a run", () => {
       const at = place(`good-${Object.keys(files).length}-${Object.keys(files)[0]}`, files);
       expect(refusal(at)).toBe("");
       expect(readdirSync(at).sort()).toEqual(Object.keys(files).sort());
+    }
+  });
+
+  test("tells the clients of the run that it holds, where it can", () => {
+    expect(boundClients(place("bound", { "config.json": JSON.stringify({ config, threads: 2 }) }))).toEqual(["a"]);
+    expect(boundClients(path.join(folder, "nowhere"))).toBeUndefined();
+    for (const [i, data] of [undefined, null, {}, { clients: 3 }, { clients: [null] }, { clients: [{}] }].entries()) {
+      const bound = JSON.stringify({ config: { data }, threads: 2 });
+      expect(boundClients(place(`damaged-${i}`, { "config.json": bound })), bound).toBeUndefined();
     }
   });
 

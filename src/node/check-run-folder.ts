@@ -46,6 +46,17 @@ export function checkRunPlace(folder: string, run: BoundSettings): void {
   if (typeof bound === "object") refuseOtherRun(bound, run);
 }
 
+/** Names of the clients of the run that a folder is bound to; undefined where it names none. */
+export function boundClients(folder: string): string[] | undefined {
+  const bound = boundIn(path.join(folder, "config.json"));
+  if (typeof bound !== "object") return undefined;
+  // The file may be damaged, or of another version.
+  const { data } = bound.config as { readonly data?: { readonly clients?: unknown } | null };
+  if (!Array.isArray(data?.clients)) return undefined;
+  const names = data.clients.map((client: { readonly name?: unknown } | null) => client?.name);
+  return names.every((name) => typeof name === "string") ? names : undefined;
+}
+
 /** What a configuration would bind a run folder to on this machine. */
 export function boundSettings(config: ExperimentConfig): BoundSettings {
   return { config, threads: config.runtime.threads ?? availableParallelism() };

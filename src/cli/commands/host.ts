@@ -21,6 +21,7 @@ import { type Hosting, openHosting } from "../../node/federation/hosting.ts";
 import { isOut } from "../../node/federation/records.ts";
 import { startMonitor } from "../../node/federation/monitor-server.ts";
 import { keepStatus } from "../../node/federation/status-file.ts";
+import { boundClients } from "../../node/check-run-folder.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import { openRunFolder } from "../../node/run-folder.ts";
 import { keepOrigin } from "../../node/store/stored-experiment.ts";
@@ -138,7 +139,8 @@ async function host(configFile: string, options: HostOptions, work: Work): Promi
   const { status, signal, unlessStopped, reports } = work;
   const federation = await openOrMake(options.federation, status.note);
   const known = await membersToBe(federation);
-  const config = readRunConfig(configFile, set, threads, known);
+  // A run goes on with the clients that it began with, whoever was invited or is gone since.
+  const config = readRunConfig(configFile, set, threads, boundClients(folder) ?? known);
   if (known.length === 0) status.note("nobody is invited yet: openfedllm federation invite NAME");
   refuseCanaries(config);
   const platform = nodePlatform({ baseDir, threads: config.runtime.threads, ...reports });
