@@ -21,7 +21,7 @@ import { type Hosting, openHosting } from "../../node/federation/hosting.ts";
 import { isOut } from "../../node/federation/records.ts";
 import { startMonitor } from "../../node/federation/monitor-server.ts";
 import { keepStatus } from "../../node/federation/status-file.ts";
-import { boundClients } from "../../node/check-run-folder.ts";
+import { boundClients, boundSettings, checkRunPlace } from "../../node/check-run-folder.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import { openRunFolder } from "../../node/run-folder.ts";
 import { keepOrigin } from "../../node/store/stored-experiment.ts";
@@ -143,6 +143,7 @@ async function host(configFile: string, options: HostOptions, work: Work): Promi
   const config = readRunConfig(configFile, set, threads, boundClients(folder) ?? known);
   if (known.length === 0) status.note("nobody is invited yet: openfedllm federation invite NAME");
   refuseCanaries(config);
+  checkRunPlace(folder, boundSettings(config));
   const platform = nodePlatform({ baseDir, threads: config.runtime.threads, ...reports });
   const hooks = {
     part: { role: "coordinator" as const },
