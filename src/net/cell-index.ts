@@ -42,8 +42,8 @@ export class CellIndex {
 
   async keys(): Promise<string[]> {
     const sources = this.#sources();
-    const all = Date.now() - this.#wholeAt > WHOLE_MS;
-    if (all) this.#wholeAt = Date.now();
+    const all = performance.now() - this.#wholeAt > WHOLE_MS;
+    if (all) this.#wholeAt = performance.now();
     for (const source of sources) {
       const { stream } = source;
       const hint = this.#hinted.get(stream);

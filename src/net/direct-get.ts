@@ -1,7 +1,5 @@
-import type { NatsConnection } from "@nats-io/nats-core";
-
-/** Time for one answer: half a mebibyte, eight times, on a line of 150 kB/s. */
-const ANSWER_MS = 30_000;
+import { ConnectionError, type NatsConnection, RequestError, TimeoutError } from "@nats-io/nats-core";
+import { ANSWER_MS } from "./layout.ts";
 
 export interface StoredMessage {
   /** Its sequence in the stream. */
@@ -14,13 +12,26 @@ export interface StoredMessage {
  * cluster any copy of the stream answers. Undefined where the one that answers has none, which a moment ago may have been so.
  *
  * @param subject that of the request: the server's, `$JS.API.DIRECT.GET.<stream>.<subject>`, or an account's name for it.
+ * @param timeout milliseconds.
  */
-export async function directGet(connection: NatsConnection, subject: string): Promise<StoredMessage | undefined> {
-  const answer = await connection.request(subject, undefined, { timeout: ANSWER_MS });
+export async function directGet(
+  connection: NatsConnection,
+  subject: string,
+  timeout: number = ANSWER_MS,
+): Promise<StoredMessage | undefined> {
+  const answer = await connection.request(subject, undefined, { timeout });
   const status = answer.headers?.code ?? 0;
   if (status === 404) return undefined;
-  if (status >= 400) throw new Error(`status ${status} ${answer.headers?.description ?? ""}`);
+  if (status >= 400) throw new StatusError(`status ${status} ${answer.headers?.description ?? ""}`);
   return { revision: Number(answer.headers?.get("Nats-Sequence")), bytes: new Uint8Array(answer.data) };
+}
+
+/** The one that answered could not tell. */
+class StatusError extends Error {}
+
+/** True for a request without an answer that can be used: another one may have it. */
+export function isUnanswered(error: unknown): boolean {
+  return [TimeoutError, RequestError, ConnectionError, StatusError].some((kind) => error instanceof kind);
 }
 
 /** The subject that asks the server itself. Only the coordinator's account has it. */

@@ -19,6 +19,7 @@ import {
 } from "./layout.ts";
 import { lastMessage, type Lead, replaceMessage } from "./lead.ts";
 import { openLink, type Patience } from "./link.ts";
+import { blobParts } from "./uplinks.ts";
 
 /** Hints may be lost: after this time a watcher looks again. */
 const LOOK_AGAIN_MS = 2000;
@@ -111,20 +112,13 @@ export async function hostStore(options: HostStoreOptions): Promise<Store & { cl
   await link.ask("answer", () => connection.flush());
   const tellMembers = (): void => connection.publish(hintSubject(run));
 
-  const partsOf = async (hash: string): Promise<Set<string>> => {
-    const filter = { subjects_filter: `${own}.b.${hash}.*` };
-    const info = await link.ask(`list ${hash}`, () => manager.streams.info(STREAMS.blobs, filter));
-    return new Set(
-      Object.keys(info.state.subjects ?? {}).map((subject) => subject.slice(subject.lastIndexOf(".") + 1)),
-    );
-  };
-
   return {
     async putBlob(bytes) {
       const copy = new Uint8Array(bytes);
       const hash = await sha256(copy);
+      const there = await link.ask(`list ${hash}`, () => blobParts(manager, STREAMS.blobs, own, hash));
       const send = (part: number | "size", chunk: Uint8Array) => link.publish(blobSubject(own, hash, part), chunk);
-      await sendBlob(copy, hash, await partsOf(hash), send, options);
+      await sendBlob(copy, hash, new Set(there), send, options);
       return hash;
     },
     async blob(hash, owner) {

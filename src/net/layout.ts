@@ -3,6 +3,9 @@ import { UserError } from "../diagnostics/user-error.ts";
 /** Bytes of a blob's chunk: below every server's default payload, and enough for a fast line. */
 export const CHUNK_BYTES: number = 512 * 1024;
 
+/** Time for one answer, milliseconds: half a mebibyte, eight times, on a line of 150 kB/s. */
+export const ANSWER_MS: number = 30_000;
+
 export const STREAMS = { cells: "FL_CELLS", blobs: "FL_BLOBS", head: "FL_HEAD" } as const;
 
 /** The server's error code for a stream that is not there. */

@@ -2,12 +2,10 @@ import { JetStreamApiError } from "@nats-io/jetstream";
 import { type Msg, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
 import { withRetries } from "../concurrency/retry.ts";
 import { UserError } from "../diagnostics/user-error.ts";
+import { ANSWER_MS } from "./layout.ts";
 
 /** Pauses between attempts, milliseconds. The last one repeats. */
 const PAUSES_MS = [50, 100, 200, 400, 800, 1600, 3200];
-/** Time for one answer: half a mebibyte, eight times, on a line of 150 kB/s. */
-const ANSWER_MS = 30_000;
-
 export interface Patience {
   /** Ends every pause and every request at once, with its reason. */
   readonly signal?: AbortSignal | undefined;
@@ -59,7 +57,7 @@ export function openLink(connection: NatsConnection, patience: Patience = {}): L
         },
         (failure) => {
           if (connection.isClosed() || !isSilence(failure)) return undefined;
-          const seconds = (Date.now() - (silentSince ??= Date.now())) / 1000;
+          const seconds = (performance.now() - (silentSince ??= performance.now())) / 1000;
           onSilence?.(seconds);
           return seconds < maxSilenceSeconds ? PAUSES_MS[Math.min(failures++, PAUSES_MS.length - 1)] : undefined;
         },

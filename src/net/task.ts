@@ -1,7 +1,9 @@
 import { jetstream } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { UserError } from "../diagnostics/user-error.ts";
+import { decodeJson } from "../store/codec.ts";
 import { type Identity, signText, verifyText } from "../identity/keys.ts";
+import { directGet } from "./direct-get.ts";
 
 /** The run that a federation works on now. */
 export interface FederationTask {
@@ -36,6 +38,14 @@ export async function publishTask(
   await jetstream(connection).publish(SUBJECT, JSON.stringify(signed));
 }
 
+function readSigned(bytes: Uint8Array): Partial<Signed> {
+  try {
+    return (decodeJson(bytes) as Partial<Signed> | null) ?? {};
+  } catch {
+    return {};
+  }
+}
+
 /**
  * Reads the task over a connection of a member; undefined where there is none yet.
  *
@@ -45,10 +55,9 @@ export async function readTask(
   connection: NatsConnection,
   { id, key }: { readonly id: string; readonly key: string },
 ): Promise<FederationTask | undefined> {
-  const answer = await connection.request(OWN_SUBJECT, "", { timeout: ANSWER_MS });
-  const status = answer.headers?.code ?? 0;
-  if (status === 404) return undefined;
-  const { body, signature } = answer.json<Partial<Signed>>() ?? {};
+  const found = await directGet(connection, OWN_SUBJECT, ANSWER_MS);
+  if (found === undefined) return undefined;
+  const { body, signature } = readSigned(found.bytes);
   if (typeof body === "string" && typeof signature === "string" && verifyText(key, signedText(id, body), signature)) {
     return JSON.parse(body) as FederationTask;
   }

@@ -69,12 +69,7 @@ export async function ensureUplink(manager: JetStreamManager, account: string, l
 
 /** Bytes that a member has stored; 0 where it has no stream. */
 export async function uplinkBytes(manager: JetStreamManager, account: string): Promise<number> {
-  try {
-    return (await manager.streams.info(uplinkStream(account))).state.bytes;
-  } catch (error) {
-    if (error instanceof JetStreamApiError && error.code === NO_STREAM) return 0;
-    throw error;
-  }
+  return (await ifThere(() => manager.streams.info(uplinkStream(account))))?.state.bytes ?? 0;
 }
 
 /** Deletes all that a run has stored. @param accounts the members'. */
@@ -86,15 +81,15 @@ export async function purgeRun(manager: JetStreamManager, run: string, accounts:
   await purge(manager, STREAMS.head, leadSubject(run));
 }
 
-/** The parts of a member's blob that its stream has. */
-export async function uplinkParts(
+/** The parts of a blob that a stream has. @param runSubject of the run in it. */
+export async function blobParts(
   manager: JetStreamManager,
-  account: string,
-  run: string,
+  stream: string,
+  runSubject: string,
   hash: string,
 ): Promise<string[]> {
-  const filter = { subjects_filter: `${uplinkRun(account, run)}.b.${hash}.*` };
-  const { state } = await manager.streams.info(uplinkStream(account), filter);
+  const filter = { subjects_filter: `${runSubject}.b.${hash}.*` };
+  const { state } = await manager.streams.info(stream, filter);
   return Object.keys(state.subjects ?? {}).map((subject) => subject.slice(subject.lastIndexOf(".") + 1));
 }
 
@@ -106,8 +101,9 @@ export async function sweepUplink(
   keep: ReadonlySet<string>,
 ): Promise<string[]> {
   const prefix = `${uplinkRun(account, run)}.b.`;
-  const info = await manager.streams.info(uplinkStream(account), { subjects_filter: `${prefix}>` });
-  const subjects = Object.keys(info.state.subjects ?? {});
+  const filter = { subjects_filter: `${prefix}>` };
+  const info = await ifThere(() => manager.streams.info(uplinkStream(account), filter));
+  const subjects = Object.keys(info?.state.subjects ?? {});
   const hashes = new Set(subjects.map((subject) => subject.slice(prefix.length).split(".", 1)[0]!));
   const orphans = [...hashes].filter((hash) => !keep.has(hash));
   for (const hash of orphans) await purge(manager, uplinkStream(account), `${prefix}${hash}.>`);
@@ -115,10 +111,16 @@ export async function sweepUplink(
 }
 
 async function purge(manager: JetStreamManager, stream: string, filter: string): Promise<void> {
+  await ifThere(() => manager.streams.purge(stream, { filter }));
+}
+
+/** The answer about a stream; undefined where there is none of that name. */
+async function ifThere<T>(ask: () => Promise<T>): Promise<T | undefined> {
   try {
-    await manager.streams.purge(stream, { filter });
+    return await ask();
   } catch (error) {
-    if (!(error instanceof JetStreamApiError && error.code === NO_STREAM)) throw error;
+    if (error instanceof JetStreamApiError && error.code === NO_STREAM) return undefined;
+    throw error;
   }
 }
 

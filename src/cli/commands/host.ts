@@ -320,9 +320,8 @@ async function linger(
         ({ client, connected, heartbeat }) => names.has(client) && connected && heartbeat?.state !== "done",
       )
       .map(({ client }) => client);
-  for (const end = Date.now() + LINGER_S * 1000; late().length > 0 && !signal.aborted && Date.now() < end;) {
-    await sleep(REDRAW_MS);
-  }
+  const end = performance.now() + LINGER_S * 1000;
+  while (late().length > 0 && !signal.aborted && performance.now() < end) await sleep(REDRAW_MS);
   if (late().length > 0)
     note(`${someNames(late(), NAMED)} did not fetch the result; run this command again to offer it`);
 }

@@ -179,13 +179,13 @@ function federationAt(folder: string, facts: FederationRecord): Federation {
 }
 
 async function lockedSoon(folder: string): Promise<() => void> {
-  const end = Date.now() + LONGEST_WAIT_MS;
+  const end = performance.now() + LONGEST_WAIT_MS;
   for (;;) {
     try {
       return lockFolder(folder);
     } catch (error) {
       if (!(error instanceof FolderInUse)) throw error;
-      if (Date.now() > end) {
+      if (performance.now() > end) {
         throw new UserError("storage", `Another process has changed ${folder} for ${LONGEST_WAIT_MS / 1000} seconds.`, {
           hint: `Run the same command again. If there is no such process, remove ${path.join(folder, "lock")}.`,
           cause: error,

@@ -5,10 +5,11 @@ import { isAccepted, lastUpdates, restoreRun } from "../../federation/restore.ts
 import { FederationMonitor, readHeartbeat } from "../../federation/status.ts";
 import { signedStore } from "../../identity/signed-store.ts";
 import { hostStore } from "../../net/host-store.ts";
+import { uplinkRun, uplinkStream } from "../../net/layout.ts";
 import { takeLead } from "../../net/lead.ts";
 import { serveRpc } from "../../net/rpc.ts";
 import { publishTask } from "../../net/task.ts";
-import { ensureFederationStreams, ensureUplink, sweepUplink, uplinkParts } from "../../net/uplinks.ts";
+import { blobParts, ensureFederationStreams, ensureUplink, sweepUplink } from "../../net/uplinks.ts";
 import { auditedStore } from "../../store/audited-store.ts";
 import { mirroredStore } from "../../store/mirrored-store.ts";
 import { encodeJson } from "../../store/codec.ts";
@@ -83,18 +84,13 @@ export async function openHosting(options: HostingOptions): Promise<Hosting> {
     const members = await openMemberDirectory(federation, (directory) => monitor.expect(directory.active()));
     closers.push(() => members.close());
     await refuseWithoutRoom(system, { members: members.accounts().size, bytesEach: uplinkBytes });
-    await refuseWithoutRoom(system, { members: members.accounts().size, bytesEach: uplinkBytes });
-    // A member is in the folder before its stream is on the server, and a stream that is not there cannot be asked.
-    const ready = new Map<string, string>();
-    const prepare = async (client: string, account: string): Promise<void> => {
-      await ensureUplink(manager, account, { replicas, maxBytes: uplinkBytes });
-      ready.set(client, account);
-    };
-    for (const [client, account] of members.accounts()) await prepare(client, account);
+    const prepare = (account: string): Promise<void> =>
+      ensureUplink(manager, account, { replicas, maxBytes: uplinkBytes });
+    for (const account of members.accounts().values()) await prepare(account);
     const key = await federation.key("federation");
     const patience = { signal, onSilence: silenceNotes(onNote) };
     const lead = await takeLead(connection, run, who, patience);
-    const direct = await hostStore({ connection, run, members: () => ready, lead, ...patience });
+    const direct = await hostStore({ connection, run, members: members.accounts, lead, ...patience });
     closers.push(() => direct.close());
     const writer = (cell: string): MemberRecord | undefined => members.bySegment(writerSegment(cell));
     const signed = signedStore(direct, {
@@ -117,7 +113,7 @@ export async function openHosting(options: HostingOptions): Promise<Hosting> {
     const sweep = async (): Promise<number> => {
       let count = 0;
       const kept = await lastUpdates(copy);
-      for (const [client, account] of ready) {
+      for (const [client, account] of members.accounts()) {
         count += (await sweepUplink(manager, account, run, new Set(kept.get(client)))).length;
       }
       return count;
@@ -137,7 +133,7 @@ interface Service {
   readonly audit: AuditLog;
   readonly manager: JetStreamManager;
   /** Makes the stream of a member's account. */
-  readonly prepare: (client: string, account: string) => Promise<void>;
+  readonly prepare: (account: string) => Promise<void>;
   readonly run: string;
   readonly uplinkBytes: number;
   readonly onNote: (note: string) => void;
@@ -149,8 +145,8 @@ function serve(connection: NatsConnection, service: Service): () => void {
   const push = pushOver(system);
   const stopEnrolment = serveEnrolment(connection, federation, {
     push,
-    async prepare({ name, account }) {
-      await prepare(name, account);
+    async prepare({ account }) {
+      await prepare(account);
       return { bytes: uplinkBytes };
     },
     onEnrolled(name) {
@@ -182,7 +178,7 @@ function serve(connection: NatsConnection, service: Service): () => void {
     async have(account, bytes) {
       const hash = new TextDecoder().decode(bytes);
       if (!/^[0-9a-f]{64}$/.test(hash)) throw new Error("not a hash");
-      return encodeJson(await uplinkParts(manager, account, run, hash));
+      return encodeJson(await blobParts(manager, uplinkStream(account), uplinkRun(account, run), hash));
     },
   });
   return () => {

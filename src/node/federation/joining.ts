@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { UserError } from "../../diagnostics/user-error.ts";
 import { type Heartbeat, HEARTBEAT_MS } from "../../federation/status.ts";
 import { signedStore } from "../../identity/signed-store.ts";
 import type { Transfer } from "../../net/blob-transfer.ts";
 import { callRpc, tellRpc } from "../../net/rpc.ts";
+import { isUnanswered } from "../../net/direct-get.ts";
 import { siteStore } from "../../net/site-store.ts";
 import { type FederationTask, readTask } from "../../net/task.ts";
 import { auditedStore } from "../../store/audited-store.ts";
@@ -79,25 +79,23 @@ export async function openMembership(joined: Site, options: MembershipOptions): 
   for (const timer of [renewal, beats]) timer.unref();
   void watch(connection, onNote);
   beat();
+  const taskNow = (): Promise<FederationTask | undefined> =>
+    readTask(connection, federation).catch((error: unknown) => {
+      // A server that restarts answers a moment later.
+      if (isUnanswered(error) && !connection.isClosed()) return undefined;
+      throw error;
+    });
   return {
     site: () => site,
     async task(after) {
       for (;;) {
         signal.throwIfAborted();
-        const task = await readTask(connection, federation).catch((error: unknown) => {
-          // A server that restarts answers a moment later.
-          if (error instanceof UserError || connection.isClosed()) throw error;
-          return undefined;
-        });
+        const task = await taskNow();
         if (task !== undefined && task.run !== after) return task;
         await sleep(LOOK_AGAIN_MS, undefined, { signal }).catch(() => undefined);
       }
     },
-    currentTask: () =>
-      readTask(connection, federation).catch((error: unknown) => {
-        if (error instanceof UserError) throw error;
-        return undefined;
-      }),
+    currentTask: taskNow,
     async resign() {
       if ((await callRpc(connection, "leave", new Uint8Array(), { timeout: RESIGN_MS })) !== undefined) return;
       throw new NotReached("storage", "no coordinator answers, so the site is still a member", {

@@ -121,8 +121,8 @@ function lockServer(folder: string): () => void {
 /** The server of a process that was killed ends a moment after it. */
 async function earlierServerEnded(pidFile: string): Promise<void> {
   const id = Number(await absentAs("", () => readFile(pidFile, "utf8")));
-  const end = Date.now() + GRACE_MS;
-  while (isAlive(id) && Date.now() < end) await sleep(LOOK_AGAIN_MS);
+  const end = performance.now() + GRACE_MS;
+  while (isAlive(id) && performance.now() < end) await sleep(LOOK_AGAIN_MS);
 }
 
 function isAlive(id: number): boolean {
@@ -144,9 +144,9 @@ function localAddress({ host = LOOPBACK, port, tls }: Listener): ServerAddress {
 }
 
 async function ready(logged: () => Promise<string>, isOver: () => boolean): Promise<void> {
-  for (const end = Date.now() + READY_MS; ;) {
+  for (const end = performance.now() + READY_MS; ;) {
     if ((await logged()).includes("Server is ready")) return;
-    if (isOver() || Date.now() > end) {
+    if (isOver() || performance.now() > end) {
       throw new UserError("config", `nats-server was not ready within ${READY_MS / 1000} seconds`, {
         hint: "Run the same command again. A server with much data on a slow disk needs longer.",
       });
