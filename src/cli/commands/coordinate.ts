@@ -44,7 +44,7 @@ export const command: Command = defineCommand({
     const config = readRunConfig(configFile, set, threads);
     const baseDir = path.dirname(configFile);
     const folder = out ?? defaultRunFolder(configFile);
-    checkRunPlace(folder, boundSettings(config));
+    checkRunPlace(folder, boundSettings(config), "parties");
     const view = json ? jsonView(stdout, stderr) : plainView(stderr);
     const summary = await withStatus(
       context,
