@@ -16,6 +16,10 @@ import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { encodeGgml } from "../dist/export/gguf/quantize.js";
+import { Q8_BLOCK } from "../dist/export/gguf/gguf-file.js";
+import { readMerged } from "../dist/model/merge.js";
+import { float16ToFloat32, float32ToFloat16 } from "../dist/tensor/float16.js";
 import { openTokenizer } from "../dist/decode/base-tokenizer.js";
 import { openDecoder } from "../dist/decode/decoder.js";
 import { openFittingAdapter } from "../dist/jobs/fitting-adapter.js";
@@ -36,11 +40,32 @@ const folder = mkdtempSync(path.join(os.tmpdir(), "openfedllm-exports-"));
 /** Greedy tokens that are compared. */
 const TOKENS = 24;
 
-/** Format, number format, and the largest difference of a log-probability (nats) that its rounding explains. */
-const GGUF_FORMATS = [
-  ["f32", 1e-3],
-  ["f16", 5e-2],
-  ["q8_0", 0.5],
+/** Largest difference of log-probabilities (nats) of two programs that compute the same in float32. */
+const SAME = 1e-3;
+/**
+ * llama.cpp rounds activations to the format of the weights, an error of the size of that which the weights have. Of both
+ * together √2 times the difference is expected that the weights alone make in our program; the largest over many tokens is more.
+ */
+const ACTIVATIONS = 4;
+const GGUF_FORMATS = ["f32", "f16", "q8_0"];
+/** What a number format leaves of the values of a matrix. */
+const ROUNDED = {
+  f32: (values) => values,
+  f16: (values) => float16ToFloat32(float32ToFloat16(values)),
+  q8_0(values) {
+    const bytes = encodeGgml(values, "q8_0", "weights");
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    return values.map((_, i) => {
+      const block = Math.floor(i / Q8_BLOCK) * (Q8_BLOCK + 2);
+      const [scale] = float16ToFloat32(Uint16Array.of(view.getUint16(block, true)));
+      return scale * view.getInt8(block + 2 + (i % Q8_BLOCK));
+    });
+  },
+};
+
+const ONNX_FORMATS = [
+  ["f32", "fp32"],
+  ["f16", "fp16"],
 ];
 
 let failures = 0;
@@ -48,25 +73,34 @@ function report(what, { difference, same }, limit, alike) {
   const wrong = difference > limit || (alike && same < TOKENS);
   if (wrong) failures++;
   console.log(
-    `${wrong ? "WRONG " : "ok    "}${what.padEnd(34)} difference ${difference.toExponential(1)} (limit ${limit}), same tokens ${same} of ${TOKENS}`,
+    `${wrong ? "WRONG " : "ok    "}${what.padEnd(34)} difference ${difference.toExponential(1)} (limit ${limit.toExponential(1)}), same tokens ${same} of ${TOKENS}`,
   );
 }
 
-/** Log-probabilities after the prompt, and the greedy tokens after it. */
-async function ours(model, prompt) {
+/** Log-probabilities after the prompt, and the greedy tokens after it, of the merged model in a number format. */
+async function ours(model, prompt, dtype) {
   const platform = nodePlatform({});
   const base = await platform.openModel(model.base);
   const adapter = await openFittingAdapter(platform, base, model.adapter);
   const maxLength = prompt.length + TOKENS;
-  const decoder = await openDecoder({ runtime: platform.runtime, ...base, lora: adapter.shape, maxLength });
+  const weights = {
+    fingerprint: `${model.name}-${dtype}`,
+    shapes: base.weights.shapes,
+    async read(name) {
+      const { shape, data } = await readMerged(base.weights, name, adapter);
+      const whole = shape.length === 1 || (dtype === "q8_0" && shape[1] % Q8_BLOCK !== 0);
+      return { dtype: "float32", shape, data: whole ? data : ROUNDED[dtype](data) };
+    },
+  };
+  const decoder = await openDecoder({ ...base, runtime: platform.runtime, weights, lora: undefined, maxLength });
   const cache = decoder.openCache(1, maxLength);
-  let [logits] = await decoder.extend(adapter.params, cache, 0, [prompt]);
+  let [logits] = await decoder.extend(new Map(), cache, 0, [prompt]);
   const first = logProbabilities(logits);
   const tokens = [];
   for (;;) {
     tokens.push(logits.indexOf(logits.reduce((a, b) => Math.max(a, b))));
     if (tokens.length === TOKENS) break;
-    [logits] = await decoder.extend(adapter.params, cache, 0, [[tokens.at(-1)]]);
+    [logits] = await decoder.extend(new Map(), cache, 0, [[tokens.at(-1)]]);
   }
   await decoder.dispose();
   return { first, tokens };
@@ -129,18 +163,37 @@ async function inLlamaCpp({ getLlama }, file, lora, prompt) {
   return { first, tokens, ids, text };
 }
 
+/** The answers of transformers.js, which finds the graph, its weights and its cache by their names. */
+async function inTransformersJs({ AutoModelForCausalLM, env, Tensor }, exportedTo, dtype, prompt) {
+  env.allowRemoteModels = false;
+  env.localModelPath = path.dirname(exportedTo);
+  const model = await AutoModelForCausalLM.from_pretrained(path.basename(exportedTo), { dtype });
+  const row = (values) => new Tensor("int64", BigInt64Array.from(values, BigInt), [1, values.length]);
+  const inputs = { input_ids: row(prompt), attention_mask: row(prompt.map(() => 1)) };
+  const { logits } = await model(inputs);
+  const first = logProbabilities(logits.data.slice(-logits.dims[2]));
+  // No end of text: as many tokens as are compared.
+  const settings = { max_new_tokens: TOKENS, eos_token_id: -1, do_sample: false, repetition_penalty: 1 };
+  const generated = await model.generate({ ...inputs, ...settings });
+  const tokens = Array.from(generated.data, Number).slice(prompt.length);
+  await model.dispose();
+  return { first, tokens };
+}
+
 async function check(model, { alike }) {
   const base = await nodePlatform({}).openModel(model.base);
   const tokenizer = openTokenizer(base);
   const question = [{ role: "user", content: "What is the capital of France?" }];
   const asked = TEMPLATES.chat.prompt(question, contextOf(tokenizer, {}));
   const prompt = tokenizer.encode(asked);
-  const wanted = await ours(model, prompt);
+  const wanted = {};
+  for (const dtype of GGUF_FORMATS) wanted[dtype] = await ours(model, prompt, dtype);
   const llamaCpp = await load("node-llama-cpp");
-  for (const [dtype, limit] of GGUF_FORMATS) {
+  for (const dtype of GGUF_FORMATS) {
+    const limit = Math.max(SAME, ACTIVATIONS * compared(wanted.f32, wanted[dtype]).difference);
     const file = path.join(exported(model, "gguf", "--dtype", dtype), "model.gguf");
     const got = await inLlamaCpp(llamaCpp, file, undefined, prompt);
-    report(`${model.name} gguf ${dtype}`, compared(wanted, got), limit, alike && dtype !== "q8_0");
+    report(`${model.name} gguf ${dtype}`, compared(wanted.f32, got), limit, alike && dtype !== "q8_0");
     const ids = tokenizer.encode(got.text);
     if (JSON.stringify(ids) !== JSON.stringify(got.ids)) {
       failures++;
@@ -149,7 +202,13 @@ async function check(model, { alike }) {
   }
   const plain = path.join(exported(model, "gguf", "--base-only", "--dtype", "f32"), "model.gguf");
   const lora = path.join(exported(model, "gguf-lora"), "adapter.gguf");
-  report(`${model.name} gguf-lora`, compared(wanted, await inLlamaCpp(llamaCpp, plain, lora, prompt)), 1e-3, alike);
+  const transformersJs = await load("@huggingface/transformers");
+  for (const [dtype, option] of ONNX_FORMATS) {
+    const got = await inTransformersJs(transformersJs, exported(model, "onnx", "--dtype", dtype), option, prompt);
+    // It computes in float32 with the rounded weights, and so do we.
+    report(`${model.name} onnx ${dtype}`, compared(wanted[dtype], got), SAME, true);
+  }
+  report(`${model.name} gguf-lora`, compared(wanted.f32, await inLlamaCpp(llamaCpp, plain, lora, prompt)), SAME, alike);
 }
 
 try {

@@ -13,6 +13,7 @@ type MergedDtype = keyof typeof TORCH_NAMES;
 /** Base and adapter as one Hugging Face model: what `merge_and_unload` and `save_pretrained` of PEFT leave. */
 export const merged: ExportTarget = {
   summary: "base and adapter as one Hugging Face model, for transformers, vLLM and others",
+  library: "transformers",
   dtypes: ["f32", "f16", "bf16"],
   async defaultDtype(source) {
     const config = await readBaseConfig(source);

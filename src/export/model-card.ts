@@ -6,8 +6,9 @@ import type { TrainingFacts } from "./training-facts.ts";
 export interface CardContent {
   readonly title: string;
   readonly source: ExportSource;
-  /** Name of the format, and its number format. */
+  /** Name of the format, what loads it, and its number format. */
   readonly to: string;
+  readonly library: string;
   readonly dtype: ExportDtype;
   /** Markdown with a fenced example; FOLDER stands for this folder. */
   readonly loading: string;
@@ -15,14 +16,6 @@ export interface CardContent {
   /** Undefined for an adapter that no run folder tells about. */
   readonly training: TrainingFacts | undefined;
 }
-
-const LIBRARIES: Readonly<Record<string, string>> = {
-  peft: "peft",
-  merged: "transformers",
-  gguf: "gguf",
-  "gguf-lora": "gguf",
-  ollama: "gguf",
-};
 
 /** Writes a model card as the Hugging Face Hub reads it: a YAML header, and then what a reader must know. */
 export function modelCard(content: CardContent): string {
@@ -45,12 +38,12 @@ const sentence = (note: string): string => {
   return text.charAt(0).toUpperCase() + text.slice(1);
 };
 
-function header({ source, to, dtype }: CardContent): Record<string, unknown> {
+function header({ source, to, library, dtype }: CardContent): Record<string, unknown> {
   const base = hubBase(source);
   const relation = to === "peft" || to === "gguf-lora" ? "adapter" : dtype === "q8_0" ? "quantized" : "merge";
   return {
     ...(base === undefined ? {} : { base_model: base.id, base_model_relation: relation }),
-    ...(LIBRARIES[to] === undefined ? {} : { library_name: LIBRARIES[to] }),
+    library_name: library,
     pipeline_tag: "text-generation",
     tags: ["openfedllm", "federated-learning", ...(source.adapter === undefined ? [] : ["lora"])],
   };

@@ -7,6 +7,7 @@ import { writeWhole } from "./target.ts";
 /** The adapter as PEFT saves it, with a base name that PEFT can open, or with a note. */
 export const peft: ExportTarget = {
   summary: "the adapter alone as PEFT loads it",
+  library: "peft",
   dtypes: ["f32"],
   ofBaseAlone: false,
   loading: (source) => {

@@ -44,13 +44,15 @@ export interface ExportProgress {
 export interface ExportTarget {
   /** One line for the help. */
   readonly summary: string;
+  /** `library_name` of the model card: what loads the folder, as the Hugging Face Hub names it. */
+  readonly library: string;
   /** The number formats that it has; the first is the default unless `defaultDtype` says another. */
   readonly dtypes: readonly [ExportDtype, ...ExportDtype[]];
   readonly defaultDtype?: (source: ExportSource) => Promise<ExportDtype>;
   /** False: it means nothing without an adapter. Default: true. */
   readonly ofBaseAlone?: boolean;
   /** How the exported folder is loaded, for the model card: Markdown with a fenced example. */
-  readonly loading: (source: ExportSource) => string;
+  readonly loading: (source: ExportSource, dtype: ExportDtype) => string;
   /** Writes all files but the model card. @throws UserError of kind `model` for what the format cannot say. */
   readonly write: (source: ExportSource, folder: ExportFolder, options: ExportOptions) => Promise<void>;
 }

@@ -235,7 +235,8 @@ function memoryPlace(): Workplace {
   return { exchange: memoryStore(), own: memoryStore(), log: newPath("events.jsonl") };
 }
 
-describe("after a crash", () => {
+// Thousands of short runs: on a busy machine they take minutes.
+describe("after a crash", { timeout: 600_000 }, () => {
   const fragile = { ...targets, dee: Number.NaN };
 
   it.each(CRASHING)("at any operation the same call ends with the same bytes and events: $name", async (algorithm) => {

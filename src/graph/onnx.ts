@@ -6,12 +6,18 @@ import { OPS } from "./ops.ts";
 import type { OpRow } from "./op-row.ts";
 import { ELEMENT_BYTES, type Value } from "./value.ts";
 
-/** Frozen weights in a file beside the model, each parameter at its byte offset. */
-export interface ExternalWeights {
+/** Where a frozen weight lies in a file beside the model. */
+export interface WeightPlace {
   /** File name, relative to the folder the model file is in. */
   readonly location: string;
-  offset(name: string): number;
+  /** First byte. */
+  readonly offset: number;
+  /** Its number format there, where it is another than the graph's: the model then converts it at its start. */
+  readonly stored?: "float16";
 }
+
+/** Frozen weights in files beside the model. */
+export type ExternalWeights = (name: string) => WeightPlace;
 
 /** Frozen weights inside the model, which must stay below 2 GB: parameter → its bytes, little-endian. */
 export type EmbeddedWeights = ReadonlyMap<string, Uint8Array>;
@@ -27,7 +33,8 @@ const IR_VERSION = 10;
 
 /** Lowers a graph to the bytes of an ONNX model. The same graph gives the same bytes. */
 export function encodeOnnx(graph: Graph, weights: ExternalWeights | EmbeddedWeights): Uint8Array {
-  const lowering = new Lowering(graph);
+  const places = typeof weights === "function" ? weights : undefined;
+  const lowering = new Lowering(graph, (name) => places?.(name).stored !== undefined);
   const model = {
     irVersion: IR_VERSION,
     producerName: "openfedllm",
@@ -44,7 +51,7 @@ export function encodeOnnx(graph: Graph, weights: ExternalWeights | EmbeddedWeig
           initializer(value.name, ONNX_TYPES.float32, value.shape as number[], bytesOf(data)),
         ),
         ...graph.parameters.map((parameter) =>
-          "location" in weights ? external(parameter, weights) : embedded(parameter, weights),
+          typeof weights === "function" ? external(parameter, weights(parameter.name)) : embedded(parameter, weights),
         ),
       ],
       input: graph.inputs.map((value) => valueInfo(value.name, value)),
@@ -62,7 +69,8 @@ class Lowering implements Emitter {
   readonly #sources = new Map<string, { input: string; axis: number }>();
   #counter = 0;
 
-  constructor(graph: Graph) {
+  /** @param narrow whether a parameter is stored in fewer bits than the graph computes with. */
+  constructor(graph: Graph, narrow: (parameter: string) => boolean) {
     for (const { name, shape } of graph.inputs) {
       shape.forEach((dim, axis) => {
         if (typeof dim === "string" && !this.#sources.has(dim)) this.#sources.set(dim, { input: name, axis });
@@ -71,6 +79,9 @@ class Lowering implements Emitter {
     const names = new Map<Value, string>();
     for (const value of [...graph.inputs, ...graph.parameters, ...graph.constants.map((c) => c.value)])
       names.set(value, value.name);
+    for (const parameter of graph.parameters.filter(({ name }) => narrow(name))) {
+      names.set(parameter, this.node("Cast", [parameter.name], { to: ONNX_TYPES[parameter.dtype] }));
+    }
     for (const node of graph.nodes) {
       const row = OPS[node.op] as OpRow<unknown>;
       const inputs = node.inputs.map((input) => names.get(input)!);
@@ -184,13 +195,13 @@ function embedded(parameter: Value, weights: EmbeddedWeights): object {
   return initializer(name, ONNX_TYPES[dtype], shape as number[], bytes);
 }
 
-function external(parameter: Value, weights: ExternalWeights): object {
+function external(parameter: Value, { location, offset, stored }: WeightPlace): object {
   const { name, dtype, shape } = parameter;
-  const length = byteLength(parameter);
-  const entries = { location: weights.location, offset: String(weights.offset(name)), length: String(length) };
+  const length = byteLength(parameter) / (stored === undefined ? 1 : ELEMENT_BYTES[dtype] / 2);
+  const entries = { location, offset: String(offset), length: String(length) };
   return {
     name,
-    dataType: ONNX_TYPES[dtype],
+    dataType: ONNX_TYPES[stored ?? dtype],
     dims: shape,
     dataLocation: 1,
     externalData: Object.entries(entries).map(([key, value]) => ({ key, value })),

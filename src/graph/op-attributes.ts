@@ -12,6 +12,16 @@ export interface CachedAttentionAttributes {
   readonly window?: number;
 }
 
+export interface MaskedAttentionAttributes {
+  /** Number of latest places that a query attends to, its own included; absent: all earlier ones. */
+  readonly window?: number;
+}
+
+export interface JoinPlacesAttributes {
+  /** The joined number of places: sums of symbols are no dimensions, so it has a symbol of its own. */
+  readonly places: Dim;
+}
+
 export interface ReshapeAttributes {
   readonly shape: readonly Dim[];
 }
@@ -60,11 +70,13 @@ export interface OpAttributes {
   readonly gelu: None;
   readonly geluGrad: None;
   readonly gemm: GemmAttributes;
+  readonly joinPlaces: JoinPlacesAttributes;
   readonly joinRows: None;
   readonly logOdds: None;
   readonly logOddsGrad: None;
   readonly logProbabilities: None;
   readonly logProbabilitiesGrad: None;
+  readonly maskedAttention: MaskedAttentionAttributes;
   readonly multiply: None;
   readonly quantizedLinear: QuantizedLinearAttributes;
   readonly quantizedLinearGrad: QuantizedLinearAttributes;
@@ -75,6 +87,7 @@ export interface OpAttributes {
   readonly rmsNormGrad: None;
   readonly rotary: RotaryAttributes;
   readonly rotaryGrad: RotaryAttributes;
+  readonly rotateAt: None;
   readonly rotateHeads: None;
   readonly scaleBy: None;
   readonly scatterRows: None;

@@ -4,6 +4,7 @@ import { add, dot, multiply, reshape, scaleBy, sumRows } from "./ops-elementwise
 import { joinRows, rotateHeads, splitHeads } from "./ops-heads.ts";
 import { gatherRows, gemm, scatterRows } from "./ops-linear.ts";
 import { logProbabilities, logProbabilitiesGrad } from "./ops-loss.ts";
+import { joinPlaces, maskedAttention, rotateAt } from "./ops-masked-attention.ts";
 import {
   gelu,
   geluGrad,
@@ -33,11 +34,13 @@ export const OPS: { readonly [K in OpName]: OpRow<OpAttributes[K]> } = {
   gelu,
   geluGrad,
   gemm,
+  joinPlaces,
   joinRows,
   logOdds,
   logOddsGrad,
   logProbabilities,
   logProbabilitiesGrad,
+  maskedAttention,
   multiply,
   quantizedLinear,
   quantizedLinearGrad,
@@ -48,6 +51,7 @@ export const OPS: { readonly [K in OpName]: OpRow<OpAttributes[K]> } = {
   rmsNormGrad,
   rotary,
   rotaryGrad,
+  rotateAt,
   rotateHeads,
   scaleBy,
   scatterRows,

@@ -66,6 +66,7 @@ export async function exportModel(
     hooks.onNote(note);
   };
   await target.write(source, folder, { ...hooks, dtype: chosen, shardBytes, onNote });
-  const card = { title, source, to, dtype: chosen, loading: target.loading(source), notes, training };
+  const loading = target.loading(source, chosen);
+  const card = { title, source, to, library: target.library, dtype: chosen, loading, notes, training };
   await writeWhole(folder, "README.md", modelCard(card));
 }

@@ -2,7 +2,7 @@ import { product } from "../graph/dims.ts";
 import type { Value } from "../graph/value.ts";
 import { joinedLinears, linear } from "./blocks-linear.ts";
 import type { LinearModule } from "./family.ts";
-import { cacheNames } from "./feeds.ts";
+import { cacheNames, EXPORTED } from "./feeds.ts";
 import type { ModelGraph } from "./model-graph.ts";
 import type { RotaryConfig } from "./rotary.ts";
 
@@ -25,6 +25,7 @@ export interface SelfAttention {
 
 /** Causal grouped-query attention within each sequence: [tokens, hidden] → [tokens, heads·d]. */
 export function selfAttention(graph: ModelGraph, x: Value, attention: SelfAttention): Value {
+  if (graph.exported !== undefined) return attendExported(graph, x, attention, graph.exported);
   const tables = rotaryTables(graph, attention.rotary);
   return graph.starts === undefined
     ? attend(graph, x, attention, tables)
@@ -63,18 +64,13 @@ function attendCached(
   starts: Value,
 ): Value {
   const { builder } = graph;
-  const { layer, kvHeads, headDim, window, headNorm } = attention;
+  const { layer, kvHeads, headDim, window } = attention;
   const [q, k, v] = joinedLinears(graph, x, [attention.q, attention.k, attention.v], (y, modules) => {
     const counts = modules.map(({ out }) => out / headDim);
     return builder.apply("splitHeads", [y], { counts, batch: "batch", length: "length" });
   });
-  const rotate = (y: Value, of: "q" | "k"): Value => {
-    if (headNorm !== undefined) {
-      const perHead = builder.op("reshape", [y], { shape: [product(y.shape.slice(0, 3)), headDim] });
-      y = builder.op("reshape", [headNorm(perHead, of)], { shape: y.shape });
-    }
-    return builder.op("rotateHeads", [y, ...tables, starts], {});
-  };
+  const rotate = (y: Value, of: "q" | "k"): Value =>
+    builder.op("rotateHeads", [normedHeads(graph, y, of, attention), ...tables, starts], {});
   const fresh = [rotate(k!, "k"), v!];
   graph.fresh.push(...fresh);
   const cached = cacheNames(layer).map((name) => builder.input(name, "float32", ["batch", kvHeads, "places", headDim]));
@@ -83,6 +79,43 @@ function attendCached(
     [rotate(q!, "q"), ...fresh, ...cached, starts],
     window === undefined ? {} : { window },
   );
+}
+
+/** Attends to all places that the mask shows; keys and values are inputs and outputs as other programs have them. */
+function attendExported(
+  graph: ModelGraph,
+  x: Value,
+  attention: SelfAttention,
+  { positions, mask }: { readonly positions: Value; readonly mask: Value },
+): Value {
+  const { builder } = graph;
+  const { layer, kvHeads, headDim, rotary, window } = attention;
+  const frequencies = graph.constant("rotary.frequencies", [headDim / 2], () =>
+    Float32Array.from(rotary.inverseFrequencies),
+  );
+  const heads = (module: LinearModule): Value =>
+    builder.op("splitHeads", [linear(graph, x, module)], {
+      counts: [module.out / headDim],
+      batch: "batch",
+      length: "length",
+    });
+  const rotate = (module: LinearModule, of: "q" | "k"): Value =>
+    builder.op("rotateAt", [normedHeads(graph, heads(module), of, attention), positions, frequencies], {});
+  const query = rotate(attention.q, "q");
+  const fresh = [rotate(attention.k, "k"), heads(attention.v)];
+  const [keys, values] = EXPORTED.past(layer).map((name, i) => {
+    const past = builder.input(name, "float32", ["batch", kvHeads, "places", headDim]);
+    return builder.op("joinPlaces", [past, fresh[i]!], { places: "total" });
+  });
+  graph.fresh.push(keys!, values!);
+  return builder.op("maskedAttention", [query, keys!, values!, mask], window === undefined ? {} : { window });
+}
+
+/** Normalises each head of x [batch, heads, length, d], where the family does. */
+function normedHeads({ builder }: ModelGraph, x: Value, of: "q" | "k", { headNorm, headDim }: SelfAttention): Value {
+  if (headNorm === undefined) return x;
+  const perHead = builder.op("reshape", [x], { shape: [product(x.shape.slice(0, 3)), headDim] });
+  return builder.op("reshape", [headNorm(perHead, of)], { shape: x.shape });
 }
 
 /** Cosines and sines [positions, d/2]. */

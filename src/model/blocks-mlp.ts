@@ -13,7 +13,12 @@ export interface GatedMlp {
 /** activation(gate)·up, all [tokens, intermediate] (Shazeer 2020). */
 export type GatedActivation = (graph: ModelGraph, gate: Value, up: Value) => Value;
 
-export const swiglu: GatedActivation = ({ builder }, gate, up) => builder.op("swiglu", [gate, up], {});
+export const swiglu: GatedActivation = ({ builder, exported }, gate, up) => {
+  if (exported === undefined) return builder.op("swiglu", [gate, up], {});
+  // The operation has a node of ONNX Runtime's own.
+  const silu = builder.op("multiply", [gate, builder.op("sigmoid", [gate], {})], {});
+  return builder.op("multiply", [silu, up], {});
+};
 
 export const geglu: GatedActivation = ({ builder }, gate, up) =>
   builder.op("multiply", [builder.op("gelu", [gate], {}), up], {});

@@ -10,6 +10,25 @@ export const FEEDS = {
   starts: "starts",
 } as const;
 
+/** Names of the inputs and outputs of a decoder as transformers.js and Optimum have them. */
+export const EXPORTED = {
+  /** int64 [batch, length] */
+  ids: "input_ids",
+  /** int64 [batch, total]: 1 for each place, earlier ones included, that may be seen. */
+  mask: "attention_mask",
+  /** int64 [batch, length] */
+  positions: "position_ids",
+  /** float32 [batch, length, vocabulary] */
+  logits: "logits",
+  /** float32 [batch, key heads, places, head dimension]: keys and values of a layer before these tokens. */
+  past: (layer: number): readonly [string, string] => [
+    `past_key_values.${layer}.key`,
+    `past_key_values.${layer}.value`,
+  ],
+  /** float32 [batch, key heads, total, head dimension]: the same with these tokens. */
+  present: (layer: number): readonly [string, string] => [`present.${layer}.key`, `present.${layer}.value`],
+} as const;
+
 /** Names of the outputs of these graphs. */
 export const FETCHES = {
   /** float32 []: the objective's value. */

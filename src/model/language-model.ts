@@ -3,7 +3,7 @@ import type { Graph, GraphBuilder } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
 import type { ModelConfig } from "./config.ts";
 import { familyOf } from "./families/registry.ts";
-import { FEEDS, FETCHES, gradientFetch } from "./feeds.ts";
+import { EXPORTED, FEEDS, FETCHES, gradientFetch } from "./feeds.ts";
 import type { LoraShape } from "./lora.ts";
 import { ModelGraph, type ModelGraphOptions } from "./model-graph.ts";
 
@@ -56,6 +56,21 @@ export function decodingGraph(
   const { builder } = graph;
   builder.output(FETCHES.logits, logits(graph, model));
   builder.output(FETCHES.fresh, builder.op("joinRows", graph.fresh, {}));
+  return builder.build();
+}
+
+/**
+ * Makes the graph of a model, adapter merged in, as transformers.js and Optimum run it: the inputs and outputs of `EXPORTED`,
+ * in operations of the ONNX standard alone.
+ */
+export function exportedGraph(model: ModelConfig): Graph {
+  const graph = new ModelGraph(undefined, { maxLength: model.maxPositions, exported: true });
+  const { builder } = graph;
+  const shape = ["batch", "length", model.vocabSize];
+  builder.output(EXPORTED.logits, builder.op("reshape", [logits(graph, model)], { shape }));
+  for (let layer = 0; layer < model.layers; layer++) {
+    EXPORTED.present(layer).forEach((name, i) => builder.output(name, graph.fresh[2 * layer + i]!));
+  }
   return builder.build();
 }
 

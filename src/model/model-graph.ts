@@ -1,7 +1,7 @@
 import type { Dim } from "../graph/dims.ts";
 import { GraphBuilder } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
-import { FEEDS } from "./feeds.ts";
+import { EXPORTED, FEEDS } from "./feeds.ts";
 import type { LoraShape } from "./lora.ts";
 
 export interface ModelGraphOptions {
@@ -11,6 +11,8 @@ export interface ModelGraphOptions {
   readonly dropout?: boolean;
   /** True: earlier positions are inputs as keys and values, for decoding. */
   readonly cached?: boolean;
+  /** True: the inputs and operations of other programs (`EXPORTED`), with logits for every token. */
+  readonly exported?: boolean;
 }
 
 /** A model's graph while blocks add to it. Activations are matrices with one row for each token. */
@@ -20,21 +22,31 @@ export class ModelGraph {
   readonly maxLength: number;
   readonly dropout: boolean;
   readonly ids: Value;
-  readonly rows: Value;
+  /** Undefined: logits are wanted for all rows. */
+  readonly rows: Value | undefined;
   /** With a cache: the number of cached positions of each row. */
   readonly starts: Value | undefined;
-  /** With a cache: keys and values of the new positions, in the order of `cacheNames`. */
+  /** In an exported graph: the position of each token, and which places may be seen. */
+  readonly exported: { readonly positions: Value; readonly mask: Value } | undefined;
+  /** With a cache: keys and values of the new positions, in the order of `cacheNames`; exported: of all of them. */
   readonly fresh: Value[] = [];
   /** The LoRA tensors, by PEFT name. */
   readonly adapter: Map<string, Value> = new Map<string, Value>();
   readonly #constants = new Map<string, Value>();
 
-  constructor(lora: LoraShape | undefined, { maxLength, dropout = false, cached = false }: ModelGraphOptions) {
+  constructor(lora: LoraShape | undefined, options: ModelGraphOptions) {
+    const { maxLength, dropout = false, cached = false, exported = false } = options;
     this.lora = lora;
     this.maxLength = maxLength;
     this.dropout = dropout;
-    this.ids = this.builder.input(FEEDS.ids, "int64", ["batch", "length"]);
-    this.rows = this.builder.input(FEEDS.rows, "int64", ["rows"]);
+    this.ids = this.builder.input(exported ? EXPORTED.ids : FEEDS.ids, "int64", ["batch", "length"]);
+    this.rows = exported ? undefined : this.builder.input(FEEDS.rows, "int64", ["rows"]);
+    this.exported = exported
+      ? {
+          mask: this.builder.input(EXPORTED.mask, "int64", ["batch", "total"]),
+          positions: this.builder.input(EXPORTED.positions, "int64", ["batch", "length"]),
+        }
+      : undefined;
     this.starts = cached ? this.builder.input(FEEDS.starts, "int64", ["batch"]) : undefined;
   }
 
@@ -53,7 +65,8 @@ export class ModelGraph {
   }
 
   /** Takes the rows of each matrix that the logits are wanted for. */
-  chosenRows(...matrices: readonly Value[]): Value[] {
-    return matrices.map((matrix) => this.builder.op("gatherRows", [matrix, this.rows], {}));
+  chosenRows(...matrices: readonly Value[]): readonly Value[] {
+    const { rows } = this;
+    return rows === undefined ? matrices : matrices.map((matrix) => this.builder.op("gatherRows", [matrix, rows], {}));
   }
 }

@@ -90,13 +90,11 @@ const MODEL_BYTES = 2 ** 31 - 2 ** 24;
 
 /** Writes a model whose weights are in the file beside it, and returns its file. */
 async function modelBesideWeights(graph: Graph, file: WeightsFile): Promise<string> {
-  const model = encodeOnnx(graph, {
-    location: path.basename(file.path),
-    offset(name) {
-      const offset = file.offsets.get(name);
-      if (offset === undefined) throw new UserError("model", `the base model has no weight '${name}'`);
-      return offset;
-    },
+  const location = path.basename(file.path);
+  const model = encodeOnnx(graph, (name) => {
+    const offset = file.offsets.get(name);
+    if (offset === undefined) throw new UserError("model", `the base model has no weight '${name}'`);
+    return { location, offset };
   });
   return placeModel(path.dirname(file.path), model);
 }

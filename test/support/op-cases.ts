@@ -126,6 +126,40 @@ export const OP_CASES: Case[] = [
     })),
   ),
   {
+    name: "joinPlaces",
+    build: (b, _x, _index, fixed) =>
+      b.op("joinPlaces", [fixed("batch", 2, 4, 3), fixed("batch", 2, "length", 3)], { places: 10 }),
+  },
+  {
+    name: "rotateAt",
+    build: (b, _x, index, fixed) =>
+      b.op(
+        "rotateAt",
+        [
+          fixed("batch", 3, "length", 4),
+          index(40, "batch", "length"),
+          b.constant("frequencies", Float32Array.of(1, 0.1), [2]),
+        ],
+        {},
+      ),
+  },
+  ...[undefined, 3].flatMap((window) =>
+    [2, 1].map((group): Case => ({
+      name: "maskedAttention",
+      title: `window ${window}, ${group} heads a key`,
+      build: (b, _x, index, fixed) =>
+        b.op(
+          "maskedAttention",
+          [
+            fixed("batch", 2 * group, "length", 3),
+            ...[0, 1].map(() => fixed("batch", 2, 10, 3)),
+            index(2, "batch", 10),
+          ],
+          window === undefined ? {} : { window },
+        ),
+    })),
+  ),
+  {
     name: "attention",
     title: "grouped",
     build: (b, x) =>

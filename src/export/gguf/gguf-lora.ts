@@ -10,6 +10,7 @@ const LORA_FILE = "adapter.gguf";
 /** The adapter alone, for a GGUF file of its base. */
 export const ggufLora: ExportTarget = {
   summary: "the adapter alone as GGUF, for llama.cpp's --lora with a GGUF file of the base",
+  library: "gguf",
   dtypes: ["f32", "f16"],
   ofBaseAlone: false,
   loading: () => `\`\`\`sh

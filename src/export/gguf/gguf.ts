@@ -19,6 +19,7 @@ export const GGUF_FILE = "model.gguf";
 /** Base and adapter as one file of llama.cpp, with the tokenizer and the chat template in it. */
 export const gguf: ExportTarget = {
   summary: "base and adapter as one GGUF file, for llama.cpp and the programs built on it",
+  library: "gguf",
   dtypes: ["f16", "q8_0", "bf16", "f32"],
   loading: () => `\`\`\`sh
 llama-cli -m FOLDER/${GGUF_FILE} --temp 0

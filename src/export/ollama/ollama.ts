@@ -11,6 +11,7 @@ import { findTurns, type Turns } from "./turns.ts";
 /** A GGUF file and a Modelfile, with the chat template in Go's syntax. */
 export const ollama: ExportTarget = {
   summary: "a GGUF file and a Modelfile with the chat template in Ollama's syntax",
+  library: "gguf",
   dtypes: ["f16", "q8_0", "bf16", "f32"],
   loading: () => `\`\`\`sh
 ollama create my-model -f FOLDER/Modelfile

@@ -1,0 +1,112 @@
+import { encodeOnnx, type WeightPlace } from "../graph/onnx.ts";
+import type { Graph } from "../graph/graph.ts";
+import type { Value } from "../graph/value.ts";
+import { exportedGraph } from "../model/language-model.ts";
+import { readMerged } from "../model/merge.ts";
+import { encodeWeights } from "./encode-weights.ts";
+import { copySideFiles, readBaseConfig } from "./side-files.ts";
+import type { ExportFolder, ExportOptions, ExportSource, ExportTarget } from "./target.ts";
+import { writeWhole } from "./target.ts";
+
+/** The names of transformers.js: that of the option `dtype`, and the file that it opens for it. */
+const FORMATS = {
+  f32: { bytes: 4, option: "fp32", file: "model.onnx" },
+  f16: { bytes: 2, option: "fp16", file: "model_fp16.onnx" },
+} as const;
+type OnnxDtype = keyof typeof FORMATS;
+
+/** Largest file of weights: a browser holds one in an ArrayBuffer, which ends near 2 GB. */
+const MOST_FILE_BYTES = 2_000_000_000;
+/** Weights begin at whole pages, so that an engine can map them. */
+const PAGE = 4096;
+
+/** Base and adapter as an ONNX decoder with a key-value cache, laid out as transformers.js loads it. */
+export const onnx: ExportTarget = {
+  summary: "base and adapter as an ONNX decoder, for transformers.js in Node and browsers",
+  library: "transformers.js",
+  dtypes: ["f32", "f16"],
+  loading: (_source, dtype) => `\`\`\`js
+import { env, pipeline } from "@huggingface/transformers";
+
+env.localModelPath = "path/to";
+const generate = await pipeline("text-generation", "this/folder", { dtype: "${FORMATS[dtype as OnnxDtype].option}" });
+const [{ generated_text: messages }] = await generate([{ role: "user", content: "…" }], { max_new_tokens: 128 });
+console.log(messages.at(-1).content);
+\`\`\``,
+  async write(source, folder, options) {
+    const { option, file } = FORMATS[options.dtype as OnnxDtype];
+    const files = await writeModel(source, folder, options);
+    const { torch_dtype: _old, quantization_config: _none, ...config } = await readBaseConfig(source);
+    const forTransformersJs = { dtype: option, use_external_data_format: { [file]: files } };
+    const written = { ...config, dtype: "float32", "transformers.js_config": forTransformersJs };
+    await writeWhole(folder, "config.json", `${JSON.stringify(written, null, 2)}\n`);
+    await copySideFiles(source, folder);
+  },
+};
+
+/** Writes the graph and its weights to `onnx/`. @returns the number of files of weights. */
+async function writeModel(
+  { base, adapter }: ExportSource,
+  folder: ExportFolder,
+  { dtype, shardBytes, onProgress, signal }: ExportOptions,
+): Promise<number> {
+  const { file } = FORMATS[dtype as OnnxDtype];
+  const graph = exportedGraph(base.modelConfig);
+  const shards = shardsOf(graph, dtype as OnnxDtype, Math.min(shardBytes, MOST_FILE_BYTES));
+  const places = new Map<string, WeightPlace>();
+  let done = 0;
+  for (const [i, shard] of shards.entries()) {
+    const location = `${file}_data${i === 0 ? "" : `_${i}`}`;
+    const written = await folder.create(`onnx/${location}`);
+    try {
+      let at = 0;
+      for (const { parameter, offset } of shard) {
+        signal?.throwIfAborted();
+        const { data } = await readMerged(base.weights, parameter.name, adapter);
+        const stored = formatOf(parameter, dtype as OnnxDtype);
+        const bytes = encodeWeights(data, stored, parameter.name);
+        await written.write(new Uint8Array(offset - at));
+        await written.write(bytes);
+        at = offset + bytes.length;
+        places.set(parameter.name, { location, offset, ...(stored === "f16" ? { stored: "float16" } : {}) });
+        onProgress({ done: ++done, total: graph.parameters.length });
+      }
+    } finally {
+      await written.close();
+    }
+  }
+  await writeWhole(
+    folder,
+    `onnx/${file}`,
+    encodeOnnx(graph, (name) => places.get(name)!),
+  );
+  return shards.length;
+}
+
+/** Norms and biases stay float32. */
+function formatOf({ shape }: Value, dtype: OnnxDtype): OnnxDtype {
+  return shape.length === 1 ? "f32" : dtype;
+}
+
+interface Placed {
+  readonly parameter: Value;
+  readonly offset: number;
+}
+
+/** Deals weights in order to files of at most `most` bytes; a larger weight has a file of its own. */
+function shardsOf({ parameters }: Graph, dtype: OnnxDtype, most: number): Placed[][] {
+  const shards: Placed[][] = [];
+  let end = Infinity;
+  for (const parameter of parameters) {
+    const elements = (parameter.shape as number[]).reduce((a, b) => a * b, 1);
+    const bytes = elements * FORMATS[formatOf(parameter, dtype)].bytes;
+    let offset = Math.ceil(end / PAGE) * PAGE;
+    if (offset + bytes > most) {
+      shards.push([]);
+      offset = 0;
+    }
+    shards.at(-1)!.push({ parameter, offset });
+    end = offset + bytes;
+  }
+  return shards;
+}
