@@ -7,16 +7,20 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { jetstreamManager } from "@nats-io/jetstream";
-import { formatInvitation } from "../dist/identity/invitation.js";
 import { connectAs } from "../dist/node/federation/accounts.js";
-import { initFederation } from "../dist/node/federation/federation-folder.js";
-import { inviteMember } from "../dist/node/federation/invite.js";
 import { findNatsServer, isAtLeast } from "../dist/node/federation/nats-program.js";
 import { writeOperatorConfig } from "../dist/node/federation/operator-config.js";
 import { freePort } from "../dist/node/free-port.js";
 import { openRunFolder } from "../dist/node/run-folder.js";
 import { writerSegment } from "../dist/store/store.js";
-import { checkEnds, joinArgs, makeSource, SITES, startProcess } from "../test/support/real-federation.mjs";
+import {
+  checkEnds,
+  joinArgs,
+  makeFederation,
+  makeSource,
+  SITES,
+  startProcess,
+} from "../test/support/real-federation.mjs";
 
 const [runs = "1"] = process.argv.slice(2);
 const program = await findNatsServer();
@@ -49,10 +53,11 @@ function configOf(folder, name, { client, route, routes }) {
 
 async function play(folder) {
   mkdirSync(folder, { recursive: true });
-  const federation = await initFederation(path.join(folder, "federation"), { name: "Fruit and tools" });
-  await writeOperatorConfig(federation);
   const names = ["nats-1", "nats-2", "nats-3"];
   const ports = await Promise.all(names.map(async () => ({ client: await freePort(), route: await freePort() })));
+  const urls = ports.map(({ client }) => `nats://127.0.0.1:${client}`);
+  const federation = await makeFederation(path.join(folder, "federation"), { serversOf: () => urls });
+  await writeOperatorConfig(federation);
   const servers = new Map();
   const startServer = (name) => {
     servers.set(name, spawn(program.path, ["-c", path.join(folder, name, "cluster.conf")], { stdio: "ignore" }));
@@ -62,7 +67,6 @@ async function play(folder) {
     configOf(folder, name, { ...ports[i], routes });
     startServer(name);
   }
-  const urls = ports.map(({ client }) => `nats://127.0.0.1:${client}`);
   const processes = [];
   const start = (name, args) => {
     const started = startProcess(folder, name, args.split(" "), { env });
@@ -71,10 +75,6 @@ async function play(folder) {
   };
   let system;
   try {
-    for (const client of SITES) {
-      const invitation = await inviteMember(federation, { client, servers: urls, hours: 1 });
-      writeFileSync(path.join(folder, `${client}.txt`), `${await formatInvitation(invitation)}\n`);
-    }
     const nats = urls.map((url) => `--nats ${url}`).join(" ");
     const host = start("host", `host ../source/my.yaml --federation federation --out run --replicas 3 ${nats}`);
     const sites = SITES.map((site) => start(site, joinArgs(site)));

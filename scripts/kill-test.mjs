@@ -9,12 +9,9 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
-import { formatInvitation } from "../dist/identity/invitation.js";
-import { initFederation } from "../dist/node/federation/federation-folder.js";
-import { inviteMember } from "../dist/node/federation/invite.js";
 import { freePort } from "../dist/node/free-port.js";
 import { stream } from "../dist/tensor/random.js";
-import { checkEnds, CLI, joinArgs, makeSource, SITES } from "../test/support/real-federation.mjs";
+import { checkEnds, CLI, joinArgs, makeFederation, makeSource, SITES } from "../test/support/real-federation.mjs";
 
 const [runs = "20", seed = "1", first = "1"] = process.argv.slice(2);
 const here = import.meta.dirname;
@@ -69,11 +66,7 @@ async function play(folder, { points, timed }) {
   const pids = path.join(folder, "pids");
   mkdirSync(pids, { recursive: true });
   const server = `nats://127.0.0.1:${await freePort()}`;
-  const federation = await initFederation(path.join(folder, "federation"), { name: "Fruit and tools" });
-  for (const client of SITES) {
-    const invitation = await inviteMember(federation, { client, servers: [server], hours: 1 });
-    writeFileSync(path.join(folder, `${client}.txt`), `${await formatInvitation(invitation)}\n`);
-  }
+  const federation = await makeFederation(path.join(folder, "federation"), { serversOf: () => [server] });
   const commands = {
     host: `host ../source/my.yaml --federation federation --out run --listen ${new URL(server).host}`,
     ...Object.fromEntries(SITES.map((client) => [client, joinArgs(client)])),

@@ -47,7 +47,7 @@ describe.runIf(natsProgram !== undefined)("enrolment (skipped where there is no 
   };
   const host = async (): Promise<void> => {
     server = await startNatsServer(federation, { listener: { port } });
-    const local = await localConnection(federation, server.address);
+    const local = await localConnection(server.address);
     system = await connectAs(federation, "system", local);
     coordinator = await connectAs(federation, "coordinator", local);
     push = pushOver(system);

@@ -2,8 +2,13 @@ import { BlobError } from "../store/store.ts";
 import { sha256 } from "../tensor/sha256.ts";
 import { CHUNK_BYTES } from "./layout.ts";
 
-/** Chunks on their way at once. The server holds them in memory for every party. */
+/** Most chunks on their way at once. The server holds them in memory for every party. */
 const WINDOW = 8;
+/** Chunks on their way at once to begin with. */
+const FIRST_WINDOW = 2;
+/** A chunk that takes less time makes room for one more; one that takes more, for one less. Milliseconds. */
+const QUICK_MS = 2000;
+const SLOW_MS = 10_000;
 
 export interface Transfer {
   readonly direction: "up" | "down";
@@ -15,7 +20,7 @@ export interface Transfer {
 }
 
 export interface TransferOptions {
-  /** Chunks on their way at once. Default: 8. */
+  /** Most chunks on their way at once; over a slow line there are fewer. Default: 8. */
   readonly window?: number | undefined;
   readonly onTransfer?: ((transfer: Transfer) => void) | undefined;
 }
@@ -79,16 +84,35 @@ function reporter(direction: "up" | "down", hash: string, total: number, options
   };
 }
 
-/** Calls `work` with 0 to `count` − 1, at most `window` calls at once; none begins after a failure. */
-async function inParallel(count: number, window: number, work: (i: number) => Promise<void>): Promise<void> {
-  let next = 0;
-  const one = async (): Promise<void> => {
-    try {
-      for (let i = next++; i < count; i = next++) await work(i);
-    } catch (failure) {
-      next = count;
-      throw failure;
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(window, count) }, one));
+/**
+ * Calls `work` with 0 to `count` − 1, at most `window` calls at once; none begins after a failure. How many follows the time of
+ * a call: chunks that queue up before a slow line would be lost together when it breaks.
+ */
+function inParallel(count: number, window: number, work: (i: number) => Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let next = 0;
+    let running = 0;
+    let room = Math.min(FIRST_WINDOW, window);
+    const fill = (): void => {
+      if (running === 0 && next >= count) resolve();
+      for (let free = room - running; free > 0 && next < count; free--) void call(next++);
+    };
+    const call = async (i: number): Promise<void> => {
+      running++;
+      const start = performance.now();
+      try {
+        await work(i);
+      } catch (failure) {
+        next = count;
+        reject(failure);
+        return;
+      }
+      running--;
+      const milliseconds = performance.now() - start;
+      if (milliseconds < QUICK_MS) room = Math.min(window, room + 1);
+      else if (milliseconds > SLOW_MS) room = Math.max(1, room - 1);
+      fill();
+    };
+    fill();
+  });
 }

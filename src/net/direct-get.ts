@@ -1,4 +1,5 @@
 import { ConnectionError, type NatsConnection, RequestError, TimeoutError } from "@nats-io/nats-core";
+import { requestAnswer } from "./answer.ts";
 import { ANSWER_MS } from "./layout.ts";
 
 export interface StoredMessage {
@@ -19,7 +20,7 @@ export async function directGet(
   subject: string,
   timeout: number = ANSWER_MS,
 ): Promise<StoredMessage | undefined> {
-  const answer = await connection.request(subject, undefined, { timeout });
+  const answer = await requestAnswer(connection, subject, undefined, { timeout });
   const status = answer.headers?.code ?? 0;
   if (status === 404) return undefined;
   if (status >= 400) throw new StatusError(`status ${status} ${answer.headers?.description ?? ""}`);

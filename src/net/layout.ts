@@ -3,7 +3,7 @@ import { UserError } from "../diagnostics/user-error.ts";
 /** Bytes of a blob's chunk: below every server's default payload, and enough for a fast line. */
 export const CHUNK_BYTES: number = 512 * 1024;
 
-/** Time for one answer, milliseconds: half a mebibyte, eight times, on a line of 150 kB/s. */
+/** Time for one answer, milliseconds. */
 export const ANSWER_MS: number = 30_000;
 
 export const STREAMS = { cells: "FL_CELLS", blobs: "FL_BLOBS", head: "FL_HEAD" } as const;

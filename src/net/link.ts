@@ -2,10 +2,11 @@ import { JetStreamApiError } from "@nats-io/jetstream";
 import { type Msg, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
 import { withRetries } from "../concurrency/retry.ts";
 import { UserError } from "../diagnostics/user-error.ts";
-import { ANSWER_MS } from "./layout.ts";
+import { requestAnswer } from "./answer.ts";
 
 /** Pauses between attempts, milliseconds. The last one repeats. */
 const PAUSES_MS = [50, 100, 200, 400, 800, 1600, 3200];
+
 export interface Patience {
   /** Ends every pause and every request at once, with its reason. */
   readonly signal?: AbortSignal | undefined;
@@ -80,10 +81,7 @@ export function openLink(connection: NatsConnection, patience: Patience = {}): L
     ask,
     publish: (subject, bytes, headers) =>
       ask(`write ${subject}`, async () =>
-        isStored(
-          subject,
-          await connection.request(subject, bytes, { timeout: ANSWER_MS, ...(headers !== undefined && { headers }) }),
-        ),
+        isStored(subject, await requestAnswer(connection, subject, bytes, { headers })),
       ),
     onReconnect: (callback) => void callbacks.add(callback),
   };

@@ -8,13 +8,13 @@ export const hasOpenssl: boolean = spawnSync("openssl", ["version"]).status === 
 export interface Certificates {
   /** PEM of the authority. */
   readonly ca: string;
-  /** Files of a server's certificate and key. Its only name is `localhost`. */
+  /** Files of a server's certificate and key. */
   readonly files: { readonly certificate: string; readonly key: string };
 }
 
-/** Makes an authority and a server's certificate in a folder. */
-export function makeCertificates(folder: string): Certificates {
-  const at = (name: string): string => path.join(folder, name);
+/** Makes an authority and a server's certificate in a folder. @param name the only name of the server. */
+export function makeCertificates(folder: string, name = "localhost"): Certificates {
+  const at = (file: string): string => path.join(folder, file);
   const openssl = (...args: string[]): void => void execFileSync("openssl", args, { stdio: "ignore" });
   const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
   openssl(
@@ -30,8 +30,8 @@ export function makeCertificates(folder: string): Certificates {
     "-subj",
     "/CN=Test authority",
   );
-  openssl("req", ...newKey, "-keyout", at("server.key"), "-out", at("server.csr"), "-subj", "/CN=localhost");
-  writeFileSync(at("names"), "subjectAltName=DNS:localhost\n");
+  openssl("req", ...newKey, "-keyout", at("server.key"), "-out", at("server.csr"), "-subj", `/CN=${name}`);
+  writeFileSync(at("names"), `subjectAltName=DNS:${name}\n`);
   openssl(
     "x509",
     "-req",

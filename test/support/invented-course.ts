@@ -31,8 +31,6 @@ export interface InventedFigures {
   /** False for the folder of a coordinator, which reads no records. */
   readonly simulated?: boolean;
   readonly finished?: boolean;
-  /** Rounds that it was to have before. */
-  readonly lengths?: readonly number[];
   readonly seeds?: number;
   readonly tuned?: boolean;
 }
@@ -130,8 +128,7 @@ export function inventedFolder(made: InventedFigures = {}): {
       ];
     }).flat(),
   ];
-  const { lengths } = made;
-  return { config: { config, data: "data", model: "model", threads: 1, lengths }, metrics, events };
+  return { config: { config, data: "data", model: "model", threads: 1 }, metrics, events };
 }
 
 export function inventedCourse(events: readonly RunEvent[]): RunCourse {

@@ -7,6 +7,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { runnerImport } from "vite";
 import { stringify } from "yaml";
+import { formatInvitation } from "../../dist/identity/invitation.js";
+import { initFederation } from "../../dist/node/federation/federation-folder.js";
+import { inviteMember } from "../../dist/node/federation/invite.js";
 
 export const CLI = path.join(import.meta.dirname, "../../dist/cli/main.js");
 export const SITES = ["apples", "bolts"];
@@ -56,16 +59,29 @@ export async function makeSource(name, changes = {}, model = {}) {
   return { root, env, expected, remove: () => rmSync(root, { recursive: true, force: true }) };
 }
 
+/**
+ * Makes a federation in a folder, and an invitation SITE.txt of each site beside it. `serversOf`: the addresses that a site gets;
+ * `ca`: the authority of their certificates.
+ */
+export async function makeFederation(folder, { serversOf, ca }) {
+  const federation = await initFederation(folder, { name: "Fruit and tools" });
+  for (const client of SITES) {
+    const invitation = await inviteMember(federation, { client, servers: serversOf(client), ca, hours: 1 });
+    writeFileSync(path.join(folder, `../${client}.txt`), `${await formatInvitation(invitation)}\n`);
+  }
+  return federation;
+}
+
 /** Arguments of a site's command in a folder beside `source`. */
 export const joinArgs = (site) =>
   `join ${site}.txt --site ${site} --yes --base ../source/model --data ../source/${site}.jsonl --held-out ../source/${site}.heldout.jsonl`;
 
 /**
- * Starts a command in a folder, with its words in NAME.log. `before`: a program and arguments that start it. `ended` gives the
- * exit code; null: it was killed. `says` waits for a text.
+ * Starts a command in a folder, with its words in NAME.log. `before`: a program and arguments that start it; `script`: another
+ * program than the command line. `ended` gives the exit code; null: it was killed. `says` waits for a text.
  */
-export function startProcess(folder, name, args, { env, before = [] }) {
-  const [program, ...rest] = [...before, process.execPath, CLI, ...args];
+export function startProcess(folder, name, args, { env, before = [], script = CLI }) {
+  const [program, ...rest] = [...before, process.execPath, script, ...args];
   const child = spawn(program, rest, { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
   for (const stream of [child.stdout, child.stderr]) {
@@ -87,7 +103,7 @@ export function startProcess(folder, name, args, { env, before = [] }) {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   };
-  return { child, ended, says };
+  return { child, ended, says, words: () => said };
 }
 
 /** @throws Error where a party ends with another adapter, or the audit logs do not agree. */

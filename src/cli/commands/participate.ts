@@ -37,7 +37,7 @@ export const command: Command = defineCommand({
     const { stdout } = context;
     const config = readRunConfig(configFile, set, threads);
     const baseDir = path.dirname(configFile);
-    checkRunPlace(out, boundSettings(config), "parties");
+    checkRunPlace(out, boundSettings(config));
     const ended = await withStatus(
       context,
       async ({ status, signal, unlessStopped, reports }) => {

@@ -37,7 +37,7 @@ async function connectSystem(
   const address = await readServerAddress(federation);
   const addresses = await federation.addresses();
   const places = [
-    ...(address === undefined ? [] : [() => localConnection(federation, address)]),
+    ...(address === undefined ? [] : [() => localConnection(address)]),
     ...(addresses === undefined ? [] : [async () => ({ servers: addresses.servers, ca: addresses.ca })]),
   ];
   let problem = "no server is running";

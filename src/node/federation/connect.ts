@@ -31,7 +31,7 @@ export interface ConnectOptions {
   readonly ca?: string | undefined;
   /** Address of an HTTP proxy for `wss://`. Default: that of HTTPS_PROXY. False: none. */
   readonly proxy?: string | false | undefined;
-  /** PEM of the server's own certificate, where the name in the address is not one of its names. */
+  /** PEM of the server's own certificate. No other is accepted, and this one under any name and of any authority. */
   readonly certificate?: string | undefined;
   /** Of this connection, for the server's log. */
   readonly name?: string | undefined;
@@ -120,8 +120,11 @@ type Peer = Parameters<typeof checkServerIdentity>[1];
 
 /** The part of Node's TLS options that is set here. */
 function tlsOptions({ ca, certificate }: ConnectOptions, servers: readonly ServerUrl[]) {
+  const authority = certificate ?? ca;
   return {
-    ...(ca !== undefined && { ca }),
+    ...(authority !== undefined && { ca: authority }),
+    // The server's own certificate is known, whoever signed it.
+    ...(certificate !== undefined && { allowPartialTrustChain: true }),
     checkServerIdentity(name: string, peer: Peer): Error | undefined {
       if (certificate === undefined) return checkName(name, peer, servers);
       if (new X509Certificate(certificate).raw.equals(peer.raw)) return undefined;

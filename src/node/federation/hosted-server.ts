@@ -47,7 +47,7 @@ export async function startHostedServer(
   };
   void watch(server);
   return {
-    connection: { ...(await localConnection(federation, server.address)), proxy: false },
+    connection: { ...(await localConnection(server.address)), proxy: false },
     async stop() {
       stopping = true;
       await server.stop();

@@ -10,7 +10,7 @@ import { readJsonFile, writeJsonFile } from "./json-file.ts";
 export interface ServerAddress {
   readonly version: 1;
   readonly url: string;
-  /** The server's own certificate, which a process of the same machine accepts under any name. */
+  /** The server's own certificate, which a process of the same machine accepts under any name and of any authority. */
   readonly certificate?: string | undefined;
 }
 
@@ -37,11 +37,10 @@ export function readServerAddress(federation: Federation): Promise<ServerAddress
 }
 
 /** The options that reach the server from its own machine. */
-export async function localConnection(
-  federation: Federation,
-  { url, certificate }: ServerAddress,
-): Promise<Pick<ConnectOptions, "servers" | "certificate" | "ca">> {
+export async function localConnection({
+  url,
+  certificate,
+}: ServerAddress): Promise<Pick<ConnectOptions, "servers" | "certificate">> {
   if (certificate === undefined) return { servers: [url] };
-  const pem = await guarded(certificate, "read", () => readFile(certificate, "utf8"));
-  return { servers: [url], certificate: pem, ca: (await federation.addresses())?.ca };
+  return { servers: [url], certificate: await guarded(certificate, "read", () => readFile(certificate, "utf8")) };
 }

@@ -24,6 +24,7 @@ describe("the configuration of a server", () => {
         "port: 4222",
         "max_payload: 4MB",
         "authorization { timeout: 30 }",
+        'write_deadline: "60s"',
         'log_file: "/srv/federation/server/server.log"',
         "logfile_size_limit: 16MB",
         'pid_file: "/srv/federation/server/server.pid"',

@@ -39,6 +39,9 @@ export interface ServerConfig {
 /** Seconds for a login. After a second one that was too late a client gives up; slow lines and busy machines need more than 2. */
 const LOGIN_S = 30;
 
+/** Seconds until a member that reads nothing is cut off: it gets over a line that is down for half a minute. */
+const WRITE_S = 60;
+
 /** The largest message, in the server's words. */
 const MAX_PAYLOAD = "4MB";
 
@@ -61,6 +64,7 @@ export function serverConfig(config: ServerConfig): string {
     ...listenerLines(listener),
     `max_payload: ${MAX_PAYLOAD}`,
     `authorization { timeout: ${LOGIN_S} }`,
+    `write_deadline: "${WRITE_S}s"`,
     `log_file: ${at("server.log")}`,
     "logfile_size_limit: 16MB",
     `pid_file: ${at(PID_FILE)}`,
