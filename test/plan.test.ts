@@ -99,4 +99,26 @@ describe("plan", () => {
     expect(stderr).toContain("give either data.clients or data.train");
     expect(status).toBe(2);
   });
+
+  it("and run count the records of which only the last answer is learnt", () => {
+    const model = writeTinyModel(path.join(folder, "forgetful"));
+    const chatTemplate =
+      "{% for m in messages[-2:] %}{{ m.role }}:{{ m.content }}<|im_end|>{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}";
+    writeFileSync(
+      path.join(model, "tokenizer_config.json"),
+      JSON.stringify({ eos_token: "<|im_end|>", chat_template: chatTemplate }),
+    );
+    const turns = ["user", "assistant", "user", "assistant"].map((role, i) => ({ role, content: `${role} ${i}` }));
+    const records = [turns, turns.slice(2), turns].map((messages) => JSON.stringify({ messages }));
+    writeFileSync(path.join(folder, "turns.jsonl"), records.join("\n"));
+    const data = { maxLength: 96, clients: [{ name: "apples", train: "turns.jsonl" }] };
+    const note =
+      "note: of 2 of 3 training records only the last answer is learnt: the chat template does not show where their earlier answers lie\n";
+    const config = write("turns.json", { model: { base: "forgetful" }, data });
+    for (const command of [["plan", "--no-measure"], ["run"]]) {
+      expect(openfedllm(command[0]!, config, ...command.slice(1)).stderr, command[0]).toContain(note);
+    }
+    const plain = write("plain.json", { data });
+    expect(openfedllm("plan", plain, "--no-measure").stderr).not.toContain("last answer");
+  });
 });

@@ -111,8 +111,8 @@ describe("a sweep that tunes", () => {
   });
 
   test("takes settings from the command line, but not one that it tunes", () => {
-    const list = cli("sweep", "claim.yaml", "--set", "federation.rounds=2", "--list");
-    expect(list.stdout).toContain("cannot continue: it holds another run: federation.rounds");
+    const list = cli("sweep", "claim.yaml", "--set", "training.localSteps=7", "--list");
+    expect(list.stdout).toContain("cannot continue: it holds another run: training.localSteps");
     const refused = cli("sweep", "claim.yaml", "--set", "training.learningRate=1", "--list");
     expect(refused.status).toBe(EXIT_CODES.config);
     expect(refused.stderr).toContain(

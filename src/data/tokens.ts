@@ -19,6 +19,8 @@ export interface EncodedRecord {
   /** Undefined where no supervised token is left within `maxLength`. */
   readonly example: Example | undefined;
   readonly truncated: boolean;
+  /** Of several answers only the last one is learnt: the chat template does not tell where the others lie. */
+  readonly lastOnly?: true | undefined;
 }
 
 export interface EncodeReport {
@@ -30,6 +32,8 @@ export interface EncodeReport {
   /** Tokens of the examples that are kept. */
   readonly tokens: number;
   readonly supervisedTokens: number;
+  /** Records with several answers of which only the last one is learnt; absent where there are none. */
+  readonly lastOnly?: number;
 }
 
 /**
@@ -43,9 +47,16 @@ export function tokenise(
   tokenizer: Tokenizer,
   context: TemplateContext,
   mostTokens?: number,
-): { ids: number[]; supervised: boolean[] } {
-  const { text, spans } = template.render(record, context);
-  return tokeniseText({ id: record.id, text, spans }, template.addsSpecialTokens, tokenizer, mostTokens);
+): Tokenised {
+  const { text, spans, lastOnly } = template.render(record, context);
+  const tokens = tokeniseText({ id: record.id, text, spans }, template.addsSpecialTokens, tokenizer, mostTokens);
+  return { ...tokens, lastOnly };
+}
+
+interface Tokenised {
+  readonly ids: number[];
+  readonly supervised: boolean[];
+  readonly lastOnly?: true | undefined;
 }
 
 function tokeniseText(
@@ -75,12 +86,7 @@ function tokeniseText(
 }
 
 /** Tokenises a text as TRL does its column `text`: no template, the tokenizer's BOS, EOS, and all of it is learnt. */
-function tokeniseWhole(
-  id: string,
-  { text }: TextContent,
-  tokenizer: Tokenizer,
-  mostTokens: number,
-): { ids: number[]; supervised: boolean[] } {
+function tokeniseWhole(id: string, { text }: TextContent, tokenizer: Tokenizer, mostTokens: number): Tokenised {
   return tokeniseText({ id, text, spans: [{ start: 0, end: text.length }] }, true, tokenizer, mostTokens);
 }
 
@@ -99,7 +105,7 @@ export function encodeRecord(
   tokenizer: Tokenizer,
   options: EncodeOptions,
 ): EncodedRecord {
-  const { ids, supervised } =
+  const { ids, supervised, lastOnly } =
     record.content.kind === "text"
       ? tokeniseWhole(record.id, record.content, tokenizer, options.maxLength)
       : tokenise(withOneAnswer(record), template, tokenizer, contextOf(tokenizer, options), options.maxLength);
@@ -107,8 +113,9 @@ export function encodeRecord(
   const mask = new Uint8Array(length);
   for (let i = 1; i < length; i++) mask[i] = supervised[i] === true ? 1 : 0;
   const truncated = ids.length > length;
-  if (!mask.includes(1)) return { example: undefined, truncated };
-  return { example: { id: record.id, tokens: Int32Array.from(ids.slice(0, length)), supervised: mask }, truncated };
+  if (!mask.includes(1)) return { example: undefined, truncated, lastOnly };
+  const example = { id: record.id, tokens: Int32Array.from(ids.slice(0, length)), supervised: mask };
+  return { example, truncated, lastOnly };
 }
 
 /** Encodes all records of a client, in order, and counts the truncated and dropped ones. */
@@ -120,18 +127,20 @@ export function encodeRecords(
 ): { examples: Example[]; report: EncodeReport } {
   const examples: Example[] = [];
   const report = { records: records.length, truncated: 0, dropped: 0, tokens: 0, supervisedTokens: 0 };
+  let last = 0;
   for (const record of records) {
-    const { example, truncated } = encodeRecord(record, template, tokenizer, options);
+    const { example, truncated, lastOnly } = encodeRecord(record, template, tokenizer, options);
     if (example === undefined) {
       report.dropped++;
       continue;
     }
     if (truncated) report.truncated++;
+    if (lastOnly === true) last++;
     report.tokens += example.tokens.length;
     for (const flag of example.supervised) report.supervisedTokens += flag;
     examples.push(example);
   }
-  return { examples, report };
+  return { examples, report: { ...report, ...(last > 0 && { lastOnly: last }) } };
 }
 
 /** Encodes the prompt for the next answer in a conversation. */

@@ -77,7 +77,7 @@ export async function coordinateExperiment(
   });
   const earlier = await readSummary(store);
   const data = members.map((member) => member.data);
-  const identity = await bindRun(prepared, store, platform.threads, data);
+  const identity = await bindRun(prepared, store, platform.threads, data, "parties");
   const rules = { store: store.exchange, ...coordinatorRules(prepared) };
   const holds = await eventsThatHold(store.exchange, !(await isOver(rules)));
   const session = await openSession(prepared, platform, store, holds, options);

@@ -10,7 +10,7 @@ import type { MemberStore } from "../store/store.ts";
 import { clientEvaluation, clientHalf, memberOf } from "./parties.ts";
 import type { Platform, RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
-import { bindRun, refuseOtherSettings, trainerFingerprints } from "./run-identity.ts";
+import { bindRun, inStoredOrder, refuseOtherSettings, trainerFingerprints } from "./run-identity.ts";
 import { openSession, type RunOptions } from "./session.ts";
 import { FINAL_ADAPTER } from "./results/summary.ts";
 import { saveFinalAdapters } from "./save-adapters.ts";
@@ -51,12 +51,13 @@ export interface Participation {
  * changed since the client joined, `interrupted` once `signal` stops it.
  */
 export async function participateInExperiment(
-  prepared: Prepared,
+  given: Prepared,
   platform: Platform,
   store: RunStore,
   exchange: MemberStore,
   options: ParticipateOptions = {},
 ): Promise<Participation> {
+  const prepared = await inStoredOrder(given, store);
   const { trainers, clients } = prepared;
   const { onJoined, mayBeNew = false, limits = NO_LIMITS, signal } = options;
   const clock = trainingClock(limits);
@@ -66,7 +67,7 @@ export async function participateInExperiment(
     for (const { name } of strangers) throw unknownClient(name, manifest.clients);
     await refuseOtherSettings(prepared, manifest.settings, "participant");
     const data = await trainerFingerprints(prepared);
-    await bindRun(prepared, store, platform.threads, data);
+    await bindRun(prepared, store, platform.threads, data, "parties");
     const session = await openSession(prepared, platform, store, await eventsThatHold(exchange), {
       ...options,
       emit: (event) => {

@@ -135,6 +135,8 @@ export async function prepareExperiment(
   } finally {
     await encoding.close();
   }
+  const note = lastOnlyNote(clients);
+  if (note !== undefined) onNote?.(note);
   if (part.role === "simulation") checkLabels(config, [common, ...clients.map(({ heldOut }) => heldOut)]);
   const trainers = trainersOf(algorithm, clients);
   return {
@@ -151,6 +153,15 @@ export async function prepareExperiment(
     benchmarks,
     canaries,
   };
+}
+
+/** A sentence on records that are learnt in part; undefined where there are none. */
+function lastOnlyNote(clients: readonly PreparedClient[]): string | undefined {
+  const total = (count: (report: EncodeReport) => number): number =>
+    clients.reduce((sum, { report }) => sum + count(report), 0);
+  const last = total(({ lastOnly = 0 }) => lastOnly);
+  if (last === 0) return undefined;
+  return `note: of ${last} of ${total(({ records }) => records)} training records only the last answer is learnt: the chat template does not show where their earlier answers lie`;
 }
 
 function trainersOf({ data }: Algorithm, clients: readonly PreparedClient[]): readonly Trainer[] {

@@ -43,6 +43,7 @@ interface Parts {
   readonly common?: readonly Example[];
   readonly model?: typeof MODEL;
   readonly threads?: number;
+  readonly players?: "parties";
 }
 
 /** As much of a prepared experiment as its identity is made of. */
@@ -60,7 +61,7 @@ function prepared({ settings, clients = CLIENTS, common = [], model = MODEL }: P
 
 async function bind(parts: Parts, store: RunStore = memoryStore()): Promise<string> {
   const run = prepared(parts);
-  return bindRun(run, store, parts.threads ?? 2, await trainerFingerprints(run));
+  return bindRun(run, store, parts.threads ?? 2, await trainerFingerprints(run), parts.players ?? "one process");
 }
 
 /** The identities of a run and of what comes to its folder next. */
@@ -97,6 +98,35 @@ describe("goes on", () => {
   });
 });
 
+describe("a run may be lengthened", () => {
+  const long = (rounds: number): Parts => ({ settings: { federation: { rounds } } });
+
+  test("and keeps the identity that it had, while its folder says what it was to have", async () => {
+    const documents = new Map<string, string>();
+    const store = memoryStore(documents);
+    const first = await bind(long(3), store);
+    expect(JSON.parse(documents.get("config.json")!).lengths).toBeUndefined();
+    for (const rounds of [5, 5, 9]) expect(await bind(long(rounds), store)).toBe(first);
+    const { config, lengths } = JSON.parse(documents.get("config.json")!);
+    expect([config.federation.rounds, lengths]).toEqual([9, [3, 5]]);
+    await expect(bind(long(8), store)).rejects.toMatchObject({
+      message: expect.stringMatching(/federation\.rounds was 9, is 8$/) as string,
+    });
+    expect(await bind(long(9))).not.toBe(first);
+  });
+
+  test("but not with another setting, and not where several parties agreed to its rounds", async () => {
+    const other: Parts = { settings: { federation: { rounds: 5 }, seed: 7 } };
+    await expect(bindTwice(other)).rejects.toMatchObject({
+      message: expect.stringMatching(/: seed was 42, is 7$/) as string,
+    });
+    await expect(bindTwice({ ...long(5), players: "parties" })).rejects.toMatchObject({
+      message: expect.stringMatching(/federation\.rounds was 3, is 5: the parties of this run agreed/) as string,
+      hint: expect.stringContaining("model.adapter") as string,
+    });
+  });
+});
+
 describe("when to stop early may change", () => {
   const patient = (patience: number): Parts => ({
     settings: { evaluation: { every: 1, earlyStopping: { patience } } },
@@ -128,7 +158,8 @@ describe("is refused", () => {
   const [a, b] = CLIENTS as [(typeof CLIENTS)[0], (typeof CLIENTS)[0]];
 
   test.each<[string, Parts, RegExp]>([
-    ["another setting", { settings: { federation: { rounds: 4 } } }, /: federation\.rounds was 3, is 4$/],
+    ["fewer rounds", { settings: { federation: { rounds: 2 } } }, /: federation\.rounds was 3, is 2$/],
+    ["another setting", { settings: { federation: { clients: 4 } } }, /: federation\.clients was not set, is 4$/],
     [
       "a setting that was not there",
       { settings: { evaluation: { limit: 5 } } },

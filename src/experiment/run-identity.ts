@@ -6,6 +6,17 @@ import type { RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
 import type { HeldOut } from "./records/record-encoder.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
+import {
+  differing,
+  isLengthened,
+  settingsThatDiffer,
+  shown,
+  sortedAs,
+  stopsOtherwise,
+  storedOrder,
+  withoutIndifferent,
+  withRounds,
+} from "./run-changes.ts";
 
 /** The content of `config.json` of a run folder. */
 interface BoundRun {
@@ -16,7 +27,12 @@ interface BoundRun {
   readonly model: string;
   /** Threads of the engine. */
   readonly threads: number;
+  /** The rounds that the run was to have before it was lengthened, first to last; absent where it never was. */
+  readonly lengths?: readonly number[];
 }
+
+/** Who plays the rounds: one process, or parties that agreed to a number of them. */
+export type Players = "one process" | "parties";
 
 /** Raise it with any change that makes the same settings, data and base give another adapter. */
 const ARITHMETIC = 1;
@@ -24,8 +40,9 @@ const ARITHMETIC = 1;
 /**
  * Ties a run store to everything its outcome depends on: settings, data and base model. A new store is given the resolved
  * configuration; one that holds another run is refused. Settings that change nothing in any round (which adapters are
- * kept, when to stop) may differ; `config.json` says when to stop as it was asked for last. `trainers` are the
- * fingerprints of those who train, in the order of tables. Returns the identity.
+ * kept, when to stop) may differ; `config.json` says when to stop as it was asked for last. In one process a run may be
+ * lengthened: its identity stays that of the run as it was begun. `trainers` are the fingerprints of those who train, in
+ * the order of tables. Returns the identity.
  *
  * @throws UserError of kind `config` naming the first settings that differ, `storage` for a damaged `config.json`.
  */
@@ -34,20 +51,26 @@ export async function bindRun(
   store: RunStore,
   threads: number,
   trainers: readonly string[],
+  players: Players,
 ): Promise<string> {
   const { config } = prepared;
   const run = await boundRun(prepared, threads, trainers);
   const stored = (await store.readJson("config.json")) as BoundRun | undefined;
+  let lengths: readonly number[] = [];
   if (stored === undefined) await store.saveJson("config.json", run);
   else if (typeof stored?.config === "object" && stored.config !== null) {
-    refuseOther(stored, run);
-    if (stopsOtherwise(stored.config, config)) await store.saveJson("config.json", run);
+    refuseOther(stored, run, players);
+    const longer = isLengthened(stored.config, config);
+    lengths = [...(stored.lengths ?? []), ...(longer ? [stored.config.federation.rounds] : [])];
+    const bound = lengths.length === 0 ? run : { ...run, lengths };
+    if (longer || stopsOtherwise(stored.config, config)) await store.saveJson("config.json", bound);
   } else {
     throw new UserError("storage", "config.json of the run folder is damaged: it holds no configuration", {
       hint: "Put the file back from a copy, or start the run in a new folder.",
     });
   }
-  return hashOf([ARITHMETIC, withoutIndifferent(run.config), run.data, run.model]);
+  const begun = withRounds(run.config, lengths[0] ?? run.config.federation.rounds);
+  return hashOf([ARITHMETIC, withoutIndifferent(begun), run.data, run.model]);
 }
 
 async function boundRun(prepared: Prepared, threads: number, trainers: readonly string[]): Promise<BoundRun> {
@@ -56,6 +79,23 @@ async function boundRun(prepared: Prepared, threads: number, trainers: readonly 
     data: await hashOf([trainers, await heldOutFingerprint(prepared.common)]),
     model: await modelFingerprint(prepared),
     threads,
+  };
+}
+
+/**
+ * The same experiment with its clients in the order that its store has them in: the order changes tables, and the result of
+ * a run that pools records.
+ */
+export async function inStoredOrder(prepared: Prepared, store: Pick<RunStore, "readJson">): Promise<Prepared> {
+  const { config, clients, trainers } = prepared;
+  const stored = (await store.readJson("config.json")) as Partial<BoundRun> | null | undefined;
+  const order = stored?.config && storedOrder(stored.config, config);
+  if (order === undefined) return prepared;
+  return {
+    ...prepared,
+    config: { ...config, data: { ...config.data, clients: sortedAs(order, config.data.clients!) } },
+    clients: sortedAs(order, clients),
+    trainers: sortedAs(order, trainers),
   };
 }
 
@@ -83,21 +123,19 @@ function hashOf(value: unknown): Promise<string> {
   return sha256(new TextEncoder().encode(JSON.stringify(value, sorted)));
 }
 
-/** `training.localSteps was 10, is 20` for every setting that prevents continuing a run. */
-export function settingsThatDiffer(stored: ExperimentConfig, config: ExperimentConfig): string[] {
-  return differing(withoutIndifferent(stored), withoutIndifferent(config));
-}
-
 /** The part of a bound run that is known before anything is loaded. */
 export type BoundSettings = Pick<BoundRun, "config" | "threads">;
 
 /** @throws UserError of kind `config` naming the first settings in which a run differs from the one that is stored. */
-export function refuseOtherRun(stored: BoundSettings, run: BoundSettings): void {
-  refuseOther({ data: "", model: "", ...stored }, { data: "", model: "", ...run });
+export function refuseOtherRun(stored: BoundSettings, run: BoundSettings, players: Players): void {
+  refuseOther({ data: "", model: "", ...stored }, { data: "", model: "", ...run }, players);
 }
 
-function refuseOther(stored: BoundRun, run: BoundRun): void {
+function refuseOther(stored: BoundRun, run: BoundRun, players: Players): void {
   const differences = settingsThatDiffer(stored.config, run.config);
+  if (differences.length === 0 && players === "parties" && isLengthened(stored.config, run.config)) {
+    throw notLengthened(stored.config.federation.rounds, run.config.federation.rounds);
+  }
   if (differences.length === 0 && stored.data !== run.data) differences.push(DATA_CHANGED);
   if (differences.length === 0 && stored.model !== run.model) differences.push(BASE_CHANGED);
   if (differences.length === 0 && stored.threads !== run.threads) {
@@ -118,10 +156,12 @@ function refuseOther(stored: BoundRun, run: BoundRun): void {
   );
 }
 
-/** True where the run may stop early at another round: an earlier stop is then not its end for good. */
-export function stopsOtherwise(stored: ExperimentConfig, config: ExperimentConfig): boolean {
-  const of = ({ evaluation: { earlyStopping, best } }: ExperimentConfig): object => ({ earlyStopping, best });
-  return differing(of(stored), of(config)).length > 0;
+function notLengthened(before: number, now: number): UserError {
+  return new UserError(
+    "config",
+    `federation.rounds was ${before}, is ${now}: the parties of this run agreed to ${before} rounds, and a run of several parties is not lengthened`,
+    { hint: "Start a new run from its adapter: --set model.adapter=RUN-FOLDER --out ANOTHER-FOLDER." },
+  );
 }
 
 /**
@@ -177,30 +217,6 @@ function otherBase({ config, model }: SharedSettings, theirs: Partial<SharedSett
     `the base model ${nameOf(config)} is not the one of the federation (${theirs.config === undefined ? "?" : nameOf(theirs.config)}): its hash is ${own}…, expected ${expected}…`,
     { hint: "Name a copy of the federation's base: --base FOLDER, or model.base. Nothing was sent." },
   );
-}
-
-function withoutIndifferent({ runtime: _runtime, output: _output, evaluation, ...config }: ExperimentConfig): object {
-  const { best: _best, earlyStopping: _earlyStopping, ...measured } = evaluation;
-  return { ...config, evaluation: measured };
-}
-
-/** `path: before -> now` for every leaf that is not the same. */
-function differing(before: unknown, now: unknown, path = ""): string[] {
-  if (typeof before === "object" && typeof now === "object" && before !== null && now !== null) {
-    const keys = new Set([...Object.keys(before), ...Object.keys(now)]);
-    return [...keys].flatMap((key) =>
-      differing(
-        (before as Record<string, unknown>)[key],
-        (now as Record<string, unknown>)[key],
-        path === "" ? key : `${path}.${key}`,
-      ),
-    );
-  }
-  return before === now ? [] : [`${path} was ${shown(before)}, is ${shown(now)}`];
-}
-
-function shown(value: unknown): string {
-  return value === undefined ? "not set" : JSON.stringify(value);
 }
 
 /** For each trainer, a sha256 of the training and held-out examples of its clients. */

@@ -5,7 +5,7 @@ import { finishRun, readSummary } from "./finish-run.ts";
 import { clientEvaluation, clientHalf, coordinatorEvaluation, coordinatorRules, memberOf } from "./parties.ts";
 import type { Platform, RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
-import { bindRun, trainerFingerprints } from "./run-identity.ts";
+import { bindRun, inStoredOrder, trainerFingerprints } from "./run-identity.ts";
 import { roundKeeper, saveRoundAdapter } from "./save-adapters.ts";
 import { openSession, type RunOptions } from "./session.ts";
 import type { RunSummary } from "./results/summary.ts";
@@ -17,15 +17,16 @@ import type { RunSummary } from "./results/summary.ts";
  * @throws UserError: `config` for a store with another run in it, and those of `simulate`.
  */
 export async function runExperiment(
-  prepared: Prepared,
+  given: Prepared,
   platform: Platform,
   store: RunStore,
   options: RunOptions = {},
 ): Promise<RunSummary> {
+  const prepared = await inStoredOrder(given, store);
   const { clients, trainers } = prepared;
   checkGrading(prepared.config, options.grading);
   const data = await trainerFingerprints(prepared);
-  const identity = await bindRun(prepared, store, platform.threads, data);
+  const identity = await bindRun(prepared, store, platform.threads, data, "one process");
   const earlier = await readSummary(store);
   const rules = { store: store.exchange, ...coordinatorRules(prepared) };
   const holds = await eventsThatHold(store.exchange, !(await isOver(rules)));

@@ -23,7 +23,16 @@ import {
 } from "./protocol/messages.ts";
 import { isOver, refuseOtherRun, roundsKept } from "./resume.ts";
 import type { Declined } from "./roster.ts";
-import { aggregate, beginRun, closeRound, advanceHead, forgetRound, openRound, readAdapter } from "./round.ts";
+import {
+  aggregate,
+  beginRun,
+  closeRound,
+  advanceHead,
+  forgetRound,
+  openRound,
+  readAdapter,
+  retireRounds,
+} from "./round.ts";
 import { asynchronousRound } from "./asynchronous-round.ts";
 import { Tasks } from "./tasks.ts";
 import { type RoundContext, type RoundPlay, synchronousRound } from "./synchronous-round.ts";
@@ -104,6 +113,7 @@ export class Coordinator {
     const { store, identity, evaluateEvery, events } = this.#options;
     await refuseOtherRun(store, identity);
     this.#introduce();
+    await retireRounds(store, head, { oldest: this.#oldest, sweep: true });
     this.#evaluations = await evaluationsBefore(store, head.round, evaluateEvery);
     if (!(await isOver(this.#options))) events.emit({ type: "run-resume", afterRound: head.round });
   }
@@ -173,8 +183,8 @@ export class Coordinator {
 
   /** Closes the round of a decision, aggregates and moves the head. */
   async #close(head: RunHead, revision: number, play: RoundPlay, decision: RoundClose): Promise<CoordinatorStep> {
-    const { store, algorithm, minClients, events, late, asynchronous } = this.#options;
-    const oldest = (late ?? asynchronous?.staleness)?.most ?? 0;
+    const { store, algorithm, minClients, events } = this.#options;
+    const oldest = this.#oldest;
     const { round } = decision;
     for (const { client, refused: reason } of decision.refused) {
       events.emit({ type: "client-refused", round, client, reason });
@@ -197,6 +207,7 @@ export class Coordinator {
     if (round > 1) await forgetRound(store, round - 1);
     await forgetLate(store, round - 1 - oldest, this.#options);
     await advanceHead(store, revision, next);
+    await retireRounds(store, next, { oldest });
     this.#round = undefined;
     return MOVED;
   }
@@ -263,6 +274,12 @@ export class Coordinator {
 
   #first(what: string): boolean {
     return this.#reported.size < this.#reported.add(what).size;
+  }
+
+  /** An update that is older, in rounds, does not count. */
+  get #oldest(): number {
+    const { late, asynchronous } = this.#options;
+    return (late ?? asynchronous?.staleness)?.most ?? 0;
   }
 
   async #common(hash: string): Promise<Params> {

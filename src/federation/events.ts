@@ -129,6 +129,8 @@ export type RunEvent =
       readonly dropped: number;
       readonly tokens: number;
       readonly supervisedTokens: number;
+      /** Records with several answers of which only the last one is learnt; absent where there are none. */
+      readonly lastOnly?: number;
     }
   | {
       readonly type: "run-end";

@@ -2,7 +2,7 @@ import type { Algorithm } from "../algorithms/algorithm.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import type { LocalResult, LocalRule } from "../optim/local-rule.ts";
 import { encodeGroups } from "../store/codec.ts";
-import type { MemberStore } from "../store/store.ts";
+import { BlobError, type MemberStore } from "../store/store.ts";
 import type { Params } from "../tensor/params.ts";
 import type { Stage } from "../updates/stage.ts";
 import { encodeUpdate } from "../updates/wire.ts";
@@ -24,6 +24,7 @@ import {
   refusal,
   type RoundOpening,
   roundOpening,
+  type RunHead,
   runEnd,
   submission,
 } from "./protocol/messages.ts";
@@ -137,7 +138,7 @@ export class Participant {
 
   /** Does the next thing that the store asks of this client, if any. */
   async act(): Promise<ParticipantStep> {
-    const { store, client, asynchronous } = this.#options;
+    const { store } = this.#options;
     const found = await readHead(store);
     if (found === undefined && this.#sawRun) {
       throw new UserError("storage", "The run is gone from the exchange: its head was there and is not any more.", {
@@ -146,7 +147,17 @@ export class Participant {
     }
     if (found === undefined) return "idle";
     this.#sawRun = true;
-    const { round, adapter } = found.head;
+    try {
+      return await this.#next(found.head);
+    } catch (error) {
+      // The round went on without this client, and what it was fetching is deleted. It looks again.
+      if (error instanceof BlobError && (await readHead(store))?.head.round !== found.head.round) return "worked";
+      throw error;
+    }
+  }
+
+  async #next({ round, adapter }: RunHead): Promise<ParticipantStep> {
+    const { store, client, asynchronous } = this.#options;
     const opening = await readMessage(store, keys.opening(round + 1), roundOpening);
     const drawn = opening?.clients.indexOf(client) ?? -1;
     if (drawn >= 0 && !(await isWritten(store, keys.update(round + 1, client)))) {

@@ -8,7 +8,7 @@ import { decodeSafetensors, encodeSafetensors } from "../tensor/safetensors.ts";
 import type { Aggregator } from "../updates/aggregator.ts";
 import { aggregatorOf } from "../updates/aggregator-registry.ts";
 import type { Stage } from "../updates/stage.ts";
-import { scaledChange } from "../updates/staleness.ts";
+import { LARGEST_MAX_STALENESS, scaledChange } from "../updates/staleness.ts";
 import { decodeUpdate } from "../updates/wire.ts";
 import { createMessage, readHead, readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
@@ -57,7 +57,7 @@ export async function openRound(
   store: Store,
   algorithm: Algorithm,
   head: RunHead,
-  task: Omit<RoundOpening, "round" | "adapter" | "broadcast">,
+  task: Omit<RoundOpening, "round" | "adapter" | "state" | "broadcast">,
 ): Promise<RoundOpening> {
   const round = head.round + 1;
   const extra = algorithm.broadcast(await readState(store, head.state));
@@ -66,8 +66,8 @@ export async function openRound(
       ? null
       : await store.putBlob(encodeGroups(extra, { kind: "broadcast", round: String(round) }));
   const { clients, earlierRounds, learningRate, ...limits } = task;
-  const { adapter } = head;
-  const opening = { round, clients, earlierRounds, learningRate, adapter, broadcast, ...limits };
+  const { adapter, state } = head;
+  const opening = { round, clients, earlierRounds, learningRate, adapter, state, broadcast, ...limits };
   return createMessage(store, keys.opening(round), roundOpening, opening);
 }
 
@@ -184,4 +184,30 @@ export async function forgetRound(store: Store, round: number): Promise<void> {
   if (opening === undefined || close === undefined) return;
   for (const { client, update } of close.accepted) await store.forget([update], client);
   if (opening.broadcast !== null) await store.forget([opening.broadcast]);
+}
+
+export interface Retirement {
+  /** An update of so many rounds before still counts: adapters of those rounds stay. */
+  readonly oldest: number;
+  /** Retires again what earlier rounds left: a process may have died, or the store was restored. Default: false. */
+  readonly sweep?: boolean | undefined;
+}
+
+/**
+ * Retires the adapters and server states that nobody needs once the head stands. The adapter that the round of the head began with
+ * stays: a client may be fetching it. The same bytes may be of several rounds, so what a later round needs stays.
+ */
+export async function retireRounds(store: Store, head: RunHead, { oldest, sweep }: Retirement): Promise<void> {
+  if (store.retire === undefined) return;
+  const { round } = head;
+  const newest = round - 1 - oldest;
+  const needed = new Set([head.adapter, head.state]);
+  const old = new Set<string>();
+  for (let earlier = Math.max(1, newest - (sweep ? LARGEST_MAX_STALENESS : 0)); earlier <= round; earlier++) {
+    const opening = await readMessage(store, keys.opening(earlier), roundOpening);
+    if (opening === undefined) continue;
+    (earlier <= newest ? old : needed).add(opening.adapter);
+    if (opening.state !== undefined && (sweep || earlier === round)) old.add(opening.state);
+  }
+  await store.retire([...old].filter((hash) => !needed.has(hash)));
 }

@@ -21,7 +21,7 @@ function place(name: string, files: Readonly<Record<string, string>>): string {
 
 function refusal(at: string, other: Partial<typeof run> = {}): string {
   try {
-    checkRunPlace(at, { ...run, ...other });
+    checkRunPlace(at, { ...run, ...other }, "one process");
   } catch (error) {
     expect(error).toBeInstanceOf(UserError);
     const { kind, message } = error as UserError;

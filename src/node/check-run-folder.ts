@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync 
 import { availableParallelism } from "node:os";
 import path from "node:path";
 import { UserError } from "../diagnostics/user-error.ts";
-import { type BoundSettings, refuseOtherRun } from "../experiment/run-identity.ts";
+import { type BoundSettings, type Players, refuseOtherRun } from "../experiment/run-identity.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
 import { storageError } from "./store/durable-file.ts";
 import { lockFolder } from "./store/folder-lock.ts";
@@ -14,16 +14,17 @@ const OWN: RegExp =
 const HARMLESS = /^(\.DS_Store|Thumbs\.db|desktop\.ini|\.gitkeep|\.gitignore|README\.md)$/;
 
 /**
- * Checks that a run may begin or go on in a folder, before anything is loaded for it. Nothing is made or changed.
+ * Checks that a run may begin or go on in a folder, before anything is loaded for it. Nothing is made or changed. Returns the
+ * settings that the folder is bound to, if it is.
  *
  * @throws UserError: `storage` for a folder that cannot be written, or in which another process works; `config` for a folder
  * that holds other things, or a run with other settings.
  */
-export function checkRunPlace(folder: string, run: BoundSettings): void {
+export function checkRunPlace(folder: string, run: BoundSettings, players: Players): BoundSettings | undefined {
   const place = path.resolve(folder);
   if (!existsSync(place)) {
     checkParent(folder, path.dirname(place));
-    return;
+    return undefined;
   }
   let names: string[];
   try {
@@ -43,7 +44,9 @@ export function checkRunPlace(folder: string, run: BoundSettings): void {
     });
   }
   lockFolder(folder)();
-  if (typeof bound === "object") refuseOtherRun(bound, run);
+  if (typeof bound !== "object") return undefined;
+  refuseOtherRun(bound, run, players);
+  return bound;
 }
 
 /** Names of the clients of the run that a folder is bound to; undefined where it names none. */

@@ -1,6 +1,6 @@
 import path from "node:path";
 import { UserError } from "../diagnostics/user-error.ts";
-import { settingsThatDiffer, stopsOtherwise } from "../experiment/run-identity.ts";
+import { isLengthened, settingsThatDiffer, stopsOtherwise } from "../experiment/run-changes.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
 import { plannedRounds, type StoredRun } from "../study/stored-run.ts";
 import { planSweep, type Sweep, type SweepRun } from "../study/sweep.ts";
@@ -55,7 +55,8 @@ export function stateOf(run: SweepRun, folder: string): SweepState {
   }
   const differences = settingsThatDiffer(stored.config as ExperimentConfig, run.config);
   if (differences.length > 0) return { state: "refused", reason: `it holds another run: ${differences[0]}` };
-  const wentOn = stored.stoppedEarly && stopsOtherwise(stored.config as ExperimentConfig, run.config);
-  if (stored.finished && !wentOn) return { state: "finished", seconds: stored.totalSeconds };
+  const config = stored.config as ExperimentConfig;
+  const goesOn = isLengthened(config, run.config) || (stored.stoppedEarly && stopsOtherwise(config, run.config));
+  if (stored.finished && !goesOn) return { state: "finished", seconds: stored.totalSeconds };
   return { state: "begun", round: stored.rounds.at(-1)?.round ?? 0, rounds: plannedRounds(stored) };
 }

@@ -87,7 +87,7 @@ export const experimentSchema = z.strictObject({
       .enum(["keep", "leave-out"])
       .optional()
       .describe(
-        "Action for held-out records of a client that say what one of its training records says: keep and count them, or leave them out. Default: keep.",
+        "Action for held-out records that say what a training record says, in a client's set one of its own, in the common set one of any client: leave them out and count them, or keep them. Default: leave-out.",
       ),
     poolLimit: count
       .optional()

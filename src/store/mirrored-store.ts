@@ -1,9 +1,13 @@
 import { BlobError, type Store } from "./store.ts";
 
+/** A store whose blobs also lie in a copy. */
+export type MirroredStore = Store & Required<Pick<Store, "retire">>;
+
 /**
  * The same store with a copy of it in another: every cell that this party writes or reads, every blob that it stores, every
  * update that it reads, and the head. `store` decides; the copy follows, and is complete again after a crash once the same
  * things pass again. A blob that passed once is read from the copy from then on, and so is one that `store` has lost.
+ * What is retired stays in the copy alone.
  *
  * @param isTheirs tells whether a lost blob was this member's: the copy has one place for all, and a member may name the hash
  * of another's.
@@ -12,7 +16,7 @@ export function mirroredStore(
   store: Store,
   copy: Store,
   isTheirs: (hash: string, owner: string) => Promise<boolean>,
-): Store {
+): MirroredStore {
   const copied = new Set<string>();
   const copyCell = async (key: string, bytes: Uint8Array): Promise<Uint8Array> => {
     if (!copied.has(key)) await copy.create(key, bytes);
@@ -61,6 +65,15 @@ export function mirroredStore(
       for (const hash of hashes) held.delete(place(hash, owner));
       await store.forget(hashes, owner);
       await copy.forget(hashes);
+    },
+    async retire(hashes) {
+      for (const hash of hashes) {
+        if ((await copy.blob(hash).catch(ifBlobError)) === undefined) {
+          const bytes = await store.blob(hash).catch(ifBlobError);
+          if (bytes !== undefined) await copy.putBlob(bytes);
+        }
+        await store.forget([hash]);
+      }
     },
     create: async (key, bytes) => copyCell(key, await store.create(key, bytes)),
     async read(key) {

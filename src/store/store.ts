@@ -41,6 +41,11 @@ export interface Store {
   blob(hash: string, owner?: string): Promise<Uint8Array>;
   /** Deletes blobs by hash, of one owner. One that is not there is no error, and the same bytes may be stored again. */
   forget(hashes: readonly string[], owner?: string): Promise<void>;
+  /**
+   * Deletes the coordinator's blobs that no participant needs any more, and keeps them for the record of the run. Absent in a
+   * store that is itself the record: there they stay.
+   */
+  retire?(hashes: readonly string[]): Promise<void>;
   /** Writes a cell once: the first write wins. Returns the bytes that won, whole, never a part. */
   create(key: string, bytes: Uint8Array): Promise<Uint8Array>;
   /** A cell's bytes, or undefined where nothing was written. */

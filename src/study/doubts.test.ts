@@ -18,6 +18,12 @@ describe("a reason to doubt a run", () => {
       { heldOut: [{ a: 4 }, { a: 400 }] },
     ],
     [
+      "lengthened",
+      "The run was lengthened from 1 to 3 rounds, and its earlier rounds kept the learning rates of a shorter run: a run of 3 rounds from the start gives another adapter.",
+      { lengths: [1], config: { federation: { rounds: 3 } } },
+      { lengths: [1], config: { federation: { rounds: 3 }, training: { schedule: "constant" } } },
+    ],
+    [
       "heldOutRose",
       "Held-out loss rose from 4.000 before training to 4.001 at the end (+0.0%): the adapter answers new questions worse than the base. A lower training.learningRate or fewer passes (training.localEpochs or localSteps, federation.rounds) may help.",
       { heldOut: [{ a: 4 }, { a: 4.001 }] },
@@ -131,7 +137,7 @@ describe("a reason to doubt a run", () => {
       says("notTuned"),
       says("simulated"),
     ]);
-    expect(Object.keys(DOUBTS)).toHaveLength(18);
+    expect(Object.keys(DOUBTS)).toHaveLength(19);
   });
 
   it("calls a baseline a baseline", () => {

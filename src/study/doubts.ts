@@ -29,6 +29,13 @@ export const DOUBTS = {
     return `The run is not finished: ${done}${planned === undefined ? "" : ` of ${planned}`} rounds are done.`;
   },
 
+  lengthened({ run }) {
+    const { schedule } = section(run.config["training"]);
+    const [planned, now] = [[...new Set(run.lengths)], plannedRounds(run)];
+    if (planned.length === 0 || schedule === "constant") return undefined;
+    return `The run was lengthened from ${planned.join(", then ")} to ${now} rounds, and its earlier rounds kept the learning rates of a shorter run: a run of ${now} rounds from the start gives another adapter.`;
+  },
+
   notFinite({ run }) {
     const bad = overallLosses(run).find(({ loss }) => !Number.isFinite(loss));
     return bad && `The held-out loss is not a number ${roundText(bad.round)}: training has diverged.`;

@@ -80,6 +80,8 @@ export interface StoredRun {
   readonly finished: boolean;
   /** True if it ended before its planned rounds. */
   readonly stoppedEarly: boolean;
+  /** The rounds that it was to have before it was lengthened, first to last. */
+  readonly lengths: readonly number[];
   /** The best evaluated round, if the run kept one. */
   readonly best: { readonly metric: string; readonly round: number; readonly value: number } | undefined;
   /** sha256 of the final common adapter; undefined for an unfinished run. */
@@ -121,6 +123,7 @@ export function storedRun(folder: string, name: string, configJson: unknown, met
     measured: metricsJson !== undefined,
     finished: summary !== undefined,
     stoppedEarly: summary?.["plannedRounds"] !== undefined,
+    lengths: Array.isArray(stored["lengths"]) ? stored["lengths"].flatMap((each) => finite(each) ?? []) : [],
     best: storedBest(mapping(metrics?.["best"])),
     adapter: typeof summary?.["adapter"] === "string" ? summary["adapter"] : undefined,
     answers: list(summary?.["answers"]).map((answer) => ({

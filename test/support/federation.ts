@@ -174,8 +174,8 @@ export class Life {
     return new Proxy(exchange, {
       get: (inner, name: keyof Store) =>
         // To watch is not to do.
-        name === "watch"
-          ? inner.watch.bind(inner)
+        name === "watch" || inner[name] === undefined
+          ? inner[name]
           : (...args: unknown[]) =>
               this.operation(
                 () => (inner[name] as (...args: unknown[]) => Promise<unknown>)(...args),

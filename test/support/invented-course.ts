@@ -31,6 +31,8 @@ export interface InventedFigures {
   /** False for the folder of a coordinator, which reads no records. */
   readonly simulated?: boolean;
   readonly finished?: boolean;
+  /** Rounds that it was to have before. */
+  readonly lengths?: readonly number[];
   readonly seeds?: number;
   readonly tuned?: boolean;
 }
@@ -128,7 +130,8 @@ export function inventedFolder(made: InventedFigures = {}): {
       ];
     }).flat(),
   ];
-  return { config: { config, data: "data", model: "model", threads: 1 }, metrics, events };
+  const { lengths } = made;
+  return { config: { config, data: "data", model: "model", threads: 1, lengths }, metrics, events };
 }
 
 export function inventedCourse(events: readonly RunEvent[]): RunCourse {

@@ -1,10 +1,10 @@
 import path from "node:path";
 import { coordinateExperiment } from "../../experiment/coordinate.ts";
 import { prepareExperiment } from "../../experiment/prepare.ts";
+import { exchangeIn } from "../../node/exchange-place.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import { boundSettings, checkRunPlace } from "../../node/check-run-folder.ts";
 import { openRunFolder } from "../../node/run-folder.ts";
-import { directoryStore } from "../../node/store/directory-store.ts";
 import { keepOrigin } from "../../node/store/stored-experiment.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { number, text, toggle } from "../flag.ts";
@@ -44,7 +44,7 @@ export const command: Command = defineCommand({
     const config = readRunConfig(configFile, set, threads);
     const baseDir = path.dirname(configFile);
     const folder = out ?? defaultRunFolder(configFile);
-    checkRunPlace(folder, boundSettings(config));
+    checkRunPlace(folder, boundSettings(config), "parties");
     const view = json ? jsonView(stdout, stderr) : plainView(stderr);
     const summary = await withStatus(
       context,
@@ -61,10 +61,11 @@ export const command: Command = defineCommand({
           signal,
         };
         const prepared = await unlessStopped(prepareExperiment(config, platform, hooks));
-        const place = exchange ?? path.join(folder, "exchange");
+        const record = path.join(folder, "exchange");
+        const place = exchange ?? record;
         const opened = await openRunFolder(folder);
-        const store = { ...opened, exchange: directoryStore(place) };
         try {
+          const store = { ...opened, exchange: await exchangeIn(place, opened.exchange, record) };
           await keepOrigin(store, folder, baseDir);
           view.begin(runFacts(prepared, folder));
           view.note(`participants meet in ${place}`);

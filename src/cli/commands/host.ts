@@ -143,7 +143,7 @@ async function host(configFile: string, options: HostOptions, work: Work): Promi
   const config = readRunConfig(configFile, set, threads, boundClients(folder) ?? known);
   if (known.length === 0) status.note("nobody is invited yet: openfedllm federation invite NAME");
   refuseCanaries(config);
-  checkRunPlace(folder, boundSettings(config));
+  checkRunPlace(folder, boundSettings(config), "parties");
   const platform = nodePlatform({ baseDir, threads: config.runtime.threads, ...reports });
   const hooks = {
     part: { role: "coordinator" as const },

@@ -37,7 +37,7 @@ export const command: Command = defineCommand({
     const { stdout } = context;
     const config = readRunConfig(configFile, set, threads);
     const baseDir = path.dirname(configFile);
-    checkRunPlace(out, boundSettings(config));
+    checkRunPlace(out, boundSettings(config), "parties");
     const ended = await withStatus(
       context,
       async ({ status, signal, unlessStopped, reports }) => {

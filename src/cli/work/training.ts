@@ -1,5 +1,6 @@
 import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
+import { lengtheningNote } from "../../experiment/run-changes.ts";
 import { prepareExperiment } from "../../experiment/prepare.ts";
 import { runExperiment } from "../../experiment/run.ts";
 import type { RunSummary } from "../../experiment/results/summary.ts";
@@ -81,16 +82,20 @@ export async function trainIn(
   const { json = false, grading = {} } = options;
   const benchmarks = config.evaluation.benchmarks.map(({ name }) => name);
   checkGradingFlags(benchmarks, grading);
-  checkRunPlace(options.folder, boundSettings(config));
+  const bound = checkRunPlace(options.folder, boundSettings(config), "one process");
+  const longer = bound && lengtheningNote(bound.config, config);
   if (grading.judgeUrl !== undefined && benchmarks.length > 0) {
     await confirmJudging(`${grading.judgeModel} judges answers in every evaluated round`, grading, context);
   }
   // After Ctrl-C the run ends by itself, at the end of the current step.
-  return withStatus(context, (work) => train(config, options, context, work), {
-    live: !json,
-    long: true,
-    endsItself: true,
-  });
+  return withStatus(
+    context,
+    (work) => {
+      if (longer !== undefined) work.status.note(`note: ${longer}`);
+      return train(config, options, context, work);
+    },
+    { live: !json, long: true, endsItself: true },
+  );
 }
 
 /** Adds to an error of the disk how many rounds it has not harmed. */

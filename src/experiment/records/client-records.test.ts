@@ -331,20 +331,45 @@ describe("records that say the same", () => {
   };
 
   test("are counted, as are columns that are not used", async () => {
-    expect(await loaded("check.jsonl")).toEqual({
+    expect(await loaded("check.jsonl", { heldOutCopies: "keep" })).toEqual({
       ids: numbered("check.jsonl", 2),
       notes: [
         "columns that are not used: source (5 records)",
-        "client a: 1 of 2 held-out records say what a training record says; data.heldOutCopies: leave-out leaves them out",
+        "client a: 1 of 2 held-out records say what a training record says, and are kept (data.heldOutCopies)",
         "training records that repeat another of their client: 1",
       ],
     });
   });
 
-  test("are left out of the held-out ones where that is wanted", async () => {
-    const { ids: kept, notes } = await loaded("check.jsonl", { heldOutCopies: "leave-out" });
-    expect(kept).toEqual(["check.jsonl#2"]);
-    expect(notes[1]).toBe("client a: 1 of 2 held-out records say what a training record says, and are left out");
-    await expect(loaded("copies.jsonl", { heldOutCopies: "leave-out" })).rejects.toMatchObject({ kind: "data" });
+  test("are left out of the held-out ones", async () => {
+    const out = "say what a training record says, and are left out (data.heldOutCopies)";
+    for (const settings of [{}, { heldOutCopies: "leave-out" }]) {
+      const { ids: kept, notes } = await loaded("check.jsonl", settings);
+      expect(kept).toEqual(["check.jsonl#2"]);
+      expect(notes[1]).toBe(`client a: 1 of 2 held-out records ${out}`);
+    }
+    await expect(loaded("copies.jsonl")).rejects.toMatchObject({
+      kind: "data",
+      message: "client a: 1 of 1 held-out records say what a training record says, so that none is left",
+      hint: expect.stringContaining("data.heldOutCopies: keep") as string,
+    });
+  });
+
+  test("are left out of the common set, too, whoever trains on them", async () => {
+    const notes: string[] = [];
+    const common = async (heldOutCopies?: string): Promise<string[]> => {
+      const clients = [
+        { name: "b", train: "copies.jsonl" },
+        { name: "a", train: "train.jsonl" },
+      ];
+      const config = configOf({ data: { clients, heldOut: "check.jsonl", heldOutCopies } });
+      const own = await loadClientRecords(config, files);
+      return ids(await loadCommonRecords(config, files, own, (note) => notes.push(note)));
+    };
+    expect(await common()).toEqual(["check.jsonl#2"]);
+    expect(notes).toContain(
+      "data.heldOut: 1 of 2 held-out records say what a training record says, and are left out (data.heldOutCopies)",
+    );
+    expect(await common("keep")).toEqual(numbered("check.jsonl", 2));
   });
 });

@@ -73,14 +73,18 @@ export async function loadClientRecords(
       hint: "Give the client another name.",
     });
   }
-  const clients = given.filter(wanted).map(({ name, train, heldOut }) => {
+  const whole = given.filter(wanted).map(({ name, train, heldOut }) => {
     const split = heldOut === undefined ? holdOut(name, train, data.heldOutRecords, dataSeed) : { train, heldOut };
     const learnt = sampleOf(split.train, data.limit, stream(seed, "limit", name));
-    return { name, train: learnt, heldOut: withoutCopies(split.heldOut, learnt, name, data.heldOutCopies, onNote) };
+    return { name, train: learnt, heldOut: split.heldOut };
+  });
+  for (const { name, heldOut } of whole) refuseTrainedOn(heldOut, `client ${name}`, whole);
+  const clients = whole.map(({ name, train, heldOut }) => {
+    const copied = { set: `client ${name}`, train, copies: data.heldOutCopies };
+    return { name, train, heldOut: withoutCopies(heldOut, copied, onNote) };
   });
   const repeated = clients.reduce((sum, client) => sum + repeatedRecords(client.train), 0);
   if (repeated > 0) onNote?.(`training records that repeat another of their client: ${repeated}`);
-  for (const { name, heldOut } of clients) refuseTrainedOn(heldOut, `client ${name}`, clients);
   checkRoster(clients.map(({ name, train, heldOut }) => ({ name, records: train.length, heldOut: heldOut.length })));
   const scored = clients.map((client) => ({ ...client, heldOut: scoredPart(client.name, client.heldOut, config) }));
   if (only !== undefined) return scored;
@@ -106,7 +110,7 @@ function refuseUnknown(wanted: readonly string[], names: readonly string[] | und
 }
 
 /**
- * The records of the common held-out set; empty where none is configured.
+ * The records of the common held-out set that no record of `clients` repeats; empty where none is configured.
  *
  * @throws UserError of kind `data` for unusable files, and for a record that one of `clients` trains on.
  */
@@ -119,7 +123,9 @@ export async function loadCommonRecords(
   const { heldOut } = config.data;
   const records = heldOut === undefined ? [] : await loadAll(files, heldOut, config, onNote);
   refuseTrainedOn(records, "data.heldOut", clients);
-  return scoredPart(COMMON_SET, records, config);
+  const train = clients.flatMap((client) => client.train);
+  const own = withoutCopies(records, { set: "data.heldOut", train, copies: config.data.heldOutCopies }, onNote);
+  return scoredPart(COMMON_SET, own, config);
 }
 
 /**
@@ -143,29 +149,39 @@ function scoredPart(
   return records.filter((_, i) => chosen.has(i) === (part === "validation"));
 }
 
-/** Says how many held-out records say what a training record of the client says, and leaves them out where that is wanted. */
+/** Whose training records a held-out set is compared with. */
+interface Copied {
+  /** Names the set. */
+  readonly set: string;
+  readonly train: readonly DataRecord[];
+  readonly copies: "keep" | "leave-out" | undefined;
+}
+
+/**
+ * Leaves out held-out records that say what a training record says, unless they are to be kept, and says how many.
+ *
+ * @throws UserError of kind `data` for a set that has no others.
+ */
 function withoutCopies(
   heldOut: readonly DataRecord[],
-  train: readonly DataRecord[],
-  client: string,
-  copies: "keep" | "leave-out" | undefined,
+  { set, train, copies = "leave-out" }: Copied,
   onNote: ((note: string) => void) | undefined,
 ): readonly DataRecord[] {
   if (heldOut.length === 0) return heldOut;
   const learnt = new Set(train.map(contentKey));
   const own = heldOut.filter((record) => !learnt.has(contentKey(record)));
   if (own.length === heldOut.length) return heldOut;
-  const what = `client ${client}: ${heldOut.length - own.length} of ${heldOut.length} held-out records say what a training record says`;
-  if (copies !== "leave-out") {
-    onNote?.(`${what}; data.heldOutCopies: leave-out leaves them out`);
+  const what = `${set}: ${heldOut.length - own.length} of ${heldOut.length} held-out records say what a training record says`;
+  if (copies === "keep") {
+    onNote?.(`${what}, and are kept (data.heldOutCopies)`);
     return heldOut;
   }
   if (own.length === 0) {
-    throw new UserError("data", what, {
-      hint: "Give the client other held-out records, or set data.heldOutCopies: keep.",
+    throw new UserError("data", `${what}, so that none is left`, {
+      hint: "Give other held-out records, or set data.heldOutCopies: keep.",
     });
   }
-  onNote?.(`${what}, and are left out`);
+  onNote?.(`${what}, and are left out (data.heldOutCopies)`);
   return own;
 }
 

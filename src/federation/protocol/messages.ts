@@ -77,6 +77,8 @@ export const roundOpening = message({
   learningRate: measured,
   /** sha256 of the adapter that training starts from. */
   adapter: hash,
+  /** sha256 of the server state that the round begins with. Only the coordinator can use it. */
+  state: optional(hash),
   /** sha256 of what the algorithm sends besides the adapter, or null where that is nothing. */
   broadcast: nullable(hash),
   /** The round closes with the first so many usable updates; absent: with those of all `clients`. */
