@@ -1,6 +1,6 @@
 // One party of bench/network.mjs, as a process of its own: the coordinator, or some of the participants. Nobody trains: a
 // participant changes one number of each update, so that no two are the same.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { Socket } from "node:net";
 import path from "node:path";
 
@@ -70,6 +70,30 @@ function memoryOf(pid) {
   }
 }
 
+/** Seconds of processor time that a process has used, in 100 ticks a second. */
+function cpuOf(pid) {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1).split(" ");
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  } catch {
+    return 0;
+  }
+}
+
+/** MB of the files in a folder whose path has this text. */
+function megabytesIn(folder, text = "") {
+  let bytes = 0;
+  for (const name of readdirSync(folder, { recursive: true })) {
+    if (!name.includes(text)) continue;
+    try {
+      bytes += statSync(path.join(folder, name)).size;
+    } catch {
+      // Deleted since.
+    }
+  }
+  return bytes / MIB;
+}
+
 /** Messages of the parent, one at a time. */
 function inbox() {
   const messages = [];
@@ -93,7 +117,8 @@ async function coordinator({ mode, folder, port, run, clients, rounds, ...sizes 
   const copy = directoryStore(path.join(folder, "run", "exchange"));
   const closers = [];
   let store = copy;
-  let server = () => ({ now: 0, peak: 0 });
+  let server = () => ({ now: 0, peak: 0, cpu: 0 });
+  let diskOf = () => undefined;
   if (mode === "nats") {
     const { openFederation } = await load("node/federation/federation-folder.js");
     const { startHostedServer } = await load("node/federation/hosted-server.js");
@@ -108,7 +133,12 @@ async function coordinator({ mode, folder, port, run, clients, rounds, ...sizes 
     store = hosting.exchange;
     closers.push(hosting.close, hosted.stop);
     const pid = Number(readFileSync(path.join(federation.folder, "server", "server.pid"), "utf8"));
-    server = () => memoryOf(pid);
+    server = () => ({ ...memoryOf(pid), cpu: cpuOf(pid) });
+    diskOf = () => ({
+      blobs: megabytesIn(path.join(federation.folder, "server"), "FL_BLOBS"),
+      server: megabytesIn(path.join(federation.folder, "server")),
+      audit: statSync(path.join(federation.folder, "audit.jsonl")).size / MIB,
+    });
   }
   tell({ ready: true });
   const members = await gatherRoster(store, clients);
@@ -129,7 +159,16 @@ async function coordinator({ mode, folder, port, run, clients, rounds, ...sizes 
     events,
     async onRound({ round, last }) {
       const seconds = (performance.now() - since) / 1000;
-      tell({ round, seconds, wire: wireBytes(), memory: memoryOf(process.pid), server: server() });
+      const cpu = { coordinator: cpuOf(process.pid), server: server().cpu };
+      tell({
+        round,
+        seconds,
+        wire: wireBytes(),
+        cpu,
+        memory: memoryOf(process.pid),
+        server: server(),
+        disk: diskOf(),
+      });
       if (!last) await next();
       since = performance.now();
     },
@@ -157,7 +196,7 @@ async function participants({ mode, folder, run, clients, invitations, atOnce, .
   void (async () => {
     for (;;) {
       await next();
-      tell({ wire: wireBytes() });
+      tell({ wire: wireBytes(), cpu: cpuOf(process.pid) });
     }
   })();
   await Promise.all(parties.map(([exchange, party]) => participate(exchange, [party])));
@@ -181,8 +220,8 @@ async function siteExchange(folder, run, invitations) {
   const { enrol } = await load("node/federation/enrol.js");
   const { openMembership } = await load("node/federation/joining.js");
   const { openAuditLog } = await load("node/federation/audit-log.js");
-  const { signal } = new AbortController();
   return async (client) => {
+    const { signal } = new AbortController();
     const place = path.join(folder, "sites", client);
     const site = await enrol(invitations[client], place, { software });
     const membership = await openMembership(site, { onNote: () => {}, signal });
@@ -190,6 +229,7 @@ async function siteExchange(folder, run, invitations) {
   };
 }
 
+process.on("SIGTERM", () => process.exit(0));
 const { role, ...given } = await next();
 await (role === "coordinator" ? coordinator(given) : participants(given));
 tell({ over: true });

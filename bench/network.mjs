@@ -1,6 +1,8 @@
 // Rounds over a NATS server and over a shared folder, in turn: time, bytes on the wire, memory. Nobody trains.
 //
 //   npm run bench:network -- --participants 4,50,200 --megabytes 2,10,50 --rounds 3
+//   npm run bench:network -- --participants 200 --megabytes 10:5 --no-folder
+//   npm run bench:network -- --participants 4 --megabytes 10:5 --course 5,25,50    what grows with the rounds, over NATS
 import { fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
@@ -17,8 +19,12 @@ const { values: given } = parseArgs({
     megabytes: { type: "string", default: "2,10,50" },
     rounds: { type: "string", default: "3" },
     quick: { type: "boolean", default: false },
+    folder: { type: "boolean", default: true },
+    /** Rounds to look at. */
+    course: { type: "string" },
     json: { type: "boolean", default: false },
   },
+  allowNegative: true,
 });
 const numbers = (text) => text.split(",").map(Number);
 const COUNTS = given.quick ? [4] : numbers(given.participants);
@@ -26,7 +32,8 @@ const SIZES = (given.quick ? "2,10" : given.megabytes).split(",").map((size) => 
   const [down, up = down] = size.split(":").map(Number);
   return { downMegabytes: down, upMegabytes: up };
 });
-const ROUNDS = given.quick ? 2 : Number(given.rounds);
+const COURSE = given.course === undefined ? undefined : numbers(given.course);
+const ROUNDS = COURSE?.at(-1) ?? (given.quick ? 2 : Number(given.rounds));
 
 /** Processes that play the participants. */
 const PROCESSES = 4;
@@ -93,7 +100,7 @@ async function startRun(mode, count, sizes) {
         invitations[client] = await inviteMember(federation, { client, servers, hours: 1 });
       }
     }
-    const host = start({ role: "coordinator", port, clients, rounds: ROUNDS + 1 });
+    const host = start({ role: "coordinator", port, clients, rounds: COURSE === undefined ? ROUNDS + 1 : ROUNDS });
     await Promise.race([host.next("ready"), failure]);
     const processes = Math.min(PROCESSES, count);
     const sites = Array.from({ length: processes }, (_, at) => {
@@ -102,23 +109,28 @@ async function startRun(mode, count, sizes) {
       const theirs = Object.fromEntries(own.map((client) => [client, invitations[client]]));
       return start({ role: "participants", clients: own, invitations: theirs, atOnce });
     });
-    const wireOfSites = async () => {
+    const countOfSites = async () => {
       for (const site of sites) site.send({});
       const answers = await Promise.all(sites.map((site) => site.next("wire")));
-      return answers.reduce((sum, { wire }) => sum + wire, 0);
+      const sum = (field) => answers.reduce((total, answer) => total + answer[field], 0);
+      return { wire: sum("wire"), cpu: sum("cpu") };
     };
     /** Waits for the end of the round that is on its way. */
     const roundEnd = async () => {
       const round = await Promise.race([host.next("round"), failure]);
-      return { ...round, wire: round.wire + (await wireOfSites()) };
+      const { wire, cpu: sites } = await countOfSites();
+      return { ...round, wire: round.wire + wire, cpu: { ...round.cpu, sites } };
     };
     // The first round also connects.
     let before = await roundEnd();
+    const cpuSince = (after) =>
+      Object.fromEntries(Object.entries(after.cpu).map(([who, seconds]) => [who, seconds - before.cpu[who]]));
     return {
+      first: before,
       async round() {
         host.send({});
         const after = await roundEnd();
-        const figures = { ...after, wire: after.wire - before.wire };
+        const figures = { ...after, wire: after.wire - before.wire, cpu: cpuSince(after) };
         before = after;
         return figures;
       },
@@ -138,12 +150,12 @@ async function compare(count, sizes) {
   const loads = [loadavg()[0]];
   const nats = await startRun("nats", count, sizes);
   try {
-    const folder = await startRun("folder", count, sizes);
+    const folder = given.folder ? await startRun("folder", count, sizes) : undefined;
     try {
       const rounds = { nats: [], folder: [] };
       for (let i = 0; i < ROUNDS; i++) {
         rounds.nats.push(await nats.round());
-        rounds.folder.push(await folder.round());
+        if (folder !== undefined) rounds.folder.push(await folder.round());
         loads.push(loadavg()[0]);
       }
       // An adapter to the server and on to each participant, an update to the server and on to the coordinator.
@@ -155,20 +167,47 @@ async function compare(count, sizes) {
         down,
         up,
         nats: median(seconds("nats")),
-        folder: median(seconds("folder")),
-        ratio: median(seconds("nats").map((value, i) => value / rounds.folder[i].seconds)),
+        ...(folder !== undefined && {
+          folder: median(seconds("folder")),
+          ratio: median(seconds("nats").map((value, i) => value / rounds.folder[i].seconds)),
+          folderPeak: rounds.folder.at(-1).memory.peak,
+        }),
+        cpu: Object.fromEntries(
+          ["server", "coordinator", "sites"].map((who) => [who, median(rounds.nats.map(({ cpu }) => cpu[who]))]),
+        ),
         wire: median(rounds.nats.map(({ wire }) => wire / needed)),
         serverPeak: last.server.peak,
         coordinatorPeak: last.memory.peak,
-        folderPeak: rounds.folder.at(-1).memory.peak,
         load: [Math.min(...loads), Math.max(...loads)],
       };
     } finally {
-      folder.end();
+      folder?.end();
     }
   } finally {
     nats.end();
   }
+}
+
+/** What grows with the rounds, over NATS. */
+async function course(count, sizes) {
+  const run = await startRun("nats", count, sizes);
+  try {
+    for (let round = 1, found = run.first; ; round++) {
+      if (COURSE.includes(round)) courseLine(count, sizes, found);
+      if (round === ROUNDS) return;
+      found = await run.round();
+    }
+  } finally {
+    run.end();
+  }
+}
+
+function courseLine(count, { downMegabytes: down, upMegabytes: up }, { round, disk, server, memory }) {
+  if (given.json) console.log(JSON.stringify({ round, disk, server, memory }));
+  const megabytes = (value) => value.toFixed(0).padStart(12);
+  const columns = [String(count).padStart(12), `${down}, ${up}`.padStart(14), String(round).padStart(9)];
+  const held = [disk.blobs, disk.server, disk.audit, server.now, server.peak, memory.now, memory.peak];
+  console.log([...columns, ...held.map(megabytes), loadavg()[0].toFixed(1).padStart(8)].join(" "));
 }
 
 const { findNatsServer } = await load("node/federation/nats-program.js");
@@ -177,29 +216,39 @@ console.log(
   `${cpus()[0].model}, ${cpus().length} threads, Node ${process.versions.node}, nats-server ${version.join(".")}; everything on this machine, ${ROUNDS} rounds a line after one to warm up`,
 );
 console.log("");
+const dash = (value, digits) => (value === undefined ? "–" : value.toFixed(digits));
+function roundLine(found) {
+  if (given.json) console.log(JSON.stringify(found));
+  const { down, up, nats, folder, ratio, cpu, wire, serverPeak, coordinatorPeak, folderPeak } = found;
+  const columns = [
+    String(found.participants).padStart(12),
+    `${down}, ${up}`.padStart(14),
+    nats.toFixed(2).padStart(18),
+    dash(folder, 2).padStart(8),
+    dash(ratio, 1).padStart(7),
+    [cpu.server, cpu.coordinator, cpu.sites]
+      .map((value) => value.toFixed(1))
+      .join(" + ")
+      .padStart(26),
+    wire.toFixed(3).padStart(14),
+    serverPeak.toFixed(0).padStart(18),
+    coordinatorPeak.toFixed(0).padStart(13),
+    dash(folderPeak, 0).padStart(11),
+    found.load
+      .map((value) => value.toFixed(1))
+      .join("–")
+      .padStart(11),
+  ];
+  console.log(columns.join(" "));
+}
 console.log(
-  "participants    MB down, up    s a round: NATS   folder   ratio    wire/needed    peak MB: server   coordinator   (folder)    load",
+  COURSE === undefined
+    ? "participants    MB down, up    s a round: NATS   folder   ratio    CPU s: server, coord., all    wire/needed    peak MB: server   coordinator   (folder)    load"
+    : "participants    MB down, up     round     MB: blobs  server disk    audit log    server RSS       (peak)  coordinator       (peak)     load",
 );
 for (const count of COUNTS) {
   for (const sizes of SIZES) {
-    const found = await compare(count, sizes);
-    if (given.json) console.log(JSON.stringify(found));
-    const { down, up, nats, folder, ratio, wire, serverPeak, coordinatorPeak, folderPeak } = found;
-    const columns = [
-      String(count).padStart(12),
-      `${down}, ${up}`.padStart(14),
-      nats.toFixed(2).padStart(18),
-      folder.toFixed(2).padStart(8),
-      ratio.toFixed(1).padStart(7),
-      wire.toFixed(3).padStart(14),
-      serverPeak.toFixed(0).padStart(18),
-      coordinatorPeak.toFixed(0).padStart(13),
-      folderPeak.toFixed(0).padStart(11),
-      found.load
-        .map((value) => value.toFixed(1))
-        .join("–")
-        .padStart(11),
-    ];
-    console.log(columns.join(" "));
+    if (COURSE === undefined) roundLine(await compare(count, sizes));
+    else await course(count, sizes);
   }
 }

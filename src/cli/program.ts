@@ -103,6 +103,11 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: () => import("./commands/federation-revoke.ts"),
   },
   {
+    name: "federation purge",
+    summary: "delete from the server what a run has left there",
+    load: () => import("./commands/federation-purge.ts"),
+  },
+  {
     name: "score",
     summary: "measure how well a model predicts the answers in a file",
     load: () => import("./commands/score.ts"),

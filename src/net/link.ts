@@ -35,27 +35,44 @@ export interface Link {
 export function openLink(connection: NatsConnection, patience: Patience = {}): Link {
   const { signal, maxSilenceSeconds = Number.POSITIVE_INFINITY, onSilence } = patience;
   const callbacks = new Set<() => void>();
-  let broken = new AbortController();
+  /** Ends each request that is on its way. One listener for all: there may be hundreds. */
+  const pending = new Set<(reason: unknown) => void>();
+  const endPending = (reason: unknown): void => {
+    for (const end of pending) end(reason);
+  };
+  const stop = (): void => endPending(signal!.reason);
+  signal?.addEventListener("abort", stop, { once: true });
+  let broken: Error | undefined;
   void (async () => {
     for await (const { type } of connection.status()) {
-      if (type === "disconnect") broken.abort(new Error("the connection broke off"));
+      if (type === "disconnect") endPending((broken = new Error("the connection broke off")));
       if (type === "reconnect") {
-        broken = new AbortController();
+        broken = undefined;
         for (const callback of callbacks) callback();
       }
     }
+    signal?.removeEventListener("abort", stop);
   })();
+  const unlessEnded = async <T>(request: () => Promise<T>): Promise<T> => {
+    signal?.throwIfAborted();
+    // A request of a broken connection would be kept, and sent again beside the repeated one.
+    if (broken !== undefined) throw broken;
+    let end!: (reason: unknown) => void;
+    const ended = new Promise<never>((_, reject) => (end = reject));
+    pending.add(end);
+    try {
+      return await Promise.race([request(), ended]);
+    } finally {
+      pending.delete(end);
+    }
+  };
 
   const ask = async <T>(what: string, request: () => Promise<T>): Promise<T> => {
     let failures = 0;
     let silentSince: number | undefined;
     try {
       const answer = await withRetries(
-        () => {
-          // A request of a broken connection would be kept, and sent again beside the repeated one.
-          broken.signal.throwIfAborted();
-          return unlessAborted(request(), [broken.signal, signal]);
-        },
+        () => unlessEnded(request),
         (failure) => {
           if (connection.isClosed() || !isSilence(failure)) return undefined;
           const seconds = (performance.now() - (silentSince ??= performance.now())) / 1000;
@@ -105,22 +122,4 @@ function isStored(subject: string, answer: Msg): boolean {
       ? "The storage of this party is full: free some, or ask the operator of the federation for more."
       : undefined,
   });
-}
-
-/** @throws the reason of the first signal that is aborted before the work is done. */
-async function unlessAborted<T>(work: Promise<T>, signals: readonly (AbortSignal | undefined)[]): Promise<T> {
-  const cleanups: (() => void)[] = [];
-  const aborted = new Promise<never>((_, reject) => {
-    for (const signal of signals) {
-      const stop = (): void => reject(signal!.reason as Error);
-      if (signal?.aborted) stop();
-      signal?.addEventListener("abort", stop, { once: true });
-      cleanups.push(() => signal?.removeEventListener("abort", stop));
-    }
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    for (const cleanup of cleanups) cleanup();
-  }
 }

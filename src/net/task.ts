@@ -1,8 +1,10 @@
-import { jetstream } from "@nats-io/jetstream";
+import { jetstream, type JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { UserError } from "../diagnostics/user-error.ts";
 import { decodeJson } from "../store/codec.ts";
 import { type Identity, signText, verifyText } from "../identity/keys.ts";
+import { STREAMS } from "./layout.ts";
+import { ifThere } from "./uplinks.ts";
 import { directGet } from "./direct-get.ts";
 
 /** The run that a federation works on now. */
@@ -44,6 +46,17 @@ function readSigned(bytes: Uint8Array): Partial<Signed> {
   } catch {
     return {};
   }
+}
+
+/** The run of the task that is published; undefined where there is none. @param manager of the coordinator's account. */
+export async function publishedRun(manager: JetStreamManager): Promise<string | undefined> {
+  const found = await ifThere(() => manager.streams.getMessage(STREAMS.head, { last_by_subj: SUBJECT }));
+  return found == null ? undefined : (JSON.parse(found.json<Signed>().body) as FederationTask).run;
+}
+
+/** Takes the published task back: members wait for the next one. */
+export async function withdrawTask(manager: JetStreamManager): Promise<void> {
+  await manager.streams.purge(STREAMS.head, { filter: SUBJECT });
 }
 
 /**

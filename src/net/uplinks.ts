@@ -115,7 +115,7 @@ async function purge(manager: JetStreamManager, stream: string, filter: string):
 }
 
 /** The answer about a stream; undefined where there is none of that name. */
-async function ifThere<T>(ask: () => Promise<T>): Promise<T | undefined> {
+export async function ifThere<T>(ask: () => Promise<T>): Promise<T | undefined> {
   try {
     return await ask();
   } catch (error) {

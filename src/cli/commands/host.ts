@@ -8,6 +8,7 @@ import { prepareExperiment } from "../../experiment/prepare.ts";
 import { updateBytes } from "../../experiment/site-task.ts";
 import type { RunSummary } from "../../experiment/results/summary.ts";
 import type { FederationMonitor } from "../../federation/status.ts";
+import { lockHost } from "../../node/federation/host-lock.ts";
 import { openAuditLog } from "../../node/federation/audit-log.ts";
 import {
   FEDERATION_FOLDER,
@@ -160,6 +161,7 @@ async function host(configFile: string, options: HostOptions, work: Work): Promi
     await keepOrigin(opened, folder, baseDir);
     const server = await openServer(federation, options, status.note);
     closers.push(() => server.stop());
+    closers.push(lockHost(federation));
     const audit = await openAuditLog(path.join(federation.folder, "audit.jsonl"));
     const hosting = await untilReached(work, () =>
       openHosting({

@@ -8,10 +8,14 @@ import { type Flag, text } from "../flag.ts";
 /** Flag of every command on an existing federation. */
 export const federationFlag: Flag<string> = text("<folder>", "folder of the federation").default(FEDERATION_FOLDER);
 
+type Place = Parameters<typeof connectAs>[2];
+
 export interface OpenedFederation {
   readonly federation: Federation;
   /** Gives changes to the running server; undefined where none was reached. */
   readonly push: PushToken | undefined;
+  /** Where the running server is; undefined where none was reached. */
+  readonly place: Place | undefined;
   /** Says why no server was reached, and when a change holds. Undefined where one was. */
   readonly later: string | undefined;
 }
@@ -22,10 +26,10 @@ export interface OpenedFederation {
  */
 export async function withFederation<T>(folder: string, work: (opened: OpenedFederation) => Promise<T>): Promise<T> {
   const federation = await openFederation(folder);
-  const { system, problem } = await connectSystem(federation);
+  const { system, place, problem } = await connectSystem(federation);
   try {
     const later = system === undefined ? `${problem}: it is refused from the next start of the server on` : undefined;
-    return await work({ federation, push: system && pushOver(system), later });
+    return await work({ federation, push: system && pushOver(system), place, later });
   } finally {
     await system?.close();
   }
@@ -33,7 +37,7 @@ export async function withFederation<T>(folder: string, work: (opened: OpenedFed
 
 async function connectSystem(
   federation: Federation,
-): Promise<{ readonly system?: NatsConnection; readonly problem?: string }> {
+): Promise<{ readonly system?: NatsConnection; readonly place?: Place; readonly problem?: string }> {
   const address = await readServerAddress(federation);
   const addresses = await federation.addresses();
   const places = [
@@ -41,9 +45,10 @@ async function connectSystem(
     ...(addresses === undefined ? [] : [async () => ({ servers: addresses.servers, ca: addresses.ca })]),
   ];
   let problem = "no server is running";
-  for (const place of places) {
+  for (const placeOf of places) {
     try {
-      return { system: await connectAs(federation, "system", await place()) };
+      const place = await placeOf();
+      return { system: await connectAs(federation, "system", place), place };
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       // Not only an absent server: one with another federation, or with a certificate that is not accepted.

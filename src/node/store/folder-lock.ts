@@ -5,7 +5,15 @@ import { UserError } from "../../diagnostics/user-error.ts";
 import { storageError } from "./durable-file.ts";
 
 /** A running process has the folder. */
-export class FolderInUse extends UserError {}
+export class FolderInUse extends UserError {
+  /** Its id. */
+  readonly owner: number;
+
+  constructor(owner: number, ...rest: ConstructorParameters<typeof UserError>) {
+    super(...rest);
+    this.owner = owner;
+  }
+}
 
 /** Locks of this process. */
 const held = new Set<string>();
@@ -74,7 +82,7 @@ function ownerOf(file: string): number | undefined {
 }
 
 function inUse(file: string, folder: string, owner: number): FolderInUse {
-  return new FolderInUse("storage", `another process (${owner}) works in the folder ${folder}`, {
+  return new FolderInUse(owner, "storage", `another process (${owner}) works in the folder ${folder}`, {
     hint: `Wait for it, stop it, or choose another folder. If there is no such process, remove ${file}.`,
   });
 }
