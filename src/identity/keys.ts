@@ -57,10 +57,13 @@ export function signText(identity: Identity, text: string): string {
   return encode(identity.sign(new TextEncoder().encode(text)));
 }
 
+/** `verify`, or the same by the platform. */
+export type Verify = typeof verify;
+
 /** True if the signature (base64) of the text is that of the key. */
-export function verifyText(publicKey: string, text: string, signature: string): boolean {
+export function verifyText(publicKey: string, text: string, signature: string, check: Verify = verify): boolean {
   try {
-    return verify(publicKey, new TextEncoder().encode(text), decode(signature));
+    return check(publicKey, new TextEncoder().encode(text), decode(signature));
   } catch {
     return false;
   }

@@ -71,5 +71,5 @@ async function reach({ federation, place }: OpenedFederation, nats: string | und
     });
   }
   const server = await startNatsServer(federation, { listener: { port: await freePort() } });
-  return { connection: { ...(await localConnection(server.address)), proxy: false }, stop: server.stop };
+  return { connection: { ...(await localConnection(server.address)), proxy: false }, stop: () => server.stop() };
 }

@@ -19,6 +19,7 @@ import type { AuditLog } from "./audit-log.ts";
 import { serveEnrolment } from "./enrolment-service.ts";
 import type { Federation } from "./federation-folder.ts";
 import type { HostedServer } from "./hosted-server.ts";
+import { verifyNatively } from "./native-signatures.ts";
 import { leaveMember } from "./invite.ts";
 import { connectionState, silenceNotes } from "./connection-state.ts";
 import { refuseWithoutRoom } from "./server-room.ts";
@@ -97,6 +98,7 @@ export async function openHosting(options: HostingOptions): Promise<Hosting> {
       federation: id,
       run,
       identity: key,
+      verify: verifyNatively,
       ownerOf: (cell) => (writerSegment(cell) === undefined ? key.publicKey : writer(cell)?.users),
     });
     const restored = await restoreRun(signed, copy);

@@ -17,6 +17,7 @@ import { connectNats, type ConnectOptions } from "./connect.ts";
 import { LoginRefused, NotReached } from "./connection-errors.ts";
 import { isRenewalDue, loginRefused, renewToken, siteConnection } from "./enrol.ts";
 import { connectionState, silenceNotes } from "./connection-state.ts";
+import { verifyNatively } from "./native-signatures.ts";
 import type { Site } from "./site-folder.ts";
 
 /** Longest time between two heartbeats of a transfer, milliseconds. */
@@ -121,6 +122,7 @@ export async function openMembership(joined: Site, options: MembershipOptions): 
         federation: federation.id,
         run,
         identity: site.identity,
+        verify: verifyNatively,
         ownerOf(cell) {
           const segment = writerSegment(cell);
           if (segment === undefined) return federation.key;

@@ -2,6 +2,7 @@ import { mkdir, readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { identityFromSeed, type Identity, type KeyKind } from "../../identity/keys.ts";
+import { withNativeSigning } from "./native-signatures.ts";
 import { storageError, writeAtomically } from "../store/durable-file.ts";
 import { absentAs, guarded } from "../store/durable-folder.ts";
 
@@ -67,7 +68,7 @@ export async function readKey(file: string, kind: KeyKind, publicKey: string): P
 /** Reads the text of a key's file. */
 export function keyOf(seed: string, kind: KeyKind, file: string): Identity {
   try {
-    return identityFromSeed(seed, kind);
+    return withNativeSigning(identityFromSeed(seed, kind));
   } catch (cause) {
     throw new UserError("config", `${file} is damaged: it is not the seed of a key`, {
       hint: "Restore the file from a copy.",
