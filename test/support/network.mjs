@@ -58,6 +58,7 @@ export function makeNetwork(hosts) {
   const helpers = [];
   const inside = (name, ...command) => must("ip", "netns", "exec", namespace(name), ...command);
   const inRouter = (...command) => inside("router", ...command);
+  const set = (setting, value) => inRouter("sh", "-c", `echo ${value} > /proc/sys/net/ipv4/${setting}`);
   const nft = (...commands) => inRouter("nft", commands.join("; "));
 
   const close = () => {
@@ -87,7 +88,8 @@ export function makeNetwork(hosts) {
       must("ip", "-n", own, "route", "add", "default", "via", gateway(host));
       knows(host, hosts);
     }
-    inRouter("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0");
+    set("ip_forward", 1);
+    set("conf/all/rp_filter", 0);
     nft("add table ip r", "add chain ip r outage { type filter hook forward priority 0; }");
     nft("add chain ip r rules { type filter hook forward priority 1; }");
   } catch (error) {
@@ -130,7 +132,7 @@ export function makeNetwork(hosts) {
       must("ip", "-n", router, "link", "set", "dev", DELAY, "up", "txqueuelen", "10000");
       must("ip", "-n", router, ..."route add default table 77 dev".split(" "), DELAY);
       for (const host of hosts) must("ip", "-n", router, "rule", "add", "iif", host, "lookup", "77");
-      inRouter("sysctl", "-qw", `net.ipv4.conf.${DELAY}.rp_filter=0`);
+      set(`conf/${DELAY}/rp_filter`, 0);
       nft(`add rule ip r rules iifname "${DELAY}" numgen random mod 100 < ${lossPercent} counter drop`);
     },
     /** Limits a machine's line in both directions. */
