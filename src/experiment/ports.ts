@@ -6,6 +6,7 @@ import type { Store } from "../store/store.ts";
 import type { EventSink, RunEvent } from "../federation/events.ts";
 import type { AdapterConfig, StoredAdapter } from "../model/adapter.ts";
 import type { BaseModel } from "../model/base-model.ts";
+import type { ExperimentConfig } from "../settings/schema.ts";
 import type { Params } from "../tensor/params.ts";
 import type { Runtime } from "../train/runtime.ts";
 
@@ -39,13 +40,12 @@ export interface RunStore {
   /** The clients' own store, apart from the exchange: nothing in it travels. */
   readonly clientStore: Store;
   /**
-   * Opens the durable event log, leaving in it what `holds` says still holds. `tensorboard`: what it measures is also
-   * written as TensorBoard's event file.
+   * Opens the durable event log, leaving in it what `holds` says still holds. `output` says where its events go besides.
    */
   openEvents(
     holds: (event: RunEvent) => boolean,
-    options: { readonly tensorboard: boolean },
-  ): Promise<EventSink & { close(): void }>;
+    output: ExperimentConfig["output"],
+  ): Promise<EventSink & { close(): Promise<void> }>;
   /** Opens the place for a model's answers to a benchmark after a round. */
   openAnswers(round: number, ...what: Parameters<OpenAnswers>): ReturnType<OpenAnswers>;
   /** Writes an adapter under a name (`adapter`, `adapters/round-0003`), whole or not at all; returns where. */

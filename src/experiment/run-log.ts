@@ -1,4 +1,5 @@
 import type { EventSink, RunEvent } from "../federation/events.ts";
+import type { ExperimentConfig } from "../settings/schema.ts";
 import { Metrics } from "./results/metrics.ts";
 import type { RunStore } from "./ports.ts";
 
@@ -8,14 +9,14 @@ export interface RunLog {
   readonly metrics: Metrics;
   /** The last round whose adapter was saved; −1 before the first. */
   readonly savedRound: () => number;
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** Opens the event log of a run store. `holds` tells which events of an interrupted run stay in it. */
 export async function openRunLog(
   store: RunStore,
   holds: (event: RunEvent) => boolean,
-  output: { readonly tensorboard: boolean },
+  output: ExperimentConfig["output"],
   onEvent: ((event: RunEvent) => void) | undefined,
 ): Promise<RunLog> {
   const metrics = new Metrics();

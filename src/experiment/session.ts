@@ -46,7 +46,7 @@ export async function openSession(
     initialAdapter,
     scoring: { platform, store, engines, grading, onProgress },
     async close() {
-      log.close();
+      await log.close();
       await engines.dispose();
     },
   };

@@ -11,6 +11,7 @@ import { keys } from "../federation/protocol/keys.ts";
 import { openAnswerFolder } from "./store/evaluation-folder.ts";
 import { lockFolder } from "./store/folder-lock.ts";
 import { openTensorBoardFile } from "./store/tensorboard-file.ts";
+import { openTrackers } from "./tracking/registry.ts";
 
 export interface RunFolder extends RunStore {
   /** Releases the folder for other processes. */
@@ -32,12 +33,16 @@ export interface RunFolder extends RunStore {
  * tensorboard/     TensorBoard's event file, where the configuration asks for it
  * exchange/        blobs and cells the rounds are committed in
  * clients/         the private memory of clients, for algorithms that have one
+ * trackers/        what has arrived at MLflow and at the webhook, where the configuration names them
  * lock             the process that works here
  * ```
  *
+ * `onNote` gets sentences about trackers (MLflow, webhook). Without it nothing is sent to them: of a run in several
+ * processes one tells them.
+ *
  * @throws UserError of kind `storage` where it cannot be written, or another process works in it.
  */
-export async function openRunFolder(folder: string): Promise<RunFolder> {
+export async function openRunFolder(folder: string, onNote?: (note: string) => void): Promise<RunFolder> {
   try {
     await mkdir(folder, { recursive: true });
   } catch (error) {
@@ -47,21 +52,32 @@ export async function openRunFolder(folder: string): Promise<RunFolder> {
   return {
     exchange: directoryStore(path.join(folder, "exchange")),
     clientStore: directoryStore(path.join(folder, "clients")),
-    async openEvents(holds, { tensorboard }) {
-      const file = path.join(folder, "events.jsonl");
-      if (!tensorboard) return openEventLog(file, holds);
-      const board = await openTensorBoardFile(path.join(folder, "tensorboard"), path.join(folder, "config.json"));
+    async openEvents(holds, output) {
+      const board = output.tensorboard
+        ? await openTensorBoardFile(path.join(folder, "tensorboard"), path.join(folder, "config.json"))
+        : undefined;
       let opened: EventLog | undefined;
-      const close = (): void => {
-        opened?.close();
-        board.close();
-      };
       try {
-        const log = (opened = await openEventLog(file, holds, (event) => board.write(event)));
-        board.publish();
-        return { emit: (event) => log.emit(event), flush: () => log.flush(), close };
+        const trackers =
+          onNote === undefined ? undefined : await openTrackers(output, { folder, env: process.env, onNote });
+        const log = (opened = await openEventLog(path.join(folder, "events.jsonl"), holds, (event) => {
+          board?.write(event);
+          trackers?.take(event);
+        }));
+        board?.publish();
+        trackers?.begin();
+        return {
+          emit: (event) => log.emit(event),
+          flush: () => log.flush(),
+          async close() {
+            log.close();
+            board?.close();
+            await trackers?.close();
+          },
+        };
       } catch (error) {
-        close();
+        opened?.close();
+        board?.close();
         throw error;
       }
     },

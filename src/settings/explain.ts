@@ -81,6 +81,7 @@ function expected(issue: z.core.$ZodIssue, schema: JsonSchema): string {
   if (issue.code === "too_small" && issue.origin === "string") return "a text that is not empty";
   if (issue.code === "too_big" && issue.origin === "string") return `at most ${issue.maximum} characters`;
   if (issue.code === "too_big" && issue.inclusive) return `at most ${issue.maximum}`;
+  if (issue.code === "custom" && issue.message.startsWith("expected ")) return issue.message.slice("expected ".length);
   const type = typeText(schema);
   return (schema.enum?.length ?? 0) > 1 ? `one of ${type}` : type;
 }

@@ -14,6 +14,7 @@ import { evaluationSchema } from "./evaluation-schema.ts";
 import { federationSchema } from "./federation-schema.ts";
 import { count, delimiter, files, fraction, names, natural, positive, text } from "./schema-parts.ts";
 import { SECTIONS } from "./sections.ts";
+import { trackerFields } from "./tracker-settings.ts";
 
 /** The names of the objectives that learn from items of a kind. */
 function learnsFrom(items: Objective["items"]): string {
@@ -234,6 +235,7 @@ export const experimentSchema = z.strictObject({
         .boolean()
         .default(false)
         .describe("Write the measurements as a TensorBoard event file in tensorboard/."),
+      ...trackerFields,
     })
     .prefault({}),
 

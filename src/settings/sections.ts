@@ -12,6 +12,8 @@ export const SECTIONS: Readonly<Record<string, string>> = {
   evaluation: "Measurements during the run. No client trains on held-out records.",
   "evaluation.best": "The best round, whose adapter is kept in best/.",
   "evaluation.earlyStopping": "The end of a run that no longer improves.",
-  output: "The contents of the run folder.",
+  output: "The contents of the run folder, and where its numbers are sent.",
+  "output.mlflow": "An MLflow server that gets the measurements while the run goes on.",
+  "output.webhook": "An address that gets signed messages about the run.",
   runtime: "The machine. These settings do not change the result.",
 };

@@ -5,6 +5,7 @@ import { exchangeIn } from "../../node/exchange-place.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import { boundSettings, checkRunPlace } from "../../node/check-run-folder.ts";
 import { openRunFolder } from "../../node/run-folder.ts";
+import { checkTrackers } from "../../node/tracking/registry.ts";
 import { keepOrigin } from "../../node/store/stored-experiment.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { number, text, toggle } from "../flag.ts";
@@ -42,6 +43,7 @@ export const command: Command = defineCommand({
   async run({ set, out, exchange, deadline: deadlineSeconds, json = false, threads }, context, configFile) {
     const { stdout, stderr } = context;
     const config = readRunConfig(configFile, set, threads);
+    checkTrackers(config.output);
     const baseDir = path.dirname(configFile);
     const folder = out ?? defaultRunFolder(configFile);
     checkRunPlace(folder, boundSettings(config), "parties");
@@ -63,7 +65,7 @@ export const command: Command = defineCommand({
         const prepared = await unlessStopped(prepareExperiment(config, platform, hooks));
         const record = path.join(folder, "exchange");
         const place = exchange ?? record;
-        const opened = await openRunFolder(folder);
+        const opened = await openRunFolder(folder, status.note);
         try {
           const store = { ...opened, exchange: await exchangeIn(place, opened.exchange, record) };
           await keepOrigin(store, folder, baseDir);

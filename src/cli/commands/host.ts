@@ -25,6 +25,7 @@ import { keepStatus } from "../../node/federation/status-file.ts";
 import { boundClients, boundSettings, checkRunPlace } from "../../node/check-run-folder.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import { openRunFolder } from "../../node/run-folder.ts";
+import { checkTrackers } from "../../node/tracking/registry.ts";
 import { keepOrigin } from "../../node/store/stored-experiment.ts";
 import type { ExperimentConfig } from "../../settings/schema.ts";
 import { type Command, defineCommand, type FlagValues } from "../command.ts";
@@ -144,6 +145,7 @@ async function host(configFile: string, options: HostOptions, work: Work): Promi
   const config = readRunConfig(configFile, set, threads, boundClients(folder) ?? known);
   if (known.length === 0) status.note("nobody is invited yet: openfedllm federation invite NAME");
   refuseCanaries(config);
+  checkTrackers(config.output);
   checkRunPlace(folder, boundSettings(config), "parties");
   const platform = nodePlatform({ baseDir, threads: config.runtime.threads, ...reports });
   const hooks = {
@@ -155,7 +157,7 @@ async function host(configFile: string, options: HostOptions, work: Work): Promi
   };
   const prepared = await unlessStopped(prepareExperiment(config, platform, hooks));
   signal.addEventListener("abort", () => status.note("stopping… (press Ctrl-C again to stop at once)"), { once: true });
-  const opened = await openRunFolder(folder);
+  const opened = await openRunFolder(folder, status.note);
   const closers: (() => unknown)[] = [() => opened.close(), () => leaveRunReport(folder, status.note)];
   try {
     await keepOrigin(opened, folder, baseDir);

@@ -10,6 +10,7 @@ import { boundSettings, checkRunPlace } from "../../node/check-run-folder.ts";
 import { readHead } from "../../federation/protocol/cells.ts";
 import type { RunStore } from "../../experiment/ports.ts";
 import { openRunFolder } from "../../node/run-folder.ts";
+import { checkTrackers } from "../../node/tracking/registry.ts";
 import { keepOrigin } from "../../node/store/stored-experiment.ts";
 import type { ExperimentConfig } from "../../settings/schema.ts";
 import { type CommandContext, DEFAULT_COLUMNS } from "../command.ts";
@@ -82,6 +83,7 @@ export async function trainIn(
   const { json = false, grading = {} } = options;
   const benchmarks = config.evaluation.benchmarks.map(({ name }) => name);
   checkGradingFlags(benchmarks, grading);
+  checkTrackers(config.output);
   const bound = checkRunPlace(options.folder, boundSettings(config), "one process");
   const longer = bound && lengtheningNote(bound.config, config);
   if (grading.judgeUrl !== undefined && benchmarks.length > 0) {
@@ -130,7 +132,7 @@ async function train(
       });
     });
     for (const note of doubtsBefore(prepared)) status.note(note);
-    const store = await openRunFolder(folder);
+    const store = await openRunFolder(folder, status.note);
     try {
       await keepOrigin(store, folder, baseDir);
       view.begin(runFacts(prepared, folder));
