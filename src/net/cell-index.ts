@@ -1,9 +1,13 @@
 import { JetStreamApiError, type JetStreamManager, type StreamInfo } from "@nats-io/jetstream";
+import { Semaphore } from "../concurrency/semaphore.ts";
 import { cellKey, NO_STREAM, STREAMS } from "./layout.ts";
 import type { Link } from "./link.ts";
 
 /** Every stream is asked again after this time: hints may be lost. */
 const WHOLE_MS = 10_000;
+
+/** Streams that are asked at once. */
+const ASKED_AT_ONCE = 16;
 
 /** A stream of cells of one run. */
 export interface CellSource {
@@ -19,6 +23,7 @@ export class CellIndex {
   readonly #keys = new Map<string, ReadonlySet<string>>();
   /** Streams to ask again, with the key that they have to hold by then. */
   readonly #hinted = new Map<string, string>();
+  readonly #places = new Semaphore(ASKED_AT_ONCE);
   #wholeAt = Number.NEGATIVE_INFINITY;
 
   readonly #link: Link;
@@ -40,22 +45,32 @@ export class CellIndex {
     this.#wholeAt = Number.NEGATIVE_INFINITY;
   }
 
-  async keys(): Promise<string[]> {
+  /** The keys that begin with `prefix`, ascending. */
+  async keys(prefix: string): Promise<string[]> {
     const sources = this.#sources();
     const all = performance.now() - this.#wholeAt > WHOLE_MS;
     if (all) this.#wholeAt = performance.now();
-    for (const source of sources) {
-      const { stream } = source;
-      const hint = this.#hinted.get(stream);
-      if (!all && hint === undefined && this.#keys.has(stream)) continue;
+    const asked = sources.filter(({ stream }) => all || this.#hinted.has(stream) || !this.#keys.has(stream));
+    // Each waits for the line to the server: of hundreds of members, one after another takes seconds.
+    await Promise.all(asked.map((source) => this.#look(source, all)));
+    // Only those under the prefix are sorted: a long run has many keys.
+    return sources.flatMap(({ stream }) => [...this.#keys.get(stream)!].filter((key) => key.startsWith(prefix))).sort();
+  }
+
+  async #look(source: CellSource, all: boolean): Promise<void> {
+    const { stream } = source;
+    const hint = this.#hinted.get(stream);
+    const leave = await this.#places.acquire();
+    try {
       const keys = await this.#ask(source);
       this.#keys.set(stream, keys);
       // A hint may overtake its cell: the stream is asked until it has it, or until all are asked.
       if (this.#hinted.get(stream) === hint && (all || (hint !== undefined && keys.has(hint)))) {
         this.#hinted.delete(stream);
       }
+    } finally {
+      leave();
     }
-    return sources.flatMap(({ stream }) => [...this.#keys.get(stream)!]).sort();
   }
 
   async #ask({ stream, runSubject, holds }: CellSource): Promise<Set<string>> {

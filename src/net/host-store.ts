@@ -47,14 +47,17 @@ export async function hostStore(options: HostStoreOptions): Promise<Store & { cl
 
   let known: ReadonlyMap<string, string> | undefined;
   let bySegment: ReadonlyMap<string, string> = new Map();
-  const accountOf = (segment: string | undefined): string | undefined => {
-    if (segment === undefined) return undefined;
+  let accounts: ReadonlySet<string> = new Set();
+  const lookAtMembers = (): void => {
     const now = members();
-    if (now !== known || now.size !== bySegment.size) {
-      bySegment = new Map(Array.from(now, ([client, account]) => [keySegment(client), account]));
-      known = now;
-    }
-    return bySegment.get(segment);
+    if (now === known && now.size === bySegment.size) return;
+    bySegment = new Map(Array.from(now, ([client, account]) => [keySegment(client), account]));
+    accounts = new Set(now.values());
+    known = now;
+  };
+  const accountOf = (segment: string | undefined): string | undefined => {
+    lookAtMembers();
+    return segment === undefined ? undefined : bySegment.get(segment);
   };
   const last = async (stream: string, subject: string): Promise<Uint8Array | undefined> =>
     (await lastMessage(link, manager, stream, subject))?.bytes;
@@ -101,7 +104,8 @@ export async function hostStore(options: HostStoreOptions): Promise<Store & { cl
     connection.subscribe(`${uplinkRun("*", run)}.c.>`, {
       callback(_, { subject }) {
         const account = subject.split(".", 3)[2]!;
-        if (new Set(members().values()).has(account)) heard(uplinkStream(account), uplinkRun(account, run), subject);
+        lookAtMembers();
+        if (accounts.has(account)) heard(uplinkStream(account), uplinkRun(account, run), subject);
       },
     }),
   ];
@@ -153,7 +157,7 @@ export async function hostStore(options: HostStoreOptions): Promise<Store & { cl
       return last(cells, cellSubject(runSubject, key));
     },
     async list(prefix) {
-      return (await index.keys()).filter((key) => key.startsWith(prefix));
+      return index.keys(prefix);
     },
     async watch(prefix) {
       const notifier = new Notifier();

@@ -8,6 +8,7 @@ import {
   type Revocations,
   systemAccountJwt,
 } from "../../identity/claims.ts";
+import type { Identity } from "../../identity/keys.ts";
 import { connectNats, type ConnectOptions } from "./connect.ts";
 import { NotReached } from "./connection-errors.ts";
 import type { Federation } from "./federation-folder.ts";
@@ -25,9 +26,16 @@ export async function accountTokens(federation: Federation): Promise<ReadonlyMap
     [accounts.coordinator, await coordinatorAccountJwt(accounts.coordinator, signer)],
     [accounts.enrolment, await enrolmentToken(federation)],
   ]);
-  for (const member of await federation.members()) tokens.set(member.account, await memberToken(federation, member));
+  for (const member of await federation.members()) {
+    const token = tokenOf.get(member) ?? (await memberTokenBy(signer, federation, member));
+    tokenOf.set(member, token);
+    tokens.set(member.account, token);
+  }
   return tokens;
 }
+
+/** Made already: a server gets the tokens of all members in its configuration, and again over a connection. */
+const tokenOf = new WeakMap<MemberRecord, string>();
 
 /** The token of the account of invitations. The revoked ones are in it until their own end. */
 export async function enrolmentToken(federation: Federation, now: Date = new Date()): Promise<string> {
@@ -43,10 +51,17 @@ export async function enrolmentToken(federation: Federation, now: Date = new Dat
 /** The token of a member's account. */
 export async function memberToken(
   federation: Federation,
+  member: Pick<MemberRecord, "name" | "account" | "revocations">,
+): Promise<string> {
+  return memberTokenBy(await federation.key("signing"), federation, member);
+}
+
+function memberTokenBy(
+  signer: Identity,
+  { facts }: Federation,
   { name, account, revocations }: Pick<MemberRecord, "name" | "account" | "revocations">,
 ): Promise<string> {
-  const { coordinator } = federation.facts.accounts;
-  return memberAccountJwt({ name, account, coordinator, signer: await federation.key("signing"), revocations });
+  return memberAccountJwt({ name, account, coordinator: facts.accounts.coordinator, signer, revocations });
 }
 
 /** Void tokens of one key, or `*` for all, that were made up to this time. */

@@ -147,13 +147,13 @@ function serve(connection: NatsConnection, service: Service): () => void {
   const push = pushOver(system);
   const stopEnrolment = serveEnrolment(connection, federation, {
     push,
-    async prepare({ account }) {
-      await prepare(account);
+    async prepare(member) {
+      await prepare(member.account);
+      members.add(member);
       return { bytes: uplinkBytes };
     },
     onEnrolled(name) {
       onNote(`${name} has joined the federation`);
-      void members.refresh().catch(() => undefined);
       void audit.log({ what: "enrolled", client: name });
     },
     onFailure: (error) =>

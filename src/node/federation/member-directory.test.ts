@@ -34,6 +34,16 @@ test("tells members that left from those that were put out, and keeps the accoun
     await revokeMember(federation, "cy");
     await directory.refresh();
     expect(directory.active()).toEqual(["ann"]);
+    const ann = (await federation.member("ann"))!;
+    const joined = { ...ann, name: "ben", account: newIdentity("account").publicKey };
+    directory.add(joined);
+    directory.add({ ...ann, state: "waiting" });
+    expect([...directory.active()].sort()).toEqual(["ann", "ben"]);
+    expect(directory.clientOf(joined.account)).toBe("ben");
+    expect(directory.bySegment("ann")).toMatchObject({ state: "waiting" });
+    // The folder decides: ben is not there.
+    await directory.refresh();
+    expect(directory.active()).toEqual(["ann"]);
     expect([...directory.departed()]).toEqual(["bob"]);
     expect([...directory.revoked()]).toEqual(["cy"]);
     expect([...directory.accounts().keys()]).toEqual(["ann", "bob", "cy"]);

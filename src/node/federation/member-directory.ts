@@ -19,6 +19,8 @@ export interface MemberDirectory {
   /** Names of the members that left by themselves. */
   readonly departed: () => ReadonlySet<string>;
   readonly refresh: () => Promise<void>;
+  /** Takes in a member that the folder has already: of a thousand that join, each would read the whole folder. */
+  readonly add: (member: MemberRecord) => void;
   readonly close: () => void;
 }
 
@@ -36,6 +38,9 @@ export async function openMemberDirectory(
     const found = await federation.members();
     // A record that did not change is the same object.
     if (found.length === members.length && found.every((member, i) => member === members[i])) return;
+    take(found);
+  };
+  const take = (found: readonly MemberRecord[]): void => {
     members = found;
     accounts = new Map(found.map(({ name, account }) => [name, account]));
     byAccount = new Map(found.map(({ name, account }) => [account, name]));
@@ -70,6 +75,7 @@ export async function openMemberDirectory(
     revoked: () => inState("revoked"),
     departed: () => inState("left"),
     refresh,
+    add: (member) => take([...members.filter(({ name }) => name !== member.name), member]),
     close: () => clearInterval(timer),
   };
   await refresh();
