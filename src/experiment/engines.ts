@@ -9,13 +9,16 @@ import type { Prepared } from "./prepare.ts";
 import { type ReferenceCache, referenceCache } from "./evaluation/reference-cache.ts";
 
 /** The sessions that a run trains and scores with. Each is opened on first use: a finished run needs none. */
-export interface Engines {
+export interface EngineSessions {
   readonly gradients: () => Promise<GradientEngine>;
   readonly scorer: () => Promise<Scorer>;
+  dispose(): Promise<void>;
+}
+
+export interface Engines extends EngineSessions {
   readonly references: ReferenceCache;
   /** A client's training items, with the base's log-probabilities where the objective needs them. */
   readonly trainingItems: (client: string) => Promise<readonly TrainingItem[]>;
-  dispose(): Promise<void>;
 }
 
 export interface EngineHooks {
@@ -25,6 +28,38 @@ export interface EngineHooks {
   readonly signal?: AbortSignal | undefined;
 }
 
+export function openEngineSessions(
+  { config, model, lora, objective }: Prepared,
+  { runtime }: Pick<Platform, "runtime">,
+): EngineSessions {
+  const shared = {
+    runtime,
+    modelConfig: model.modelConfig,
+    weights: model.weights,
+    lora,
+    maxLength: config.data.maxLength,
+    microBatchTokens: config.training.microBatchTokens,
+  };
+  const scorer = opened(() => openScorer(shared));
+  const engine = opened(() =>
+    openGradientEngine({
+      ...shared,
+      objective,
+      // Preferences are compared at one adapter: both answers, and the base, without noise.
+      dropout: itemKind(objective.items).isPreference ? 0 : config.adapter.dropout,
+      score: async (...what) => (await scorer.get()).score(...what),
+    }),
+  );
+  return {
+    gradients: engine.get,
+    scorer: scorer.get,
+    async dispose() {
+      await engine.dispose();
+      await scorer.dispose();
+    },
+  };
+}
+
 export function openEngines(
   prepared: Prepared,
   platform: Platform,
@@ -32,44 +67,21 @@ export function openEngines(
   initialAdapter: Params,
   { emit, onProgress, signal }: EngineHooks,
 ): Engines {
-  const { config, model, lora, objective, trainers } = prepared;
-  const { microBatchTokens } = config.training;
-  const shared = {
-    runtime: platform.runtime,
-    modelConfig: model.modelConfig,
-    weights: model.weights,
-    lora,
-    maxLength: config.data.maxLength,
-  };
-  const scorer = opened(() => openScorer({ ...shared, microBatchTokens }));
-  const engine = opened(() =>
-    openGradientEngine({
-      ...shared,
-      objective,
-      // Preferences are compared at one adapter: both answers, and the base, without noise.
-      dropout: itemKind(objective.items).isPreference ? 0 : config.adapter.dropout,
-      microBatchTokens,
-      score: async (...what) => (await scorer.get()).score(...what),
-    }),
-  );
+  const { objective, trainers } = prepared;
+  const sessions = openEngineSessions(prepared, platform);
   const references = referenceCache({
     needed: objective.reference,
     store: store.clientStore,
-    measure: async (items) => referenceOf(await scorer.get(), initialAdapter, items, signal),
+    measure: async (items) => referenceOf(await sessions.scorer(), initialAdapter, items, signal),
     onProgress: ({ client }, done, of) =>
       onProgress?.(`the base's log-probabilities for ${client}: ${done} of ${of} records`),
     onDone: ({ client, set }, records, seconds) => emit({ type: "reference-end", client, set, records, seconds }),
   });
   const byName = new Map(trainers.map((trainer) => [trainer.name, trainer]));
   return {
-    gradients: engine.get,
-    scorer: scorer.get,
+    ...sessions,
     references,
     trainingItems: (client) => references.of({ client, set: "train" }, byName.get(client)!.train),
-    async dispose() {
-      await engine.dispose();
-      await scorer.dispose();
-    },
   };
 }
 

@@ -14,7 +14,7 @@ import { counted, formatDuration } from "../views/quantities.ts";
 import { oneLine } from "../views/text-width.ts";
 import { showComparison } from "../work/show-comparison.ts";
 import { type FailedRun, type PlacedRun, type PlannedRun, PlacedSweep } from "../work/sweep-training.ts";
-import { defaultRunFolder } from "../work/training.ts";
+import { defaultRunFolder, withThreads } from "../work/training.ts";
 import { setFlag, threadsFlag } from "./shared-flags.ts";
 
 export const command: Command = defineCommand({
@@ -38,8 +38,7 @@ export const command: Command = defineCommand({
     ["npx openfedllm sweep examples/tune.sweep.yaml --set federation.rounds=1 --out runs/try", "a shorter try"],
   ],
   async run({ out: folder, only, list = false, json = false, set, threads }, context, file) {
-    const all = threads === undefined ? set : [...set, `runtime.threads=${threads}`];
-    const sweep = readSweepFile(file, all);
+    const sweep = readSweepFile(file, withThreads(set, threads));
     const out = folder ?? defaultRunFolder(file);
     const chosen = chosenNames(sweep, only);
     const placed = new PlacedSweep(sweep, out);

@@ -50,7 +50,12 @@ export function readRunConfig(
   threads: number | undefined,
   clients: readonly string[] = [],
 ): ExperimentConfig {
-  return readConfigFile(file, threads === undefined ? set : [...set, `runtime.threads=${threads}`], clients);
+  return readConfigFile(file, withThreads(set, threads), clients);
+}
+
+/** The settings of `--set`, and that of `--threads`. */
+export function withThreads(set: readonly string[], threads: number | undefined): readonly string[] {
+  return threads === undefined ? set : [...set, `runtime.threads=${threads}`];
 }
 
 /** Writes the summary of a run to stdout, as a line of JSON or for people. */

@@ -1,9 +1,7 @@
 import { batchAt } from "../../data/batches.ts";
-import { itemKind } from "../../data/items/registry.ts";
 import { initAdapter } from "../../model/adapter.ts";
 import { stream } from "../../tensor/random.ts";
-import { openGradientEngine } from "../../train/gradient-engine.ts";
-import { openScorer, type Scorer } from "../../train/scorer.ts";
+import { openEngineSessions } from "../engines.ts";
 import type { Platform } from "../ports.ts";
 import type { Prepared } from "../prepare.ts";
 import { scoredSequences, withoutReference } from "./planned-memory.ts";
@@ -31,29 +29,15 @@ const SCORED = 64;
  */
 export async function measurePace(
   prepared: Prepared,
-  { runtime }: Pick<Platform, "runtime">,
+  platform: Pick<Platform, "runtime">,
   { onProgress, signal }: PaceOptions = {},
 ): Promise<MeasuredPace> {
-  const { config, model, lora, objective, trainers } = prepared;
-  const { batchSize, gradientAccumulation, microBatchTokens } = config.training;
+  const { config, model, trainers } = prepared;
+  const { batchSize, gradientAccumulation } = config.training;
   const adapter = initAdapter(config.adapter, model.modelConfig, config.seed);
-  const shared = {
-    runtime,
-    modelConfig: model.modelConfig,
-    weights: model.weights,
-    lora,
-    maxLength: config.data.maxLength,
-    microBatchTokens,
-  };
-  let scorer: Scorer | undefined;
-  const opened = async (): Promise<Scorer> => (scorer ??= await openScorer(shared));
-  const engine = await openGradientEngine({
-    ...shared,
-    objective,
-    dropout: itemKind(objective.items).isPreference ? 0 : config.adapter.dropout,
-    score: async (...what) => (await opened()).score(...what),
-  });
+  const sessions = openEngineSessions(prepared, platform);
   try {
+    const engine = await sessions.gradients();
     const largest = [...trainers].sort((a, b) => b.train.length - a.train.length).slice(0, STEPS);
     const stepSeconds: number[] = [];
     for (let step = 0; step <= STEPS; step++) {
@@ -73,14 +57,13 @@ export async function measurePace(
     const some = scoredSequences(prepared).slice(0, SCORED);
     if (some.length === 0) return { stepSeconds, scoringSeconds: undefined };
     onProgress?.("measuring an evaluation");
-    const ready = await opened();
-    await ready.score(adapter, some.slice(0, 1), signal);
+    const scorer = await sessions.scorer();
+    await scorer.score(adapter, some.slice(0, 1), signal);
     const started = performance.now();
-    await ready.score(adapter, some, signal);
+    await scorer.score(adapter, some, signal);
     const tokens = some.reduce((sum, example) => sum + example.tokens.length, 0);
     return { stepSeconds, scoringSeconds: (performance.now() - started) / tokens };
   } finally {
-    await engine.dispose();
-    await scorer?.dispose();
+    await sessions.dispose();
   }
 }
