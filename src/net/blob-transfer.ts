@@ -2,10 +2,8 @@ import { BlobError } from "../store/store.ts";
 import { sha256 } from "../tensor/sha256.ts";
 import { CHUNK_BYTES } from "./layout.ts";
 
-/** Most chunks on their way at once. The server holds them in memory for every party. */
+/** Most chunks on their way at once; it begins with one. The server holds them in memory for every party. */
 const WINDOW = 8;
-/** Chunks on their way at once to begin with. */
-const FIRST_WINDOW = 2;
 /** A chunk that takes less time makes room for one more; one that takes more, for one less. Milliseconds. */
 const QUICK_MS = 2000;
 const SLOW_MS = 10_000;
@@ -92,7 +90,7 @@ function inParallel(count: number, window: number, work: (i: number) => Promise<
   return new Promise((resolve, reject) => {
     let next = 0;
     let running = 0;
-    let room = Math.min(FIRST_WINDOW, window);
+    let room = 1;
     const fill = (): void => {
       if (running === 0 && next >= count) resolve();
       for (let free = room - running; free > 0 && next < count; free--) void call(next++);
