@@ -91,7 +91,7 @@ describe.each(GOLDEN_FAMILIES)("dpo on %s against PyTorch", (family) => {
   const objective = objectiveOf("dpo", { ...plain, beta: goldenJson(family, "pair.json").beta });
 
   test.each(BUDGETS)("loss, rewards and every gradient, %i tokens together", async (microBatchTokens) => {
-    const pairs = await referenceOf(await scorer(), golden.adapter, pairsOf(family));
+    const pairs = await referenceOf(await scorer(), zerosLike(golden.adapter), pairsOf(family));
     const { loss, count, gradients, metrics } = await step(objective, pairs, microBatchTokens);
     expect(count).toBe(2);
     expect(Math.abs(loss - expected.loss)).toBeLessThan(1e-5);
@@ -108,7 +108,7 @@ describe.each(GOLDEN_FAMILIES)("dpo on %s against PyTorch", (family) => {
   });
 
   test("reference and rewards of each pair, forward only", async () => {
-    const pairs = await referenceOf(await scorer(), golden.adapter, pairsOf(family));
+    const pairs = await referenceOf(await scorer(), zerosLike(golden.adapter), pairsOf(family));
     for (const [i, wanted] of expected.pairs.entries()) {
       const { reference } = pairs[i]!;
       expect(Math.abs(reference!.chosen - wanted["ref_chosen_logp"]!)).toBeLessThan(1e-4);
@@ -159,7 +159,7 @@ describe.each(["llama", "qwen3"])("%s against PyTorch:", (family) => {
     const items = async (): Promise<TrainingItem[]> =>
       referenceOf<TrainingItem>(
         await scorer(),
-        golden.adapter,
+        zerosLike(golden.adapter),
         which === "pairs" ? pairsOf(family) : ratedOf(file.rated[which]!),
       );
 
@@ -202,7 +202,7 @@ describe.each(["llama", "qwen3"])("%s against PyTorch:", (family) => {
   });
 
   test("pairs whose hinges are off have no loss and no gradient", async () => {
-    const pairs = await referenceOf(await scorer(), golden.adapter, pairsOf(family));
+    const pairs = await referenceOf(await scorer(), zerosLike(golden.adapter), pairsOf(family));
     const { loss, gradients } = await step(objectiveOf("hinge", { ...plain, beta: 100 }), pairs, 1000);
     expect(loss).toBe(0);
     for (const { data } of gradients.values()) expect(data.every((g) => g === 0)).toBe(true);
@@ -228,7 +228,7 @@ describe("a step of any objective", () => {
   }));
   const itemsFor = async ({ items }: Objective): Promise<TrainingItem[]> => {
     if (items === "example") return pairs.map(({ chosen }) => chosen);
-    return referenceOf<TrainingItem>(await scorer(), golden.adapter, items === "pair" ? pairs : rated);
+    return referenceOf<TrainingItem>(await scorer(), zerosLike(golden.adapter), items === "pair" ? pairs : rated);
   };
 
   test.each(Object.keys(OBJECTIVES) as ObjectiveName[])(

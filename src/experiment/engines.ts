@@ -60,11 +60,12 @@ export function openEngineSessions(
   };
 }
 
+/** `reference` gives the adapter that preferences are compared with: what the run starts from. */
 export function openEngines(
   prepared: Prepared,
   platform: Platform,
   store: Pick<RunStore, "clientStore">,
-  initialAdapter: Params,
+  reference: () => Promise<Params>,
   { emit, onProgress, signal }: EngineHooks,
 ): Engines {
   const { objective, trainers } = prepared;
@@ -72,9 +73,9 @@ export function openEngines(
   const references = referenceCache({
     needed: objective.reference,
     store: store.clientStore,
-    measure: async (items) => referenceOf(await sessions.scorer(), initialAdapter, items, signal),
+    measure: async (items) => referenceOf(await sessions.scorer(), await reference(), items, signal),
     onProgress: ({ client }, done, of) =>
-      onProgress?.(`the base's log-probabilities for ${client}: ${done} of ${of} records`),
+      onProgress?.(`the reference's log-probabilities for ${client}: ${done} of ${of} records`),
     onDone: ({ client, set }, records, seconds) => emit({ type: "reference-end", client, set, records, seconds }),
   });
   const byName = new Map(trainers.map((trainer) => [trainer.name, trainer]));

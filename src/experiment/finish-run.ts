@@ -1,6 +1,5 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import type { FederationOutcome } from "../federation/coordinator-options.ts";
-import { initAdapter } from "../model/adapter.ts";
 import type { Runtime } from "../train/runtime.ts";
 import { answerPrompts } from "./evaluation/answers.ts";
 import type { Engines } from "./engines.ts";
@@ -8,7 +7,9 @@ import type { Platform, RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
 import type { RunLog } from "./run-log.ts";
 import { type RoundKeeper, saveFinalAdapters, saveMetrics } from "./save-adapters.ts";
+import { scoreBase } from "./evaluation/score-base.ts";
 import { summarise } from "./results/summarise.ts";
+import { initialAdapter } from "./starting-adapter.ts";
 import type { PromptAnswer, RunSummary } from "./results/summary.ts";
 
 export interface EndingRun {
@@ -34,12 +35,19 @@ export async function finishRun(
   { platform, store, log, keeper, engines, earlier, signal }: EndingRun,
 ): Promise<RunSummary> {
   const clientAdapters = await saveFinalAdapters(prepared, store, outcome.adapters);
+  const baseScores =
+    earlier?.baseScores ?? (prepared.start === undefined ? undefined : await scoreBase(prepared, engines, signal));
   // The engines hold copies of the weights, and nothing more is asked of them.
   await engines.dispose();
   // Answers take as long as a round on a small machine, so those of an earlier end of the same run are kept.
   const kept = earlier?.adapter === outcome.head.adapter ? earlier.answers : undefined;
   const answers = kept ?? (await answer(prepared, platform.runtime, outcome, signal));
-  const summary = summarise(prepared, outcome, log.metrics, { clientAdapters, answers, ...keeper.bests() });
+  const summary = summarise(prepared, outcome, log.metrics, {
+    clientAdapters,
+    answers,
+    baseScores,
+    ...keeper.bests(),
+  });
   await saveMetrics(store, log, keeper.bests(), summary);
   return summary;
 }
@@ -50,10 +58,10 @@ async function answer(
   { head, adapter: after, adapters }: FederationOutcome,
   signal: AbortSignal | undefined,
 ): Promise<readonly PromptAnswer[]> {
-  const { config, model } = prepared;
+  const { config } = prepared;
   // Where every client has an adapter of its own there is none to answer with.
   if (config.evaluation.prompts.length === 0 || adapters.clients !== undefined) return [];
-  const before = initAdapter(config.adapter, model.modelConfig, config.seed);
+  const before = initialAdapter(prepared);
   try {
     return await answerPrompts(prepared, runtime, { before, after }, signal);
   } catch (error) {

@@ -5,12 +5,13 @@ import { Participant, participate } from "../federation/participant.ts";
 import { PROTOCOL } from "../federation/protocol/messages.ts";
 import { eventsThatHold } from "../federation/resume.ts";
 import { awaitManifest } from "../federation/roster.ts";
+import { readAdapter } from "../federation/round.ts";
 import type { RunEvent } from "../federation/events.ts";
 import type { MemberStore } from "../store/store.ts";
 import { clientEvaluation, clientHalf, memberOf } from "./parties.ts";
 import type { Platform, RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
-import { bindRun, inStoredOrder, refuseOtherSettings, trainerFingerprints } from "./run-identity.ts";
+import { bindRun, inStoredOrder, refuseOtherSettings, startOf, trainerFingerprints } from "./run-identity.ts";
 import { openSession, type RunOptions } from "./session.ts";
 import { FINAL_ADAPTER } from "./results/summary.ts";
 import { saveFinalAdapters } from "./save-adapters.ts";
@@ -68,13 +69,16 @@ export async function participateInExperiment(
     await refuseOtherSettings(prepared, manifest.settings, "participant");
     const data = await trainerFingerprints(prepared);
     await bindRun(prepared, store, platform.threads, data, "parties");
-    const session = await openSession(prepared, platform, store, await eventsThatHold(exchange), {
+    const hooks: RunOptions = {
       ...options,
       emit: (event) => {
         clock.event(event);
         options.emit?.(event);
       },
-    });
+    };
+    const startsFrom = startOf(manifest.settings);
+    const first = startsFrom === undefined ? undefined : () => readAdapter(exchange, startsFrom);
+    const session = await openSession(prepared, platform, store, await eventsThatHold(exchange), hooks, first);
     const { engines, scoring } = session;
     const { events } = session.log;
     try {
@@ -90,6 +94,7 @@ export async function participateInExperiment(
               evaluate: told(clientEvaluation(withMinRecords(prepared, limits), scoring, name), options),
             }),
             refuseRound: clock.refuseRound,
+            startsFrom,
             events,
             signal,
           }),

@@ -17,6 +17,12 @@ export interface EncodingHelp {
   readonly close: () => Promise<void>;
 }
 
+/** An adapter to train on. */
+export interface TrainedAdapter extends StoredAdapter {
+  /** sha256 of the base's weights and architecture that a run trained it on, where that is known. */
+  readonly baseHash: string | undefined;
+}
+
 /** PORT. The machine of an experiment: files, engine, models. */
 export interface Platform {
   readonly files: FileReader;
@@ -32,6 +38,8 @@ export interface Platform {
   openEncodingHelp?(setup: EncoderSetup, records: number): EncodingHelp;
   /** Reads an adapter that PEFT or a run saved, by reference. Throws a `UserError` of kind `model`. */
   openAdapter(ref: string): Promise<StoredAdapter>;
+  /** Reads the adapter of a run folder, or one that PEFT or a run saved. Throws a `UserError` of kind `model` or `config`. */
+  openTrainedAdapter(ref: string): Promise<TrainedAdapter>;
 }
 
 /** PORT. The place that keeps one run; everything in it survives a crash. */

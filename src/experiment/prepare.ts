@@ -19,6 +19,8 @@ import { canaryCounts, plantCanaries } from "./records/canaries.ts";
 import { checkFit, checkLabels, checkPrompts } from "./check-experiment.ts";
 import { loadClientRecords, loadCommonRecords } from "./records/client-records.ts";
 import type { Platform } from "./ports.ts";
+import { modelFingerprint } from "./fingerprint.ts";
+import { openStartingAdapter, type StartingAdapter } from "./starting-adapter.ts";
 import { openEncoding } from "./records/encoding.ts";
 import { type HeldOut, recordEncoder } from "./records/record-encoder.ts";
 
@@ -45,6 +47,8 @@ export interface Prepared {
   readonly tokenizer: Tokenizer;
   readonly template: Template;
   readonly lora: LoraShape;
+  /** The adapter of `model.adapter`. A participant gets it from the coordinator. */
+  readonly start?: StartingAdapter | undefined;
   readonly objective: Objective;
   readonly clients: readonly PreparedClient[];
   readonly trainers: readonly Trainer[];
@@ -103,6 +107,10 @@ export async function prepareExperiment(
   const template = TEMPLATES[config.data.template];
   checkPrompts(config, template, tokenizer);
   const lora = loraShape(config.adapter, model.modelConfig);
+  const start = part.role === "participant" ? undefined : await openStartingAdapter(config, platform, model);
+  if (start?.baseHash !== undefined && start.baseHash !== (await modelFingerprint({ model }))) {
+    onNote?.(`note: the adapter ${config.model.adapter} was trained on another base than ${config.model.base}`);
+  }
   const objective = objectiveOf(config.objective.name, config.objective);
   onProgress?.("tokenising");
   const kind = itemKind(objective.items);
@@ -145,6 +153,7 @@ export async function prepareExperiment(
     tokenizer,
     template,
     lora,
+    start,
     objective,
     clients,
     trainers,

@@ -2,6 +2,7 @@ import { UserError } from "../diagnostics/user-error.ts";
 import { sha256 } from "../tensor/sha256.ts";
 import type { Example } from "../data/example.ts";
 import { kindOf, type TrainingItem } from "../data/items/registry.ts";
+import { hashOf, modelFingerprint } from "./fingerprint.ts";
 import type { RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
 import type { HeldOut } from "./records/record-encoder.ts";
@@ -25,6 +26,8 @@ interface BoundRun {
   readonly data: string;
   /** sha256 of the base's weights and architecture. */
   readonly model: string;
+  /** sha256 of the adapter that the run starts from (`model.adapter`); absent for a fresh one. */
+  readonly adapter?: string;
   /** Threads of the engine. */
   readonly threads: number;
   /** The rounds that the run was to have before it was lengthened, first to last; absent where it never was. */
@@ -70,7 +73,8 @@ export async function bindRun(
     });
   }
   const begun = withRounds(run.config, lengths[0] ?? run.config.federation.rounds);
-  return hashOf([ARITHMETIC, withoutIndifferent(begun), run.data, run.model]);
+  const start = run.adapter === undefined ? [] : [run.adapter];
+  return hashOf([ARITHMETIC, withoutIndifferent(begun), run.data, run.model, ...start]);
 }
 
 async function boundRun(prepared: Prepared, threads: number, trainers: readonly string[]): Promise<BoundRun> {
@@ -78,6 +82,7 @@ async function boundRun(prepared: Prepared, threads: number, trainers: readonly 
     config: prepared.config,
     data: await hashOf([trainers, await heldOutFingerprint(prepared.common)]),
     model: await modelFingerprint(prepared),
+    ...(prepared.start && { adapter: prepared.start.hash }),
     threads,
   };
 }
@@ -99,28 +104,21 @@ export async function inStoredOrder(prepared: Prepared, store: Pick<RunStore, "r
   };
 }
 
-/** sha256 of the base's weights and architecture. */
-export function modelFingerprint({ model }: Pick<Prepared, "model">): Promise<string> {
-  return hashOf([model.weights.fingerprint, model.modelConfig]);
-}
-
 /** The parts of a run's data and base that its store was bound to and that have changed since, in words. */
 export async function changedSince(prepared: Prepared, store: Pick<RunStore, "readJson">): Promise<string[]> {
   const stored = (await store.readJson("config.json")) as BoundRun;
   const now = await boundRun(prepared, stored.threads, await trainerFingerprints(prepared));
-  return [...(stored.data === now.data ? [] : [DATA_CHANGED]), ...(stored.model === now.model ? [] : [BASE_CHANGED])];
+  return changes(stored, now);
 }
 
-const DATA_CHANGED = "the data (the files' records have changed)";
-const BASE_CHANGED = "the base model (its weights or its config.json have changed)";
-
-/** sha256 of a JSON value, whatever the order of its keys. */
-function hashOf(value: unknown): Promise<string> {
-  const sorted = (_key: string, item: unknown): unknown =>
-    typeof item === "object" && item !== null && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : item;
-  return sha256(new TextEncoder().encode(JSON.stringify(value, sorted)));
+function changes(stored: BoundRun, now: BoundRun): string[] {
+  return [
+    ...(stored.data === now.data ? [] : ["the data (the files' records have changed)"]),
+    ...(stored.model === now.model ? [] : ["the base model (its weights or its config.json have changed)"]),
+    ...(stored.adapter === now.adapter
+      ? []
+      : ["the adapter to start from (the tensors of model.adapter have changed)"]),
+  ];
 }
 
 /** The part of a bound run that is known before anything is loaded. */
@@ -128,7 +126,8 @@ export type BoundSettings = Pick<BoundRun, "config" | "threads">;
 
 /** @throws UserError of kind `config` naming the first settings in which a run differs from the one that is stored. */
 export function refuseOtherRun(stored: BoundSettings, run: BoundSettings, players: Players): void {
-  refuseOther({ data: "", model: "", ...stored }, { data: "", model: "", ...run }, players);
+  const known = ({ config, threads }: BoundSettings): BoundRun => ({ config, threads, data: "", model: "" });
+  refuseOther(known(stored), known(run), players);
 }
 
 function refuseOther(stored: BoundRun, run: BoundRun, players: Players): void {
@@ -136,8 +135,7 @@ function refuseOther(stored: BoundRun, run: BoundRun, players: Players): void {
   if (differences.length === 0 && players === "parties" && isLengthened(stored.config, run.config)) {
     throw notLengthened(stored.config.federation.rounds, run.config.federation.rounds);
   }
-  if (differences.length === 0 && stored.data !== run.data) differences.push(DATA_CHANGED);
-  if (differences.length === 0 && stored.model !== run.model) differences.push(BASE_CHANGED);
+  if (differences.length === 0) differences.push(...changes(stored, run).slice(0, 1));
   if (differences.length === 0 && stored.threads !== run.threads) {
     throw new UserError(
       "config",
@@ -172,13 +170,25 @@ export async function sharedSettings(prepared: Prepared): Promise<object> {
   const { data, ...others } = withoutIndifferent(prepared.config) as Omit<ExperimentConfig, "runtime" | "output">;
   const { template, inputs, system = null, maxLength, maxPromptLength = null } = data;
   const shared = { ...others, data: { template, inputs, system, maxLength, maxPromptLength } };
-  return { config: JSON.parse(JSON.stringify(shared)) as object, model: await modelFingerprint(prepared) };
+  return {
+    config: JSON.parse(JSON.stringify(shared)) as object,
+    model: await modelFingerprint(prepared),
+    ...(prepared.start && { adapter: prepared.start.hash }),
+  };
 }
 
 interface SharedSettings {
   readonly config: { model: unknown };
   /** sha256 of the base's weights and architecture. */
   readonly model: string;
+  /** sha256 of the adapter that the run starts from; absent for a fresh one. */
+  adapter?: string;
+}
+
+/** The adapter that a federation's run starts from, as its settings name it: the sha256 of its tensors. */
+export function startOf(settings: unknown): string | undefined {
+  const { adapter } = (settings ?? {}) as Partial<SharedSettings>;
+  return typeof adapter === "string" ? adapter : undefined;
 }
 
 /**
@@ -194,6 +204,9 @@ export async function refuseOtherSettings(
   const theirs = federation as Partial<SharedSettings> | null;
   // The same weights may have another name on another machine.
   if (theirs?.model === own.model && theirs.config?.model !== undefined) own.config.model = theirs.config.model;
+  // It comes with the run: a participant needs no copy of it.
+  const start = startOf(federation);
+  if (side === "participant" && start !== undefined) own.adapter = start;
   const differences = differing(federation, own);
   if (differences.length === 0) return;
   const others = differences.filter((difference) => !/^(config\.model\.base|model) was /.test(difference));

@@ -13,6 +13,7 @@ import { wireShape } from "../updates/wire.ts";
 import { localSteps } from "./local-trainer.ts";
 import { stagesFor } from "./parties.ts";
 import type { Prepared } from "./prepare.ts";
+import { startOf } from "./run-identity.ts";
 
 /**
  * The configuration of a site: the settings in a federation's manifest, and the site's own files, machine and copy of the base.
@@ -76,6 +77,8 @@ export function taskHash({ settings, algorithm }: Manifest): Promise<string> {
 export interface SiteTask extends Task {
   readonly records: number;
   readonly heldOut: number;
+  /** sha256 of the adapter that the run starts from; undefined for a fresh one. */
+  readonly startsFrom: string | undefined;
   /** sha256 of the base's weights, as its checker gives it. */
   readonly baseFingerprint: string;
   /** Tensors and numbers of the adapter. */
@@ -90,7 +93,7 @@ export function updateBytes({ config, algorithm, model }: Prepared): number {
 }
 
 /** Describes the task of a site from its prepared half. */
-export function siteTask(prepared: Prepared, client: string): SiteTask {
+export function siteTask(prepared: Prepared, client: string, { settings }: Pick<Manifest, "settings">): SiteTask {
   const { config, algorithm, model, trainers } = prepared;
   const trainer = trainers.find(({ name }) => name === client)!;
   const adapter = initAdapter(config.adapter, model.modelConfig, config.seed);
@@ -103,6 +106,7 @@ export function siteTask(prepared: Prepared, client: string): SiteTask {
       .filter((name) => BENCHMARKS[name]!.needs === "code-execution"),
     records: trainer.train.length,
     heldOut: trainer.clients.reduce((sum, { heldOut }) => sum + heldOut.items.length, 0),
+    startsFrom: startOf(settings),
     baseFingerprint: model.weights.fingerprint,
     tensors: adapter.size,
     parameters: parameterCount(adapter),

@@ -28,7 +28,7 @@ import {
   runEnd,
   submission,
 } from "./protocol/messages.ts";
-import { readAdapter, receive } from "./round.ts";
+import { firstAdapter, readAdapter, receive } from "./round.ts";
 import type { StalenessRule } from "./staleness.ts";
 
 /** One optimizer step as the event stream tells it. */
@@ -85,6 +85,8 @@ export interface ParticipantOptions {
   readonly asynchronous?: { readonly staleness: Pick<StalenessRule, "most"> } | undefined;
   /** A reason not to train in a round, in one sentence; undefined: it trains. The coordinator gets it as a refusal. */
   readonly refuseRound?: (() => string | undefined) | undefined;
+  /** sha256 of the adapter that the run has to start from. Default: any. */
+  readonly startsFrom?: string | undefined;
   readonly events: EventSink;
   readonly signal?: AbortSignal | undefined;
 }
@@ -146,6 +148,7 @@ export class Participant {
       });
     }
     if (found === undefined) return "idle";
+    if (!this.#sawRun) await this.#checkStart();
     this.#sawRun = true;
     try {
       return await this.#next(found.head);
@@ -168,6 +171,17 @@ export class Participant {
     if (opening === undefined && (await readMessage(store, keys.end(round), runEnd)) !== undefined) return "over";
     const worked = asynchronous !== undefined && (await this.#doTask(round + 1, asynchronous.staleness.most));
     return worked ? "worked" : "idle";
+  }
+
+  /** @throws UserError of kind `config` where the run began with another adapter than its settings name. */
+  async #checkStart(): Promise<void> {
+    const { store, startsFrom } = this.#options;
+    const first = startsFrom === undefined ? undefined : await firstAdapter(store);
+    if (first === startsFrom) return;
+    const [began, named] = [first, startsFrom].map((hash) => `${String(hash).slice(0, 12)}…`);
+    throw new UserError("config", `the run began with the adapter ${began}, and its settings name ${named}`, {
+      hint: "Nothing was trained. Ask whoever leads the run to start it again.",
+    });
   }
 
   /** Scores the adapter of a round where that was asked for. False: there is nothing to score. */

@@ -2,6 +2,7 @@ import { LARGEST_MAX_STALENESS } from "../updates/staleness.ts";
 import { type Store, writerSegment } from "../store/store.ts";
 import { readHead, readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
+import { firstAdapter } from "./round.ts";
 import { roundClose, roundOpening } from "./protocol/messages.ts";
 
 /**
@@ -15,7 +16,9 @@ export async function restoreRun(exchange: Store, copy: Store): Promise<number |
   if (found === undefined || head === undefined) return undefined;
   const { round, adapter, state } = found.head;
   const opening = await readMessage(copy, keys.opening(round + 1), roundOpening);
-  const blobs = [adapter, state, ...(opening?.broadcast == null ? [] : [opening.broadcast])];
+  // Preferences are compared with the adapter of round 0.
+  const first = (await firstAdapter(copy)) ?? adapter;
+  const blobs = [...new Set([first, adapter, state, ...(opening?.broadcast == null ? [] : [opening.broadcast])])];
   // In an asynchronous run clients still train from the adapters of earlier rounds.
   for (let earlier = round; earlier > Math.max(0, round - LARGEST_MAX_STALENESS); earlier--) {
     const before = await readMessage(copy, keys.opening(earlier), roundOpening);

@@ -28,8 +28,19 @@ export async function readAdapter(store: MemberStore, hash: string): Promise<Par
   return decodeSafetensors(await store.blob(hash), `adapter ${hash}`);
 }
 
+/** An adapter as it is stored and sent. */
+export function adapterBytes(adapter: Params): Uint8Array<ArrayBuffer> {
+  return encodeSafetensors(adapter, { format: "pt" });
+}
+
 function storeAdapter(store: Store, adapter: Params): Promise<string> {
-  return store.putBlob(encodeSafetensors(adapter, { format: "pt" }));
+  return store.putBlob(adapterBytes(adapter));
+}
+
+/** sha256 of the adapter that a run began with; undefined before it has begun. */
+export async function firstAdapter(store: MemberStore): Promise<string | undefined> {
+  const opening = await readMessage(store, keys.opening(1), roundOpening);
+  return opening?.adapter ?? (await readHead(store))?.head.adapter;
 }
 
 function storeState(store: Store, state: Groups): Promise<string> {
@@ -201,7 +212,9 @@ export async function retireRounds(store: Store, head: RunHead, { oldest, sweep 
   if (store.retire === undefined) return;
   const { round } = head;
   const newest = round - 1 - oldest;
-  const needed = new Set([head.adapter, head.state]);
+  // Preferences are compared with the adapter that the run started from, by clients that join late, too.
+  const first = await readMessage(store, keys.opening(1), roundOpening);
+  const needed = new Set([head.adapter, head.state, ...(first === undefined ? [] : [first.adapter])]);
   const old = new Set<string>();
   for (let earlier = Math.max(1, newest - (sweep ? LARGEST_MAX_STALENESS : 0)); earlier <= round; earlier++) {
     const opening = await readMessage(store, keys.opening(earlier), roundOpening);

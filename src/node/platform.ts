@@ -1,4 +1,5 @@
 import os from "node:os";
+import path from "node:path";
 import type { Platform } from "../experiment/ports.ts";
 import { fileReader } from "./files.ts";
 import { openEncodingHelp } from "./encoding/encoding-help.ts";
@@ -6,6 +7,7 @@ import { type HubOptions, lazyHub } from "./hub/hub.ts";
 import { loadAdapter } from "./model/adapter-files.ts";
 import { openModel, type ModelOptions } from "./model/model-source.ts";
 import { onnxRuntime } from "./onnx-runtime.ts";
+import { findTrainedAdapter } from "./trained-adapter.ts";
 
 export interface NodePlatformOptions extends Pick<HubOptions, "onDownload" | "onNote" | "signal"> {
   /** The start of relative paths in a configuration. Default: the working directory. */
@@ -36,6 +38,11 @@ export function nodePlatform({
         ...(hubOptions.onNote && { onNote: hubOptions.onNote }),
       }),
     openAdapter: loadAdapter,
+    async openTrainedAdapter(ref) {
+      // What the base is called does not matter here.
+      const { folder, run } = await findTrainedAdapter(path.resolve(baseDir, ref), "-");
+      return { ...(await loadAdapter(folder)), baseHash: run?.baseHash };
+    },
     openEncodingHelp: (setup, records) => openEncodingHelp(setup, records, threads),
   };
 }

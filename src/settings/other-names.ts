@@ -55,6 +55,7 @@ const OTHER_NAMES: ReadonlyMap<string, OtherName> = new Map<string, OtherName>([
     eval_strategy: "evaluation.every",
     evaluation_strategy: "evaluation.every",
     save_steps: "output.saveEvery",
+    resume_from_checkpoint: "model.adapter",
     report_to: "output.tensorboard",
     logging_dir: "output.tensorboard",
     train_file: "data.train",

@@ -41,6 +41,12 @@ export const experimentSchema = z.strictObject({
     base: text.describe(
       `Base model: a local folder in Hugging Face layout, org/name on the Hugging Face Hub (@revision after it), or npm:package. ${FAMILY_TITLES} architectures.`,
     ),
+    // Without a default: the identity of runs without it must not change.
+    adapter: text
+      .optional()
+      .describe(
+        "Adapter to start training from: a run folder, or the folder of an adapter that a run or PEFT saved. Its rank, alpha and targets are those of `adapter`. Default: a fresh adapter, which changes nothing.",
+      ),
   }),
 
   adapter: z

@@ -174,8 +174,8 @@ function stem(group: readonly StoredRun[], of: "name" | "folder"): string {
   return [...stems].join(", ");
 }
 
-/** Settings that the scores of a base depend on. */
-const MEASURED = /^(data\.|objective\.|evaluation\.(limit|labels|validation|part)|fidelity$)/;
+/** Settings that the scores before training depend on. */
+const MEASURED = /^(model\.adapter$|data\.|objective\.|evaluation\.(limit|labels|validation|part)|fidelity$)/;
 
 function basesOf(
   runs: readonly StoredRun[],
@@ -196,7 +196,9 @@ function basesOf(
   const marks = baseMarks(all.map(([first]) => ({ folder: first!.folder, leaves: leaves.get(first!)! })));
   return all.map((bases, i): Group => {
     const of = groups.filter((group) => group.runs.some((run) => bases.includes(run))).map(({ label }) => label);
-    const label = all.length === 1 ? "base" : marks === undefined ? `base of ${of.join("; ")}` : `base (${marks[i]!})`;
+    const what = bases[0]!.start === undefined ? "base" : "start";
+    const label =
+      all.length === 1 ? what : marks === undefined ? `${what} of ${of.join("; ")}` : `${what} (${marks[i]!})`;
     return {
       cells: [label, ...Array<string>(columns - 1).fill("")],
       label,

@@ -30,6 +30,12 @@ describe("a reason to doubt a run", () => {
       { heldOut: [{ a: 4 }, { a: 4 }] },
     ],
     [
+      "heldOutRose",
+      "Held-out loss rose from 4.000 before training to 4.001 at the end (+0.0%): the adapter answers new questions worse than the adapter that it started from. A lower training.learningRate or fewer passes (training.localEpochs or localSteps, federation.rounds) may help.",
+      { heldOut: [{ a: 4 }, { a: 4.001 }], config: { model: { base: "model", adapter: "before" } } },
+      { heldOut: [{ a: 4 }, { a: 4 }], config: { model: { base: "model", adapter: "before" } } },
+    ],
+    [
       "heldOutRoseSince",
       "Held-out loss was lowest after round 1 (2.000) and rose to 2.011 until round 2 (+0.6%): the last adapter is not the best one.",
       { heldOut: [{ a: 4 }, { a: 2 }, { a: 2.011 }] },
@@ -180,8 +186,8 @@ describe("a note of the same rules", () => {
   });
 
   it("is of a rise in held-out loss, and not of equality or of no number", () => {
-    expect(heldOutRise(3.376, 3.899)).toContain("from 3.376 before training to 3.899 at the end (+15.5%)");
-    expect(heldOutRise(3, 3)).toBeUndefined();
-    expect(heldOutRise(3, Number.NaN)).toBeUndefined();
+    expect(heldOutRise(3.376, 3.899, "the base")).toContain("from 3.376 before training to 3.899 at the end (+15.5%)");
+    expect(heldOutRise(3, 3, "the base")).toBeUndefined();
+    expect(heldOutRise(3, Number.NaN, "the base")).toBeUndefined();
   });
 });

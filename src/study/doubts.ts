@@ -44,7 +44,9 @@ export const DOUBTS = {
   heldOutRose({ run }) {
     const losses = overallLosses(run);
     const [before, after] = [losses[0], losses.at(-1)];
-    return before?.round === 0 && after ? heldOutRise(before.loss, after.loss) : undefined;
+    return before?.round === 0 && after
+      ? heldOutRise(before.loss, after.loss, startText(run.config["model"]))
+      : undefined;
   },
 
   heldOutRoseSince({ run }) {
@@ -170,9 +172,14 @@ export function doubtsOf(figures: RunFigures): string[] {
 }
 
 /** A sentence on a held-out loss that rose; undefined if it did not. */
-export function heldOutRise(before: number, after: number): string | undefined {
+export function heldOutRise(before: number, after: number, start: string): string | undefined {
   if (!(after > before)) return undefined;
-  return `Held-out loss rose from ${number(before)} before training to ${number(after)} at the end (${change(before, after)}): the adapter answers new questions worse than the base. A lower training.learningRate or fewer passes (training.localEpochs or localSteps, federation.rounds) may help.`;
+  return `Held-out loss rose from ${number(before)} before training to ${number(after)} at the end (${change(before, after)}): the adapter answers new questions worse than ${start}. A lower training.learningRate or fewer passes (training.localEpochs or localSteps, federation.rounds) may help.`;
+}
+
+/** What a run has before training. */
+export function startText(model: unknown): string {
+  return section(model)["adapter"] === undefined ? "the base" : "the adapter that it started from";
 }
 
 /** A sentence on a client that is going to make many passes; undefined for few. `epochs`: `localEpochs` is set. */

@@ -84,6 +84,10 @@ export interface StoredRun {
   readonly lengths: readonly number[];
   /** The best evaluated round, if the run kept one. */
   readonly best: { readonly metric: string; readonly round: number; readonly value: number } | undefined;
+  /** sha256 of the adapter that it started from; undefined for a fresh one. */
+  readonly start: string | undefined;
+  /** Scores of the base alone by held-out set, where the run started from an adapter; empty otherwise. */
+  readonly baseScores: ReadonlyMap<string, ReadonlyMap<string, number>>;
   /** sha256 of the final common adapter; undefined for an unfinished run. */
   readonly adapter: string | undefined;
   /** Answers to the run's prompts. */
@@ -125,6 +129,8 @@ export function storedRun(folder: string, name: string, configJson: unknown, met
     stoppedEarly: summary?.["plannedRounds"] !== undefined,
     lengths: Array.isArray(stored["lengths"]) ? stored["lengths"].flatMap((each) => finite(each) ?? []) : [],
     best: storedBest(mapping(metrics?.["best"])),
+    start: typeof stored["adapter"] === "string" ? stored["adapter"] : undefined,
+    baseScores: storedBase(list(summary?.["baseScores"])),
     adapter: typeof summary?.["adapter"] === "string" ? summary["adapter"] : undefined,
     answers: list(summary?.["answers"]).map((answer) => ({
       prompt: String(answer["prompt"]),
@@ -134,6 +140,14 @@ export function storedRun(folder: string, name: string, configJson: unknown, met
     totalSeconds: finite(mapping(metrics?.["totals"])?.["seconds"]) ?? Number.NaN,
     rounds: rounds.map((round) => storedRound(round, folder)).sort((a, b) => a.round - b.round),
   };
+}
+
+function storedBase(scores: readonly Readonly<Record<string, unknown>>[]): StoredRun["baseScores"] {
+  return new Map(
+    scores.map(({ set, loss, metrics }) => {
+      return [String(set), numbers({ loss, ...mapping(metrics) })];
+    }),
+  );
 }
 
 /** The settings of a configuration that names a model only. */

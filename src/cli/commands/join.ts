@@ -183,7 +183,7 @@ async function playRun(
   const prepared = await unlessStopped(prepareExperiment(config, platform, hooks));
   // Before anyone is asked: the lines below say that the base is the federation's.
   await refuseOtherSettings(prepared, manifest.settings, "participant");
-  const task = siteTask(prepared, client);
+  const task = siteTask(prepared, client, manifest);
   const reasons = reasonsToDecline(settings, task);
   if (reasons.length > 0) {
     const reason = reasons.join("; ");

@@ -78,6 +78,7 @@ function subtitleOf(run: StoredRun): string {
     setting(run, "federation.algorithm"),
     setting(run, "objective.name"),
     `base ${setting(run, "model.base")}`,
+    ...(run.start === undefined ? [] : [`from the adapter ${run.start.slice(0, 12)}…`]),
     `LoRA rank ${setting(run, "adapter.rank")}`,
     `${done === planned || planned === undefined ? counted(done, "round") : `${done} of ${counted(planned, "round")}`}, ${state}`,
   ].join(" · ");
@@ -197,28 +198,35 @@ function changeTable(
   for (const { heldOut, personal } of run.rounds)
     for (const sets of [heldOut, ...personal.values()])
       for (const [set, score] of sets) records.set(set, score.records);
+  const showsBase = run.baseScores.size > 0;
   const before = rounds[0]?.round === 0 ? rounds[0] : undefined;
   const after = rounds.at(-1)?.round === 0 ? undefined : rounds.at(-1);
   const row = (
     name: string,
     of: (round: Curves["rounds"][number]) => number | undefined,
     count: number | undefined,
+    base: number | undefined,
   ): Cell[] => {
     const [a, b] = [before && of(before), after && of(after)];
     const difference =
       a === undefined || b === undefined ? "–" : metric === LOSS ? formatChange(a, b) : signed(a, b, format);
     const value = (each: number | undefined): string => (each === undefined ? "–" : format(each));
-    return [name, count === undefined ? "–" : formatCount(count), value(a), value(b), difference].map((text) => ({
-      text,
-    }));
+    const alone = showsBase ? [value(base)] : [];
+    return [name, count === undefined ? "–" : formatCount(count), ...alone, value(a), value(b), difference].map(
+      (text) => ({ text }),
+    );
   };
+  const baseOf = (set: string): number | undefined => run.baseScores.get(set)?.get(metric);
   const total = [...records.values()].reduce<number>((sum, each) => sum + (each ?? 0), 0);
   return tableMarkup({
     title: `held-out ${metricName(metric)} before training and after round ${after?.round ?? 0}`,
-    columns: ["set", "records", "before", "after", "change"].map((header, i) => ({ header, right: i > 0 })),
+    columns: ["set", "records", ...(showsBase ? ["base"] : []), "before", "after", "change"].map((header, i) => ({
+      header,
+      right: i > 0,
+    })),
     rows: [
-      ...names.map((name) => row(name, ({ values }) => values.get(name), records.get(name))),
-      ...(names.length > 1 ? [row("all", ({ overall }) => overall, total)] : []),
+      ...names.map((name) => row(name, ({ values }) => values.get(name), records.get(name), baseOf(name))),
+      ...(names.length > 1 ? [row("all", ({ overall }) => overall, total, undefined)] : []),
     ],
   });
 }

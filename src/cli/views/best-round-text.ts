@@ -40,9 +40,13 @@ export function earlyStopText(event: EventOf<"early-stop">): string {
   return `stopping after round ${round}: ${name} has not improved${by} in ${counted(patience, "evaluation")}; ${best}`;
 }
 
-/** `round 3: held-out loss 3.612, mean over the clients` or, of a client's own adapter, `own set` */
-export function bestText({ metric, over, round, value }: BestAdapter, whose: "everyone" | "client"): string {
-  const what = `${round === 0 ? "the base" : `round ${round}`}: ${measured(metric)} ${valueText(metric, value)}`;
+/** `round 3: held-out loss 3.612, mean over the clients` or, of a client's own adapter, `own set`; `start` names round 0. */
+export function bestText(
+  { metric, over, round, value }: BestAdapter,
+  whose: "everyone" | "client",
+  start: string,
+): string {
+  const what = `${round === 0 ? start : `round ${round}`}: ${measured(metric)} ${valueText(metric, value)}`;
   if (isBenchmarks(metric)) return what;
   const where = over === "common" ? "on the common set" : whose === "client" ? "own set" : "mean over the clients";
   return `${what}, ${where}`;

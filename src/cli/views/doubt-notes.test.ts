@@ -16,13 +16,15 @@ const scored = (set: string, before: number, after: number, count: number) => ({
   metrics: {},
 });
 
+const fresh = { model: { base: "m" } };
+
 describe("notes after a run", () => {
   it("say that the held-out loss rose over all sets, weighted as the table weighs them", () => {
-    expect(doubtsAfter({ heldOut: [scored("a", 3, 3.5, 300), scored("b", 4, 3, 100)] })).toEqual([
+    expect(doubtsAfter({ heldOut: [scored("a", 3, 3.5, 300), scored("b", 4, 3, 100)] }, fresh)).toEqual([
       expect.stringMatching(/^note: Held-out loss rose from 3\.250 before training to 3\.375 at the end \(\+3\.8%\): /),
     ]);
-    expect(doubtsAfter({ heldOut: [scored("a", 3, 3.5, 100), scored("b", 4, 3, 300)] })).toEqual([]);
-    expect(doubtsAfter({ heldOut: [] })).toEqual([]);
+    expect(doubtsAfter({ heldOut: [scored("a", 3, 3.5, 100), scored("b", 4, 3, 300)] }, fresh)).toEqual([]);
+    expect(doubtsAfter({ heldOut: [] }, fresh)).toEqual([]);
   });
 
   it("come with the summary, on the other stream", () => {

@@ -2,7 +2,7 @@ import { overallScore } from "../../federation/evaluation.ts";
 import { plannedTraining } from "../../experiment/plan/planned-training.ts";
 import type { Prepared } from "../../experiment/prepare.ts";
 import type { RunSummary } from "../../experiment/results/summary.ts";
-import { heldOutRise, manyPassesAhead } from "../../study/doubts.ts";
+import { heldOutRise, manyPassesAhead, startText } from "../../study/doubts.ts";
 import { formatCount } from "./quantities.ts";
 import { oneLine } from "./text-width.ts";
 
@@ -23,10 +23,13 @@ export function doubtsBefore(prepared: Pick<Prepared, "config" | "trainers" | "c
 }
 
 /** Notes after a run: a line where the held-out loss rose. */
-export function doubtsAfter({ heldOut }: Pick<RunSummary, "heldOut">): string[] {
+export function doubtsAfter(
+  { heldOut }: Pick<RunSummary, "heldOut">,
+  { model }: Pick<Prepared["config"], "model">,
+): string[] {
   if (heldOut.length === 0) return [];
   const over = (when: "before" | "after"): number =>
     overallScore(heldOut.map((each) => ({ ...each, loss: each[when], metrics: {} }))).loss;
-  const sentence = heldOutRise(over("before"), over("after"));
+  const sentence = heldOutRise(over("before"), over("after"), startText(model));
   return sentence === undefined ? [] : [`note: ${sentence}`];
 }

@@ -26,6 +26,9 @@ export function taskLines({ federation, key, server, client }: Asker, task: Site
     `- train ${oneLine(model.base)} (weights ${task.baseFingerprint.slice(0, 12)}…: verified)`,
     `- ${objective.name}, LoRA rank ${adapter.rank} on ${oneLine(targets)}: ${counted(task.tensors, "tensor")}, ${formatCount(task.parameters)} numbers`,
     `- ${counted(rules.rounds, "round")} of ${rules.algorithm}, ${counted(task.localSteps, "step")} each, learning rate ${rate}`,
+    ...(task.startsFrom === undefined
+      ? []
+      : [`- from the adapter ${task.startsFrom.slice(0, 12)}…: verified when it comes`]),
     `- on ${counted(task.records, "record")} of this site; no text of them leaves it`,
     "What leaves this machine:",
     `- once: the number of records, of held-out records, and a hash of them`,

@@ -74,7 +74,7 @@ export class PlainLines {
         return [`continuing with round ${event.afterRound + 1}`];
       case "reference-end":
         return [
-          `reference: the base scored ${counted(event.records, event.set === "train" ? "record" : "held-out record")} of ${oneLine(event.client)}, ${formatDuration(event.seconds)}`,
+          `reference: ${counted(event.records, event.set === "train" ? "record" : "held-out record")} of ${oneLine(event.client)} scored, ${formatDuration(event.seconds)}`,
         ];
       case "round-start":
         this.#trained = true;

@@ -12,6 +12,7 @@ import {
 } from "../../experiment/results/summary.ts";
 import { progressBar } from "./bar.ts";
 import { benchmarkLines } from "./benchmark-text.ts";
+import { startText } from "../../study/doubts.ts";
 import { bestText } from "./best-round-text.ts";
 import type { Style } from "../output.ts";
 import {
@@ -57,6 +58,7 @@ export function reportLines(summary: RunSummary, options: ReportOptions): string
   return [
     ...heldOutTable(summary.heldOut, style, summary.withheld),
     ...metricsTable(summary.heldOut, style),
+    ...baseLines(summary),
     ...benchmarkLines(summary.benchmarks ?? [], style),
     ...summary.answers.flatMap((answer) => answerLines(answer, columns, style)),
     "",
@@ -100,9 +102,14 @@ function canaryRow({ canaries }: RunSummary, style: Style): string[][] {
 }
 
 /** The folder and the round of the best adapter, or of the first clients' best adapters. */
-function bestRows({ best, clientBests = {} }: RunSummary, { folder, columns, style }: ReportOptions): string[][] {
+function bestRows(
+  { best, clientBests = {} }: RunSummary,
+  { config, folder, columns, style }: ReportOptions,
+): string[][] {
+  const start = startText(config.model);
   const row = (label: string, text: string): string[] => [style("dim", label), clip(text, columns - 12)];
-  if (best !== undefined) return [row("best", path.join(folder, best.adapter)), row("", bestText(best, "everyone"))];
+  if (best !== undefined)
+    return [row("best", path.join(folder, best.adapter)), row("", bestText(best, "everyone", start))];
   const clients = Object.entries(clientBests);
   if (clients.length === 0) return [];
   const omitted = clients.length - MOST_SETS;
@@ -110,13 +117,21 @@ function bestRows({ best, clientBests = {} }: RunSummary, { folder, columns, sty
     row("best", path.join(folder, BEST)),
     ...clients
       .slice(0, MOST_SETS)
-      .map(([client, each]) => row("", `${clip(oneLine(client), 24)}, ${bestText(each, "client")}`)),
+      .map(([client, each]) => row("", `${clip(oneLine(client), 24)}, ${bestText(each, "client", start)}`)),
     ...(omitted > 0 ? [row("", `${formatCount(omitted)} more are in metrics.json`)] : []),
   ];
 }
 
 function ratio({ before, after }: HeldOutResult): number {
   return after / before;
+}
+
+/** The base alone, where the run started from an adapter: `before` is then the adapter's. */
+function baseLines({ baseScores = [] }: RunSummary): string[] {
+  if (baseScores.length === 0) return [];
+  const shown = baseScores.slice(0, MOST_SETS).map(({ set, loss }) => `${clip(oneLine(set), 24)} ${formatLoss(loss)}`);
+  const rest = baseScores.length - shown.length;
+  return [`held-out loss of the base alone: ${shown.join(", ")}${rest === 0 ? "" : ` and ${formatCount(rest)} more`}`];
 }
 
 /** A table of the held-out loss before and after, by set. The bar shows the share of the loss that is left. */

@@ -1,7 +1,7 @@
 import path from "node:path";
 import type { TemplateName } from "../../data/template.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
-import { modelFingerprint } from "../../experiment/run-identity.ts";
+import { modelFingerprint } from "../../experiment/fingerprint.ts";
 import type { Platform } from "../../experiment/ports.ts";
 import { parseAdapterFolder } from "../../node/model/adapter-name.ts";
 import { enclosingRun, finalAdapterOf, readTrainedRun, type TrainedRunFolder } from "../../node/store/trained-run.ts";

@@ -69,7 +69,7 @@ export function writeSummary(
   }: Pick<TrainingOptions, "baseDir" | "folder" | "json"> & { config: ExperimentConfig },
   { stdout, stderr }: CommandContext,
 ): void {
-  for (const note of doubtsAfter(summary)) stderr.write(`${note}\n`);
+  for (const note of doubtsAfter(summary, config)) stderr.write(`${note}\n`);
   if (json === true) {
     stdout.write(`${JSON.stringify({ type: "summary", ...summary })}\n`);
     return;

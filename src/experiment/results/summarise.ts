@@ -10,10 +10,10 @@ export function summarise(
   { config, canaries }: Prepared,
   outcome: FederationOutcome,
   metrics: Metrics,
-  saved: Pick<RunSummary, "clientAdapters" | "answers" | "best" | "clientBests">,
+  saved: Pick<RunSummary, "clientAdapters" | "answers" | "baseScores" | "best" | "clientBests">,
 ): RunSummary {
   const { supervisedTokens, bytesUp, bytesDown, seconds } = metrics.totals();
-  const { clientAdapters, answers, ...bests } = saved;
+  const { clientAdapters, answers, baseScores, ...bests } = saved;
   const { rounds } = config.federation;
   const played = outcome.head.round;
   return {
@@ -23,6 +23,7 @@ export function summarise(
     clientAdapters,
     ...bests,
     heldOut: heldOutResults(outcome),
+    baseScores,
     withheld: withheldSets(outcome),
     benchmarks: benchmarkResults(outcome),
     answers,

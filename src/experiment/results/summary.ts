@@ -29,7 +29,7 @@ export interface BestAdapters {
 }
 
 /**
- * A held-out set's loss with the base alone and with the final adapter; where clients keep their own adapters, with the
+ * A held-out set's loss with the adapter of round 0 (the base, unless the run started from another adapter) and the final one; where clients keep their own adapters, with the
  * set's client's, and the mean over all of them for the common set.
  */
 export interface HeldOutResult {
@@ -43,6 +43,13 @@ export interface HeldOutResult {
   readonly after: number;
   /** Further means, by name. */
   readonly metrics: Readonly<Record<string, { readonly before: number; readonly after: number }>>;
+}
+
+/** A held-out set's scores with the base alone, where the run started from an adapter. */
+export interface BaseScore {
+  readonly set: string;
+  readonly loss: number;
+  readonly metrics: Readonly<Record<string, number>>;
 }
 
 /** A held-out set without a loss before and after. */
@@ -76,6 +83,8 @@ export interface RunSummary extends BestAdapters {
   /** Folders of the clients' own adapters by client, in the run folder, where there is no common one. */
   readonly clientAdapters?: Readonly<Record<string, string>> | undefined;
   readonly heldOut: readonly HeldOutResult[];
+  /** Absent where the run started from a fresh adapter: what it had before training is then the base. */
+  readonly baseScores?: readonly BaseScore[] | undefined;
   /** Absent where every set has its losses. */
   readonly withheld?: readonly WithheldSet[] | undefined;
   /** Absent where no benchmark was put. */
