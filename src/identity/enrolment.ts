@@ -4,6 +4,18 @@ import { isPublicKey, type Identity, signText, verifyText } from "./keys.ts";
 /** The version of the messages between members and coordinator. Parties of other versions refuse each other. */
 export const PROTOCOL_VERSION = 1;
 
+/** A program on one side, by its name and version, and the protocol that it speaks. */
+export interface Speaker {
+  readonly software: string;
+  readonly protocol: number;
+}
+
+/** Says that two sides speak different protocols, and which one has to be updated. */
+export function protocolDifference(coordinator: Speaker, site: Speaker): string {
+  const older = coordinator.protocol < site.protocol ? "coordinator" : "site";
+  return `the coordinator (${coordinator.software}) speaks protocol ${coordinator.protocol} and the site (${site.software}) protocol ${site.protocol}: update openfedllm at the ${older}`;
+}
+
 /** A member's wish to join, sent with the invitation's credentials. */
 export interface EnrolmentRequest {
   readonly protocol: number;

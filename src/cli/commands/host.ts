@@ -9,6 +9,7 @@ import { updateBytes } from "../../experiment/site-task.ts";
 import type { RunSummary } from "../../experiment/results/summary.ts";
 import type { FederationMonitor } from "../../federation/status.ts";
 import { lockHost } from "../../node/federation/host-lock.ts";
+import { spanText, timeText } from "../../identity/clock.ts";
 import { openAuditLog } from "../../node/federation/audit-log.ts";
 import {
   FEDERATION_FOLDER,
@@ -141,9 +142,9 @@ async function host(configFile: string, options: HostOptions, work: Work): Promi
   const { status, signal, unlessStopped, reports } = work;
   const federation = await openOrMake(options.federation, status.note);
   const known = await membersToBe(federation);
+  if (known.length === 0) status.note(await whyNobody(federation));
   // A run goes on with the clients that it began with, whoever was invited or is gone since.
   const config = readRunConfig(configFile, set, threads, boundClients(folder) ?? known);
-  if (known.length === 0) status.note("nobody is invited yet: openfedllm federation invite NAME");
   refuseCanaries(config);
   checkTrackers(config.output);
   checkRunPlace(folder, boundSettings(config), "parties");
@@ -227,6 +228,16 @@ async function host(configFile: string, options: HostOptions, work: Work): Promi
 async function membersToBe(federation: Federation): Promise<string[]> {
   const members = (await federation.members()).filter((member) => !isOut(member));
   return [...new Set([...members.map(({ name }) => name), ...(await invitedNames(federation))])].sort();
+}
+
+/** Says that nobody can join: nobody was invited, or the time of each invitation is over by this machine's clock. */
+async function whyNobody(federation: Federation): Promise<string> {
+  const [now, again] = [new Date(), "openfedllm federation invite NAME"];
+  const lapsed = (await federation.invitations()).filter((each) => isOpen(each, new Date(each.created)));
+  if (lapsed.length === 0) return `nobody is invited yet: ${again}`;
+  const last = new Date(Math.max(...lapsed.map(({ expires }) => Date.parse(expires))));
+  const names = [...new Set(lapsed.map(({ client }) => client))].sort();
+  return `the invitations of ${someNames(names, NAMED)} expired at ${timeText(last)}, ${spanText(now.getTime() - last.getTime())} ago by this machine's clock (${timeText(now)}): invite them again (${again}), or correct the clock`;
 }
 
 async function invitedNames(federation: Federation): Promise<ReadonlySet<string>> {

@@ -10,6 +10,8 @@ import type { RunEvent } from "../../federation/events.ts";
 import { decline } from "../../federation/decline.ts";
 import { awaitManifest } from "../../federation/roster.ts";
 import type { Heartbeat } from "../../federation/status.ts";
+import { PROTOCOL } from "../../federation/protocol/messages.ts";
+import { protocolDifference } from "../../identity/enrolment.ts";
 import { INVITATION_PREFIX, parseInvitation } from "../../identity/invitation.ts";
 import { type AuditLog, openAuditLog } from "../../node/federation/audit-log.ts";
 import { hasConsented, keepConsent } from "../../node/federation/consents.ts";
@@ -17,6 +19,7 @@ import { enrol } from "../../node/federation/enrol.ts";
 import { type Membership, openMembership } from "../../node/federation/joining.ts";
 import { startSiteMonitor } from "../../node/federation/monitor-server.ts";
 import { openSite, readSite, SITE_FOLDER, type Site } from "../../node/federation/site-folder.ts";
+import type { FederationTask } from "../../net/task.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import { openRunFolder } from "../../node/run-folder.ts";
 import { type GivenSite, readSiteFile } from "../../node/site-file.ts";
@@ -142,9 +145,11 @@ async function takePart(
     let after: string | undefined;
     do {
       status.note(`${oneLine(client)}: member of ${oneLine(federation.name)}; waiting for its task`);
-      const { run } = await membership.task(after).catch((error: unknown) => {
+      const task = await membership.task(after).catch((error: unknown) => {
         throw signal.aborted ? stopped(error) : error;
       });
+      refuseOtherProtocol(task);
+      const { run } = task;
       await playRun(run, membership, settings, audit, flags, here);
       after = run;
     } while (flags.stay === true);
@@ -152,6 +157,15 @@ async function takePart(
     await server?.stop(0);
     await membership.close();
   }
+}
+
+/** @throws UserError of kind `config` where the coordinator is of a version that this one does not understand. */
+function refuseOtherProtocol(task: FederationTask): void {
+  if (task.protocol === PROTOCOL) return;
+  const difference = protocolDifference(task, { software: SOFTWARE, protocol: PROTOCOL });
+  throw new UserError("config", oneLine(difference), {
+    hint: "This site and what it has sent stay as they are; run the same command again after the update.",
+  });
 }
 
 /** Longest wait for the coordinator before it is asked again, milliseconds. */

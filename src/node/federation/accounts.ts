@@ -69,6 +69,12 @@ export function revokedUpTo(now: Date, key: string): Revocations {
   return { [key]: secondOf(now) };
 }
 
+/** Milliseconds until a new token of a key is good: one that is made before the end of a revocation stays void. */
+export function voidFor(revocations: Revocations, key: string, now: Date): number {
+  const upTo = Math.max(revocations["*"] ?? 0, revocations[key] ?? 0);
+  return upTo === 0 ? 0 : Math.max(0, (upTo + 1) * 1000 - now.getTime());
+}
+
 function secondOf(time: Date): number {
   return Math.floor(time.getTime() / 1000);
 }

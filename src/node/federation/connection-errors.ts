@@ -110,7 +110,7 @@ function certificateError(
         message: `the certificate of the server at ${where} is signed by an unknown authority`,
         hint: hasCa
           ? "The authority's certificate (CA) that was given is another one. Ask the coordinator for the right one."
-          : "Give the certificate of the server's authority: --ca ca.pem, or NODE_EXTRA_CA_CERTS=ca.pem before the command.",
+          : "The coordinator puts the authority's certificate into invitations: federation invite --ca ca.pem. Or set NODE_EXTRA_CA_CERTS=ca.pem before the command.",
       };
     default:
       return undefined;

@@ -7,6 +7,8 @@ import type { Federation } from "./federation-folder.ts";
 export interface EnrolmentServiceOptions extends Omit<EnrolmentOptions, "now"> {
   /** A member joined, or joined again. */
   readonly onEnrolled?: ((name: string) => void) | undefined;
+  /** A request was refused. @param name the invited member's; undefined for an invitation that nobody knows. */
+  readonly onRefused?: ((name: string | undefined, refused: Refused) => void) | undefined;
   /** A request could not be answered for a fault of this side. */
   readonly onFailure?: ((error: unknown) => void) | undefined;
 }
@@ -20,7 +22,7 @@ export function serveEnrolment(
   federation: Federation,
   options: EnrolmentServiceOptions,
 ): () => void {
-  const { onEnrolled, onFailure } = options;
+  const { onEnrolled, onRefused, onFailure } = options;
   const answerWith = async (message: Msg, answer: () => Promise<Enrolled | Renewed | Refused>): Promise<void> => {
     let reply: Enrolled | Renewed | Refused;
     try {
@@ -40,7 +42,9 @@ export function serveEnrolment(
         const id = message.subject.split(".")[2] ?? "";
         void answerWith(message, async () => {
           const answer = await enrolMember(federation, id, message.string(), options);
-          if ("account" in answer) onEnrolled?.((await federation.invitation(id))!.client);
+          const name = (await federation.invitation(id))?.client;
+          if ("refused" in answer) onRefused?.(name, answer);
+          else onEnrolled?.(name!);
           return answer;
         });
       },

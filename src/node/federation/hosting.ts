@@ -106,7 +106,19 @@ export async function openHosting(options: HostingOptions): Promise<Hosting> {
       onNote(`the server had lost the run; it was restored, with ${restored} finished rounds`);
     const audited = auditedStore(signed, { run, log: audit.log, writerOf: (cell) => writer(cell)?.name });
     closers.push(
-      serve(connection, { federation, system, members, monitor, audit, manager, run, onNote, prepare, uplinkBytes }),
+      serve(connection, {
+        federation,
+        system,
+        members,
+        monitor,
+        audit,
+        manager,
+        run,
+        onNote,
+        prepare,
+        uplinkBytes,
+        software,
+      }),
     );
     await publishTask(connection, { federation: id, key, task: { protocol: PROTOCOL, run, software } });
     await audit.log({ what: "hosting", run, detail: software });
@@ -138,15 +150,18 @@ interface Service {
   readonly prepare: (account: string) => Promise<void>;
   readonly run: string;
   readonly uplinkBytes: number;
+  readonly software: string;
   readonly onNote: (note: string) => void;
 }
 
 /** Answers members: enrolment, new tokens, heartbeats, chunks that the server has, the wish to leave. Returns the function that ends it. */
 function serve(connection: NatsConnection, service: Service): () => void {
-  const { federation, system, members, monitor, audit, manager, run, prepare, uplinkBytes, onNote } = service;
+  const { federation, system, members, monitor, audit, manager, run, prepare, uplinkBytes, software, onNote } = service;
   const push = pushOver(system);
+  const told = new Set<string>();
   const stopEnrolment = serveEnrolment(connection, federation, {
     push,
+    software,
     async prepare(member) {
       await prepare(member.account);
       members.add(member);
@@ -155,6 +170,12 @@ function serve(connection: NatsConnection, service: Service): () => void {
     onEnrolled(name) {
       onNote(`${name} has joined the federation`);
       void audit.log({ what: "enrolled", client: name });
+    },
+    onRefused(name, { refused, message }) {
+      // A site that may try again does so every few seconds.
+      if (told.size === told.add(`${name} ${refused}`).size) return;
+      onNote(`${name ?? "somebody with an unknown invitation"} may not join: ${message}`);
+      void audit.log({ what: "refused", ...(name !== undefined && { client: name }), detail: message });
     },
     onFailure: (error) =>
       onNote(`a request could not be answered: ${error instanceof Error ? error.message : String(error)}`),

@@ -1,26 +1,33 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { memberUserJwt } from "../../identity/claims.ts";
-import { timeText } from "../../identity/clock.ts";
+import { spanText, timeText } from "../../identity/clock.ts";
 import {
   enrolledAnswer,
   type Enrolled,
   type EnrolmentRequest,
   isSignedByUser,
+  protocolDifference,
   PROTOCOL_VERSION,
   readEnrolmentRequest,
   type Refused,
   type Renewed,
 } from "../../identity/enrolment.ts";
 import { newIdentity } from "../../identity/keys.ts";
-import { memberToken, type PushToken } from "./accounts.ts";
+import { memberToken, type PushToken, voidFor } from "./accounts.ts";
 import type { Federation } from "./federation-folder.ts";
 import type { InvitationRecord, MemberRecord } from "./records.ts";
 
 /** Days that a member's token is valid. A member that connects more rarely needs a new invitation. */
 const TOKEN_DAYS = 30;
 
+/** A token is made for a second, and so is a revocation: one of the same second is waited for. */
+const SAME_SECOND_MS = 2000;
+
 export interface EnrolmentOptions {
   /** Gives the running server the member's account. */
   readonly push: PushToken;
+  /** Name and version of this program. */
+  readonly software?: string | undefined;
   /** Makes what the member needs on the server. Gives the limits that the member is told. */
   readonly prepare?: ((member: MemberRecord) => Promise<Readonly<Record<string, number>>>) | undefined;
   readonly now?: Date | undefined;
@@ -36,7 +43,7 @@ export function enrolMember(
   federation: Federation,
   id: string,
   text: string,
-  { push, prepare, now = new Date() }: EnrolmentOptions,
+  { push, prepare, software = "openfedllm", now = new Date() }: EnrolmentOptions,
 ): Promise<Enrolled | Refused> {
   const refuse = refusalAt(now);
   const request = readEnrolmentRequest(text);
@@ -44,14 +51,17 @@ export function enrolMember(
     return Promise.resolve(refuse("malformed", "the request is damaged, or it is for another federation"));
   }
   if (request.protocol !== PROTOCOL_VERSION) {
-    const versions = `the coordinator speaks version ${PROTOCOL_VERSION} of the protocol, ${request.software} speaks version ${request.protocol}`;
-    return Promise.resolve(refuse("protocol", versions));
+    const difference = protocolDifference({ software, protocol: PROTOCOL_VERSION }, request);
+    return Promise.resolve(refuse("protocol", difference));
   }
   return federation.exclusively(async () => {
     const invitation = await federation.invitation(id);
     const member = invitation && (await federation.member(invitation.client));
     const problem = problemOf(request, invitation, member, now);
     if (problem !== undefined) return refuse(...problem);
+    const voidMs = member === undefined ? 0 : voidFor(member.revocations, request.user, now);
+    if (voidMs > SAME_SECOND_MS) return refuse("failed", clockSetBack(now, voidMs));
+    await sleep(voidMs);
     const joined = await join(federation, request, invitation!, member, now);
     await push(await memberToken(federation, joined));
     const limits = (await prepare?.(joined)) ?? {};
@@ -86,6 +96,11 @@ export function renewMember(
 /** A refusal at a time of the coordinator's clock. */
 export function refusalAt(now: Date): (refused: Refused["refused"], message: string) => Refused {
   return (refused, message) => ({ refused, message, time: now.toISOString() });
+}
+
+function clockSetBack(now: Date, voidMs: number): string {
+  const revoked = new Date(now.getTime() + voidMs);
+  return `its clock (${timeText(now)}) is ${spanText(voidMs)} behind the time at which the membership was revoked by it (${timeText(revoked)}): its administrator has to correct it, or to wait`;
 }
 
 type Problem = readonly [refused: Refused["refused"], message: string];
