@@ -23,6 +23,8 @@ import { type Hosting, openHosting } from "../../node/federation/hosting.ts";
 import { isOut } from "../../node/federation/records.ts";
 import { startMonitor } from "../../node/federation/monitor-server.ts";
 import { keepStatus } from "../../node/federation/status-file.ts";
+import type { TlsFiles } from "../../node/federation/server-config.ts";
+import { foreignAddresses, readCertificate } from "../../node/federation/tls-files.ts";
 import { boundClients, boundSettings, checkRunPlace } from "../../node/check-run-folder.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import { openRunFolder } from "../../node/run-folder.ts";
@@ -147,6 +149,7 @@ async function host(configFile: string, options: HostOptions, work: Work): Promi
   const config = readRunConfig(configFile, set, threads, boundClients(folder) ?? known);
   refuseCanaries(config);
   checkTrackers(config.output);
+  const tls = await tlsOf(federation, options, status.note);
   checkRunPlace(folder, boundSettings(config), "parties");
   const platform = nodePlatform({ baseDir, threads: config.runtime.threads, ...reports });
   const hooks = {
@@ -162,7 +165,7 @@ async function host(configFile: string, options: HostOptions, work: Work): Promi
   const closers: (() => unknown)[] = [() => opened.close(), () => leaveRunReport(folder, status.note)];
   try {
     await keepOrigin(opened, folder, baseDir);
-    const server = await openServer(federation, options, status.note);
+    const server = await openServer(federation, options, tls, status.note);
     closers.push(() => server.stop());
     closers.push(lockHost(federation));
     const audit = await openAuditLog(path.join(federation.folder, "audit.jsonl"));
@@ -266,19 +269,34 @@ async function openOrMake(folder: string, note: (text: string) => void): Promise
   return federation;
 }
 
-async function openServer(
+/** Checks the certificate of the server. Undefined where none is given. */
+async function tlsOf(
   federation: Federation,
-  { nats, listen, websocket, tlsCert, tlsKey, allowOutdatedServer }: HostOptions,
+  { tlsCert, tlsKey }: HostOptions,
   note: (text: string) => void,
-): Promise<HostedServer> {
+): Promise<TlsFiles | undefined> {
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
     throw new UserError("config", "--tls-cert and --tls-key go together", { hint: "Give both, or neither." });
   }
+  if (tlsCert === undefined) return undefined;
+  const tls = { certificate: tlsCert, key: tlsKey! };
+  const { servers = [] } = (await federation.addresses()) ?? {};
+  const foreign = foreignAddresses(await readCertificate(tls), servers);
+  if (foreign.length > 0)
+    note(`the certificate ${tlsCert} is not for ${foreign.join(", ")}, where invitations lead: members will refuse it`);
+  return tls;
+}
+
+async function openServer(
+  federation: Federation,
+  { nats, listen, websocket, allowOutdatedServer }: HostOptions,
+  tls: TlsFiles | undefined,
+  note: (text: string) => void,
+): Promise<HostedServer> {
   if (nats !== undefined) {
     const { ca } = (await federation.addresses()) ?? {};
     return { connection: { servers: nats, ...(ca !== undefined && { ca }) }, stop: async () => {} };
   }
-  const tls = tlsCert === undefined ? undefined : { certificate: tlsCert, key: tlsKey! };
   return startHostedServer(
     federation,
     {

@@ -61,7 +61,7 @@ export function connectionError(error: unknown, attempt: Attempt): UserError {
     });
   }
   const code = errorCode(cause) ?? errorCode(cause instanceof Error ? cause.cause : undefined);
-  const certificate = certificateError(code, where, hasCa);
+  const certificate = certificateError(code, where, hasCa, namesIn(cause));
   if (certificate !== undefined) {
     return new UserError("config", certificate.message, { hint: certificate.hint, cause });
   }
@@ -87,12 +87,13 @@ function certificateError(
   code: string | undefined,
   where: string,
   hasCa: boolean,
+  names: string,
 ): { readonly message: string; readonly hint: string } | undefined {
   switch (code) {
     case "ERR_TLS_CERT_ALTNAME_INVALID":
       return {
-        message: `the certificate of the server at ${where} is for another name`,
-        hint: "Use the name that the certificate has, or give the server a certificate for this name.",
+        message: `the certificate of the server at ${where} is for another name${names === "" ? "" : `: ${names}`}`,
+        hint: "Ask the coordinator for an invitation with a name that the certificate has, or for a certificate of this name.",
       };
     case "CERT_HAS_EXPIRED":
     case "CERT_NOT_YET_VALID":
@@ -110,11 +111,17 @@ function certificateError(
         message: `the certificate of the server at ${where} is signed by an unknown authority`,
         hint: hasCa
           ? "The authority's certificate (CA) that was given is another one. Ask the coordinator for the right one."
-          : "The coordinator puts the authority's certificate into invitations: federation invite --ca ca.pem. Or set NODE_EXTRA_CA_CERTS=ca.pem before the command.",
+          : "Ask the coordinator for an invitation with the authority's certificate (openfedllm federation invite NAME --ca ca.pem), or set NODE_EXTRA_CA_CERTS=ca.pem before the command.",
       };
     default:
       return undefined;
   }
+}
+
+/** The names of the certificate that an error is about. */
+function namesIn(error: unknown): string {
+  const { subjectaltname = "" } = (error as { cert?: { subjectaltname?: string } } | undefined)?.cert ?? {};
+  return subjectaltname.replaceAll(/\b(DNS|IP Address):/g, "");
 }
 
 function messageOf(error: unknown): string {
