@@ -22,6 +22,9 @@ describe.runIf(natsProgram !== undefined)("two coordinators of one run (skipped 
     const first = parties.host({}, "--nats", parties.server);
     const sites = CLIENTS.map((client) => parties.join(client));
     await first.says("round 1/6");
+    // The run cannot end while one sleeps.
+    const [, sleeper] = sites.map(({ child }) => child);
+    sleeper!.kill("SIGSTOP");
 
     const beside = await parties.host({}, "--nats", parties.server).ended;
     expect([beside.code, beside.output]).toEqual([
@@ -45,6 +48,7 @@ describe.runIf(natsProgram !== undefined)("two coordinators of one run (skipped 
         ),
       ),
     ]);
+    sleeper!.kill("SIGCONT");
     const [leader, ...ended] = await Promise.all([second.ended, ...sites.map((site) => site.ended)]);
     expect(leader.code, leader.output).toBe(0);
     await server.stop();

@@ -12,7 +12,7 @@ export interface Patience {
   readonly signal?: AbortSignal | undefined;
   /** Seconds after which a server that does not answer is an error. Default: none, it is waited for. */
   readonly maxSilenceSeconds?: number | undefined;
-  /** Tells the seconds since the server stopped to answer, at each attempt, and 0 once it answers again. */
+  /** Tells the seconds since the server stopped to answer, at each attempt, and 0 once it answers again. It may throw to give up. */
   readonly onSilence?: ((seconds: number) => void) | undefined;
 }
 

@@ -88,7 +88,7 @@ export async function makeParties({ source, name, clients, rounds = 2 }: Parties
 }
 
 /** The environment of a command that loads a file of this folder first. */
-export function preloading(file: string, more: Environment = {}): Environment {
+function preloading(file: string, more: Environment = {}): Environment {
   return { ...more, NODE_OPTIONS: `--import=${pathToFileURL(path.join(import.meta.dirname, file)).href}` };
 }
 

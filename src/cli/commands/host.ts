@@ -8,8 +8,8 @@ import { prepareExperiment } from "../../experiment/prepare.ts";
 import { updateBytes } from "../../experiment/site-task.ts";
 import type { RunSummary } from "../../experiment/results/summary.ts";
 import type { FederationMonitor } from "../../federation/status.ts";
-import { lockHost } from "../../node/federation/host-lock.ts";
 import { spanText, timeText } from "../../identity/clock.ts";
+import { lockHost } from "../../node/federation/host-lock.ts";
 import { openAuditLog } from "../../node/federation/audit-log.ts";
 import {
   FEDERATION_FOLDER,

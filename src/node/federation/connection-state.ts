@@ -3,10 +3,15 @@ import type { NatsConnection } from "@nats-io/transport-node";
 /** Seconds of silence that a note is worth. */
 const NOTABLE_SILENCE_S = 5;
 
-/** Notes that the server does not answer, and that it answers again. */
-export function silenceNotes(onNote: (note: string) => void): (seconds: number) => void {
+/**
+ * Notes that the server does not answer, and that it answers again.
+ *
+ * @param check is called before the note. What it throws ends the request.
+ */
+export function silenceNotes(onNote: (note: string) => void, check?: () => void): (seconds: number) => void {
   let noted = false;
   return (seconds) => {
+    if (seconds >= NOTABLE_SILENCE_S) check?.();
     if (seconds >= NOTABLE_SILENCE_S && !noted) onNote("the server does not answer; waiting for it");
     if (seconds === 0 && noted) onNote("the server answers again");
     noted = seconds >= NOTABLE_SILENCE_S || (noted && seconds > 0);

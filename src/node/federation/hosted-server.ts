@@ -1,4 +1,7 @@
+import { statfsSync } from "node:fs";
+import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { UserError } from "../../diagnostics/user-error.ts";
 import type { ConnectOptions } from "./connect.ts";
 import type { Federation } from "./federation-folder.ts";
 import { type NatsServer, type NatsServerOptions, startNatsServer } from "./nats-server.ts";
@@ -7,9 +10,14 @@ import { localConnection } from "./server-address.ts";
 /** The server of a federation, as its coordinator reaches it. */
 export interface HostedServer {
   readonly connection: Omit<ConnectOptions, "credentials" | "name">;
+  /** Looks for the reason of a server that does not answer. @throws UserError("storage") where its disk is full. */
+  readonly check?: (() => void) | undefined;
   /** Ends the server where this process started it. */
   stop(): Promise<void>;
 }
+
+/** Bytes left on a disk that a server does not go on with: it turns its streams off at the first write that fails. */
+const FULL_BELOW = 1_000_000;
 
 /** Pauses before a server that ended by itself is started again, milliseconds. After the last it is given up. */
 const PAUSES_MS = [200, 1000, 5000, 20_000, 60_000];
@@ -46,8 +54,18 @@ export async function startHostedServer(
     onNote("nats-server was given up; stop this command and run it again");
   };
   void watch(server);
+  const folder = path.join(federation.folder, "server");
   return {
     connection: { ...(await localConnection(server.address)), proxy: false },
+    check() {
+      const { bavail, bsize } = statfsSync(folder);
+      if (bavail * bsize >= FULL_BELOW) return;
+      throw new UserError(
+        "storage",
+        `the disk of the server is full: ${folder} has ${Math.floor((bavail * bsize) / 1000)} kB left`,
+        { hint: "Free some space, then run the same command again to continue: members wait for it." },
+      );
+    },
     async stop() {
       stopping = true;
       await server.stop();

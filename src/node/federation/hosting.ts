@@ -31,7 +31,7 @@ const ANSWER_FIRST_MS = 500;
 
 export interface HostingOptions {
   readonly federation: Federation;
-  readonly server: Pick<HostedServer, "connection">;
+  readonly server: Pick<HostedServer, "connection" | "check">;
   /** Name of the run: letters, digits, - and _. */
   readonly run: string;
   /** Gets a copy of the exchange; a lost exchange is restored from it. */
@@ -89,7 +89,7 @@ export async function openHosting(options: HostingOptions): Promise<Hosting> {
       ensureUplink(manager, account, { replicas, maxBytes: uplinkBytes });
     for (const account of members.accounts().values()) await prepare(account);
     const key = await federation.key("federation");
-    const patience = { signal, onSilence: silenceNotes(onNote) };
+    const patience = { signal, onSilence: silenceNotes(onNote, server.check) };
     const lead = await takeLead(connection, run, who, patience);
     const direct = await hostStore({ connection, run, members: members.accounts, lead, ...patience });
     closers.push(() => direct.close());
