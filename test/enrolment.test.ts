@@ -128,6 +128,13 @@ describe.runIf(natsProgram !== undefined)("enrolment (skipped where there is no 
     expect(`${message} ${hint}`).not.toContain(invitation.creds.seed);
   });
 
+  test("an invitation is for one name", async () => {
+    const invitation = await invite("named");
+    const { message } = await failureOf(join({ ...invitation, client: "renamed" }));
+    expect(message).toContain("the invitation is for another name");
+    expect((await federation.members()).map(({ name }) => name)).not.toContain("renamed");
+  });
+
   test("an expired, revoked or unknown invitation is refused with the times of the clocks", async () => {
     const hourAgo = new Date(Date.now() - 2 * 3_600_000);
     const late = await failureOf(join(await invite("late", { now: hourAgo })));

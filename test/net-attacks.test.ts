@@ -1,22 +1,27 @@
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
-import type { NatsConnection } from "@nats-io/transport-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Identity, newIdentity } from "../src/identity/keys.ts";
+import { signedStore } from "../src/identity/signed-store.ts";
 import { hostStore } from "../src/net/host-store.ts";
 import { callRpc, serveRpc } from "../src/net/rpc.ts";
 import { siteStore } from "../src/net/site-store.ts";
 import { ensureFederationStreams, ensureUplink, purgeRun, sweepUplink, uplinkBytes } from "../src/net/uplinks.ts";
 import type { MemberStore, Store } from "../src/store/store.ts";
-import { natsFederation, type TestFederation } from "./support/nats-federation.ts";
+import { natsFederation, type TestFederation, type TestMember } from "./support/nats-federation.ts";
 import { natsProgram } from "./support/nats-server.ts";
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const MIB = 1024 * 1024;
+/** Cells that the member has room for that floods. */
+const CELLS = 5000;
 
 describe.runIf(natsProgram !== undefined)("a hostile member (skipped where there is no nats-server)", () => {
   let federation: TestFederation;
-  let [rogue, other]: { account: string; connection: NatsConnection }[] = [];
+  let [rogue, other, flooder]: TestMember[] = [];
+  const full: string[] = [];
   let manager: JetStreamManager;
   let host: Store;
+  let next: Store;
   let site: MemberStore;
 
   beforeAll(async () => {
@@ -25,12 +30,16 @@ describe.runIf(natsProgram !== undefined)("a hostile member (skipped where there
     manager = await jetstreamManager(connection);
     await ensureFederationStreams(manager);
     [rogue, other] = [await federation.member("rogue"), await federation.member("other")];
+    flooder = await federation.member("flooder");
+    await ensureUplink(manager, flooder.account, { maxBytes: 4 * MIB, maxMessages: CELLS });
     for (const { account } of [rogue, other]) await ensureUplink(manager, account, { maxBytes: 4 * MIB });
     const members = new Map([
       ["rogue", rogue.account],
       ["other", other.account],
+      ["flooder", flooder.account],
     ]);
-    host = await hostStore({ connection, run: "r", members: () => members });
+    host = await hostStore({ connection, run: "r", members: () => members, onFull: (client) => full.push(client) });
+    next = await hostStore({ connection, run: "next", members: () => members });
     site = await siteStore({ connection: other.connection, run: "r", owns: (key) => key.endsWith("/other") });
     serveRpc(connection, { who: async (account) => text(account), bad: () => Promise.reject(new Error("secret")) });
     await connection.flush();
@@ -81,6 +90,64 @@ describe.runIf(natsProgram !== undefined)("a hostile member (skipped where there
     expect((await host.blob(hash, "other")).length).toBe(2 * MIB);
   });
 
+  it("that floods cells fills its own stream, which the coordinator hears of once, and the others are served", async () => {
+    const { connection } = flooder!;
+    for (let i = 0; i < 2 * CELLS; i++) connection.publish(`up.r.r.c.round-${i}.update.flooder`, text("x"));
+    await connection.flush();
+    const last = await connection.request("up.r.r.c.last.flooder", text("x"), { timeout: 10_000 });
+    expect(last.json()).toMatchObject({ error: { description: "maximum messages exceeded" } });
+    await site.create("round-0001/update/other", text("mine"));
+    const listed = await host.list("round-");
+    expect(listed.filter((key) => key.endsWith("/flooder")).length).toBeLessThanOrEqual(CELLS);
+    expect(listed).toContain("round-0001/update/other");
+    expect(await host.read("round-0001/update/other")).toEqual(text("mine"));
+    await host.list("");
+    expect(full).toEqual(["flooder"]);
+    await purgeRun(manager, "r", [flooder!.account]);
+  });
+
+  it("that opens further connections gets three, and what one of them wrote the others cannot change", async () => {
+    const second = await rogue!.again();
+    const third = await rogue!.again();
+    await expect(rogue!.again()).rejects.toThrow();
+    expect(federation.log()).toContain("maximum account active connections exceeded");
+    await second.request("up.r.r.c.round-0009.update.rogue", text("first"), { timeout: 2000 });
+    const refused = await third.request("up.r.r.c.round-0009.update.rogue", text("second"), { timeout: 2000 });
+    expect(refused.json()).toMatchObject({ error: { description: "maximum messages per subject exceeded" } });
+    expect(await host.read("round-0009/update/rogue")).toEqual(text("first"));
+    for (const connection of [second, third]) await connection.close();
+    await site.create("round-0009/update/other", text("there"));
+    expect(await host.read("round-0009/update/other")).toEqual(text("there"));
+  });
+
+  it("cannot send an update again in another round, in another run, or under another name", async () => {
+    const keys = new Map(["rogue", "other"].map((client) => [client, newIdentity()]));
+    const coordinator = newIdentity();
+    const as = <S extends MemberStore>(store: S, run: string, identity: Identity): S =>
+      signedStore(store, {
+        federation: "F",
+        run,
+        identity,
+        ownerOf: (key) => keys.get(key.slice(key.lastIndexOf("/") + 1))?.publicKey,
+      });
+    const own = await siteStore({ connection: rogue!.connection, run: "r", owns: (key) => key.endsWith("/rogue") });
+    const key = "round-0001/update/rogue";
+    await as(own, "r", keys.get("rogue")!).create(key, text("{}"));
+    expect(await as(host, "r", coordinator).read(key)).toEqual(text("{}"));
+    const sent = (await host.read(key))!;
+    for (const subject of [
+      "r.c.round-0002.update.rogue",
+      "next.c.round-0001.update.rogue",
+      "r.c.round-0001.update.other",
+    ]) {
+      await rogue!.connection.request(`up.r.${subject}`, sent, { timeout: 2000 });
+    }
+    await expect(as(host, "r", coordinator).read("round-0002/update/rogue")).rejects.toThrow("has a wrong signature");
+    await expect(as(next, "next", coordinator).read(key)).rejects.toThrow("has a wrong signature");
+    // It lies under the account of its writer, where nobody looks for another's.
+    expect(await host.read("round-0001/update/other")).not.toEqual(sent);
+  });
+
   it("is named by the server in a request, and learns nothing of a failure", async () => {
     const answer = await callRpc(rogue!.connection, "who", text(""), { timeout: 2000 });
     expect(new TextDecoder().decode(answer)).toBe(rogue!.account);
@@ -88,7 +155,7 @@ describe.runIf(natsProgram !== undefined)("a hostile member (skipped where there
   });
 
   it("leaves nothing behind once its run is purged, and rounds that are forgotten take no room", async () => {
-    await purgeRun(manager, "r", [rogue!.account, other!.account]);
+    for (const run of ["r", "next"]) await purgeRun(manager, run, [rogue!.account, other!.account]);
     expect(await uplinkBytes(manager, rogue!.account)).toBe(0);
     for (let round = 0; round < 50; round++) {
       const hash = await site.putBlob(new Uint8Array(300_000).fill(round));

@@ -16,6 +16,8 @@ export interface CellSource {
   readonly runSubject: string;
   /** True for the keys that count; a member may write any. */
   readonly holds: (key: string) => boolean;
+  /** Called when the stream takes no further message. */
+  readonly onFull?: (() => void) | undefined;
 }
 
 /** The keys in several streams. A stream is asked only where a hint named it, or after some time. */
@@ -73,7 +75,7 @@ export class CellIndex {
     }
   }
 
-  async #ask({ stream, runSubject, holds }: CellSource): Promise<Set<string>> {
+  async #ask({ stream, runSubject, holds, onFull }: CellSource): Promise<Set<string>> {
     const filter = { subjects_filter: `${runSubject}.c.>` };
     const ask = (): Promise<StreamInfo | undefined> =>
       this.#manager.streams.info(stream, filter).catch((error: unknown) => {
@@ -83,6 +85,7 @@ export class CellIndex {
         throw error;
       });
     const info = await this.#link.ask(`list ${stream}`, ask);
+    if (info !== undefined && info.config.max_msgs > 0 && info.state.messages >= info.config.max_msgs) onFull?.();
     return new Set(
       Object.keys(info?.state.subjects ?? {})
         .map((subject) => cellKey(runSubject, subject))

@@ -31,6 +31,8 @@ export interface HostStoreOptions extends Patience, TransferOptions {
   readonly run: string;
   /** The account of each client, by name. It may grow. Each has a stream (`ensureUplink`). */
   readonly members: () => ReadonlyMap<string, string>;
+  /** Told once of a client whose stream has as many messages as it may have: no honest one comes near. */
+  readonly onFull?: ((client: string) => void) | undefined;
   /** Where set, it is checked before each change of the head and each cell that closes a round. */
   readonly lead?: Lead | undefined;
 }
@@ -78,6 +80,7 @@ export async function hostStore(options: HostStoreOptions): Promise<Store & { cl
   const placeOf = (owner: string | undefined) =>
     owner === undefined ? place(undefined) : place(members().get(owner) ?? "none");
 
+  const full = new Set<string>();
   const index = new CellIndex(link, manager, () => [
     { stream: STREAMS.cells, runSubject: own, holds: (key) => accountOf(writerSegment(key)) === undefined },
     ...[...members()].map(([client, account]) => {
@@ -86,6 +89,9 @@ export async function hostStore(options: HostStoreOptions): Promise<Store & { cl
         stream: uplinkStream(account),
         runSubject: uplinkRun(account, run),
         holds: (key: string) => writerSegment(key) === segment,
+        onFull() {
+          if (full.size < full.add(client).size) options.onFull?.(client);
+        },
       };
     }),
   ]);

@@ -25,11 +25,19 @@ function identity(pair: ReturnType<typeof createAccount>): Identity {
   };
 }
 
+export interface TestMember {
+  readonly account: string;
+  readonly connection: NatsConnection;
+  readonly again: () => Promise<NatsConnection>;
+}
+
 export interface TestFederation {
   /** A new connection of the coordinator. */
   coordinator(): Promise<NatsConnection>;
-  /** A new member's account and connection. */
-  member(name: string): Promise<{ account: string; connection: NatsConnection }>;
+  /** A new member's account and connection. `again` makes further ones. */
+  member(name: string): Promise<TestMember>;
+  /** What the server wrote to its log. */
+  log(): string;
   start(): Promise<void>;
   kill(): Promise<void>;
   remove(): Promise<void>;
@@ -57,6 +65,7 @@ export async function natsFederation(): Promise<TestFederation> {
       `resolver { type: full, dir: "${folder}/jwt", allow_delete: true, interval: "2m" }\nresolver_preload {\n${preload}\n}\n`,
   );
   let child: ChildProcess | undefined;
+  let log = "";
   const kill = async (): Promise<void> => {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child!.on("close", resolve));
@@ -66,10 +75,9 @@ export async function natsFederation(): Promise<TestFederation> {
   const start = (): Promise<void> =>
     new Promise<void>((resolve, reject) => {
       child = spawn(natsProgram!, ["-c", config], { stdio: ["ignore", "ignore", "pipe"] });
-      let log = "";
       child.stderr!.on("data", (chunk) => {
         log += String(chunk);
-        if (log.includes("Server is ready")) resolve();
+        if (String(chunk).includes("Server is ready")) resolve();
       });
       child.on("close", () => reject(new Error(log)));
     });
@@ -80,6 +88,7 @@ export async function natsFederation(): Promise<TestFederation> {
     const connection = await connect({
       servers: `127.0.0.1:${port}`,
       authenticator: credsAuthenticator(creds),
+      timeout: 5000,
       maxReconnectAttempts: -1,
       reconnectTimeWait: 50,
     });
@@ -97,8 +106,10 @@ export async function natsFederation(): Promise<TestFederation> {
       await admin.close();
       const expires = new Date(Date.now() + 3_600_000);
       const jwt = await memberUserJwt({ name, user: user.publicKey, account, expires });
-      return { account: account.publicKey, connection: await login({ jwt, seed: user.seed }) };
+      const again = (): Promise<NatsConnection> => login({ jwt, seed: user.seed });
+      return { account: account.publicKey, connection: await again(), again };
     },
+    log: () => log,
     start,
     kill,
     async remove() {

@@ -91,7 +91,12 @@ export async function openHosting(options: HostingOptions): Promise<Hosting> {
     const key = await federation.key("federation");
     const patience = { signal, onSilence: silenceNotes(onNote, server.check) };
     const lead = await takeLead(connection, run, who, patience);
-    const direct = await hostStore({ connection, run, members: members.accounts, lead, ...patience });
+    const onFull = (client: string): void => {
+      const detail = "it has sent as many messages as it may; the server takes no more of it";
+      onNote(`${client}: ${detail}`);
+      void audit.log({ what: "refused", run, client, detail });
+    };
+    const direct = await hostStore({ connection, run, members: members.accounts, lead, onFull, ...patience });
     closers.push(() => direct.close());
     const writer = (cell: string): MemberRecord | undefined => members.bySegment(writerSegment(cell));
     const signed = signedStore(direct, {
