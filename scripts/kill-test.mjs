@@ -5,12 +5,13 @@
 //
 // Run FIRST of a seed is always the same plan of kills. The folder of a run that went wrong is kept.
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { freePort } from "../dist/node/free-port.js";
 import { stream } from "../dist/tensor/random.js";
+import { killVictim } from "../test/support/kill-points.mjs";
 import { checkEnds, CLI, joinArgs, makeFederation, makeSource, SITES } from "../test/support/real-federation.mjs";
 
 const [runs = "20", seed = "1", first = "1"] = process.argv.slice(2);
@@ -113,18 +114,10 @@ async function play(folder, { points, timed }) {
   // The server is a child of the coordinator's: its number is in the federation's folder.
   const serverPid = path.join(federation.folder, "server/server.pid");
   const watchServer = setInterval(() => {
-    if (existsSync(serverPid)) writeFileSync(path.join(pids, "server"), readFileSync(serverPid));
+    if (existsSync(serverPid)) copyFileSync(serverPid, path.join(pids, "server"));
   }, 20);
   const timers = timed.map(({ ms, victims }) =>
-    setTimeout(() => {
-      for (const victim of victims) {
-        try {
-          process.kill(Number(readFileSync(path.join(pids, victim), "utf8")), "SIGKILL");
-        } catch {
-          // It is not there.
-        }
-      }
-    }, ms),
+    setTimeout(() => victims.forEach((victim) => killVictim(pids, victim)), ms),
   );
   const longest = setTimeout(() => {
     over.abort();

@@ -41,13 +41,19 @@ function isReached(point) {
 
 function strike() {
   appendFileSync(path.join(pids, "deaths"), `${at.victims.join(" ")}\n`);
-  // This process last: it has to kill the others first.
-  for (const victim of [...at.victims].sort((a, b) => Number(a === "self") - Number(b === "self"))) {
-    try {
-      process.kill(victim === "self" ? process.pid : Number(readFileSync(path.join(pids, victim), "utf8")), "SIGKILL");
-    } catch {
-      // It is dead already, or was not started yet.
-    }
+  for (const victim of at.victims) if (victim !== "self") killVictim(pids, victim);
+  // This process last: it had to kill the others first.
+  if (at.victims.includes("self")) process.kill(process.pid, "SIGKILL");
+}
+
+/** Kills the process whose number is in a file of the folder. */
+export function killVictim(folder, victim) {
+  try {
+    const pid = Number(readFileSync(path.join(folder, victim), "utf8"));
+    // A file that is being written is empty, and process 0 would be the whole group of this one.
+    if (pid > 0) process.kill(pid, "SIGKILL");
+  } catch {
+    // It is dead already, or was not started yet.
   }
 }
 
