@@ -6,7 +6,7 @@ import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, describe, expect, test } from "vitest";
 import { newIdentity } from "../src/identity/keys.ts";
 import { hostStore } from "../src/net/host-store.ts";
-import { blobSubject, cellSubject, uplinkRun, uplinkStream } from "../src/net/layout.ts";
+import { blobSubject, cellSubject, uplinkBlobs, uplinkRun, uplinkStream } from "../src/net/layout.ts";
 import { takeLead } from "../src/net/lead.ts";
 import { serveRpc } from "../src/net/rpc.ts";
 import { storedRuns } from "../src/net/stored-run.ts";
@@ -85,7 +85,8 @@ describe.runIf(natsProgram !== undefined)("federation purge (skipped where there
     });
     const bytesOn = async (on: JetStreamManager): Promise<number> => {
       let sum = 0;
-      for (const stream of ["FL_BLOBS", uplinkStream(account)]) sum += (await on.streams.info(stream)).state.bytes;
+      for (const stream of ["FL_BLOBS", uplinkStream(account), uplinkBlobs(account)])
+        sum += (await on.streams.info(stream)).state.bytes;
       return sum;
     };
     const before = await bytesOn(manager);

@@ -2,7 +2,7 @@ import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hostStore } from "../src/net/host-store.ts";
-import { uplinkRun, uplinkStream } from "../src/net/layout.ts";
+import { uplinkRun, uplinkBlobs } from "../src/net/layout.ts";
 import { takeLead } from "../src/net/lead.ts";
 import { siteStore } from "../src/net/site-store.ts";
 import { blobParts, ensureFederationStreams, ensureUplink, uplinkBytes } from "../src/net/uplinks.ts";
@@ -103,7 +103,7 @@ describe.runIf(natsProgram !== undefined)("stores of accounts (skipped where the
     await expect(cut.putBlob(bytes)).rejects.toThrow("the site was killed");
     await quay.connection.flush();
     const have = (hash: string): Promise<string[]> =>
-      blobParts(manager, uplinkStream(quay.account), uplinkRun(quay.account, "cut"), hash);
+      blobParts(manager, uplinkBlobs(quay.account), uplinkRun(quay.account, "cut"), hash);
     const there = await uplinkBytes(manager, quay.account);
     expect(there).toBeGreaterThan(bytes.length / 2);
     const again = await siteStore({ connection: quay.connection, run: "cut", owns: () => true, have });

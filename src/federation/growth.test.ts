@@ -1,10 +1,21 @@
 import { expect, it } from "vitest";
-import { Life, QuadraticTrainer, roster, rulesOf, scored, targets } from "../../test/support/federation.ts";
+import {
+  Life,
+  membersOf,
+  participantOf,
+  QuadraticTrainer,
+  roster,
+  rulesOf,
+  scored,
+  targets,
+} from "../../test/support/federation.ts";
 import { type AlgorithmName, algorithmOf } from "../algorithms/registry.ts";
+import { decodeJson, encodeJson } from "../store/codec.ts";
 import { memoryStore } from "../store/memory-store.ts";
 import { mirroredStore } from "../store/mirrored-store.ts";
-import type { Store } from "../store/store.ts";
+import { BlobError, type Store } from "../store/store.ts";
 import { clientMemory } from "./client-memory.ts";
+import { Coordinator } from "./coordinator.ts";
 import { readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
 import { roundOpening } from "./protocol/messages.ts";
@@ -114,3 +125,22 @@ it.each(RUNS)(
     expect(deaths).toBeGreaterThan(20);
   },
 );
+
+it("a client whose adapter is deleted while it fetches looks again if the head has moved, and ends if not", async () => {
+  const algorithm = algorithmOf("fedavg");
+  const store = memoryStore();
+  const coordinator = new Coordinator({ ...rulesOf(algorithm), store, members: membersOf(["ann"]) });
+  while ((await coordinator.advance()).state === "moved");
+  const head = (await store.head())!;
+  const moved = encodeJson({ ...(decodeJson(head.bytes) as object), round: 1 });
+  const heads = [head.bytes, head.bytes, head.bytes, moved];
+  const without: Store = {
+    ...store,
+    blob: () => Promise.reject(new BlobError("Blob is not in the store.")),
+    head: async () => ({ revision: 1, bytes: heads.shift()! }),
+  };
+  const ann = participantOf(without, "ann", algorithm);
+  await expect(ann.act()).rejects.toThrow("Blob is not in the store.");
+  expect(await ann.act()).toBe("worked");
+  expect(heads).toEqual([]);
+});

@@ -15,6 +15,7 @@ import {
   hintSubject,
   STREAMS,
   uplinkRun,
+  uplinkBlobs,
   uplinkStream,
 } from "./layout.ts";
 import { lastMessage, type Lead, replaceMessage } from "./lead.ts";
@@ -75,7 +76,7 @@ export async function hostStore(options: HostStoreOptions): Promise<Store & { cl
   const place = (account: string | undefined): { cells: string; blobs: string; runSubject: string } =>
     account === undefined
       ? { cells: STREAMS.cells, blobs: STREAMS.blobs, runSubject: own }
-      : { cells: uplinkStream(account), blobs: uplinkStream(account), runSubject: uplinkRun(account, run) };
+      : { cells: uplinkStream(account), blobs: uplinkBlobs(account), runSubject: uplinkRun(account, run) };
   /** A client without an account has no blobs, and never those of the coordinator. */
   const placeOf = (owner: string | undefined) =>
     owner === undefined ? place(undefined) : place(members().get(owner) ?? "none");

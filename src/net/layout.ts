@@ -11,9 +11,14 @@ export const STREAMS = { cells: "FL_CELLS", blobs: "FL_BLOBS", head: "FL_HEAD" }
 /** The server's error code for a stream that is not there. */
 export const NO_STREAM = 10059;
 
-/** The stream of a member. @param account the public key of its account. */
+/** The stream of a member's cells. @param account the public key of its account. */
 export function uplinkStream(account: string): string {
   return `UP_${account}`;
+}
+
+/** The stream of a member's blobs: the server frees a file once all in it is deleted, and cells are never deleted. */
+export function uplinkBlobs(account: string): string {
+  return `UB_${account}`;
 }
 
 /** Where the subjects of one run begin, without the last dot: the coordinator's, a member's, and a member's local names. */

@@ -1,6 +1,6 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { type NatsConnection, RequestError } from "@nats-io/nats-core";
-import { coordinatorRun, CHUNK_BYTES, STREAMS, uplinkRun, uplinkStream } from "./layout.ts";
+import { coordinatorRun, CHUNK_BYTES, STREAMS, uplinkBlobs, uplinkRun, uplinkStream } from "./layout.ts";
 import { ifThere } from "./uplinks.ts";
 
 /** Longest wait for a coordinator that may be busy, milliseconds. */
@@ -33,7 +33,7 @@ export async function storedRun(
   const own = await storedIn(manager, [STREAMS.cells, STREAMS.blobs], coordinatorRun(run));
   let [{ cells, blobs, bytes }, members] = [own, 0];
   for (const account of accounts) {
-    const theirs = await storedIn(manager, [uplinkStream(account)], uplinkRun(account, run));
+    const theirs = await storedIn(manager, [uplinkStream(account), uplinkBlobs(account)], uplinkRun(account, run));
     if (theirs.cells + theirs.blobs > 0) members++;
     cells += theirs.cells;
     blobs += theirs.blobs;

@@ -1,6 +1,6 @@
 import { JetStreamApiError, type JetStreamManager, type StreamConfig } from "@nats-io/jetstream";
 import { UserError } from "../diagnostics/user-error.ts";
-import { NO_STREAM, STREAMS, coordinatorRun, leadSubject, uplinkRun, uplinkStream } from "./layout.ts";
+import { NO_STREAM, STREAMS, coordinatorRun, leadSubject, uplinkBlobs, uplinkRun, uplinkStream } from "./layout.ts";
 
 const NAME_IN_USE = 10058;
 const NO_ROOM = 10047;
@@ -39,22 +39,34 @@ export async function ensureFederationStreams(
   await ensure(manager, { ...copies, max_msgs_per_subject: 1, allow_direct: true, name: STREAMS.head, subjects });
 }
 
+/** Of a member's room, the part of its cells, and the most that they need: a few thousand rounds. */
+const CELLS_SHARE = 1 / 4;
+const MOST_CELL_BYTES = 4_000_000;
+
 /**
- * Makes a member's stream, or brings the one that is there to these limits.
+ * Makes a member's two streams, or brings those that are there to these limits.
  *
  * @throws UserError("storage") where the server has no room for it.
  */
 export async function ensureUplink(manager: JetStreamManager, account: string, limits: UplinkLimits): Promise<void> {
   const { replicas = 1, maxBytes, maxMessages = 100_000, maxMessageBytes = 1024 * 1024 } = limits;
-  await ensure(manager, {
-    ...ONCE,
-    name: uplinkStream(account),
-    subjects: [`fl.u.${account}.>`],
-    num_replicas: replicas,
-    max_bytes: maxBytes,
-    max_msgs: maxMessages,
-    max_msg_size: maxMessageBytes,
-  }).catch((error: unknown) => {
+  const cellBytes = Math.min(MOST_CELL_BYTES, Math.floor(maxBytes * CELLS_SHARE));
+  const stream = (name: string, kind: "c" | "b", bytes: number): Promise<boolean> =>
+    ensure(manager, {
+      ...ONCE,
+      name,
+      subjects: [`fl.u.${account}.r.*.${kind}.>`],
+      num_replicas: replicas,
+      max_bytes: bytes,
+      max_msgs: maxMessages,
+      max_msg_size: maxMessageBytes,
+    });
+  try {
+    const isChanged = await stream(uplinkStream(account), "c", cellBytes);
+    // Blobs were in this stream too once, and would fill it.
+    if (isChanged) await purge(manager, uplinkStream(account), `fl.u.${account}.r.*.b.>`);
+    await stream(uplinkBlobs(account), "b", maxBytes - cellBytes);
+  } catch (error) {
     if (!(error instanceof JetStreamApiError && error.code === NO_ROOM)) throw error;
     throw new UserError(
       "storage",
@@ -64,17 +76,22 @@ export async function ensureUplink(manager: JetStreamManager, account: string, l
         cause: error,
       },
     );
-  });
+  }
 }
 
 /** Bytes that a member has stored; 0 where it has no stream. */
 export async function uplinkBytes(manager: JetStreamManager, account: string): Promise<number> {
-  return (await ifThere(() => manager.streams.info(uplinkStream(account))))?.state.bytes ?? 0;
+  const streams = [uplinkStream(account), uplinkBlobs(account)];
+  const infos = await Promise.all(streams.map((name) => ifThere(() => manager.streams.info(name))));
+  return infos.reduce((sum, info) => sum + (info?.state.bytes ?? 0), 0);
 }
 
 /** Deletes all that a run has stored. @param accounts the members'. */
 export async function purgeRun(manager: JetStreamManager, run: string, accounts: Iterable<string>): Promise<void> {
-  for (const account of accounts) await purge(manager, uplinkStream(account), `${uplinkRun(account, run)}.>`);
+  for (const account of accounts) {
+    await purge(manager, uplinkStream(account), `${uplinkRun(account, run)}.c.>`);
+    await purge(manager, uplinkBlobs(account), `${uplinkRun(account, run)}.b.>`);
+  }
   await purge(manager, STREAMS.cells, `${coordinatorRun(run)}.c.>`);
   await purge(manager, STREAMS.blobs, `${coordinatorRun(run)}.b.>`);
   await purge(manager, STREAMS.head, `${coordinatorRun(run)}.head`);
@@ -102,11 +119,11 @@ export async function sweepUplink(
 ): Promise<string[]> {
   const prefix = `${uplinkRun(account, run)}.b.`;
   const filter = { subjects_filter: `${prefix}>` };
-  const info = await ifThere(() => manager.streams.info(uplinkStream(account), filter));
+  const info = await ifThere(() => manager.streams.info(uplinkBlobs(account), filter));
   const subjects = Object.keys(info?.state.subjects ?? {});
   const hashes = new Set(subjects.map((subject) => subject.slice(prefix.length).split(".", 1)[0]!));
   const orphans = [...hashes].filter((hash) => !keep.has(hash));
-  for (const hash of orphans) await purge(manager, uplinkStream(account), `${prefix}${hash}.>`);
+  for (const hash of orphans) await purge(manager, uplinkBlobs(account), `${prefix}${hash}.>`);
   return orphans;
 }
 
@@ -124,11 +141,14 @@ export async function ifThere<T>(ask: () => Promise<T>): Promise<T | undefined> 
   }
 }
 
-async function ensure(manager: JetStreamManager, config: Partial<StreamConfig> & { name: string }): Promise<void> {
+/** Makes a stream, or changes the one that is there: then true. */
+async function ensure(manager: JetStreamManager, config: Partial<StreamConfig> & { name: string }): Promise<boolean> {
   try {
     await manager.streams.add(config);
+    return false;
   } catch (error) {
     if (!(error instanceof JetStreamApiError && error.code === NAME_IN_USE)) throw error;
     await manager.streams.update(config.name, config);
+    return true;
   }
 }

@@ -5,7 +5,7 @@ import { isAccepted, lastUpdates, restoreRun } from "../../federation/restore.ts
 import { FederationMonitor, readHeartbeat } from "../../federation/status.ts";
 import { signedStore } from "../../identity/signed-store.ts";
 import { hostStore } from "../../net/host-store.ts";
-import { uplinkRun, uplinkStream } from "../../net/layout.ts";
+import { uplinkRun, uplinkBlobs } from "../../net/layout.ts";
 import { takeLead } from "../../net/lead.ts";
 import { serveRpc } from "../../net/rpc.ts";
 import { publishTask } from "../../net/task.ts";
@@ -206,7 +206,7 @@ function serve(connection: NatsConnection, service: Service): () => void {
     async have(account, bytes) {
       const hash = new TextDecoder().decode(bytes);
       if (!/^[0-9a-f]{64}$/.test(hash)) throw new Error("not a hash");
-      return encodeJson(await blobParts(manager, uplinkStream(account), uplinkRun(account, run), hash));
+      return encodeJson(await blobParts(manager, uplinkBlobs(account), uplinkRun(account, run), hash));
     },
   });
   return () => {
