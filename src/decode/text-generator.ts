@@ -155,13 +155,14 @@ export class TextGenerator {
   /** Generates greedily after each prompt: one list of tokens for each, without the stop token. */
   async greedyTokens(
     prompts: readonly Int32Array[],
-    options: { readonly maxNewTokens: number; readonly signal?: AbortSignal | undefined },
+    { onAnswer, ...options }: Pick<TextOptions, "maxNewTokens" | "onAnswer" | "signal">,
   ): Promise<number[][]> {
     const { stopTokens } = this;
     const answers: number[][] = prompts.map(() => []);
     const greedy = { ...GREEDY, random: () => stream(0), stopTokens, batchSize: BATCH_SIZE };
     for await (const event of generate(this.#decoder, this.#adapter, prompts, { ...greedy, ...options })) {
       if ("token" in event) answers[event.prompt]!.push(event.token);
+      else onAnswer?.();
     }
     return answers;
   }

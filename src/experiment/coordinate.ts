@@ -104,7 +104,16 @@ export async function coordinateExperiment(
       },
       (clients, milliseconds) => onWaiting?.("answers", clients, milliseconds),
     );
-    return await finishRun(prepared, outcome, { platform, store, log, keeper, engines, earlier, signal });
+    return await finishRun(prepared, outcome, {
+      platform,
+      store,
+      log,
+      keeper,
+      engines,
+      earlier,
+      onCount: options.onCount,
+      signal,
+    });
   } finally {
     await session.close();
   }

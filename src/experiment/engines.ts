@@ -1,3 +1,4 @@
+import type { OnCount } from "../concurrency/counted-work.ts";
 import type { RunEvent } from "../federation/events.ts";
 import type { Params } from "../tensor/params.ts";
 import { itemKind, type TrainingItem } from "../data/items/registry.ts";
@@ -23,8 +24,8 @@ export interface Engines extends EngineSessions {
 
 export interface EngineHooks {
   readonly emit: (event: RunEvent) => void;
-  /** One line about long work between events. */
-  readonly onProgress?: ((message: string) => void) | undefined;
+  /** Work of which the amount is known, between events. */
+  readonly onCount?: OnCount | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -66,7 +67,7 @@ export function openEngines(
   platform: Platform,
   store: Pick<RunStore, "clientStore">,
   reference: () => Promise<Params>,
-  { emit, onProgress, signal }: EngineHooks,
+  { emit, onCount, signal }: EngineHooks,
 ): Engines {
   const { objective, trainers } = prepared;
   const sessions = openEngineSessions(prepared, platform);
@@ -74,8 +75,8 @@ export function openEngines(
     needed: objective.reference,
     store: store.clientStore,
     measure: async (items) => referenceOf(await sessions.scorer(), await reference(), items, signal),
-    onProgress: ({ client }, done, of) =>
-      onProgress?.(`the reference's log-probabilities for ${client}: ${done} of ${of} records`),
+    onCount: ({ client }, done, of) =>
+      onCount?.({ what: `reference log-probabilities for ${client}`, unit: "records", done, of }),
     onDone: ({ client, set }, records, seconds) => emit({ type: "reference-end", client, set, records, seconds }),
   });
   const byName = new Map(trainers.map((trainer) => [trainer.name, trainer]));

@@ -1,3 +1,4 @@
+import type { OnCount } from "../concurrency/counted-work.ts";
 import { clientMemory } from "../federation/client-memory.ts";
 import type { CoordinatorOptions } from "../federation/coordinator-options.ts";
 import type { Evaluate } from "../federation/evaluation.ts";
@@ -13,7 +14,7 @@ import { stagesOf } from "../updates/stage-registry.ts";
 import type { RunGrading } from "./evaluation/benchmarks.ts";
 import { stopRule } from "./evaluation/best-round.ts";
 import type { Engines } from "./engines.ts";
-import { scoreClientSets, scoreCommonSet } from "./evaluation/score-sets.ts";
+import { scoreClientSets, scoreCommonSet, type ScoringTools } from "./evaluation/score-sets.ts";
 import { localTrainer } from "./local-trainer.ts";
 import type { Platform, RunStore } from "./ports.ts";
 import type { Prepared, Trainer } from "./prepare.ts";
@@ -69,13 +70,13 @@ export interface ScoringOptions {
   readonly store: RunStore;
   readonly engines: Engines;
   readonly grading: RunGrading;
-  readonly onProgress?: ((message: string) => void) | undefined;
+  readonly onCount?: OnCount | undefined;
 }
 
 /** The coordinator's part of an evaluation: the common adapter on the common set and on benchmarks. */
 export function coordinatorEvaluation(prepared: Prepared, options: ScoringOptions): Evaluate {
   return async (what) => ({
-    scores: await scoreCommonSet(prepared, options.engines, what),
+    scores: await scoreCommonSet(prepared, scoringTools(options), what),
     ...(await benchmarkPart(prepared, options, what)),
   });
 }
@@ -83,21 +84,25 @@ export function coordinatorEvaluation(prepared: Prepared, options: ScoringOption
 /** A client's part: its own held-out records; where it keeps an adapter of its own, the common set and benchmarks too. */
 export function clientEvaluation(prepared: Prepared, options: ScoringOptions, client: string): Evaluate {
   return async (what) => ({
-    ...(await scoreClientSets(prepared, options.engines, client, what)),
+    ...(await scoreClientSets(prepared, scoringTools(options), client, what)),
     ...(what.adapters.clients !== undefined && (await benchmarkPart(prepared, options, what))),
   });
 }
 
+export function scoringTools({ engines, onCount }: Pick<ScoringOptions, "engines" | "onCount">): ScoringTools {
+  return { scorer: engines.scorer, references: engines.references, onCount };
+}
+
 async function benchmarkPart(
   prepared: Prepared,
-  { platform, store, grading, onProgress }: ScoringOptions,
+  { platform, store, grading, onCount }: ScoringOptions,
   what: Parameters<Evaluate>[0],
 ) {
   const benchmarks = await runBenchmarks(prepared, what, {
     runtime: platform.runtime,
     grading,
     openAnswers: (...place) => store.openAnswers(...place),
-    onProgress,
+    onCount,
   });
   return benchmarks && { benchmarks };
 }

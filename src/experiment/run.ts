@@ -50,7 +50,16 @@ export async function runExperiment(
       events,
       signal,
     });
-    return await finishRun(prepared, outcome, { platform, store, log, keeper, engines, earlier, signal });
+    return await finishRun(prepared, outcome, {
+      platform,
+      store,
+      log,
+      keeper,
+      engines,
+      earlier,
+      onCount: options.onCount,
+      signal,
+    });
   } finally {
     await session.close();
   }

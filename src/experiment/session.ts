@@ -1,3 +1,4 @@
+import type { OnCount } from "../concurrency/counted-work.ts";
 import type { EmitEvent, RunEvent } from "../federation/events.ts";
 import { type Params, zerosLike } from "../tensor/params.ts";
 import type { RunGrading } from "./evaluation/benchmarks.ts";
@@ -11,8 +12,8 @@ import { initialAdapter } from "./starting-adapter.ts";
 export interface RunOptions {
   /** Every event as it happens, also those of a resumed part. */
   readonly emit?: EmitEvent | undefined;
-  /** One line about long work between events. */
-  readonly onProgress?: ((message: string) => void) | undefined;
+  /** Work of which the amount is known, between events: scoring, benchmarks, answers, references. */
+  readonly onCount?: OnCount | undefined;
   readonly signal?: AbortSignal | undefined;
   /** The tools that grade benchmarks besides the answers; default: no code runner and no judge. */
   readonly grading?: RunGrading | undefined;
@@ -37,19 +38,19 @@ export async function openSession(
   platform: Platform,
   store: RunStore,
   holds: (event: RunEvent) => boolean,
-  { emit, onProgress, signal, grading = {} }: RunOptions,
+  { emit, onCount, signal, grading = {} }: RunOptions,
   first?: () => Promise<Params>,
 ): Promise<Session> {
   const log = await openRunLog(store, holds, prepared.config.output, emit);
   const initial = initialAdapter(prepared);
   // A fresh adapter changes nothing: the reference is the base alone, to the bit.
   const reference = first ?? (async () => (prepared.start === undefined ? zerosLike(initial) : initial));
-  const engines = openEngines(prepared, platform, store, reference, { ...log.events, onProgress, signal });
+  const engines = openEngines(prepared, platform, store, reference, { ...log.events, onCount, signal });
   return {
     log,
     engines,
     initialAdapter: initial,
-    scoring: { platform, store, engines, grading, onProgress },
+    scoring: { platform, store, engines, grading, onCount },
     async close() {
       await log.close();
       await engines.dispose();

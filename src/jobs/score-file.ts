@@ -96,6 +96,9 @@ export async function scoreFile(
     }
     let total = 0;
     let tokens = 0;
+    const count = (scored: number): void =>
+      hooks.onCount?.({ what: "scoring", unit: "records", done: scored, of: encoded.length });
+    count(0);
     for (let start = 0; start < encoded.length; start += CHUNK) {
       const chunk = encoded.slice(start, start + CHUNK);
       const scores = await scorer.score(
@@ -110,6 +113,7 @@ export async function scoreFile(
         tokens += score.tokens;
         onRecord({ index: start + i, logprob: score.logProbability, tokens: score.tokens });
       }
+      count(start + chunk.length);
     }
     if (!Number.isFinite(total)) {
       const what = options.adapter === undefined ? options.model : options.adapter;

@@ -1,3 +1,4 @@
+import type { OnCount } from "../concurrency/counted-work.ts";
 import type { Estimate } from "../evaluation/metrics/estimate.ts";
 import type { TextGenerator } from "../decode/text-generator.ts";
 import { openInference } from "../experiment/inference.ts";
@@ -38,7 +39,7 @@ export interface MemorisationOptions extends Recall {
 }
 
 export interface MemorisationHooks {
-  readonly onProgress?: (message: string) => void;
+  readonly onCount?: OnCount | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -82,7 +83,7 @@ export async function measureMemorisation(
   prepared: Prepared,
   { runtime, adapters }: { readonly runtime: Runtime; readonly adapters: readonly MeasuredAdapter[] },
   options: MemorisationOptions,
-  { onProgress, signal }: MemorisationHooks = {},
+  { onCount, signal }: MemorisationHooks = {},
 ): Promise<Memorisation> {
   const { config, clients, canaries } = prepared;
   const engine = openInference(prepared, runtime);
@@ -97,7 +98,7 @@ export async function measureMemorisation(
     };
     const canaryScores: CanaryScore[] = [];
     for (const [i, canary] of canaries.entries()) {
-      onProgress?.(`canary ${i + 1} of ${canaries.length}, of ${canary.client}`);
+      onCount?.({ what: "ranking canaries", unit: "canaries", done: i, of: canaries.length });
       canaryScores.push(
         ...(await rankCanary(canary, await answering(canary.client), { prepared, signal, ...options })),
       );
@@ -105,8 +106,9 @@ export async function measureMemorisation(
     const asked = new Map<string, Map<string, RecordAnswers>>(adapters.map(({ name }) => [name, new Map()]));
     for (const [i, client] of clients.entries()) {
       for (const { name, generator } of await answering(client.name)) {
-        onProgress?.(`records of ${client.name}, client ${i + 1} of ${clients.length}: ${name}`);
-        asked.get(name)!.set(client.name, await ask(generator, client, prepared, { ...options, signal }));
+        const what = `records of ${client.name}, client ${i + 1} of ${clients.length}, ${name}`;
+        const counted = (done: number, of: number): void => onCount?.({ what, unit: "answers", done, of });
+        asked.get(name)!.set(client.name, await ask(generator, client, prepared, { ...options, signal }, counted));
       }
     }
     return {
@@ -126,6 +128,7 @@ async function ask(
   { name, train, heldOut }: PreparedClient,
   { config, canaries, common }: Prepared,
   options: MemorisationOptions & Pick<MemorisationHooks, "signal">,
+  counted: (done: number, of: number) => void,
 ): Promise<RecordAnswers> {
   const { stopTokens } = generator;
   const planted = canaries.reduce((sum, { client, copies }) => sum + (client === name ? copies : 0), 0);
@@ -135,11 +138,18 @@ async function ask(
   const drawn = <T>(list: readonly T[], what: string): readonly T[] =>
     sampleOf(list, options.records, stream(config.seed, "memorisation", what, name));
   const long = (list: typeof own): typeof own => list.filter((each) => isLongEnough(each, options));
-  const recall = (list: typeof own, what: string) => extractedOf(generator, drawn(long(list), what), options);
+  const [trained, held, questions] = [
+    drawn(long(own), "train"),
+    drawn(long(kept), "held-out"),
+    drawn(own, "questions"),
+  ];
+  let done = 0;
+  const all = trained.length + held.length + questions.length;
+  const work = { ...options, onAnswer: () => counted(++done, all) };
   return {
-    trainExtracted: await recall(own, "train"),
-    heldOutExtracted: await recall(kept, "held-out"),
-    copied: await copiedOf(generator, drawn(own, "questions"), { ...options, train: own, heldOut: kept }),
+    trainExtracted: await extractedOf(generator, trained, work),
+    heldOutExtracted: await extractedOf(generator, held, work),
+    copied: await copiedOf(generator, questions, { ...work, train: own, heldOut: kept }),
   };
 }
 

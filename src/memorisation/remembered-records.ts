@@ -33,6 +33,12 @@ export interface Recall {
   readonly suffixTokens: number;
 }
 
+export interface AnsweringHooks {
+  /** Called when an answer is complete. */
+  readonly onAnswer?: (() => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Tells if an answer is long enough for an extraction. */
 export function isLongEnough({ answer }: Answered, { prefixTokens, suffixTokens }: Recall): boolean {
   return answer.length >= prefixTokens + suffixTokens;
@@ -45,12 +51,12 @@ export function isLongEnough({ answer }: Answered, { prefixTokens, suffixTokens 
 export async function extractedOf(
   generator: TextGenerator,
   records: readonly Answered[],
-  { prefixTokens, suffixTokens, signal }: Recall & { readonly signal?: AbortSignal | undefined },
+  { prefixTokens, suffixTokens, signal, onAnswer }: Recall & AnsweringHooks,
 ): Promise<boolean[]> {
   const prompts = records.map(({ prompt, answer }) =>
     Int32Array.from([...prompt, ...answer.subarray(0, prefixTokens)]),
   );
-  const got = await generator.greedyTokens(prompts, { maxNewTokens: suffixTokens, signal });
+  const got = await generator.greedyTokens(prompts, { maxNewTokens: suffixTokens, signal, onAnswer });
   return records.map(({ answer }, i) => {
     const wanted = answer.subarray(prefixTokens, prefixTokens + suffixTokens);
     return wanted.length === got[i]!.length && wanted.every((token, k) => token === got[i]![k]);
@@ -75,19 +81,18 @@ export interface Copying {
   readonly ngramTokens: number;
   /** Longest generated answer. */
   readonly maxNewTokens: number;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Compares greedy answers to the questions of records with training and held-out answers. */
 export async function copiedOf(
   generator: TextGenerator,
   records: readonly Answered[],
-  { ngramTokens, maxNewTokens, signal, ...sources }: Copying,
+  { ngramTokens, maxNewTokens, signal, onAnswer, ...sources }: Copying & AnsweringHooks,
 ): Promise<Copied[]> {
   const prompts = records.map(({ prompt }) => prompt);
   const train = sources.train.map(({ answer }) => answer);
   const heldOut = sources.heldOut.map(({ answer }) => answer);
-  return (await generator.greedyTokens(prompts, { maxNewTokens, signal })).map((text) => {
+  return (await generator.greedyTokens(prompts, { maxNewTokens, signal, onAnswer })).map((text) => {
     const { ngrams, shared, longestRun, longestRunEnd } = ngramOverlap(text, train, ngramTokens);
     return {
       ngrams,

@@ -37,8 +37,13 @@ export function scoresOf(logProbabilities: Float32Array, counts: readonly number
 
 /** Scores sequences with one frozen base and any adapter of one shape: the forward pass only. */
 export interface Scorer {
-  /** Returns one score for each example, in order. */
-  score(adapter: Params, examples: readonly Example[], signal?: AbortSignal): Promise<Score[]>;
+  /** Returns one score for each example, in order. `onScored` gets the number of those that are new since its last call. */
+  score(
+    adapter: Params,
+    examples: readonly Example[],
+    signal?: AbortSignal,
+    onScored?: (examples: number) => void,
+  ): Promise<Score[]>;
   dispose(): Promise<void>;
 }
 
@@ -55,7 +60,7 @@ export async function openScorer({
     weights,
   );
   return {
-    async score(adapter, examples, signal) {
+    async score(adapter, examples, signal, onScored) {
       const scores: Score[] = examples.map(() => ({ logProbability: 0, tokens: 0 }));
       const alone = examples.map((example) => [example]);
       for (const group of microBatches(alone, microBatchTokens)) {
@@ -67,6 +72,7 @@ export async function openScorer({
         const results = await session.run(feeds, [FETCHES.logProbabilities]);
         const data = results.get(FETCHES.logProbabilities)!.data as Float32Array;
         scoresOf(data, counts).forEach((score, b) => (scores[group[b]!] = score));
+        onScored?.(group.length);
       }
       return scores;
     },

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { stringify } from "yaml";
+import type { OnCount } from "../../src/concurrency/counted-work.ts";
 import { prepareExperiment } from "../../src/experiment/prepare.ts";
 import { runExperiment } from "../../src/experiment/run.ts";
 import type { RunSummary } from "../../src/experiment/results/summary.ts";
@@ -25,6 +26,7 @@ export interface RunInOptions {
   readonly runtime?: (runtime: Runtime) => Runtime;
   /** Stops the run at the first event of which it is true. */
   readonly stopAt?: (event: RunEvent) => boolean;
+  readonly onCount?: OnCount;
 }
 
 /** Runs a configuration in this process, into a folder under `folder`. */
@@ -44,7 +46,11 @@ export async function runIn(folder: string, config: object, options: RunInOption
       events.push(event);
       if (options.stopAt?.(event)) stop.abort();
     };
-    const summary = await runExperiment(prepared, platform, store, { emit, signal: stop.signal });
+    const summary = await runExperiment(prepared, platform, store, {
+      emit,
+      onCount: options.onCount,
+      signal: stop.signal,
+    });
     return { folder: path.join(folder, name), summary, events };
   } finally {
     store.close();

@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import path from "node:path";
 import { FIDELITIES } from "../../algorithms/settings.ts";
 import { nearest } from "../../diagnostics/nearest.ts";
+import type { OnCount } from "../../concurrency/counted-work.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { estimateJudging } from "../../evaluation/judge/judge-estimate.ts";
 import { baselineAnswers } from "../../evaluation/judge/baseline-answers.ts";
@@ -131,7 +132,7 @@ export const command: Command = defineCommand({
       // A judge and generated programs can work on several answers at once.
       const concurrency = Math.max(codeRunner === undefined ? 1 : availableParallelism(), flags.judgeConcurrency);
       const evaluation = { ...options, mode, base, models, benchmarks, data, openAnswers, tools, concurrency };
-      const events = { beforeGrading, onResult, onStage: status.say, onProgress: progressLines(status.say) };
+      const events = { beforeGrading, onResult, onStage: status.say, onProgress: progressOf(status.counting) };
       await evaluateModels(evaluation, platform, events, signal).finally(() => grading.close());
     }).catch(async (error: unknown) => {
       if (results.length > 0) await writeReport(out, flags.seed);
@@ -147,18 +148,10 @@ export const command: Command = defineCommand({
   },
 });
 
-/** Says how many questions are answered or graded, and an estimate of the time that is left. */
-function progressLines(say: (text: string) => void): EvaluationEvents["onProgress"] {
-  const started = new Map<string, { at: number; done: number }>();
-  return ({ benchmark, model, done, of, grading }) => {
-    const key = `${benchmark} ${model} ${grading}`;
-    const begun = started.get(key) ?? { at: performance.now(), done };
-    started.set(key, begun);
-    const seconds = (performance.now() - begun.at) / 1000;
-    const left =
-      done > begun.done ? `, about ${formatDuration((seconds * (of - done)) / (done - begun.done))} left` : "";
-    say(`${model} on ${benchmark}: ${grading ? "graded" : "answered"} ${done} of ${of}${left}`);
-  };
+/** Says how many questions are answered or graded. */
+function progressOf(count: OnCount): EvaluationEvents["onProgress"] {
+  return ({ benchmark, model, done, of, grading }) =>
+    count({ what: `${model} on ${benchmark}`, unit: grading ? "answers graded" : "questions answered", done, of });
 }
 
 /** Turns an AbortError into a message for the person who pressed Ctrl-C. */

@@ -1,6 +1,7 @@
 import path from "node:path";
+import type { OnCount } from "../../concurrency/counted-work.ts";
 import { EXPORT_TARGETS, type ExportTargetName } from "../../export/registry.ts";
-import { DTYPES } from "../../export/target.ts";
+import { DTYPES, type ExportProgress } from "../../export/target.ts";
 import { exportModel } from "../../jobs/export-model.ts";
 import { parseAdapterFolder } from "../../node/model/adapter-name.ts";
 import { nodePlatform } from "../../node/platform.ts";
@@ -8,7 +9,7 @@ import { fillNewFolder, refuseExisting } from "../../node/staged-folder.ts";
 import { findTrainedAdapter, readTrainingFacts } from "../../node/trained-adapter.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { choice, text, toggle, wholeNumber } from "../flag.ts";
-import { exportProgress, formatsHelp } from "../views/export-text.ts";
+import { formatsHelp } from "../views/export-text.ts";
 import { withStatus } from "../work/work.ts";
 
 const NAMES = Object.keys(EXPORT_TARGETS) as ExportTargetName[];
@@ -49,9 +50,14 @@ export const command: Command = defineCommand({
     await withStatus(context, async ({ status, signal, reports }) => {
       status.say(`opening ${options.model}`);
       const platform = nodePlatform(reports);
-      const hooks = { onProgress: exportProgress(status.say), onNote: status.note, signal };
+      const hooks = { onProgress: exportProgress(status.counting), onNote: status.note, signal };
       await fillNewFolder(target, (folder) => exportModel(options, platform, folder, hooks));
     });
     context.stdout.write(`${target}\n`);
   },
 });
+
+/** Says how many tensors are written. */
+function exportProgress(count: OnCount): (progress: ExportProgress) => void {
+  return ({ done, total }) => count({ what: "writing", unit: "tensors", done, of: total });
+}

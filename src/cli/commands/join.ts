@@ -223,7 +223,7 @@ async function playRun(
       onScoring: (round, state) =>
         membership.tell(state === "begun" ? { state: "scoring", round } : { state: "waiting" }),
       onJoined: () => status.note(`${oneLine(client)}: joined the run ${oneLine(run)}`),
-      onProgress: status.say,
+      onCount: status.counting,
       mayBeNew: true,
       limits: {
         scores: settings.allow.scores,

@@ -58,7 +58,7 @@ export const command: Command = defineCommand({
           return await participateInExperiment(prepared, platform, store, directoryStore(exchange), {
             emit: trainingNotes(status, config.data.maxLength),
             onJoined: () => status.note(`${names}: joined the run`),
-            onProgress: status.say,
+            onCount: status.counting,
             signal,
           });
         } finally {

@@ -1,6 +1,5 @@
 import { EXPORT_TARGETS } from "../../export/registry.ts";
-import type { ExportProgress, ExportTarget } from "../../export/target.ts";
-import { formatDuration } from "./quantities.ts";
+import type { ExportTarget } from "../../export/target.ts";
 import { padEnd, wrap } from "./text-width.ts";
 
 /** The formats with their number formats, for the help. */
@@ -14,14 +13,4 @@ export function formatsHelp(columns: number): string {
     );
   });
   return ["\nFormats (number formats):", ...lines].join("\n");
-}
-
-/** Says how many tensors are written, and the time that is left once that can be told. */
-export function exportProgress(say: (what: string) => void): (progress: ExportProgress) => void {
-  const started = performance.now();
-  return ({ done, total }) => {
-    const seconds = (performance.now() - started) / 1000;
-    const left = seconds < 2 || done === total ? "" : `, ${formatDuration((seconds / done) * (total - done))} left`;
-    say(`writing tensor ${done} of ${total}${left}`);
-  };
 }

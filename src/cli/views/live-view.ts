@@ -10,6 +10,7 @@ import { type Frame, liveLines, runHeading, waitingLine } from "./run-frame.ts";
 import { type RoundResult, RunProgress } from "./run-progress.ts";
 import type { RunView } from "./run-view.ts";
 import { clip, oneLine } from "./text-width.ts";
+import { workClock } from "./work-clock.ts";
 
 /** Shows a run on a terminal: finished rounds scroll up, and the current step is redrawn below them. */
 export function liveView(output: Output, area: LiveArea): RunView {
@@ -18,6 +19,7 @@ export function liveView(output: Output, area: LiveArea): RunView {
   let trained = false;
   let doing: string | undefined;
   let phaseStarted = performance.now();
+  const clock = workClock();
   const reports: EventOf<"data-report">[] = [];
   const frame = (): Frame => {
     // The last column stays free: some terminals wrap when it is written.
@@ -49,7 +51,8 @@ export function liveView(output: Output, area: LiveArea): RunView {
       trained ||= event.type === "round-start";
       // An event after the evaluation completes the round's row.
       const follows = ["early-stop", "evaluation-withheld", "benchmark-end"].includes(event.type);
-      row(follows ? progress.takePending() : progress.apply(event));
+      const completed = progress.apply(event);
+      row(follows ? progress.takePending() : completed);
       if (event.type === "benchmark-end") area.print([clip(`  ${benchmarkText(event)}`, frame().columns)]);
       if (event.type === "evaluation-withheld") warn(withheldText(event));
       if (event.type === "early-stop") warn(earlyStopText(event));
@@ -69,8 +72,8 @@ export function liveView(output: Output, area: LiveArea): RunView {
         warn(`round ${event.round} leaves out ${oneLine(event.client)}: ${oneLine(event.reason)}`);
     },
     note: warn,
-    waiting(text) {
-      doing = text;
+    counting(work) {
+      doing = clock.text(work);
     },
     close() {
       row(progress?.takePending());

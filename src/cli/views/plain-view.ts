@@ -18,6 +18,7 @@ import { dataNote, someNames, type RunFacts } from "./run-facts.ts";
 import { membershipText, withheldText } from "./membership-text.ts";
 import type { RunView } from "./run-view.ts";
 import { oneLine } from "./text-width.ts";
+import { workLog } from "./work-clock.ts";
 
 /** The lines of a log: the start, each evaluation, the end of each round and the end. They have no control characters. */
 export class PlainLines {
@@ -120,7 +121,7 @@ export function plainView(output: Output): RunView {
       if (lines !== undefined) write(lines.apply(event));
     },
     note: (text) => write([text]),
-    waiting() {},
+    counting: workLog((line) => write([line])),
     close() {
       if (lines !== undefined) write(lines.takeEvaluation());
     },
@@ -133,7 +134,7 @@ export function jsonView(output: Output, notes: Output): RunView {
     begin() {},
     event: (event) => output.write(`${JSON.stringify(event)}\n`),
     note: (text) => notes.write(`${text}\n`),
-    waiting() {},
+    counting() {},
     close() {},
   };
 }

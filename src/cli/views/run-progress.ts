@@ -37,6 +37,8 @@ export class RunProgress {
   #pending: RoundResult | undefined;
   readonly #scores = new HeldOutScores();
   #evaluationSeconds = 0;
+  /** Wall time of the benchmarks of the last round that had any. */
+  #benchmarks = { round: -1, seconds: 0 };
   readonly #steps = new Map<string, number>();
   readonly #over = new Set<string>();
   #current: CurrentClient | undefined;
@@ -98,6 +100,11 @@ export class RunProgress {
       case "evaluation-end":
         this.#scores.add(event);
         return undefined;
+      case "benchmark-end": {
+        const before = this.#benchmarks.round === event.round ? this.#benchmarks.seconds : 0;
+        this.#benchmarks = { round: event.round, seconds: before + event.seconds };
+        return undefined;
+      }
       case "run-end":
         this.#ended = true;
         return this.takePending();
@@ -153,7 +160,7 @@ export class RunProgress {
     return this.#recent.reduce((sum, step) => sum + step.supervisedTokens, 0) / seconds;
   }
 
-  /** Seconds to the end of the run at the pace so far, evaluations included; undefined before the first step. */
+  /** Seconds to the end of the run at the pace so far, with evaluations and benchmarks; undefined before the first step. */
   get secondsLeft(): number | undefined {
     if (this.#start === undefined || this.#round === undefined || this.#recent.length === 0) return undefined;
     const perStep = this.#recent.reduce((sum, step) => sum + step.seconds, 0) / this.#recent.length;
@@ -161,7 +168,7 @@ export class RunProgress {
     const { rounds } = this.#start;
     let left = (all - done + (rounds - this.#round.round) * all) * perStep;
     for (let round = this.#round.round; round <= rounds; round++) {
-      if (evaluationDue(round, rounds, this.#evaluateEvery)) left += this.#evaluationSeconds;
+      if (evaluationDue(round, rounds, this.#evaluateEvery)) left += this.#evaluationSeconds + this.#benchmarks.seconds;
     }
     return left;
   }

@@ -1,3 +1,4 @@
+import type { CountedWork } from "../../concurrency/counted-work.ts";
 import type { RunEvent } from "../../federation/events.ts";
 import type { RunFacts } from "./run-facts.ts";
 
@@ -8,8 +9,8 @@ export interface RunView {
   event(event: RunEvent): void;
   /** Shows a line that is not from an event. */
   note(text: string): void;
-  /** Names work that has no events, for a redrawn line. Logs ignore it. */
-  waiting(text: string): void;
+  /** Shows how far work between events is, and the time that is left. A log tells long work only. */
+  counting(work: CountedWork): void;
   /** Restores the terminal. No other call follows. */
   close(): void;
 }

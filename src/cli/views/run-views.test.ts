@@ -211,6 +211,14 @@ describe("a run on a terminal", () => {
     expect(textWidth(line!)).toBeLessThanOrEqual(frame.columns);
   });
 
+  it("counts the benchmarks of a round with its evaluation in the time left", () => {
+    const asked = (seconds: number): RunEvent => {
+      return { type: "benchmark-end", round: 0, benchmark: "gsm8k", questions: 9, metrics: {}, seconds };
+    };
+    const during = [...START, ...evaluation(0, [4, 4]), asked(3), asked(5), ...ROUND_1.slice(0, 4)];
+    expect(progressAfter(during).secondsLeft).toBe(1 + 2 + 4 + 2 * 8);
+  });
+
   it("fits any width from 60 columns, with the client's name and the loss", () => {
     const during = progressAfter([...START, ...evaluation(0, [4, 4]), ...ROUND_1.slice(0, 4)]);
     for (let columns = 60; columns <= 160; columns += 7) {

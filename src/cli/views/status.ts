@@ -1,5 +1,5 @@
 import type { OnCount } from "../../concurrency/counted-work.ts";
-import { workClock } from "./work-clock.ts";
+import { LOG_QUARTERS, workClock, workLog } from "./work-clock.ts";
 import { clip, oneLine } from "./text-width.ts";
 import { formatBytes } from "./quantities.ts";
 import type { LiveArea } from "./live-area.ts";
@@ -33,10 +33,6 @@ export interface Status {
 }
 
 const CONVERTING = "converting the weights (only the first time)";
-/** Number of lines for long work in a log. */
-const LOG_QUARTERS = 4;
-/** Shorter work of a known amount gets no lines in a log. */
-const LOG_SECONDS = 2;
 /** Smallest download that gets lines in a log. */
 const LOG_BYTES = 1_000_000;
 
@@ -83,7 +79,6 @@ export function liveStatus(output: Output, area: LiveArea): Status {
 /** Status in a log, with a line for each long piece of work. */
 export function plainStatus(output: Output): Status {
   let reported = "";
-  const clock = workClock();
   const quarterOf = (what: string, doneBytes: number, totalBytes: number): void => {
     const quarter = Math.floor((LOG_QUARTERS * doneBytes) / totalBytes);
     const line = `${what} ${(100 * quarter) / LOG_QUARTERS}% of ${formatBytes(totalBytes)}`;
@@ -99,15 +94,7 @@ export function plainStatus(output: Output): Status {
     downloading({ repository, doneBytes, totalBytes }) {
       if (totalBytes >= LOG_BYTES) quarterOf(`downloading ${oneLine(repository)}`, doneBytes, totalBytes);
     },
-    counting(work) {
-      const text = clock.text(work);
-      const quarter = Math.floor((LOG_QUARTERS * work.done) / work.of);
-      const line = `${work.what} ${quarter}`;
-      // Short work needs no lines, and its end shows by the next line.
-      if (clock.seconds() < LOG_SECONDS || work.done === work.of || line === reported) return;
-      reported = line;
-      output.write(`${text}\n`);
-    },
+    counting: workLog((line) => output.write(`${line}\n`)),
     note: (text) => output.write(`${oneLine(text)}\n`),
   };
 }

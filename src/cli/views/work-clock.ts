@@ -1,4 +1,4 @@
-import type { CountedWork } from "../../concurrency/counted-work.ts";
+import type { CountedWork, OnCount } from "../../concurrency/counted-work.ts";
 import { formatCount, formatDuration } from "./quantities.ts";
 import { oneLine } from "./text-width.ts";
 
@@ -30,6 +30,25 @@ export function workClock(now: () => number = () => performance.now()) {
     },
     /** Seconds since the first call for the present piece of work. */
     seconds: (): number => (now() - begun.at) / 1000,
+  };
+}
+
+/** Number of lines for long work in a log. */
+export const LOG_QUARTERS = 4;
+/** Shorter work gets no lines in a log. */
+const LOG_SECONDS = 2;
+
+/** Writes a line for each quarter of long counted work into a log. */
+export function workLog(write: (line: string) => void, now?: () => number): OnCount {
+  const clock = workClock(now);
+  let reported = "";
+  return (work) => {
+    const text = clock.text(work);
+    const line = `${work.what} ${Math.floor((LOG_QUARTERS * work.done) / work.of)}`;
+    // Short work needs no lines, and its end shows by the next line.
+    if (clock.seconds() < LOG_SECONDS || work.done === work.of || line === reported) return;
+    reported = line;
+    write(text);
   };
 }
 

@@ -147,7 +147,7 @@ async function train(
       const running = runExperiment(prepared, platform, store, {
         grading,
         emit: (event) => view.event(event),
-        onProgress: (text) => view.waiting(text),
+        onCount: (work) => view.counting(work),
         signal,
       });
       return await running

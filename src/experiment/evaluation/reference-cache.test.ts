@@ -33,7 +33,7 @@ function base(failAt?: string) {
             : { ...item, reference: { answer: value, mismatched: value / 7 } };
         });
       },
-      onProgress: (_: unknown, done: number, of: number) => told.push(`${done}/${of}`),
+      onCount: (_: unknown, done: number, of: number) => told.push(`${done}/${of}`),
       onDone: (_: unknown, records: number) => told.push(`done ${records}`),
     },
   };

@@ -19,7 +19,7 @@ export interface ReferenceCacheOptions {
   /** Asks the base: the same items with their reference filled in. */
   readonly measure: <T extends TrainingItem>(items: readonly T[]) => Promise<readonly T[]>;
   /** Called before and after every chunk that has to be measured. */
-  readonly onProgress: (whose: ReferenceSet, done: number, of: number) => void;
+  readonly onCount: (whose: ReferenceSet, done: number, of: number) => void;
   /** Called once a set is whole. */
   readonly onDone: (whose: ReferenceSet, records: number, seconds: number) => void;
 }
@@ -32,7 +32,7 @@ const CHUNK = 64;
  * nor a restart measures them again. A set's records and their order belong to the run's identity, so a chunk is known
  * by its place.
  */
-export function referenceCache({ needed, store, measure, onProgress, onDone }: ReferenceCacheOptions) {
+export function referenceCache({ needed, store, measure, onCount, onDone }: ReferenceCacheOptions) {
   const filled = new Map<string, Promise<readonly TrainingItem[]>>();
 
   const chunkOf = async <T extends TrainingItem>(
@@ -68,7 +68,7 @@ export function referenceCache({ needed, store, measure, onProgress, onDone }: R
     for (let start = 0; start < items.length; start += CHUNK) {
       const chunk = items.slice(start, start + CHUNK);
       const key = `reference/${whose.set.toLowerCase()}/${keySegment(whose.client)}/${start / CHUNK}`;
-      result.push(...(await chunkOf(key, chunk, (done) => onProgress(whose, start + done, items.length))));
+      result.push(...(await chunkOf(key, chunk, (done) => onCount(whose, start + done, items.length))));
     }
     onDone(whose, items.length, (performance.now() - started) / 1000);
     return result;

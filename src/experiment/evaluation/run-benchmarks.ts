@@ -1,3 +1,4 @@
+import type { OnCount } from "../../concurrency/counted-work.ts";
 import { JUDGE_CONCURRENCY } from "../../evaluation/judge/open-judge.ts";
 import { type OpenAnswers, runBenchmark } from "../../evaluation/benchmark-task.ts";
 import { type Evaluated, evaluationDue, type ToEvaluate } from "../../federation/evaluation.ts";
@@ -16,7 +17,7 @@ export interface RunBenchmarksOptions {
   readonly grading: RunGrading;
   /** Opens the place for a model's answers after a round. */
   readonly openAnswers: (round: number, ...what: Parameters<OpenAnswers>) => ReturnType<OpenAnswers>;
-  readonly onProgress?: ((message: string) => void) | undefined;
+  readonly onCount?: OnCount | undefined;
 }
 
 /**
@@ -26,7 +27,7 @@ export interface RunBenchmarksOptions {
 export async function runBenchmarks(
   prepared: Prepared,
   { round, adapters, signal }: ToEvaluate,
-  { runtime, grading, openAnswers, onProgress }: RunBenchmarksOptions,
+  { runtime, grading, openAnswers, onCount }: RunBenchmarksOptions,
 ): Promise<Evaluated["benchmarks"]> {
   const { config, model, lora, benchmarks } = prepared;
   const due = benchmarks.filter(({ settings }) => evaluationDue(round, config.federation.rounds, settings.every));
@@ -53,7 +54,7 @@ export async function runBenchmarks(
         tools: { ...grading, fidelity: config.fidelity },
         concurrency: task.benchmark.needs === undefined ? 1 : JUDGE_CONCURRENCY,
         onProgress: (done, of, graded) =>
-          onProgress?.(`${whose}${name}: ${graded ? "graded" : "answered"} ${done} of ${of}`),
+          onCount?.({ what: `${whose}${name}`, unit: graded ? "answers graded" : "questions answered", done, of }),
         signal,
       });
       scores.push({

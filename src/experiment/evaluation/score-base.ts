@@ -1,20 +1,19 @@
 import { commonAdapter } from "../../federation/adapter-set.ts";
 import { initAdapter } from "../../model/adapter.ts";
-import type { Engines } from "../engines.ts";
 import type { Prepared } from "../prepare.ts";
 import type { BaseScore } from "../results/summary.ts";
-import { scoreClientSets, scoreCommonSet } from "./score-sets.ts";
+import { scoreClientSets, scoreCommonSet, type ScoringTools } from "./score-sets.ts";
 
 /** Scores the base alone on every held-out set of this process, for a run whose round 0 has an adapter already. */
 export async function scoreBase(
   prepared: Prepared,
-  engines: Engines,
+  tools: ScoringTools,
   signal: AbortSignal | undefined,
 ): Promise<BaseScore[]> {
   const { config, model, trainers } = prepared;
   const adapters = commonAdapter(initAdapter(config.adapter, model.modelConfig, config.seed));
   const what = { round: 0, adapters, signal };
-  const scores = [...(await scoreCommonSet(prepared, engines, what))];
-  for (const { name } of trainers) scores.push(...(await scoreClientSets(prepared, engines, name, what)).scores);
+  const scores = [...(await scoreCommonSet(prepared, tools, what))];
+  for (const { name } of trainers) scores.push(...(await scoreClientSets(prepared, tools, name, what)).scores);
   return scores.map(({ set, loss, metrics = {} }) => ({ set, loss, metrics }));
 }

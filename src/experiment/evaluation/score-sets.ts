@@ -1,3 +1,4 @@
+import type { OnCount } from "../../concurrency/counted-work.ts";
 import { classify } from "../../evaluation/metrics/classification.ts";
 import type { ToEvaluate } from "../../federation/evaluation.ts";
 import { eachAdapter } from "../../federation/adapter-set.ts";
@@ -9,6 +10,7 @@ import { objectiveOf } from "../../train/objective-registry.ts";
 import type { Scorer } from "../../train/scorer.ts";
 import { meansOf } from "../../train/tally.ts";
 import { COMMON_SET } from "../records/client-records.ts";
+import { sequencesOf } from "../plan/planned-memory.ts";
 import type { Prepared, PreparedClient } from "../prepare.ts";
 import type { Choice, HeldOut } from "../records/record-encoder.ts";
 import type { ReferenceCache } from "./reference-cache.ts";
@@ -30,6 +32,7 @@ interface NamedSet {
 export interface ScoringTools {
   readonly scorer: () => Promise<Scorer>;
   readonly references: ReferenceCache;
+  readonly onCount?: OnCount | undefined;
 }
 
 /** Scores the common adapter on the common set: the coordinator's part of an evaluation. */
@@ -90,12 +93,12 @@ async function score(
 
 async function scoreSet(
   prepared: Prepared,
-  { scorer: open, references }: ScoringTools,
+  { scorer: open, references, onCount }: ScoringTools,
   adapter: Params,
   { set, heldOut }: NamedSet,
   signal: AbortSignal | undefined,
 ): Promise<Omit<TimedScore, "set" | "client">> {
-  const scorer = await open();
+  const scorer = counting(await open(), { set, heldOut }, prepared, onCount);
   const started = performance.now();
   const measured = await measureSet(prepared, { set, heldOut }, { scorer, references, adapter, signal });
   const chosen = heldOut.choices.length === 0 ? {} : await classified(scorer, adapter, heldOut.choices, signal);
@@ -109,8 +112,29 @@ async function scoreSet(
   };
 }
 
+/** The same scorer, telling how much of a set is scored. */
+function counting(
+  scorer: Scorer,
+  { set, heldOut: { items, pairs, choices } }: NamedSet,
+  { objective }: Prepared,
+  onCount: OnCount | undefined,
+): Pick<Scorer, "score"> {
+  if (onCount === undefined) return scorer;
+  const options = choices.reduce((sum, choice) => sum + choice.options.length, 0);
+  const of = items.flatMap((item) => sequencesOf(objective, item)).length + 2 * pairs.length + options;
+  let done = 0;
+  return {
+    score: (adapter, examples, signal) =>
+      scorer.score(adapter, examples, signal, (more) => {
+        // A step of KTO scores some again.
+        done = Math.min(of, done + more);
+        onCount({ what: `evaluating on held-out records of ${set}`, unit: "answers", done, of });
+      }),
+  };
+}
+
 interface Measuring {
-  readonly scorer: Scorer;
+  readonly scorer: Pick<Scorer, "score">;
   readonly references: ReferenceCache;
   readonly adapter: Params;
   readonly signal: AbortSignal | undefined;
@@ -139,7 +163,7 @@ function withMargin({ chosenReward, rejectedReward, ...others }: Record<string, 
 
 /** Takes the label whose tokens are likeliest together, its end of turn included. */
 async function classified(
-  scorer: Scorer,
+  scorer: Pick<Scorer, "score">,
   adapter: Params,
   choices: readonly Choice[],
   signal: AbortSignal | undefined,

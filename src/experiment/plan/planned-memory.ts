@@ -51,7 +51,7 @@ function weightBytes({ parameters }: Graph): number {
 }
 
 /** The sequences of an item that a step computes. The base's log-probabilities of them need not be known. */
-function sequencesOf(objective: Objective, item: TrainingItem): readonly Example[] {
+export function sequencesOf(objective: Objective, item: TrainingItem): readonly Example[] {
   return objective.sequences(withoutReference(item));
 }
 
