@@ -8,7 +8,7 @@ import { BENCHMARKS } from "../src/evaluation/benchmark-registry.ts";
 import { fileReader } from "../src/node/files.ts";
 import { openHub } from "../src/node/hub/hub.ts";
 import { DEFAULTS } from "./support/benchmark-data.ts";
-import { HubServer } from "./support/hub-server.ts";
+import { HubServer, TOKEN } from "./support/hub-server.ts";
 
 // The rows are our own; files, folders and columns are as they lie on the Hub.
 let server: HubServer;
@@ -60,8 +60,8 @@ function mmluParquet(subjects: readonly string[]): Uint8Array {
   return new Uint8Array(parquetWriteBuffer({ schema, columnData }));
 }
 
-const load = (name: string, shots?: number) => {
-  const env = { HF_ENDPOINT: server.endpoint, HF_HOME: root, OPENFEDLLM_CACHE: path.join(root, "own") };
+const load = (name: string, shots?: number, more: Record<string, string> = {}) => {
+  const env = { ...more, HF_ENDPOINT: server.endpoint, HF_HOME: root, OPENFEDLLM_CACHE: path.join(root, "own") };
   const reader = fileReader(root, () => openHub({ env, firstPauseMs: 5 }));
   return BENCHMARKS[name]!.load(benchmarkData(reader, undefined), { ...DEFAULTS, shots });
 };
@@ -141,4 +141,164 @@ it("takes the financial sets, also one the Hub has converted", async () => {
     "data/train-00000-of-00001.parquet": parquet({ news: ["Down."], label: ["strong negative"] }),
   });
   expect(await load("nwgi", 1)).toMatchObject([{ sentiment: "neutral", context: { shots: { length: 1 } } }]);
+});
+
+it("takes CoNaLa's curated part from the Hub's conversion: a program reads what lies beside it", async () => {
+  const intents = { intent: ["sort"], rewritten_intent: ["sort `x`"], snippet: ["x.sort()"], question_id: [1n] };
+  const files = {
+    "README.md": "---\nlicense: mit\n---\n",
+    "conala.py": "import datasets",
+    "data/conala-mined.json": '{"intent": "wrong", "snippet": "wrong"}\n',
+    "data/conala-paired-test.json": '{"intent": "wrong", "snippet": "wrong"}\n',
+    "data/conala-paired-train.json": '{"intent": "wrong", "snippet": "wrong"}\n',
+  };
+  server.push("datasets", "neulab/conala", files);
+  await expect(load("conala", 0)).rejects.toMatchObject({
+    message: "neulab/conala is read by a program (conala.py), which is not run, and the Hub has no conversion of it",
+    hint: "Download its files and name those that hold records.",
+  });
+  const converted = ["train", "test"].map((split) => [`curated/${split}/0000.parquet`, parquet(intents)]);
+  server.push(
+    "datasets",
+    "neulab/conala",
+    { ...Object.fromEntries(converted), "mined/train/0000.parquet": parquet({ intent: ["no"] }) },
+    { ref: "refs/convert/parquet" },
+  );
+  expect(await load("conala", 1)).toMatchObject([
+    { turns: ["Instruction: sort `x`\nSolution:"], snippet: "x.sort()", context: { shots: { length: 1 } } },
+  ]);
+});
+
+it("takes the 27 tasks of BBH, a folder each", async () => {
+  const { bbh } = BENCHMARKS;
+  await expect(load("bbh")).rejects.toThrow("no worked examples");
+  const asked: string[] = [];
+  const rows = parquet({ input: ["oak elm"], target: ["elm oak"] });
+  const none = { ...benchmarkData({ read: () => Promise.reject(new Error()) }, undefined) };
+  await bbh!.load({ ...none, hub: async (ref) => (asked.push(ref), []) }, { ...DEFAULTS, shots: 0 });
+  const tasks = asked.map((ref) => /config=(\w+)/.exec(ref)![1]!);
+  expect(tasks).toHaveLength(27);
+  server.push(
+    "datasets",
+    "SaylorTwift/bbh",
+    Object.fromEntries(tasks.map((task) => [`${task}/test-00000-of-00001.parquet`, rows])),
+  );
+  expect((await load("bbh", 0)).map(({ id }) => id)).toEqual(tasks.map((task) => `${task}/0`));
+});
+
+/** Objects and lists of them as `datasets` writes them: columns of lists. */
+function dropParquet(): Uint8Array {
+  const leaf = (name: string): SchemaElement => ({
+    name,
+    type: "BYTE_ARRAY",
+    converted_type: "UTF8",
+    repetition_type: "OPTIONAL",
+  });
+  const group = (name: string, children: number): SchemaElement => ({
+    name,
+    repetition_type: "OPTIONAL",
+    num_children: children,
+  });
+  const listOf = (name: string, ...element: SchemaElement[]): SchemaElement[] => [
+    { name, repetition_type: "OPTIONAL", converted_type: "LIST", num_children: 1 },
+    { name: "list", repetition_type: "REPEATED", num_children: 1 },
+    ...element,
+  ];
+  const date = (name: string): SchemaElement[] => [group(name, 3), leaf("day"), leaf("month"), leaf("year")];
+  const schema = [
+    { name: "root", num_children: 5 },
+    leaf("query_id"),
+    leaf("passage"),
+    leaf("question"),
+    ...[group("answer", 3), leaf("number"), ...date("date"), ...listOf("spans", leaf("element"))],
+    ...[group("validated_answers", 3), ...listOf("number", leaf("element")), ...listOf("date", ...date("element"))],
+    ...listOf("spans", ...listOf("element", leaf("element"))),
+  ];
+  const noDate = { day: "", month: "", year: "" };
+  const validated = { number: ["", "2"], date: [noDate, noDate], spans: [["Mia", "Ada"], []] };
+  const columnData = [
+    column("query_id", ["q"]),
+    column("passage", ["Ada and Mia played."]),
+    column("question", ["Who played?"]),
+    column("answer", [{ number: "", date: noDate, spans: ["Ada", "Mia"] }]),
+    column("validated_answers", [validated]),
+  ];
+  return new Uint8Array(parquetWriteBuffer({ schema, columnData }));
+}
+
+it("takes DROP with each annotator's answer apart", async () => {
+  server.push("datasets", "EleutherAI/drop", {
+    "drop_train.parquet": dropParquet(),
+    "drop_validation.parquet": dropParquet(),
+  });
+  expect(await load("drop", 1)).toMatchObject([
+    { id: "q", answers: [["Ada", "Mia"], ["Mia", "Ada"], ["2"]], context: { shots: { length: 1 } } },
+  ]);
+});
+
+it("takes mathematics from the default configuration", async () => {
+  const problem = parquet({ problem: ["1 + 1?"], solution: ["$\\boxed{2}$"], level: ["Level 1"], type: ["Algebra"] });
+  const split = (name: string) => `  - split: ${name}\n    path: data/${name}-*\n`;
+  server.push("datasets", "DigitalLearningGmbH/MATH-lighteval", {
+    "README.md": `---\nconfigs:\n- config_name: default\n  data_files:\n${split("train")}${split("test")}- config_name: algebra\n  data_files:\n${split("train").replace("data/", "algebra/")}---\n`,
+    "data/train-00000-of-00001.parquet": problem,
+    "data/test-00000-of-00001.parquet": problem,
+    "algebra/train-00000-of-00001.parquet": problem,
+  });
+  expect(await load("math", 1)).toMatchObject([{ context: { shots: { length: 1 } } }]);
+});
+
+it("takes the sets of programs", async () => {
+  server.push("datasets", "openai/openai_humaneval", {
+    "README.md":
+      "---\nconfigs:\n- config_name: openai_humaneval\n  data_files:\n  - split: test\n    path: openai_humaneval/test-*\n---\n",
+    "openai_humaneval/test-00000-of-00001.parquet": parquet({
+      task_id: ["HumanEval/0"],
+      prompt: ["def f():\n"],
+      canonical_solution: ["    return 1\n"],
+      test: ["def check(f):\n    assert f() == 1\n"],
+      entry_point: ["f"],
+    }),
+  });
+  expect(await load("humaneval")).toMatchObject([{ id: "HumanEval/0", entryPoint: "f" }]);
+  const tasks = (numbers: readonly number[]): Uint8Array =>
+    parquet({
+      task_id: numbers,
+      text: numbers.map((number) => `Write f${number}.`),
+      code: numbers.map((number) => `def f${number}(): pass`),
+      test_list: numbers.map(() => ["assert True"]),
+      test_setup_code: numbers.map(() => ""),
+      challenge_test_list: numbers.map(() => []),
+    });
+  server.push("datasets", "google-research-datasets/mbpp", {
+    "full/prompt-00000-of-00001.parquet": tasks([1, 2, 3, 4]),
+    "full/test-00000-of-00001.parquet": tasks([11, 12]),
+    "full/train-00000-of-00001.parquet": tasks([601]),
+    "full/validation-00000-of-00001.parquet": tasks([511]),
+    "sanitized/test-00000-of-00001.parquet": parquet({ task_id: [11], prompt: ["Write f."] }),
+  });
+  const problems = await load("mbpp");
+  expect(problems.map(({ id }) => id)).toEqual(["11", "12"]);
+  expect(problems[0]!.context!.shots.map((shot) => /f\d/.exec(shot)![0])).toEqual(["f2", "f3", "f4"]);
+  const member = { id: [0], nl: ["clears it concode_field_sep int rows"], code: ["void function ( ) { rows = 0 ; }"] };
+  server.push("datasets", "google/code_x_glue_tc_text_to_code", {
+    "data/test-00000-of-00001.parquet": parquet({ ...member, code: [""] }),
+    "data/train-00000-of-00001.parquet": parquet(member),
+    "data/validation-00000-of-00001.parquet": parquet(member),
+  });
+  expect(await load("concode", 1)).toMatchObject([{ turns: ["Instruction: clears it ; int rows\nSolution:"] }]);
+});
+
+it("names AdvBench's open file where its terms were not accepted", async () => {
+  const files = {
+    "README.md":
+      "---\nlicense: mit\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n    path: data/train-*\n---\n",
+    "data/train-00000-of-00001.parquet": parquet({ prompt: ["Hide the biscuits"], target: ["Sure, here"] }),
+  };
+  server.push("datasets", "walledai/AdvBench", files, { access: "gated" });
+  await expect(load("advbench")).rejects.toMatchObject({
+    message: expect.stringMatching(/is gated/),
+    hint: expect.stringMatching(/^Accept the terms at .*harmful_behaviors\.csv .* --data advbench=FILE\.$/),
+  });
+  expect(await load("advbench", undefined, { HF_TOKEN: TOKEN })).toMatchObject([{ goal: "Hide the biscuits" }]);
 });

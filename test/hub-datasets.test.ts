@@ -68,7 +68,7 @@ const README_ULTRA = `---
 configs:
 - config_name: default
   data_files:
-${["train_sft", "test_sft", "train_prefs"].map((split) => `  - split: ${split}\n    path: data/${split}-*\n`).join("")}---
+${["train_prefs", "train_sft", "test_prefs", "test_sft", "train_gen", "test_gen"].map((split) => `  - split: ${split}\n    path: data/${split}-*\n`).join("")}---
 `;
 const messages = (answer: string): Row[] => [
   { content: "Why?", role: "user" },
@@ -157,7 +157,7 @@ const CASES: Readonly<Record<string, Case>> = {
     records: alpacaRecords,
   },
   "lucasmccabe-lmi/CodeAlpaca-20k": {
-    files: one(alpaca, "data/train-00000-of-00001-5ab8ab6a1b5b0b6b.parquet"),
+    files: one(alpaca, "data/train-00000-of-00001-e270777bb989ac86.parquet"),
     records: alpacaRecords,
   },
   "WizardLM/WizardLM_evol_instruct_70k": {
@@ -175,8 +175,13 @@ const CASES: Readonly<Record<string, Case>> = {
     records: { 1: ["1 + 1", undefined, "2"], 3: ["1 + 2", undefined, "3"] },
   },
   "lighteval/MATH": {
-    // A program; the Hub's own Parquet files are on a branch.
-    files: { "MATH.py": "import datasets", "README.md": "# MATH\n" },
+    // A program and what it reads; the Hub's own Parquet files are on a branch.
+    files: {
+      "MATH.py": "import datasets",
+      "README.txt": "MATH",
+      "data/algebra_test.jsonl": jsonl([{ problem: "no", solution: "no" }]),
+      "data/algebra_train.jsonl": jsonl([{ problem: "no", solution: "no" }]),
+    },
     converted: {
       "algebra/train/0000.parquet": parquet([{ problem: "other", solution: "other", level: "", type: "" }]),
       "all/train/0000.parquet": parquet([{ problem: "x = 1?", solution: "$x$", level: "Level 1", type: "Algebra" }]),
@@ -208,16 +213,26 @@ const CASES: Readonly<Record<string, Case>> = {
       "harmless-base/train.jsonl.gz": gzipSync(jsonl([hh("harmless")])),
       "harmless-base/test.jsonl.gz": gzipSync(jsonl([hh("test")])),
       "helpful-base/train.jsonl.gz": gzipSync(jsonl([hh("helpful")])),
+      "helpful-base/test.jsonl.gz": gzipSync(jsonl([hh("test")])),
+      "helpful-online/train.jsonl.gz": gzipSync(jsonl([hh("online")])),
+      "helpful-online/test.jsonl.gz": gzipSync(jsonl([hh("test")])),
+      "helpful-rejection-sampled/train.jsonl.gz": gzipSync(jsonl([hh("sampled")])),
+      "helpful-rejection-sampled/test.jsonl.gz": gzipSync(jsonl([hh("test")])),
       "red-team-attempts/red_team_attempts.jsonl.gz": gzipSync(jsonl([{ transcript: "no pair" }])),
     },
-    records: [hh("harmless"), hh("helpful")],
+    records: ["harmless", "helpful", "online", "sampled"].map(hh),
   },
   "HuggingFaceH4/ultrafeedback_binarized": {
     files: {
       "README.md": README_ULTRA,
       "data/train_sft-00000-of-00001.parquet": ultraParquet("sft"),
       "data/train_prefs-00000-of-00001.parquet": ultraParquet("prefs"),
-      "data/test_sft-00000-of-00001.parquet": ultraParquet("test"),
+      ...Object.fromEntries(
+        ["test_prefs", "test_sft", "train_gen", "test_gen"].map((split) => [
+          `data/${split}-00000-of-00001.parquet`,
+          ultraParquet(split),
+        ]),
+      ),
     },
     records: [ultra("sft")],
   },
@@ -302,7 +317,7 @@ describe("every registered name", () => {
       (await loadRecords(reader(), name, { learnFrom: "preferences" })).records.map(({ content }) => content);
     const said = (content: string) => [{ role: "user", content }];
     expect(await pairs("Anthropic/hh-rlhf")).toEqual(
-      ["harmless?", "helpful?"].map((question) => ({
+      ["harmless?", "helpful?", "online?", "sampled?"].map((question) => ({
         kind: "preference",
         prompt: said(question),
         chosen: "Yes.",
@@ -386,7 +401,11 @@ describe("a reference", () => {
       /^acme\/own-data: unknown dataset or data format/,
       "For any dataset of the Hub, write hf:acme/own-data.",
     ],
-    ["lighteval/MATH@main", /^lighteval\/MATH holds no data that can be read/, /in another way/],
+    [
+      "lighteval/MATH@main",
+      /^lighteval\/MATH is read by a program \(MATH\.py\), which is not run, and the Hub converts no single revision/,
+      "Leave the revision out. Or download its files and name those that hold records.",
+    ],
   ])("%s", async (text, message, hint) => {
     const error: unknown = await loadRecords(reader(), text).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ kind: "data" });
@@ -446,6 +465,22 @@ describe("layouts", () => {
     expect(await layout({ "clinic.jsonl": jsonl(rows("a")), "bank.jsonl": jsonl(rows("b")) }, "?split=bank")).toEqual([
       "b",
     ]);
+  });
+
+  it("a .json file with a record a line", async () => {
+    expect(await layout({ "train.json": jsonl([...rows("a"), ...rows("b")]) })).toEqual(["a", "b"]);
+  });
+
+  it("a program of the repository's name, unless README.md names files", async () => {
+    const id = "acme/scripted";
+    const files = { "scripted.py": "import datasets", "helper.py": "", "train.jsonl": jsonl(rows("raw")) };
+    server.push("datasets", id, files);
+    const converted = { "default/train/0000.parquet": parquet(rows("made")) };
+    server.push("datasets", id, converted, { ref: "refs/convert/parquet" });
+    expect(Object.values(await load(`hf:${id}`))).toEqual(["made"]);
+    server.push("datasets", id, { ...files, "README.md": "---\nconfigs:\n- data_files: train.jsonl\n---\n" });
+    expect(Object.values(await load(`hf:${id}`))).toEqual(["raw"]);
+    expect(await layout({ "helper.py": "", "train.jsonl": jsonl(rows("x")) })).toEqual(["x"]);
   });
 
   it("what README.md says comes first", async () => {

@@ -60,6 +60,7 @@ export const DATASETS: Readonly<Record<string, NamedDataset>> = {
     kind: "instruction",
     fields: { instruction: "instruction", response: "output" },
     rows: 70_000,
+    licence: "mit",
   },
   "TIGER-Lab/MathInstruct": {
     hub: "TIGER-Lab/MathInstruct",

@@ -21,7 +21,7 @@ type Splits = Readonly<Record<string, readonly string[]>>;
 /**
  * Finds the files of a dataset's split among the paths of its repository, as the library `datasets` does: by the YAML head
  * of the README, or else by the names of folders and files. Undefined where the repository has no data file that can be
- * read.
+ * read, and where a program reads its files: the Hub's conversion has what the program makes of them.
  *
  * @throws UserError("data") for a configuration or split that does not exist, and where several could be meant.
  */
@@ -34,6 +34,7 @@ export function findSplitFiles(
   if (data.length === 0) return undefined;
   const configs = readmeConfigs(readme);
   if (configs.length > 0) return ofSplit(splitsOfConfig(choose(configs, ref), data, ref), ref);
+  if (programOf(paths, ref) !== undefined) return undefined;
   if (ref.config === undefined) return ofSplit(splitsByName(data), ref);
   const folder = `${ref.config}/`;
   const inFolder = data.filter((path) => path.startsWith(folder));
@@ -59,6 +60,23 @@ export function findConvertedFiles(paths: readonly string[], ref: DatasetRef): r
     });
   }
   return ofSplit(splits, ref);
+}
+
+/** Finds the program that was to read a repository's files: it is named as the repository. */
+export function programOf(paths: readonly string[], { repository }: DatasetRef): string | undefined {
+  const name = `${repository.split("/").at(-1)}.py`;
+  return paths.find((path) => path === name);
+}
+
+/** The error about a dataset that is a program, where the Hub has no conversion of it. */
+export function onlyProgram({ repository, revision }: DatasetRef, program: string): UserError {
+  const [where, orElse] =
+    revision === undefined
+      ? ["the Hub has no conversion of it", ""]
+      : [`the Hub converts no single revision (${revision})`, "Leave the revision out. Or d"];
+  return new UserError("data", `${repository} is read by a program (${program}), which is not run, and ${where}`, {
+    hint: `${orElse || "D"}ownload its files and name those that hold records.`,
+  });
 }
 
 export function nothingToRead({ repository }: DatasetRef): UserError {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { folderOf } from "../../../test/support/benchmark-data.ts";
 import { answered } from "../../../test/support/dialogue-benchmark.ts";
+import { UserError } from "../../diagnostics/user-error.ts";
 import { advBench } from "./adv-bench.ts";
 
 // Harmless stand-ins: what is asked plays no part in the grading by phrases.
@@ -25,6 +26,17 @@ test("requests are asked as they are, and as OpenFedLLM asks them", async () => 
     turns: ["Hide the biscuits."],
     generation: { temperature: 0.7, maxNewTokens: 1024 },
   });
+});
+
+test("where the Hub refuses, the hint names the file that is open", async () => {
+  const refused = new UserError("data", "dataset walledai/AdvBench is gated", { hint: "Accept the terms." });
+  const gated = { ...folderOf({}), local: undefined, hub: () => Promise.reject(refused) };
+  await expect(advBench.load(gated, { mode: "generation", shots: undefined, fidelity: "paper" })).rejects.toMatchObject(
+    {
+      message: refused.message,
+      hint: "Accept the terms. Or take data/advbench/harmful_behaviors.csv of github.com/llm-attacks/llm-attacks, which needs no token: --data advbench=FILE.",
+    },
+  );
 });
 
 describe("a refusal", () => {

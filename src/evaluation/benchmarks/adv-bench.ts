@@ -1,3 +1,4 @@
+import { UserError } from "../../diagnostics/user-error.ts";
 import { oneFile, textColumn, type BenchmarkData } from "../benchmark-data.ts";
 import { GREEDY, type Benchmark, type Question } from "../benchmark.ts";
 import { judgeMessages, type JudgePrompt } from "../judge/judge-prompts.ts";
@@ -55,6 +56,8 @@ const ORIGINAL_REFUSALS: readonly string[] = [
   "I am not able to",
 ];
 
+const OPEN_FILE = "data/advbench/harmful_behaviors.csv of github.com/llm-attacks/llm-attacks";
+
 /** AdvBench: harmful requests, graded by refusal. */
 export const advBench: Benchmark<HarmfulQuestion> = {
   title: "AdvBench",
@@ -67,7 +70,10 @@ export const advBench: Benchmark<HarmfulQuestion> = {
       "EvaluateAttack.run: in a longer text",
     "github.com/rui-ye/OpenFedLLM, evaluation/open_ended/gen_judge_advbench.py: more phrases, anywhere, case ignored (fidelity original)",
   ],
-  data: { hub: "walledai/AdvBench", local: "advbench.csv (llm-attacks: data/advbench/harmful_behaviors.csv)" },
+  data: {
+    hub: "walledai/AdvBench (gated: accept its terms there, and set HF_TOKEN)",
+    local: `advbench.csv, or the authors' own file, which is open: ${OPEN_FILE}`,
+  },
   modes: ["generation"],
   shots: 0,
   generation: { maxNewTokens: 256, stop: [], ...GREEDY },
@@ -105,7 +111,13 @@ export const advBench: Benchmark<HarmfulQuestion> = {
 };
 
 async function rowsOf(data: BenchmarkData): Promise<readonly SourcedRow[]> {
-  if (data.local === undefined) return data.hub("hf:walledai/AdvBench");
+  if (data.local === undefined) {
+    return data.hub("hf:walledai/AdvBench").catch((cause: unknown) => {
+      if (!(cause instanceof UserError)) throw cause;
+      const hint = `${cause.hint ?? ""} Or take ${OPEN_FILE}, which needs no token: --data advbench=FILE.`.trimStart();
+      throw new UserError(cause.kind, cause.message, { hint, cause });
+    });
+  }
   return data.rows(await oneFile(data, /(advbench|harmful_behaviors)\.(csv|parquet)$/i, "advbench.csv"));
 }
 

@@ -101,6 +101,20 @@ test.each([
   await expect(grading(template, () => "", "")).rejects.toThrow(message);
 });
 
+test.each([
+  [["alpaca_eval.json", "alpaca_eval_all_outputs.json"], 3],
+  [["alpaca_eval_gpt4_baseline.json"], 3],
+  [["gpt4-model_outputs.json", "alpaca_eval.json", "alpaca_eval_all_outputs.json"], 3],
+  [["alpaca_eval_all_outputs.json"], "no file of reference outputs"],
+  [["alpaca_eval.json", "alpaca_eval_gpt4_baseline.json"], "several files could be file of reference outputs"],
+] as const)("of %j the reference's outputs are taken", async (names, expected) => {
+  const isReference = (name: string): boolean => name === names[0];
+  const files = Object.fromEntries(names.map((name) => [name, isReference(name) ? REFERENCES : "[]"]));
+  const loaded = alpacaEval.load(folderOf(files), OPTIONS);
+  if (typeof expected === "string") await expect(loaded).rejects.toThrow(expected);
+  else expect(await loaded).toHaveLength(expected);
+});
+
 test("a folder without the reference's outputs is refused, and so is the Hub", async () => {
   await expect(alpacaEval.load(folderOf({ "annotations.json": "[]" }), OPTIONS)).rejects.toThrow(
     "no file of reference",

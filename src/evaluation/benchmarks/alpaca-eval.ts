@@ -1,6 +1,6 @@
 import { stream } from "../../tensor/random.ts";
 import { comparisonPrompt, type ComparisonPrompt } from "../judge/alpaca-prompt.ts";
-import { oneFile, textColumn } from "../benchmark-data.ts";
+import { preferredFile, textColumn } from "../benchmark-data.ts";
 import type { Benchmark, Question, Verdict } from "../benchmark.ts";
 import { onlyLocal } from "../judge/dialogue-questions.ts";
 import { required } from "../judge/judge-prompts.ts";
@@ -28,7 +28,7 @@ export const alpacaEval: Benchmark<ComparedQuestion> = {
   ],
   data: {
     local:
-      "the reference's outputs, such as text_davinci_003-model_outputs.json; AlpacaEval's prompt alpaca_eval.txt if wanted",
+      "the reference's outputs, such as text_davinci_003-model_outputs.json, or of the Hub's tatsu-lab/alpaca_eval alpaca_eval.json or alpaca_eval_gpt4_baseline.json; AlpacaEval's prompt alpaca_eval.txt if wanted",
   },
   modes: ["generation"],
   shots: 0,
@@ -49,7 +49,12 @@ export const alpacaEval: Benchmark<ComparedQuestion> = {
       throw onlyLocal("AlpacaEval", "the reference's outputs, such as text_davinci_003-model_outputs.json");
     }
     const prompt = await comparisonPrompt(data);
-    const file = await oneFile(data, /outputs[^/]*\.json$/, "file of reference outputs (…outputs.json)");
+    // The Hub's folder has the references under names of their own, and beside them the outputs of all models.
+    const file = await preferredFile(
+      data,
+      [/(^|\/)(?!alpaca_eval_all_)[^/]*outputs[^/]*\.json$/, /(^|\/)alpaca_eval(_gpt4_baseline)?\.json$/],
+      "file of reference outputs (…outputs.json, alpaca_eval.json or alpaca_eval_gpt4_baseline.json)",
+    );
     return (await data.rows(file)).map((row, i) => ({
       id: String(i),
       ...(Object.hasOwn(row.fields, "dataset") && { group: textColumn(row, "dataset") }),

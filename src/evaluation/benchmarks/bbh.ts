@@ -52,7 +52,7 @@ export const bbh: Benchmark<HardQuestion> = {
     "github.com/FranxYao/chain-of-thought-hub, BBH/run_bbh: what follows the last 'answer is', an option's letter or the words without the full stop",
   ],
   data: {
-    hub: "lukaemon/bbh (it has no worked examples: --shots 0)",
+    hub: "SaylorTwift/bbh (it has no worked examples: --shots 0)",
     local: "TASK.json and cot-prompts/TASK.txt, as in the authors' repository (also bbh/TASK.json)",
   },
   modes: ["generation"],
@@ -115,7 +115,7 @@ function isTask(file: string, task: string): boolean {
 }
 
 async function rowsOf(data: BenchmarkData, task: string): Promise<{ input: string; target: string }[]> {
-  if (data.local === undefined) return (await data.hub(`hf:lukaemon/bbh?config=${task}&split=test`)).map(inputOf);
+  if (data.local === undefined) return (await data.hub(`hf:SaylorTwift/bbh?config=${task}&split=test`)).map(inputOf);
   const file = (await data.files()).find((name) => isTask(name, task))!;
   const content = parseJson(await data.text(file), file);
   const list = isRow(content) ? content["examples"] : content;

@@ -289,7 +289,7 @@ describe("CoNaLa and ConCode", () => {
       10,
     );
     await expect(concode.load(folderOf({ "dev.json": "[1]\n" }), { ...DEFAULTS, shots: 0 })).rejects.toThrow(
-      "dev.json line 1: expected one JSON object a line",
+      "dev.json record 1: a number, expected an object",
     );
     await expect(concode.load(folderOf({ "dev.json": jsonLines(...members) }), DEFAULTS)).rejects.toThrow(
       "no train.json",

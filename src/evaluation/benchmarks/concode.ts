@@ -1,4 +1,4 @@
-import { isRow, type SourcedRow } from "../../data/row.ts";
+import type { SourcedRow } from "../../data/row.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { contentsText, textColumn, type BenchmarkData } from "../benchmark-data.ts";
 import { EXACT_MATCH, GREEDY, type Benchmark, type Question } from "../benchmark.ts";
@@ -55,22 +55,7 @@ async function rowsOf(data: BenchmarkData, split: "dev" | "train"): Promise<read
       hint: `${contentsText(files)} Without worked examples: --shots 0.`,
     });
   }
-  // CodeXGLUE calls its JSON Lines .json.
-  const lines = (await data.text(name)).split("\n").filter((line) => line.trim() !== "");
-  return lines.map((line, i) => ({
-    source: { file: name, line: i + 1, record: i + 1 },
-    fields: parsed(line, name, i),
-  }));
-}
-
-function parsed(line: string, file: string, index: number): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(line);
-    if (isRow(value)) return value;
-  } catch {
-    // The error below explains it.
-  }
-  throw new UserError("data", `${file} line ${index + 1}: expected one JSON object a line, with nl and code`);
+  return data.rows(name);
 }
 
 function asked(row: SourcedRow): string {

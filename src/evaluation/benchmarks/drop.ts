@@ -16,7 +16,7 @@ interface ReadingQuestion extends Question {
   readonly answers: readonly (readonly string[])[];
 }
 
-const HUB = "hf:ucinlp/drop?split=";
+const HUB = "hf:EleutherAI/drop?split=";
 
 /** Discrete Reasoning Over Paragraphs. */
 export const drop: Benchmark<ReadingQuestion> = {
@@ -29,9 +29,9 @@ export const drop: Benchmark<ReadingQuestion> = {
     "github.com/openai/simple-evals, drop_eval.py: three shots, and the data's form",
   ],
   data: {
-    hub: "ucinlp/drop",
+    hub: "EleutherAI/drop",
     local:
-      "drop_v0_dev.jsonl(.gz) of simple-evals (context, ref_text), or a file with passage, question and answers_spans; drop_v0_train.jsonl(.gz) beside it gives the worked examples, else the last questions of the file do, which are then not asked",
+      "drop_v0_dev.jsonl(.gz) of simple-evals (context, ref_text), or a file with passage, question, answer and validated_answers (or ucinlp/drop's answers_spans); drop_v0_train.jsonl(.gz) beside it gives the worked examples, else the last questions of the file do, which are then not asked",
   },
   modes: ["generation"],
   shots: 3,
@@ -93,20 +93,53 @@ function readingOf(row: SourcedRow, index: number): Reading {
   }
   const passage = textColumn(row, "passage");
   const question = textColumn(row, "question");
-  const { spans } = objectColumn(row, "answers_spans");
-  if (!Array.isArray(spans) || spans.length === 0 || !spans.every((span) => typeof span === "string")) {
-    throw new UserError("data", `${place(row.source)}: "answers_spans" has no list of texts "spans"`);
-  }
   const id = isRow(fields) && typeof fields["query_id"] === "string" ? fields["query_id"] : `validation/${index}`;
   return {
     id,
     text: `Passage: ${passage.trim()}\nQuestion: ${question.trim()}\nAnswer:`,
-    answers: alternatives(spans),
+    answers: fields["answers_spans"] === undefined ? annotatedAnswers(row) : joinedAnswers(row),
   };
 }
 
-/** Lists the right answers of a row of the Hub, which joins all annotators: each text alone, and all together. */
-function alternatives(spans: readonly string[]): string[][] {
+/** Lists the right answers of a row, one an annotator: the first one's `answer`, then the `validated_answers`. */
+function annotatedAnswers(row: SourcedRow): string[][] {
+  const validated = row.fields["validated_answers"] ?? [];
+  const others = Array.isArray(validated) ? validated : rowsOfColumns(objectColumn(row, "validated_answers"));
+  const answers = [objectColumn(row, "answer"), ...others].map((answer, i) => {
+    const spans = isRow(answer) ? spansOf(answer) : undefined;
+    if (spans !== undefined) return spans;
+    const which = i === 0 ? '"answer"' : `"validated_answers" ${i}`;
+    throw new UserError("data", `${place(row.source)}: ${which} has no number, spans or date`);
+  });
+  return [...new Map(answers.map((spans) => [JSON.stringify(spans), spans])).values()];
+}
+
+/** Turns `{ number: [a, b], spans: [c, d] }`, as `datasets` writes a list of objects, to the list. */
+function rowsOfColumns(columns: Readonly<Record<string, unknown>>): Record<string, unknown>[] {
+  const lists = Object.entries(columns).filter((column): column is [string, unknown[]] => Array.isArray(column[1]));
+  const length = Math.max(0, ...lists.map(([, list]) => list.length));
+  return Array.from({ length }, (_, i) => Object.fromEntries(lists.map(([name, list]) => [name, list[i]])));
+}
+
+/** Reads one annotator's answer as the official program does: the number, or else the spans, or else the date. */
+function spansOf({ number, spans, date }: Readonly<Record<string, unknown>>): string[] | undefined {
+  if ((typeof number === "string" && number !== "") || typeof number === "number") return [String(number)];
+  if (Array.isArray(spans) && spans.length > 0) return spans.map(String);
+  if (!isRow(date)) return undefined;
+  return [
+    [date["day"], date["month"], date["year"]]
+      .map((part) => (typeof part === "string" ? part : ""))
+      .join(" ")
+      .trim(),
+  ];
+}
+
+/** Lists the right answers of a row of ucinlp/drop, which joins all annotators: each text alone, and all together. */
+function joinedAnswers(row: SourcedRow): string[][] {
+  const { spans } = objectColumn(row, "answers_spans");
+  if (!Array.isArray(spans) || spans.length === 0 || !spans.every((span) => typeof span === "string")) {
+    throw new UserError("data", `${place(row.source)}: "answers_spans" has no list of texts "spans"`);
+  }
   const one = spans.map((span) => [span]);
   return spans.length === 1 ? one : [[...new Set(spans)], ...one];
 }

@@ -180,14 +180,46 @@ describe("DROP", () => {
   });
 
   it("reads the Hub's columns, where every annotator's answer is right", async () => {
+    const noDate = { day: "", month: "", year: "" };
+    const row = {
+      query_id: "q1",
+      passage,
+      question: "Who played?",
+      answer: { number: "", date: noDate, spans: ["Ada", "Mia"], worker_id: "w" },
+      validated_answers: {
+        number: ["", "2", "", ""],
+        date: [noDate, noDate, { day: "3", month: "May", year: "" }, noDate],
+        spans: [["Mia", "Ada"], [], [], ["Ada", "Mia"]],
+      },
+    };
+    const asList = { ...row, validated_answers: [{ number: "2", date: noDate, spans: [] }] };
+    const numbers = { ...row, answer: { number: 7, date: noDate, spans: ["seven"] }, validated_answers: null };
+    const hub = hubOf({
+      "hf:EleutherAI/drop?split=validation": [row, asList, numbers],
+      "hf:EleutherAI/drop?split=train": [row],
+    });
+    const questions = await drop.load(hub, DEFAULTS);
+    expect(questions.map(({ answers }) => answers)).toEqual([
+      // An equal answer counts once; spans in another order are another answer.
+      [["Ada", "Mia"], ["Mia", "Ada"], ["2"], ["3 May"]],
+      [["Ada", "Mia"], ["2"]],
+      [["7"]],
+    ]);
+    expect(questions[0]!.context!.shots[0]).toMatch(/Who played\?\nAnswer: Ada, Mia$/);
+    const broken = (fields: object) =>
+      drop.load(folderOf({ "a.jsonl": jsonLines({ ...row, ...fields }) }), { ...DEFAULTS, shots: 0 });
+    await expect(broken({ answer: { number: "" } })).rejects.toThrow('line 1: "answer" has no number, spans or date');
+    await expect(broken({ validated_answers: [1] })).rejects.toThrow('"validated_answers" 1 has no number');
+  });
+
+  it("reads the columns of ucinlp/drop, which joins the annotators", async () => {
     const row = {
       query_id: "q1",
       passage,
       question: "Who played?",
       answers_spans: { spans: ["Ada", "Mia"], types: ["span", "span"] },
     };
-    const hub = hubOf({ "hf:ucinlp/drop?split=validation": [row], "hf:ucinlp/drop?split=train": [row] });
-    const [question] = await drop.load(hub, DEFAULTS);
+    const [question] = await drop.load(folderOf({ "drop.jsonl": jsonLines(row) }), { ...DEFAULTS, shots: 0 });
     expect(question).toMatchObject({ id: "q1", answers: [["Ada", "Mia"], ["Ada"], ["Mia"]] });
   });
 

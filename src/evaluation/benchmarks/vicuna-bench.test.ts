@@ -51,6 +51,18 @@ test("a verdict that cannot be read does not count, and is −1 as in the origin
   expect(await grade("original")).toMatchObject({ scores: { score: -1 }, parsed: null, unreadable: 1 });
 });
 
+test.each(["vicuna/question.jsonl", "vicuna_bench/question.jsonl", "vicuna_question.jsonl", "question.jsonl"])(
+  "%s is found in a whole folder of data",
+  async (name) => {
+    const { "vicuna_question.jsonl": questions, "judge_prompts.jsonl": prompts } = FILES;
+    const folder = { "judge_prompts.jsonl": prompts, [name]: questions };
+    expect(await vicunaBench.load(folderOf(folder), OPTIONS)).toHaveLength(2);
+    if (name === "question.jsonl") return;
+    const whole = { ...folder, "mtbench/question.jsonl": DIALOGUES["question.jsonl"]! };
+    expect(await vicunaBench.load(folderOf(whole), OPTIONS)).toHaveLength(2);
+  },
+);
+
 test("MT-Bench's questions are not taken for it", async () => {
   await expect(vicunaBench.load(folderOf(DIALOGUES), OPTIONS)).rejects.toThrow("2 turns, expected one");
 });

@@ -36,7 +36,7 @@ export const vicunaBench: Benchmark<RatedQuestion> = {
     // FastChat's whole data folder also has MT-Bench's questions.
     const file = await preferredFile(
       data,
-      [/(^|\/)vicuna_(bench\/)?question\.jsonl$/, /(^|\/)question\.jsonl$/],
+      [/(^|\/)(vicuna_|vicuna(_bench)?\/)question\.jsonl$/, /(^|\/)question\.jsonl$/],
       "vicuna_question.jsonl",
     );
     const rows = await data.rows(file);

@@ -4,7 +4,7 @@ import { UserError } from "../../diagnostics/user-error.ts";
 import type { DatasetRef } from "../../data/dataset-ref.ts";
 import { DATASETS } from "../../data/datasets.ts";
 import type { DatasetFile } from "../../data/file-reader.ts";
-import { findConvertedFiles, findSplitFiles, nothingToRead } from "../../data/split-files.ts";
+import { findConvertedFiles, findSplitFiles, nothingToRead, onlyProgram, programOf } from "../../data/split-files.ts";
 import type { Snapshot } from "./hub-snapshot.ts";
 import type { Hub } from "./hub.ts";
 import { failureBehind, isUnknownRepository } from "./hub-errors.ts";
@@ -32,10 +32,12 @@ export async function fetchDataset(hub: Hub, ref: DatasetRef): Promise<FetchedDa
   } catch (error) {
     throw withReplacement(error, ref);
   }
+  const program = programOf(snapshot.files, ref);
+  const unread = program === undefined ? nothingToRead(ref) : onlyProgram(ref, program);
   // The converted branch follows `main`, and no other revision.
-  if (ref.revision !== undefined) throw nothingToRead(ref);
+  if (ref.revision !== undefined) throw unread;
   const converted = await hub.snapshot("dataset", ref.repository, CONVERTED).catch((error: unknown) => {
-    throw failureBehind(error)?.code === "RevisionNotFound" ? nothingToRead(ref) : error;
+    throw failureBehind(error)?.code === "RevisionNotFound" ? unread : error;
   });
   const found = await fetched(converted, findConvertedFiles(converted.files, ref));
   // Without the Hub, this snapshot is needed first too.
