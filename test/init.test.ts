@@ -20,6 +20,15 @@ function records(name: string, count: number, record: (i: number) => object): vo
   writeFileSync(path.join(folder, name), Array.from({ length: count }, (_, i) => JSON.stringify(record(i))).join("\n"));
 }
 
+function writeJson(name: string, value: unknown): void {
+  mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
+  writeFileSync(path.join(folder, name), JSON.stringify(value));
+}
+
+const turns = (i: number): object[] => [
+  { from: "human", value: `question ${i}` },
+  { from: "gpt", value: `answer ${i}` },
+];
 const answer = (i: number): object => ({ instruction: `question ${i}`, response: `answer ${i}`, topic: "x" });
 const settings = (name = "my.yaml"): Record<string, never> =>
   parse(readFileSync(path.join(folder, name), "utf8")) as never;
@@ -27,10 +36,11 @@ const settings = (name = "my.yaml"): Record<string, never> =>
 describe("init", () => {
   it("writes settings that suit the files, and shows who has what", () => {
     records("data/clinic.jsonl", 40, answer);
-    writeFileSync(path.join(folder, "data/bank.csv"), `question,answer\n${"q,a\n".repeat(3)}${"r,b\n".repeat(57)}`);
+    const others = Array.from({ length: 57 }, (_, i) => `r${i},b\n`).join("");
+    writeFileSync(path.join(folder, "data/bank.csv"), `question,answer\n${"q,a\n".repeat(3)}${others}`);
     const { stdout, stderr, status } = openfedllm("init", "data");
     expect(status).toBe(0);
-    expect(stderr).toMatch(/^data\/bank\.csv +60 +58 /m);
+    expect(stderr).toMatch(/^data\/bank\.csv +60 +2 /m);
     expect(stderr).toMatch(/^data\/clinic\.jsonl +40 +0 .+instruction, response, \(topi/m);
     expect(stderr).toContain("Columns in brackets are not learnt from");
     expect(stdout).toMatch(/^clinic +36 +4 /m);
@@ -48,6 +58,46 @@ describe("init", () => {
       evaluation: { every: 1, best: { metric: "loss" } },
     });
     expect(openfedllm("config", "data/my.yaml").status).toBe(0);
+  });
+
+  it("takes the datasets of LLaMA-Factory's dataset_info.json that lie there", () => {
+    const row = (i: number): object => ({ frage: `question ${i}`, antwort: `answer ${i}`, output: "no" });
+    writeJson(
+      "data/deep/faq.json",
+      Array.from({ length: 30 }, (_, i) => row(i)),
+    );
+    records("data/talks.jsonl", 20, (i) => ({ conversations: turns(i) }));
+    records("data/notes.jsonl", 20, answer);
+    writeJson("data/dataset_info.json", {
+      faq: { file_name: "deep/faq.json", columns: { prompt: "frage", response: "antwort" } },
+      talks: { file_name: "talks.jsonl", formatting: "sharegpt" },
+      "far-away": { hf_hub_url: "acme/far" },
+    });
+    const { stderr, status } = openfedllm("init", "data");
+    expect(stderr).toMatch(/^faq +30 .+frage, antwort, \(output\)/m);
+    expect(stderr).toContain("1 of the datasets in data/dataset_info.json do not lie here");
+    expect(stderr).not.toContain("notes");
+    expect(status).toBe(0);
+    expect(settings("data/my.yaml")).toMatchObject({
+      data: {
+        info: "dataset_info.json",
+        clients: [
+          { name: "faq", train: "faq" },
+          { name: "talks", train: "talks" },
+        ],
+      },
+    });
+    expect(openfedllm("partition", "data/my.yaml").stdout).toMatch(/^faq +28 /m);
+    const wrong = openfedllm("partition", "data/my.yaml", "--set", "data.clients.0.train=fag");
+    expect(wrong.status).toBe(3);
+    expect(wrong.stderr).toContain('dataset_info.json has no dataset "fag"');
+    expect(wrong.stderr).toContain("Did you mean faq?");
+    rmSync(path.join(folder, "data/my.yaml"));
+    rmSync(path.join(folder, "data/deep/faq.json"));
+    rmSync(path.join(folder, "data/talks.jsonl"));
+    const none = openfedllm("init", "data/dataset_info.json");
+    expect(none.stderr).toContain("none of the 3 datasets in data/dataset_info.json lies here");
+    expect(none.status).toBe(3);
   });
 
   it("names a schema that is there", () => {

@@ -1,6 +1,7 @@
 import { nearest } from "../diagnostics/nearest.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { readDelimited, type TableOptions } from "./csv.ts";
+import { type DatasetInfo, infoSource, type PreparedRows } from "./dataset-info.ts";
 import { datasetHint, parseDatasetRef } from "./dataset-ref.ts";
 import { datasetRows } from "./dataset-rows.ts";
 import type { FileReader } from "./file-reader.ts";
@@ -45,6 +46,8 @@ export interface SourceOptions extends FormatOptions {
    * (default for a dataset of the Hub, which the user cannot correct).
    */
   readonly invalid?: "refuse" | "skip" | undefined;
+  /** A change of the rows before they are parsed, and their columns; those of `fields` come first. */
+  readonly prepare?: ((rows: readonly SourcedRow[]) => PreparedRows) | undefined;
 }
 
 export interface LoadedRecords {
@@ -66,12 +69,9 @@ export async function loadRecords(
   options: SourceOptions = {},
 ): Promise<LoadedRecords> {
   const ref = parseDatasetRef(path);
-  const rows = await loadRows(reader, path, options);
-  const { records, problems, unused } = parseRows(
-    rows,
-    { ...ref?.named?.fields, ...options.fields },
-    options.learnFrom,
-  );
+  const read = await loadRows(reader, path, options);
+  const { rows, fields } = options.prepare?.(read) ?? { rows: read, fields: ref?.named?.fields };
+  const { records, problems, unused } = parseRows(rows, { ...fields, ...options.fields }, options.learnFrom);
   const skip = (options.invalid ?? (ref === undefined ? "refuse" : "skip")) === "skip";
   if (problems.length > 0 && (!skip || records.length === 0)) throw recordError(problems);
   if (records.length === 0)
@@ -84,6 +84,47 @@ export async function loadRecords(
     skipped: problems,
     unused,
   };
+}
+
+/**
+ * Loads the records that a name stands for: a dataset of `info`, or else one file or one dataset of the Hub.
+ *
+ * @param draw takes so many records where the dataset says how many.
+ * @throws UserError("data") as `loadRecords`, for a name that `info` lacks, and for fewer records than it wants.
+ */
+export async function loadNamed(
+  reader: FileReader,
+  name: string,
+  {
+    info,
+    draw,
+    ...options
+  }: SourceOptions & {
+    readonly info: DatasetInfo | undefined;
+    readonly draw: (records: readonly DataRecord[], count: number) => readonly DataRecord[];
+  },
+): Promise<LoadedRecords> {
+  const source = info === undefined ? undefined : await infoSource(reader, info, name);
+  if (source === undefined) return loadRecords(reader, name, options);
+  const { paths, samples, prepare } = source;
+  const loaded = await Promise.all(paths.map((path) => loadRecords(reader, path, { ...options, prepare })));
+  const records = loaded.flatMap((each) => each.records);
+  const unused = new Map<string, number>();
+  for (const [column, rows] of loaded.flatMap((each) => [...each.unused])) {
+    unused.set(column, (unused.get(column) ?? 0) + rows);
+  }
+  const skipped = loaded.flatMap((each) => each.skipped);
+  if (samples === undefined) return { records, skipped, unused };
+  if (samples > records.length) {
+    throw new UserError(
+      "data",
+      `${info!.file}: the dataset "${name}" has num_samples ${samples}, but ${records.length} records`,
+      {
+        hint: "Records are not repeated to fill it up: lower num_samples, or leave it out.",
+      },
+    );
+  }
+  return { records: draw(records, samples), skipped, unused };
 }
 
 /** Loads the rows of one file or one dataset of the Hub, with any content. */

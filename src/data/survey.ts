@@ -1,5 +1,15 @@
+import { type DatasetInfo, infoSource } from "./dataset-info.ts";
 import type { FileReader } from "./file-reader.ts";
-import { ALIASES, type DataRecord, type LearnFrom, parseRows, type RecordProblem, recordError } from "./record.ts";
+import {
+  ALIASES,
+  type DataRecord,
+  type FieldMap,
+  type LearnFrom,
+  parseRows,
+  type RecordProblem,
+  recordError,
+} from "./record.ts";
+import type { FieldName } from "./record-fields.ts";
 import { loadRows } from "./source.ts";
 
 /** What a file holds, for a person who has not written settings yet. */
@@ -23,24 +33,27 @@ export interface FileSurvey {
 const KINDS: readonly LearnFrom[] = ["answers", "preferences", "ratings"];
 
 /**
- * Reads a file and says what it holds.
+ * Reads a file, or a dataset of `info`, and says what it holds.
  *
  * @throws UserError("data") for a file that cannot be read, and for rows that are no records of any kind.
  */
-export async function surveyFile(reader: FileReader, file: string): Promise<FileSurvey> {
-  const rows = await loadRows(reader, file);
+export async function surveyFile(reader: FileReader, file: string, info?: DatasetInfo): Promise<FileSurvey> {
+  const source = info === undefined ? undefined : await infoSource(reader, info, file);
+  const read = (await Promise.all((source?.paths ?? [file]).map((path) => loadRows(reader, path)))).flat();
+  const { rows, fields = {} } = source?.prepare(read) ?? { rows: read };
   let first: readonly RecordProblem[] = [];
   for (const learnFrom of KINDS) {
-    const { records, problems } = parseRows(rows, {}, learnFrom);
-    if (problems.length === 0 && records.length > 0) return survey(file, learnFrom, records);
+    const { records, problems } = parseRows(rows, fields, learnFrom);
+    if (problems.length === 0 && records.length > 0) return survey(file, learnFrom, records, fields);
     if (first.length === 0) first = problems;
   }
   throw recordError(first);
 }
 
-function survey(file: string, learnFrom: LearnFrom, records: readonly DataRecord[]): FileSurvey {
+function survey(file: string, learnFrom: LearnFrom, records: readonly DataRecord[], fields: FieldMap): FileSurvey {
   const columns = [...new Set(records.flatMap(({ fields }) => Object.keys(fields)))];
-  const read = new Set(Object.values(ALIASES).flat());
+  const names = Object.entries(ALIASES).flatMap(([part, aliases]) => fields[part as FieldName] ?? aliases);
+  const read = new Set<string | false>(names);
   const texts = records.map(({ content }) => JSON.stringify(content));
   const lengths = texts.map(({ length }) => length).sort((a, b) => a - b);
   const contents = new Set(texts);

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { DATASET_INFO } from "../data/dataset-info.ts";
 import { FORMATS } from "../data/source.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { storageReason } from "./store/durable-file.ts";
@@ -21,7 +22,8 @@ export function findRecordFiles(paths: readonly string[]): string[] {
   const files = paths.flatMap((given) => {
     try {
       if (!statSync(given).isDirectory()) return [given];
-      const names = readdirSync(given).filter((name) => isData(name) && !name.startsWith("."));
+      const isRecords = (name: string): boolean => isData(name) && !name.startsWith(".") && name !== DATASET_INFO;
+      const names = readdirSync(given).filter(isRecords);
       return names.sort().map((name) => path.join(given, name));
     } catch (cause) {
       throw new UserError("data", `cannot read ${given}: ${storageReason(cause)}`, {
@@ -34,6 +36,14 @@ export function findRecordFiles(paths: readonly string[]): string[] {
   throw new UserError("data", `there are no files of records in ${paths.join(", ")}`, {
     hint: `Put one file for each client there (${ENDINGS.map((ending) => `.${ending}`).join(", ")}), or name files.`,
   });
+}
+
+/** The `dataset_info.json` that is named, or lies in the one folder that is; undefined for none. */
+export function datasetInfoIn(paths: readonly string[]): string | undefined {
+  const [given] = paths;
+  if (given === undefined || paths.length > 1) return undefined;
+  const file = path.basename(given) === DATASET_INFO ? given : path.join(given, DATASET_INFO);
+  return existsSync(file) ? file : undefined;
 }
 
 /** A file of settings that a folder already has; undefined for none. */

@@ -2,8 +2,6 @@ import { z } from "zod";
 import { FAMILY_TITLES } from "../model/families/registry.ts";
 import { FIDELITIES } from "../algorithms/settings.ts";
 import { PARTITIONERS } from "../data/partition.ts";
-import { ALIASES } from "../data/record.ts";
-import { FORMATS } from "../data/source.ts";
 import { TEMPLATES } from "../data/template.ts";
 import { SCHEDULES } from "../optim/schedule.ts";
 import { OPTIMIZERS } from "../optim/optimizer.ts";
@@ -12,7 +10,7 @@ import type { Objective } from "../train/objective.ts";
 import { objectiveOf, type ObjectiveName, OBJECTIVES } from "../train/objective-registry.ts";
 import { evaluationSchema } from "./evaluation-schema.ts";
 import { federationSchema } from "./federation-schema.ts";
-import { count, delimiter, files, fraction, names, natural, positive, text } from "./schema-parts.ts";
+import { count, files, fraction, names, natural, positive, readingFields, text } from "./schema-parts.ts";
 import { SECTIONS } from "./sections.ts";
 import { trackerFields } from "./tracker-settings.ts";
 
@@ -106,18 +104,7 @@ export const experimentSchema = z.strictObject({
       .describe(
         "Seed of the draws that make the sets: pooled records, their clients, held-out records and their validation part. Set it to have the same sets with every `seed`. Default: `seed`.",
       ),
-    fields: z
-      .partialRecord(names(ALIASES), z.union([text, z.literal(false)]))
-      .default({})
-      .describe(
-        "Columns of the parts of a record, such as { instruction: question, response: answer }. False leaves a part out: { system: false }.",
-      ),
-    format: names(FORMATS).optional().describe("Format of the files. Default: from the extension of each file."),
-    delimiter: delimiter
-      .optional()
-      .describe(
-        "Character between the columns of CSV and TSV files, or its name: comma, semicolon, tab, pipe. Default: a first line `sep=;`, or else the first rows tell it.",
-      ),
+    ...readingFields,
     template: names(TEMPLATES)
       .default("chat")
       .describe("Template that turns a record into text; `chat` is the model's own chat template."),
@@ -135,12 +122,6 @@ export const experimentSchema = z.strictObject({
       .optional()
       .describe(
         "Longest prompt of preference data in tokens. A longer one loses its beginning. Default: the tokens of maxLength that the longer answer leaves, and at least half of maxLength.",
-      ),
-    invalid: z
-      .enum(["refuse", "skip"])
-      .optional()
-      .describe(
-        "Action for rows that are not usable records: refuse the file, or skip and count the rows. Default: refuse for files, skip for datasets of the Hugging Face Hub.",
       ),
     // Without a default: the identity of runs without canaries must not change.
     canaries: z

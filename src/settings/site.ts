@@ -1,13 +1,11 @@
 import { z } from "zod";
 import { ALGORITHMS } from "../algorithms/registry.ts";
-import { ALIASES } from "../data/record.ts";
-import { FORMATS } from "../data/source.ts";
 import { TEMPLATES } from "../data/template.ts";
 import { OBJECTIVES } from "../train/objective-registry.ts";
 import type { Origin } from "./apply-setting.ts";
 import { explainEach } from "./explain.ts";
 import { mistakesIn } from "./mistakes.ts";
-import { count, delimiter, files, names, natural, positive, text } from "./schema-parts.ts";
+import { count, files, names, natural, positive, readingFields, text } from "./schema-parts.ts";
 
 /**
  * Everything that a site decides for itself when it takes part in a federation: its records, its machine, and the tasks that
@@ -22,22 +20,7 @@ const siteSchema = z.strictObject({
         .default(0)
         .describe("Number of records that a site without heldOut files keeps for evaluation and never trains on."),
       limit: count.optional().describe("Largest number of records to train on; the seed of the run draws them."),
-      fields: z
-        .partialRecord(names(ALIASES), z.union([text, z.literal(false)]))
-        .default({})
-        .describe(
-          "Columns of the parts of a record, such as { instruction: question, response: answer }. False leaves a part out: { system: false }.",
-        ),
-      format: names(FORMATS).optional().describe("Format of the files. Default: from the extension of each file."),
-      delimiter: delimiter
-        .optional()
-        .describe(
-          "Character between the columns of CSV and TSV files, or its name: comma, semicolon, tab, pipe. Default: a first line `sep=;`, or else the first rows tell it.",
-        ),
-      invalid: z
-        .enum(["refuse", "skip"])
-        .optional()
-        .describe("Action for rows that are not usable records: refuse the file, or skip and count the rows."),
+      ...readingFields,
     })
     .prefault({}),
 

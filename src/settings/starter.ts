@@ -3,6 +3,8 @@ export interface StarterSettings {
   readonly base: string;
   /** Where an editor finds the schema, from the file's folder. */
   readonly schema: string;
+  /** LLaMA-Factory's dataset_info.json, whose names the clients' files are. */
+  readonly info?: string | undefined;
   readonly clients: readonly StarterClient[];
   /** Deal the records of all files to this many clients; undefined: each file is a client. */
   readonly dealTo?: number | undefined;
@@ -41,7 +43,7 @@ export function starterBatch(smallest: number): number {
 
 /** Writes settings as YAML, with the reason beside each choice. */
 export function starterText(starter: StarterSettings): string {
-  const { base, schema, clients, dealTo, heldOutRecords, rounds, objective } = starter;
+  const { base, schema, info, clients, dealTo, heldOutRecords, rounds, objective } = starter;
   const total = clients.reduce((sum, { records }) => sum + records, 0);
   const sizes = dealTo === undefined ? clients.map(({ records }) => records) : [Math.floor(total / dealTo)];
   const [smallest, largest] = [Math.min(...sizes) - heldOutRecords, Math.max(...sizes) - heldOutRecords];
@@ -50,7 +52,7 @@ export function starterText(starter: StarterSettings): string {
   const data =
     dealTo === undefined
       ? [
-          "  clients: # one file of records each; a list of files is possible",
+          `  clients: # one ${info === undefined ? "file of records" : "dataset"} each; a list is possible`,
           ...clients.map(
             ({ name, file, records }) => `    - { name: ${scalar(name)}, train: ${scalar(file)} } # ${records} records`,
           ),
@@ -65,6 +67,7 @@ export function starterText(starter: StarterSettings): string {
     `model: { base: ${JSON.stringify(base)} } # a folder, org/name on the Hugging Face Hub, or npm:package`,
     "",
     "data:",
+    ...(info === undefined ? [] : [`  info: ${scalar(info)} # what the names of datasets stand for`]),
     ...data,
     heldOutRecords === 0
       ? "  # heldOutRecords: 20 # of each client, kept apart to measure on; these files have too few records for it"

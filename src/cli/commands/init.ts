@@ -1,11 +1,12 @@
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { type DatasetInfo, readDatasetInfo } from "../../data/dataset-info.ts";
 import { type FileSurvey, surveyFile } from "../../data/survey.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { describeData } from "../../experiment/records/describe-data.ts";
 import { readConfigFile } from "../../node/config-file.ts";
 import { fileReader } from "../../node/files.ts";
-import { findRecordFiles, SCHEMA_FILE, settingsIn } from "../../node/starter-files.ts";
+import { datasetInfoIn, findRecordFiles, SCHEMA_FILE, settingsIn } from "../../node/starter-files.ts";
 import { storageError } from "../../node/store/durable-file.ts";
 import { type StarterSettings, starterHeldOut, starterText } from "../../settings/starter.ts";
 import { type Command, DEFAULT_COLUMNS, defineCommand } from "../command.ts";
@@ -49,12 +50,14 @@ export const command: Command = defineCommand({
     const folder = paths.length === 1 && isFolder(paths[0]!) ? paths[0]! : ".";
     const settings = out ?? path.join(folder, "my.yaml");
     refuseSettings(settings);
-    const files = findRecordFiles(paths);
+    const infoFile = datasetInfoIn(paths);
+    const info = infoFile === undefined ? undefined : await readDatasetInfo(fileReader(process.cwd()), infoFile);
+    const files = info === undefined ? findRecordFiles(paths) : datasetsIn(info, stderr);
     const surveys = await withStatus(context, async ({ status }) => {
       const found: FileSurvey[] = [];
       for (const [i, file] of files.entries()) {
         status.say(`reading ${file} (${i + 1} of ${files.length})`);
-        found.push(await surveyFile(fileReader(process.cwd()), file));
+        found.push(await surveyFile(fileReader(process.cwd()), file, info));
       }
       return found;
     });
@@ -63,7 +66,7 @@ export const command: Command = defineCommand({
     const isAsked = !yes && canAsk(context);
     const answers = isAsked ? await askFor(flags, surveys) : answered(flags, surveys);
     refuseSettings(answers.out);
-    write(answers.out, starterText(starterOf(answers, surveys)));
+    write(answers.out, starterText(starterOf(answers, surveys, info)));
     const config = readConfigFile(answers.out);
     const description = await describeData(config, { files: fileReader(path.dirname(answers.out)) });
     const columns = stdout.columns() ?? DEFAULT_COLUMNS;
@@ -148,26 +151,55 @@ function smallest(surveys: readonly FileSurvey[], clients: number): number {
   return clients === 0 ? Math.min(...sizes) : Math.floor(sizes.reduce((a, b) => a + b, 0) / clients);
 }
 
-function starterOf({ out, model, clients, heldOut, rounds }: Answers, surveys: readonly FileSurvey[]): StarterSettings {
+function starterOf(
+  { out, model, clients, heldOut, rounds }: Answers,
+  surveys: readonly FileSurvey[],
+  info: DatasetInfo | undefined,
+): StarterSettings {
   const kinds = [...new Set(surveys.map(({ learnFrom }) => learnFrom))];
   if (kinds.length > 1) {
     const named = surveys.map(({ file, learnFrom }) => `${file} ${learnFrom}`).join(", ");
     throw new UserError("data", `the files hold records of several kinds: ${named}`, {
-      hint: "One run learns from one kind. Name the files of one kind only.",
+      hint: `One run learns from one kind. Name the files of one kind only${info === undefined ? "" : `, not ${info.file}`}.`,
     });
   }
   const from = path.dirname(path.resolve(out));
   const relative = (file: string): string => path.relative(from, path.resolve(file)).split(path.sep).join("/");
-  const names = clientNames(surveys.map(({ file }) => file));
+  const names = info === undefined ? clientNames(surveys.map(({ file }) => file)) : surveys.map(({ file }) => file);
   return {
     base: /^(npm:|[\w-]+\/[\w.-]+(@.*)?$)/.test(model) && !isFolder(model) ? model : relative(model),
     schema: relative(SCHEMA_FILE),
-    clients: surveys.map(({ file, records }, i) => ({ name: names[i]!, file: relative(file), records })),
+    info: info && relative(info.file),
+    clients: surveys.map(({ file, records }, i) => ({
+      name: names[i]!,
+      file: info === undefined ? relative(file) : file,
+      records,
+    })),
     dealTo: clients === 0 ? undefined : clients,
     heldOutRecords: heldOut,
     rounds,
     objective: ({ answers: "sft", preferences: "dpo", ratings: "kto" } as const)[kinds[0]!],
   };
+}
+
+/** The datasets of a `dataset_info.json` that lie here. It often lists many more, which are on the Hub. */
+function datasetsIn({ file, entries }: DatasetInfo, stderr: { write: (text: string) => unknown }): string[] {
+  const isHere = ([, entry]: [string, unknown]): boolean => {
+    const name = (entry as Record<string, unknown>)["file_name"];
+    return (
+      typeof name === "string" &&
+      statSync(path.resolve(path.dirname(file), name), { throwIfNoEntry: false }) !== undefined
+    );
+  };
+  const here = Object.entries(entries).filter(isHere);
+  if (here.length === 0) {
+    throw new UserError("data", `none of the ${Object.keys(entries).length} datasets in ${file} lies here`, {
+      hint: "Put their files where file_name says. Or name a dataset of the Hub in settings: data.info and data.train.",
+    });
+  }
+  const others = Object.keys(entries).length - here.length;
+  if (others > 0) stderr.write(`${others} of the datasets in ${file} do not lie here, and are left out.\n`);
+  return here.map(([name]) => name);
 }
 
 /** Names by the files' base names; files of one base name by their whole paths. */

@@ -130,7 +130,7 @@ async function sitePart(
     const made = await inviteMember(federation, { client: name, servers: [server], hours: HOURS });
     await writeSecret(invitation, `${await formatInvitation(made)}\n`);
   }
-  const { heldOutRecords, limit, fields, format, invalid } = data;
+  const { heldOutRecords, limit, info, fields, format, delimiter, invalid } = data;
   await makePrivateFolder(site);
   await readSiteFile(site, {
     train: [train!].flat().map(inSite),
@@ -138,7 +138,9 @@ async function sitePart(
     ...(heldOutRecords > 0 && { heldOutRecords }),
     ...(limit !== undefined && { limit }),
     ...(Object.keys(fields).length > 0 && { fields }),
+    ...(info !== undefined && { info: inSite(info) }),
     ...(format !== undefined && { format }),
+    ...(delimiter !== undefined && { delimiter }),
     ...(invalid !== undefined && { invalid }),
     base: inSite(model.base),
   });

@@ -1,11 +1,12 @@
 import { nearest } from "../../diagnostics/nearest.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
+import { type DatasetInfo, readDatasetInfo } from "../../data/dataset-info.ts";
 import type { FileReader } from "../../data/file-reader.ts";
 import { itemKind } from "../../data/items/registry.ts";
 import { PARTITIONERS } from "../../data/partition.ts";
 import { countProblems, type DataRecord, type RecordProblem } from "../../data/record.ts";
 import { place } from "../../data/row.ts";
-import { loadRecords } from "../../data/source.ts";
+import { loadNamed } from "../../data/source.ts";
 import { contentKey, repeatedRecords } from "../../data/same-content.ts";
 import { useNotes } from "../../data/unused-columns.ts";
 import { checkRoster } from "../../federation/roster.ts";
@@ -49,8 +50,9 @@ export async function loadClientRecords(
   refuseUnknown(only ?? [], clientNames(config));
   const wanted = ({ name }: { readonly name: string }): boolean => only === undefined || only.includes(name);
   const unused = new Map<string, number>();
+  const info = await infoOf(config, files);
   const load = (paths: string | readonly string[]): Promise<DataRecord[]> =>
-    loadAll(files, paths, config, onNote, unused);
+    loadAll(files, paths, { config, info }, onNote, unused);
   const given =
     data.clients === undefined
       ? dealt(
@@ -121,7 +123,8 @@ export async function loadCommonRecords(
   onNote?: (note: string) => void,
 ): Promise<DataRecord[]> {
   const { heldOut } = config.data;
-  const records = heldOut === undefined ? [] : await loadAll(files, heldOut, config, onNote);
+  const records =
+    heldOut === undefined ? [] : await loadAll(files, heldOut, { config, info: await infoOf(config, files) }, onNote);
   refuseTrainedOn(records, "data.heldOut", clients);
   const train = clients.flatMap((client) => client.train);
   const own = withoutCopies(records, { set: "data.heldOut", train, copies: config.data.heldOutCopies }, onNote);
@@ -198,19 +201,26 @@ function refuseTrainedOn(heldOut: readonly DataRecord[], whose: string, clients:
   }
 }
 
+async function infoOf({ data }: ExperimentConfig, files: FileReader): Promise<DatasetInfo | undefined> {
+  return data.info === undefined ? undefined : readDatasetInfo(files, data.info);
+}
+
 async function loadAll(
   files: FileReader,
   paths: string | readonly string[],
-  { data, objective }: Pick<ExperimentConfig, "data" | "objective">,
+  { config, info }: { readonly config: ExperimentConfig; readonly info: DatasetInfo | undefined },
   onNote: ((note: string) => void) | undefined,
   unused: Map<string, number> = new Map(),
 ): Promise<DataRecord[]> {
+  const { data, objective, seed } = config;
   const list = [paths].flat();
   const twice = list.find((path, i) => list.indexOf(path) !== i);
   if (twice !== undefined) throw new UserError("data", `${twice} is listed twice, so its records would count twice`);
   const loaded = await Promise.all(
     list.map((path) =>
-      loadRecords(files, path, {
+      loadNamed(files, path, {
+        info,
+        draw: (records, count) => sampleOf(records, count, stream(data.seed ?? seed, "info", path)),
         format: data.format,
         delimiter: data.delimiter,
         fields: data.fields,
