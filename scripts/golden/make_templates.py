@@ -2,17 +2,19 @@
 
     python scripts/golden/make_templates.py test/golden/templates
 
-Writes expressions.json (one small template each, in one context) and families.json (the templates under families/,
-rendered over conversations). A template that ends with an error in Python has `"error": true` in place of `"text"`.
+Writes expressions.json (one small template each, in one context), families.json (the templates under families/,
+rendered over conversations) and named.json (which of several named templates is taken). A template that ends with an error in Python has `"error": true` in place of `"text"`.
 """
 
 import json
 import platform
 import sys
+import tempfile
 from datetime import datetime
 from pathlib import Path
 
 import jinja2
+import tokenizers
 import transformers
 from transformers.utils import chat_template_utils
 from transformers.utils.chat_template_utils import _compile_jinja_template, render_jinja_template
@@ -90,6 +92,52 @@ def families(folder):
     }
 
 
+PLAIN, TOOLS, OTHER = ["{{ messages[0].content }} " + name for name in ("plain", "{{ tools | length }} tools", "other")]
+
+
+def named():
+    """Templates in tokenizer_config.json and in files of their own, with and without tools."""
+    as_list = lambda **templates: [{"name": name, "template": text} for name, text in templates.items()]
+    configs = [
+        None,
+        PLAIN,
+        as_list(default=PLAIN, tool_use=TOOLS),
+        as_list(tool_use=TOOLS, default=PLAIN),
+        as_list(tool_use=TOOLS),
+        as_list(rag=OTHER),
+        as_list(rag=OTHER, tool_use=TOOLS),
+        as_list(rag=OTHER, default=PLAIN),
+        {"default": PLAIN, "tool_use": TOOLS},
+    ]
+    files = [{}, {"chatTemplate": OTHER}, {"chatTemplate": OTHER, "toolTemplate": TOOLS}, {"toolTemplate": TOOLS}]
+    tool = {"type": "function", "function": {"name": "f", "parameters": {}}}
+    cases = []
+    for config in configs:
+        for given in files:
+            with tempfile.TemporaryDirectory() as folder:
+                tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel({"a": 0, "b": 1}, unk_token="a"))
+                tokenizer.save(f"{folder}/tokenizer.json")
+                settings = {"tokenizer_class": "PreTrainedTokenizerFast"}
+                if config is not None:
+                    settings["chat_template"] = config
+                Path(folder, "tokenizer_config.json").write_text(json.dumps(settings))
+                if "chatTemplate" in given:
+                    Path(folder, "chat_template.jinja").write_text(given["chatTemplate"])
+                if "toolTemplate" in given:
+                    Path(folder, "additional_chat_templates").mkdir()
+                    Path(folder, "additional_chat_templates", "tool_use.jinja").write_text(given["toolTemplate"])
+                opened = transformers.AutoTokenizer.from_pretrained(folder)
+            for tools in (None, [], [tool]):
+                case = {"chat_template": config, **given, "tools": tools}
+                try:
+                    messages = [{"role": "user", "content": "hello"}]
+                    case["text"] = opened.apply_chat_template(messages, tools=tools, tokenize=False, add_generation_prompt=True)
+                except ValueError as error:
+                    case["error"] = type(error).__name__
+                cases.append(case)
+    return {"made_with": MADE_WITH, "cases": cases}
+
+
 def write(file, value):
     file.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n")
 
@@ -98,3 +146,4 @@ if __name__ == "__main__":
     target = Path(sys.argv[1])
     write(target / "expressions.json", expressions())
     write(target / "families.json", families(target / "families"))
+    write(target / "named.json", named())

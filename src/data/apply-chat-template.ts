@@ -20,10 +20,12 @@ export function applyChatTemplate(
   addGenerationPrompt: boolean,
   context: TemplateContext,
 ): Rendering {
-  const { chatTemplate, bosToken, eosToken, specialTokens, variables } = context;
+  const { bosToken, eosToken, specialTokens, variables } = context;
+  const chatTemplate = chatTemplateFor(context);
   if (chatTemplate === undefined) {
     const where = "chat_template in tokenizer_config.json, or chat_template.jinja";
-    throw new UserError("model", `the model has no chat template (${where})`, { hint: `${OTHER_TEMPLATES}.` });
+    const some = context.toolTemplate === undefined ? "" : " for conversations without tools";
+    throw new UserError("model", `the model has no chat template${some} (${where})`, { hint: `${OTHER_TEMPLATES}.` });
   }
   try {
     let template = parsed.get(chatTemplate);
@@ -42,6 +44,12 @@ export function applyChatTemplate(
   } catch (cause) {
     throw cause instanceof TemplateFault ? explained(cause, messages) : cause;
   }
+}
+
+/** The template for a conversation: of several named ones `tool_use` where tools are given, as transformers chooses. */
+export function chatTemplateFor({ chatTemplate, toolTemplate, variables }: TemplateContext): string | undefined {
+  const hasTools = variables?.["tools"] !== undefined && variables["tools"] !== null;
+  return hasTools && toolTemplate !== undefined ? toolTemplate : chatTemplate;
 }
 
 /** The fault of a template as an error that a person can act on. */

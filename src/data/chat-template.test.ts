@@ -1,6 +1,17 @@
+import { readFileSync } from "node:fs";
 import { expect, test, vi } from "vitest";
 import { createTokenizer } from "./tokenizer.ts";
 import { TEMPLATES } from "./template.ts";
+import { contextOf } from "./tokens.ts";
+
+/** What transformers writes with the templates of a tokenizer's folder; no text where it raises an error. */
+interface NamedCase {
+  readonly chat_template: unknown;
+  readonly chatTemplate?: string;
+  readonly toolTemplate?: string;
+  readonly tools: readonly unknown[] | null;
+  readonly text?: string;
+}
 
 const messages = [{ role: "user" as const, content: "hello" }];
 
@@ -12,7 +23,7 @@ test("a template writes today's date, as in transformers", () => {
   vi.useRealTimers();
 });
 
-test("of a list of templates the one named default is taken, or the only one; of several others, none", () => {
+test("of named templates tool_use is taken where tools are given, else default, as transformers chooses", () => {
   const tokenizer = {
     added_tokens: [],
     normalizer: null,
@@ -21,15 +32,16 @@ test("of a list of templates the one named default is taken, or the only one; of
     decoder: null,
     model: { type: "BPE", vocab: { a: 0 }, merges: [] },
   };
-  const template = (chat_template: unknown): string | undefined =>
-    createTokenizer({ tokenizer, config: { chat_template } }).chatTemplate;
-  const [tools, plain] = [
-    { name: "tool_use", template: "x" },
-    { name: "default", template: "y" },
-  ];
-  expect(template("{{ a }}")).toBe("{{ a }}");
-  expect(template([tools, plain])).toBe("y");
-  expect(template([tools])).toBe("x");
-  expect(template([tools, { name: "rag", template: "z" }])).toBeUndefined();
-  expect(template(undefined)).toBeUndefined();
+  const golden = new URL("../../test/golden/templates/named.json", import.meta.url);
+  const { cases } = JSON.parse(readFileSync(golden, "utf8")) as { cases: readonly NamedCase[] };
+  for (const { chat_template, chatTemplate, toolTemplate, tools, text } of cases) {
+    const config = chat_template === null ? {} : { chat_template };
+    const context = contextOf(createTokenizer({ tokenizer, config, chatTemplate, toolTemplate }), {});
+    const written = (): string =>
+      TEMPLATES.chat.prompt(messages, { ...context, variables: tools === null ? {} : { tools } });
+    const which = JSON.stringify({ chat_template, chatTemplate, toolTemplate, tools });
+    if (text === undefined) expect(written, which).toThrow("the model has no chat template");
+    else expect(written(), which).toBe(text);
+  }
+  expect(cases.filter(({ text }) => text === undefined)).not.toHaveLength(0);
 });

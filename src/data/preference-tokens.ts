@@ -1,3 +1,4 @@
+import { chatTemplateFor } from "./apply-chat-template.ts";
 import type { Example } from "./example.ts";
 import type { Prompt } from "./preference.ts";
 import type { AnswerContent } from "./record.ts";
@@ -91,7 +92,9 @@ function tokeniseShared(
     const differs = first.findIndex((token, i) => token !== ids[i]);
     if (differs !== -1) start = Math.min(start, differs);
   }
-  const writesBos = context.chatTemplate?.includes("bos_token") === true && first[0] === tokenizer.bos?.id;
+  const writesBos =
+    chatTemplateFor({ ...context, variables: prompt.variables })?.includes("bos_token") === true &&
+    first[0] === tokenizer.bos?.id;
   return {
     prompt: first.slice(0, start),
     answers: whole.map(({ ids, supervised }) => ids.slice(start, supervised.lastIndexOf(true) + 1)),

@@ -16,6 +16,8 @@ export interface TemplateContext extends TemplateOptions {
   readonly eosToken?: string | undefined;
   /** Jinja source, for `chat`. */
   readonly chatTemplate?: string | undefined;
+  /** Jinja source for conversations with tools, where the model has one of its own for them. */
+  readonly toolTemplate?: string | undefined;
   /** The tokenizer's named special tokens as the chat template sees them: `bos_token`, `pad_token`, `image_token`, … */
   readonly specialTokens?: Readonly<Record<string, string>> | undefined;
   /** Names that the chat template sees beside the messages, such as `tools`. */

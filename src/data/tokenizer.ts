@@ -19,8 +19,10 @@ export interface Tokenizer {
   readonly pad: SpecialToken | undefined;
   /** The tokens that the tokenizer itself puts before a text: BOS, or nothing. */
   readonly prefix: readonly number[];
-  /** The chat template (Jinja) of `tokenizer_config.json`. */
+  /** The model's chat template (Jinja): the only one, or the one named `default`. */
   readonly chatTemplate: string | undefined;
+  /** The one named `tool_use`, for conversations with tools. */
+  readonly toolTemplate: string | undefined;
   /** Every special token that `tokenizer_config.json` names, by its name there: what chat templates see. */
   readonly specialTokens: Readonly<Record<string, string>>;
   /** Encodes a text; text that spells a special token becomes that token. Neither `prefix` nor EOS is added. */
@@ -42,8 +44,10 @@ export interface TokenizerDefinition {
   readonly config?: unknown;
   /** `config.json` of the model: its `eos_token_id` and similar keys count where `config` names no token. */
   readonly model?: unknown;
-  /** `chat_template.jinja`; it wins over the template in `config`. */
+  /** `chat_template.jinja`; it and `toolTemplate` win over the templates in `config`. */
   readonly chatTemplate?: string | undefined;
+  /** `additional_chat_templates/tool_use.jinja` */
+  readonly toolTemplate?: string | undefined;
 }
 
 /** Most tokens have far fewer characters; where they have more, more of the text is encoded. */
@@ -101,7 +105,7 @@ export function createTokenizer(definition: TokenizerDefinition): Tokenizer {
     eos: special("eos"),
     pad: special("pad"),
     prefix: prefixOf(inner),
-    chatTemplate: definition.chatTemplate ?? templateOf(config["chat_template"]),
+    ...templatesOf(definition, config["chat_template"]),
     specialTokens: namedTokens(config),
     encode: (text) => plain(text).ids,
     encodeSupervised(text, spans, mostTokens = Infinity) {
@@ -196,12 +200,20 @@ function namedTokens(config: Readonly<Record<string, unknown>>): Record<string, 
   );
 }
 
-/** Takes a template by itself, or the one named "default" of a list. */
-function templateOf(value: unknown): string | undefined {
-  if (typeof value === "string") return value;
-  if (!Array.isArray(value)) return undefined;
-  // With several and no default, none is taken: the first may be for tools.
-  const only: unknown = value.length === 1 ? value[0] : undefined;
-  const entry: unknown = value.find((item) => isRow(item) && item["name"] === "default") ?? only;
-  return isRow(entry) && typeof entry["template"] === "string" ? entry["template"] : undefined;
+/** The templates as transformers finds them: files, or else a template by itself, or named ones as a list or an object. */
+function templatesOf(
+  { chatTemplate, toolTemplate }: TokenizerDefinition,
+  value: unknown,
+): Pick<Tokenizer, "chatTemplate" | "toolTemplate"> {
+  if (chatTemplate !== undefined || toolTemplate !== undefined) return { chatTemplate, toolTemplate };
+  if (typeof value === "string") return { chatTemplate: value, toolTemplate: undefined };
+  const entries = Array.isArray(value)
+    ? value.flatMap((entry: unknown) => (isRow(entry) ? [[entry["name"], entry["template"]]] : []))
+    : Object.entries(isRow(value) ? value : {});
+  const named = new Map<unknown, unknown>(entries as [unknown, unknown][]);
+  const text = (name: string): string | undefined => {
+    const template = named.get(name);
+    return typeof template === "string" ? template : undefined;
+  };
+  return { chatTemplate: text("default"), toolTemplate: text("tool_use") };
 }

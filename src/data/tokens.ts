@@ -165,6 +165,6 @@ function withOneAnswer({ id, content }: DataRecord): RenderableRecord {
 }
 
 export function contextOf(tokenizer: Tokenizer, { inputs, system }: TemplateOptions): TemplateContext {
-  const { bos, eos, chatTemplate, specialTokens } = tokenizer;
-  return { inputs, system, bosToken: bos?.text, eosToken: eos?.text, chatTemplate, specialTokens };
+  const { bos, eos, chatTemplate, toolTemplate, specialTokens } = tokenizer;
+  return { inputs, system, bosToken: bos?.text, eosToken: eos?.text, chatTemplate, toolTemplate, specialTokens };
 }

@@ -1,3 +1,4 @@
+import { TOOL_TEMPLATE } from "../model/base-model.ts";
 import type { ExportFolder, ExportSource } from "./target.ts";
 import { writeWhole } from "./target.ts";
 
@@ -9,6 +10,7 @@ const SIDE_FILES = [
   "special_tokens_map.json",
   "added_tokens.json",
   "chat_template.jinja",
+  TOOL_TEMPLATE,
 ];
 
 /** Copies the tokenizer's files and `generation_config.json` of the base. */

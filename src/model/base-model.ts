@@ -18,14 +18,19 @@ export interface BaseModel {
   readonly sideFile: (name: string) => Promise<Uint8Array | undefined>;
 }
 
+/** Where transformers keeps the chat template for conversations with tools. */
+export const TOOL_TEMPLATE = "additional_chat_templates/tool_use.jinja";
+
 /** The files of a base model that define its tokenizer and chat template. */
 export interface TokenizerFiles {
   /** `tokenizer.json` */
   readonly tokenizer: JsonObject;
   /** `tokenizer_config.json`; empty where there is none. */
   readonly config: JsonObject;
-  /** `chat_template.jinja`; `tokenizer_config.json` may hold a chat template too. */
+  /** `chat_template.jinja`; `tokenizer_config.json` may hold chat templates too. */
   readonly chatTemplate?: string;
+  /** `additional_chat_templates/tool_use.jinja` */
+  readonly toolTemplate?: string;
   /** `generation_config.json` */
   readonly generationConfig?: JsonObject;
 }

@@ -12,6 +12,7 @@ const byteTokenizer: Tokenizer = {
   pad: undefined,
   prefix: [],
   chatTemplate: undefined,
+  toolTemplate: undefined,
   specialTokens: {},
   encode: (text) => [...bytes.encode(text)],
   encodeSupervised: () => {

@@ -1,5 +1,6 @@
 import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
+import { TOOL_TEMPLATE } from "../../model/base-model.ts";
 import type { Snapshot } from "./hub-snapshot.ts";
 import type { Hub } from "./hub.ts";
 import { readJson } from "../model/model-files.ts";
@@ -17,7 +18,14 @@ const TOKENIZER = "tokenizer.json";
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
 /** The files of a model that are read, besides its weights. */
-const DESCRIPTION = [CONFIG, "generation_config.json", TOKENIZER, "tokenizer_config.json", "chat_template.jinja"];
+const DESCRIPTION = [
+  CONFIG,
+  "generation_config.json",
+  TOKENIZER,
+  "tokenizer_config.json",
+  "chat_template.jinja",
+  TOOL_TEMPLATE,
+];
 
 /** Reads `org/name[@revision]`, with `hf:` before it or not; undefined for anything else. */
 export function parseHubModel(ref: string): HubModelRef | undefined {

@@ -2,7 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
-import type { BaseModel, TokenizerFiles } from "../../model/base-model.ts";
+import { type BaseModel, TOOL_TEMPLATE, type TokenizerFiles } from "../../model/base-model.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import { parseModelConfig } from "../../model/families/registry.ts";
 import { EMBEDDING, HEAD, hasOwnHead, saysTied, untied } from "../../model/own-head.ts";
@@ -77,6 +77,13 @@ export async function resolveModel(ref: string, baseDir: string = process.cwd())
   });
 }
 
+async function readTemplate<K extends "chatTemplate" | "toolTemplate">(
+  name: K,
+  file: string,
+): Promise<{ [k in K]?: string }> {
+  return (await exists(file)) ? ({ [name]: await readFile(file, "utf8") } as { [k in K]: string }) : {};
+}
+
 /** Reads a tokenizer's files. Throws a `UserError` of kind `model` where `tokenizer.json` is missing. */
 export async function readTokenizerFiles(dir: string): Promise<TokenizerFiles> {
   const file = (name: string): string => path.join(dir, name);
@@ -92,9 +99,8 @@ export async function readTokenizerFiles(dir: string): Promise<TokenizerFiles> {
   return {
     tokenizer: await readJson(file("tokenizer.json")),
     config,
-    ...((await exists(file("chat_template.jinja")))
-      ? { chatTemplate: await readFile(file("chat_template.jinja"), "utf8") }
-      : {}),
+    ...(await readTemplate("chatTemplate", file("chat_template.jinja"))),
+    ...(await readTemplate("toolTemplate", file(TOOL_TEMPLATE))),
     ...((await exists(file("generation_config.json")))
       ? { generationConfig: await readJson(file("generation_config.json")) }
       : {}),
