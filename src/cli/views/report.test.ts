@@ -78,6 +78,41 @@ describe("the end of a run", () => {
     ]);
   });
 
+  it("shows the accuracy by set and over all of them, each record counting alike", () => {
+    const accuracies = [
+      { before: 0.25, after: 1 },
+      { before: 0.5, after: 0.75 },
+    ];
+    const heldOut = summary.heldOut.map((each, i) => ({
+      ...each,
+      metrics: { accuracy: accuracies[i]!, macroF1: { before: 0.2, after: 0.9 } },
+    }));
+    const options = { config, baseDir: "examples", folder: "runs/my", columns: 60, style: plainStyle };
+    const table = (results: RunSummary["heldOut"]): string[] => {
+      const lines = reportLines({ ...summary, heldOut: results, answers: [] }, options);
+      return lines.slice(
+        lines.indexOf("") + 1,
+        lines.findIndex((line) => line.startsWith("run folder")),
+      );
+    };
+    expect(table(heldOut)).toEqual([
+      "held-out accuracy  records  before   after",
+      "bank                     4   25.0%  100.0%  ━━━━━━━━━━━━",
+      "市役所                  12   50.0%   75.0%  ━━━━━━━━━───",
+      "all                     16   43.8%   81.3%  ━━━━━━━━━╸──",
+      "",
+      "on held-out records  before  after",
+      "macro F1              20.0%  90.0%",
+      "",
+    ]);
+    expect(table(heldOut.slice(0, 1))).toEqual([
+      "on held-out records  before   after",
+      "accuracy              25.0%  100.0%",
+      "macro F1              20.0%   90.0%",
+      "",
+    ]);
+  });
+
   it("colours a fall green and a rise red", () => {
     const [, bank, cityhall] = heldOutTable(summary.heldOut, markup);
     expect(bank).toContain("<green>-50.0%</>");

@@ -1,5 +1,6 @@
 import path from "node:path";
 import { overallScore } from "../../federation/evaluation.ts";
+import { ACCURACY } from "../../settings/metric-names.ts";
 import type { ExperimentConfig } from "../../settings/schema.ts";
 import {
   BEST,
@@ -57,6 +58,7 @@ export function reportLines(summary: RunSummary, options: ReportOptions): string
   const totals = `${counted(rounds, "round")}${planned}, ${formatCount(supervisedTokens)} tokens trained on, ${formatBytes(bytesUp)} up and ${formatBytes(bytesDown)} down, ${formatDuration(seconds).replaceAll(" ", NO_BREAK)}`;
   return [
     ...heldOutTable(summary.heldOut, style, summary.withheld),
+    ...accuracyTable(summary.heldOut, style),
     ...metricsTable(summary.heldOut, style),
     ...baseLines(summary),
     ...benchmarkLines(summary.benchmarks ?? [], style),
@@ -202,25 +204,61 @@ function overall(results: readonly HeldOutResult[]): HeldOutResult {
   };
 }
 
+/** A table of the accuracy before and after, by set. The bar shows the share of right answers after training. */
+function accuracyTable(results: readonly HeldOutResult[], style: Style): string[] {
+  const measured = results.filter(({ metrics }) => metrics[ACCURACY] !== undefined);
+  if (measured.length < 2) return [];
+  const row = (name: string, records: number, before: number, after: number): string[] => {
+    const { done, left } = progressBar(after, BAR_COLUMNS);
+    const cells = [name, formatCount(records), formatMetric(ACCURACY, before), formatMetric(ACCURACY, after)];
+    return [...cells, style("green", done) + style("dim", left)];
+  };
+  const shown = measured.slice(0, MOST_SETS);
+  const rows = shown.map(({ set, records, metrics }) => {
+    const { before, after } = metrics[ACCURACY]!;
+    return row(clip(oneLine(set), 24), records, before, after);
+  });
+  const [before, after] = overallMetrics(measured).map((metrics) => metrics[ACCURACY]!);
+  const records = measured.reduce((sum, each) => sum + each.records, 0);
+  rows.push(row(style("bold", "all"), records, before!, after!));
+  const right = { align: "right" } as const;
+  const lines = tableLines(
+    [
+      { header: "held-out accuracy" },
+      { header: "records", ...right },
+      { header: "before", ...right },
+      { header: "after", ...right },
+      { header: "" },
+    ],
+    rows,
+  );
+  return ["", style("bold", lines[0]!), ...lines.slice(1)];
+}
+
 /** A table of the other metrics before and after, over all held-out records. */
 function metricsTable(results: readonly HeldOutResult[], style: Style): string[] {
-  const sides = (["before", "after"] as const).map((side) =>
+  const sides = overallMetrics(results);
+  const names = Object.keys(sides[0]).filter((name) => name !== ACCURACY || results.length === 1);
+  if (names.length === 0) return [];
+  const right = { align: "right" } as const;
+  const lines = tableLines(
+    [{ header: "on held-out records" }, { header: "before", ...right }, { header: "after", ...right }],
+    names.map((name) => [metricName(name), ...sides.map((metrics) => formatMetric(name, metrics[name]!))]),
+  );
+  return ["", style("bold", lines[0]!), ...lines.slice(1)];
+}
+
+/** The metrics over all sets, before and after. */
+function overallMetrics(results: readonly HeldOutResult[]): [Record<string, number>, Record<string, number>] {
+  const of = (side: "before" | "after"): Record<string, number> =>
     overallScore(
       results.map(({ metrics, ...result }) => ({
         ...result,
         loss: result[side],
         metrics: Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, value[side]])),
       })),
-    ),
-  );
-  const names = Object.keys(sides[0]!.metrics);
-  if (names.length === 0) return [];
-  const right = { align: "right" } as const;
-  const lines = tableLines(
-    [{ header: "on held-out records" }, { header: "before", ...right }, { header: "after", ...right }],
-    names.map((name) => [metricName(name), ...sides.map(({ metrics }) => formatMetric(name, metrics[name]!))]),
-  );
-  return ["", style("bold", lines[0]!), ...lines.slice(1)];
+    ).metrics;
+  return [of("before"), of("after")];
 }
 
 function answerLines({ prompt, before, after }: PromptAnswer, columns: number, style: Style): string[] {
