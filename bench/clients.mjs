@@ -9,7 +9,7 @@ import path from "node:path";
 const root = path.join(import.meta.dirname, "..");
 const folder = mkdtempSync(path.join(tmpdir(), "openfedllm-clients-"));
 const train = ["clinic", "bank", "workshop", "cityhall"].map((name) =>
-  path.join(root, `examples/quickstart/${name}.train.jsonl`),
+  path.join(root, `examples/answers/${name}.train.jsonl`),
 );
 const config = path.join(folder, "clients.yaml");
 writeFileSync(

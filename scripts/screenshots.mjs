@@ -1,6 +1,6 @@
 // Writes docs/images/report-light.png and report-dark.png: the page of a run, as Chromium shows it.
 //
-//   npm run quickstart && node scripts/screenshots.mjs [RUN FOLDER, default runs/quickstart]
+//   npx openfedllm run examples/answers.yaml && node scripts/screenshots.mjs [RUN FOLDER, default runs/answers]
 //
 // The browser is $OPENFEDLLM_CHROMIUM, or `chromium` of the path.
 import { spawnSync } from "node:child_process";
@@ -8,9 +8,9 @@ import { existsSync, mkdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-const page = path.resolve(process.argv[2] ?? "runs/quickstart", "report.html");
+const page = path.resolve(process.argv[2] ?? "runs/answers", "report.html");
 if (!existsSync(page)) {
-  console.error(`error: there is no ${page}\nhint: Make it first: npm run quickstart`);
+  console.error(`error: there is no ${page}\nhint: Make it first: npx openfedllm run examples/answers.yaml`);
   process.exit(1);
 }
 const images = fileURLToPath(new URL("../docs/images/", import.meta.url));

@@ -40,7 +40,7 @@ describe("the quickstart", () => {
     const play = { source, folder: path.join(folder, "play"), config: { ...config, runtime: { threads: 1 } }, clients };
     const { coordinator } = await playHalves(play);
     console.log(`adapter: ${coordinator.adapter}`);
-    expect(coordinator.adapter).toMatch(/^37c1ce00/);
+    expect(coordinator.adapter).toMatch(/^25f492af/);
     rmSync(folder, { recursive: true });
   });
 });
