@@ -161,9 +161,13 @@ async function measure() {
     console.log(`connection and task of a member: ${spread(tried)}`);
     const open = [];
     const began = performance.now();
+    const [before, own] = [hosting.cpu(), process.cpuUsage()];
     await inParallel(names, 16, async (name) => open.push((await connect(name)).connection));
+    const [server, coordinator] = hosting.cpu().map((now, i) => (1000 * (now - before[i])) / MEMBERS);
+    const { user, system } = process.cpuUsage(own);
+    const members = (user + system) / 1000 / MEMBERS;
     console.log(
-      `all ${MEMBERS} connected: ${seconds(began).toFixed(1)} s; server ${hosting.memory()[0].toFixed(0)} MB`,
+      `all ${MEMBERS} connected: ${seconds(began).toFixed(1)} s; CPU each: server ${server.toFixed(1)} ms, coordinator ${coordinator.toFixed(1)} ms, members ${members.toFixed(1)} ms; server ${hosting.memory()[0].toFixed(0)} MB`,
     );
     await Promise.all(open.map((connection) => connection.close()));
     await hosting.stop();

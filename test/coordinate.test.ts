@@ -1,4 +1,4 @@
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
@@ -30,15 +30,21 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 describe("openfedllm coordinate and participate", () => {
   test("with adapters of the clients' own, the coordinator says where they are, and a lost memory is told", async () => {
     const local = ["--set", "federation.algorithm=local"];
-    const coordinator = coordinate("own", ...local);
-    expect((await participate("own", "own-site", ...all, ...local).ended).code).toBe(0);
+    const coordinator = coordinate("own", "--exchange", path.join("shared", "exchange"), ...local);
+    expect((await participate("shared", "own-site", ...all, ...local).ended).code).toBe(0);
     const { stdout } = await coordinator.ended;
+    // The run folder has the record of the run, and the shared folder what the last rounds need.
+    const filesIn = (of: string): number =>
+      readdirSync(path.join(source, of), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+        .length;
+    expect(filesIn("own/exchange/cells")).toBe(filesIn("shared/exchange/cells"));
+    expect(filesIn("own/exchange/blobs")).toBeGreaterThanOrEqual(filesIn("shared/exchange/blobs"));
     expect(stdout).toContain("adapters    with the participants, in the folder of each");
     expect(stdout).not.toContain("Next");
     expect(existsSync(path.join(source, "own-site", "client-adapters", "apples", "adapter_model.safetensors"))).toBe(
       true,
     );
-    const lost = await participate("own", "lost-site", ...all, ...local).ended;
+    const lost = await participate("shared", "lost-site", ...all, ...local).ended;
     expect(lost.code).toBe(3);
     expect(lost.stderr).toContain("took part in round");
   }, 120_000);
