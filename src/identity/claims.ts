@@ -1,5 +1,5 @@
 import { type Account, type ConnectionType, decode, encodeAccount, encodeOperator, encodeUser } from "@nats-io/jwt";
-import { type Identity, newIdentity } from "./keys.ts";
+import { type Identity, keyPairOf, newIdentity } from "./keys.ts";
 
 /** All that a connection needs to log in: a token (JWT) and the seed of the key that it is for. */
 export interface Credentials {
@@ -31,12 +31,12 @@ export function operatorJwt(options: {
   readonly system: string;
 }): Promise<string> {
   const { name, root, signingKey, system } = options;
-  return encodeOperator(ascii(name), root.seed, { signing_keys: [signingKey], system_account: system });
+  return encodeOperator(ascii(name), keyPairOf(root), { signing_keys: [signingKey], system_account: system });
 }
 
 /** Makes the token of the system account. @param signer the operator's signing key; so for every account. */
 export function systemAccountJwt(account: string, signer: Identity): Promise<string> {
-  return encodeAccount("SYS", account, { limits: NO_LIMIT }, { signer: signer.seed });
+  return encodeAccount("SYS", account, { limits: NO_LIMIT }, { signer: keyPairOf(signer) });
 }
 
 /**
@@ -65,7 +65,7 @@ export function coordinatorAccountJwt(account: string, signer: Identity): Promis
         { name: "events", subject: "fl.eall.>", type: "stream" },
       ],
     },
-    { signer: signer.seed },
+    { signer: keyPairOf(signer) },
   );
 }
 
@@ -91,7 +91,7 @@ export function enrolmentAccountJwt(options: {
     ],
     revocations,
   };
-  return encodeAccount("ENROL", account, claims, { signer: signer.seed });
+  return encodeAccount("ENROL", account, claims, { signer: keyPairOf(signer) });
 }
 
 /** Makes the token of a member's account. Its local subjects (`up`, `rpc`, `get`, `ev`) do not name the member. */
@@ -124,7 +124,7 @@ export function memberAccountJwt(options: {
     ],
     revocations,
   };
-  return encodeAccount(ascii(name), account, claims, { signer: signer.seed });
+  return encodeAccount(ascii(name), account, claims, { signer: keyPairOf(signer) });
 }
 
 /** Makes the token that a member logs in with. @param account the key pair of the member's account. */
@@ -139,7 +139,7 @@ export function memberUserJwt(options: {
   return encodeUser(
     ascii(name),
     user,
-    account.seed,
+    keyPairOf(account),
     { ...rights, allowed_connection_types: CONNECTIONS },
     { exp: seconds(expires) },
   );
@@ -161,7 +161,7 @@ export async function invitationCredentials(options: {
   const jwt = await encodeUser(
     `invitation ${id}`,
     user.publicKey,
-    account.seed,
+    keyPairOf(account),
     {
       pub: { allow: [`enrol.${id}`] },
       sub: { allow: [`${invitationInbox(id)}.>`] },

@@ -1,4 +1,13 @@
-import { createAccount, createOperator, createUser, decode, encode, fromPublic, fromSeed } from "@nats-io/nkeys";
+import {
+  createAccount,
+  createOperator,
+  createUser,
+  decode,
+  encode,
+  fromPublic,
+  fromSeed,
+  type KeyPair,
+} from "@nats-io/nkeys";
 import { UserError } from "../diagnostics/user-error.ts";
 
 /** The kinds of keys, by the first letter of the public key. */
@@ -67,6 +76,17 @@ export function verifyText(publicKey: string, text: string, signature: string, c
   } catch {
     return false;
   }
+}
+
+/** The same key pair for the library of tokens. It signs as the identity does, which may be the platform's way. */
+export function keyPairOf(identity: Identity): KeyPair {
+  const seed = new TextEncoder().encode(identity.seed);
+  return Object.assign(fromSeed(seed), {
+    getPublicKey: () => identity.publicKey,
+    // Asked only whether there is one; the library would work it out anew for each token.
+    getPrivateKey: () => seed,
+    sign: (bytes: Uint8Array) => identity.sign(bytes),
+  });
 }
 
 function identityOf(pair: ReturnType<typeof createUser>): Identity {

@@ -1,6 +1,8 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { newIdentity, verify } from "../../identity/keys.ts";
+import { decode } from "@nats-io/jwt";
+import { memberAccountJwt } from "../../identity/claims.ts";
 import { verifyNatively, withNativeSigning } from "./native-signatures.ts";
 
 test("Node's signatures are those of the library, byte for byte, and each accepts the other's", () => {
@@ -38,4 +40,17 @@ test("Node refuses what the library refuses", () => {
     expect([i, verify(...each)]).toEqual([i, false]);
     expect([i, verifyNatively(...each)]).toEqual([i, false]);
   }
+});
+
+test("a token that is signed by Node's key is one that the library accepts", async () => {
+  const signer = withNativeSigning(newIdentity("operator"));
+  const account = newIdentity("account").publicKey;
+  const options = { name: "clinic", account, coordinator: newIdentity("account").publicKey, revocations: {} };
+  const token = await memberAccountJwt({ ...options, signer });
+  // It checks the signature.
+  expect(decode(token)).toMatchObject({ sub: account, iss: signer.publicKey, name: "clinic" });
+  const [head, body, signature] = token.split(".");
+  const other = await memberAccountJwt({ ...options, signer: withNativeSigning(newIdentity("operator")) });
+  expect(() => decode(`${head}.${other.split(".")[1]}.${signature}`)).toThrow();
+  expect(body).not.toBe(other.split(".")[1]);
 });
