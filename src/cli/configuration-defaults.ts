@@ -1,7 +1,7 @@
 import { experimentSchema } from "../settings/schema.ts";
 
 /** The defaults of a configuration, for flags with the meaning of a setting. */
-export const DEFAULTS = experimentSchema.parse({
+export const DEFAULTS = experimentSchema().parse({
   model: { base: "-" },
   data: {},
   evaluation: { benchmarks: [{ name: "gsm8k" }] },

@@ -44,6 +44,10 @@ const helpAll = flags.includes("--help-all");
 
 try {
   const args = withHelp(flags);
+  if (args.some((arg) => arg.startsWith("--plugin"))) {
+    const { loadPlugins } = await import("./work/plugins.ts");
+    await loadPlugins(args);
+  }
   const program = await createProgram({ version: VERSION, args, context: { stdout, stderr }, helpAll });
   await program.parseAsync(args, { from: "user" });
 } catch (error) {

@@ -9,7 +9,7 @@ import {
   type ProgramContext,
 } from "./commander.ts";
 import type { Command, Example } from "./command.ts";
-import { advanced } from "./flag.ts";
+import { advanced, nonBlank } from "./flag.ts";
 
 interface ListedCommand {
   /** One word, or the name of a group and a word. */
@@ -209,6 +209,7 @@ export async function createProgram({ version, args, ...context }: ProgramOption
     .version(version, "-V, --version", "print the version")
     .helpOption("-h, --help", "show the common commands and options")
     .addOption(new Option("--help-all", "show every option, and with run every setting"))
+    .addOption(pluginOption())
     .addOption(advanced(new Option("--debug", "print the stack trace of an error")));
   const groups = new Map<string, Program>();
   for (const { name, summary, load } of COMMANDS) {
@@ -223,4 +224,13 @@ export async function createProgram({ version, args, ...context }: ProgramOption
   }
   configure(program, context);
   return program.addHelpText("after", examplesHelp(EXAMPLES, helpWidth(context.context)));
+}
+
+/** The files are loaded before commands are (`loadPlugins`). Here the option is checked and shown. */
+function pluginOption(): Option {
+  const option = new Option(
+    "--plugin <file>",
+    "use algorithms, objectives and benchmarks of a file of your own; it is code that runs with your rights; may be given several times",
+  );
+  return advanced(option.argParser((file: string) => nonBlank(file)));
 }

@@ -1,7 +1,8 @@
 /** `openfedllm/web`: all of the library that needs web standards only. Node has it too. */
+export { z } from "zod";
 export { UserError, EXIT_CODES } from "../diagnostics/user-error.ts";
 
-export type { Params, Tensor } from "../tensor/params.ts";
+export { addScaled, mapParams, scale, subtract, zipParams, type Params, type Tensor } from "../tensor/params.ts";
 export { stream, type RandomStream } from "../tensor/random.ts";
 export { decodeSafetensors, encodeSafetensors } from "../tensor/safetensors.ts";
 
@@ -32,6 +33,8 @@ export { trainLocally, type LocalStep, type LocalTrainingResult } from "../train
 export { measure, type Measured } from "../train/measure.ts";
 export type { Objective } from "../train/objective.ts";
 export { objectiveOf, OBJECTIVES } from "../train/objective-registry.ts";
+export { supervisedTokens } from "../train/micro-batches.ts";
+export { vector } from "../train/runtime.ts";
 export { preferenceAccuracy } from "../train/preference-accuracy.ts";
 export { referenceOf } from "../train/reference.ts";
 export { referenceRuntime } from "../train/reference-runtime.ts";
@@ -60,6 +63,15 @@ export type { Store } from "../store/store.ts";
 export { memoryStore } from "../store/memory-store.ts";
 export { sha256 } from "../tensor/sha256.ts";
 
+export {
+  ACCURACY,
+  EXACT_MATCH,
+  GREEDY,
+  type Answer,
+  type Benchmark,
+  type Question,
+  type Verdict,
+} from "../evaluation/benchmark.ts";
 export { BENCHMARKS } from "../evaluation/benchmark-registry.ts";
 export {
   bleuOf,
@@ -112,6 +124,7 @@ export {
   type WinRate,
 } from "../evaluation/metrics/win-rate.ts";
 
+export { usePlugin, type Plugin, type PluginSource } from "../plugins/plugin.ts";
 export { parseExperiment } from "../settings/parse.ts";
 export { measureMemorisation, type Memorisation, type MemorisationOptions } from "../memorisation/memorisation.ts";
 export type { Platform, RunStore } from "../experiment/ports.ts";

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Example } from "../data/example.ts";
+import { algorithmOf } from "../algorithms/registry.ts";
+import { usePlugin } from "../plugins/plugin.ts";
 import { parseExperiment } from "../settings/parse.ts";
 import type { RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
@@ -246,4 +248,27 @@ describe("is refused", () => {
       });
     },
   );
+});
+
+describe("a file of one's own", () => {
+  const use = (name: string, sha256: string): void => {
+    const own = { settings: {}, make: () => ({ ...algorithmOf("fedavg"), name }) };
+    usePlugin({ algorithms: { [name]: own } }, { file: `${name}.mjs`, sha256 });
+  };
+
+  test("is part of the identity of the runs that use it, and of no other's", async () => {
+    const before = await bind({});
+    use("own", "a1");
+    expect(await bind({})).toBe(before);
+    const documents = new Map<string, string>();
+    const settings = { federation: { rounds: 3, algorithm: "own" } };
+    const store = memoryStore(documents);
+    const identity = await bind({ settings }, store);
+    expect(JSON.parse(documents.get("config.json")!).plugins).toEqual([{ file: "own.mjs", sha256: "a1" }]);
+    expect(await bind({ settings }, store)).toBe(identity);
+    const other = JSON.parse(documents.get("config.json")!) as { plugins: { sha256: string }[] };
+    other.plugins[0]!.sha256 = "b2";
+    documents.set("config.json", JSON.stringify(other));
+    await expect(bind({ settings }, store)).rejects.toThrow("the plugin was own.mjs b2…, is own.mjs a1…");
+  });
 });

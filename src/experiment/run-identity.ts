@@ -6,6 +6,7 @@ import { hashOf, modelFingerprint } from "./fingerprint.ts";
 import type { RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
 import type { HeldOut } from "./records/record-encoder.ts";
+import { type PluginSource, pluginsOf, pluginsThatDiffer, refuseMissingPlugins } from "../plugins/plugin.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
 import {
   differing,
@@ -30,6 +31,8 @@ interface BoundRun {
   readonly adapter?: string;
   /** Threads of the engine. */
   readonly threads: number;
+  /** Files of one's own that have what the configuration names; absent where it names nothing of theirs. */
+  readonly plugins?: readonly PluginSource[];
   /** The rounds that the run was to have before it was lengthened, first to last; absent where it never was. */
   readonly lengths?: readonly number[];
 }
@@ -74,7 +77,8 @@ export async function bindRun(
   }
   const begun = withRounds(run.config, lengths[0] ?? run.config.federation.rounds);
   const start = run.adapter === undefined ? [] : [run.adapter];
-  return hashOf([ARITHMETIC, withoutIndifferent(begun), run.data, run.model, ...start]);
+  const code = run.plugins === undefined ? [] : [run.plugins.map((plugin) => plugin.sha256)];
+  return hashOf([ARITHMETIC, withoutIndifferent(begun), run.data, run.model, ...start, ...code]);
 }
 
 async function boundRun(prepared: Prepared, threads: number, trainers: readonly string[]): Promise<BoundRun> {
@@ -84,6 +88,7 @@ async function boundRun(prepared: Prepared, threads: number, trainers: readonly 
     model: await modelFingerprint(prepared),
     ...(prepared.start && { adapter: prepared.start.hash }),
     threads,
+    ...pluginsIn(prepared.config),
   };
 }
 
@@ -104,6 +109,12 @@ export async function inStoredOrder(prepared: Prepared, store: Pick<RunStore, "r
   };
 }
 
+/** The plugins of a configuration, as a part of what its runs are bound to. */
+export function pluginsIn(config: ExperimentConfig): { readonly plugins?: readonly PluginSource[] } {
+  const plugins = pluginsOf(config);
+  return plugins.length === 0 ? {} : { plugins };
+}
+
 /** The parts of a run's data and base that its store was bound to and that have changed since, in words. */
 export async function changedSince(prepared: Prepared, store: Pick<RunStore, "readJson">): Promise<string[]> {
   const stored = (await store.readJson("config.json")) as BoundRun;
@@ -122,16 +133,25 @@ function changes(stored: BoundRun, now: BoundRun): string[] {
 }
 
 /** The part of a bound run that is known before anything is loaded. */
-export type BoundSettings = Pick<BoundRun, "config" | "threads">;
+export type BoundSettings = Pick<BoundRun, "config" | "threads" | "plugins">;
 
 /** @throws UserError of kind `config` naming the first settings in which a run differs from the one that is stored. */
 export function refuseOtherRun(stored: BoundSettings, run: BoundSettings, players: Players): void {
-  const known = ({ config, threads }: BoundSettings): BoundRun => ({ config, threads, data: "", model: "" });
+  const known = ({ config, threads, plugins }: BoundSettings): BoundRun => ({
+    config,
+    threads,
+    data: "",
+    model: "",
+    ...(plugins && { plugins }),
+  });
   refuseOther(known(stored), known(run), players);
 }
 
 function refuseOther(stored: BoundRun, run: BoundRun, players: Players): void {
-  const differences = settingsThatDiffer(stored.config, run.config);
+  const differences = [
+    ...settingsThatDiffer(stored.config, run.config),
+    ...pluginsThatDiffer(stored.plugins, run.plugins ?? []),
+  ];
   if (differences.length === 0 && players === "parties" && isLengthened(stored.config, run.config)) {
     throw notLengthened(stored.config.federation.rounds, run.config.federation.rounds);
   }
@@ -174,6 +194,7 @@ export async function sharedSettings(prepared: Prepared): Promise<object> {
     config: JSON.parse(JSON.stringify(shared)) as object,
     model: await modelFingerprint(prepared),
     ...(prepared.start && { adapter: prepared.start.hash }),
+    ...pluginsIn(prepared.config),
   };
 }
 
@@ -183,6 +204,7 @@ interface SharedSettings {
   readonly model: string;
   /** sha256 of the adapter that the run starts from; absent for a fresh one. */
   adapter?: string;
+  readonly plugins?: readonly PluginSource[];
 }
 
 /** The adapter that a federation's run starts from, as its settings name it: the sha256 of its tensors. */
@@ -202,6 +224,7 @@ export async function refuseOtherSettings(
 ): Promise<void> {
   const own = (await sharedSettings(prepared)) as SharedSettings;
   const theirs = federation as Partial<SharedSettings> | null;
+  if (side === "participant") refuseMissingPlugins(theirs?.plugins);
   // The same weights may have another name on another machine.
   if (theirs?.model === own.model && theirs.config?.model !== undefined) own.config.model = theirs.config.model;
   // It comes with the run: a participant needs no copy of it.

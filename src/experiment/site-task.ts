@@ -2,6 +2,7 @@ import { UserError } from "../diagnostics/user-error.ts";
 import { BENCHMARKS } from "../evaluation/benchmark-registry.ts";
 import type { Manifest } from "../federation/protocol/messages.ts";
 import { initAdapter } from "../model/adapter.ts";
+import { refuseMissingPlugins } from "../plugins/plugin.ts";
 import { parseExperiment } from "../settings/parse.ts";
 import type { Task } from "../settings/policy.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
@@ -25,6 +26,7 @@ export function siteConfig(
   { data, model, runtime }: SiteSettings,
   client: string,
 ): ExperimentConfig {
+  refuseMissingPlugins((manifest.settings as { readonly plugins?: unknown } | null)?.plugins);
   const shared = sharedConfig(manifest);
   const { train, heldOut, ...reading } = data;
   if (train === undefined) {

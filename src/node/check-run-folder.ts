@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync 
 import { availableParallelism } from "node:os";
 import path from "node:path";
 import { UserError } from "../diagnostics/user-error.ts";
-import { type BoundSettings, type Players, refuseOtherRun } from "../experiment/run-identity.ts";
+import { type BoundSettings, type Players, pluginsIn, refuseOtherRun } from "../experiment/run-identity.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
 import { storageError } from "./store/durable-file.ts";
 import { lockFolder } from "./store/folder-lock.ts";
@@ -62,7 +62,7 @@ export function boundClients(folder: string): string[] | undefined {
 
 /** What a configuration would bind a run folder to on this machine. */
 export function boundSettings(config: ExperimentConfig): BoundSettings {
-  return { config, threads: config.runtime.threads ?? availableParallelism() };
+  return { config, threads: config.runtime.threads ?? availableParallelism(), ...pluginsIn(config) };
 }
 
 /** Checks the nearest folder there is: the others are made in it. */
@@ -85,9 +85,9 @@ function boundIn(file: string): BoundSettings | "of something else" | undefined 
   } catch {
     return undefined;
   }
-  const { config, threads, architectures, model_type: model } = (stored ?? {}) as Record<string, unknown>;
+  const { config, threads, plugins, architectures, model_type: model } = (stored ?? {}) as Record<string, unknown>;
   if (architectures !== undefined || typeof model === "string") return "of something else";
   return typeof config === "object" && config !== null && typeof threads === "number"
-    ? ({ config, threads } as BoundSettings)
+    ? ({ config, threads, ...(plugins !== undefined && { plugins }) } as BoundSettings)
     : undefined;
 }

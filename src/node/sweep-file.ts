@@ -1,6 +1,7 @@
 import path from "node:path";
 import { UserError } from "../diagnostics/user-error.ts";
 import { isLengthened, settingsThatDiffer, stopsOtherwise } from "../experiment/run-changes.ts";
+import { pluginsOf, pluginsThatDiffer } from "../plugins/plugin.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
 import { plannedRounds, type StoredRun } from "../study/stored-run.ts";
 import { planSweep, type Sweep, type SweepRun } from "../study/sweep.ts";
@@ -53,7 +54,10 @@ export function stateOf(run: SweepRun, folder: string): SweepState {
     if (error instanceof UserError) return { state: "refused", reason: error.message };
     throw error;
   }
-  const differences = settingsThatDiffer(stored.config as ExperimentConfig, run.config);
+  const differences = [
+    ...settingsThatDiffer(stored.config as ExperimentConfig, run.config),
+    ...pluginsThatDiffer(stored.plugins, pluginsOf(run.config)),
+  ];
   if (differences.length > 0) return { state: "refused", reason: `it holds another run: ${differences[0]}` };
   const config = stored.config as ExperimentConfig;
   const goesOn = isLengthened(config, run.config) || (stored.stoppedEarly && stopsOtherwise(config, run.config));

@@ -20,6 +20,9 @@ export interface Problem {
   readonly missing?: string | undefined;
 }
 
+/** Settings that name a thing which a plugin may add. */
+const OF_PLUGINS = /^(federation\.algorithm|objective\.name|evaluation\.benchmarks\[\d+\]\.name)$/;
+
 /** Every key is compared with all legal ones, so only so many mistakes are explained. */
 const MOST_EXPLAINED = 50;
 
@@ -73,7 +76,8 @@ function explain(issue: z.core.$ZodIssue, root: unknown, whole: JsonSchema): Pro
   const message = `${dotted(path)} is ${shown(got)}, expected ${expected(issue, schema)}`;
   if (got === null) return { path, message, hint: "Give it a value, or remove the key to get its default." };
   const near = typeof got === "string" ? nearest(got, schema.enum?.map(String) ?? []) : undefined;
-  return { path, message, hint: near === undefined ? settingsText(schema) : `Did you mean '${near}'?` };
+  const other = OF_PLUGINS.test(dotted(path)) ? "One of a file of your own needs --plugin FILE." : settingsText(schema);
+  return { path, message, hint: near === undefined ? other : `Did you mean '${near}'?` };
 }
 
 function expected(issue: z.core.$ZodIssue, schema: JsonSchema): string {

@@ -3,7 +3,7 @@ import { valueAt } from "../data/row.ts";
 import { aggregatorOf } from "../updates/aggregator-registry.ts";
 import { inertAsynchrony } from "./asynchrony.ts";
 import { schemaAt } from "./json-schema.ts";
-import { isRead, READ_BY } from "./read-by.ts";
+import { isRead, readBy } from "./read-by.ts";
 import type { ExperimentConfig } from "./schema.ts";
 
 /**
@@ -12,7 +12,7 @@ import type { ExperimentConfig } from "./schema.ts";
  */
 export function inertSettings(config: ExperimentConfig): string[] {
   const notes: string[] = [];
-  for (const [key, { by, names }] of Object.entries(READ_BY)) {
+  for (const [key, { by, names }] of Object.entries(readBy())) {
     const value = valueAt(config, key);
     if (value === undefined || value === schemaAt(key.split("."))?.default) continue;
     if (isRead(key, (other) => valueAt(config, other))) continue;

@@ -19,7 +19,7 @@ import { experimentSchema, type ExperimentConfig } from "./schema.ts";
 export function parseExperiment(value: unknown, where: string | Origin): ExperimentConfig {
   const unreadable = nestingProblem(value);
   if (unreadable !== undefined) throw mistakesIn(where, [unreadable], 1);
-  const parsed = experimentSchema.safeParse(value);
+  const parsed = experimentSchema().safeParse(value);
   if (!parsed.success) {
     const { problems, total } = explainEach(parsed.error.issues, value);
     throw mistakesIn(where, problems, total);
@@ -31,7 +31,7 @@ export function parseExperiment(value: unknown, where: string | Origin): Experim
 }
 
 /** Fills in the defaults that depend on other settings. */
-function completed(config: z.output<typeof experimentSchema>): ExperimentConfig {
+function completed(config: z.output<ReturnType<typeof experimentSchema>>): ExperimentConfig {
   const { training, objective } = config;
   // OpenFedLLM's main_sft.py and main_dpo.py.
   const floor = itemKind(objectiveOf(objective.name, objective).items).isPreference ? 1e-5 : 1e-6;

@@ -5,15 +5,15 @@ import { addScaled, type Params, subtract } from "../tensor/params.ts";
 import { OBJECTIVES, type ObjectiveName } from "../train/objective-registry.ts";
 import { AGGREGATORS, aggregatorOf } from "../updates/aggregator-registry.ts";
 import { schemaAt } from "./json-schema.ts";
-import { isRead, READ_BY } from "./read-by.ts";
+import { isRead, readBy } from "./read-by.ts";
 
 const readersOf = (section: string): [string, readonly string[]][] =>
-  Object.entries(READ_BY)
+  Object.entries(readBy())
     .filter(([key, { by }]) => key.startsWith(section) && by !== "federation.aggregator")
     .map(([key, { names }]) => [key.slice(section.length), names]);
 
 describe("who reads a setting", () => {
-  it.each(Object.entries(READ_BY))("%s is a setting, and its readers are there", (key, { by, names }) => {
+  it.each(Object.entries(readBy()))("%s is a setting, and its readers are there", (key, { by, names }) => {
     expect(schemaAt(key.split("."))).toBeDefined();
     const registry = {
       "objective.name": OBJECTIVES,

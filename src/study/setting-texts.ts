@@ -1,4 +1,4 @@
-import { READ_BY } from "../settings/read-by.ts";
+import { readBy } from "../settings/read-by.ts";
 import { isReadIn, type Leaves } from "./settings.ts";
 
 /** Texts of settings for columns and labels. A structured value is a few words that tell it from the key's other values. */
@@ -31,7 +31,7 @@ export function settingTexts(
   const cell = (key: string, leaves: Leaves): string => {
     const value = leaves.get(key);
     // Most optional settings are off if they are not set. These have a default, which depends on their reader.
-    if (value === undefined && Object.hasOwn(READ_BY, key) && isReadIn(leaves, key)) return "default";
+    if (value === undefined && Object.hasOwn(readBy(), key) && isReadIn(leaves, key)) return "default";
     return letterOf(key, value) ?? valueText(key, value);
   };
   return {

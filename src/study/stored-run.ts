@@ -74,6 +74,8 @@ export interface StoredRun {
   readonly data: string;
   /** sha256 of its base model. */
   readonly model: string;
+  /** The files of one's own whose code it ran, as stored; undefined where it ran none. */
+  readonly plugins: unknown;
   /** False without a `metrics.json`: its progress is then unknown. */
   readonly measured: boolean;
   /** True if it has ended. */
@@ -124,6 +126,7 @@ export function storedRun(folder: string, name: string, configJson: unknown, met
     seed: finite(config["seed"]) ?? 0,
     data: String(stored["data"]),
     model: String(stored["model"]),
+    plugins: stored["plugins"],
     measured: metricsJson !== undefined,
     finished: summary !== undefined,
     stoppedEarly: summary?.["plannedRounds"] !== undefined,
@@ -151,7 +154,7 @@ function storedBase(scores: readonly Readonly<Record<string, unknown>>[]): Store
 }
 
 /** The settings of a configuration that names a model only. */
-export const DEFAULTS: Readonly<Record<string, unknown>> = experimentSchema.parse({ model: { base: "-" }, data: {} });
+export const DEFAULTS: Readonly<Record<string, unknown>> = experimentSchema().parse({ model: { base: "-" }, data: {} });
 
 function withDefaults(
   config: Readonly<Record<string, unknown>>,

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { UserError } from "../../diagnostics/user-error.ts";
 import type { Output } from "../output.ts";
 import { oneLine } from "../views/text-width.ts";
+import { pluginArgs } from "./plugins.ts";
 
 /** This program, as a child process starts it. */
 const PROGRAM = fileURLToPath(new URL("../main.js", import.meta.url));
@@ -36,7 +37,7 @@ export async function runParts(parts: readonly Part[], output: Output, signal: A
   try {
     await Promise.all(
       parts.map(async ({ name, args }) => {
-        const child = spawn(process.execPath, [PROGRAM, ...args], {
+        const child = spawn(process.execPath, [PROGRAM, ...args, ...pluginArgs()], {
           stdio: ["ignore", "pipe", "pipe"],
           // In a group of its own: Ctrl-C reaches it through this process only, once.
           detached: process.platform !== "win32",
