@@ -137,6 +137,9 @@ ${GENERATED}
 - Colours follow the terminal; \`NO_COLOR=1\` turns them off, \`FORCE_COLOR=1\` on.
 - The first Ctrl-C (or SIGTERM) stops a run after its current step and keeps all work: run the same command again to
   continue. The second stops at once, and loses only the current step.
+- Shells complete commands, flags and their values, settings, run folders and files: \`source <(openfedllm completion bash)\` in
+  \`~/.bashrc\`, \`source <(openfedllm completion zsh)\` in \`~/.zshrc\` after \`compinit\`,
+  \`openfedllm completion fish | source\` in fish.
 - Exit codes: [errors.md](errors.md). Settings of a configuration: [configuration.md](configuration.md).
 
 Options of every command:

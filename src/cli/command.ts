@@ -1,3 +1,4 @@
+import type { Command as Program } from "commander";
 import type { Flag } from "./flag.ts";
 import type { Output } from "./output.ts";
 
@@ -33,6 +34,8 @@ type ArgumentValue<Placeholder> = Placeholder extends `<${string}...>` | `[${str
 export interface Argument<Placeholder extends string = string> {
   readonly placeholder: Placeholder;
   readonly description: string;
+  /** The legal texts. Default: any. */
+  readonly choices?: readonly string[];
 }
 
 /** A command line to copy, and its purpose. */
@@ -51,13 +54,19 @@ export interface Command extends Texts {
   readonly argument?: Argument;
   readonly flags: Flags;
   /** `argument` is undefined for a command that takes none. */
-  readonly run: (flags: never, context: CommandContext, argument: never) => Promise<void>;
+  readonly run: (flags: never, context: CommandContext, argument: never, program: Program) => Promise<void>;
 }
 
 interface Definition<F extends Flags, Placeholder extends string> extends Texts {
   readonly argument?: Argument<Placeholder>;
   readonly flags: F;
-  readonly run: (flags: FlagValues<F>, context: CommandContext, argument: ArgumentValue<Placeholder>) => Promise<void>;
+  /** `program`: the whole command line, for a command that describes it. */
+  readonly run: (
+    flags: FlagValues<F>,
+    context: CommandContext,
+    argument: ArgumentValue<Placeholder>,
+    program: Program,
+  ) => Promise<void>;
 }
 
 /** Defines a command. The types of the flags and of the argument that `run` gets follow from the definition. */

@@ -51,12 +51,17 @@ export function addCommand(
   added.action(async (...given: unknown[]) => {
     // Commander gives the argument, if there is one, before the values of the flags.
     const [values, value] = argument === undefined ? [given[0]] : [given[1], given[0]];
-    await run(values as never, context, value as never);
+    await run(values as never, context, value as never, rootOf(added));
   });
 }
 
-function positional({ placeholder, description }: NonNullable<Command["argument"]>): Positional {
+function rootOf(command: Program): Program {
+  return command.parent === null ? command : rootOf(command.parent);
+}
+
+function positional({ placeholder, description, choices }: NonNullable<Command["argument"]>): Positional {
   const argument = new Positional(placeholder, description);
+  if (choices !== undefined) return argument.choices(choices);
   return argument.variadic ? argument : argument.argParser(nonBlank);
 }
 

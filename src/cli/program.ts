@@ -16,6 +16,8 @@ interface ListedCommand {
   readonly name: string;
   /** One line, for the list of commands. */
   readonly summary: string;
+  /** True for a command that describes all the others. */
+  readonly needsAll?: boolean;
   /** The file is read when the command is used, so that the list of commands is quick. */
   readonly load: () => Promise<{ readonly command: Command }>;
 }
@@ -188,6 +190,12 @@ export const COMMANDS: readonly ListedCommand[] = [
     summary: "download a model or a dataset of the Hugging Face Hub",
     load: () => import("./commands/download.ts"),
   },
+  {
+    name: "completion",
+    summary: "print a script with which a shell completes the command line",
+    needsAll: true,
+    load: () => import("./commands/completion.ts"),
+  },
 ];
 
 const EXAMPLES: readonly Example[] = [
@@ -211,10 +219,11 @@ export async function createProgram({ version, args, ...context }: ProgramOption
     .addOption(new Option("--help-all", "show every option, and with run every setting"))
     .addOption(pluginOption())
     .addOption(advanced(new Option("--debug", "print the stack trace of an error")));
+  const all = COMMANDS.some(({ name, needsAll }) => needsAll === true && args.includes(name));
   const groups = new Map<string, Program>();
   for (const { name, summary, load } of COMMANDS) {
     const words = name.split(" ");
-    const { command } = words.every((word) => args.includes(word)) ? await load() : {};
+    const { command } = all || words.every((word) => args.includes(word)) ? await load() : {};
     const [group, own] = words.length === 1 ? [undefined, name] : [words[0]!, words[1]!];
     if (group !== undefined && !groups.has(group)) {
       groups.set(group, addGroup(program, { name: group, ...GROUPS[group]! }, context));
