@@ -43,15 +43,11 @@ async function write(folder, name, type, more) {
   const base = path.join(folder, name);
   mkdirSync(base, { recursive: true });
   const json = (file, value) => writeFileSync(path.join(base, file), JSON.stringify(value));
-  const printable = (b) => (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || (b >= 174 && b <= 255);
-  let extra = 256;
-  const bytes = Array.from({ length: 256 }, (_, b) => String.fromCodePoint(printable(b) ? b : extra++));
-  const pieces = [...bytes, ...LETTERS.map((pair) => pair.join(""))];
-  const vocabSize = pieces.length + SPECIAL.length + 2;
+  const pieces = writeTinyTokenizer(base);
   const config = {
     model_type: type,
     architectures: [`${ARCHITECTURES[type]}ForCausalLM`],
-    vocab_size: vocabSize,
+    vocab_size: pieces + SPECIAL.length + 2,
     hidden_size: 64,
     intermediate_size: 80,
     num_hidden_layers: 2,
@@ -64,11 +60,38 @@ async function write(folder, name, type, more) {
     hidden_act: type === "gemma" ? "gelu_pytorch_tanh" : "silu",
     tie_word_embeddings: true,
     sliding_window: null,
-    bos_token_id: pieces.length + 1,
-    eos_token_id: pieces.length + 2,
+    bos_token_id: pieces + 1,
+    eos_token_id: pieces + 2,
     ...more,
   };
   json("config.json", config);
+  const parsed = parseModelConfig(config, name);
+  const random = (shapes, scale) =>
+    new Map(
+      [...shapes].map(([tensor, shape]) => {
+        const draw = stream(1, name, tensor);
+        const size = shape.reduce((a, b) => a * b, 1);
+        const centre = tensor.includes("norm") && type !== "gemma" ? 1 : 0;
+        return [tensor, { shape, data: Float32Array.from({ length: size }, () => centre + draw.normal() * scale) }];
+      }),
+    );
+  writeFileSync(
+    path.join(base, "model.safetensors"),
+    encodeSafetensors(random(expectedTensors(parsed), 0.15), { format: "pt" }),
+  );
+  const adapter = { rank: 4, alpha: 8, dropout: 0, targets: "all-linear", rsLora: true, rankPattern: { q_proj: 2 } };
+  const folderOfAdapter = path.join(folder, `${name}-adapter`);
+  await saveAdapter(folderOfAdapter, adapter, random(adapterShapes(adapter, parsed), 0.1), base);
+  return { name, base, adapter: folderOfAdapter };
+}
+
+/** Writes a byte-level tokenizer with a chat template. Returns the id of its first special token. */
+export function writeTinyTokenizer(folder) {
+  const json = (file, value) => writeFileSync(path.join(folder, file), JSON.stringify(value));
+  const printable = (b) => (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || (b >= 174 && b <= 255);
+  let extra = 256;
+  const bytes = Array.from({ length: 256 }, (_, b) => String.fromCodePoint(printable(b) ? b : extra++));
+  const pieces = [...bytes, ...LETTERS.map((pair) => pair.join(""))];
   json("tokenizer.json", {
     version: "1.0",
     added_tokens: SPECIAL.map((content, i) => ({
@@ -92,22 +115,5 @@ async function write(folder, name, type, more) {
     chat_template: TEMPLATE,
     tokenizer_class: "PreTrainedTokenizerFast",
   });
-  const parsed = parseModelConfig(config, name);
-  const random = (shapes, scale) =>
-    new Map(
-      [...shapes].map(([tensor, shape]) => {
-        const draw = stream(1, name, tensor);
-        const size = shape.reduce((a, b) => a * b, 1);
-        const centre = tensor.includes("norm") && type !== "gemma" ? 1 : 0;
-        return [tensor, { shape, data: Float32Array.from({ length: size }, () => centre + draw.normal() * scale) }];
-      }),
-    );
-  writeFileSync(
-    path.join(base, "model.safetensors"),
-    encodeSafetensors(random(expectedTensors(parsed), 0.15), { format: "pt" }),
-  );
-  const adapter = { rank: 4, alpha: 8, dropout: 0, targets: "all-linear", rsLora: true, rankPattern: { q_proj: 2 } };
-  const folderOfAdapter = path.join(folder, `${name}-adapter`);
-  await saveAdapter(folderOfAdapter, adapter, random(adapterShapes(adapter, parsed), 0.1), base);
-  return { name, base, adapter: folderOfAdapter };
+  return pieces.length;
 }
