@@ -68,14 +68,17 @@ describe("init", () => {
     );
     records("data/talks.jsonl", 20, (i) => ({ conversations: turns(i) }));
     records("data/notes.jsonl", 20, answer);
+    writeJson("data/pairs.json", [{ q: "Q", c: "A", r: "B" }]);
     writeJson("data/dataset_info.json", {
       faq: { file_name: "deep/faq.json", columns: { prompt: "frage", response: "antwort" } },
       talks: { file_name: "talks.jsonl", formatting: "sharegpt" },
+      pairs: { file_name: "pairs.json", ranking: true, columns: { prompt: "q", chosen: "c", rejected: "r" } },
       "far-away": { hf_hub_url: "acme/far" },
     });
     const { stderr, status } = openfedllm("init", "data");
     expect(stderr).toMatch(/^faq +30 .+frage, antwort, \(output\)/m);
     expect(stderr).toContain("1 of the datasets in data/dataset_info.json do not lie here");
+    expect(stderr).toContain("pairs holds preferences, which are for a run of their own: left out.");
     expect(stderr).not.toContain("notes");
     expect(status).toBe(0);
     expect(settings("data/my.yaml")).toMatchObject({
@@ -94,9 +97,9 @@ describe("init", () => {
     expect(wrong.stderr).toContain("Did you mean faq?");
     rmSync(path.join(folder, "data/my.yaml"));
     rmSync(path.join(folder, "data/deep/faq.json"));
-    rmSync(path.join(folder, "data/talks.jsonl"));
+    for (const name of ["talks.jsonl", "pairs.json"]) rmSync(path.join(folder, "data", name));
     const none = openfedllm("init", "data/dataset_info.json");
-    expect(none.stderr).toContain("none of the 3 datasets in data/dataset_info.json lies here");
+    expect(none.stderr).toContain("none of the 4 datasets in data/dataset_info.json lies here");
     expect(none.status).toBe(3);
   });
 

@@ -3,6 +3,7 @@ import { UserError } from "../diagnostics/user-error.ts";
 import { DATA_FILE, parseDatasetRef } from "./dataset-ref.ts";
 import type { FileReader } from "./file-reader.ts";
 import { parseJson } from "./json.ts";
+import type { LearnFrom } from "./record.ts";
 import type { FieldMap, FieldName } from "./record-fields.ts";
 import { isRow, typeName, type Row, type SourcedRow } from "./row.ts";
 import { decodeText } from "./text.ts";
@@ -17,6 +18,8 @@ export interface DatasetInfo {
 export interface InfoSource {
   /** Files, or one dataset of the Hub. */
   readonly paths: readonly string[];
+  /** What its records are for. */
+  readonly learnFrom: LearnFrom;
   /** Takes so many of the records. */
   readonly samples: number | undefined;
   /** Checks the rows of a file, and writes their turns as they are written elsewhere. */
@@ -104,6 +107,7 @@ export async function infoSource(reader: FileReader, info: DatasetInfo, name: st
   const entry = new Entry(info, name);
   return {
     paths: await entry.paths(reader),
+    learnFrom: entry.learnFrom(),
     samples: entry.samples(),
     prepare: entry.preparation(),
   };
@@ -148,6 +152,11 @@ class Entry {
       .map((file) => `${path}/${file.name}`);
     if (files.length > 0) return files;
     throw this.#fault(`names ${path}, which holds no file of records`, "Name a file, or a folder with some.");
+  }
+
+  learnFrom(): LearnFrom {
+    if (this.#isRanking()) return "preferences";
+    return isGiven(this.#section("columns")?.["kto_tag"]) ? "ratings" : "answers";
   }
 
   samples(): number | undefined {

@@ -42,7 +42,7 @@ export async function surveyFile(reader: FileReader, file: string, info?: Datase
   const read = (await Promise.all((source?.paths ?? [file]).map((path) => loadRows(reader, path)))).flat();
   const { rows, fields = {} } = source?.prepare(read) ?? { rows: read };
   let first: readonly RecordProblem[] = [];
-  for (const learnFrom of KINDS) {
+  for (const learnFrom of source === undefined ? KINDS : [source.learnFrom]) {
     const { records, problems } = parseRows(rows, fields, learnFrom);
     if (problems.length === 0 && records.length > 0) return survey(file, learnFrom, records, fields);
     if (first.length === 0) first = problems;

@@ -53,14 +53,15 @@ export const command: Command = defineCommand({
     const infoFile = datasetInfoIn(paths);
     const info = infoFile === undefined ? undefined : await readDatasetInfo(fileReader(process.cwd()), infoFile);
     const files = info === undefined ? findRecordFiles(paths) : datasetsIn(info, stderr);
-    const surveys = await withStatus(context, async ({ status }) => {
-      const found: FileSurvey[] = [];
+    const found = await withStatus(context, async ({ status }) => {
+      const surveys: FileSurvey[] = [];
       for (const [i, file] of files.entries()) {
         status.say(`reading ${file} (${i + 1} of ${files.length})`);
-        found.push(await surveyFile(fileReader(process.cwd()), file, info));
+        surveys.push(await surveyFile(fileReader(process.cwd()), file, info));
       }
-      return found;
+      return surveys;
     });
+    const surveys = info === undefined ? found : ofOneKind(found, stderr);
     stderr.write(`${surveyLines(surveys, stderr.columns() ?? DEFAULT_COLUMNS).join("\n")}\n\n`);
     const flags = { out: settings, model, clients, heldOut, rounds };
     const isAsked = !yes && canAsk(context);
@@ -160,7 +161,7 @@ function starterOf(
   if (kinds.length > 1) {
     const named = surveys.map(({ file, learnFrom }) => `${file} ${learnFrom}`).join(", ");
     throw new UserError("data", `the files hold records of several kinds: ${named}`, {
-      hint: `One run learns from one kind. Name the files of one kind only${info === undefined ? "" : `, not ${info.file}`}.`,
+      hint: "One run learns from one kind. Name the files of one kind only.",
     });
   }
   const from = path.dirname(path.resolve(out));
@@ -200,6 +201,15 @@ function datasetsIn({ file, entries }: DatasetInfo, stderr: { write: (text: stri
   const others = Object.keys(entries).length - here.length;
   if (others > 0) stderr.write(`${others} of the datasets in ${file} do not lie here, and are left out.\n`);
   return here.map(([name]) => name);
+}
+
+/** The datasets of the kind that the first one has: a `dataset_info.json` often has several kinds. */
+function ofOneKind(surveys: readonly FileSurvey[], stderr: { write: (text: string) => unknown }): FileSurvey[] {
+  const kind = surveys[0]?.learnFrom;
+  for (const { file, learnFrom } of surveys) {
+    if (learnFrom !== kind) stderr.write(`${file} holds ${learnFrom}, which are for a run of their own: left out.\n`);
+  }
+  return surveys.filter(({ learnFrom }) => learnFrom === kind);
 }
 
 /** Names by the files' base names; files of one base name by their whole paths. */
