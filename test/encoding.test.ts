@@ -8,7 +8,7 @@ import { encodeAll, type KeptEncodings } from "../src/data/encoding/encode-all.t
 import { type Encoded, type EncodeJob, type EncoderSetup, jobOf, openEncoder } from "../src/data/encoding/encoder.ts";
 import { encodePairs } from "../src/data/items/pair.ts";
 import { encodeRated } from "../src/data/items/rated.ts";
-import type { ItemKindName } from "../src/data/items/registry.ts";
+import { itemKind, type ItemKindName } from "../src/data/items/registry.ts";
 import type { DataRecord } from "../src/data/record.ts";
 import { TEMPLATES } from "../src/data/template.ts";
 import { createTokenizer } from "../src/data/tokenizer.ts";
@@ -67,7 +67,7 @@ function slow(kind: ItemKindName, records: readonly DataRecord[]): Encoded {
 }
 
 describe("records encoded in parts", () => {
-  const pool = openEncodingPool(setup, 800, 2)!;
+  const pool = openEncodingPool(setup, 3200, 2)!;
   afterAll(() => pool.close());
 
   test.each<readonly [ItemKindName, fc.Arbitrary<DataRecord[]>]>([
@@ -83,6 +83,7 @@ describe("records encoded in parts", () => {
           let done = 0;
           const onDone = (more: number): void => void (done += more);
           const job = jobOf(kind, records, OPTIONS);
+          expect(itemKind(kind).countUnits(records)).toBe(job.units.length);
           expect(await encodeAll(job, { encode, onDone })).toEqual(expected);
           expect(await encodeAll(job, { encode, pool, onDone })).toEqual(expected);
           expect(done).toBe(2 * job.units.length);
@@ -111,6 +112,13 @@ describe("records encoded in parts", () => {
     const { kind, message, hint } = error as { kind: string; message: string; hint: string };
     await expect(encodeAll(job, { encode, pool })).rejects.toMatchObject({ kind, message, hint });
   }, 120_000);
+
+  test("are encoded on this thread where a thread would not be worth its opening", async () => {
+    expect(openEncodingPool(setup, 1599, 2)).toBeUndefined();
+    const one = openEncodingPool(setup, 3199, 2)!;
+    expect(one.size).toBe(1);
+    await one.close();
+  });
 
   test("stop at a signal", async () => {
     const stop = new AbortController();

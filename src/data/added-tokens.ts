@@ -11,13 +11,16 @@ export function withAddedTokens(tokenizer: unknown, config: Row): unknown {
   if (!isRow(tokenizer) || !isRow(tokenizer["model"])) return tokenizer;
   const given = tokenizer["added_tokens"];
   const added: Row[] = Array.isArray(given) ? given.filter(isRow) : [];
-  const vocabulary = vocabularyOf(tokenizer["model"]["vocab"]);
+  const { vocab } = tokenizer["model"];
+  // Large, and nearly always every token is there already.
+  let made: ReadonlyMap<string, number> | undefined;
+  const vocabulary = (): ReadonlyMap<string, number> => (made ??= vocabularyOf(vocab));
   const places = new Map(added.map((token, i) => [token["content"], i]));
   let changed = false;
   for (const token of wanted(config)) {
     const place = places.get(token["content"]);
     if (place === undefined) {
-      const id = vocabulary.get(token["content"] as string) ?? nextId(added, vocabulary.size);
+      const id = vocabulary().get(token["content"] as string) ?? nextId(added, vocabulary().size);
       places.set(token["content"], added.length);
       added.push({ id, ...token });
     } else if (token["named"] === true || FLAGS.every((flag) => added[place]![flag] === token[flag])) continue;

@@ -104,7 +104,7 @@ export function turnsFromJson(text: string): object | undefined {
 
 /** True for turns in OpenAI's form, `{ role, content }`. */
 export function inOpenAiForm(value: unknown): boolean {
-  const list = typeof value === "string" ? parseJson(value) : value;
+  const list = typeof value === "string" && /^\s*\[/.test(value) ? parseJson(value) : value;
   return Array.isArray(list) && isRow(list[0]) && "role" in list[0];
 }
 
@@ -113,7 +113,7 @@ export function inOpenAiForm(value: unknown): boolean {
  * turns, get the form that chat templates take, `{ type: "function", function }`. Undefined where there are none.
  */
 export function parseTools(value: unknown, plain: boolean): readonly unknown[] | undefined | string {
-  const list = typeof value === "string" ? (value.trim() === "" ? null : parseJson(value)) : value;
+  const list = typeof value === "string" ? parseJson(value) : value;
   if (list === undefined || list === null) return undefined;
   if (!Array.isArray(list)) return `the tools are ${typeName(list)}, expected a list of functions`;
   const wrong = list.findIndex((tool) => !isRow(tool));

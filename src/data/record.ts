@@ -27,6 +27,9 @@ export interface DataRecord<C extends Content = Content> {
   readonly fields: Row;
 }
 
+/** All of a record that its tokens depend on. */
+export type EncodableRecord = Pick<DataRecord, "id" | "content">;
+
 /** A row that is not a record, with the reason. */
 export interface RecordProblem {
   readonly source: RowSource;

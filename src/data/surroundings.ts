@@ -22,7 +22,8 @@ export function surroundingsOf(row: Row, fields: FieldMap): Surroundings | strin
   if (!isBlank(system) && typeof system !== "string") return `the system message is ${typeName(system)}, expected text`;
   const history = historyOf(find(row, "history", fields));
   if (typeof history === "string") return history;
-  const tools = parseTools(find(row, "tools", fields), isPlain(row, fields));
+  const listed = find(row, "tools", fields);
+  const tools = isBlank(listed) ? undefined : parseTools(listed, isPlain(row, fields));
   if (typeof tools === "string") return tools;
   const given = row[TEMPLATE_VARIABLES];
   if (!isBlank(given) && !isRow(given)) return `${TEMPLATE_VARIABLES} is ${typeName(given)}, expected an object`;

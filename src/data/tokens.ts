@@ -2,7 +2,7 @@ import { UserError } from "../diagnostics/user-error.ts";
 import type { Example } from "./example.ts";
 import type { Message } from "./messages.ts";
 import type { TextContent } from "./answer.ts";
-import type { DataRecord } from "./record.ts";
+import type { EncodableRecord } from "./record.ts";
 import type { RenderedRecord, TemplateContext, TemplateOptions } from "./rendered-record.ts";
 import type { RenderableRecord, Template } from "./template.ts";
 import type { SpecialToken, Tokenizer } from "./tokenizer.ts";
@@ -100,7 +100,7 @@ export function endOfAnswers({ eos }: Tokenizer): SpecialToken {
 
 /** Encodes a record. @throws UserError("data") for a record with a preference or a rating in place of an answer. */
 export function encodeRecord(
-  record: DataRecord,
+  record: EncodableRecord,
   template: Template,
   tokenizer: Tokenizer,
   options: EncodeOptions,
@@ -120,7 +120,7 @@ export function encodeRecord(
 
 /** Encodes all records of a client, in order, and counts the truncated and dropped ones. */
 export function encodeRecords(
-  records: readonly DataRecord[],
+  records: readonly EncodableRecord[],
   template: Template,
   tokenizer: Tokenizer,
   options: EncodeOptions,
@@ -154,7 +154,7 @@ export function encodeMessages(
   return Int32Array.from(template.addsSpecialTokens ? [...tokenizer.prefix, ...ids] : ids);
 }
 
-function withOneAnswer({ id, content }: DataRecord): RenderableRecord {
+function withOneAnswer({ id, content }: EncodableRecord): RenderableRecord {
   if (content.kind !== "preference" && content.kind !== "rated" && content.kind !== "text") return { id, content };
   const found = { preference: "two answers, chosen and rejected", rated: "a rated answer", text: "a text" }[
     content.kind

@@ -115,7 +115,7 @@ export async function prepareExperiment(
   onProgress?.("tokenising");
   const kind = itemKind(objective.items);
   const sets = [...records.flatMap(({ train, heldOut }) => [train, heldOut]), commonRecords];
-  const of = sets.reduce((sum, some) => sum + kind.units(some).length, 0);
+  const of = sets.reduce((sum, some) => sum + kind.countUnits(some), 0);
   let done = 0;
   const onDone = (more: number): void => {
     done += more;

@@ -14,19 +14,13 @@ const LISTS = { i: Int32Array, b: Uint8Array } as const;
  * Writes encoded items as bytes: blocks of the items as JSON, and behind it the lists of numbers they hold, which the JSON names
  * by kind, start and length. The first block has the counts.
  */
-export async function encodingBytes({ examples, report }: Encoded): Promise<Uint8Array> {
+export async function encodingBlocks({ examples, report }: Encoded): Promise<readonly Uint8Array[]> {
   const blocks = [block(report as unknown as Json)];
   for (let start = 0; start < examples.length; start += ITEMS_A_BLOCK) {
     blocks.push(block(examples.slice(start, start + ITEMS_A_BLOCK) as unknown as Json));
     await aMoment();
   }
-  const bytes = new Uint8Array(blocks.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const each of blocks) {
-    bytes.set(each, at);
-    at += each.length;
-  }
-  return bytes;
+  return blocks;
 }
 
 /** Reads them. @throws for bytes that were not written so. */

@@ -30,6 +30,8 @@ export interface ItemKind<T> {
    * UserError("data") for a record of another kind.
    */
   units(records: readonly DataRecord[]): readonly unknown[];
+  /** The number of `units`, without making them. */
+  countUnits(records: readonly DataRecord[]): number;
   /** Makes items of units, in order. */
   encodeUnits(
     units: readonly unknown[],

@@ -7,7 +7,7 @@ import {
   PreferenceCounts,
   type PreferenceReport,
 } from "../preference-tokens.ts";
-import type { DataRecord } from "../record.ts";
+import type { EncodableRecord } from "../record.ts";
 import type { Template } from "../template.ts";
 import type { Tokenizer } from "../tokenizer.ts";
 import type { ItemKind } from "./item-kind.ts";
@@ -29,8 +29,9 @@ export const pairs: ItemKind<PairExample> = {
   isPreference: true,
   comparesHeldOutPairs: false,
   is: (item): item is PairExample => "chosen" in item,
-  units: (records) => records,
-  encodeUnits: (units, ...how) => encodePairs(units as readonly DataRecord[], ...how),
+  units: (records) => records.map(({ id, content }) => ({ id, content })),
+  countUnits: (records) => records.length,
+  encodeUnits: (units, ...how) => encodePairs(units as readonly EncodableRecord[], ...how),
   parts: ({ chosen, rejected }) => ["pair", chosen, rejected],
   wantedAnswer: ({ chosen }) => chosen,
   reference: {
@@ -47,7 +48,7 @@ export const pairs: ItemKind<PairExample> = {
  * @throws UserError("data") for a record that is not a pair.
  */
 export function encodePairs(
-  records: readonly DataRecord[],
+  records: readonly EncodableRecord[],
   template: Template,
   tokenizer: Tokenizer,
   options: PreferenceOptions = {},

@@ -34,6 +34,7 @@ export const ratedAnswers: ItemKind<RatedExample> = {
   comparesHeldOutPairs: true,
   is: (item): item is RatedExample => "answer" in item,
   units: ratedUnits,
+  countUnits: (records) => records.reduce((sum, { content }) => sum + (content.kind === "preference" ? 2 : 1), 0),
   encodeUnits: (units, ...how) => encodeRatedUnits(units as readonly RatedUnit[], ...how),
   parts: ({ desirable, answer, mismatched }) => [desirable ? "desirable" : "undesirable", answer, mismatched],
   wantedAnswer: ({ desirable, answer }) => (desirable ? answer : undefined),

@@ -1,5 +1,5 @@
 import type { Example } from "../example.ts";
-import type { DataRecord } from "../record.ts";
+import type { EncodableRecord } from "../record.ts";
 import { encodeRecords } from "../tokens.ts";
 import type { ItemKind } from "./item-kind.ts";
 
@@ -11,8 +11,9 @@ export const singleAnswers: ItemKind<Example> = {
   isPreference: false,
   comparesHeldOutPairs: false,
   is: (item): item is Example => "tokens" in item,
-  units: (records) => records,
-  encodeUnits: (units, ...how) => encodeRecords(units as readonly DataRecord[], ...how),
+  units: (records) => records.map(({ id, content }) => ({ id, content })),
+  countUnits: (records) => records.length,
+  encodeUnits: (units, ...how) => encodeRecords(units as readonly EncodableRecord[], ...how),
   parts: (item) => [item],
   wantedAnswer: (item) => item,
 };

@@ -47,11 +47,15 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
+/** A file's content, or its parts in their order. */
+type Content = Uint8Array | string | Iterable<Uint8Array>;
+
 /** Writes a new file and makes its content durable, but not yet its name. @param mode access rights; default: the process's. */
-export async function writeDurably(file: string, content: Uint8Array | string, mode?: number): Promise<void> {
+export async function writeDurably(file: string, content: Content, mode?: number): Promise<void> {
   const handle = await open(file, "wx", mode);
   try {
-    await handle.writeFile(content);
+    if (typeof content === "string" || content instanceof Uint8Array) await handle.writeFile(content);
+    else for (const part of content) await handle.writeFile(part);
     await handle.sync();
   } finally {
     await handle.close();
@@ -63,7 +67,7 @@ export async function writeDurably(file: string, content: Uint8Array | string, m
  *
  * @throws UserError("storage") where it cannot be written, such as on a full disk.
  */
-export async function writeAtomically(file: string, content: Uint8Array | string, mode?: number): Promise<void> {
+export async function writeAtomically(file: string, content: Content, mode?: number): Promise<void> {
   const temporary = `${file}.${randomUUID()}.tmp`;
   try {
     await writeDurably(temporary, content, mode);
