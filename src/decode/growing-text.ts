@@ -1,8 +1,9 @@
 import type { Tokenizer } from "../data/tokenizer.ts";
+import { type Decode, decodeAfter } from "./decode-after.ts";
 
 export interface GrowingTextOptions {
   readonly tokenizer: Pick<Tokenizer, "decode">;
-  /** The token before the first. Tokenizers such as LLaMA-2's drop a space at the start of a text, but not after a token. */
+  /** The token before the first. */
   readonly before?: number | undefined;
   readonly stop: readonly string[];
   readonly onPiece?: ((piece: string) => void) | undefined;
@@ -20,7 +21,7 @@ export class GrowingText {
 
   constructor({ tokenizer, before, stop, onPiece }: GrowingTextOptions) {
     const decode = (tokens: readonly number[]): string => tokenizer.decode(tokens, { skipSpecial: true });
-    this.#decode = before === undefined ? decode : decodeAfter(before, tokenizer, decode);
+    this.#decode = before === undefined ? decode : afterToken(before, tokenizer, decode);
     this.#stop = stop;
     this.#onPiece = onPiece;
   }
@@ -68,9 +69,8 @@ export class GrowingText {
   }
 }
 
-type Decode = (tokens: readonly number[]) => string;
-
-function decodeAfter(before: number, tokenizer: GrowingTextOptions["tokenizer"], decode: Decode): Decode {
+/** Decodes after a token, without special tokens. */
+function afterToken(before: number, tokenizer: GrowingTextOptions["tokenizer"], decode: Decode): Decode {
   const all: Decode = (tokens) => tokenizer.decode(tokens);
   const known = new Map<number, boolean>();
   const isSpecial = (token: number): boolean => {
@@ -82,11 +82,6 @@ function decodeAfter(before: number, tokenizer: GrowingTextOptions["tokenizer"],
   const written: Decode = isSpecial(before)
     ? ([first, ...rest]) => all([first!, ...rest.filter((token) => !isSpecial(token))])
     : decode;
-  const lead = written([before]);
   // The bytes of an incomplete character change with the next tokens.
-  if (lead.includes("\uFFFD")) return decode;
-  return (tokens) => {
-    const whole = written([before, ...tokens]);
-    return whole.startsWith(lead) ? whole.slice(lead.length) : decode(tokens);
-  };
+  return written([before]).includes("\uFFFD") ? decode : decodeAfter(before, written, decode);
 }

@@ -1,4 +1,5 @@
 import type { Tokenizer } from "../data/tokenizer.ts";
+import { decodeAfter } from "./decode-after.ts";
 import type { TokenScore } from "./token-score.ts";
 
 /** A token as text, after the tokens before it. A part of a character is U+FFFD. */
@@ -32,12 +33,8 @@ export function scoredText(
 ): ScoredText {
   const decode = (ids: readonly number[]): string => tokenizer.decode(ids, { skipSpecial: false });
   /** What tokens add to the text after another one. */
-  const added = (ids: readonly number[], after: number | undefined): string => {
-    if (after === undefined) return decode(ids);
-    const lead = decode([after]);
-    const both = decode([after, ...ids]);
-    return both.startsWith(lead) ? both.slice(lead.length) : decode(ids);
-  };
+  const added = (ids: readonly number[], after: number | undefined): string =>
+    after === undefined ? decode(ids) : decodeAfter(after, decode)(ids);
   const scored: ScoredToken[] = [];
   /** Characters before the tokens of a character that is not complete yet. */
   let whole = 0;

@@ -32,9 +32,7 @@ const method = (name: string, value: Value, env: Env): boolean =>
 
 /** Python's `is`: small integers and texts of a template are one object, others we cannot know. */
 function sameObject(a: Value, b: Value): boolean {
-  if (a === b) return true;
-  if (a instanceof Undefined || typeof a === "object" || typeof b === "object" || typeof a !== typeof b) return false;
-  return false;
+  return a === b;
 }
 
 /** The tests of Jinja by name. */
