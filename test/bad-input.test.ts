@@ -153,7 +153,7 @@ describe("a setting", () => {
     ],
     [config("data.template=Alpaca"), "config", /expected one of alpaca, vicuna, chat, none$/, "Did you mean 'alpaca'?"],
     // Of the wrong type.
-    [config("model=x"), "config", 'model is "x", expected mapping', "Its settings: base."],
+    [config("model=x"), "config", 'model is "x", expected mapping', "Its settings: base, adapter."],
     // Missing.
     [config("model=null"), "config", "model.base is missing", /^Base model: /],
     [config("data.clients=null"), "config", /either data\.clients or data\.train, got neither$/, /^With data\.clients/],
