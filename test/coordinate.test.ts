@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
@@ -66,6 +66,21 @@ describe("openfedllm coordinate and participate", () => {
     // Both are over, and say so again at once.
     expect((await coordinate("joint").ended).stderr).toContain("end: all 3 rounds were already done");
     expect((await participate("joint", "two", "--client", "apples", "--client", "bolts").ended).code).toBe(0);
+  }, 120_000);
+
+  test("a best round is chosen on the members' validation parts, where all have their share", async () => {
+    const validation = ["--set", "evaluation.validation=0.5"];
+    const best = ["--set", "evaluation.best.metric=loss"];
+    const coordinator = coordinate("parts", ...validation, ...best);
+    const member = participate("parts", "parts-site", ...all, ...validation);
+    expect((await coordinator.ended).code).toBe(0);
+    expect((await member.ended).code).toBe(0);
+    const alone = await start("run", "my.yaml", "--out", "parts-alone", ...validation, ...best).ended;
+    expect(alone.code).toBe(0);
+    const bestOf = (run: string): unknown =>
+      JSON.parse(readFileSync(path.join(source, run, "metrics.json"), "utf8")).best;
+    expect(bestOf("parts")).toMatchObject({ chosenOn: "validation" });
+    expect(bestOf("parts")).toEqual(bestOf("parts-alone"));
   }, 120_000);
 
   test("stopped by Ctrl-C, the same commands go on to the same adapter", async () => {

@@ -71,7 +71,14 @@ describe("the best round", () => {
     expect(argmin(mean)).toBe(5);
     expect(bestHash(whole)).toBe(savedRound(whole, 5));
     expect(bestHash(whole)).not.toBe(adapterHash(whole.folder, "adapter"));
-    expect(whole.summary.best).toEqual({ metric: "loss", over: "clients", round: 5, value: mean[5], adapter: "best" });
+    expect(whole.summary.best).toEqual({
+      metric: "loss",
+      over: "clients",
+      chosenOn: "reported",
+      round: 5,
+      value: mean[5],
+      adapter: "best",
+    });
     expect(json(whole, "metrics.json").best).toEqual(whole.summary.best);
     expect(json({ ...whole, folder: path.join(whole.folder, "best") }, "adapter_config.json").r).toBe(4);
   });
@@ -163,6 +170,127 @@ describe("the best round", () => {
     const [name, round] = [CLIENTS[1]!, rounds[1]!];
     const short = await runIn(folder, config({}, { federation: { rounds: round, algorithm: "local" } }));
     expect(adapterHash(local.folder, "best", name)).toBe(adapterHash(short.folder, "client-adapters", name));
+  });
+});
+
+describe("the validation parts", () => {
+  const VALIDATION = "evaluation.validation=0.5";
+  const BEST = "evaluation.best.metric=loss";
+  const run = (name: string, ...set: readonly string[]) => {
+    const ended = cli("run", "parts.yaml", "--out", name, ...set.flatMap((each) => ["--set", each]));
+    expect(ended.status).toBe(0);
+    return { folder: path.join(folder, name), ...ended };
+  };
+  const eventsIn = ({ folder: at }: { folder: string }): RunEvent[] => eventsOf(at).map((line) => JSON.parse(line));
+  const metricsIn = ({ folder: at }: { folder: string }) =>
+    JSON.parse(readFileSync(path.join(at, "metrics.json"), "utf8"));
+  const isScored = ({ type }: RunEvent): boolean => type === "evaluation-end";
+  const isChoosing = ({ type }: RunEvent): boolean => type === "validation-end";
+  let plain: ReturnType<typeof run>;
+  let chosen: ReturnType<typeof run>;
+
+  beforeAll(() => {
+    const data = { ...(config() as { data: object }).data, heldOut: "parts.jsonl" };
+    writeTinyData(path.join(folder, "parts.jsonl"), "figs", 8);
+    writeFileSync(path.join(folder, "parts.yaml"), stringify(config({}, { data, federation: { rounds: 4 } })));
+    plain = run("parts-plain", VALIDATION);
+    chosen = run("parts-chosen", VALIDATION, BEST);
+  }, 120_000);
+
+  test("choose the best round; the rest is what it would be without", () => {
+    const events = eventsIn(chosen);
+    expect(events.filter((event) => !isChoosing(event))).toEqual(eventsIn(plain));
+    expect(adapterHash(chosen.folder, "adapter")).toBe(adapterHash(plain.folder, "adapter"));
+    // A run that is scored on the validation parts measures the same numbers.
+    const on = run("parts-on", VALIDATION, "evaluation.part=validation");
+    const numbers = (all: RunEvent[]) => all.map(({ type: _type, ...score }) => score);
+    expect(numbers(events.filter(isChoosing))).toEqual(numbers(eventsIn(on).filter(isScored)));
+    const common = eventsIn(on).flatMap((event) =>
+      event.type === "evaluation-end" && event.set === "common" ? event.loss : [],
+    );
+    expect(common).toHaveLength(5);
+    const round = argmin(common);
+    const best = {
+      metric: "loss",
+      over: "common",
+      chosenOn: "validation",
+      round,
+      value: common[round],
+      adapter: "best",
+    };
+    expect(metricsIn(chosen).best).toEqual(best);
+    expect(chosen.stdout).toContain(`round ${round}: validation loss ${common[round]!.toFixed(3)}, on the common set`);
+    expect(chosen.stderr).not.toContain("best round was chosen");
+    const page = readFileSync(path.join(chosen.folder, "report.html"), "utf8");
+    expect(page).not.toContain("best round was chosen");
+  }, 60_000);
+
+  test("are not scored later in a run that was begun without them, and a note says so", () => {
+    const later = run("parts-plain", VALIDATION, BEST);
+    expect(eventsIn(later)).toEqual(eventsIn(plain));
+    expect(metricsIn(later).best).toMatchObject({ chosenOn: "reported" });
+    const sentence = "The best round was chosen on the records that are reported: its score is too good.";
+    expect(later.stderr).toContain(`note: ${sentence}\n`);
+    const before = "note: the best round is chosen on the records that are reported; a run with evaluation.validation";
+    expect(later.stderr).not.toContain(before);
+    expect(run("parts-none", BEST).stderr).toContain(before);
+    expect(readFileSync(path.join(later.folder, "report.html"), "utf8")).toContain(sentence);
+  }, 60_000);
+
+  test("stop a run, of each client's own adapter too, as if it had never been killed", async () => {
+    for (const algorithm of ["fedavg", "local"]) {
+      const settings = config(
+        { validation: 0.5, earlyStopping: { patience: 2 } },
+        { federation: { rounds: 6, algorithm } },
+      );
+      const whole = await runIn(folder, settings);
+      const name = `parts-killed-${algorithm}`;
+      const stopAt = (event: RunEvent): boolean => event.type === "validation-end" && event.round === 2;
+      await expect(runIn(folder, settings, { name, stopAt })).rejects.toMatchObject({ kind: "interrupted" });
+      const again = await runIn(folder, settings, { name });
+      expect(eventsOf(again.folder)).toEqual(eventsOf(whole.folder));
+      const bests = [whole.summary.best ?? [], Object.values(whole.summary.clientBests ?? {})].flat();
+      expect(bests.map(({ chosenOn }) => chosenOn)).toEqual(
+        (algorithm === "local" ? CLIENTS : [0]).map(() => "validation"),
+      );
+      expect(again.summary).toEqual({ ...whole.summary, seconds: again.summary.seconds });
+      const sets = whole.events.flatMap((event) =>
+        event.type === "validation-end" && event.round === 1 ? event.set : [],
+      );
+      expect(sets).toEqual(CLIENTS);
+    }
+  }, 60_000);
+
+  test("of preferences are measured against the base as held-out records are", async () => {
+    const rows = Array.from({ length: 12 }, (_, i) => ({
+      prompt: `Item ${i}?`,
+      chosen: `yes ${i}`,
+      rejected: `no ${i}`,
+    }));
+    const written = (some: readonly object[]): string => some.map((row) => `${JSON.stringify(row)}\n`).join("");
+    writeFileSync(path.join(folder, "pairs.jsonl"), written(rows.slice(0, 6)));
+    writeFileSync(path.join(folder, "pairs.heldout.jsonl"), written(rows.slice(6)));
+    const clients = [{ name: "pairs", train: "pairs.jsonl", heldOut: "pairs.heldout.jsonl" }];
+    const more = { objective: { name: "kto" }, data: { maxLength: 128, clients }, federation: { rounds: 1 } };
+    const chosenBy = await runIn(folder, config({ validation: 0.5, best: { metric: "accuracy" } }, more));
+    const on = await runIn(folder, config({ validation: 0.5, part: "validation" }, more));
+    const values = (all: readonly RunEvent[], type: string) =>
+      all.flatMap((event) => (event.type === type && "metrics" in event ? [event.metrics] : []));
+    expect(values(chosenBy.events, "validation-end")).toEqual(values(on.events, "evaluation-end"));
+    expect(values(on.events, "evaluation-end")[1]).toHaveProperty("accuracy");
+    expect(chosenBy.summary.best).toMatchObject({ metric: "accuracy", chosenOn: "validation" });
+  });
+
+  test("with fewer records than evaluation.minRecords are not scored", async () => {
+    // Of 4 held-out records the test part has 3.
+    const settings = config(
+      { validation: 0.25, minRecords: 2, best: { metric: "loss" } },
+      { federation: { rounds: 1 } },
+    );
+    const few = await runIn(folder, settings);
+    expect(few.events.some(isChoosing)).toBe(false);
+    expect(few.summary).toMatchObject({ best: { chosenOn: "reported" } });
+    expect(few.summary.withheld).toBeUndefined();
   });
 });
 

@@ -12,7 +12,7 @@ import { aggregatorOf } from "../updates/aggregator-registry.ts";
 import type { Stage } from "../updates/stage.ts";
 import { stagesOf } from "../updates/stage-registry.ts";
 import type { RunGrading } from "./evaluation/benchmarks.ts";
-import { stopRule } from "./evaluation/best-round.ts";
+import { choosesOnValidation, stopRule } from "./evaluation/best-round.ts";
 import type { Engines } from "./engines.ts";
 import { scoreClientSets, scoreCommonSet, type ScoringTools } from "./evaluation/score-sets.ts";
 import { localTrainer } from "./local-trainer.ts";
@@ -39,6 +39,7 @@ export function coordinatorRules({ config, algorithm }: Prepared) {
     late: lateUpdates === "next" ? staleness : undefined,
     asynchronous: asynchronousRules(config),
     evaluateEvery: evaluation.every,
+    scoreValidation: choosesOnValidation(config),
     stop: stopRule(config),
     learningRate: (round: number) => SCHEDULES[training.schedule](training, round, rounds),
   } as const satisfies Partial<CoordinatorOptions>;
@@ -76,7 +77,7 @@ export interface ScoringOptions {
 /** The coordinator's part of an evaluation: the common adapter on the common set and on benchmarks. */
 export function coordinatorEvaluation(prepared: Prepared, options: ScoringOptions): Evaluate {
   return async (what) => ({
-    scores: await scoreCommonSet(prepared, scoringTools(options), what),
+    ...(await scoreCommonSet(prepared, scoringTools(options), what)),
     ...(await benchmarkPart(prepared, options, what)),
   });
 }

@@ -14,6 +14,7 @@ import type { ExperimentConfig } from "../settings/schema.ts";
 import type { OnCount } from "../concurrency/counted-work.ts";
 import type { Objective } from "../train/objective.ts";
 import { objectiveOf } from "../train/objective-registry.ts";
+import { choosesOnValidation } from "./evaluation/best-round.ts";
 import { loadRunBenchmarks, type RunBenchmark } from "./evaluation/benchmarks.ts";
 import { canaryCounts, plantCanaries } from "./records/canaries.ts";
 import { checkFit, checkLabels, checkPrompts } from "./check-experiment.ts";
@@ -28,6 +29,8 @@ export interface PreparedClient {
   readonly name: string;
   readonly train: readonly TrainingItem[];
   readonly heldOut: HeldOut;
+  /** The validation part of its held-out set; empty where it chooses nothing. */
+  readonly validation: HeldOut;
   /** Counts of training records: used, cut, dropped. */
   readonly report: EncodeReport;
 }
@@ -55,6 +58,8 @@ export interface Prepared {
   readonly algorithm: Algorithm;
   /** The common held-out set; empty where none is configured. */
   readonly common: HeldOut;
+  /** The validation part of the common held-out set; empty where it chooses nothing. */
+  readonly commonValidation: HeldOut;
   readonly benchmarks: readonly RunBenchmark[];
   /** Secrets planted in the clients' training records; their copies are the last of these. */
   readonly canaries: readonly Canary[];
@@ -98,7 +103,11 @@ export async function prepareExperiment(
   for (const { client, canaries: planted, copies } of canaryCounts(canaries)) {
     onNote?.(`note: ${planted} canaries, ${copies} copies in all, are added to the records of client ${client}`);
   }
-  const commonRecords = scoresAll ? await loadCommonRecords(config, platform.files, records, onNote) : [];
+  const commonRecords = scoresAll
+    ? await loadCommonRecords(config, platform.files, records, onNote)
+    : { heldOut: [], validation: [] };
+  // Whoever leads a federation says whether a best round is chosen; its members have to be able to.
+  const chooses = part.role === "participant" || choosesOnValidation(config);
   const benchmarks = scoresAll ? await loadRunBenchmarks(config, platform.files, onProgress) : [];
   onProgress?.(`opening ${config.model.base}`);
   const model = await platform.openModel(config.model.base);
@@ -114,7 +123,8 @@ export async function prepareExperiment(
   const objective = objectiveOf(config.objective.name, config.objective);
   onProgress?.("tokenising");
   const kind = itemKind(objective.items);
-  const sets = [...records.flatMap(({ train, heldOut }) => [train, heldOut]), commonRecords];
+  const setsOf = ({ heldOut, validation }: typeof commonRecords) => (chooses ? [heldOut, validation] : [heldOut]);
+  const sets = [...records.flatMap((client) => [client.train, ...setsOf(client)]), ...setsOf(commonRecords)];
   const of = sets.reduce((sum, some) => sum + kind.countUnits(some), 0);
   let done = 0;
   const onDone = (more: number): void => {
@@ -130,16 +140,24 @@ export async function prepareExperiment(
     signal,
   });
   const clients: PreparedClient[] = [];
-  let common: HeldOut;
+  let [common, commonValidation]: HeldOut[] = [];
   try {
     const encoder = recordEncoder({ config, objective, encoding });
-    for (const { name, train, heldOut } of records) {
+    const encoded = async (
+      { heldOut, validation }: typeof commonRecords,
+      whose: string,
+    ): Promise<[HeldOut, HeldOut]> => [
+      await encoder.heldOut(heldOut, whose),
+      await encoder.heldOut(chooses ? validation : [], `${whose} (validation part)`),
+    ];
+    for (const client of records) {
+      const { name, train } = client;
       const { examples, report } = await encoder.items(train, `client ${name}`);
       await encoder.checkCanaries(canaries, name);
-      const kept = await encoder.heldOut(heldOut, `client ${name}, held out`);
-      clients.push({ name, train: examples, heldOut: kept, report });
+      const [heldOut, validation] = await encoded(client, `client ${name}, held out`);
+      clients.push({ name, train: examples, heldOut, validation, report });
     }
-    common = await encoder.heldOut(commonRecords, "data.heldOut");
+    [common, commonValidation] = await encoded(commonRecords, "data.heldOut");
   } finally {
     await encoding.close();
   }
@@ -159,6 +177,7 @@ export async function prepareExperiment(
     trainers,
     algorithm,
     common,
+    commonValidation,
     benchmarks,
     canaries,
   };

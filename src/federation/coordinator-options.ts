@@ -58,6 +58,8 @@ export interface CoordinatorOptions {
   readonly evaluate?: Evaluate;
   /** Rounds from one evaluation to the next. 0: only before the first round and after the last. */
   readonly evaluateEvery: number;
+  /** True to have validation parts scored too, in a run that has done so from its beginning. */
+  readonly scoreValidation?: boolean | undefined;
   /** Decides whether to end before the last round; asked where a round was evaluated. */
   readonly stop?: StopRule | undefined;
   /** Called for every finished round, again where a run goes on after that round. */

@@ -15,6 +15,7 @@ import { keys } from "./protocol/keys.ts";
 import {
   type MembersChange,
   type RoundClose,
+  type EvaluationRequest,
   type RoundEvaluation,
   roundOpening,
   type RunHead,
@@ -55,7 +56,7 @@ export class Coordinator {
   /** The round that is open. */
   #round: RoundPlay | undefined;
   /** The request for scores that is open. */
-  #asked: { readonly round: number; readonly clients: readonly string[]; readonly answers: Answers } | undefined;
+  #asked: { readonly request: EvaluationRequest; readonly answers: Answers } | undefined;
   #evaluations: RoundEvaluation[] | undefined;
   /** The last round that was evaluated, checked by `stop` and handed to `onRound`. */
   #settled = -1;
@@ -153,14 +154,19 @@ export class Coordinator {
     // A client's own adapter may answer benchmarks and the common set, whether or not it holds records out.
     const keepsOwn = keepsOwnAdapters(algorithm, round);
     const gone = await this.#membership.gone();
-    if (this.#asked?.round !== round) {
+    if (this.#asked?.request.round !== round) {
       const asked = [...this.#membership.members.values()].filter(
         ({ client, heldOut }) => (keepsOwn || heldOut > 0) && !gone.has(client),
       );
-      const request = { round, adapter, clients: asked.map(({ client }) => client) };
-      this.#asked = { round, ...(await askForScores(store, request)) };
+      this.#asked = await askForScores(store, {
+        round,
+        adapter,
+        clients: asked.map(({ client }) => client),
+        ...(this.#scoresValidation(round) && { validation: "too" }),
+      });
     }
-    const { clients, answers } = this.#asked;
+    const { request, answers } = this.#asked;
+    const { clients } = request;
     await answers.look();
     const { deadlineSeconds, minClients, extendDeadline: extensions } = this.#options;
     const fewest = Math.min(minClients, clients.length);
@@ -170,9 +176,19 @@ export class Coordinator {
     const arrived = new Set(answers.arrived);
     const answered = clients.filter((client) => arrived.has(client));
     const given = await readAnswers(store, round, answered, { keepsOwn, holdsAll: algorithm.data === "pooled" });
-    const own = await this.#options.evaluate!({ round, adapters: keepsOwn ? noAdapters : adapters, signal });
+    const own = await this.#options.evaluate!({
+      round,
+      adapters: keepsOwn ? noAdapters : adapters,
+      validation: request.validation !== undefined,
+      signal,
+    });
     this.#evaluations!.push(await closeEvaluation(store, events, round, [...given, own]));
     return undefined;
+  }
+
+  /** Rounds are compared with each other: a run whose first evaluation has no validation scores goes on without. */
+  #scoresValidation(round: number): boolean {
+    return this.#options.scoreValidation === true && (round === 0 || this.#evaluations![0]?.validation !== undefined);
   }
 
   async #play(head: RunHead, revision: number): Promise<CoordinatorStep> {

@@ -20,6 +20,8 @@ export interface ToEvaluate {
   /** 0 is before any training. */
   readonly round: number;
   readonly adapters: AdapterSet;
+  /** True where validation parts are scored too. */
+  readonly validation?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -80,12 +82,12 @@ export function readEvaluation(store: Store, round: number): Promise<RoundEvalua
 export async function askForScores(
   store: Store,
   request: EvaluationRequest,
-): Promise<{ readonly clients: readonly string[]; readonly answers: Answers }> {
+): Promise<{ readonly request: EvaluationRequest; readonly answers: Answers }> {
   const key = keys.evaluationRequest(request.round);
   const asked = request.clients.length === 0 ? request : await createMessage(store, key, evaluationRequest, request);
   const { round, clients } = asked;
   const keyOf = (client: string): string => keys.clientScores(round, client);
-  return { clients, answers: new Answers(store, clients, keys.scores(round), keyOf) };
+  return { request: asked, answers: new Answers(store, clients, keys.scores(round), keyOf) };
 }
 
 /** A rule for the scores that a client may give. */
@@ -111,14 +113,19 @@ export async function readAnswers(
     const answer = await readTheirs(store, keys.clientScores(round, client), clientScores);
     if (answer === undefined || answer instanceof MismatchError) continue;
     const own = keepsOwn ? client : undefined;
-    const scores = answer.scores.filter(
-      (score) => score.client === own && (keepsOwn || holdsAll || score.set === client),
-    );
+    const isTheirs = (score: { readonly set: string; readonly client?: string | undefined }): boolean =>
+      score.client === own && (keepsOwn || holdsAll || score.set === client);
+    const scores = answer.scores.filter(isTheirs);
+    const validation = answer.validation?.filter(isTheirs);
     const benchmarks = keepsOwn ? answer.benchmarks?.filter((score) => score.client === own) : undefined;
-    const withheld = answer.withheld
-      ?.filter((score) => score.client === own && (keepsOwn || holdsAll || score.set === client))
-      .map((score) => ({ ...score, reason: asLine(score.reason) }));
-    answers.push({ client, scores, ...(benchmarks && { benchmarks }), ...(withheld && { withheld }) });
+    const withheld = answer.withheld?.filter(isTheirs).map((score) => ({ ...score, reason: asLine(score.reason) }));
+    answers.push({
+      client,
+      scores,
+      ...(validation && { validation }),
+      ...(benchmarks && { benchmarks }),
+      ...(withheld && { withheld }),
+    });
   }
   return answers;
 }
@@ -130,12 +137,19 @@ export async function closeEvaluation(
   round: number,
   parts: readonly Evaluated[],
 ): Promise<RoundEvaluation> {
-  const scores = parts
-    .flatMap((part) => part.scores)
-    .map(({ seconds, ...score }) => {
-      events.emit({ type: "evaluation-end", round, ...score, seconds });
+  const told = (type: "evaluation-end" | "validation-end", timed: Evaluated["scores"]): EvaluationScore[] =>
+    timed.map(({ seconds, ...score }) => {
+      events.emit({ type, round, ...score, seconds });
       return score;
     });
+  const scores = told(
+    "evaluation-end",
+    parts.flatMap((part) => part.scores),
+  );
+  const validation = told(
+    "validation-end",
+    parts.flatMap((part) => part.validation ?? []),
+  );
   const withheld = parts.flatMap((part) => part.withheld ?? []);
   for (const each of withheld) events.emit({ type: "evaluation-withheld", round, ...each });
   const given = parts.flatMap((part) => part.benchmarks ?? []);
@@ -147,6 +161,7 @@ export async function closeEvaluation(
   const message = {
     round,
     scores,
+    ...(validation.length > 0 && { validation }),
     ...(benchmarks.length > 0 && { benchmarks }),
     ...(withheld.length > 0 && { withheld }),
   };

@@ -80,6 +80,12 @@ export type RunEvent =
       readonly round: number;
       readonly seconds: number;
     } & EvaluationScore)
+  /** The same of a set's validation part, which chooses the best round and is not reported. */
+  | ({
+      readonly type: "validation-end";
+      readonly round: number;
+      readonly seconds: number;
+    } & EvaluationScore)
   /** A site does not give a score. */
   | ({ readonly type: "evaluation-withheld"; readonly round: number } & WithheldScore)
   | ({
@@ -102,7 +108,7 @@ export type RunEvent =
   | {
       readonly type: "reference-end";
       readonly client: string;
-      /** `train`, `heldOut`, or `heldOutPairs` (KTO's held-out records as pairs). */
+      /** `train`, `heldOut`, `validation`, or `heldOutPairs`, `validationPairs` (KTO's held-out records as pairs). */
       readonly set: string;
       readonly records: number;
       readonly seconds: number;

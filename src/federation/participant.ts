@@ -17,6 +17,7 @@ import { keys } from "./protocol/keys.ts";
 import {
   clientScores,
   clientTask,
+  type EvaluationRequest,
   evaluationRequest,
   leaving,
   type Member,
@@ -190,7 +191,7 @@ export class Participant {
     const request = await readMessage(store, keys.evaluationRequest(round), evaluationRequest);
     const asked = request?.clients.includes(client) ?? false;
     if (asked && !(await isWritten(store, keys.clientScores(round, client)))) {
-      await this.#evaluate(round, await readAdapter(store, adapter));
+      await this.#evaluate(request!, await readAdapter(store, adapter));
       return true;
     }
     return false;
@@ -217,7 +218,7 @@ export class Participant {
     return adapterAfter(algorithm, memory, client, round, common);
   }
 
-  async #evaluate(round: number, common: Params): Promise<void> {
+  async #evaluate({ round, validation }: EvaluationRequest, common: Params): Promise<void> {
     const { store, client, algorithm, evaluate, signal } = this.#options;
     signal?.throwIfAborted();
     const adapters: AdapterSet = keepsOwnAdapters(algorithm, round)
@@ -225,7 +226,7 @@ export class Participant {
       : commonAdapter(common);
     const own = adapters.clients === undefined ? {} : { client };
     const none = { scores: [], withheld: [{ set: client, ...own, reason: "this site gives no scores" }] };
-    const evaluated = (await evaluate?.({ round, adapters, signal })) ?? none;
+    const evaluated = (await evaluate?.({ round, adapters, validation: validation !== undefined, signal })) ?? none;
     await createMessage(store, keys.clientScores(round, client), clientScores, { client, ...evaluated });
   }
 

@@ -27,7 +27,12 @@ export async function eventsThatHold(store: MemberStore, goesOn = false): Promis
     if (goesOn && (event.type === "early-stop" || event.type === "run-end")) return false;
     if (!("round" in event)) return true;
     const { type } = event;
-    if (type === "evaluation-end" || type === "evaluation-withheld" || type === "benchmark-end") {
+    if (
+      type === "evaluation-end" ||
+      type === "validation-end" ||
+      type === "evaluation-withheld" ||
+      type === "benchmark-end"
+    ) {
       return event.round < finished || evaluated;
     }
     if (AT_OPENING.has(event.type)) return event.round <= finished + 1;

@@ -96,9 +96,9 @@ describe("a reason to doubt a run", () => {
     ],
     [
       "bestOnSameSet",
-      "The best round was chosen on the same held-out records that are shown: its score is too good.",
+      "The best round was chosen on the records that are reported: its score is too good.",
       { best: { metric: "loss", round: 1, value: 3 } },
-      {},
+      { best: { metric: "loss", round: 1, value: 3, chosenOn: "validation" } },
     ],
     [
       "fewQuestions",

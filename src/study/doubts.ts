@@ -121,8 +121,8 @@ export const DOUBTS = {
   },
 
   bestOnSameSet({ run }) {
-    if (run.best === undefined && !run.stoppedEarly) return undefined;
-    return "The best round was chosen on the same held-out records that are shown: its score is too good.";
+    if (run.chosenOn === "validation" || (run.chosenOn === undefined && !run.stoppedEarly)) return undefined;
+    return CHOSEN_ON_REPORTED;
   },
 
   fewQuestions({ run }) {
@@ -163,6 +163,9 @@ export const DOUBTS = {
     return "The federation was simulated: one process held the records of all clients, and no network lay between them.";
   },
 } as const satisfies Readonly<Record<string, Doubt>>;
+
+/** A sentence on a best round that no validation part has chosen. */
+export const CHOSEN_ON_REPORTED = "The best round was chosen on the records that are reported: its score is too good.";
 
 const EMPTY = { heldOut: new Map(), personal: new Map() } as never;
 

@@ -1,3 +1,4 @@
+import type { BestAdapter } from "../experiment/results/summary.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { experimentSchema } from "../settings/schema.ts";
 
@@ -86,6 +87,8 @@ export interface StoredRun {
   readonly lengths: readonly number[];
   /** The best evaluated round, if the run kept one. */
   readonly best: { readonly metric: string; readonly round: number; readonly value: number } | undefined;
+  /** The records that chose the best round, or every client's; undefined where nothing was chosen. */
+  readonly chosenOn: BestAdapter["chosenOn"] | undefined;
   /** sha256 of the adapter that it started from; undefined for a fresh one. */
   readonly start: string | undefined;
   /** Scores of the base alone by held-out set, where the run started from an adapter; empty otherwise. */
@@ -132,6 +135,7 @@ export function storedRun(folder: string, name: string, configJson: unknown, met
     stoppedEarly: summary?.["plannedRounds"] !== undefined,
     lengths: Array.isArray(stored["lengths"]) ? stored["lengths"].flatMap((each) => finite(each) ?? []) : [],
     best: storedBest(mapping(metrics?.["best"])),
+    chosenOn: chosenOn([metrics?.["best"], ...entries(metrics?.["clientBests"]).map(([, best]) => best)]),
     start: typeof stored["adapter"] === "string" ? stored["adapter"] : undefined,
     baseScores: storedBase(list(summary?.["baseScores"])),
     adapter: typeof summary?.["adapter"] === "string" ? summary["adapter"] : undefined,
@@ -215,6 +219,12 @@ function storedBest(stored: Readonly<Record<string, unknown>> | undefined): Stor
   const [metric, round, value] = [stored?.["metric"], finite(stored?.["round"]), finite(stored?.["value"])];
   if (typeof metric !== "string" || round === undefined || value === undefined) return undefined;
   return { metric, round, value };
+}
+
+function chosenOn(bests: readonly unknown[]): StoredRun["chosenOn"] {
+  const chosen = bests.map(mapping).filter((best) => best !== undefined);
+  if (chosen.length === 0) return undefined;
+  return chosen.every((each) => each["chosenOn"] === "validation") ? "validation" : "reported";
 }
 
 function scores(value: unknown): StoredScores {

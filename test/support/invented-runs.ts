@@ -22,7 +22,12 @@ export interface InventedRun {
   readonly rounds: readonly InventedRound[];
   readonly plannedRounds?: number;
   /** The best round that was kept. */
-  readonly best?: { readonly metric: string; readonly round: number; readonly value: number };
+  readonly best?: {
+    readonly metric: string;
+    readonly round: number;
+    readonly value: number;
+    readonly chosenOn?: string;
+  };
   /** Whether fewer rounds than planned were all. */
   readonly stoppedEarly?: boolean;
 }

@@ -185,12 +185,14 @@ function figureCell(found: Figure | undefined, metric: string, stage: Stage): Ce
 /** Notes on runs that stopped early or kept a best round, because the tables show the last round. */
 function bestNotes({ groups }: Comparison): string[] {
   return groups.flatMap(({ label, runs }) => {
-    const parts = runs.flatMap(({ seed, stoppedEarly, rounds, best }) => {
+    const parts = runs.flatMap(({ seed, stoppedEarly, rounds, best, chosenOn }) => {
       const stopped = stoppedEarly ? [`stopped after round ${rounds.at(-1)?.round ?? 0}`] : [];
       const kept =
         best === undefined
           ? []
-          : [`best round ${best.round} (${oneLine(metricName(best.metric))} ${formatValue(best.metric, best.value)})`];
+          : [
+              `best round ${best.round} (${oneLine(metricName(best.metric))} ${formatValue(best.metric, best.value)}, ${chosenOn === "validation" ? "on the validation part" : "on what is reported"})`,
+            ];
       const facts = [...stopped, ...kept];
       return facts.length === 0 ? [] : [`${runs.length > 1 ? `seed ${seed} ` : ""}${facts.join(", ")}`];
     });

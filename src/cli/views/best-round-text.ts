@@ -10,10 +10,12 @@ function isBenchmarks(metric: string): boolean {
   return metric.includes("/");
 }
 
-/** `held-out loss`, `GSM8K exact match` */
-function measured(metric: string): string {
+/** `held-out loss`, `validation loss`, `GSM8K exact match` */
+function measured(metric: string, chosenOn: BestAdapter["chosenOn"] = "reported"): string {
   const known = benchmarkMetric(metric);
-  return known === undefined ? `held-out ${oneLine(metricName(metric))}` : `${known.title} ${known.metric.title}`;
+  return known === undefined
+    ? `${chosenOn === "validation" ? "validation" : "held-out"} ${oneLine(metricName(metric))}`
+    : `${known.title} ${known.metric.title}`;
 }
 
 function valueText(metric: string, value: number): string {
@@ -42,11 +44,11 @@ export function earlyStopText(event: EventOf<"early-stop">): string {
 
 /** `round 3: held-out loss 3.612, mean over the clients` or, of a client's own adapter, `own set`; `start` names round 0. */
 export function bestText(
-  { metric, over, round, value }: BestAdapter,
+  { metric, over, chosenOn, round, value }: BestAdapter,
   whose: "everyone" | "client",
   start: string,
 ): string {
-  const what = `${round === 0 ? start : `round ${round}`}: ${measured(metric)} ${valueText(metric, value)}`;
+  const what = `${round === 0 ? start : `round ${round}`}: ${measured(metric, chosenOn)} ${valueText(metric, value)}`;
   if (isBenchmarks(metric)) return what;
   const where = over === "common" ? "on the common set" : whose === "client" ? "own set" : "mean over the clients";
   return `${what}, ${where}`;

@@ -1,15 +1,16 @@
 import { overallScore } from "../../federation/evaluation.ts";
 import { plannedTraining } from "../../experiment/plan/planned-training.ts";
+import { bestBy } from "../../experiment/evaluation/best-round.ts";
 import type { Prepared } from "../../experiment/prepare.ts";
 import type { RunSummary } from "../../experiment/results/summary.ts";
-import { heldOutRise, manyPassesAhead, startText } from "../../study/doubts.ts";
+import { CHOSEN_ON_REPORTED, heldOutRise, manyPassesAhead, startText } from "../../study/doubts.ts";
 import { formatCount } from "./quantities.ts";
 import { oneLine } from "./text-width.ts";
 
 /** Clients that get a note of their own. */
 const MOST_NOTES = 8;
 
-/** Notes before a run: a line for each client that is going to go often through its records. */
+/** Notes before a run: on the records that choose its best round, and on clients that go often through their records. */
 export function doubtsBefore(prepared: Pick<Prepared, "config" | "trainers" | "clients">): string[] {
   const isByEpochs = prepared.config.training.localEpochs !== undefined;
   const notes = plannedTraining(prepared).flatMap(
@@ -17,19 +18,30 @@ export function doubtsBefore(prepared: Pick<Prepared, "config" | "trainers" | "c
   );
   const rest = notes.length - MOST_NOTES;
   return [
+    ...choiceNote(prepared.config),
     ...notes.slice(0, MOST_NOTES).map((note) => `note: ${oneLine(note)}`),
     ...(rest > 0 ? [`note: and so do ${formatCount(rest)} more clients`] : []),
   ];
 }
 
-/** Notes after a run: a line where the held-out loss rose. */
+function choiceNote(config: Prepared["config"]): string[] {
+  const by = bestBy(config);
+  if (by === undefined || by.metric.includes("/") || config.evaluation.validation !== undefined) return [];
+  return [
+    "note: the best round is chosen on the records that are reported; a run with evaluation.validation has others to choose by",
+  ];
+}
+
+/** Notes after a run: a line where the held-out loss rose, and where what is reported has chosen the best round. */
 export function doubtsAfter(
-  { heldOut }: Pick<RunSummary, "heldOut">,
+  { heldOut, best, clientBests = {} }: Pick<RunSummary, "heldOut" | "best" | "clientBests">,
   { model }: Pick<Prepared["config"], "model">,
 ): string[] {
-  if (heldOut.length === 0) return [];
+  const bests = [...(best === undefined ? [] : [best]), ...Object.values(clientBests)];
+  const chosen = bests.some(({ chosenOn }) => chosenOn === "reported") ? [`note: ${CHOSEN_ON_REPORTED}`] : [];
+  if (heldOut.length === 0) return chosen;
   const over = (when: "before" | "after"): number =>
     overallScore(heldOut.map((each) => ({ ...each, loss: each[when], metrics: {} }))).loss;
   const sentence = heldOutRise(over("before"), over("after"), startText(model));
-  return sentence === undefined ? [] : [`note: ${sentence}`];
+  return [...(sentence === undefined ? [] : [`note: ${sentence}`]), ...chosen];
 }

@@ -36,17 +36,24 @@ describe("the end of a run", () => {
 
   it("tells how early it stopped and which round was best, of each client where each has an adapter", () => {
     const options = { config, baseDir: "examples", folder: "runs/my", columns: 80, style: plainStyle };
-    const best = { metric: "loss", over: "clients", round: 1, value: 2.5, adapter: "best" } as const;
+    const best = {
+      metric: "loss",
+      over: "clients",
+      chosenOn: "reported",
+      round: 1,
+      value: 2.5,
+      adapter: "best",
+    } as const;
     const lines = (more: object): string => reportLines({ ...summary, ...more }, options).join("\n");
     expect(lines({ best, plannedRounds: 9 })).toContain(
       "adapter     runs/my/adapter\nbest        runs/my/best\n            round 1: held-out loss 2.500, mean over the clients\ntotal       2 rounds of 9, ",
     );
     const clientBests = {
       bank: { ...best, adapter: "best/bank" },
-      mill: { metric: "accuracy", over: "common", round: 0, value: 0.5, adapter: "best/mill" },
+      mill: { metric: "accuracy", over: "common", chosenOn: "validation", round: 0, value: 0.5, adapter: "best/mill" },
     };
     expect(lines({ clientBests })).toContain(
-      "best        runs/my/best\n            bank, round 1: held-out loss 2.500, own set\n            mill, the base: held-out accuracy 50.0%, on the common set\n",
+      "best        runs/my/best\n            bank, round 1: held-out loss 2.500, own set\n            mill, the base: validation accuracy 50.0%, on the common set\n",
     );
   });
 

@@ -40,9 +40,12 @@ describe("a comparison", () => {
     const rounds = [5, 4, 4.5].map((loss) => ({ heldOut: { a: loss } }));
     const run = (seed: number, more: object) => inventedRun({ name: `s-seed${seed}`, seed, rounds, ...more });
     const early = { plannedRounds: 9, stoppedEarly: true, best: { metric: "loss", round: 1, value: 4 } };
-    const runs = [run(1, early), run(2, { plannedRounds: 9 })];
+    const chosen = { best: { ...early.best, chosenOn: "validation" } };
+    const runs = [run(1, early), run(2, { plannedRounds: 9 }), run(3, { ...chosen, plannedRounds: 9 })];
     await showComparison({ runs, warnings: [] }, {}, { stdout, stderr: stdout });
-    expect(screen).toContain("fedavg: seed 1 stopped after round 2, best round 1 (loss 4.000).");
+    expect(screen.replaceAll("\n", " ")).toContain(
+      "fedavg: seed 1 stopped after round 2, best round 1 (loss 4.000, on what is reported); seed 3 best round 1 (loss 4.000, on the validation part).",
+    );
     expect(screen).not.toContain("seed 2");
   });
 

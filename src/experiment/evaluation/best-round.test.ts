@@ -96,6 +96,7 @@ describe("where the metric is taken", () => {
   test("is the common set, or the clients' sets, each weighing the same", () => {
     expect(roundValues({ metric: "loss" }, global)).toEqual({
       over: "common",
+      chosenOn: "reported",
       values: [
         { round: 0, value: 4 },
         { round: 2, value: 9 },
@@ -109,9 +110,43 @@ describe("where the metric is taken", () => {
     });
   });
 
+  test("is the validation parts, in a run that has scored them from its beginning", () => {
+    const parts = [
+      [score("a", 3), score("common", 8)],
+      [score("a", 2), score("common", 6)],
+    ];
+    const both = global.map((evaluation, i) => ({ ...evaluation, validation: parts[i]! }));
+    expect(roundValues({ metric: "loss" }, both)).toEqual({
+      over: "common",
+      chosenOn: "validation",
+      values: [
+        { round: 0, value: 8 },
+        { round: 2, value: 6 },
+      ],
+    });
+    expect(roundValues({ metric: "loss", over: "clients" }, both).values.map(({ value }) => value)).toEqual([3, 2]);
+    // Of a round without these scores nothing is known; what is reported does not take its place.
+    expect(roundValues({ metric: "loss" }, [both[0]!, global[1]!])).toMatchObject({
+      chosenOn: "validation",
+      values: [{ round: 0, value: 8 }],
+    });
+    for (const late of [[global[0]!, both[1]!], global]) {
+      expect(roundValues({ metric: "loss" }, late)).toEqual(roundValues({ metric: "loss" }, global));
+    }
+    // A metric that the parts do not have is taken from what is reported.
+    const labelled = both.map((evaluation) => ({
+      ...evaluation,
+      scores: [score("a", 5, { metrics: { accuracy: 0.25 } })],
+    }));
+    expect(roundValues({ metric: "accuracy" }, labelled)).toMatchObject({ chosenOn: "reported", over: "clients" });
+  });
+
   test("is where there is such a metric", () => {
     const some = [round(0, score("a", 5, { metrics: { accuracy: 0.25 } }), score("common", 4))];
-    expect(roundValues({ metric: "accuracy" }, some)).toEqual({ over: "clients", values: [{ round: 0, value: 0.25 }] });
+    expect(roundValues({ metric: "accuracy" }, some)).toMatchObject({
+      over: "clients",
+      values: [{ round: 0, value: 0.25 }],
+    });
     expect(roundValues({ metric: "accuracy", over: "common" }, some).values).toEqual([]);
   });
 

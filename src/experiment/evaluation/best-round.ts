@@ -3,11 +3,13 @@ import { UserError } from "../../diagnostics/user-error.ts";
 import type { EarlyStop, StopRule } from "../../federation/early-stop.ts";
 import { scoresBySet } from "../../federation/evaluation.ts";
 import type { EvaluationScore, RoundEvaluation } from "../../federation/protocol/messages.ts";
+import type { BestAdapter } from "../results/summary.ts";
 import { COMMON_SET } from "../records/client-records.ts";
 import { betterWay, LOSS } from "../../settings/metric-names.ts";
 import type { ExperimentConfig } from "../../settings/schema.ts";
 
-type Over = "common" | "clients";
+type Over = BestAdapter["over"];
+type ChosenOn = BestAdapter["chosenOn"];
 
 /** The measure of the best round. */
 export interface BestBy {
@@ -28,16 +30,43 @@ export function bestBy({ evaluation: { best, earlyStopping } }: ExperimentConfig
   return metric === undefined ? undefined : { metric, over: best.over };
 }
 
+/** True where the best round is to be chosen on the validation parts of the held-out sets. */
+export function choosesOnValidation(config: ExperimentConfig): boolean {
+  const { validation, part = "test" } = config.evaluation;
+  const by = bestBy(config);
+  return by !== undefined && !by.metric.includes("/") && validation !== undefined && part === "test";
+}
+
+/** A metric after each evaluated round, and where it was taken. */
+interface RoundValues {
+  readonly over: Over;
+  /** On validation parts, or on what is reported too. */
+  readonly chosenOn: ChosenOn;
+  readonly values: readonly RoundValue[];
+}
+
 /**
- * The metric after each evaluated round, with where it was taken. `client`: of that client's own adapter, `clients` being
- * its own set. A round without it is left out; a value that is not finite stays.
+ * The metric after each evaluated round: on the validation parts, where the first evaluation has them. `client`: of that
+ * client's own adapter, `clients` being its own set. A round without it is left out; a value that is not finite stays.
  */
-export function roundValues(
+export function roundValues(by: BestBy, evaluations: readonly RoundEvaluation[], client?: string): RoundValues {
+  const { metric } = by;
+  if (metric.includes("/")) {
+    return { over: "common", chosenOn: "reported", values: benchmarkValues(metric, evaluations, client) };
+  }
+  if (evaluations[0]?.validation !== undefined) {
+    const parts = evaluations.map(({ round, validation = [] }) => ({ round, scores: validation }));
+    const found = heldOutValues(by, parts, client);
+    if (found.values.length > 0) return { ...found, chosenOn: "validation" };
+  }
+  return { ...heldOutValues(by, evaluations, client), chosenOn: "reported" };
+}
+
+function heldOutValues(
   { metric, over }: BestBy,
-  evaluations: readonly RoundEvaluation[],
+  evaluations: readonly Pick<RoundEvaluation, "round" | "scores">[],
   client?: string,
-): { readonly over: Over; readonly values: readonly RoundValue[] } {
-  if (metric.includes("/")) return { over: "common", values: benchmarkValues(metric, evaluations, client) };
+): Pick<RoundValues, "over" | "values"> {
   const taken = evaluations.map(({ round, scores }) => {
     const of = (set: string): boolean => client === undefined || set === client || set === COMMON_SET;
     const whose = (scored: string | undefined): boolean =>

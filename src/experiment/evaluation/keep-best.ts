@@ -22,14 +22,14 @@ export function bestKeeper(
     folder: string,
     client?: string,
   ): Promise<BestAdapter | undefined> => {
-    const { over, values } = roundValues(by!, evaluations, client);
+    const { over, chosenOn, values } = roundValues(by!, evaluations, client);
     const best = bestRound(by!.metric, values);
     if (best === undefined) return undefined;
     if (kept.get(folder) !== best.round) {
       await store.saveAdapter(folder, config.adapter, await (await adaptersAfter(best.round)).of(client), model.ref);
       kept.set(folder, best.round);
     }
-    return { metric: by!.metric, over, ...best, adapter: folder };
+    return { metric: by!.metric, over, chosenOn, ...best, adapter: folder };
   };
 
   return async (finished) => {

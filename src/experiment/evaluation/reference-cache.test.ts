@@ -57,6 +57,18 @@ test("asks the base once a record, in chunks, and gives the same numbers after a
   expect(second.asked).toEqual([]);
 });
 
+test("of a validation part, which may be another at the next start, the base is asked at each", async () => {
+  const store = memoryStore();
+  const part = { client: "Zürich", set: "validation" } as const;
+  const [first, second] = [base(), base()];
+  const filled = await referenceCache({ needed: true, store, ...first.options }).of(part, items);
+  expect(filled[149]!.reference).toEqual({ chosen: -149.1, rejected: -149.1 / 3 });
+  const others = items.map((item, i) => ({ ...item, id: `p${i + 1}` }));
+  const again = await referenceCache({ needed: true, store, ...second.options }).of(part, others);
+  expect(again[149]!.reference).toEqual({ chosen: -150.1, rejected: -150.1 / 3 });
+  expect(second.told).toEqual(["done 150"]);
+});
+
 test("what a crash left out is all that is asked for again", async () => {
   const store = memoryStore();
   const dying = base("p100");

@@ -8,7 +8,7 @@ import { withReference } from "../../train/reference.ts";
 /** A set of records: a client's for training or held out, or the common set. */
 export interface ReferenceSet {
   readonly client: string;
-  readonly set: "train" | "heldOut" | "heldOutPairs";
+  readonly set: "train" | "heldOut" | "heldOutPairs" | "validation" | "validationPairs";
 }
 
 export interface ReferenceCacheOptions {
@@ -30,7 +30,7 @@ const CHUNK = 64;
 /**
  * The frozen base's log-probabilities, measured once a record and kept in the run's store, so that neither a later round
  * nor a restart measures them again. A set's records and their order belong to the run's identity, so a chunk is known
- * by its place.
+ * by its place. Validation parts are measured at each start.
  */
 export function referenceCache({ needed, store, measure, onCount, onDone }: ReferenceCacheOptions) {
   const filled = new Map<string, Promise<readonly TrainingItem[]>>();
@@ -65,10 +65,13 @@ export function referenceCache({ needed, store, measure, onCount, onDone }: Refe
   const fill = async <T extends TrainingItem>(whose: ReferenceSet, items: readonly T[]): Promise<readonly T[]> => {
     const started = performance.now();
     const result: T[] = [];
+    // Validation parts are no part of the run's identity: another start may bring other records.
+    const isBound = whose.set !== "validation" && whose.set !== "validationPairs";
     for (let start = 0; start < items.length; start += CHUNK) {
       const chunk = items.slice(start, start + CHUNK);
       const key = `reference/${whose.set.toLowerCase()}/${keySegment(whose.client)}/${start / CHUNK}`;
-      result.push(...(await chunkOf(key, chunk, (done) => onCount(whose, start + done, items.length))));
+      const progress = (done: number): void => onCount(whose, start + done, items.length);
+      result.push(...(isBound ? await chunkOf(key, chunk, progress) : await measure(chunk)));
     }
     onDone(whose, items.length, (performance.now() - started) / 1000);
     return result;

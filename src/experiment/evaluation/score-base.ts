@@ -13,7 +13,7 @@ export async function scoreBase(
   const { config, model, trainers } = prepared;
   const adapters = commonAdapter(initAdapter(config.adapter, model.modelConfig, config.seed));
   const what = { round: 0, adapters, signal };
-  const scores = [...(await scoreCommonSet(prepared, tools, what))];
+  const scores = [...(await scoreCommonSet(prepared, tools, what)).scores];
   for (const { name } of trainers) scores.push(...(await scoreClientSets(prepared, tools, name, what)).scores);
   return scores.map(({ set, loss, metrics = {} }) => ({ set, loss, metrics }));
 }

@@ -19,6 +19,8 @@ type TimedScore = EvaluationScore & { readonly seconds: number };
 
 interface Scores {
   readonly scores: readonly TimedScore[];
+  /** Absent where no validation part was to be scored. */
+  readonly validation?: readonly TimedScore[];
   /** Absent where none is withheld. */
   readonly withheld?: readonly WithheldScore[];
 }
@@ -27,6 +29,14 @@ interface Scores {
 interface NamedSet {
   readonly set: string;
   readonly heldOut: HeldOut;
+  readonly validation: HeldOut;
+}
+
+/** The records of a set that are scored together. */
+interface ScoredPart {
+  readonly set: string;
+  readonly part: "heldOut" | "validation";
+  readonly records: HeldOut;
 }
 
 export interface ScoringTools {
@@ -36,19 +46,18 @@ export interface ScoringTools {
 }
 
 /** Scores the common adapter on the common set: the coordinator's part of an evaluation. */
-export async function scoreCommonSet(
-  prepared: Prepared,
-  tools: ScoringTools,
-  what: ToEvaluate,
-): Promise<readonly TimedScore[]> {
-  const { scores } = await score(prepared, tools, what, () => [{ set: COMMON_SET, heldOut: prepared.common }]);
-  return scores;
+export async function scoreCommonSet(prepared: Prepared, tools: ScoringTools, what: ToEvaluate): Promise<Scores> {
+  return score(prepared, tools, what, () => [commonSet(prepared)]);
+}
+
+function commonSet({ common, commonValidation }: Prepared): NamedSet {
+  return { set: COMMON_SET, heldOut: common, validation: commonValidation };
 }
 
 /**
  * Scores a client's part: the common adapter on its own held-out set; the client's own adapter on that and the common
  * set, with `evaluation.crossClients` on every set. The one client of pooled records scores every client's set. A client's
- * set with fewer records than `evaluation.minRecords` is withheld.
+ * set with fewer records than `evaluation.minRecords` is withheld; of a validation part with fewer nothing is told.
  */
 export async function scoreClientSets(
   prepared: Prepared,
@@ -56,10 +65,10 @@ export async function scoreClientSets(
   client: string,
   what: ToEvaluate,
 ): Promise<Scores> {
-  const { clients, trainers, common, config } = prepared;
-  const setOf = ({ name, heldOut }: PreparedClient): NamedSet => ({ set: name, heldOut });
+  const { clients, trainers, config } = prepared;
+  const setOf = ({ name, heldOut, validation }: PreparedClient): NamedSet => ({ set: name, heldOut, validation });
   const own = trainers.find(({ name }) => name === client)!.clients.map(setOf);
-  const all = [...clients.map(setOf), { set: COMMON_SET, heldOut: common }];
+  const all = [...clients.map(setOf), commonSet(prepared)];
   return score(prepared, tools, what, (owner) => {
     if (owner === undefined) return own;
     return config.evaluation.crossClients ? all : all.filter(({ set }) => set === owner || set === COMMON_SET);
@@ -69,41 +78,46 @@ export async function scoreClientSets(
 async function score(
   prepared: Prepared,
   tools: ScoringTools,
-  { adapters, signal }: ToEvaluate,
+  { adapters, validation: withValidation = false, signal }: ToEvaluate,
   setsFor: (owner: string | undefined) => readonly NamedSet[],
 ): Promise<Scores> {
   const { minRecords = 1 } = prepared.config.evaluation;
   const scores: TimedScore[] = [];
+  const validation: TimedScore[] = [];
   const withheld: WithheldScore[] = [];
   for await (const { client, adapter } of eachAdapter(adapters)) {
-    for (const { set, heldOut } of setsFor(client)) {
-      if (heldOut.items.length === 0) continue;
-      const some = sampled(heldOut, prepared, set);
+    for (const { set, ...parts } of setsFor(client)) {
       const about = { set, ...(client !== undefined && { client }) };
-      if (set !== COMMON_SET && some.items.length < minRecords) {
-        withheld.push({ ...about, reason: `fewer than ${minRecords} held-out records` });
-        continue;
+      const isOwn = client === undefined || set === client || set === COMMON_SET;
+      for (const part of withValidation && isOwn ? (["heldOut", "validation"] as const) : (["heldOut"] as const)) {
+        if (parts[part].items.length === 0) continue;
+        const records = sampled(parts[part], prepared, set);
+        if (set === COMMON_SET || records.items.length >= minRecords) {
+          const measured = await scoreSet(prepared, tools, adapter, { set, part, records }, signal);
+          (part === "heldOut" ? scores : validation).push({ ...about, ...measured });
+        } else if (part === "heldOut") {
+          withheld.push({ ...about, reason: `fewer than ${minRecords} held-out records` });
+        }
       }
-      const measured = await scoreSet(prepared, tools, adapter, { set, heldOut: some }, signal);
-      scores.push({ ...about, ...measured });
     }
   }
-  return { scores, ...(withheld.length > 0 && { withheld }) };
+  return { scores, ...(withValidation && { validation }), ...(withheld.length > 0 && { withheld }) };
 }
 
 async function scoreSet(
   prepared: Prepared,
   { scorer: open, references, onCount }: ScoringTools,
   adapter: Params,
-  { set, heldOut }: NamedSet,
+  what: ScoredPart,
   signal: AbortSignal | undefined,
 ): Promise<Omit<TimedScore, "set" | "client">> {
-  const scorer = counting(await open(), { set, heldOut }, prepared, onCount);
+  const { items, choices } = what.records;
+  const scorer = counting(await open(), what, prepared, onCount);
   const started = performance.now();
-  const measured = await measureSet(prepared, { set, heldOut }, { scorer, references, adapter, signal });
-  const chosen = heldOut.choices.length === 0 ? {} : await classified(scorer, adapter, heldOut.choices, signal);
+  const measured = await measureSet(prepared, what, { scorer, references, adapter, signal });
+  const chosen = choices.length === 0 ? {} : await classified(scorer, adapter, choices, signal);
   return {
-    records: heldOut.items.length,
+    records: items.length,
     supervisedTokens: measured.supervisedTokens,
     loss: measured.loss,
     count: measured.count,
@@ -115,20 +129,21 @@ async function scoreSet(
 /** The same scorer, telling how much of a set is scored. */
 function counting(
   scorer: Scorer,
-  { set, heldOut: { items, pairs, choices } }: NamedSet,
+  { set, part, records: { items, pairs, choices } }: ScoredPart,
   { objective }: Prepared,
   onCount: OnCount | undefined,
 ): Pick<Scorer, "score"> {
   if (onCount === undefined) return scorer;
   const options = choices.reduce((sum, choice) => sum + choice.options.length, 0);
   const of = items.flatMap((item) => sequencesOf(objective, item)).length + 2 * pairs.length + options;
+  const what = part === "heldOut" ? "evaluating on held-out records" : "choosing on the validation part";
   let done = 0;
   return {
     score: (adapter, examples, signal) =>
       scorer.score(adapter, examples, signal, (more) => {
         // A step of KTO scores some again.
         done = Math.min(of, done + more);
-        onCount({ what: `evaluating on held-out records of ${set}`, unit: "answers", done, of });
+        onCount({ what: `${what} of ${set}`, unit: "answers", done, of });
       }),
   };
 }
@@ -142,15 +157,15 @@ interface Measuring {
 
 async function measureSet(
   { objective, config }: Prepared,
-  { set, heldOut: { items, pairs } }: NamedSet,
+  { set, part, records: { items, pairs } }: ScoredPart,
   { scorer, references, adapter, signal }: Measuring,
 ) {
-  const known = await references.of({ client: set, set: "heldOut" }, items);
+  const known = await references.of({ client: set, set: part }, items);
   const own = await measure(scorer, objective, adapter, known, signal);
   const means = meansOf(own.metrics);
   if (pairs.length === 0) return { ...own, metrics: withMargin(means) };
   // KTO does not compare two answers to one prompt; its reward is DPO's.
-  const knownPairs = await references.of({ client: set, set: "heldOutPairs" }, pairs);
+  const knownPairs = await references.of({ client: set, set: `${part}Pairs` }, pairs);
   const compared = await measure(scorer, objectiveOf("dpo", config.objective), adapter, knownPairs, signal);
   return { ...own, metrics: withMargin({ ...means, ...meansOf(compared.metrics) }) };
 }

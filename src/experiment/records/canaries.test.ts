@@ -12,7 +12,12 @@ function client(name: string, count: number): ClientRecords {
       content: { kind: "instruction", instruction: `question ${i}`, response: `answer ${i}` },
       fields: {},
     }));
-  return { name, train: records(`${name}.jsonl`, count), heldOut: records(`${name}.heldout.jsonl`, 5) };
+  return {
+    name,
+    train: records(`${name}.jsonl`, count),
+    heldOut: records(`${name}.heldout.jsonl`, 5),
+    validation: [],
+  };
 }
 
 const CLIENTS = [client("clinic", 30), client("bank", 20)];

@@ -34,8 +34,8 @@ interface Settings {
 }
 const configOf = (settings: Settings) => parseExperiment({ model: { base: "m" }, ...settings }, "test");
 const load = async (settings: Settings): Promise<ClientRecords[]> => loadClientRecords(configOf(settings), FILES);
-const common = async (settings: Settings): Promise<DataRecord[]> =>
-  loadCommonRecords(configOf(settings), FILES, await load(settings));
+const common = async (settings: Settings): Promise<readonly DataRecord[]> =>
+  (await loadCommonRecords(configOf(settings), FILES, await load(settings))).heldOut;
 const ids = (records: readonly DataRecord[]): string[] => records.map(({ id }) => id);
 const numbered = (file: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${file}#${i + 1}`);
 const sorted = (list: readonly string[]): string[] => [...list].sort();
@@ -275,7 +275,10 @@ describe("a validation part", () => {
   const scored = async (evaluation: object, more: object = {}, seed = 1): Promise<string[][]> => {
     const config = parseExperiment({ model: { base: "m" }, data: { ...data, ...more }, evaluation, seed }, "test");
     const clients = await loadClientRecords(config, FILES);
-    return [...clients.map(({ heldOut }) => ids(heldOut)), ids(await loadCommonRecords(config, FILES, clients))];
+    return [
+      ...clients.map(({ heldOut }) => ids(heldOut)),
+      ids((await loadCommonRecords(config, FILES, clients)).heldOut),
+    ];
   };
 
   test("and the test part share each held-out set, and training is as without them", async () => {
@@ -286,6 +289,11 @@ describe("a validation part", () => {
     ]);
     expect(validation.map((part) => part.length)).toEqual([2, 2, 1]);
     expect(validation.map((part, i) => sorted([...part, ...kept[i]!]))).toEqual(all.map(sorted));
+    // A run that is scored on the test part has the other one to choose by.
+    const config = parseExperiment({ model: { base: "m" }, data, evaluation: { validation: 0.25 }, seed: 1 }, "test");
+    const clients = await loadClientRecords(config, FILES);
+    const aside = [...clients, await loadCommonRecords(config, FILES, clients)];
+    expect(aside.map((part) => ids(part.validation))).toEqual(validation);
     const training = async (evaluation: object): Promise<string[][]> => {
       const config = parseExperiment({ model: { base: "m" }, data, evaluation }, "test");
       return (await loadClientRecords(config, FILES)).map(({ train }) => ids(train));
@@ -364,7 +372,7 @@ describe("records that say the same", () => {
       ];
       const config = configOf({ data: { clients, heldOut: "check.jsonl", heldOutCopies } });
       const own = await loadClientRecords(config, files);
-      return ids(await loadCommonRecords(config, files, own, (note) => notes.push(note)));
+      return ids((await loadCommonRecords(config, files, own, (note) => notes.push(note))).heldOut);
     };
     expect(await common()).toEqual(["check.jsonl#2"]);
     expect(notes).toContain(

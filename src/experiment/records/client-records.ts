@@ -23,6 +23,8 @@ export interface ClientRecords {
   readonly name: string;
   readonly train: readonly DataRecord[];
   readonly heldOut: readonly DataRecord[];
+  /** The validation part of its held-out set; empty where there is none, or where the run is scored on it. */
+  readonly validation: readonly DataRecord[];
 }
 
 /** The names of the clients, where the configuration lists them; undefined where pooled records are dealt out. */
@@ -88,7 +90,7 @@ export async function loadClientRecords(
   const repeated = clients.reduce((sum, client) => sum + repeatedRecords(client.train), 0);
   if (repeated > 0) onNote?.(`training records that repeat another of their client: ${repeated}`);
   checkRoster(clients.map(({ name, train, heldOut }) => ({ name, records: train.length, heldOut: heldOut.length })));
-  const scored = clients.map((client) => ({ ...client, heldOut: scoredPart(client.name, client.heldOut, config) }));
+  const scored = clients.map((client) => ({ ...client, ...partsOf(client.name, client.heldOut, config) }));
   if (only !== undefined) return scored;
   const problem = participation(federation, clients.length);
   if (problem !== undefined) throw new UserError("config", problem.message, { hint: problem.hint });
@@ -112,7 +114,7 @@ function refuseUnknown(wanted: readonly string[], names: readonly string[] | und
 }
 
 /**
- * The records of the common held-out set that no record of `clients` repeats; empty where none is configured.
+ * The records of the common held-out set that no record of `clients` repeats, in its parts; empty where none is configured.
  *
  * @throws UserError of kind `data` for unusable files, and for a record that one of `clients` trains on.
  */
@@ -121,27 +123,30 @@ export async function loadCommonRecords(
   files: FileReader,
   clients: readonly ClientRecords[],
   onNote?: (note: string) => void,
-): Promise<DataRecord[]> {
+): Promise<HeldOutParts> {
   const { heldOut } = config.data;
   const records =
     heldOut === undefined ? [] : await loadAll(files, heldOut, { config, info: await infoOf(config, files) }, onNote);
   refuseTrainedOn(records, "data.heldOut", clients);
   const train = clients.flatMap((client) => client.train);
   const own = withoutCopies(records, { set: "data.heldOut", train, copies: config.data.heldOutCopies }, onNote);
-  return scoredPart(COMMON_SET, own, config);
+  return partsOf(COMMON_SET, own, config);
 }
 
+type HeldOutParts = Pick<ClientRecords, "heldOut" | "validation">;
+
 /**
- * The part of a held-out set that a run is scored on. The two parts of a set are the same for every run with its data seed.
+ * The part of a held-out set that a run is scored on, and the part to choose its best round by. The two parts of a set are
+ * the same for every run with its data seed.
  *
  * @throws UserError of kind `data` for a set of one record.
  */
-function scoredPart(
+function partsOf(
   set: string,
   records: readonly DataRecord[],
   { data, evaluation: { validation, part = "test" }, seed }: ExperimentConfig,
-): DataRecord[] {
-  if (validation === undefined || records.length === 0) return [...records];
+): HeldOutParts {
+  if (validation === undefined || records.length === 0) return { heldOut: records, validation: [] };
   if (records.length === 1) {
     throw new UserError("data", `the held-out set ${set} has 1 record, too few for a validation part and a test part`, {
       hint: "Hold out more records, or leave evaluation.validation out.",
@@ -149,7 +154,9 @@ function scoredPart(
   }
   const count = Math.min(Math.max(Math.round(validation * records.length), 1), records.length - 1);
   const chosen = new Set(stream(data.seed ?? seed, "validation", set).sample(records.length, count));
-  return records.filter((_, i) => chosen.has(i) === (part === "validation"));
+  const inValidation = records.filter((_, i) => chosen.has(i));
+  if (part === "validation") return { heldOut: inValidation, validation: [] };
+  return { heldOut: records.filter((_, i) => !chosen.has(i)), validation: inValidation };
 }
 
 /** Whose training records a held-out set is compared with. */
@@ -189,7 +196,11 @@ function withoutCopies(
 }
 
 /** A loss on records somebody trained on would say nothing about new ones. */
-function refuseTrainedOn(heldOut: readonly DataRecord[], whose: string, clients: readonly ClientRecords[]): void {
+function refuseTrainedOn(
+  heldOut: readonly DataRecord[],
+  whose: string,
+  clients: readonly Pick<ClientRecords, "name" | "train">[],
+): void {
   const key = ({ source }: DataRecord): string => `${source.file.replace(/^(\.\/)+/, "")}\n${source.record}`;
   const kept = new Map(heldOut.map((record) => [key(record), record]));
   for (const { name, train } of clients) {

@@ -14,6 +14,8 @@ export interface BestAdapter {
   readonly metric: string;
   /** Taken on the common set, or as the mean over the clients' own (of a client's own adapter: on its own). */
   readonly over: "common" | "clients";
+  /** The records that chose it: validation parts, which no report contains, or those that are reported. */
+  readonly chosenOn: "validation" | "reported";
   /** 0: no round was better than the base. */
   readonly round: number;
   readonly value: number;

@@ -9,6 +9,7 @@ import {
   measured,
   message,
   nullable,
+  oneOf,
   optional,
   text,
 } from "../../store/check.ts";
@@ -166,7 +167,13 @@ export type RoundClose = Checked<typeof roundClose>;
 export type AcceptedUpdate = RoundClose["accepted"][number];
 
 /** `round-0003/evaluate`: the coordinator asks for scores after round 3. */
-export const evaluationRequest = message({ round: count, adapter: hash, clients: list(text) });
+export const evaluationRequest = message({
+  round: count,
+  adapter: hash,
+  clients: list(text),
+  /** There where validation parts are to be scored too. */
+  validation: optional(oneOf("too")),
+});
 export type EvaluationRequest = Checked<typeof evaluationRequest>;
 
 const scoreFields = {
@@ -214,6 +221,8 @@ export type BenchmarkScore = Checked<typeof benchmarkScore>;
 export const clientScores = message({
   client: text,
   scores: list(message({ ...scoreFields, seconds: measured })),
+  /** Scores on validation parts; absent where none were asked for. */
+  validation: optional(list(message({ ...scoreFields, seconds: measured }))),
   benchmarks: optional(list(message({ ...benchmarkFields, seconds: measured }))),
   /** Absent where it gives all that were asked for. */
   withheld: optional(list(withheldScore)),
@@ -224,6 +233,8 @@ export type ClientScores = Checked<typeof clientScores>;
 export const roundEvaluation = message({
   round: count,
   scores: list(evaluationScore),
+  /** Scores on validation parts, which choose the best round; absent where there are none. */
+  validation: optional(list(evaluationScore)),
   /** Absent where no benchmark was due. */
   benchmarks: optional(list(benchmarkScore)),
   /** Absent where every site gave its scores. */
