@@ -96,8 +96,16 @@ export async function openHosting(options: HostingOptions): Promise<Hosting> {
       onNote(`${client}: ${detail}`);
       void audit.log({ what: "refused", run, client, detail });
     };
-    const direct = await hostStore({ connection, run, members: members.accounts, lead, onFull, ...patience });
-    closers.push(() => direct.close());
+    const store = await hostStore({ connection, run, members: members.accounts, lead, onFull, ...patience });
+    closers.push(() => store.close());
+    const direct = {
+      ...store,
+      async list(prefix: string) {
+        // On a full disk only writes fail, and a coordinator that waits for its members writes nothing.
+        server.check?.();
+        return store.list(prefix);
+      },
+    };
     const writer = (cell: string): MemberRecord | undefined => members.bySegment(writerSegment(cell));
     const signed = signedStore(direct, {
       federation: id,
