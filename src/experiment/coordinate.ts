@@ -81,7 +81,7 @@ export async function coordinateExperiment(
   const rules = { store: store.exchange, ...coordinatorRules(prepared) };
   const holds = await eventsThatHold(store.exchange, !(await isOver(rules)));
   const session = await openSession(prepared, platform, store, holds, options);
-  const { log, engines, initialAdapter, scoring } = session;
+  const { log, initialAdapter, scoring } = session;
   try {
     await saveRoundAdapter(prepared, store, log, 0, initialAdapter);
     const keeper = roundKeeper(prepared, store, log);
@@ -104,16 +104,7 @@ export async function coordinateExperiment(
       },
       (clients, milliseconds) => onWaiting?.("answers", clients, milliseconds),
     );
-    return await finishRun(prepared, outcome, {
-      platform,
-      store,
-      log,
-      keeper,
-      engines,
-      earlier,
-      onCount: options.onCount,
-      signal,
-    });
+    return await finishRun(prepared, outcome, { ...scoring, log, keeper, earlier, signal });
   } finally {
     await session.close();
   }

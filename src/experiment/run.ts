@@ -50,16 +50,7 @@ export async function runExperiment(
       events,
       signal,
     });
-    return await finishRun(prepared, outcome, {
-      platform,
-      store,
-      log,
-      keeper,
-      engines,
-      earlier,
-      onCount: options.onCount,
-      signal,
-    });
+    return await finishRun(prepared, outcome, { ...scoring, log, keeper, earlier, signal });
   } finally {
     await session.close();
   }

@@ -2,7 +2,8 @@ import { readMerged } from "../model/merge.ts";
 import { expectedTensors } from "../model/names.ts";
 import { encodeHeader, planBytes, type SafetensorsPlan } from "../tensor/safetensors.ts";
 import { encodeWeights } from "./encode-weights.ts";
-import { copySideFiles, readBaseConfig } from "./side-files.ts";
+import { dealToFiles } from "./shards.ts";
+import { readBaseConfig, writeSideFiles } from "./side-files.ts";
 import type { ExportFolder, ExportOptions, ExportSource, ExportTarget } from "./target.ts";
 import { writeWhole } from "./target.ts";
 
@@ -30,10 +31,7 @@ tokenizer = AutoTokenizer.from_pretrained("FOLDER")
   async write(source, folder, options) {
     const dtype = options.dtype as MergedDtype;
     await writeShards(source, folder, dtype, options);
-    const { torch_dtype: _old, quantization_config: _none, ...config } = await readBaseConfig(source);
-    const written = { ...config, dtype: TORCH_NAMES[dtype] };
-    await writeWhole(folder, "config.json", `${JSON.stringify(written, null, 2)}\n`);
-    await copySideFiles(source, folder);
+    await writeSideFiles(source, folder, { dtype: TORCH_NAMES[dtype] });
   },
 };
 
@@ -49,7 +47,7 @@ async function writeShards(
     dtype: SAFETENSORS_NAMES[dtype],
     shape,
   }));
-  const shards = shardsOf(tensors, shardBytes);
+  const shards = dealToFiles(tensors, planBytes, shardBytes).map((shard) => shard.map(({ weight }) => weight));
   const weightMap: Record<string, string> = {};
   let done = 0;
   for (const [i, shard] of shards.entries()) {
@@ -73,22 +71,6 @@ async function writeShards(
   const total = tensors.reduce((sum, tensor) => sum + planBytes(tensor), 0);
   const index = { metadata: { total_size: total }, weight_map: weightMap };
   await writeWhole(folder, "model.safetensors.index.json", `${JSON.stringify(index, null, 2)}\n`);
-}
-
-/** Deals tensors in order to files of at most `shardBytes`; a larger tensor has a file of its own. */
-function shardsOf(tensors: readonly SafetensorsPlan[], shardBytes: number): SafetensorsPlan[][] {
-  const shards: SafetensorsPlan[][] = [];
-  let room = 0;
-  for (const tensor of tensors) {
-    const bytes = planBytes(tensor);
-    if (shards.length === 0 || bytes > room) {
-      shards.push([]);
-      room = shardBytes;
-    }
-    shards.at(-1)!.push(tensor);
-    room -= bytes;
-  }
-  return shards;
 }
 
 const five = (n: number): string => String(n).padStart(5, "0");

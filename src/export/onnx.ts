@@ -1,10 +1,10 @@
 import { encodeOnnx, type WeightPlace } from "../graph/onnx.ts";
-import type { Graph } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
 import { exportedGraph } from "../model/language-model.ts";
 import { readMerged } from "../model/merge.ts";
 import { encodeWeights } from "./encode-weights.ts";
-import { copySideFiles, readBaseConfig } from "./side-files.ts";
+import { dealToFiles } from "./shards.ts";
+import { writeSideFiles } from "./side-files.ts";
 import type { ExportFolder, ExportOptions, ExportSource, ExportTarget } from "./target.ts";
 import { writeWhole } from "./target.ts";
 
@@ -36,11 +36,8 @@ console.log(messages.at(-1).content);
   async write(source, folder, options) {
     const { option, file } = FORMATS[options.dtype as OnnxDtype];
     const files = await writeModel(source, folder, options);
-    const { torch_dtype: _old, quantization_config: _none, ...config } = await readBaseConfig(source);
     const forTransformersJs = { dtype: option, use_external_data_format: { [file]: files } };
-    const written = { ...config, dtype: "float32", "transformers.js_config": forTransformersJs };
-    await writeWhole(folder, "config.json", `${JSON.stringify(written, null, 2)}\n`);
-    await copySideFiles(source, folder);
+    await writeSideFiles(source, folder, { dtype: "float32", "transformers.js_config": forTransformersJs });
   },
 };
 
@@ -52,7 +49,8 @@ async function writeModel(
 ): Promise<number> {
   const { file } = FORMATS[dtype as OnnxDtype];
   const graph = exportedGraph(base.modelConfig);
-  const shards = shardsOf(graph, dtype as OnnxDtype, Math.min(shardBytes, MOST_FILE_BYTES));
+  const size = (parameter: Value): number => bytesOf(parameter, dtype as OnnxDtype);
+  const shards = dealToFiles(graph.parameters, size, Math.min(shardBytes, MOST_FILE_BYTES), PAGE);
   const places = new Map<string, WeightPlace>();
   let done = 0;
   for (const [i, shard] of shards.entries()) {
@@ -60,7 +58,7 @@ async function writeModel(
     const written = await folder.create(`onnx/${location}`);
     try {
       let at = 0;
-      for (const { parameter, offset } of shard) {
+      for (const { weight: parameter, offset } of shard) {
         signal?.throwIfAborted();
         const { data } = await readMerged(base.weights, parameter.name, adapter);
         const stored = formatOf(parameter, dtype as OnnxDtype);
@@ -88,25 +86,7 @@ function formatOf({ shape }: Value, dtype: OnnxDtype): OnnxDtype {
   return shape.length === 1 ? "f32" : dtype;
 }
 
-interface Placed {
-  readonly parameter: Value;
-  readonly offset: number;
-}
-
-/** Deals weights in order to files of at most `most` bytes; a larger weight has a file of its own. */
-function shardsOf({ parameters }: Graph, dtype: OnnxDtype, most: number): Placed[][] {
-  const shards: Placed[][] = [];
-  let end = Infinity;
-  for (const parameter of parameters) {
-    const elements = (parameter.shape as number[]).reduce((a, b) => a * b, 1);
-    const bytes = elements * FORMATS[formatOf(parameter, dtype)].bytes;
-    let offset = Math.ceil(end / PAGE) * PAGE;
-    if (offset + bytes > most) {
-      shards.push([]);
-      offset = 0;
-    }
-    shards.at(-1)!.push({ parameter, offset });
-    end = offset + bytes;
-  }
-  return shards;
+function bytesOf(parameter: Value, dtype: OnnxDtype): number {
+  const elements = (parameter.shape as number[]).reduce((a, b) => a * b, 1);
+  return elements * FORMATS[formatOf(parameter, dtype)].bytes;
 }

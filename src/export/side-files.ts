@@ -13,10 +13,15 @@ const SIDE_FILES = [
   TOOL_TEMPLATE,
 ];
 
-/** Copies the tokenizer's files and `generation_config.json` of the base. */
-export async function copySideFiles({ base }: ExportSource, folder: ExportFolder): Promise<void> {
+/**
+ * Writes what stands beside exported weights: the base's `config.json` with `changes`, and its tokenizer's files and
+ * `generation_config.json` as they are.
+ */
+export async function writeSideFiles(source: ExportSource, folder: ExportFolder, changes: object): Promise<void> {
+  const { torch_dtype: _old, quantization_config: _none, ...config } = await readBaseConfig(source);
+  await writeWhole(folder, "config.json", `${JSON.stringify({ ...config, ...changes }, null, 2)}\n`);
   for (const name of SIDE_FILES) {
-    const content = await base.sideFile(name);
+    const content = await source.base.sideFile(name);
     if (content !== undefined) await writeWhole(folder, name, content);
   }
 }

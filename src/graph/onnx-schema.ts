@@ -71,4 +71,4 @@ const root = protobuf.Root.fromJSON({
 export const modelProto: protobuf.Type = root.lookupType("ModelProto");
 
 /** TensorProto.DataType */
-export const ONNX_TYPES = { float32: 1, uint8: 2, int8: 3, int64: 7, float16: 10 } as const;
+export const ONNX_TYPES = { float32: 1, uint8: 2, int8: 3, int64: 7, bool: 9, float16: 10 } as const;

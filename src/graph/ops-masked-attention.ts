@@ -1,6 +1,7 @@
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import { type Dim, product } from "./dims.ts";
 import type { Emitter } from "./emitter.ts";
+import { ONNX_TYPES } from "./onnx-schema.ts";
 import type { JoinPlacesAttributes, MaskedAttentionAttributes } from "./op-attributes.ts";
 import type { NdArray, OpRow } from "./op-row.ts";
 import { range } from "./ops-heads.ts";
@@ -61,7 +62,9 @@ export const rotateAt: OpRow<Record<string, never>> = {
     const half = (types[0]!.shape[3] as number) / 2;
     // [B, 1, S, d/2], for all heads alike.
     const angles = emit.once(`angles:${positions},${frequencies}`, () => {
-      const at = emit.node("Cast", [emit.node("Unsqueeze", [positions!, emit.ints([1, 3])])], { to: FLOAT });
+      const at = emit.node("Cast", [emit.node("Unsqueeze", [positions!, emit.ints([1, 3])])], {
+        to: ONNX_TYPES.float32,
+      });
       return emit.node("Mul", [at, frequencies!]);
     });
     const cos = emit.once(`cos:${angles}`, () => emit.node("Cos", [angles]));
@@ -72,10 +75,6 @@ export const rotateAt: OpRow<Record<string, never>> = {
     return [emit.node("Concat", [turned("Sub", a!, b!), turned("Add", b!, a!)], { axis: -1 })];
   },
 };
-
-/** TensorProto.DataType */
-const FLOAT = 1;
-const BOOL = 9;
 
 /**
  * Causal grouped-query attention to masked places: q [B, H, S, d], keys and values [B, KV, T, d], of which the last S are
@@ -168,7 +167,7 @@ function addend(
       const after = emit.node("Sub", [ofQueries, emit.int(window)]);
       seen = emit.node("And", [seen, emit.node("Greater", [ofKeys, after])]);
     }
-    const allowed = emit.node("Cast", [emit.node("Unsqueeze", [mask, emit.ints([1, 2, 3])])], { to: BOOL });
+    const allowed = emit.node("Cast", [emit.node("Unsqueeze", [mask, emit.ints([1, 2, 3])])], { to: ONNX_TYPES.bool });
     return emit.node("Where", [emit.node("And", [seen, allowed]), emit.float(0), emit.float(HIDDEN)]);
   });
 }

@@ -20,16 +20,8 @@ _${program}() {
   fi
   _${program}_command "\${COMP_WORDS[@]:1:COMP_CWORD - 1}"
   command="$REPLY"
-  REPLY=""
-  [[ $flag == --* ]] && _${program}_value "$command $flag"
+  _${program}_place "$command" "$flag" "$current"
   place="$REPLY"
-  if [[ -z $place && $current == -* ]]; then
-    _${program}_flags "$command"
-    place="words:$REPLY"
-  elif [[ -z $place ]]; then
-    _${program}_argument "$command"
-    place="$REPLY"
-  fi
   local IFS=$'\\n'
   case "$place" in
     words:*) COMPREPLY=($(compgen -W "$(printf '%s' "\${place#words:}" | tr ' ' '\\n')" -- "$current")) ;;

@@ -40,6 +40,18 @@ ${cases(places)}
   esac
 }
 
+# The place at which a word of a command stands: REPLY is its kind, a colon, and the words of which it is one.
+_${program}_place() {
+  REPLY=""
+  [[ $2 == --* ]] && _${program}_value "$1 $2"
+  if [[ -z $REPLY && $3 == -* ]]; then
+    _${program}_flags "$1"
+    REPLY="words:$REPLY"
+  elif [[ -z $REPLY ]]; then
+    _${program}_argument "$1"
+  fi
+}
+
 # The command among words: REPLY is its name.
 _${program}_command() {
   local found="" word

@@ -13,20 +13,12 @@ _${program}() {
   local current="$words[CURRENT]" flag="$words[CURRENT - 1]" command place REPLY
   _${program}_command "\${(@)words[2, CURRENT - 1]}"
   command="$REPLY"
-  REPLY=""
   if [[ $current == --*=* ]]; then
     flag="\${current%%=*}"
     compset -P '*='
   fi
-  [[ $flag == --* ]] && _${program}_value "$command $flag"
+  _${program}_place "$command" "$flag" "$current"
   place="$REPLY"
-  if [[ -z $place && $current == -* ]]; then
-    _${program}_flags "$command"
-    place="words:$REPLY"
-  elif [[ -z $place ]]; then
-    _${program}_argument "$command"
-    place="$REPLY"
-  fi
   case "$place" in
     words:*) compadd -- \${=place#words:} ;;
     assignments:) compadd -S '' -- \${=_${program}_settings} ;;

@@ -22,7 +22,8 @@ export interface DeliveryOptions<Item> {
   readonly file: string;
   /** Most items of one request. */
   readonly batch: number;
-  readonly send: (items: readonly Item[], request: typeof fetch) => Promise<void>;
+  /** `first`: the number of the first item; `request` ends by itself. */
+  readonly send: (items: readonly Item[], request: typeof fetch, first: number) => Promise<void>;
   readonly onNote: (note: string) => void;
   /** For tests. */
   readonly waits?: { readonly requestMs?: number; readonly closeMs?: number; readonly firstPauseMs?: number };
@@ -58,11 +59,6 @@ export class Delivery<Item> {
     return new Delivery(options, await readArrived(options.file));
   }
 
-  /** Number of items that have arrived, in all starts. */
-  get arrived(): number {
-    return this.#arrived;
-  }
-
   add(item: Item): void {
     if (this.#skip > 0) this.#skip--;
     else if (this.#refused || this.#left > 0 || this.#waiting.length === MOST_WAITING) this.#left++;
@@ -77,12 +73,16 @@ export class Delivery<Item> {
     this.#pump();
   }
 
-  /** Sends what waits, for some seconds at most, and tells what did not arrive. True where all of it did. */
-  async close(): Promise<boolean> {
+  /**
+   * Sends what waits, for some seconds at most, and tells what did not arrive. Where all of it did, `last` follows. True where
+   * all of it did.
+   */
+  async close(last?: (request: typeof fetch) => Promise<void>): Promise<boolean> {
     this.#closing = true;
     this.#wake();
     const timer = setTimeout(() => this.#stop.abort(), this.#waits.closeMs);
     await this.#pumping;
+    if (this.#waiting.length + this.#left === 0) await last?.(this.#request).catch(() => undefined);
     clearTimeout(timer);
     const missing = this.#waiting.length + this.#left;
     if (missing > 0 && !this.#refused) {
@@ -107,7 +107,7 @@ export class Delivery<Item> {
     while (this.#waiting.length > 0 && !this.#stop.signal.aborted) {
       const items = this.#waiting.slice(0, batch);
       try {
-        await send(items, this.#request);
+        await send(items, this.#request, this.#arrived);
       } catch (error) {
         if (error instanceof RefusedError) {
           this.#refused = true;

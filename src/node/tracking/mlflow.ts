@@ -28,6 +28,9 @@ interface Remote {
   readonly began: number;
 }
 
+/** Asks the server, and reads its answer. */
+type Call = (method: "GET" | "POST", what: string, body?: object) => Promise<unknown>;
+
 /** A run of MLflow, through its REST API, version 2.0. */
 export const mlflow: TrackerKind<MlflowSettings> = {
   check: (settings, env) => void uriOf(settings, env),
@@ -37,16 +40,19 @@ export const mlflow: TrackerKind<MlflowSettings> = {
     const fold = new ScalarFold();
     let remote: Promise<Remote> | undefined;
     let over = false;
-    let request: typeof fetch = fetch;
-    const call = async (method: string, what: string, body: object): Promise<unknown> => {
-      const headers = { "content-type": "application/json", ...authorization(env) };
-      const query = method === "GET" ? `?${new URLSearchParams(body as Record<string, string>).toString()}` : "";
-      const sent = method === "GET" ? {} : { body: JSON.stringify(body) };
-      return answerOf(
-        await request(`${uri}/api/2.0/mlflow/${what}${query}`, { method, headers, ...sent, redirect: "error" }),
-      );
-    };
-    const began = async (): Promise<Remote> => {
+    const headers = { "content-type": "application/json", ...authorization(env) };
+    const callBy =
+      (request: typeof fetch): Call =>
+      async (method, what, body) =>
+        answerOf(
+          await request(`${uri}/api/2.0/mlflow/${what}`, {
+            method,
+            headers,
+            ...(body !== undefined && { body: JSON.stringify(body) }),
+            redirect: "error",
+          }),
+        );
+    const began = async (call: Call): Promise<Remote> => {
       const known = await readRemote(stored);
       if (known !== undefined) {
         await call("POST", "runs/update", { run_id: known.run, status: "RUNNING" });
@@ -65,8 +71,8 @@ export const mlflow: TrackerKind<MlflowSettings> = {
       await writeAtomically(stored, `${JSON.stringify({ run, began: now })}\n`).catch(() => undefined);
       return { run, began: now };
     };
-    const remoteRun = (): Promise<Remote> => {
-      remote ??= began().catch((error: unknown) => {
+    const remoteRun = (call: Call): Promise<Remote> => {
+      remote ??= began(call).catch((error: unknown) => {
         remote = undefined;
         throw error;
       });
@@ -76,9 +82,9 @@ export const mlflow: TrackerKind<MlflowSettings> = {
       to: `MLflow at ${uri}`,
       file: path.join(folder, "trackers", "mlflow.json"),
       batch: BATCH,
-      async send(points, bounded) {
-        request = bounded;
-        const { run, began: origin } = await remoteRun();
+      async send(points, request) {
+        const call = callBy(request);
+        const { run, began: origin } = await remoteRun(call);
         const metrics = points.map(({ tag, step, value, elapsed }) => ({
           key: metricName(tag),
           value,
@@ -98,34 +104,27 @@ export const mlflow: TrackerKind<MlflowSettings> = {
       },
       begin: () => delivery.begin(),
       async close() {
-        if (!(await delivery.close()) || remote === undefined) return;
-        const { run } = await remote;
-        const end = { run_id: run, status: over ? "FINISHED" : "KILLED", end_time: Date.now() };
-        // The numbers are there; MLflow shows the run as running until it is told otherwise.
-        await call("POST", "runs/update", end).catch(() => undefined);
+        await delivery.close(async (request) => {
+          if (remote === undefined) return;
+          const { run } = await remote;
+          const end = { run_id: run, status: over ? "FINISHED" : "KILLED", end_time: Date.now() };
+          await callBy(request)("POST", "runs/update", end);
+        });
       },
     };
   },
 };
 
-async function experimentOf(
-  name: string,
-  call: (method: string, what: string, body: object) => Promise<unknown>,
-): Promise<string> {
-  const idOf = (answer: unknown): string | undefined => {
-    const { experiment, experiment_id: id = experiment?.experiment_id } = (answer ?? {}) as {
-      experiment?: { experiment_id?: string };
-      experiment_id?: string;
-    };
-    return id;
-  };
-  const found = await call("GET", "experiments/get-by-name", { experiment_name: name }).catch((error: unknown) => {
+async function experimentOf(name: string, call: Call): Promise<string> {
+  const query = new URLSearchParams({ experiment_name: name }).toString();
+  const found = (await call("GET", `experiments/get-by-name?${query}`).catch((error: unknown) => {
     if (error instanceof Error && /RESOURCE_DOES_NOT_EXIST|^HTTP 404/.test(error.message)) return undefined;
     throw error;
-  });
-  const id = idOf(found) ?? idOf(await call("POST", "experiments/create", { name }));
-  if (id === undefined) throw new Error("the answer holds no experiment_id");
-  return id;
+  })) as { experiment?: { experiment_id?: string } } | undefined;
+  if (found?.experiment?.experiment_id !== undefined) return found.experiment.experiment_id;
+  const made = (await call("POST", "experiments/create", { name })) as { experiment_id?: string } | undefined;
+  if (made?.experiment_id === undefined) throw new Error("the answer holds no experiment_id");
+  return made.experiment_id;
 }
 
 /** MLflow allows letters, digits and `_-. /` in a name. */

@@ -26,13 +26,13 @@ export const webhook: TrackerKind<WebhookSettings> = {
     const url = urlOf(settings, env);
     const key = await crypto.subtle.importKey("raw", secretOf(env), { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
     const run = path.basename(path.resolve(folder));
-    const delivery: Delivery<RunEvent> = await Delivery.open({
+    const delivery = await Delivery.open<RunEvent>({
       // An address may hold a secret in its path.
       to: `the webhook at ${url.origin}`,
       file: path.join(folder, "trackers", "webhook.json"),
       batch: 1,
-      async send([event], request) {
-        const id = `${run}-${delivery.arrived}`;
+      async send([event], request, number) {
+        const id = `${run}-${number}`;
         const seconds = Math.floor(Date.now() / 1000);
         const timestamp = new Date(1000 * seconds).toISOString();
         const body = JSON.stringify({ type: event!.type, timestamp, data: { run, event } });
