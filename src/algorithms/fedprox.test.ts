@@ -35,12 +35,14 @@ it("pulls towards what was received: gradient + 0.01·(y − w)", () => {
   expect(Object.keys(rule)).toEqual(["gradient"]);
 });
 
-it("μ = 0 is FedAvg: the same server, and a pull of no strength", () => {
-  fc.assert(
-    fc.property(clients, (list) => {
+it("μ = 0 is FedAvg: the same server, and a pull of no strength", async () => {
+  await fc.assert(
+    fc.asyncProperty(clients, async (list) => {
       const rounds = [inOrder(list), inOrder(list)];
-      const fedavg = play("fedavg", SETTINGS, start, rounds).global;
-      expect(playedBits(play("fedprox", { ...SETTINGS, proxMu: 0 }, start, rounds).global)).toEqual(playedBits(fedavg));
+      const fedavg = (await play("fedavg", SETTINGS, start, rounds)).global;
+      expect(playedBits((await play("fedprox", { ...SETTINGS, proxMu: 0 }, start, rounds)).global)).toEqual(
+        playedBits(fedavg),
+      );
       const rule = made("fedprox", { ...SETTINGS, proxMu: 0 }).localRule({ adapter: start, extra: {} }, {});
       expect(valuesOf(rule.gradient!(start, fedavg))).toEqual(valuesOf(start));
     }),

@@ -13,7 +13,7 @@ import {
 import type { Groups } from "../tensor/groups.ts";
 import { addScaled } from "../tensor/params.ts";
 
-it("fidelity original gives OpenFedLLM's numbers to 1e-9: the adapter of client 1 goes on alone", () => {
+it("fidelity original gives OpenFedLLM's numbers to 1e-9: the adapter of client 1 goes on alone", async () => {
   const algorithm = made("local", ORIGINAL);
   const received = { adapter: GOLDEN_START, extra: {} };
   let memory: Groups = {};
@@ -27,5 +27,5 @@ it("fidelity original gives OpenFedLLM's numbers to 1e-9: the adapter of client 
     close(values(algorithm.ownAdapter!(received, memory)), global);
   }
   const round = { global: GOLDEN_START, state: {}, population: 3 };
-  expect(server(algorithm, round, [[{}, 10]]).global).toBe(GOLDEN_START);
+  expect((await server(algorithm, round, [[{}, 10]])).global).toBe(GOLDEN_START);
 });

@@ -38,7 +38,7 @@ import type { LocalTrainingOptions } from "../train/local-training.ts";
 import { pullTo } from "./fedprox.ts";
 import { withCorrection, withDrift } from "./scaffold.ts";
 
-it("fidelity original gives OpenFedLLM's c, every client's c_i, and the adapter, three rounds, to 1e-9", () => {
+it("fidelity original gives OpenFedLLM's c, every client's c_i, and the adapter, three rounds, to 1e-9", async () => {
   const { K, lr, client_dir, rounds } = golden.algs.scaffold;
   const algorithm = made("scaffold", ORIGINAL);
   let global = GOLDEN_START;
@@ -60,17 +60,17 @@ it("fidelity original gives OpenFedLLM's c, every client's c_i, and the adapter,
       memories.set(k, memory);
       return [update, golden.shard_sizes[k]!];
     });
-    ({ global, state } = server(algorithm, { global, state, population: 3 }, updates));
+    ({ global, state } = await server(algorithm, { global, state, population: 3 }, updates));
     close(valuesOf(global), want.global);
     close(valuesOf(state["control"]), want.c!);
     want.c_i!.forEach((c, k) => close(memories.has(k) ? valuesOf(memories.get(k)!["control"]) : [0, 0, 0], c));
   }
 });
 
-it("y uniform; c = Σ(c_i⁺ − c_i)/N with N = 4; the next round's drift is c − c_i", () => {
+it("y uniform; c = Σ(c_i⁺ − c_i)/N with N = 4; the next round's drift is c − c_i", async () => {
   const algorithm = made("scaffold", SETTINGS);
   // gradientMean is −offset here, so c_i = −0.02 and −0.06, and c = (−0.02 − 0.06)/4 = −0.02.
-  const { global, state, memories } = afterRounds("scaffold", 1, { server: UNSET });
+  const { global, state, memories } = await afterRounds("scaffold", 1, { server: UNSET });
   close(valuesOf(global), [1.04], 1e-15);
   close(valuesOf(state["control"]), [-0.02], 1e-15);
   const received = { adapter: global, extra: algorithm.broadcast(state) };
@@ -78,18 +78,24 @@ it("y uniform; c = Σ(c_i⁺ − c_i)/N with N = 4; the next round's drift is c 
   close(valuesOf(rule.gradient!(double([0]), global)), [0.04], 1e-15);
   expect(rule.keepsGradientMean).toBe(true);
   // η_g = 0.5 goes half the way.
-  close(valuesOf(afterRounds("scaffold", 1, { server: { ...SERVER, learningRate: 0.5 } }).global), [1.02], 1e-15);
+  close(
+    valuesOf((await afterRounds("scaffold", 1, { server: { ...SERVER, learningRate: 0.5 } })).global),
+    [1.02],
+    1e-15,
+  );
 });
 
 it.each([
   ["paper", "uniform"],
   ["original", "records"],
-] as const)("its first round is FedAvg's (%s, weights %s): no drift, the same mean", (fidelity, weighting) => {
-  fc.assert(
-    fc.property(clients, (list) => {
+] as const)("its first round is FedAvg's (%s, weights %s): no drift, the same mean", async (fidelity, weighting) => {
+  await fc.assert(
+    fc.asyncProperty(clients, async (list) => {
       const rounds = [inOrder(list)];
-      const { global } = play("scaffold", { ...SETTINGS, fidelity }, start, rounds);
-      expect(playedBits(global)).toEqual(playedBits(play("fedavg", { ...SETTINGS, weighting }, start, rounds).global));
+      const { global } = await play("scaffold", { ...SETTINGS, fidelity }, start, rounds);
+      expect(playedBits(global)).toEqual(
+        playedBits((await play("fedavg", { ...SETTINGS, weighting }, start, rounds)).global),
+      );
     }),
   );
   const algorithm = made("scaffold", { ...SETTINGS, fidelity });

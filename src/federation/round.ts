@@ -7,6 +7,7 @@ import { firstNonFinite, type Params } from "../tensor/params.ts";
 import { decodeSafetensors, encodeSafetensors } from "../tensor/safetensors.ts";
 import type { Aggregator } from "../updates/aggregator.ts";
 import { aggregatorOf } from "../updates/aggregator-registry.ts";
+import { combine } from "../updates/combine.ts";
 import type { Stage } from "../updates/stage.ts";
 import { LARGEST_MAX_STALENESS, scaledChange } from "../updates/staleness.ts";
 import { decodeUpdate } from "../updates/wire.ts";
@@ -144,7 +145,8 @@ async function contribution(
 }
 
 /**
- * Aggregates the accepted updates of a closed round in the order of their clients, one in memory at a time, and stores the result.
+ * Aggregates the accepted updates of a closed round in the order of their clients, and stores the result. The aggregator decides
+ * how many updates are in memory at a time.
  * Returns the next head, for `advanceHead`.
  *
  * @throws UserError of kind `training` where the result is not finite.
@@ -159,12 +161,11 @@ export async function aggregate(
 ): Promise<RunHead> {
   const { aggregator = aggregatorOf() } = rules;
   const global = await readAdapter(store, head.adapter);
-  let aggregation = aggregator.start(algorithm.update(global));
-  for (const entry of inAggregationOrder(accepted)) {
-    aggregation = aggregation.add(await contribution(store, round, entry, global, rules), entry.records);
-  }
+  const entries = inAggregationOrder(accepted);
+  const read = (place: number): Promise<Groups> => contribution(store, round, entries[place]!, global, rules);
+  const combined = await combine(aggregator, algorithm.update(global), { entries, read }, { round, global });
   const server = { global, state: await readState(store, head.state), population, participants: accepted.length };
-  const result = algorithm.apply(server, aggregation.finish());
+  const result = algorithm.apply(server, combined);
   const tensor = firstNonFinite(result.global);
   if (tensor !== undefined) {
     throw new UserError("training", `The aggregate of round ${round} is not finite, in tensor ${tensor}.`, {

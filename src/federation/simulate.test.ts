@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import * as fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import type { Algorithm, UpdateGroups } from "../algorithms/algorithm.ts";
+import type { Algorithm } from "../algorithms/algorithm.ts";
 import { algorithmOf } from "../algorithms/registry.ts";
 import {
   FIGURES,
@@ -20,7 +20,7 @@ import { openEventLog } from "../node/store/event-log.ts";
 import { globalNorm, mapParams, type Params, subtract } from "../tensor/params.ts";
 import { encodeSafetensors } from "../tensor/safetensors.ts";
 import { type LocalTrainer, Participant } from "./participant.ts";
-import type { Aggregation } from "../updates/aggregator.ts";
+import type { Aggregator } from "../updates/aggregator.ts";
 import { aggregatorOf } from "../updates/aggregator-registry.ts";
 import { stagesOf } from "../updates/stage-registry.ts";
 import { clientMemory } from "./client-memory.ts";
@@ -526,17 +526,24 @@ describe("a round", () => {
         return inner.blob(hash);
       },
     };
-    const watched = (aggregation: Aggregation): Aggregation => ({
-      add(update, weight) {
-        trace.push(`add c${weight - 1}`);
-        return watched(aggregation.add(update, weight));
-      },
-      finish: aggregation.finish,
-    });
     const mean = aggregatorOf("mean");
-    const aggregator = { ...mean, start: (groups: UpdateGroups) => watched(mean.start(groups)) };
+    const aggregator: Aggregator = {
+      ...mean,
+      combine: (groups, { entries, read }, context) =>
+        mean.combine(
+          groups,
+          {
+            entries,
+            async read(place) {
+              trace.push(`read ${entries[place]!.client}`);
+              return read(place);
+            },
+          },
+          context,
+        ),
+    };
     const next = await aggregate(traced, algorithm, head, close, names.length, { aggregator, seed: 7 });
-    expect(trace).toEqual([...names].sort().flatMap((name) => [`fetch ${name}`, `add ${name}`]));
+    expect(trace).toEqual([...names].sort().flatMap((name) => [`read ${name}`, `fetch ${name}`]));
     // Σ n·(x + n − 1) / Σ n over n = 1 … 1000 is x + 666.
     const result = (await readAdapter(inner, next.adapter)).get("lora_B.weight")!.data;
     expect([...result]).toEqual([666, 666, 666]);

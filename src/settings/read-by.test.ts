@@ -36,7 +36,7 @@ describe("who reads a setting", () => {
     new Map([["w", { shape: [data.length], data: Float32Array.from(data) }]]);
 
   /** The global adapter, the state and the pulls after three rounds of two clients. */
-  function outcome(name: AlgorithmName, settings: object): unknown {
+  async function outcome(name: AlgorithmName, settings: object): Promise<unknown> {
     const algorithm = algorithmOf(name, settings);
     let global = params(1, -2);
     let state = algorithm.init(global);
@@ -46,29 +46,33 @@ describe("who reads a setting", () => {
       const received = { adapter: global, extra: algorithm.broadcast(state) };
       const zero = params(0, 0);
       pulls.push(algorithm.localRule(received, memories[0]!).gradient?.(zero, zero).get("w")!.data);
-      let aggregation = aggregatorOf().start(algorithm.update(global));
+      const updates: Groups[] = [];
       for (const client of [0, 1]) {
         const after = addScaled(global, client + 1, offset);
         const result = { before: global, after, steps: 1, learningRateSum: 1, gradientMean: subtract(global, after) };
         const { update, memory } = algorithm.report(result, received, memories[client]!);
         memories[client] = memory;
-        aggregation = aggregation.add(update, 3 + client);
+        updates.push(update);
       }
-      ({ global, state } = algorithm.apply({ global, state, population: 2, participants: 2 }, aggregation.finish()));
+      const entries = updates.map((_, i) => ({ client: String(i), records: 3 + i }));
+      const read = async (place: number): Promise<Groups> => updates[place]!;
+      const groups = algorithm.update(global);
+      const aggregate = await aggregatorOf().combine(groups, { entries, read }, { round: 1, global });
+      ({ global, state } = algorithm.apply({ global, state, population: 2, participants: 2 }, aggregate));
     }
     return [pulls, global.get("w")!.data];
   }
 
-  it.each(Object.keys(ALGORITHMS) as AlgorithmName[])("is so for the algorithm %s", (name) => {
+  it.each(Object.keys(ALGORITHMS) as AlgorithmName[])("is so for the algorithm %s", async (name) => {
     const server = { learningRate: 0.5, beta1: 0.9, beta2: 0.99, tau: 0.1 };
     const settings = { weighting: "records", proxMu: 0.01, server };
-    const before = outcome(name, settings);
+    const before = await outcome(name, settings);
     for (const [key, names] of readersOf("federation.")) {
       const value = key === "weighting" ? "uniform" : 0.7;
       const changed = key.startsWith("server.")
         ? { ...settings, server: { ...server, [key.slice("server.".length)]: value } }
         : { ...settings, [key]: value };
-      const same = expect(outcome(name, changed), key);
+      const same = expect(await outcome(name, changed), key);
       if (names.includes(name)) same.not.toEqual(before);
       else same.toEqual(before);
     }

@@ -1,28 +1,40 @@
 import type { UpdateGroups } from "../algorithms/algorithm.ts";
 import type { Declared, SettingFields } from "../registry/declared.ts";
 import type { Groups } from "../tensor/groups.ts";
+import type { Params } from "../tensor/params.ts";
 
-/** An aggregation under way. */
-export interface Aggregation {
-  /**
-   * Adds the update of a client with `records` records. This aggregation must not be used afterwards, only the returned
-   * one. Throws an Error that names the tensor where the update does not have the shape of the others.
-   */
-  readonly add: (update: Groups, records: number) => Aggregation;
-  /** Returns the combined groups, in float64. Throws an Error if nothing was added. */
-  readonly finish: () => Groups;
+/** The accepted updates of a round, in sorted order of clients. */
+export interface Updates {
+  readonly entries: readonly { readonly client: string; readonly records: number }[];
+  /** Fetches the update of the entry at a place. It is not kept: an aggregator may read each update several times. */
+  readonly read: (place: number) => Promise<Groups>;
+}
+
+/** The round that updates are combined in. */
+export interface AggregationContext {
+  readonly round: number;
+  /** The adapter that the round began with. */
+  readonly global: Params;
 }
 
 /**
- * A way to make one update of many. The coordinator adds updates in sorted order of clients; the same updates in the same
+ * A way to make one update of many. The coordinator gives updates in sorted order of clients; the same updates in the same
  * order give the same bits.
  */
 export interface Aggregator {
   readonly name: string;
   /** True if the clients' weights change the result. */
   readonly weighted: boolean;
-  /** Begins an aggregation of updates with these groups. */
-  readonly start: (groups: UpdateGroups) => Aggregation;
+  /**
+   * `adapter`: updates and result have the group `adapter`, as clients ended with it. `delta`: they have the group `delta`
+   * in its place, the change against the adapter that the client received, in float64.
+   */
+  readonly on: "adapter" | "delta";
+  /**
+   * Combines updates with these groups to one, in float64. Throws an Error where there is no update, or one that names the
+   * tensor where an update does not have the shape of the others.
+   */
+  readonly combine: (groups: UpdateGroups, updates: Updates, context: AggregationContext) => Promise<Groups>;
 }
 
 /** Declares an aggregator with the settings of `federation` that it reads. */

@@ -1,34 +1,31 @@
-import type { UpdateGroup, UpdateGroups } from "../algorithms/algorithm.ts";
+import type { UpdateGroup } from "../algorithms/algorithm.ts";
 import type { Groups } from "../tensor/groups.ts";
 import { type Params, type Tensor, zipParams } from "../tensor/params.ts";
-import type { Aggregation, Aggregator } from "./aggregator.ts";
+import type { Aggregator } from "./aggregator.ts";
 
 /**
  * Makes an aggregator that applies `statistic` to the sorted values of each coordinate. All clients have the same weight. A
  * group to be summed becomes the statistic times the number of clients. All updates of a round are in memory at once.
  */
 export function coordinateWise(name: string, statistic: (sorted: Float64Array) => number): Aggregator {
-  return { name, weighted: false, start: (groups) => buffered(groups, statistic, []) };
-}
-
-function buffered(
-  groups: UpdateGroups,
-  statistic: (sorted: Float64Array) => number,
-  updates: readonly Groups[],
-): Aggregation {
   return {
-    add: (update) => buffered(groups, statistic, [...updates, update]),
-    finish: () =>
-      Object.fromEntries(
-        Object.entries(groups).map(([name, group]) => [
-          name,
+    name,
+    weighted: false,
+    on: "adapter",
+    async combine(groups, { entries, read }) {
+      const updates: Groups[] = [];
+      for (const place of entries.keys()) updates.push(await read(place));
+      return Object.fromEntries(
+        Object.entries(groups).map(([group, how]) => [
+          group,
           combined(
-            group,
+            how,
             statistic,
-            updates.map((update) => update[name]!),
+            updates.map((update) => update[group]!),
           ),
         ]),
-      ),
+      );
+    },
   };
 }
 

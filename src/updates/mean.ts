@@ -1,6 +1,5 @@
-import type { UpdateGroups } from "../algorithms/algorithm.ts";
 import { weightOf } from "../algorithms/settings.ts";
-import { type Aggregation, defineAggregator } from "./aggregator.ts";
+import { defineAggregator } from "./aggregator.ts";
 import { addWeighted, mean as meanOf, type WeightedSum } from "./weighted-sum.ts";
 
 /**
@@ -9,28 +8,24 @@ import { addWeighted, mean as meanOf, type WeightedSum } from "./weighted-sum.ts
  */
 export const mean = defineAggregator({
   settings: {},
-  make: () => ({ name: "mean", weighted: true, start: (groups) => summed(groups, {}) }),
-});
-
-function summed(groups: UpdateGroups, sums: Readonly<Record<string, WeightedSum>>): Aggregation {
-  const names = Object.keys(groups);
-  return {
-    add: (update, records) =>
-      summed(
-        groups,
-        Object.fromEntries(
-          names.map((name) => [
-            name,
-            addWeighted(sums[name], update[name]!, weightOf(groups[name]!.weighting, records)),
-          ]),
-        ),
-      ),
-    finish: () =>
-      Object.fromEntries(
-        names.map((name) => {
+  make: () => ({
+    name: "mean",
+    weighted: true,
+    on: "adapter",
+    async combine(groups, { entries, read }) {
+      const sums: Record<string, WeightedSum> = {};
+      for (const [place, { records }] of entries.entries()) {
+        const update = await read(place);
+        for (const [name, { weighting }] of Object.entries(groups)) {
+          sums[name] = addWeighted(sums[name], update[name]!, weightOf(weighting, records));
+        }
+      }
+      return Object.fromEntries(
+        Object.entries(groups).map(([name, { combined }]) => {
           const sum = sums[name];
-          return [name, groups[name]!.combined === "sum" && sum !== undefined ? sum.tensors : meanOf(sum)];
+          return [name, combined === "sum" && sum !== undefined ? sum.tensors : meanOf(sum)];
         }),
-      ),
-  };
-}
+      );
+    },
+  }),
+});

@@ -27,8 +27,23 @@ export function encodeUpdate(update: Groups, stages: readonly Stage[], context: 
 export function decodeUpdate(wire: Groups, stages: readonly Stage[], context: UpdateContext): Groups {
   if (stages.length === 0) return wire;
   const delta = stages.reduceRight((groups, stage, place) => stage.decode(groups, at(context, place)), wire);
-  return replaced(delta, "delta", "adapter", (change) =>
-    zipParams(inFloat64(change), context.received, (d, w) => w + d),
+  return putOn(delta, context.received);
+}
+
+/** Puts the group `delta` on an adapter: the group `adapter`, adapter + delta, takes its place. In float64. */
+export function putOn(changed: Groups, adapter: Params): Groups {
+  return replaced(changed, "delta", "adapter", (delta) => zipParams(inFloat64(delta), adapter, (d, w) => w + d));
+}
+
+/** Takes an adapter from the group `adapter`: the group `delta`, the difference in float64, takes its place. */
+export function changeFrom(update: Groups, adapter: Params): Groups {
+  return replaced(update, "adapter", "delta", (after) => zipParams(inFloat64(after), adapter, (y, w) => y - w));
+}
+
+/** Declares the group `delta` in the place of `adapter`. */
+export function asChange(groups: UpdateGroups): UpdateGroups {
+  return Object.fromEntries(
+    Object.entries(groups).map(([name, group]) => [name === "adapter" ? "delta" : name, group]),
   );
 }
 

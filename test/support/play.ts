@@ -8,6 +8,7 @@ import type { LocalResult } from "../../src/optim/local-rule.ts";
 import type { Groups } from "../../src/tensor/groups.ts";
 import { addScaled, type Params, subtract } from "../../src/tensor/params.ts";
 import { type AggregatorName, aggregatorOf } from "../../src/updates/aggregator-registry.ts";
+import { combine } from "../../src/updates/combine.ts";
 
 /** Settings of `federation` that algorithms read, with the run's fidelity. */
 export interface PlaySettings {
@@ -44,15 +45,17 @@ export function bits(of: Params): number[] {
 }
 
 /** The server's half of one round. */
-export function server(
+export async function server(
   algorithm: Algorithm,
   round: { global: Params; state: Groups; population: number },
   updates: readonly (readonly [Groups, number])[],
   aggregator: AggregatorName = "mean",
-): { global: Params; state: Groups } {
-  let aggregation = aggregatorOf(aggregator).start(algorithm.update(round.global));
-  for (const [update, records] of updates) aggregation = aggregation.add(update, records);
-  return algorithm.apply({ ...round, participants: updates.length }, aggregation.finish());
+): Promise<{ global: Params; state: Groups }> {
+  const entries = updates.map(([, records], i) => ({ client: String(i), records }));
+  const read = async (place: number): Promise<Groups> => updates[place]![0];
+  const context = { round: 1, global: round.global };
+  const combined = await combine(aggregatorOf(aggregator), algorithm.update(round.global), { entries, read }, context);
+  return algorithm.apply({ ...round, participants: updates.length }, combined);
 }
 
 /** The result of a client, from its adapters; gradients and step sizes as SGD would have had them. */
@@ -63,14 +66,14 @@ export function trained(before: Params, after: Params): LocalResult {
 export type PlayedRound = readonly { client: number; offset: readonly number[]; records: number }[];
 
 /** Rounds of clients that end at fixed offsets from what they begin with, from a fresh state. */
-export function play(
+export async function play(
   name: AlgorithmName,
   settings: PlaySettings,
   start: Params,
   rounds: readonly PlayedRound[],
   population = 3,
   aggregator: AggregatorName = "mean",
-): { global: Params; state: Groups; memories: ReadonlyMap<number, Groups> } {
+): Promise<{ global: Params; state: Groups; memories: ReadonlyMap<number, Groups> }> {
   const algorithm = made(name, settings);
   let global = start;
   let state = algorithm.init(global);
@@ -85,7 +88,7 @@ export function play(
       memories.set(client, memory);
       return [update, records];
     });
-    ({ global, state } = server(algorithm, { global, state, population }, updates, aggregator));
+    ({ global, state } = await server(algorithm, { global, state, population }, updates, aggregator));
   }
   return { global, state, memories };
 }
@@ -119,12 +122,12 @@ export const golden = JSON.parse(
 export const GOLDEN_START = double([0.1, -0.2, 0.05]);
 
 /** Plays the original's rounds and compares adapter and moments with its own, to 1e-9. */
-export function expectGolden(name: AlgorithmName): void {
+export async function expectGolden(name: AlgorithmName): Promise<void> {
   const rounds = golden.algs[name] as readonly GoldenRound[];
   const client = (k: number) => ({ client: k, offset: golden.client_offsets[k]!, records: golden.shard_sizes[k]! });
   for (let count = 1; count <= rounds.length; count++) {
     const played = rounds.slice(0, count).map(({ selected }) => selected.map(client));
-    const { global, state } = play(name, ORIGINAL, GOLDEN_START, played);
+    const { global, state } = await play(name, ORIGINAL, GOLDEN_START, played);
     const want = rounds[count - 1]!;
     close(values(global), want.global);
     if (want.m) close(values(state["momentum"]), want.m);
@@ -133,7 +136,7 @@ export function expectGolden(name: AlgorithmName): void {
 }
 
 /** Two clients of one coordinate, moved by 0.02 (30 records) and 0.06 (10 records), in each of some rounds. */
-export function afterRounds(name: AlgorithmName, rounds: number, changes: Partial<PlaySettings> = {}) {
+export async function afterRounds(name: AlgorithmName, rounds: number, changes: Partial<PlaySettings> = {}) {
   const round = [
     { client: 0, offset: [0.02], records: 30 },
     { client: 1, offset: [0.06], records: 10 },
