@@ -1,6 +1,6 @@
 // Writes docs/configuration.md from the configuration's schema, docs/commands.md from the commands' definitions and
-// docs/benchmark-list.md from the benchmarks', and in docs/own-model.md the row that lists the model families.
-// Writes the JSON Schemas of settings and of sweeps, for editors, to schema/.
+// docs/benchmark-list.md from the benchmarks', docs/combinations.md from the table of combinations, and in docs/own-model.md
+// the row that lists the model families. Writes the JSON Schemas of settings and of sweeps, for editors, to schema/.
 //
 //   npx tsc -b src/cli && node scripts/docs.mjs           writes all
 //   npx tsc -b src/cli && node scripts/docs.mjs --check   exits 1 where one is stale
@@ -17,6 +17,7 @@ const { SECTIONS } = await import(new URL("../settings/sections.js", built).href
 const { experimentJsonSchema } = await import(new URL("../settings/schema.js", built).href);
 const { sweepJsonSchema } = await import(new URL("../study/sweep-schema.js", built).href);
 const { settingSections } = await import(new URL("schema-reference.js", built).href);
+const { CHOICES, COMBINATIONS } = await import(new URL("../settings/combinations.js", built).href);
 const { MODEL_TYPES } = await import(new URL("../model/families/registry.js", built).href);
 const { BENCHMARKS } = await import(new URL("../evaluation/benchmark-registry.js", built).href);
 
@@ -188,6 +189,36 @@ ${sections.join("\n\n")}
 `;
 }
 
+function combinationsPage() {
+  const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
+  const rows = (verdict) =>
+    COMBINATIONS.filter((combination) => combination.verdict === verdict).map(({ of, because, hint }) => [
+      ...of.map((name) => cell(CHOICES[name].title)),
+      cell(sentence(because)),
+      ...(hint === undefined ? [] : [cell(hint)]),
+    ]);
+  return `# What goes with what
+
+${GENERATED}
+
+Settings of privacy, secure aggregation, robust rules and compression act on the same updates, and not all go together. A run is
+refused before anything is trained where two settings exclude each other. Settings that this page does not name together go
+together.
+
+## Refused
+
+${table(["setting", "with", "why", "instead"], rows("refused"))}
+
+## Works, and a run notes it
+
+${table(["setting", "with", "note"], rows("noted"))}
+
+## Works, and how
+
+${table(["setting", "with", "how"], rows("allowed"))}
+`;
+}
+
 /** docs/own-model.md is written by hand but for the row of its table that lists the families. */
 function ownModelPage() {
   const text = readFileSync(new URL("../docs/own-model.md", import.meta.url), "utf8");
@@ -200,6 +231,7 @@ const pages = {
   "docs/configuration.md": configurationPage(),
   "docs/commands.md": await commandsPage(),
   "docs/benchmark-list.md": benchmarksPage(),
+  "docs/combinations.md": combinationsPage(),
   "docs/own-model.md": ownModelPage(),
   "schema/settings.schema.json": `${JSON.stringify(experimentJsonSchema(), null, 2)}\n`,
   "schema/sweep.schema.json": `${JSON.stringify(sweepJsonSchema(), null, 2)}\n`,

@@ -9,6 +9,7 @@ import { openTokenizer } from "../decode/base-tokenizer.ts";
 import { loraShape } from "../model/adapter.ts";
 import type { BaseModel } from "../model/base-model.ts";
 import type { LoraShape } from "../model/lora.ts";
+import { notedCombinations } from "../settings/combinations.ts";
 import { inertSettings } from "../settings/inert-settings.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
 import type { OnCount } from "../concurrency/counted-work.ts";
@@ -95,7 +96,7 @@ export async function prepareExperiment(
   // A client's own adapter is scored on the common set and asked benchmarks where it is: with the client.
   const scoresAll = part.role !== "participant" || algorithm.ownAdapter !== undefined;
   // Opening a base may take minutes; a mistake in the data shows before.
-  for (const note of inertSettings(config)) onNote?.(`note: ${note}`);
+  for (const note of [...inertSettings(config), ...notedCombinations(config)]) onNote?.(`note: ${note}`);
   onProgress?.("reading data");
   const only = { simulation: undefined, coordinator: [], participant: part.role === "participant" ? part.clients : [] };
   const own = await loadClientRecords(config, platform.files, onNote, only[part.role]);

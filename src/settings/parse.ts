@@ -6,6 +6,7 @@ import { explainEach, type Problem } from "./explain.ts";
 import { mistakesIn } from "./mistakes.ts";
 import type { Origin } from "./apply-setting.ts";
 import { unusableAsynchrony } from "./asynchrony.ts";
+import { refusedCombinations } from "./combinations.ts";
 import { benchmarkMetrics, betterWay, measurableMetrics } from "./metric-names.ts";
 import { nestingProblem } from "./nesting.ts";
 import { experimentSchema, type ExperimentConfig } from "./schema.ts";
@@ -125,14 +126,14 @@ function contradictions(config: ExperimentConfig): Problem[] {
   }
   const known = clients?.length ?? federation.clients;
   const others = [participation(federation, known), unusableAsynchrony(config, known), unusableBest(config)];
-  return [...found, ...others.filter((problem) => problem !== undefined)].map(withPath);
+  return [...found, ...others.filter((problem) => problem !== undefined), ...refusedCombinations(config)].map(withPath);
 }
 
 /** Gives a mistake the place of the setting that its message names first. */
 function withPath(problem: Problem): Problem {
   const [named] = /\b(?:data|training|federation|evaluation|objective)(?:\.\w+|\[\d+\])+/.exec(problem.message) ?? [];
   const path = named?.match(/\w+/g)?.map((part) => (/^\d+$/.test(part) ? Number(part) : part));
-  return { ...problem, path, part: "key" };
+  return { path, ...problem, part: "key" };
 }
 
 /** Finds a mistake in the choice of a best round. A metric with a slash is one of a benchmark. */

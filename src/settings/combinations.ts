@@ -1,0 +1,255 @@
+import type { Row } from "../data/row.ts";
+import { absent, type Choice, chosen, set, stage, unless, without } from "./choices.ts";
+import type { Problem } from "./explain.ts";
+
+const aggregator = (...names: readonly string[]): Choice => chosen("federation.aggregator", names);
+const algorithm = (...names: readonly string[]): Choice => chosen("federation.algorithm", names, "fedavg");
+const mechanism = (...names: readonly string[]): Choice => chosen("privacy.client.mechanism", names, "central");
+
+const DISTANCE_RULES = ["krum", "multiKrum", "bulyan", "geometricMedian"];
+const CODECS = ["int8", "int4", "ternary", "topk", "randomk"];
+
+const adaptive = algorithm("fedadagrad", "fedyogi", "fedadam");
+
+/** The choices that rows speak of. A setting need not exist: without it nobody makes the choice. */
+export const CHOICES = {
+  clientPrivacy: set("privacy.client"),
+  trustedPrivacy: mechanism("central", "distributed", "ftrl"),
+  coordinatorNoise: mechanism("central", "ftrl"),
+  distributedNoise: mechanism("distributed"),
+  localNoise: mechanism("local"),
+  recordPrivacy: set("privacy.record"),
+  secure: set("secureAggregation"),
+  notSecure: absent("secureAggregation"),
+
+  byRecords: unless(chosen("federation.weighting", ["records"]), "privacy.client.weightCap"),
+  coordinateRules: aggregator("median", "trimmedMean"),
+  singleChoice: aggregator("krum", "multiKrum", "bulyan"),
+  geometricMedian: aggregator("geometricMedian"),
+  trustScores: aggregator("fltrust", "foolsgold"),
+  normBound: aggregator("normBound"),
+  centredClipping: aggregator("centredClipping"),
+  bucketless: unless(aggregator("median", "trimmedMean", ...DISTANCE_RULES, "centredClipping"), "federation.buckets"),
+  oneGroupRules: aggregator("median", "trimmedMean", "krum", "bulyan", "geometricMedian", "centredClipping"),
+  distanceRules: aggregator(...DISTANCE_RULES),
+  robust: aggregator("normBound", "trimmedMean", ...DISTANCE_RULES, "centredClipping", "fltrust", "foolsgold"),
+
+  quantised: stage(["int8", "int4", "ternary"]),
+  topk: stage(["topk"]),
+  compressed: stage(CODECS),
+  noFeedback: stage(["topk"], "errorFeedback", [false]),
+  feedback: stage(CODECS.slice(1), "errorFeedback", [undefined, true]),
+  downlink: set("federation.downlink"),
+
+  adaptiveServer: without(adaptive, ["federation.server.learningRate", "federation.server.tau"]),
+  serverMomentum: algorithm("fedavgm"),
+  controlVariates: algorithm("scaffold"),
+  nothingSent: algorithm("local", "centralized"),
+  own: algorithm("local"),
+  asynchronous: chosen("federation.mode", ["async"]),
+  late: chosen("federation.lateUpdates", ["next"]),
+  batchReference: chosen("objective.name", ["kto"]),
+  original: chosen("fidelity", ["original"]),
+} satisfies Record<string, Choice>;
+
+type ChoiceName = keyof typeof CHOICES;
+
+/** What a configuration may not combine, or what to know of a combination. */
+export interface Combination {
+  readonly of: readonly [ChoiceName, ChoiceName];
+  /** `refused`: the configuration is refused. `noted`: a run says it. `allowed`: the documentation says it. */
+  readonly verdict: "refused" | "noted" | "allowed";
+  /** The reason, or what becomes of the two: a clause without a capital and a period. */
+  readonly because: string;
+  /** A way out; with `refused`. */
+  readonly hint?: string;
+  /** The value that the first choice needs in place of the second. Default: they exclude each other. */
+  readonly needs?: string;
+}
+
+const refused = (one: ChoiceName, other: ChoiceName, because: string, hint: string, needs?: string): Combination => ({
+  of: [one, other],
+  verdict: "refused",
+  because,
+  hint,
+  ...(needs !== undefined && { needs }),
+});
+const noted = (one: ChoiceName, other: ChoiceName, because: string): Combination => ({
+  of: [one, other],
+  verdict: "noted",
+  because,
+});
+const allowed = (one: ChoiceName, other: ChoiceName, because: string): Combination => ({
+  of: [one, other],
+  verdict: "allowed",
+  because,
+});
+
+const USE_NORM_BOUND = "Use federation.aggregator: normBound; the clip of privacy.client is one already.";
+const USE_BUCKETS = "federation.buckets: 10 aggregates securely in groups and applies the rule to the groups.";
+const TAKE_FEDERATED = "Take fedavg, fedprox, fedavgm, fedadagrad, fedyogi or fedadam.";
+const PAPER = "Leave one of them out: fidelity: original repeats the numbers of the original.";
+const OF_THE_ORIGINAL = "the original has nothing of the kind";
+const NOTHING_SENT = "its clients send no updates";
+
+/** What goes with what: the one place that refusals, notes and docs/combinations.md come from. Others go together. */
+export const COMBINATIONS: readonly Combination[] = [
+  // Privacy for clients
+  refused(
+    "trustedPrivacy",
+    "byRecords",
+    "by records, how much one client counts depends on the others",
+    "Set it, or give privacy.client.weightCap.",
+    "federation.weighting uniform",
+  ),
+  refused(
+    "trustedPrivacy",
+    "coordinateRules",
+    "one client can move it further than its clipped share of a mean",
+    USE_NORM_BOUND,
+  ),
+  refused("trustedPrivacy", "singleChoice", "one client's update would be published nearly whole", USE_NORM_BOUND),
+  refused("trustedPrivacy", "geometricMedian", "one client can move it further than its clipped share", USE_NORM_BOUND),
+  refused("trustedPrivacy", "trustScores", "a trust score has no bounded sensitivity", USE_NORM_BOUND),
+  refused(
+    "trustedPrivacy",
+    "centredClipping",
+    "its mean is over the updates that came, and each of its steps would cost",
+    USE_NORM_BOUND,
+  ),
+  allowed("trustedPrivacy", "normBound", "the clip of `privacy.client` is one already"),
+  noted("localNoise", "distanceRules", "between updates with local noise the distances are those of the noise"),
+  refused(
+    "coordinatorNoise",
+    "secure",
+    "the coordinator adds its noise to updates that it can read, and clips them again",
+    "Set privacy.client.mechanism: distributed; then the clients add the noise.",
+  ),
+  refused(
+    "distributedNoise",
+    "notSecure",
+    "the noise of one client alone protects nobody",
+    "Add the section secureAggregation, or set privacy.client.mechanism: central.",
+    "secureAggregation",
+  ),
+  refused(
+    "clientPrivacy",
+    "adaptiveServer",
+    "unset, they would follow the noise",
+    "Set federation.server.learningRate and federation.server.tau.",
+  ),
+  noted("clientPrivacy", "serverMomentum", "momentum multiplies the noise too: by 1/(1 − federation.server.beta1)"),
+  refused(
+    "clientPrivacy",
+    "controlVariates",
+    "no clip bounds the control variates, which are sent beside the adapter",
+    TAKE_FEDERATED,
+  ),
+  allowed("coordinatorNoise", "compressed", "the coordinator clips again what it decoded"),
+  allowed("localNoise", "compressed", "the client adds its noise first, so compression costs no privacy"),
+  refused("clientPrivacy", "nothingSent", NOTHING_SENT, TAKE_FEDERATED),
+
+  // Privacy for records
+  refused(
+    "recordPrivacy",
+    "batchReference",
+    "its reference point is a mean over the batch",
+    "Take another objective: with the others a record has a loss of its own.",
+  ),
+  noted("recordPrivacy", "distanceRules", "between updates with noise the distances are partly those of the noise"),
+  refused("recordPrivacy", "own", "nothing leaves a client, so nobody is protected from anybody", TAKE_FEDERATED),
+
+  // Secure aggregation
+  refused("secure", "bucketless", "the coordinator sees only the sum", USE_BUCKETS),
+  refused(
+    "secure",
+    "trustScores",
+    "the coordinator sees only the sum",
+    "Leave one of them out: a trust score is of one client's update.",
+  ),
+  refused(
+    "secure",
+    "normBound",
+    "the coordinator sees only the sum, and no norm",
+    "federation.stages: [{ name: clip, maxNorm: 1 }] lets the clients clip; nobody can check that they do.",
+  ),
+  refused(
+    "secure",
+    "quantised",
+    "each client has scales of its own, and masked numbers need one grid for all",
+    "Leave the stage out: secureAggregation.bits sets the grid, and with it the bytes.",
+  ),
+  refused(
+    "secure",
+    "topk",
+    "everyone keeps other coordinates",
+    "federation.stages: [{ name: randomk }] keeps the same for all.",
+  ),
+  refused(
+    "secure",
+    "asynchronous",
+    "masks cancel only between clients of the same round",
+    "Leave federation.mode out.",
+  ),
+  refused("secure", "late", "masks cancel only between clients of the same round", "Leave federation.lateUpdates out."),
+  refused("secure", "nothingSent", NOTHING_SENT, TAKE_FEDERATED),
+
+  // Robust rules
+  refused(
+    "controlVariates",
+    "oneGroupRules",
+    "the server's control variate has to stay the mean of the clients', and the rule leaves some of them out",
+    "Take federation.aggregator: mean or normBound, or another algorithm.",
+  ),
+  refused(
+    "controlVariates",
+    "trustScores",
+    "the server's control variate has to stay the mean of the clients', and the rule weighs them anew",
+    "Take federation.aggregator: mean or normBound, or another algorithm.",
+  ),
+
+  // Compression
+  noted("topk", "coordinateRules", "most clients send 0 for a coordinate, and zeros win the median"),
+  noted("topk", "distanceRules", "distances are then those of which coordinates were kept"),
+  noted("feedback", "coordinateRules", "a client's memory of what it did not send is no part of a median"),
+  noted("feedback", "distanceRules", "a client that was left out sends more the next time, and looks further away"),
+  noted("topk", "noFeedback", "what a client does not send is lost, and the run may not converge"),
+
+  // Fidelity
+  refused("original", "clientPrivacy", OF_THE_ORIGINAL, PAPER),
+  refused("original", "recordPrivacy", OF_THE_ORIGINAL, PAPER),
+  refused("original", "secure", OF_THE_ORIGINAL, PAPER),
+  refused("original", "robust", OF_THE_ORIGINAL, PAPER),
+  refused("original", "compressed", OF_THE_ORIGINAL, PAPER),
+  refused("original", "downlink", OF_THE_ORIGINAL, PAPER),
+];
+
+/** A combination as a configuration makes it. */
+interface Made extends Combination {
+  readonly names: readonly [string, string];
+}
+
+function madeBy(config: Row, verdict: Combination["verdict"]): Made[] {
+  return COMBINATIONS.flatMap((combination) => {
+    if (combination.verdict !== verdict) return [];
+    const [one, other] = combination.of.map((name) => CHOICES[name].made(config));
+    return one === undefined || other === undefined ? [] : [{ ...combination, names: [one, other] as const }];
+  });
+}
+
+/** Finds the choices of a configuration that exclude each other. A value that is not set is the default. */
+export function refusedCombinations(config: object): Problem[] {
+  return madeBy(config as Row, "refused").map(({ of, names: [one, other], because, hint, needs }) => ({
+    message:
+      needs === undefined
+        ? `${one} and ${other} exclude each other: ${because}`
+        : `${one} needs ${needs}, got ${other.split(" ").at(-1)}: ${because}`,
+    hint,
+    path: CHOICES[of[1]].setting.split("."),
+  }));
+}
+
+/** Notes on the choices of a configuration that work together and have a drawback, or less effect than it seems. */
+export function notedCombinations(config: object): string[] {
+  return madeBy(config as Row, "noted").map(({ names: [one, other], because }) => `${one} with ${other}: ${because}`);
+}
