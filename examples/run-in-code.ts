@@ -53,7 +53,7 @@ if (process.argv[1]?.endsWith("run-in-code.js")) {
     folder,
     baseDir: "examples",
     onEvent(event) {
-      if (event.type === "round-end") console.log(`round ${event.round}: training loss ${event.loss.toFixed(3)}`);
+      if (event.type === "round-end") console.log(`round ${event.round}: training loss ${event.loss?.toFixed(3)}`);
     },
   });
   console.log(`adapter ${summary.adapter} in ${folder}`);

@@ -39,7 +39,6 @@ export function clientMemory(own: Store, commits: MemberStore): ClientMemory {
       return {};
     },
     async save(client, round, update, memory) {
-      if (Object.keys(memory).length === 0) return;
       const hash = await own.putBlob(encodeGroups(memory, { kind: "memory" }));
       await createMessage(own, `${prefix(client)}${round}/${update}`, text, hash);
     },

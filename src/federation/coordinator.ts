@@ -13,6 +13,7 @@ import { Membership } from "./membership.ts";
 import { createMessage, readHead, readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
 import {
+  type Member,
   type MembersChange,
   type RoundClose,
   type EvaluationRequest,
@@ -105,7 +106,7 @@ export class Coordinator {
       algorithm: algorithm.name,
       rounds,
       adapterParameters: parameterCount(initialAdapter),
-      clients: members.map(({ client, records, heldOut }) => ({ name: client, records, heldOut })),
+      clients: members.map((member) => ({ name: member.client, ...recordsOf(member) })),
     });
     return [];
   }
@@ -214,7 +215,7 @@ export class Coordinator {
       round,
       accepted: close.accepted.map(({ client }) => client),
       refused: close.refused.map(({ client }) => client),
-      loss: meanLoss(close),
+      ...meanLoss(close),
       adapter: next.adapter,
       seconds: play.seconds,
     });
@@ -255,8 +256,8 @@ export class Coordinator {
     }
     for (const { client, reason } of rejected) events.emit({ type: "client-refused", round, client, reason });
     for (const { round: since, joined, left } of changes) {
-      for (const { client, records, heldOut } of joined) {
-        events.emit({ type: "client-joined", round: since, client, records, heldOut });
+      for (const member of joined) {
+        events.emit({ type: "client-joined", round: since, client: member.client, ...recordsOf(member) });
       }
       for (const client of left) events.emit({ type: "client-left", round: since, client });
     }
@@ -336,9 +337,16 @@ function earlyStopEvent(round: number, { best, ...why }: EarlyStop): RunEvent {
   return { type: "early-stop", round, ...why, ...(best && { bestRound: best.round, bestValue: best.value }) };
 }
 
-function meanLoss({ accepted }: RoundClose): number {
-  const total = accepted.reduce((sum, { count }) => sum + count, 0);
-  return accepted.reduce((sum, { loss, count }) => sum + loss * count, 0) / total;
+/** 0 where the member does not tell. */
+function recordsOf({ records, heldOut, figures }: Member): { readonly records: number; readonly heldOut: number } {
+  return figures === "kept" ? { records: 0, heldOut: 0 } : { records, heldOut };
+}
+
+function meanLoss({ accepted }: RoundClose): { readonly loss?: number } {
+  const sent = accepted.flatMap(({ loss, count }) => (loss === undefined || count === undefined ? [] : { loss, count }));
+  if (sent.length === 0 && accepted.length > 0) return {};
+  const total = sent.reduce((sum, { count }) => sum + count, 0);
+  return { loss: sent.reduce((sum, { loss, count }) => sum + loss * count, 0) / total };
 }
 
 function secondsSince(start: number): number {

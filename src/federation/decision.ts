@@ -74,10 +74,11 @@ export class Judge {
     const problem =
       base !== this.opening.adapter
         ? `it was trained from another adapter (${base})`
-        : Number.isFinite(loss)
+        : loss === undefined || Number.isFinite(loss)
           ? await problemWithBlob(this.#store, found, await this.#shape())
           : `its training loss is ${loss}`;
-    return problem === undefined ? { client, update, records, loss, count } : { client, refused: problem };
+    const figures = loss === undefined ? {} : { loss, count };
+    return problem === undefined ? { client, update, records, ...figures } : { client, refused: problem };
   }
 }
 

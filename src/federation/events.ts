@@ -11,6 +11,7 @@ export type RunEvent =
       readonly algorithm: string;
       readonly rounds: number;
       readonly adapterParameters: number;
+      /** `records` is 0 for a client that does not tell. */
       readonly clients: readonly { readonly name: string; readonly records: number; readonly heldOut: number }[];
     }
   /** The run folder already held work: rounds up to and including `afterRound` are kept. */
@@ -56,16 +57,17 @@ export type RunEvent =
       readonly type: "client-update";
       readonly round: number;
       readonly client: string;
-      readonly loss: number;
+      /** This and the other figures of training are absent where the client keeps them. */
+      readonly loss?: number | undefined;
       /** `loss` is a mean over this many supervised tokens (SFT) or records (preference objectives). */
-      readonly count: number;
-      readonly metrics: Readonly<Record<string, number>>;
-      readonly steps: number;
-      readonly examples: number;
-      readonly supervisedTokens: number;
+      readonly count?: number | undefined;
+      readonly metrics?: Readonly<Record<string, number>> | undefined;
+      readonly steps?: number | undefined;
+      readonly examples?: number | undefined;
+      readonly supervisedTokens?: number | undefined;
       readonly bytesDown: number;
       readonly bytesUp: number;
-      readonly seconds: number;
+      readonly seconds?: number | undefined;
       /** sha256 of the update blob. */
       readonly update: string;
     }
@@ -98,8 +100,8 @@ export type RunEvent =
       readonly round: number;
       readonly accepted: readonly string[];
       readonly refused: readonly string[];
-      /** Mean of the accepted clients' training losses, weighted by what each is a mean over. */
-      readonly loss: number;
+      /** Mean of the accepted clients' training losses, weighted by what each is a mean over; absent where none was sent. */
+      readonly loss?: number | undefined;
       /** sha256 of the aggregated adapter. */
       readonly adapter: string;
       readonly seconds: number;

@@ -1,9 +1,10 @@
-import type { Algorithm } from "../algorithms/algorithm.ts";
+import type { Algorithm, Received, Report } from "../algorithms/algorithm.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import type { LocalResult, LocalRule } from "../optim/local-rule.ts";
 import { encodeGroups } from "../store/codec.ts";
 import { BlobError, type MemberStore } from "../store/store.ts";
-import type { Params } from "../tensor/params.ts";
+import type { Groups } from "../tensor/groups.ts";
+import { type Params, zerosLike } from "../tensor/params.ts";
 import type { Stage } from "../updates/stage.ts";
 import { encodeUpdate } from "../updates/wire.ts";
 import { type AdapterSet, adapterAfter, commonAdapter, keepsOwnAdapters, ownAdapters } from "./adapter-set.ts";
@@ -76,6 +77,11 @@ export interface ParticipantOptions {
   readonly algorithm: Algorithm;
   /** The stages of an update's way, the same as the coordinator's. Default: none. */
   readonly stages?: readonly Stage[] | undefined;
+  /**
+   * `kept`: the client sends its update and nothing else about its records: no count of them, no figures of training, no scores,
+   * and in place of an update that is not finite one that changes nothing. Default: sent.
+   */
+  readonly figures?: "sent" | "kept" | undefined;
   /** The seed of the run: all randomness follows from it, that of the stages too. */
   readonly seed: number;
   readonly trainer: LocalTrainer;
@@ -119,9 +125,10 @@ export class Participant {
    * @throws UserError of kind `data` where it joined with other records.
    */
   async join(joining: Omit<Member, "client">): Promise<void> {
-    const { store, client } = this.#options;
-    const joined = await createMessage(store, keys.member(client), member, { ...joining, client });
-    if (joined.data === joining.data && joined.records === joining.records) return;
+    const { store, client, figures } = this.#options;
+    const mine = figures === "kept" ? { ...joining, ...KEPT } : joining;
+    const joined = await createMessage(store, keys.member(client), member, { ...mine, client });
+    if (joined.data === mine.data && joined.records === mine.records) return;
     throw new UserError("data", `The records of client ${client} have changed since it joined the run.`, {
       hint: "Put the files back as they were, or start a new run.",
     });
@@ -232,7 +239,7 @@ export class Participant {
 
   /**
    * Trains from the round's adapter, stores the update and submits it. A loss or value that is not finite is submitted
-   * as a refusal. The client's events are durable before its submission is.
+   * as a refusal, or as no change where the client keeps its figures. The client's events are durable before its submission is.
    */
   async #train(opening: RoundOpening, earlierRounds: number): Promise<void> {
     const { store, client, algorithm, stages = [], seed, trainer, memory, events, signal } = this.#options;
@@ -265,13 +272,15 @@ export class Participant {
     });
 
     const key = keys.update(round, client);
-    const { update, memory: next } = algorithm.report(result, received, kept);
-    if (!algorithm.keepsMemory && Object.keys(next).length > 0) {
+    const report = algorithm.report(result, received, kept);
+    if (!algorithm.keepsMemory && Object.keys(report.memory).length > 0) {
       throw new Error(`the algorithm ${algorithm.name} returns a memory: declare keepsMemory`);
     }
+    const keepsFigures = this.#options.figures === "kept";
+    const { update, memory: next } = keepsFigures ? finiteOr(unchanged(report.update, received, kept), report) : report;
     const wire = encodeUpdate(update, stages, { seed, round, client, received: received.adapter });
     const badLoss = Number.isFinite(result.loss) ? undefined : `the training loss is ${result.loss}`;
-    const refused = badStep ?? badLoss ?? problemWith(wire, wire) ?? problemWith(next, next);
+    const refused = keepsFigures ? undefined : (badStep ?? badLoss ?? problemWith(wire, wire) ?? problemWith(next, next));
     if (refused !== undefined) {
       await events.flush();
       await createMessage(store, key, refusal, { client, refused });
@@ -279,24 +288,33 @@ export class Participant {
     }
     const bytes = encodeGroups(wire, { kind: "update", round: String(round), client });
     const hash = await store.putBlob(bytes);
-    await memory.save(client, round, hash, next);
+    if (algorithm.keepsMemory) await memory.save(client, round, hash, next);
     await events.flush();
     const { loss, count, metrics, steps, examples, supervisedTokens, seconds } = result;
     await createMessage(store, key, submission, {
       client,
       base,
       update: hash,
-      loss,
-      count,
-      metrics,
-      steps,
-      examples,
-      supervisedTokens,
+      ...(!keepsFigures && { loss, count, metrics, steps, examples, supervisedTokens }),
       bytesDown: algorithm.federated ? bytesDown : 0,
       bytesUp: algorithm.federated ? bytes.length : 0,
-      seconds,
+      ...(!keepsFigures && { seconds }),
     });
   }
+}
+
+/** The part of a message to join that would tell something about the records of a client that keeps its figures. */
+const KEPT = { records: 1, heldOut: 0, data: "not sent", figures: "kept" } as const;
+
+/** The report of a client that learned nothing. */
+function unchanged(update: Groups, { adapter }: Received, memory: Groups): Report {
+  const still = Object.entries(update).map(([name, group]) => [name, name === "adapter" ? adapter : zerosLike(group)]);
+  return { update: Object.fromEntries(still) as Groups, memory };
+}
+
+function finiteOr(otherwise: Report, report: Report): Report {
+  const problem = problemWith(report.update, report.update) ?? problemWith(report.memory, report.memory);
+  return problem === undefined ? report : otherwise;
 }
 
 function problemWithStep({ step, loss, gradientNorm }: StepReport): string | undefined {

@@ -26,7 +26,7 @@ export function trainingCurves({ rounds }: StoredRun, order: readonly string[]):
       .filter(({ clients }) => clients.size > 0)
       .map(({ round, clients, loss }) => ({
         round,
-        values: new Map([...clients].map(([client, each]) => [client, each.loss])),
+        values: new Map([...clients].flatMap(([client, { loss: own }]) => (own === undefined ? [] : [[client, own]]))),
         overall: loss,
       })),
   );

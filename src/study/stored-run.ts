@@ -16,8 +16,8 @@ export type StoredScores = ReadonlyMap<string, StoredScore>;
 
 /** A client's part in a round. */
 export interface StoredClient {
-  /** Mean training loss; NaN where it was not finite. */
-  readonly loss: number;
+  /** Mean training loss; NaN where it was not finite, undefined where the client kept it. */
+  readonly loss: number | undefined;
   readonly steps: number;
   /** Records trained on, repeats counted. */
   readonly examples: number;
@@ -45,7 +45,7 @@ export interface StoredAnswer {
 export interface StoredRound {
   readonly round: number;
   readonly learningRate: number;
-  /** Mean training loss of the accepted clients; undefined before the round's end. */
+  /** Mean training loss of the accepted clients; undefined before the round's end, and where the clients kept theirs. */
   readonly loss: number | undefined;
   /** Wall time of training, without evaluations. */
   readonly seconds: number;
@@ -101,6 +101,11 @@ export interface StoredRun {
   readonly totalSeconds: number;
   /** The rounds in order; round 0 is the base. Empty for a run without measurements. */
   readonly rounds: readonly StoredRound[];
+}
+
+/** True for a round that was closed. */
+export function isOver({ loss, seconds }: StoredRound): boolean {
+  return loss !== undefined || seconds > 0;
 }
 
 /** The planned number of rounds. */
@@ -205,7 +210,7 @@ function storedRound(value: unknown, folder: string): StoredRound {
 function storedClient(stored: Readonly<Record<string, unknown>> = {}): StoredClient {
   const number = (key: string): number => finite(stored[key]) ?? 0;
   return {
-    loss: finite(stored["loss"]) ?? Number.NaN,
+    loss: stored["loss"] === undefined ? undefined : (finite(stored["loss"]) ?? Number.NaN),
     steps: number("steps"),
     examples: number("examples"),
     supervisedTokens: number("supervisedTokens"),

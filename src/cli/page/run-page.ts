@@ -7,7 +7,7 @@ import { lateClients } from "../../study/run-course.ts";
 import { overallLosses, passesOf, type RunFigures } from "../../study/run-figures.ts";
 import { valueText } from "../../study/setting-texts.ts";
 import { isReadIn, leavesOf } from "../../study/settings.ts";
-import { DEFAULTS, plannedRounds, type StoredRun } from "../../study/stored-run.ts";
+import { DEFAULTS, isOver, plannedRounds, type StoredRun } from "../../study/stored-run.ts";
 import { formatValue } from "../tables/comparison-tables.ts";
 import type { Cell, Table } from "../tables/tables.ts";
 import {
@@ -19,6 +19,7 @@ import {
   formatLearningRate,
   formatLoss,
   metricName,
+  trainLossText,
 } from "../views/quantities.ts";
 import { benchmarksBody } from "./benchmark-part.ts";
 import { chartMarkup, document, type Section, tableMarkup } from "./frame.ts";
@@ -85,7 +86,7 @@ function subtitleOf(run: StoredRun): string {
 }
 
 function roundsDone({ rounds }: StoredRun): number {
-  return rounds.findLast(({ loss }) => loss !== undefined)?.round ?? 0;
+  return rounds.findLast(isOver)?.round ?? 0;
 }
 
 function glance({ run, course }: RunFigures): Markup {
@@ -108,7 +109,7 @@ function glance({ run, course }: RunFigures): Markup {
     ["Clients", formatCount(names.size)],
     records === 0 ? undefined : ["Training records", formatCount(records)],
     ["Rounds", formatCount(roundsDone(run))],
-    ["Tokens trained on", formatCount(tokens)],
+    tokens === 0 ? undefined : ["Tokens trained on", formatCount(tokens)],
     ["Sent up and down", `${formatBytes(sum("bytesUp"))}, ${formatBytes(sum("bytesDown"))}`],
     ["Time", formatDuration(run.totalSeconds)],
     course.continued === 0 ? undefined : ["Continued after a stop", counted(course.continued, "time")],
@@ -150,6 +151,7 @@ function lossUnit(run: StoredRun): string {
 function trainingBody({ run, course }: RunFigures): Piece {
   const curves = trainingCurves(run, [...course.records.keys()]);
   if (curves.rounds.length === 0) return undefined;
+  if (curves.names.length === 0) return markup`<p class="muted">The clients did not send their training losses.</p>`;
   const chart = curvesChart(curves, { title: "Training loss by round and client", unit: lossUnit(run) });
   return chartMarkup(chart, curvesTable("training loss by round", curves, formatLoss));
 }
@@ -261,10 +263,10 @@ function courseBody({ run, course }: RunFigures): Piece {
       const times = passes.get(name);
       return [
         name,
-        records === undefined ? "–" : formatCount(records),
+        records === undefined ? "–" : records === 0 ? "not sent" : formatCount(records),
         ...parts,
         times === undefined ? "–" : times.toFixed(1),
-        formatDuration(sum("seconds")),
+        records === 0 ? "not sent" : formatDuration(sum("seconds")),
         formatBytes(sum("bytesUp")),
         formatBytes(sum("bytesDown")),
       ].map((text) => ({ text }));
@@ -312,7 +314,7 @@ function roundsBody({ run, course }: RunFigures): Piece {
         return [
           String(round.round),
           Number.isFinite(round.learningRate) ? formatLearningRate(round.learningRate) : "–",
-          formatLoss(round.loss),
+          isOver(round) ? trainLossText(round.loss) : formatLoss(round.loss),
           of === undefined ? String(accepted) : `${accepted} of ${of.asked.length}`,
           formatDuration(round.seconds),
           formatBytes(round.bytesUp),

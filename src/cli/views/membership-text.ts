@@ -7,7 +7,8 @@ export function membershipText(event: EventOf<"client-declined" | "client-joined
   const client = oneLine(event.client);
   if (event.type === "client-declined") return `${client} does not take part: ${oneLine(event.reason)}`;
   if (event.type === "client-left") return `${client} is no member from round ${event.round} on`;
-  return `${client} joins with round ${event.round}, ${counted(event.records, "record")}`;
+  const records = event.records === 0 ? "" : `, ${counted(event.records, "record")}`;
+  return `${client} joins with round ${event.round}${records}`;
 }
 
 /** One line about a score that a site does not give. */

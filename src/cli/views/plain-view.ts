@@ -13,6 +13,7 @@ import {
   formatMetric,
   metricName,
   roundText,
+  trainLossText,
 } from "./quantities.ts";
 import { dataNote, someNames, type RunFacts } from "./run-facts.ts";
 import { membershipText, withheldText } from "./membership-text.ts";
@@ -91,7 +92,7 @@ export class PlainLines {
         return [`round ${event.round} leaves out ${oneLine(event.client)}: ${oneLine(event.reason)}`];
       case "round-end":
         return [
-          `round ${event.round}/${this.#rounds}: train loss ${formatLoss(event.loss)}, ${counted(event.accepted.length, "client")}, lr ${formatLearningRate(this.#learningRate)}, ${formatDuration(event.seconds)}`,
+          `round ${event.round}/${this.#rounds}: train loss ${trainLossText(event.loss)}, ${counted(event.accepted.length, "client")}, lr ${formatLearningRate(this.#learningRate)}, ${formatDuration(event.seconds)}`,
         ];
       case "benchmark-end":
         return [benchmarkText(event)];

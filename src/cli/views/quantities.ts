@@ -21,6 +21,11 @@ export function formatLoss(loss: number | null | undefined): string {
   return Math.abs(loss) < 1000 ? loss.toFixed(3) : loss.toExponential(2);
 }
 
+/** The training loss of a round that is over; undefined where its clients keep their figures. */
+export function trainLossText(loss: number | null | undefined): string {
+  return loss === undefined ? "not sent" : formatLoss(loss);
+}
+
 /** A metric's name for people: `macro F1` for `macroF1`. */
 export function metricName(name: string): string {
   return name.replace(/[A-Z]/, (letter) => ` ${letter === "F" ? letter : letter.toLowerCase()}`);

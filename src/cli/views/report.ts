@@ -55,7 +55,8 @@ export function reportLines(summary: RunSummary, options: ReportOptions): string
   // If every client has its own adapter, the commands use the first one.
   const own = summary.clientAdapters && Object.values(summary.clientAdapters);
   const planned = summary.plannedRounds === undefined ? "" : ` of ${formatCount(summary.plannedRounds)}`;
-  const totals = `${counted(rounds, "round")}${planned}, ${formatCount(supervisedTokens)} tokens trained on, ${formatBytes(bytesUp)} up and ${formatBytes(bytesDown)} down, ${formatDuration(seconds).replaceAll(" ", NO_BREAK)}`;
+  const trained = supervisedTokens === undefined ? "" : `${formatCount(supervisedTokens)} tokens trained on, `;
+  const totals = `${counted(rounds, "round")}${planned}, ${trained}${formatBytes(bytesUp)} up and ${formatBytes(bytesDown)} down, ${formatDuration(seconds).replaceAll(" ", NO_BREAK)}`;
   return [
     ...heldOutTable(summary.heldOut, style, summary.withheld),
     ...accuracyTable(summary.heldOut, style),

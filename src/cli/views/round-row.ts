@@ -1,5 +1,5 @@
 import type { Style } from "../output.ts";
-import { formatChange, formatDuration, formatLearningRate, formatLoss, formatMetric } from "./quantities.ts";
+import { formatChange, formatDuration, formatLearningRate, formatLoss, formatMetric, trainLossText } from "./quantities.ts";
 import type { RoundResult } from "./run-progress.ts";
 import { padStart } from "./text-width.ts";
 
@@ -45,7 +45,7 @@ export function roundRow(
     padStart(round === 0 ? "before" : `${round}/${rounds}`, WIDTHS.round),
     padStart(trained ? formatLearningRate(trained.learningRate) : "", WIDTHS.learningRate),
     padStart(clients ?? "", WIDTHS.clients),
-    padStart(trained ? formatLoss(trained.loss) : "", WIDTHS.loss),
+    padStart(trained ? trainLossText(trained.loss) : "", WIDTHS.loss),
     padStart(heldOut ? formatLoss(heldOut.loss) : "", WIDTHS.heldOut),
     padStart(heldOut?.before === undefined ? "" : colouredChange(heldOut.before, heldOut.loss, style), WIDTHS.change),
     ...(measuresAccuracy

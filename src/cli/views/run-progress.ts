@@ -9,7 +9,8 @@ export interface RoundResult {
     readonly learningRate: number;
     readonly accepted: number;
     readonly refused: number;
-    readonly loss: number;
+    /** Undefined where the clients keep their figures. */
+    readonly loss: number | undefined;
     readonly seconds: number;
   };
   readonly heldOut?: HeldOut;

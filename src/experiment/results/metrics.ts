@@ -7,6 +7,7 @@ export interface RoundMetrics {
   learningRate: number;
   /** Mean training loss of the accepted clients, weighted by the number of tokens or records behind each loss. */
   loss: number | undefined;
+  /** Seconds of the round; 0 until it has ended. */
   seconds: number;
   readonly clients: Record<string, ClientMetrics>;
   readonly refused: Record<string, string>;
@@ -77,15 +78,19 @@ export class Metrics {
     return [...this.#rounds.values()].sort((a, b) => a.round - b.round);
   }
 
-  totals(): { supervisedTokens: number; bytesUp: number; bytesDown: number; seconds: number } {
+  /** `supervisedTokens` is absent where clients keep their figures. */
+  totals(): { supervisedTokens?: number; bytesUp: number; bytesDown: number; seconds: number } {
     const totals = { supervisedTokens: 0, bytesUp: 0, bytesDown: 0, seconds: 0 };
+    let isKept = false;
     for (const round of this.#rounds.values()) {
       for (const key of ["supervisedTokens", "bytesUp", "bytesDown"] as const) totals[key] += sumOfClients(round, key);
+      isKept ||= Object.values(round.clients).some(({ supervisedTokens }) => supervisedTokens === undefined);
       const scores = [round.heldOut, ...Object.values(round.personal ?? {})].flatMap((sets) => Object.values(sets));
       const timed = [...scores, ...(round.benchmarks ?? [])];
       totals.seconds += round.seconds + timed.reduce((sum, { seconds }) => sum + seconds, 0);
     }
-    return totals;
+    const { supervisedTokens, ...others } = totals;
+    return { ...others, ...(!isKept && { supervisedTokens }) };
   }
 
   #round(round: number): RoundMetrics {
@@ -108,7 +113,7 @@ export class Metrics {
 
 /** Sums a quantity over the clients of a round. */
 export function sumOfClients({ clients }: RoundMetrics, key: "supervisedTokens" | "bytesUp" | "bytesDown"): number {
-  return Object.values(clients).reduce((sum, client) => sum + client[key], 0);
+  return Object.values(clients).reduce((sum, client) => sum + (client[key] ?? 0), 0);
 }
 
 /** A record without a prototype: a client can be called `__proto__`. */

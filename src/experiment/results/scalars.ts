@@ -43,6 +43,8 @@ export class ScalarFold {
       }
       case "client-update": {
         const { loss, metrics, client, round, seconds } = event;
+        // A client that keeps its figures has no curves.
+        if (loss === undefined || seconds === undefined) return [];
         return [
           ...curves("train", { loss, ...metrics }, client, round),
           { tag: `seconds/client/${client}`, step: round, value: seconds },
@@ -52,7 +54,7 @@ export class ScalarFold {
         const { round, loss, accepted, refused, seconds } = event;
         this.#elapsed = Math.max(this.#elapsed, this.#roundBegan + seconds);
         const values = {
-          "train/loss": loss,
+          ...(loss !== undefined && { "train/loss": loss }),
           "seconds/round": seconds,
           "bytes/up": sumOfClients(metrics!, "bytesUp"),
           "bytes/down": sumOfClients(metrics!, "bytesDown"),

@@ -94,8 +94,8 @@ export interface RunSummary extends BestAdapters {
   readonly answers: readonly PromptAnswer[];
   /** Made-up secrets in the clients' training records (`data.canaries`); absent where there are none. */
   readonly canaries?: readonly PlantedCount[] | undefined;
-  /** Over all updates that clients sent. */
-  readonly supervisedTokens: number;
+  /** Over all updates that clients sent; absent where they keep their figures. */
+  readonly supervisedTokens?: number | undefined;
   readonly bytesUp: number;
   readonly bytesDown: number;
   /** Wall time of the rounds and evaluations; of a round that was interrupted, only the part after the restart. */

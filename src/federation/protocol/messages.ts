@@ -52,6 +52,8 @@ export const member = message({
   heldOut: count,
   /** Stands for its records: another text means that they changed. */
   data: text,
+  /** There where the client keeps its figures: `records` is then 1 for every client, and `heldOut` is 0. */
+  figures: optional(oneOf("kept")),
 });
 export type Member = Checked<typeof member>;
 
@@ -105,7 +107,7 @@ export const clientTask = message({
 });
 export type ClientTask = Checked<typeof clientTask>;
 
-/** Figures of a client's training that travel with its update. */
+/** Figures of a client's training. They travel with its update, all or none: a client under privacy keeps them. */
 const trainingFigures = {
   /** Mean training loss over `count` supervised tokens (SFT) or records (preference objectives), nats. */
   loss: measured,
@@ -116,22 +118,30 @@ const trainingFigures = {
   /** Examples and supervised tokens trained on, repeats counted. */
   examples: count,
   supervisedTokens: count,
-  /** Bytes fetched and sent by the client in this round; 0 where the algorithm lets nothing travel. */
-  bytesDown: count,
-  bytesUp: count,
   seconds: measured,
 };
 
-/** A client's answer to a round. */
-const submittedUpdate = message({
+const submissionFields = {
   client: text,
   /** sha256 of the adapter it trained from. */
   base: text,
   /** sha256 of the update. */
   update: hash,
-  ...trainingFigures,
-});
-export type SubmittedUpdate = Checked<typeof submittedUpdate>;
+  /** Bytes fetched and sent by the client in this round; 0 where the algorithm lets nothing travel. */
+  bytesDown: count,
+  bytesUp: count,
+};
+
+const bareUpdate = message(submissionFields);
+const updateWithFigures = message({ ...submissionFields, ...trainingFigures });
+
+/** A client's answer to a round. */
+export type SubmittedUpdate = Checked<typeof bareUpdate> &
+  Partial<Omit<Checked<typeof updateWithFigures>, keyof typeof submissionFields>>;
+const submittedUpdate: Check<SubmittedUpdate> = (value, at) =>
+  typeof value === "object" && value !== null && Object.keys(trainingFigures).some((figure) => figure in value)
+    ? updateWithFigures(value, at)
+    : bareUpdate(value, at);
 
 /** A client's statement that it has no usable update, and why. */
 export const refusal = message({ client: text, refused: text });
@@ -154,8 +164,9 @@ export const roundClose = message({
       client: text,
       update: hash,
       records: count,
-      loss: measured,
-      count,
+      /** Absent where the client keeps its figures. */
+      loss: optional(measured),
+      count: optional(count),
       round: optional(count),
       base: optional(hash),
       factor: optional(measured),

@@ -1,0 +1,89 @@
+import { expect, it } from "vitest";
+import { initialAdapter, QuadraticTrainer, quiet, roster, scored, targets } from "../../test/support/federation.ts";
+import { algorithmOf } from "../algorithms/registry.ts";
+import { Metrics } from "../experiment/results/metrics.ts";
+import { memoryStore } from "../store/memory-store.ts";
+import type { Store } from "../store/store.ts";
+import { clientMemory } from "./client-memory.ts";
+import type { RunEvent } from "./events.ts";
+import { simulate, type SimulationOptions } from "./simulate.ts";
+
+const settings = { server: { beta1: 0.9, beta2: 0.99 } };
+
+async function run(changes: Partial<SimulationOptions> = {}) {
+  const store = memoryStore();
+  const events: RunEvent[] = [];
+  const outcome = await simulate({
+    store,
+    algorithm: algorithmOf("fedavg", { weighting: "uniform" }),
+    trainer: new QuadraticTrainer(targets),
+    memory: clientMemory(memoryStore(), store),
+    initialAdapter,
+    identity: "settings",
+    seed: 7,
+    rounds: 2,
+    clients: roster,
+    clientsPerRound: 4,
+    minClients: 1,
+    learningRate: () => 0.1,
+    evaluateEvery: 1,
+    events: { ...quiet, emit: (event) => events.push(event) },
+    ...changes,
+  });
+  return { store, events, outcome };
+}
+
+async function cell(store: Store, key: string): Promise<Record<string, unknown>> {
+  return JSON.parse(new TextDecoder().decode(await store.read(key))) as Record<string, unknown>;
+}
+
+it("a client that keeps its figures sends its update and what it cost to send", async () => {
+  const { store, events, outcome } = await run({ figures: "kept", ...scored });
+  const submission = await cell(store, "round-0001/update/ann");
+  expect(Object.keys(submission).sort()).toEqual(["base", "bytesDown", "bytesUp", "client", "update"]);
+  const joined = await cell(store, "member/ann");
+  expect(joined).toMatchObject({ records: 1, heldOut: 0, data: "not sent", figures: "kept" });
+  const close = await cell(store, "round-0001/close");
+  for (const entry of close["accepted"] as object[]) {
+    expect(Object.keys(entry).sort()).toEqual(["client", "records", "update"]);
+  }
+  // Nobody's own held-out records are scored; the common set is the coordinator's.
+  expect(outcome.evaluations.flatMap(({ scores }) => scores.map(({ set }) => set))).toEqual([
+    "common",
+    "common",
+    "common",
+  ]);
+  expect((await store.list("")).filter((key) => key.includes("/scores/"))).toEqual([]);
+  const told = events.filter(({ type }) => type === "round-end" || type === "client-update");
+  expect(told.every((event) => !("loss" in event))).toBe(true);
+  expect(events.find(({ type }) => type === "run-start")).toMatchObject({
+    clients: roster.map(({ name }) => ({ name, records: 0, heldOut: 0 })),
+  });
+  const metrics = new Metrics();
+  for (const event of events) metrics.fold(event);
+  expect(metrics.totals()).not.toHaveProperty("supervisedTokens");
+  expect(metrics.rounds().at(-1)!.loss).toBeUndefined();
+});
+
+it("figures change nothing: the adapter is that of clients that send them", async () => {
+  const sent = await run();
+  const kept = await run({ figures: "kept" });
+  expect(kept.outcome.head.adapter).toBe(sent.outcome.head.adapter);
+});
+
+it.each(["fedavg", "scaffold"] as const)("training that is not finite is sent as no change: %s", async (name) => {
+  const algorithm = algorithmOf(name, { ...settings, weighting: "uniform" });
+  const broken = { ...targets, bob: Number.NaN };
+  const { store, events, outcome } = await run({
+    algorithm,
+    figures: "kept",
+    trainer: new QuadraticTrainer(broken),
+  });
+  expect(events.filter(({ type }) => type === "client-refused")).toEqual([]);
+  expect(await cell(store, "round-0002/update/bob")).not.toHaveProperty("refused");
+  expect(outcome.head.round).toBe(2);
+  const others = { trainer: new QuadraticTrainer(broken), clients: roster.filter(({ name: who }) => who === "bob") };
+  const alone = await run({ algorithm, figures: "kept", ...others, clientsPerRound: 1 });
+  const still = await run({ algorithm, ...others, rounds: 0 });
+  expect(alone.outcome.head.adapter).toBe(still.outcome.head.adapter);
+});
