@@ -74,7 +74,7 @@ describe("every objective learns a preference, together", () => {
     expect(updates).toHaveLength(6);
     for (const { metrics, count } of updates) {
       expect(count).toBe(16);
-      expect(Object.keys(metrics).sort()).toEqual(["accuracy", "chosenReward", "margin", "rejectedReward"]);
+      expect(Object.keys(metrics!).sort()).toEqual(["accuracy", "chosenReward", "margin", "rejectedReward"]);
     }
   });
 

@@ -438,8 +438,8 @@ describe("TensorBoard's event file", () => {
     for (const event of board.events) {
       if (event.type === "evaluation-end") add(`heldOut/loss/${event.set}`, event.round, event.loss);
       if (event.type === "round-start") add("train/learningRate", event.round, event.learningRate);
-      if (event.type === "round-end") add("train/loss", event.round, event.loss);
-      if (event.type === "client-update") add(`train/loss/${event.client}`, event.round, event.loss);
+      if (event.type === "round-end") add("train/loss", event.round, event.loss!);
+      if (event.type === "client-update") add(`train/loss/${event.client}`, event.round, event.loss!);
       if (event.type !== "client-step") continue;
       steps[event.client] = (steps[event.client] ?? 0) + 1;
       add(`step/loss/${event.client}`, steps[event.client]!, event.loss);

@@ -6,7 +6,7 @@ import type { CoordinatorOptions, FederationOutcome } from "./coordinator-option
 import { Coordinator } from "./coordinator.ts";
 import { refuseOtherRun } from "./resume.ts";
 import type { Evaluate } from "./evaluation.ts";
-import { type LocalTrainer, Participant } from "./participant.ts";
+import { type LocalTrainer, Participant, type ParticipantOptions } from "./participant.ts";
 import { PROTOCOL } from "./protocol/messages.ts";
 import { virtualPace } from "./virtual-clock.ts";
 import { checkRoster, type FederationClient, gatherRoster } from "./roster.ts";
@@ -16,6 +16,8 @@ export interface SimulationOptions extends Omit<CoordinatorOptions, "members" | 
   readonly clients: readonly FederationClient[];
   readonly trainer: LocalTrainer;
   readonly memory: ClientMemory;
+  /** What each client sends besides its update. Default: sent. */
+  readonly figures?: ParticipantOptions["figures"];
   /** The part of an evaluation that belongs to a client: its own held-out records. */
   readonly evaluateClient?: ((client: string) => Evaluate | undefined) | undefined;
 }
