@@ -40,6 +40,11 @@ export interface GemmAttributes {
   readonly alpha?: number;
 }
 
+export interface GemmBySequenceAttributes {
+  /** Factor of the products. Default 1. */
+  readonly alpha?: number;
+}
+
 export interface RmsNormAttributes {
   readonly epsilon: number;
   /** True: y alone, in one node instead of seven, for graphs with so little work at a time that the number of nodes counts. */
@@ -70,6 +75,7 @@ export interface OpAttributes {
   readonly gelu: None;
   readonly geluGrad: None;
   readonly gemm: GemmAttributes;
+  readonly gemmBySequence: GemmBySequenceAttributes;
   readonly joinPlaces: JoinPlacesAttributes;
   readonly joinRows: None;
   readonly logOdds: None;

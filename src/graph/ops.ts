@@ -3,6 +3,7 @@ import { cachedAttention } from "./ops-cached-attention.ts";
 import { add, dot, multiply, reshape, scaleBy, sumRows } from "./ops-elementwise.ts";
 import { joinRows, rotateHeads, splitHeads } from "./ops-heads.ts";
 import { gatherRows, gemm, scatterRows } from "./ops-linear.ts";
+import { gemmBySequence } from "./ops-by-sequence.ts";
 import { logProbabilities, logProbabilitiesGrad } from "./ops-loss.ts";
 import { joinPlaces, maskedAttention, rotateAt } from "./ops-masked-attention.ts";
 import {
@@ -34,6 +35,7 @@ export const OPS: { readonly [K in OpName]: OpRow<OpAttributes[K]> } = {
   gelu,
   geluGrad,
   gemm,
+  gemmBySequence,
   joinPlaces,
   joinRows,
   logOdds,

@@ -50,5 +50,7 @@ function adapted(graph: ModelGraph, x: Value, y: Value, module: string, { rank, 
   const mask = graph.dropout ? builder.input(dropoutFeed(module), "float32", x.shape) : undefined;
   const dropped = mask === undefined ? x : builder.op("multiply", [x, mask], {});
   const low = builder.op("gemm", [dropped, a], { transB: true });
-  return builder.op("gemm", [low, b, y], { transB: true, alpha: scale });
+  const changed = builder.op("gemm", [low, b, y], { transB: true, alpha: scale });
+  graph.loraSites.push({ ...names, x: dropped, low, y: changed, scale });
+  return changed;
 }

@@ -6,6 +6,7 @@ import { familyOf } from "./families/registry.ts";
 import { EXPORTED, FEEDS, FETCHES, gradientFetch } from "./feeds.ts";
 import type { LoraShape } from "./lora.ts";
 import { ModelGraph, type ModelGraphOptions } from "./model-graph.ts";
+import { sequenceGradients } from "./sequence-gradients.ts";
 
 interface TrainingGraphOptions extends Pick<ModelGraphOptions, "maxLength" | "dropout"> {
   /** Appends the loss, a scalar, of the labels' log-probabilities [rows]. */
@@ -27,6 +28,20 @@ export function trainingGraph(
   builder.output(FETCHES.loss, loss);
   builder.output(FETCHES.logProbabilities, logProbabilities);
   trainable.forEach((value, i) => builder.output(gradientFetch(value.name), gradients[i]!));
+  return builder.build();
+}
+
+/** Makes the graph of the gradients of each sequence by itself: `gradientFetch(name)` is [batch, ...shape of the tensor]. */
+export function recordGradientGraph(
+  model: ModelConfig,
+  lora: LoraShape,
+  { loss: lossOf, ...options }: TrainingGraphOptions,
+): Graph {
+  const graph = new ModelGraph(lora, options);
+  const { builder } = graph;
+  const logProbabilities = logProbabilitiesOf(graph, model);
+  const gradients = sequenceGradients(graph, lossOf(builder, logProbabilities));
+  for (const [name, gradient] of gradients) builder.output(gradientFetch(name), gradient);
   return builder.build();
 }
 

@@ -15,6 +15,17 @@ export interface ModelGraphOptions {
   readonly exported?: boolean;
 }
 
+/** Where LoRA of a module enters the graph: low = x·Aᵀ and y = scale·low·Bᵀ + …, matrices of as many rows. */
+export interface LoraSite {
+  /** Names of A and B. */
+  readonly a: string;
+  readonly b: string;
+  readonly x: Value;
+  readonly low: Value;
+  readonly y: Value;
+  readonly scale: number;
+}
+
 /** A model's graph while blocks add to it. Activations are matrices with one row for each token. */
 export class ModelGraph {
   readonly builder: GraphBuilder = new GraphBuilder();
@@ -32,6 +43,7 @@ export class ModelGraph {
   readonly fresh: Value[] = [];
   /** The LoRA tensors, by PEFT name. */
   readonly adapter: Map<string, Value> = new Map<string, Value>();
+  readonly loraSites: LoraSite[] = [];
   readonly #constants = new Map<string, Value>();
 
   constructor(lora: LoraShape | undefined, options: ModelGraphOptions) {

@@ -1,15 +1,14 @@
 import { MINIMUM_LENGTH } from "../graph/ops-attention.ts";
 import type { ModelConfig } from "../model/config.ts";
-import { dropoutFeed, FEEDS, FETCHES, gradientFetch } from "../model/feeds.ts";
+import { FETCHES, gradientFetch } from "../model/feeds.ts";
 import { trainingGraph } from "../model/language-model.ts";
 import type { LoraShape } from "../model/lora.ts";
 import type { Weights } from "../model/weights.ts";
 import type { Params, Tensor } from "../tensor/params.ts";
-import type { RandomStream } from "../tensor/random.ts";
 import type { TrainingItem } from "../data/items/registry.ts";
-import { microBatches, padBatch } from "./micro-batches.ts";
+import { type DropoutStreams, runMicroBatches, type TrainingSession } from "./micro-batch-runs.ts";
 import type { Objective, ScoreSequences } from "./objective.ts";
-import type { Runtime, RuntimeTensor } from "./runtime.ts";
+import type { Runtime } from "./runtime.ts";
 import { scoresOf } from "./scorer.ts";
 import { sft } from "./sft.ts";
 import { addTallies, type Tally } from "./tally.ts";
@@ -54,11 +53,7 @@ export interface GradientEngine {
    *
    * @param dropout gives the streams of this step's dropout masks; unused when the dropout is 0.
    */
-  step(
-    adapter: Params,
-    items: readonly TrainingItem[],
-    dropout: (...key: (string | number)[]) => RandomStream,
-  ): Promise<StepGradients>;
+  step(adapter: Params, items: readonly TrainingItem[], dropout: DropoutStreams): Promise<StepGradients>;
   dispose(): Promise<void>;
 }
 
@@ -73,11 +68,10 @@ export async function openGradientEngine(options: GradientEngineOptions): Promis
     loss: objective.loss,
   });
   const session = await runtime.load(graph, weights);
-  const masks = graph.inputs.filter(({ name }) => name.startsWith(dropoutFeed("")));
+  const training: TrainingSession = { graph, session, objective, dropout, microBatchTokens };
 
   return {
     async step(adapter, items, dropoutStream) {
-      const sequences = items.map((item) => objective.sequences(item));
       const total = items.reduce((sum, item) => sum + objective.count(item), 0);
       if (total === 0) throw new Error("a step needs at least one supervised token");
       const divergence = (await objective.divergence?.(items, (others) => score!(adapter, others))) ?? 0;
@@ -85,34 +79,18 @@ export async function openGradientEngine(options: GradientEngineOptions): Promis
       let tokens = 0;
       let metrics: Tally = {};
       const sums = new Map<string, Tensor>();
-      const fetches = [FETCHES.loss, FETCHES.logProbabilities, ...[...adapter.keys()].map(gradientFetch)];
-      for (const group of microBatches(sequences, microBatchTokens)) {
-        const batch = padBatch(
-          group.flatMap((i) => sequences[i]!),
-          MINIMUM_LENGTH,
-        );
-        const rows = batch.labels.data.length;
-        if (rows === 0) continue;
-        tokens += rows;
-        const members = group.map((i) => items[i]!);
-        const feeds = new Map<string, RuntimeTensor>(adapter as ReadonlyMap<string, RuntimeTensor>);
-        feeds.set(FEEDS.ids, batch.ids);
-        feeds.set(FEEDS.rows, batch.rows);
-        feeds.set(FEEDS.labels, batch.labels);
-        for (const [name, tensor] of objective.feeds(members, { total, divergence, items })) feeds.set(name, tensor);
-        // One stream for each sequence, by its place in the step: the split into micro-batches does not change the masks.
-        const places = group.flatMap((i) => sequences[i]!.map((_, s) => i * sequences[i]!.length + s));
-        for (const { name, shape } of masks) {
-          const heights = shape[0] === "rows" ? batch.counts : batch.counts.map(() => batch.ids.shape[1]!);
-          const width = shape[1] as number;
-          const parts = places.map((place, b) => dropoutStream(place, name).dropoutMask(heights[b]! * width, dropout));
-          feeds.set(name, { shape: [heights.reduce((x, y) => x + y, 0), width], data: concatenated(parts) });
-        }
-        const results = await session.run(feeds, fetches);
+      const runs = runMicroBatches(training, adapter, items, {
+        facts: () => ({ total, divergence, items }),
+        fetches: [FETCHES.loss, FETCHES.logProbabilities, ...[...adapter.keys()].map(gradientFetch)],
+        // By the sequence's place in the step: the split into micro-batches does not change the masks.
+        mask: (place, s, name) => dropoutStream(place * objective.sequences(items[place]!).length + s, name),
+      });
+      for await (const { places, batch, results } of runs) {
+        tokens += batch.labels.data.length;
         loss += Number(results.get(FETCHES.loss)!.data[0]);
         const scores = scoresOf(results.get(FETCHES.logProbabilities)!.data as Float32Array, batch.counts);
-        for (const [m, item] of members.entries()) {
-          const own = scores.splice(0, sequences[group[m]!]!.length);
+        for (const item of places.map((i) => items[i]!)) {
+          const own = scores.splice(0, objective.sequences(item).length);
           metrics = addTallies(metrics, objective.evaluate(item, own, divergence).metrics);
         }
         for (const [name, { shape }] of adapter) {
@@ -126,14 +104,4 @@ export async function openGradientEngine(options: GradientEngineOptions): Promis
     },
     dispose: () => session.dispose(),
   };
-}
-
-function concatenated(parts: readonly Float32Array[]): Float32Array {
-  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

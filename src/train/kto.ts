@@ -29,6 +29,7 @@ export const kto = defineObjective({
     return {
       name: "kto",
       items: "rated",
+      overBatch: "its reference point is a mean over the batch",
       reference: true,
       sequences(item) {
         const { id, answer, mismatched } = rated(item);

@@ -4,17 +4,23 @@ import { type RuntimeTensor, vector } from "./runtime.ts";
 /**
  * Splits the items of one step into groups of indices. An item is the list of sequences that must run together. Items of
  * similar length come into one group. A group's padded size (sequences × longest) stays within `tokenBudget`, unless it is
- * one larger item. Gradients are summed over the groups, so the split changes memory and speed, and the result only by
- * rounding. Small groups keep the working set in the processor's cache.
+ * one larger item, and so does its number of sequences within `mostSequences`. Gradients are summed over the groups, so the
+ * split changes memory and speed, and the result only by rounding. Small groups keep the working set in the processor's
+ * cache.
  */
-export function microBatches(items: readonly (readonly Example[])[], tokenBudget: number): number[][] {
+export function microBatches(
+  items: readonly (readonly Example[])[],
+  tokenBudget: number,
+  mostSequences: number = Number.POSITIVE_INFINITY,
+): number[][] {
   const longest = items.map((sequences) => Math.max(...sequences.map(({ tokens }) => tokens.length)));
   const groups: number[][] = [];
   let sequences = 0;
   for (const i of items.map((_, index) => index).sort((a, b) => longest[b]! - longest[a]!)) {
     const group = groups.at(-1);
     sequences += items[i]!.length;
-    if (group !== undefined && longest[group[0]!]! * sequences <= tokenBudget) group.push(i);
+    const fits = group !== undefined && longest[group[0]!]! * sequences <= tokenBudget && sequences <= mostSequences;
+    if (fits) group.push(i);
     else {
       groups.push([i]);
       sequences = items[i]!.length;

@@ -36,6 +36,11 @@ export interface Objective {
   readonly name: string;
   /** The kind of items that the objective learns from. */
   readonly items: ItemKindName;
+  /**
+   * The part of an item's loss that depends on the other items of the step, as a clause: `its reference point is a mean over
+   * the batch`. Undefined: each item's loss is its own, and the step's is their mean.
+   */
+  readonly overBatch?: string | undefined;
   /** True where items need the base's log-probabilities (`referenceOf`). */
   readonly reference: boolean;
   /**

@@ -36,6 +36,7 @@ export const orpo = defineObjective({
     return {
       name: "orpo",
       items: "pair",
+      overBatch: whole ? "its likelihood is a mean over the tokens of the batch" : undefined,
       reference: false,
       sequences,
       count: () => 1,

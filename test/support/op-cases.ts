@@ -49,6 +49,19 @@ export const OP_CASES: Case[] = [
     build: (b, x, index) => b.op("gatherRows", [x(7, 3), index(7, "batch", "length")], {}),
   },
   {
+    name: "gemmBySequence",
+    build: (b, _x, index, fixed) =>
+      b.op("gemmBySequence", [fixed("batch*length", 3), fixed("batch*length", 2), index(9, "batch", "length")], {}),
+  },
+  {
+    name: "gemmBySequence",
+    title: "of chosen rows, with a factor",
+    build: (b, _x, index, fixed) =>
+      b.op("gemmBySequence", [fixed("rows", 3), fixed("rows", 2), index(9, "batch", "length"), index(12, "rows")], {
+        alpha: -1.5,
+      }),
+  },
+  {
     name: "rmsNorm",
     build: (b, x) =>
       b.op("rmsNorm", [x("rows", 4), b.constant("w", Float32Array.of(1, -0.5, 2, 0.3), [4])], { epsilon: 1e-3 }),
