@@ -5,6 +5,7 @@ import { eventsThatHold, isOver } from "../federation/resume.ts";
 import { type Declined, gatherRoster, publishManifest } from "../federation/roster.ts";
 import { checkGrading } from "./evaluation/benchmarks.ts";
 import { clientNames } from "./records/client-records.ts";
+import { aggregationTools } from "./aggregation.ts";
 import { coordinatorEvaluation, coordinatorRules } from "./parties.ts";
 import type { Platform, RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
@@ -81,13 +82,14 @@ export async function coordinateExperiment(
   const rules = { store: store.exchange, ...coordinatorRules(prepared) };
   const holds = await eventsThatHold(store.exchange, !(await isOver(rules)));
   const session = await openSession(prepared, platform, store, holds, options);
-  const { log, initialAdapter, scoring } = session;
+  const { log, engines, initialAdapter, scoring } = session;
   try {
     await saveRoundAdapter(prepared, store, log, 0, initialAdapter);
     const keeper = roundKeeper(prepared, store, log);
     const outcome = await coordinate(
       {
         ...rules,
+        aggregation: aggregationTools(prepared, engines),
         initialAdapter,
         identity,
         members,

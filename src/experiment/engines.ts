@@ -20,7 +20,12 @@ export interface Engines extends EngineSessions {
   readonly references: ReferenceCache;
   /** A client's training items, with the base's log-probabilities where the objective needs them. */
   readonly trainingItems: (client: string) => Promise<readonly TrainingItem[]>;
+  /** The same of the items that the coordinator trains on itself. */
+  readonly rootItems: () => Promise<readonly TrainingItem[]>;
 }
+
+/** The name of the coordinator's own training. */
+export const ROOT = "data.root";
 
 export interface EngineHooks {
   readonly emit: (event: RunEvent) => void;
@@ -84,6 +89,7 @@ export function openEngines(
     ...sessions,
     references,
     trainingItems: (client) => references.of({ client, set: "train" }, byName.get(client)!.train),
+    rootItems: () => references.of({ client: ROOT, set: "train" }, prepared.root),
   };
 }
 

@@ -19,7 +19,7 @@ import { choosesOnValidation } from "./evaluation/best-round.ts";
 import { loadRunBenchmarks, type RunBenchmark } from "./evaluation/benchmarks.ts";
 import { canaryCounts, plantCanaries } from "./records/canaries.ts";
 import { checkFit, checkLabels, checkPrompts } from "./check-experiment.ts";
-import { loadClientRecords, loadCommonRecords } from "./records/client-records.ts";
+import { loadClientRecords, loadCommonRecords, loadRootRecords } from "./records/client-records.ts";
 import type { Platform } from "./ports.ts";
 import { modelFingerprint } from "./fingerprint.ts";
 import { openStartingAdapter, type StartingAdapter } from "./starting-adapter.ts";
@@ -62,6 +62,8 @@ export interface Prepared {
   /** The validation part of the common held-out set; empty where it chooses nothing. */
   readonly commonValidation: HeldOut;
   readonly benchmarks: readonly RunBenchmark[];
+  /** The items that the coordinator trains on itself; empty where none are configured, and for a participant. */
+  readonly root: readonly TrainingItem[];
   /** Secrets planted in the clients' training records; their copies are the last of these. */
   readonly canaries: readonly Canary[];
 }
@@ -104,8 +106,10 @@ export async function prepareExperiment(
   for (const { client, canaries: planted, copies } of canaryCounts(canaries)) {
     onNote?.(`note: ${planted} canaries, ${copies} copies in all, are added to the records of client ${client}`);
   }
+  const rootRecords = part.role === "participant" ? [] : await loadRootRecords(config, platform.files, onNote);
+  const trainedOn = [...records, { name: "data.root", train: rootRecords }];
   const commonRecords = scoresAll
-    ? await loadCommonRecords(config, platform.files, records, onNote)
+    ? await loadCommonRecords(config, platform.files, trainedOn, onNote)
     : { heldOut: [], validation: [] };
   // Whoever leads a federation says whether a best round is chosen; its members have to be able to.
   const chooses = part.role === "participant" || choosesOnValidation(config);
@@ -125,7 +129,8 @@ export async function prepareExperiment(
   onProgress?.("tokenising");
   const kind = itemKind(objective.items);
   const setsOf = ({ heldOut, validation }: typeof commonRecords) => (chooses ? [heldOut, validation] : [heldOut]);
-  const sets = [...records.flatMap((client) => [client.train, ...setsOf(client)]), ...setsOf(commonRecords)];
+  const all = [...records.flatMap((client) => [client.train, ...setsOf(client)]), ...setsOf(commonRecords)];
+  const sets = [...all, rootRecords];
   const of = sets.reduce((sum, some) => sum + kind.countUnits(some), 0);
   let done = 0;
   const onDone = (more: number): void => {
@@ -142,6 +147,7 @@ export async function prepareExperiment(
   });
   const clients: PreparedClient[] = [];
   let [common, commonValidation]: HeldOut[] = [];
+  let root: readonly TrainingItem[] = [];
   try {
     const encoder = recordEncoder({ config, objective, encoding });
     const encoded = async (
@@ -159,6 +165,7 @@ export async function prepareExperiment(
       clients.push({ name, train: examples, heldOut, validation, report });
     }
     [common, commonValidation] = await encoded(commonRecords, "data.heldOut");
+    if (rootRecords.length > 0) root = (await encoder.items(rootRecords, "data.root")).examples;
   } finally {
     await encoding.close();
   }
@@ -180,6 +187,7 @@ export async function prepareExperiment(
     common,
     commonValidation,
     benchmarks,
+    root,
     canaries,
   };
 }

@@ -84,7 +84,11 @@ export async function bindRun(
 async function boundRun(prepared: Prepared, threads: number, trainers: readonly string[]): Promise<BoundRun> {
   return {
     config: prepared.config,
-    data: await hashOf([trainers, await heldOutFingerprint(prepared.common)]),
+    data: await hashOf([
+      trainers,
+      await heldOutFingerprint(prepared.common),
+      ...(prepared.root.length > 0 ? [await itemsFingerprint(prepared.root)] : []),
+    ]),
     model: await modelFingerprint(prepared),
     ...(prepared.start && { adapter: prepared.start.hash }),
     threads,

@@ -1,6 +1,7 @@
 import { eventsThatHold, isOver } from "../federation/resume.ts";
 import { simulate } from "../federation/simulate.ts";
 import { checkGrading } from "./evaluation/benchmarks.ts";
+import { aggregationTools } from "./aggregation.ts";
 import { finishRun, readSummary } from "./finish-run.ts";
 import { clientEvaluation, clientHalf, coordinatorEvaluation, coordinatorRules, memberOf } from "./parties.ts";
 import type { Platform, RunStore } from "./ports.ts";
@@ -40,6 +41,7 @@ export async function runExperiment(
     const keeper = roundKeeper(prepared, store, log);
     const outcome = await simulate({
       ...rules,
+      aggregation: aggregationTools(prepared, engines),
       ...clientHalf(prepared, engines, store.clientStore, store.exchange),
       initialAdapter,
       identity,

@@ -2,7 +2,7 @@ import type { Algorithm } from "../algorithms/algorithm.ts";
 import type { Fidelity } from "../algorithms/settings.ts";
 import type { Store } from "../store/store.ts";
 import type { Params } from "../tensor/params.ts";
-import type { Aggregator } from "../updates/aggregator.ts";
+import type { AggregationContext, Aggregator } from "../updates/aggregator.ts";
 import type { Stage } from "../updates/stage.ts";
 import type { AdapterSet } from "./adapter-set.ts";
 import type { StopRule } from "./early-stop.ts";
@@ -17,6 +17,8 @@ export interface CoordinatorOptions {
   readonly algorithm: Algorithm;
   /** Default: the mean. */
   readonly aggregator?: Aggregator | undefined;
+  /** What the aggregator may ask for. Default: nothing. */
+  readonly aggregation?: Pick<AggregationContext, "scales" | "trusted"> | undefined;
   /** The stages of an update's way, the same as the participants'. Default: none. */
   readonly stages?: readonly Stage[] | undefined;
   /** The adapter of round 0. A run that goes on does not look at it. */

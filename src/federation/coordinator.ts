@@ -209,7 +209,15 @@ export class Coordinator {
     await events.flush();
     if (decision.accepted.length < Math.max(1, minClients)) throw tooFew(minClients, decision);
     const close = await closeRound(store, decision);
-    const next = await aggregate(store, algorithm, head, close, this.#membership.members.size, this.#options);
+    const next = await aggregate(
+      store,
+      algorithm,
+      head,
+      close,
+      this.#membership.members.size,
+      this.#options,
+      (judged) => events.emit({ type: "update-weighed", round, ...judged }),
+    );
     events.emit({
       type: "round-end",
       round,
@@ -343,7 +351,9 @@ function recordsOf({ records, heldOut, figures }: Member): { readonly records: n
 }
 
 function meanLoss({ accepted }: RoundClose): { readonly loss?: number } {
-  const sent = accepted.flatMap(({ loss, count }) => (loss === undefined || count === undefined ? [] : { loss, count }));
+  const sent = accepted.flatMap(({ loss, count }) =>
+    loss === undefined || count === undefined ? [] : { loss, count },
+  );
   if (sent.length === 0 && accepted.length > 0) return {};
   const total = sent.reduce((sum, { count }) => sum + count, 0);
   return { loss: sent.reduce((sum, { loss, count }) => sum + loss * count, 0) / total };

@@ -1,3 +1,4 @@
+import type { Judgement } from "../updates/aggregator.ts";
 import type { BenchmarkScore, EvaluationScore, WithheldScore } from "./protocol/messages.ts";
 
 /**
@@ -95,6 +96,8 @@ export type RunEvent =
       readonly round: number;
       readonly seconds: number;
     } & BenchmarkScore)
+  /** The part of an accepted update in the round's result, where the aggregator judges updates one by one. */
+  | ({ readonly type: "update-weighed"; readonly round: number } & Judgement)
   | {
       readonly type: "round-end";
       readonly round: number;

@@ -36,6 +36,8 @@ export async function eventsThatHold(store: MemberStore, goesOn = false): Promis
       return event.round < finished || evaluated;
     }
     if (AT_OPENING.has(event.type)) return event.round <= finished + 1;
+    // Of an update is told when the round is combined, not when it was submitted.
+    if (event.type === "update-weighed") return event.round <= finished;
     // Of an asynchronous round the work stays in the log: what is told again is the same.
     if ("client" in event && open?.bufferSize !== undefined) return event.round <= finished + 1;
     if ("client" in event) {

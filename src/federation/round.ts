@@ -5,7 +5,8 @@ import type { MemberStore, Store } from "../store/store.ts";
 import type { Groups } from "../tensor/groups.ts";
 import { firstNonFinite, type Params } from "../tensor/params.ts";
 import { decodeSafetensors, encodeSafetensors } from "../tensor/safetensors.ts";
-import type { Aggregator } from "../updates/aggregator.ts";
+import { stream } from "../tensor/random.ts";
+import type { AggregationContext, Aggregator } from "../updates/aggregator.ts";
 import { aggregatorOf } from "../updates/aggregator-registry.ts";
 import { combine } from "../updates/combine.ts";
 import type { Stage } from "../updates/stage.ts";
@@ -114,6 +115,21 @@ export interface AggregationRules {
   /** Default: none. */
   readonly stages?: readonly Stage[] | undefined;
   readonly seed: number;
+  /** What the aggregator may ask for. Default: nothing. */
+  readonly aggregation?: Pick<AggregationContext, "scales" | "trusted"> | undefined;
+}
+
+/** Groups of the server's state that belong to the aggregator. */
+const AGGREGATOR = "aggregator.";
+
+/** Parts the algorithm's groups of the server's state from the aggregator's, which lose the beginning of their names. */
+function partedState(state: Groups): { readonly algorithm: Groups; readonly aggregator: Groups } {
+  const all = Object.entries(state);
+  const kept = all.filter(([name]) => name.startsWith(AGGREGATOR));
+  return {
+    algorithm: Object.fromEntries(all.filter((group) => !kept.includes(group))),
+    aggregator: Object.fromEntries(kept.map(([name, params]) => [name.slice(AGGREGATOR.length), params])),
+  };
 }
 
 /** Reads an accepted update, its stages undone. `global`: the adapter that the round of the close began with. */
@@ -146,8 +162,8 @@ async function contribution(
 
 /**
  * Aggregates the accepted updates of a closed round in the order of their clients, and stores the result. The aggregator decides
- * how many updates are in memory at a time.
- * Returns the next head, for `advanceHead`.
+ * how many updates are in memory at a time. `report` takes what a robust rule made of each update. Returns the next head, for
+ * `advanceHead`.
  *
  * @throws UserError of kind `training` where the result is not finite.
  */
@@ -158,13 +174,29 @@ export async function aggregate(
   { round, accepted }: RoundClose,
   population: number,
   rules: AggregationRules,
+  report?: AggregationContext["report"],
 ): Promise<RunHead> {
   const { aggregator = aggregatorOf() } = rules;
   const global = await readAdapter(store, head.adapter);
   const entries = inAggregationOrder(accepted);
   const read = (place: number): Promise<Groups> => contribution(store, round, entries[place]!, global, rules);
-  const combined = await combine(aggregator, algorithm.update(global), { entries, read }, { round, global });
-  const server = { global, state: await readState(store, head.state), population, participants: accepted.length };
+  const before = partedState(await readState(store, head.state));
+  let kept = before.aggregator;
+  const combined = await combine(
+    aggregator,
+    algorithm.update(global),
+    { entries, read },
+    {
+      ...rules.aggregation,
+      round,
+      global,
+      random: (...key) => stream(rules.seed, "aggregation", round, ...key),
+      kept,
+      keep: (groups) => (kept = groups),
+      report,
+    },
+  );
+  const server = { global, state: before.algorithm, population, participants: accepted.length };
   const result = algorithm.apply(server, combined);
   const tensor = firstNonFinite(result.global);
   if (tensor !== undefined) {
@@ -173,7 +205,9 @@ export async function aggregate(
     });
   }
   const adapter = await storeAdapter(store, result.global);
-  return { ...head, round, adapter, state: await storeState(store, result.state) };
+  const own = Object.entries(kept).map(([name, params]) => [`${AGGREGATOR}${name}`, params]);
+  const state = await storeState(store, { ...result.state, ...Object.fromEntries(own) });
+  return { ...head, round, adapter, state };
 }
 
 /** Moves the head from `revision` to `next`. Throws a `UserError` of kind `storage` where another process moved it elsewhere. */

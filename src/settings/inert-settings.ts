@@ -38,6 +38,9 @@ export function inertSettings(config: ExperimentConfig): string[] {
       `federation.clientsPerRound is ${federation.clientsPerRound}, but there are ${clients} clients: all take part in every round`,
     );
   }
+  if (data.root !== undefined && federation.aggregator !== "fltrust") {
+    notes.push("data.root has no effect: only federation.aggregator fltrust trains on it");
+  }
   notes.push(...inertAsynchrony(config));
   const { best, earlyStopping, every } = evaluation;
   if (best.metric === undefined && earlyStopping.patience === undefined && best.over !== undefined) {

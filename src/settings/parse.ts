@@ -110,6 +110,13 @@ function contradictions(config: ExperimentConfig): Problem[] {
       hint: "Set evaluation.validation to the share of the validation part, such as 0.5, or remove evaluation.part.",
     });
   }
+  if (federation.aggregator === "fltrust" && data.root === undefined) {
+    found.push({
+      message:
+        "federation.aggregator is fltrust, and data.root is missing: it trusts what the coordinator trains on itself",
+      hint: "Set data.root to a file with some hundred records that you have looked at. Or choose another rule: docs/robustness.md.",
+    });
+  }
   const stepRecords = training.batchSize * training.gradientAccumulation;
   if (stepRecords > MOST_STEP_RECORDS) {
     found.push({

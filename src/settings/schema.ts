@@ -88,6 +88,12 @@ export const experimentSchema = derived(() =>
         })
         .prefault({}),
       heldOut: files.optional().describe("Files of the common held-out set, which reports call `common`."),
+      // Without a default: the identity of runs must not change.
+      root: files
+        .optional()
+        .describe(
+          "Files that the coordinator trusts and trains on itself, for federation.aggregator fltrust. No client trains on them.",
+        ),
       heldOutRecords: natural
         .default(0)
         .describe("Number of records that a client without heldOut files keeps for evaluation and never trains on."),

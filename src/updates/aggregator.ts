@@ -2,6 +2,7 @@ import type { UpdateGroups } from "../algorithms/algorithm.ts";
 import type { Declared, SettingFields } from "../registry/declared.ts";
 import type { Groups } from "../tensor/groups.ts";
 import type { Params } from "../tensor/params.ts";
+import type { RandomStream } from "../tensor/random.ts";
 
 /** The accepted updates of a round, in sorted order of clients. */
 export interface Updates {
@@ -15,6 +16,27 @@ export interface AggregationContext {
   readonly round: number;
   /** The adapter that the round began with. */
   readonly global: Params;
+  /** Streams of random numbers of this round, one a key. They follow from the run's seed, which is public. */
+  readonly random?: ((...key: (string | number)[]) => RandomStream) | undefined;
+  /** Factors of the products B·A, by the name of A. Default: 1. */
+  readonly scales?: ReadonlyMap<string, number> | undefined;
+  /** Makes the update of the coordinator's own training on trusted records, from `global`: what it ends with. */
+  readonly trusted?: ((round: number, global: Params) => Promise<Params>) | undefined;
+  /** The groups that the aggregator kept in the round before; `{}` in the first round. */
+  readonly kept?: Groups | undefined;
+  /** Keeps groups for the next round, in the place of `kept`. */
+  readonly keep?: ((groups: Groups) => void) | undefined;
+  /** Takes what the aggregator made of each client's update. */
+  readonly report?: ((judgement: Judgement) => void) | undefined;
+}
+
+/** The part that a client's update has in the result of a round. */
+export interface Judgement {
+  readonly client: string;
+  /** Its weight in the result over its weight in the mean: 1 as in the mean, 0 cut out. */
+  readonly weight: number;
+  /** Why it was cut out; absent where the rule weighed it. */
+  readonly reason?: string | undefined;
 }
 
 /**

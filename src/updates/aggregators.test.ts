@@ -4,7 +4,7 @@ import { clients, inOrder, records, start } from "../../test/support/clients.ts"
 import { bits, close, double, params, play, SETTINGS, values } from "../../test/support/play.ts";
 import type { UpdateGroups } from "../algorithms/algorithm.ts";
 import type { Groups } from "../tensor/groups.ts";
-import { type AggregatorName, AGGREGATORS, aggregatorOf } from "./aggregator-registry.ts";
+import { type AggregatorName, aggregatorOf } from "./aggregator-registry.ts";
 import { combine } from "./combine.ts";
 
 const groupsOf = (like: ReturnType<typeof params>): UpdateGroups => ({
@@ -85,7 +85,8 @@ const adapterOf = (like: ReturnType<typeof params>): UpdateGroups => ({
   adapter: { like, weighting: "records", combined: "mean" },
 });
 
-describe.each(Object.keys(AGGREGATORS) as AggregatorName[])("every aggregator: %s", (name) => {
+// Rules that bear hostile updates need several: robust-aggregators.test.ts.
+describe.each(["mean", "median"] as const)("of any number of updates: %s", (name) => {
   it("of equal clients is each of them, bit for bit", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(records, { minLength: 1, maxLength: 6 }), async (sizes) => {

@@ -1,5 +1,6 @@
 import { defineAggregator } from "./aggregator.ts";
-import { coordinateWise } from "./coordinate-wise.ts";
+import { byCoordinate } from "./robust/coordinate-rule.ts";
+import { medianRule } from "./robust/coordinates.ts";
 
 /**
  * The median of each coordinate, the mean of the two middle values where their number is even (Yin et al. 2018,
@@ -8,9 +9,15 @@ import { coordinateWise } from "./coordinate-wise.ts";
  */
 export const median = defineAggregator({
   settings: {},
-  make: () =>
-    coordinateWise("median", (sorted) => {
-      const half = sorted.length >> 1;
-      return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
-    }),
+  make: () => ({
+    name: "median",
+    weighted: false,
+    on: "adapter",
+    async combine(groups, updates, { report }) {
+      const { entries } = updates;
+      const { combined, weights } = await byCoordinate({ groups, updates, participants: entries.length }, medianRule());
+      for (const [i, { client }] of entries.entries()) report?.({ client, weight: weights[i]! });
+      return combined;
+    },
+  }),
 });

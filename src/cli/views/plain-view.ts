@@ -29,6 +29,8 @@ export class PlainLines {
   #trained = false;
   #learningRate = Number.NaN;
   readonly #scores = new HeldOutScores();
+  /** Clients without weight in the result of the round that is being closed. */
+  #cut: EventOf<"update-weighed">[] = [];
 
   constructor(facts: RunFacts) {
     this.#facts = facts;
@@ -90,8 +92,12 @@ export class PlainLines {
         return [membershipText(event)];
       case "client-refused":
         return [`round ${event.round} leaves out ${oneLine(event.client)}: ${oneLine(event.reason)}`];
+      case "update-weighed":
+        if (event.weight === 0) this.#cut.push(event);
+        return [];
       case "round-end":
         return [
+          ...this.#takeCut(),
           `round ${event.round}/${this.#rounds}: train loss ${trainLossText(event.loss)}, ${counted(event.accepted.length, "client")}, lr ${formatLearningRate(this.#learningRate)}, ${formatDuration(event.seconds)}`,
         ];
       case "benchmark-end":
@@ -107,6 +113,14 @@ export class PlainLines {
       default:
         return [];
     }
+  }
+
+  #takeCut(): string[] {
+    const cut = this.#cut;
+    this.#cut = [];
+    if (cut.length === 0) return [];
+    const named = cut.map(({ client, reason }) => `${oneLine(client)}${reason === undefined ? "" : ` (${reason})`}`);
+    return [`round ${cut[0]!.round} gives no weight to ${someNames(named, 6)}`];
   }
 }
 

@@ -121,7 +121,7 @@ function refuseUnknown(wanted: readonly string[], names: readonly string[] | und
 export async function loadCommonRecords(
   config: ExperimentConfig,
   files: FileReader,
-  clients: readonly ClientRecords[],
+  clients: readonly Pick<ClientRecords, "name" | "train">[],
   onNote?: (note: string) => void,
 ): Promise<HeldOutParts> {
   const { heldOut } = config.data;
@@ -131,6 +131,16 @@ export async function loadCommonRecords(
   const train = clients.flatMap((client) => client.train);
   const own = withoutCopies(records, { set: "data.heldOut", train, copies: config.data.heldOutCopies }, onNote);
   return partsOf(COMMON_SET, own, config);
+}
+
+/** The records that the coordinator trains on itself (`data.root`); none where none are configured. */
+export async function loadRootRecords(
+  config: ExperimentConfig,
+  files: FileReader,
+  onNote?: (note: string) => void,
+): Promise<readonly DataRecord[]> {
+  const { root } = config.data;
+  return root === undefined ? [] : loadAll(files, root, { config, info: await infoOf(config, files) }, onNote);
 }
 
 type HeldOutParts = Pick<ClientRecords, "heldOut" | "validation">;

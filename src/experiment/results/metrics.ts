@@ -11,6 +11,8 @@ export interface RoundMetrics {
   seconds: number;
   readonly clients: Record<string, ClientMetrics>;
   readonly refused: Record<string, string>;
+  /** The part of each client's update in the result, 1 as in the mean and 0 cut out; absent where no rule judges them. */
+  weights?: Record<string, UpdateWeight>;
   /** Scores of the global adapter after this round, by set. */
   readonly heldOut: Record<string, SetScore>;
   /** Scores of the clients' own adapters by client and set, if clients have their own. */
@@ -22,6 +24,8 @@ export interface RoundMetrics {
 }
 
 type BenchmarkMetrics = Omit<EventOf<"benchmark-end">, "type" | "round">;
+
+type UpdateWeight = Omit<EventOf<"update-weighed">, "type" | "round" | "client">;
 
 type SetScore = Omit<EventOf<"evaluation-end">, "type" | "round" | "set" | "client">;
 
@@ -45,6 +49,11 @@ export class Metrics {
       case "client-refused":
         round.refused[event.client] = event.reason;
         break;
+      case "update-weighed": {
+        const { type: _type, round: _round, client, ...part } = event;
+        (round.weights ??= byName())[client] = part;
+        break;
+      }
       case "evaluation-end": {
         const { type: _type, round: _round, set, client, ...score } = event;
         if (client === undefined) round.heldOut[set] = score;
