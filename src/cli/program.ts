@@ -35,6 +35,11 @@ const GROUPS: Readonly<Record<string, Group>> = {
       ["npx openfedllm federation revoke clinic", "end a membership at once"],
     ],
   },
+  privacy: {
+    summary: "plan the differential privacy of a run",
+    description: "Says what differential privacy costs a run before it begins.",
+    examples: [["npx openfedllm privacy plan my.yaml", "ε by round, and how large the noise is"]],
+  },
 };
 
 /** Every command, in the order of the help. */
@@ -174,6 +179,11 @@ export const COMMANDS: readonly ListedCommand[] = [
     name: "plan",
     summary: "state memory, time and traffic of a run, and passes over records, before it begins",
     load: () => import("./commands/plan.ts"),
+  },
+  {
+    name: "privacy plan",
+    summary: "state ε by round and the size of the noise, before a run begins",
+    load: () => import("./commands/privacy-plan.ts"),
   },
   {
     name: "doctor",

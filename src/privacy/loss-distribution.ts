@@ -42,7 +42,7 @@ export function sampledGaussianLoss(
 }
 
 /** L(x) = log(1 − q + q·e^((2x−1)/2z²)), rising in x. */
-export function lossAt(rate: number, z: number, x: number): number {
+function lossAt(rate: number, z: number, x: number): number {
   const exponent = (2 * x - 1) / (2 * z * z);
   // expm1 overflows above 709, where log q + exponent is L to all digits.
   return exponent > 700 ? Math.log(rate) + exponent : Math.log1p(rate * Math.expm1(exponent));

@@ -96,7 +96,7 @@ describe("Rényi accounting", () => {
         expect(epsilon({ noiseMultiplier: noiseMultiplier / 1.1 })).toBeGreaterThanOrEqual(middle);
         expect(epsilon({}, 1e-6)).toBeGreaterThanOrEqual(middle);
       }),
-      { numRuns: 6 },
+      { numRuns: 3 },
     );
   });
 });

@@ -1,5 +1,12 @@
 import type { Style } from "../output.ts";
-import { formatChange, formatDuration, formatLearningRate, formatLoss, formatMetric, trainLossText } from "./quantities.ts";
+import {
+  formatChange,
+  formatDuration,
+  formatLearningRate,
+  formatLoss,
+  formatMetric,
+  trainLossText,
+} from "./quantities.ts";
 import type { RoundResult } from "./run-progress.ts";
 import { padStart } from "./text-width.ts";
 

@@ -1,0 +1,97 @@
+import path from "node:path";
+import { UserError } from "../../diagnostics/user-error.ts";
+import { type SizedAdapter, smallerAdapters } from "../../experiment/plan/smaller-adapters.ts";
+import { nodePlatform } from "../../node/platform.ts";
+import { type ClientTerms, planClients } from "../../privacy/client-plan.ts";
+import { noiseFor } from "../../privacy/gaussian.ts";
+import { type Command, DEFAULT_COLUMNS, defineCommand } from "../command.ts";
+import { number, toggle, wholeNumber } from "../flag.ts";
+import { privacyPlanLines } from "../views/privacy-plan-text.ts";
+import { readRunConfig } from "../work/training.ts";
+import { withStatus } from "../work/work.ts";
+import { setFlag } from "./shared-flags.ts";
+
+const DEFAULT_EPSILON = 8;
+
+export const command: Command = defineCommand({
+  description:
+    "Shows, before anything runs, what differential privacy for clients costs: ε by round, how long the noise is beside what the clients say, and how many clients or how small an adapter would make it useful. Without a configuration it takes the numbers from flags.",
+  argument: { placeholder: "[config]", description: "configuration file" },
+  flags: {
+    set: setFlag,
+    clients: wholeNumber("<n>", "clients of the federation; default: those of the configuration", { min: 1 }),
+    perRound: wholeNumber("<n>", "clients that take part in a round; default: all", { min: 1 }),
+    rounds: wholeNumber("<n>", "rounds of the run", { min: 1 }),
+    epsilon: number("<number>", `budget of each client; default: ${DEFAULT_EPSILON}`, { min: 1e-6 }),
+    delta: number("<number>", "δ, less than 1/clients; default: 1/(10·clients)", { min: 1e-300, max: 1 }),
+    noise: number("<number>", "noise multiplier; default: the smallest with which all rounds fit in ε", { min: 1e-6 }),
+    dimension: wholeNumber("<n>", "numbers in an update; default: those of the configuration's adapter", { min: 1 }),
+    local: toggle("each client adds its noise before it sends"),
+    json: toggle("write the plan as JSON"),
+  },
+  examples: [
+    ["npx openfedllm privacy plan examples/quickstart.yaml"],
+    ["npx openfedllm privacy plan --clients 1000 --per-round 100 --rounds 100 --dimension 100000", "without a file"],
+    ["npx openfedllm privacy plan my.yaml --epsilon 2 --rounds 10", "ask what would happen"],
+  ],
+  async run({ set, json, ...flags }, context, configFile) {
+    const config = configFile === undefined ? undefined : readRunConfig(configFile, set, undefined);
+    const federation = config?.federation;
+    const clients = flags.clients ?? config?.data.clients?.length ?? federation?.clients;
+    const adapters =
+      config === undefined || flags.dimension !== undefined
+        ? []
+        : await withStatus(context, async ({ status, reports }): Promise<readonly SizedAdapter[]> => {
+            status.say(`opening ${config.model.base}`);
+            const platform = nodePlatform({ baseDir: path.dirname(configFile!), ...reports });
+            return smallerAdapters(config.adapter, (await platform.openModel(config.model.base)).modelConfig);
+          });
+    const terms = termsOf({
+      clients: needed(clients, "--clients"),
+      perRound: flags.perRound ?? federation?.clientsPerRound,
+      rounds: needed(flags.rounds ?? federation?.rounds, "--rounds"),
+      length: needed(flags.dimension ?? adapters[0]?.length, "--dimension"),
+      epsilon: flags.epsilon ?? DEFAULT_EPSILON,
+      delta: flags.delta,
+      noise: flags.noise,
+      isLocal: flags.local === true,
+    });
+    const plan = planClients(terms);
+    const { stdout } = context;
+    if (json === true) {
+      stdout.write(`${JSON.stringify({ ...terms, ...plan, adapters })}\n`);
+      return;
+    }
+    const lines = privacyPlanLines({ terms, plan, adapters }, stdout.columns() ?? DEFAULT_COLUMNS);
+    stdout.write(`${lines.join("\n")}\n`);
+  },
+});
+
+interface Asked extends Pick<ClientTerms, "clients" | "rounds" | "length" | "epsilon" | "isLocal"> {
+  readonly perRound: number | undefined;
+  readonly delta: number | undefined;
+  readonly noise: number | undefined;
+}
+
+/** Fills in what follows from the rest. */
+function termsOf({ perRound: asked, delta: given, noise, ...rest }: Asked): ClientTerms {
+  const { clients, rounds, epsilon } = rest;
+  const perRound = Math.min(asked ?? clients, clients);
+  const delta = given ?? 1 / (10 * clients);
+  if (delta >= 1 / clients) {
+    throw new UserError(
+      "config",
+      `The privacy δ is ${delta}; with ${clients} clients it must be below ${Number((1 / clients).toPrecision(3))}.`,
+      { hint: "A δ of 1/clients allows to publish one client whole. Leave it out: the default is a tenth of that." },
+    );
+  }
+  const participations = Math.ceil((rounds * perRound) / clients);
+  return { ...rest, perRound, delta, noiseMultiplier: noise ?? noiseFor(epsilon, delta, participations) };
+}
+
+function needed(value: number | undefined, flag: string): number {
+  if (value !== undefined) return value;
+  throw new UserError("config", `A plan needs ${flag}, and no configuration gives it.`, {
+    hint: "Name a configuration file, or give the flag.",
+  });
+}

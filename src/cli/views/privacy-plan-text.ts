@@ -1,0 +1,142 @@
+import type { SizedAdapter } from "../../experiment/plan/smaller-adapters.ts";
+import { type ClientPlan, type ClientTerms, noiseToSignal } from "../../privacy/client-plan.ts";
+import { type Column, tableLines } from "../tables/table.ts";
+import { counted, formatCount } from "./quantities.ts";
+import { oneLine, wrap } from "./text-width.ts";
+
+/** The noise is called too much from there on. */
+const MOST_NOISE = 3;
+
+export interface PrivacyPlan {
+  readonly terms: ClientTerms;
+  readonly plan: ClientPlan;
+  /** The adapter of the run, and smaller ones; empty where no model was opened. */
+  readonly adapters: readonly SizedAdapter[];
+}
+
+const right = { align: "right" } as const;
+
+/** The plan of a private run for people: what each client spends, how large the noise is, and what would make it smaller. */
+export function privacyPlanLines({ terms, plan, adapters }: PrivacyPlan, columns: number): string[] {
+  const { clients, perRound, rounds, epsilon, delta, noiseMultiplier, isLocal } = terms;
+  const facts: readonly (readonly [string, string])[] = [
+    ["unit", "one client with all its records"],
+    [
+      "trust",
+      isLocal
+        ? "none is needed: each client adds all its noise before it sends"
+        : "the coordinator sees each update, and adds the noise to their sum",
+    ],
+    ["clients", `${formatCount(clients)}, ${formatCount(perRound)} a round; ${counted(rounds, "round")}`],
+    ["budget", `ε ${shown(epsilon)} at δ ${shown(delta)} for each client`],
+    ["rounds", `a client takes part in ${formatCount(plan.participations)} at most, if all take part alike`],
+    ["noise", noiseText(terms)],
+    ["in a round", ratioText(terms, plan)],
+  ];
+  const indent = Math.max(...facts.map(([name]) => name.length)) + 2;
+  return [
+    ...facts.flatMap(([name, text]) =>
+      wrap(text, Math.max(30, columns - indent)).map((line, i) => (i === 0 ? name : "").padEnd(indent) + line),
+    ),
+    "",
+    ...courseLines(plan),
+    "",
+    ...drawLines(plan, rounds),
+    ...(adapters.length === 0 ? [] : ["", ...adapterLines(terms, adapters)]),
+    ...notes(terms, plan).flatMap((note) => ["", ...wrap(`note: ${note}`, columns)]),
+  ];
+
+  function noiseText({ length }: ClientTerms): string {
+    const deviation = isLocal
+      ? `${shown(2 * noiseMultiplier)} × the clip in each of ${formatCount(length)} numbers, on every update`
+      : `${shown(noiseMultiplier)} × the clip in each of ${formatCount(length)} numbers, on the sum of a round`;
+    return `multiplier z = ${shown(noiseMultiplier)}: standard deviation ${deviation}`;
+  }
+}
+
+/** Says what the ratio of noise to signal means. */
+function ratioText({ perRound }: ClientTerms, { noiseToSignal: ratio, breakEven }: ClientPlan): string {
+  const size =
+    ratio > 1
+      ? `the noise on the mean is ${shown(ratio)} times as long as the mean can be`
+      : `the noise on the mean is ${shown(ratio)} of the length that the mean can have`;
+  const way =
+    ratio > 1
+      ? `They would be alike with ${formatCount(breakEven.perRound)} clients a round in place of ${formatCount(perRound)} (and as many times the clients in all), or with an adapter of ${formatCount(breakEven.length)} numbers.`
+      : "A round moves the model more than the noise does, if its clients agree.";
+  return `${size}. ${way}`;
+}
+
+function courseLines({ course }: ClientPlan): string[] {
+  const table: Column[] = [
+    { header: "after round", ...right },
+    { header: "rounds of a client", ...right },
+    { header: "ε", ...right },
+  ];
+  return tableLines(
+    table,
+    course.map(({ round, participations, epsilon }) => [
+      formatCount(round),
+      formatCount(participations),
+      epsilonText(epsilon),
+    ]),
+  );
+}
+
+function drawLines({ draws }: ClientPlan, rounds: number): string[] {
+  const { publicDraw, everyRound, secretRenyi, secretLoss } = draws;
+  const rows = [
+    ["public draw, all alike: this run", epsilonText(publicDraw), "exact"],
+    ["a client in every round", epsilonText(everyRound), "exact"],
+    ["secret coins, Rényi accounting", epsilonText(secretRenyi), "upper bound"],
+    ...(secretLoss === undefined ? [] : [["secret coins, loss distribution", epsilonText(secretLoss), "upper bound"]]),
+  ].slice(0, everyRound === publicDraw ? 1 : undefined);
+  const table: Column[] = [{ header: "who takes part" }, { header: `ε after ${rounds}`, ...right }, { header: "" }];
+  return tableLines(table, rows);
+}
+
+function adapterLines(terms: ClientTerms, adapters: readonly SizedAdapter[]): string[] {
+  const table: Column[] = [
+    { header: "adapter" },
+    { header: "numbers", ...right },
+    { header: "noise : mean", ...right },
+  ];
+  return tableLines(
+    table,
+    adapters.map(({ what, length }) => [
+      oneLine(what),
+      formatCount(length),
+      shown(noiseToSignal({ ...terms, length })),
+    ]),
+  );
+}
+
+function notes({ epsilon, isLocal }: ClientTerms, { course, noiseToSignal: ratio, draws }: ClientPlan): string[] {
+  const spent = course.at(-1)!.epsilon;
+  return [
+    ...(ratio > MOST_NOISE
+      ? [
+          `A round is mostly noise (${shown(ratio)} : 1). Take more clients, a smaller adapter, fewer rounds of more local steps, or a larger ε, before you train.`,
+        ]
+      : []),
+    ...(spent > epsilon * (1 + 1e-9)
+      ? [
+          `With this noise all rounds cost ε ${epsilonText(spent)}, more than the budget of ${shown(epsilon)}: the run stops before.`,
+        ]
+      : []),
+    ...(!isLocal && draws.secretRenyi < draws.publicDraw
+      ? [
+          "The figures for secret coins hold only against somebody who never learns who took part. A round here names its clients, so they are shown for comparison and never claimed.",
+        ]
+      : []),
+  ];
+}
+
+const epsilonText = (epsilon: number): string =>
+  epsilon >= 1000 || !Number.isFinite(epsilon) ? shown(epsilon) : epsilon.toFixed(2);
+
+/** Three digits. */
+function shown(value: number): string {
+  if (!Number.isFinite(value)) return "∞";
+  return value >= 1000 ? formatCount(value) : String(Number(value.toPrecision(3)));
+}
