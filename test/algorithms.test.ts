@@ -2,9 +2,10 @@ import { existsSync, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { FACTOR_RULES, type FactorRuleName } from "../src/algorithms/factors/registry.ts";
 import { ALGORITHMS, type AlgorithmName } from "../src/algorithms/registry.ts";
 import { decodeGroups } from "../src/store/codec.ts";
-import { globalNorm, type Params, subtract } from "../src/tensor/params.ts";
+import { filterParams, globalNorm, type Params, subtract } from "../src/tensor/params.ts";
 import { decodeSafetensors } from "../src/tensor/safetensors.ts";
 import { adapterHash, runIn } from "./support/experiment.ts";
 import { writeTinyData, writeTinyModel } from "./support/tiny-model.ts";
@@ -44,9 +45,35 @@ function config({ clients = CLIENTS, federation, ...changes }: Changes): object 
   };
 }
 
+const savedAdapter = (...folders: string[]): Params =>
+  decodeSafetensors(readFileSync(path.join(...folders, "adapter_model.safetensors")), "adapter");
+
 const run = (changes: Changes) => runIn(folder, config(changes));
 
 describe("on a model", () => {
+  test.each(Object.keys(FACTOR_RULES) as FactorRuleName[])(
+    "fedavg, scaffold and fedadam with factors %s lower the held-out loss of every set",
+    async (factors) => {
+      const server = { learningRate: 2e-2, tau: 1e-3 };
+      for (const federation of [{}, { algorithm: "scaffold" }, { algorithm: "fedadam", server }]) {
+        const { summary, folder: ran } = await run({
+          federation: { rounds: 4, factors, ...federation },
+          output: { saveEvery: 1 },
+        });
+        expect(summary.heldOut.length).toBeGreaterThan(0);
+        for (const { before, after } of summary.heldOut) expect(after).toBeLessThan(before);
+        if (factors === "fedsa") continue;
+        const [first, second] = [0, 1].map((round) => savedAdapter(ran, "adapters", `round-000${round}`));
+        const moved = (factor: string): number => {
+          const part = (of: Params): Params => filterParams(of, (name) => name.includes(factor));
+          return globalNorm(subtract(part(second!), part(first!)));
+        };
+        expect(moved("lora_A")).toBe(0);
+        expect(moved("lora_B")).toBeGreaterThan(0);
+      }
+    },
+  );
+
   test.each(Object.keys(ALGORITHMS) as AlgorithmName[])(
     "%s lowers the held-out loss of every set",
     async (algorithm) => {

@@ -6,6 +6,7 @@ import type { Fidelity, Weighting } from "./settings.ts";
 
 /** The things that a client is sent when its round begins. */
 export interface Received {
+  readonly round: number;
   /** The global adapter. */
   readonly adapter: Params;
   /** The groups of `broadcast`. */
@@ -47,6 +48,7 @@ export type UpdateGroups = Readonly<Record<string, UpdateGroup>>;
 
 /** The server's side when a round ends. */
 export interface ServerRound {
+  readonly round: number;
   readonly global: Params;
   readonly state: Groups;
   /** Number of clients in the federation, whether they take part or not. */
@@ -59,10 +61,13 @@ export interface ServerRound {
 export interface ServerRule {
   /** The server's state before round 1; `{}` if it has none. */
   readonly init: (global: Params) => Groups;
-  /** Groups that go to the clients besides the adapter. */
-  readonly broadcast: (state: Groups) => Groups;
-  /** The groups of an update, from any adapter of the run's shape. The coordinator refuses an update with others. */
-  readonly update: (adapter: Params) => UpdateGroups;
+  /** Groups that go to the clients of a round besides the adapter. */
+  readonly broadcast: (state: Groups, round: number) => Groups;
+  /**
+   * The groups of an update of a round, from any adapter of the run's shape. The group `adapter` may have some of its tensors
+   * only. The coordinator refuses an update with others.
+   */
+  readonly update: (adapter: Params, round: number) => UpdateGroups;
   /**
    * The next adapter and state. `aggregate` has the groups that `update` declares, in float64; results have the element
    * type of what they replace.

@@ -2,7 +2,6 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { floats, records, start } from "../../test/support/clients.ts";
 import { bits, made, play, SETTINGS, trained } from "../../test/support/play.ts";
-import { AGGREGATORS, type AggregatorName } from "../updates/aggregator-registry.ts";
 import { type AlgorithmName, ALGORITHMS } from "./registry.ts";
 
 const NAMES = Object.keys(ALGORITHMS) as AlgorithmName[];
@@ -22,7 +21,7 @@ describe("every algorithm", () => {
 
   it.each(NAMES)("%s: clients that did not move leave everything where it is", async (name) => {
     for (const fidelity of ["paper", "original"] as const) {
-      for (const aggregator of Object.keys(AGGREGATORS) as AggregatorName[]) {
+      for (const aggregator of ["mean", "median"] as const) {
         const still = [{ client: 0, offset: [0, 0, 0, 0], records: 3 }];
         const { global } = await play(name, { ...SETTINGS, fidelity }, start, [still, still], 3, aggregator);
         expect(bits(global)).toEqual(bits(start));
@@ -40,11 +39,11 @@ describe("every algorithm", () => {
   it.each(NAMES)("%s reports the groups, names and shapes that it declares", (name) => {
     for (const fidelity of ["paper", "original"] as const) {
       const algorithm = made(name, { ...SETTINGS, fidelity });
-      const received = { adapter: start, extra: algorithm.broadcast(algorithm.init(start)) };
+      const received = { round: 1, adapter: start, extra: algorithm.broadcast(algorithm.init(start), 1) };
       const { update } = algorithm.report(trained(start, start), received, {});
       const shapes = (of: readonly (readonly [string, typeof start])[]): unknown =>
         of.map(([group, tensors]) => [group, [...tensors].map(([tensor, { shape }]) => [tensor, shape])]);
-      const declared = Object.entries(algorithm.update(start)).map(([group, { like }]) => [group, like] as const);
+      const declared = Object.entries(algorithm.update(start, 1)).map(([group, { like }]) => [group, like] as const);
       expect(shapes(Object.entries(update))).toEqual(shapes(declared));
     }
   });

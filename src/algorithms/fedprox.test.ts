@@ -29,7 +29,7 @@ import { pullTo } from "./fedprox.ts";
 it("fidelity original gives OpenFedLLM's numbers, three rounds, to 1e-9", () => expectGolden("fedprox"));
 
 it("pulls towards what was received: gradient + 0.01·(y − w)", () => {
-  const received = { adapter: double([1]), extra: {} };
+  const received = { round: 1, adapter: double([1]), extra: {} };
   const rule = made("fedprox", SETTINGS).localRule(received, {});
   expect(valuesOf(rule.gradient!(double([5]), double([3])))).toEqual([5 + 0.01 * 2]);
   expect(Object.keys(rule)).toEqual(["gradient"]);
@@ -43,7 +43,7 @@ it("μ = 0 is FedAvg: the same server, and a pull of no strength", async () => {
       expect(playedBits((await play("fedprox", { ...SETTINGS, proxMu: 0 }, start, rounds)).global)).toEqual(
         playedBits(fedavg),
       );
-      const rule = made("fedprox", { ...SETTINGS, proxMu: 0 }).localRule({ adapter: start, extra: {} }, {});
+      const rule = made("fedprox", { ...SETTINGS, proxMu: 0 }).localRule({ round: 1, adapter: start, extra: {} }, {});
       expect(valuesOf(rule.gradient!(start, fedavg))).toEqual(valuesOf(start));
     }),
   );

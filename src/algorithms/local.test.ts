@@ -15,7 +15,7 @@ import { addScaled } from "../tensor/params.ts";
 
 it("fidelity original gives OpenFedLLM's numbers to 1e-9: the adapter of client 1 goes on alone", async () => {
   const algorithm = made("local", ORIGINAL);
-  const received = { adapter: GOLDEN_START, extra: {} };
+  const received = { round: 1, adapter: GOLDEN_START, extra: {} };
   let memory: Groups = {};
   for (const { global } of golden.algs["local1"]!) {
     const before = algorithm.ownAdapter!(received, memory);

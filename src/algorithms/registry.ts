@@ -7,6 +7,8 @@ import { fedavg } from "./fedavg.ts";
 import { fedavgm } from "./fedavgm.ts";
 import { fedprox } from "./fedprox.ts";
 import { fedyogi } from "./fedyogi.ts";
+import { FACTOR_RULES, type FactorRuleName } from "./factors/registry.ts";
+import { withFactors } from "./factors/with-factors.ts";
 import { local } from "./local.ts";
 import { scaffold } from "./scaffold.ts";
 import type { Fidelity } from "./settings.ts";
@@ -26,7 +28,19 @@ export const ALGORITHMS = {
 
 export type AlgorithmName = keyof typeof ALGORITHMS;
 
-/** Makes the algorithm of a name. It reads its own settings in `settings`, the section `federation`. */
-export function algorithmOf(name: AlgorithmName, settings: object = {}, fidelity: Fidelity = "paper"): Algorithm {
-  return build<[fidelity: Fidelity], Algorithm>(ALGORITHMS[name], settings, fidelity);
+/** The section `federation`, of which each algorithm reads its own settings. */
+interface FederationSettings {
+  readonly factors?: FactorRuleName | undefined;
+  readonly [setting: string]: unknown;
+}
+
+/** Makes the algorithm of a name. With `factors` it trains and sends the LoRA factors that this rule names. */
+export function algorithmOf(
+  name: AlgorithmName,
+  settings: FederationSettings = {},
+  fidelity: Fidelity = "paper",
+): Algorithm {
+  const algorithm = build<[fidelity: Fidelity], Algorithm>(ALGORITHMS[name], settings, fidelity);
+  const { factors } = settings;
+  return factors === undefined ? algorithm : withFactors(algorithm, FACTOR_RULES[factors]);
 }

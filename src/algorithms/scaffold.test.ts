@@ -45,7 +45,7 @@ it("fidelity original gives OpenFedLLM's c, every client's c_i, and the adapter,
   let state = algorithm.init(global);
   const memories = new Map<number, Groups>();
   for (const want of rounds) {
-    const received = { adapter: global, extra: algorithm.broadcast(state) };
+    const received = { round: 1, adapter: global, extra: algorithm.broadcast(state, 1) };
     const updates = want.selected.map((k): [Groups, number] => {
       const kept = memories.get(k) ?? {};
       const rule = algorithm.localRule(received, kept);
@@ -73,7 +73,7 @@ it("y uniform; c = Σ(c_i⁺ − c_i)/N with N = 4; the next round's drift is c 
   const { global, state, memories } = await afterRounds("scaffold", 1, { server: UNSET });
   close(valuesOf(global), [1.04], 1e-15);
   close(valuesOf(state["control"]), [-0.02], 1e-15);
-  const received = { adapter: global, extra: algorithm.broadcast(state) };
+  const received = { round: 1, adapter: global, extra: algorithm.broadcast(state, 1) };
   const rule = algorithm.localRule(received, memories.get(1)!);
   close(valuesOf(rule.gradient!(double([0]), global)), [0.04], 1e-15);
   expect(rule.keepsGradientMean).toBe(true);
@@ -99,7 +99,7 @@ it.each([
     }),
   );
   const algorithm = made("scaffold", { ...SETTINGS, fidelity });
-  const received = { adapter: start, extra: algorithm.broadcast(algorithm.init(start)) };
+  const received = { round: 1, adapter: start, extra: algorithm.broadcast(algorithm.init(start), 1) };
   const { gradient, step } = algorithm.localRule(received, {});
   const zeros = double([0, 0, 0, 0]);
   expect(valuesOf(gradient?.(zeros, start) ?? step!(zeros, -1))).toEqual([0, 0, 0, 0]);

@@ -23,7 +23,7 @@ export function aggregationTools(
         client: ROOT,
         adapter: global,
         learningRate: SCHEDULES[training.schedule](training, round, federation.rounds),
-        localRule: algorithm.localRule({ adapter: global, extra: {} }, {}),
+        localRule: algorithm.localRule({ round, adapter: global, extra: {} }, {}),
         earlierRounds: round - 1,
         onStart: () => {},
         onStep: () => {},

@@ -91,7 +91,7 @@ export interface SiteTask extends Task {
 /** Bytes of an update. */
 export function updateBytes({ config, algorithm, model }: Prepared): number {
   const adapter = initAdapter(config.adapter, model.modelConfig, config.seed);
-  return encodeGroups(wireShape(algorithm.update(adapter), stagesFor(config, algorithm)), {}).length;
+  return encodeGroups(wireShape(algorithm.update(adapter, 1), stagesFor(config, algorithm)), {}).length;
 }
 
 /** Describes the task of a site from its prepared half. */

@@ -46,7 +46,7 @@ export async function adapterAfter(
   common: Params,
 ): Promise<Params> {
   if (!keepsOwnAdapters(algorithm, round)) return common;
-  return algorithm.ownAdapter!({ adapter: common, extra: {} }, await memory.load(client, round + 1));
+  return algorithm.ownAdapter!({ round: round + 1, adapter: common, extra: {} }, await memory.load(client, round + 1));
 }
 
 /** Every adapter of a set, one in memory at a time. */

@@ -51,7 +51,9 @@ export class Judge {
     this.opening = opening;
     let shape: Promise<Groups> | undefined;
     this.#shape = () =>
-      (shape ??= readAdapter(store, opening.adapter).then((adapter) => wireShape(algorithm.update(adapter), stages)));
+      (shape ??= readAdapter(store, opening.adapter).then((adapter) =>
+        wireShape(algorithm.update(adapter, opening.round), stages),
+      ));
   }
 
   /** The verdict on a client's submission; undefined where there is none. `given`: its message, where it was read already. */

@@ -73,7 +73,7 @@ export async function openRound(
   task: Omit<RoundOpening, "round" | "adapter" | "state" | "broadcast">,
 ): Promise<RoundOpening> {
   const round = head.round + 1;
-  const extra = algorithm.broadcast(await readState(store, head.state));
+  const extra = algorithm.broadcast(partedState(await readState(store, head.state)).algorithm, round);
   const broadcast =
     Object.keys(extra).length === 0
       ? null
@@ -91,11 +91,12 @@ export interface Delivery {
 }
 
 /** Fetches everything a client begins a round with. */
-export async function receive(store: MemberStore, { adapter, broadcast }: RoundOpening): Promise<Delivery> {
+export async function receive(store: MemberStore, { round, adapter, broadcast }: RoundOpening): Promise<Delivery> {
   const adapterBytes = await store.blob(adapter);
   const extraBytes = broadcast === null ? undefined : await store.blob(broadcast);
   return {
     received: {
+      round,
       adapter: decodeSafetensors(adapterBytes, `adapter ${adapter}`),
       extra: extraBytes === undefined ? {} : decodeGroups(extraBytes, `broadcast ${broadcast}`),
     },
@@ -184,7 +185,7 @@ export async function aggregate(
   let kept = before.aggregator;
   const combined = await combine(
     aggregator,
-    algorithm.update(global),
+    algorithm.update(global, round),
     { entries, read },
     {
       ...rules.aggregation,
@@ -196,7 +197,7 @@ export async function aggregate(
       report,
     },
   );
-  const server = { global, state: before.algorithm, population, participants: accepted.length };
+  const server = { round, global, state: before.algorithm, population, participants: accepted.length };
   const result = algorithm.apply(server, combined);
   const tensor = firstNonFinite(result.global);
   if (tensor !== undefined) {

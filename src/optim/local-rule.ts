@@ -9,6 +9,8 @@ export interface LocalRule {
   readonly gradient?: (gradient: Params, adapter: Params) => Params;
   /** Changes the adapter after the optimizer's step. */
   readonly step?: (adapter: Params, learningRate: number) => Params;
+  /** True for a tensor that does not train: it counts in no norm, and neither optimizer nor weight decay touches it. */
+  readonly frozen?: (tensor: string) => boolean;
   /** True where the result is to have `gradientMean`. */
   readonly keepsGradientMean?: boolean;
 }

@@ -44,6 +44,9 @@ export const CHOICES = {
   adaptiveServer: without(adaptive, ["federation.server.learningRate", "federation.server.tau"]),
   serverMomentum: algorithm("fedavgm"),
   controlVariates: algorithm("scaffold"),
+  factors: set("federation.factors"),
+  alternating: chosen("federation.factors", ["rolora"]),
+  personalFactors: chosen("federation.factors", ["fedsa"]),
   nothingSent: algorithm("local", "centralized"),
   own: algorithm("local"),
   asynchronous: chosen("federation.mode", ["async"]),
@@ -208,6 +211,33 @@ export const COMBINATIONS: readonly Combination[] = [
     "Take federation.aggregator: mean or normBound, or another algorithm.",
   ),
 
+  // LoRA factors
+  refused("factors", "nothingSent", NOTHING_SENT, TAKE_FEDERATED),
+  refused(
+    "alternating",
+    "asynchronous",
+    "an update of an earlier round has the other factor",
+    "Take federation.factors: ffa, or leave federation.mode out.",
+  ),
+  refused(
+    "alternating",
+    "late",
+    "an update of an earlier round has the other factor",
+    "Take federation.factors: ffa, or leave federation.lateUpdates out.",
+  ),
+  refused(
+    "personalFactors",
+    "asynchronous",
+    "the factor that a client keeps has to be of the round of the one that it is sent",
+    "Take federation.factors: ffa, or leave federation.mode out.",
+  ),
+  refused(
+    "personalFactors",
+    "late",
+    "the factor that a client keeps has to be of the round of the one that it is sent",
+    "Take federation.factors: ffa, or leave federation.lateUpdates out.",
+  ),
+
   // Compression
   noted("topk", "coordinateRules", "most clients send 0 for a coordinate, and zeros win the median"),
   noted("topk", "distanceRules", "distances are then those of which coordinates were kept"),
@@ -220,6 +250,7 @@ export const COMBINATIONS: readonly Combination[] = [
   refused("original", "recordPrivacy", OF_THE_ORIGINAL, PAPER),
   refused("original", "secure", OF_THE_ORIGINAL, PAPER),
   refused("original", "robust", OF_THE_ORIGINAL, PAPER),
+  refused("original", "factors", OF_THE_ORIGINAL, PAPER),
   refused("original", "compressed", OF_THE_ORIGINAL, PAPER),
   refused("original", "downlink", OF_THE_ORIGINAL, PAPER),
 ];

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { FACTOR_RULES } from "../algorithms/factors/registry.ts";
 import { ALGORITHMS } from "../algorithms/registry.ts";
 import { derived } from "../registry/additions.ts";
 import { fieldsOf, type Registry } from "../registry/declared.ts";
@@ -76,6 +77,11 @@ export const federationSchema = derived(() =>
         .optional()
         .describe(`Largest age of an update in rounds. An older update is dropped. Default: ${DEFAULT_MAX_STALENESS}.`),
       ...fieldsOf(ALGORITHMS),
+      factors: names(FACTOR_RULES)
+        .optional()
+        .describe(
+          "LoRA factors that clients train and send. ffa: B, with the A of the start; rolora: B in odd rounds, A in even ones; fedsa: both are trained, A is sent, and each client keeps its B. Default: both are trained and sent.",
+        ),
       // Without defaults: the identity of runs that set neither must not change.
       aggregator: names(AGGREGATORS)
         .optional()

@@ -36,14 +36,14 @@ describe("who reads a setting", () => {
     new Map([["w", { shape: [data.length], data: Float32Array.from(data) }]]);
 
   /** The global adapter, the state and the pulls after three rounds of two clients. */
-  async function outcome(name: AlgorithmName, settings: object): Promise<unknown> {
+  async function outcome(name: AlgorithmName, settings: Record<string, unknown>): Promise<unknown> {
     const algorithm = algorithmOf(name, settings);
     let global = params(1, -2);
     let state = algorithm.init(global);
     const memories: Groups[] = [{}, {}];
     const pulls: unknown[] = [];
     for (const offset of [params(0.5, 0.1), params(-0.3, 0.2), params(0.1, 0.4)]) {
-      const received = { adapter: global, extra: algorithm.broadcast(state) };
+      const received = { round: 1, adapter: global, extra: algorithm.broadcast(state, 1) };
       const zero = params(0, 0);
       pulls.push(algorithm.localRule(received, memories[0]!).gradient?.(zero, zero).get("w")!.data);
       const updates: Groups[] = [];
@@ -56,9 +56,9 @@ describe("who reads a setting", () => {
       }
       const entries = updates.map((_, i) => ({ client: String(i), records: 3 + i }));
       const read = async (place: number): Promise<Groups> => updates[place]!;
-      const groups = algorithm.update(global);
+      const groups = algorithm.update(global, 1);
       const aggregate = await aggregatorOf().combine(groups, { entries, read }, { round: 1, global });
-      ({ global, state } = algorithm.apply({ global, state, population: 2, participants: 2 }, aggregate));
+      ({ global, state } = algorithm.apply({ round: 1, global, state, population: 2, participants: 2 }, aggregate));
     }
     return [pulls, global.get("w")!.data];
   }

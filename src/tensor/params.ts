@@ -108,6 +108,28 @@ export function firstNonFinite(a: Params): string | undefined {
   return undefined;
 }
 
+/** The tensors whose names pass `keep`, in their order. */
+export function filterParams(a: Params, keep: (name: string) => boolean): Params {
+  return new Map([...a].filter(([name]) => keep(name)));
+}
+
+/** The tensors of `a` with the names of `like`. Throws an Error for a name that `a` lacks. */
+export function pick(a: Params, like: Params): Params {
+  return new Map(
+    Array.from(like.keys(), (name) => {
+      const tensor = a.get(name);
+      if (tensor === undefined) throw new Error(`tensor ${name}: missing`);
+      return [name, tensor];
+    }),
+  );
+}
+
+/** `a` with the tensors of `b` in the places of those of the same names. Throws an Error for a name that `a` lacks. */
+export function withTensors(a: Params, b: Params): Params {
+  for (const name of b.keys()) if (!a.has(name)) throw new Error(`tensor ${name}: missing`);
+  return new Map(Array.from(a, ([name, tensor]) => [name, b.get(name) ?? tensor]));
+}
+
 export function parameterCount(a: Params): number {
   let count = 0;
   for (const { data } of a.values()) count += data.length;

@@ -1,7 +1,7 @@
 import { clipByGlobalNorm } from "../optim/clip.ts";
 import type { LocalResult, LocalRule } from "../optim/local-rule.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
-import { type Params, scale, toFloat32, zerosLike, zipParams } from "../tensor/params.ts";
+import { filterParams, type Params, scale, toFloat32, withTensors, zerosLike, zipParams } from "../tensor/params.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import type { TrainingItem } from "../data/items/registry.ts";
 import type { GradientEngine } from "./gradient-engine.ts";
@@ -59,8 +59,10 @@ export interface LocalTrainingResult extends LocalResult {
  */
 export async function trainLocally(options: LocalTrainingOptions): Promise<LocalTrainingResult> {
   const { engine, optimizer, learningRate, localRule } = options;
+  const { frozen } = localRule;
+  const trained = (all: Params): Params => (frozen === undefined ? all : filterParams(all, (name) => !frozen(name)));
   let params = options.adapter;
-  let state = optimizer.init(params);
+  let state = optimizer.init(trained(params));
   let lossSum = 0;
   let count = 0;
   let tokens = 0;
@@ -73,7 +75,7 @@ export async function trainLocally(options: LocalTrainingOptions): Promise<Local
     const items = options.batch(taken);
     const step = await engine.step(params, items, (...key) => options.random(taken, ...key));
     const changed = localRule.gradient?.(step.gradients, params) ?? step.gradients;
-    const { gradients, norm } = clipByGlobalNorm(changed, options.maxGradNorm);
+    const { gradients, norm } = clipByGlobalNorm(trained(changed), options.maxGradNorm);
     lossSum += step.loss * step.count;
     count += step.count;
     metrics = addTallies(metrics, step.metrics);
@@ -94,7 +96,9 @@ export async function trainLocally(options: LocalTrainingOptions): Promise<Local
       break;
     }
     if (gradientSum !== undefined) gradientSum = zipParams(gradientSum, step.gradients, (sum, g) => sum + g);
-    ({ params, state } = optimizer.update(state, params, gradients, learningRate));
+    const next = optimizer.update(state, trained(params), gradients, learningRate);
+    state = next.state;
+    params = frozen === undefined ? next.params : withTensors(params, next.params);
     params = localRule.step?.(params, learningRate) ?? params;
   }
   return {

@@ -1,4 +1,4 @@
-import { type Params, zipParams } from "../tensor/params.ts";
+import { type Params, pick, zipParams } from "../tensor/params.ts";
 
 /**
  * Factors of an update that is `s` rounds old. `sqrt`: Nguyen et al. 2022, "Federated learning with buffered asynchronous
@@ -19,6 +19,6 @@ export const LARGEST_MAX_STALENESS = 20;
 /** `global + factor·(adapter − base)`, in float64. */
 export function scaledChange(adapter: Params, base: Params, factor: number, global: Params): Params {
   const inFloat64 = new Map([...adapter].map(([name, t]) => [name, { ...t, data: Float64Array.from(t.data) }]));
-  const change = zipParams(inFloat64, base, (y, b) => factor * (y - b));
-  return zipParams(change, global, (d, w) => w + d);
+  const change = zipParams(inFloat64, pick(base, adapter), (y, b) => factor * (y - b));
+  return zipParams(change, pick(global, adapter), (d, w) => w + d);
 }

@@ -1,6 +1,6 @@
 import type { UpdateGroups } from "../algorithms/algorithm.ts";
 import type { Groups } from "../tensor/groups.ts";
-import { type Params, subtract, zipParams } from "../tensor/params.ts";
+import { type Params, pick, subtract, zipParams } from "../tensor/params.ts";
 import { stream } from "../tensor/random.ts";
 import type { Stage, StageContext } from "./stage.ts";
 
@@ -16,7 +16,7 @@ export interface UpdateContext extends Omit<StageContext, "random"> {
  */
 export function encodeUpdate(update: Groups, stages: readonly Stage[], context: UpdateContext): Groups {
   if (stages.length === 0) return update;
-  const changed = replaced(update, "adapter", "delta", (adapter) => subtract(adapter, context.received));
+  const changed = replaced(update, "adapter", "delta", (adapter) => subtract(adapter, pick(context.received, adapter)));
   return stages.reduce((groups, stage, place) => stage.encode(groups, at(context, place)), changed);
 }
 
@@ -32,12 +32,16 @@ export function decodeUpdate(wire: Groups, stages: readonly Stage[], context: Up
 
 /** Puts the group `delta` on an adapter: the group `adapter`, adapter + delta, takes its place. In float64. */
 export function putOn(changed: Groups, adapter: Params): Groups {
-  return replaced(changed, "delta", "adapter", (delta) => zipParams(inFloat64(delta), adapter, (d, w) => w + d));
+  return replaced(changed, "delta", "adapter", (delta) =>
+    zipParams(inFloat64(delta), pick(adapter, delta), (d, w) => w + d),
+  );
 }
 
 /** Takes an adapter from the group `adapter`: the group `delta`, the difference in float64, takes its place. */
 export function changeFrom(update: Groups, adapter: Params): Groups {
-  return replaced(update, "adapter", "delta", (after) => zipParams(inFloat64(after), adapter, (y, w) => y - w));
+  return replaced(update, "adapter", "delta", (after) =>
+    zipParams(inFloat64(after), pick(adapter, after), (y, w) => y - w),
+  );
 }
 
 /** Declares the group `delta` in the place of `adapter`. */

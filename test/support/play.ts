@@ -47,15 +47,20 @@ export function bits(of: Params): number[] {
 /** The server's half of one round. */
 export async function server(
   algorithm: Algorithm,
-  round: { global: Params; state: Groups; population: number },
+  round: { global: Params; state: Groups; population: number; round?: number },
   updates: readonly (readonly [Groups, number])[],
   aggregator: AggregatorName = "mean",
 ): Promise<{ global: Params; state: Groups }> {
   const entries = updates.map(([, records], i) => ({ client: String(i), records }));
   const read = async (place: number): Promise<Groups> => updates[place]![0];
   const context = { round: 1, global: round.global };
-  const combined = await combine(aggregatorOf(aggregator), algorithm.update(round.global), { entries, read }, context);
-  return algorithm.apply({ ...round, participants: updates.length }, combined);
+  const combined = await combine(
+    aggregatorOf(aggregator),
+    algorithm.update(round.global, 1),
+    { entries, read },
+    context,
+  );
+  return algorithm.apply({ round: 1, ...round, participants: updates.length }, combined);
 }
 
 /** The result of a client, from its adapters; gradients and step sizes as SGD would have had them. */
@@ -79,7 +84,7 @@ export async function play(
   let state = algorithm.init(global);
   const memories = new Map<number, Groups>();
   for (const round of rounds) {
-    const received = { adapter: global, extra: algorithm.broadcast(state) };
+    const received = { round: 1, adapter: global, extra: algorithm.broadcast(state, 1) };
     const updates = round.map(({ client, offset, records }): [Groups, number] => {
       const kept = memories.get(client) ?? {};
       const before = algorithm.ownAdapter?.(received, kept) ?? global;

@@ -33,7 +33,7 @@ export function planExperiment(prepared: Prepared): Plan {
   const drawn = Math.min(clientsPerRound, trainers.length);
   const up = algorithm.federated ? updateBytes(prepared) : 0;
   const down = algorithm.federated
-    ? encodeGroups({ adapter, ...algorithm.broadcast(algorithm.init(adapter)) }, {}).length
+    ? encodeGroups({ adapter, ...algorithm.broadcast(algorithm.init(adapter), 1) }, {}).length
     : 0;
   const round = drawn * (up + down);
   const { every } = config.evaluation;
