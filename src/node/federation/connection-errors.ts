@@ -1,3 +1,4 @@
+import { JetStreamApiError } from "@nats-io/jetstream";
 import { errors } from "@nats-io/transport-node";
 import { unreachableReason } from "../../diagnostics/connection-error.ts";
 import { errorCode } from "../../diagnostics/error-code.ts";
@@ -31,6 +32,25 @@ export class LoginRefused extends UserError {}
 
 /** The server or the coordinator does not answer now. It may later. */
 export class NotReached extends UserError {}
+
+/** An error of a request that the server did not answer becomes `NotReached`: a command that waits tries again. Others stay. */
+export function unanswered(error: unknown): unknown {
+  const kinds = [
+    errors.TimeoutError,
+    errors.RequestError,
+    errors.NoRespondersError,
+    errors.ConnectionError,
+    errors.ClosedConnectionError,
+    errors.DrainingConnectionError,
+  ];
+  // A server that has just started, or a cluster without a leader, answers with 503.
+  const isNotReady = error instanceof JetStreamApiError && error.status === 503;
+  if (!isNotReady && !kinds.some((kind) => error instanceof kind)) return error;
+  return new NotReached("storage", `the server does not answer: ${messageOf(error).replaceAll(/[.\s]+$/g, "")}`, {
+    hint: "Wait for it, or start it, then run the same command again to continue.",
+    cause: error,
+  });
+}
 
 /** Explains in one sentence why no server was reached, without any secret. */
 export function connectionError(error: unknown, attempt: Attempt): UserError {

@@ -22,6 +22,7 @@ import type { HostedServer } from "./hosted-server.ts";
 import { verifyNatively } from "./native-signatures.ts";
 import { leaveMember } from "./invite.ts";
 import { connectionState, silenceNotes } from "./connection-state.ts";
+import { unanswered } from "./connection-errors.ts";
 import { refuseWithoutRoom } from "./server-room.ts";
 import { type MemberDirectory, openMemberDirectory } from "./member-directory.ts";
 import type { MemberRecord } from "./records.ts";
@@ -148,7 +149,7 @@ export async function openHosting(options: HostingOptions): Promise<Hosting> {
     return { exchange, monitor, members, isConnected, sweep, close };
   } catch (error) {
     await close();
-    throw error;
+    throw unanswered(error);
   }
 }
 
