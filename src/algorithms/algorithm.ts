@@ -32,6 +32,11 @@ export interface ClientRule {
   readonly localRule: (received: Received, memory: Groups) => LocalRule;
   /** The update has the groups that `update` declares. */
   readonly report: (result: LocalResult, received: Received, memory: Groups) => Report;
+  /**
+   * Groups of memory in place of those of `report`, where the coordinator decodes something else than was reported, as after
+   * compression: `sent` has the groups as decoded, with `delta` in the place of `adapter`.
+   */
+  readonly remembered?: (sent: Groups, received: Received, memory: Groups) => Groups;
 }
 
 /** A group of an update: its shape, and how the groups of a round's clients become one. */

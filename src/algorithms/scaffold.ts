@@ -40,6 +40,8 @@ export const scaffold = defineAlgorithm({
           memory: { control },
         };
       },
+      // c_i⁺ as the server knows it: otherwise Σ c_i is not N·c.
+      remembered: ({ control }, received, memory) => ({ control: addScaled(own(received, memory), 1, control!) }),
       init: (global) => ({ control: zerosLike(global) }),
       broadcast: (state) => state,
       update: (adapter) => ({

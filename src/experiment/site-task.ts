@@ -8,9 +8,10 @@ import type { Task } from "../settings/policy.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
 import type { SiteSettings } from "../settings/site.ts";
 import { encodeGroups } from "../store/codec.ts";
-import { parameterCount } from "../tensor/params.ts";
+import { mapParams, parameterCount } from "../tensor/params.ts";
+import { stream } from "../tensor/random.ts";
 import { sha256 } from "../tensor/sha256.ts";
-import { wireShape } from "../updates/wire.ts";
+import { packed, wireShape } from "../updates/wire.ts";
 import { localSteps } from "./local-trainer.ts";
 import { stagesFor } from "./parties.ts";
 import type { Prepared } from "./prepare.ts";
@@ -88,10 +89,17 @@ export interface SiteTask extends Task {
   readonly parameters: number;
 }
 
-/** Bytes of an update. */
+/** Bytes of an update. Where they depend on its numbers, of one with numbers drawn at random. */
 export function updateBytes({ config, algorithm, model }: Prepared): number {
   const adapter = initAdapter(config.adapter, model.modelConfig, config.seed);
-  return encodeGroups(wireShape(algorithm.update(adapter, 1), stagesFor(config, algorithm)), {}).length;
+  const stages = stagesFor(config, algorithm);
+  const shape = wireShape(algorithm.update(adapter, 1), stages);
+  if (stages.at(-1)?.codec === undefined) return encodeGroups(shape, {}).length;
+  const random = stream(config.seed, "size of an update");
+  const groups = Object.fromEntries(
+    Object.entries(shape).map(([name, params]) => [name, mapParams(params, () => random.normal())]),
+  );
+  return packed(groups, stages, { seed: config.seed, round: 1, client: "", received: adapter })!.length;
 }
 
 /** Describes the task of a site from its prepared half. */

@@ -16,6 +16,8 @@ export interface ClientMemory {
    * @throws UserError of kind `data` where the update was accepted and its memory is not here.
    */
   load(client: string, round: number): Promise<Groups>;
+  /** Rounds between the close that took the client's latest accepted update and `round`; 0 where there is none. */
+  missed(client: string, round: number): Promise<number>;
   /** Keeps `memory` with the update (its sha256) it belongs to. Saving the same again changes nothing. */
   save(client: string, round: number, update: string, memory: Groups): Promise<void>;
 }
@@ -25,18 +27,28 @@ export interface ClientMemory {
  * Cells `memory/<client>/<round>/<update>` name blobs, so a crash leaves none half written.
  */
 export function clientMemory(own: Store, commits: MemberStore): ClientMemory {
+  /** The client's latest accepted update before a round, and the round of the close that took it. */
+  const latest = async (client: string, round: number) => {
+    for (let earlier = round - 1; earlier > 0; earlier--) {
+      const close = await readMessage(commits, keys.close(earlier), roundClose);
+      const entry = close?.accepted.find((accepted) => accepted.client === client);
+      if (entry !== undefined) return { entry, closed: earlier };
+    }
+    return undefined;
+  };
   return {
     async load(client, round) {
-      for (let earlier = round - 1; earlier > 0; earlier--) {
-        const close = await readMessage(commits, keys.close(earlier), roundClose);
-        const entry = close?.accepted.find((accepted) => accepted.client === client);
-        if (entry === undefined) continue;
-        const answered = entry.round ?? earlier;
-        const hash = await readMessage(own, `${prefix(client)}${answered}/${entry.update}`, text);
-        if (hash === undefined) throw lost(client, answered);
-        return decodeGroups(await own.blob(hash), `the memory of client ${client}`);
-      }
-      return {};
+      const found = await latest(client, round);
+      if (found === undefined) return {};
+      const { entry, closed } = found;
+      const answered = entry.round ?? closed;
+      const hash = await readMessage(own, `${prefix(client)}${answered}/${entry.update}`, text);
+      if (hash === undefined) throw lost(client, answered);
+      return decodeGroups(await own.blob(hash), `the memory of client ${client}`);
+    },
+    async missed(client, round) {
+      const found = await latest(client, round);
+      return found === undefined ? 0 : round - found.closed - 1;
     },
     async save(client, round, update, memory) {
       const hash = await own.putBlob(encodeGroups(memory, { kind: "memory" }));

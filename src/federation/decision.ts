@@ -1,9 +1,7 @@
-import type { Algorithm } from "../algorithms/algorithm.ts";
+import type { Algorithm, UpdateGroups } from "../algorithms/algorithm.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { MismatchError } from "../store/check.ts";
-import { decodeGroups } from "../store/codec.ts";
 import { BlobError, type Store } from "../store/store.ts";
-import type { Groups } from "../tensor/groups.ts";
 import type { Stage } from "../updates/stage.ts";
 import { wireShape } from "../updates/wire.ts";
 import { problemWith } from "./check-update.ts";
@@ -21,6 +19,7 @@ import {
   type SubmittedUpdate,
 } from "./protocol/messages.ts";
 import { readAdapter } from "./round.ts";
+import { updateOfBytes } from "./update-bytes.ts";
 
 /** A client's submission to a round; undefined where there is none. A malformed one is a refusal. */
 export async function readSubmission(store: Store, round: number, client: string): Promise<Submission | undefined> {
@@ -38,7 +37,8 @@ export type Verdict = AcceptedUpdate | Refusal;
 export class Judge {
   readonly #store: Store;
   readonly opening: Pick<RoundOpening, "round" | "adapter">;
-  readonly #shape: () => Promise<Groups>;
+  readonly #stages: readonly Stage[];
+  readonly #groups: () => Promise<UpdateGroups>;
   readonly #verdicts = new Map<string, Verdict>();
 
   constructor(
@@ -49,11 +49,10 @@ export class Judge {
   ) {
     this.#store = store;
     this.opening = opening;
-    let shape: Promise<Groups> | undefined;
-    this.#shape = () =>
-      (shape ??= readAdapter(store, opening.adapter).then((adapter) =>
-        wireShape(algorithm.update(adapter, opening.round), stages),
-      ));
+    this.#stages = stages;
+    let groups: Promise<UpdateGroups> | undefined;
+    this.#groups = () =>
+      (groups ??= readAdapter(store, opening.adapter).then((adapter) => algorithm.update(adapter, opening.round)));
   }
 
   /** The verdict on a client's submission; undefined where there is none. `given`: its message, where it was read already. */
@@ -77,24 +76,23 @@ export class Judge {
       base !== this.opening.adapter
         ? `it was trained from another adapter (${base})`
         : loss === undefined || Number.isFinite(loss)
-          ? await problemWithBlob(this.#store, found, await this.#shape())
+          ? await this.#problemWithBlob(found)
           : `its training loss is ${loss}`;
     const figures = loss === undefined ? {} : { loss, count };
     return problem === undefined ? { client, update, records, ...figures } : { client, refused: problem };
   }
-}
 
-async function problemWithBlob(
-  store: Store,
-  { update, client }: SubmittedUpdate,
-  expected: Groups,
-): Promise<string | undefined> {
-  try {
-    return problemWith(decodeGroups(await store.blob(update, client), "the update"), expected);
-  } catch (error) {
-    // The bytes are another party's. A store that does not answer is another matter, and ends the step.
-    if (error instanceof BlobError || (error instanceof UserError && error.kind === "model")) return error.message;
-    throw error;
+  async #problemWithBlob({ update, client }: SubmittedUpdate): Promise<string | undefined> {
+    const groups = await this.#groups();
+    const place = { round: this.opening.round, client };
+    try {
+      const bytes = await this.#store.blob(update, client);
+      return problemWith(updateOfBytes(bytes, groups, this.#stages, place), wireShape(groups, this.#stages));
+    } catch (error) {
+      // The bytes are another party's. A store that does not answer is another matter, and ends the step.
+      if (error instanceof BlobError || (error instanceof UserError && error.kind === "model")) return error.message;
+      throw error;
+    }
   }
 }
 

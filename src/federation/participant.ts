@@ -1,12 +1,12 @@
 import type { Algorithm, Received, Report } from "../algorithms/algorithm.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import type { LocalResult, LocalRule } from "../optim/local-rule.ts";
-import { encodeGroups } from "../store/codec.ts";
 import { BlobError, type MemberStore } from "../store/store.ts";
 import type { Groups } from "../tensor/groups.ts";
-import { type Params, zerosLike } from "../tensor/params.ts";
+import { type Params, toFloat32, zerosLike } from "../tensor/params.ts";
+import { UNSENT } from "../updates/error-feedback.ts";
 import type { Stage } from "../updates/stage.ts";
-import { encodeUpdate } from "../updates/wire.ts";
+import { encodeUpdate, type EncodedUpdate, sentUpdate, type UpdateContext } from "../updates/wire.ts";
 import { type AdapterSet, adapterAfter, commonAdapter, keepsOwnAdapters, ownAdapters } from "./adapter-set.ts";
 import { problemWith } from "./check-update.ts";
 import type { ClientMemory } from "./client-memory.ts";
@@ -32,6 +32,7 @@ import {
 } from "./protocol/messages.ts";
 import { firstAdapter, readAdapter, receive } from "./round.ts";
 import type { StalenessRule } from "./staleness.ts";
+import { bytesOfUpdate, updateOfBytes } from "./update-bytes.ts";
 
 /** One optimizer step as the event stream tells it. */
 export type StepReport = Omit<Extract<RunEvent, { type: "client-step" }>, "type" | "round" | "client">;
@@ -251,7 +252,9 @@ export class Participant {
       return;
     }
     const { received, bytesDown } = await receive(store, opening);
-    const kept = algorithm.keepsMemory ? await memory.load(client, round) : {};
+    const keepsUnsent = stages.some(({ errorFeedback }) => errorFeedback === true);
+    const remembers = algorithm.keepsMemory === true || keepsUnsent;
+    const { [UNSENT]: unsent, ...kept } = remembers ? await memory.load(client, round) : {};
     let badStep: string | undefined;
     const result = await trainer.train({
       round,
@@ -278,17 +281,27 @@ export class Participant {
     }
     const keepsFigures = this.#options.figures === "kept";
     const { update, memory: next } = keepsFigures ? finiteOr(unchanged(report.update, received, kept), report) : report;
-    const wire = encodeUpdate(update, stages, { seed, round, client, received: received.adapter });
+    const context = { seed, round, client, received: received.adapter };
+    const encoded = encodeUpdate(
+      update,
+      stages,
+      context,
+      unsent && { change: unsent, missed: await memory.missed(client, round) },
+    );
+    const wire = encoded.groups;
     const badLoss = Number.isFinite(result.loss) ? undefined : `the training loss is ${result.loss}`;
-    const refused = keepsFigures ? undefined : (badStep ?? badLoss ?? problemWith(wire, wire) ?? problemWith(next, next));
+    const refused = keepsFigures
+      ? undefined
+      : (badStep ?? badLoss ?? problemWith(wire, wire) ?? problemWith(next, next));
     if (refused !== undefined) {
       await events.flush();
       await createMessage(store, key, refusal, { client, refused });
       return;
     }
-    const bytes = encodeGroups(wire, { kind: "update", round: String(round), client });
+    const bytes = bytesOfUpdate(wire, stages, context);
     const hash = await store.putBlob(bytes);
-    if (algorithm.keepsMemory) await memory.save(client, round, hash, next);
+    const memoryNext = memoryAfter(this.#options, encoded, bytes, context, { next, received, kept, unsent });
+    if (remembers) await memory.save(client, round, hash, memoryNext);
     await events.flush();
     const { loss, count, metrics, steps, examples, supervisedTokens, seconds } = result;
     await createMessage(store, key, submission, {
@@ -315,6 +328,34 @@ function unchanged(update: Groups, { adapter }: Received, memory: Groups): Repor
 function finiteOr(otherwise: Report, report: Report): Report {
   const problem = problemWith(report.update, report.update) ?? problemWith(report.memory, report.memory);
   return problem === undefined ? report : otherwise;
+}
+
+interface MemoryBefore {
+  /** The memory that the algorithm reports. */
+  readonly next: Groups;
+  readonly received: Received;
+  readonly kept: Groups;
+  readonly unsent: Params | undefined;
+}
+
+/** The groups of memory that a client keeps of an update: those of its algorithm, and what it has not sent. */
+function memoryAfter(
+  { algorithm, stages = [] }: Pick<ParticipantOptions, "algorithm" | "stages">,
+  encoded: EncodedUpdate,
+  bytes: Uint8Array,
+  context: UpdateContext,
+  { next, received, kept, unsent: before }: MemoryBefore,
+): Groups {
+  if (stages.every((stage) => stage.errorFeedback === undefined)) return next;
+  const groups = algorithm.update(received.adapter, received.round);
+  const sent = sentUpdate(encoded, updateOfBytes(bytes, groups, stages, context), groups, stages, context);
+  const { unsent } = sent;
+  return {
+    ...next,
+    ...algorithm.remembered?.(sent.groups, received, kept),
+    // Tensors that this round did not send wait for one that does.
+    ...(unsent !== undefined && { [UNSENT]: new Map([...(before ?? []), ...toFloat32(unsent)]) }),
+  };
 }
 
 function problemWithStep({ step, loss, gradientNorm }: StepReport): string | undefined {

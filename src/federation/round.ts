@@ -24,6 +24,7 @@ import {
   type RunHead,
 } from "./protocol/messages.ts";
 import { inAggregationOrder } from "./staleness.ts";
+import { updateOfBytes } from "./update-bytes.ts";
 
 /** The adapter stored under a hash. */
 export async function readAdapter(store: MemberStore, hash: string): Promise<Params> {
@@ -136,25 +137,29 @@ function partedState(state: Groups): { readonly algorithm: Groups; readonly aggr
 /** Reads an accepted update, its stages undone. `global`: the adapter that the round of the close began with. */
 export async function readUpdate(
   store: Store,
+  { update: groupsOf }: Pick<Algorithm, "update">,
   round: number,
   { client, update, round: answered = round, base }: Omit<AcceptedUpdate, "records" | "loss" | "count">,
   global: Params,
   { stages = [], seed }: Pick<AggregationRules, "stages" | "seed">,
 ): Promise<Groups> {
   const received = base === undefined ? global : await readAdapter(store, base);
-  const wire = decodeGroups(await store.blob(update, client), `the update of client ${client}`);
-  return decodeUpdate(wire, stages, { seed, round: answered, client, received });
+  const groups = groupsOf(received, answered);
+  const place = { round: answered, client };
+  const wire = updateOfBytes(await store.blob(update, client), groups, stages, place);
+  return decodeUpdate(wire, groups, stages, { seed, ...place, received });
 }
 
 /** An accepted update as it is aggregated: of one from an earlier round, its scaled change from there, put on `global`. */
 async function contribution(
   store: Store,
+  algorithm: Algorithm,
   round: number,
   entry: AcceptedUpdate,
   global: Params,
   rules: AggregationRules,
 ): Promise<Groups> {
-  const update = await readUpdate(store, round, entry, global, rules);
+  const update = await readUpdate(store, algorithm, round, entry, global, rules);
   const { base, factor = 1 } = entry;
   if (base === undefined) return update;
   const from = await readAdapter(store, base);
@@ -180,7 +185,8 @@ export async function aggregate(
   const { aggregator = aggregatorOf() } = rules;
   const global = await readAdapter(store, head.adapter);
   const entries = inAggregationOrder(accepted);
-  const read = (place: number): Promise<Groups> => contribution(store, round, entries[place]!, global, rules);
+  const read = (place: number): Promise<Groups> =>
+    contribution(store, algorithm, round, entries[place]!, global, rules);
   const before = partedState(await readState(store, head.state));
   let kept = before.aggregator;
   const combined = await combine(

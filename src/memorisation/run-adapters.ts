@@ -51,7 +51,7 @@ export async function adaptersOf(prepared: Prepared, store: RunStore, folder: st
   const of = async (client: string) => {
     const entry = close?.accepted.find((each) => each.client === client);
     if (entry === undefined) return undefined;
-    const update = await readUpdate(exchange, round, entry, received, rules);
+    const update = await readUpdate(exchange, algorithm, round, entry, received, rules);
     return shaped(toFloat32(update["adapter"]!));
   };
   return [{ name: "update", what: `the client's update of round ${round}, before the aggregation`, of }, common];

@@ -28,6 +28,10 @@ test("of stages an unknown name, key or value is refused with what is legal", ()
   const legal = names.length === 1 ? names[0]! : `one of ${names.join(", ")}`;
   const settings = new Set(Object.values(STAGES).flatMap((stage) => Object.keys(stage.settings)));
   expect(refusal(clip, clip)).toBe("");
+  expect(refusal(clip, { name: "randomk" }, { name: "int8" })).toBe("");
+  expect(refusal({ name: "int8" }, clip)).toBe(
+    "test: federation.stages[0] is int8, which makes the bytes that are sent, and stages come after it; Put it last, and only one of its kind. Only randomk goes before another.",
+  );
   expect(refusal(clip, { name: "clipp", maxNorm: 1 })).toBe(
     `test: federation.stages[1].name is "clipp", expected ${legal}; Did you mean 'clip'?`,
   );

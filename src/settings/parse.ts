@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { nearest } from "../diagnostics/nearest.ts";
 import { itemKind } from "../data/items/registry.ts";
 import { objectiveOf } from "../train/objective-registry.ts";
+import { stagesOf } from "../updates/stage-registry.ts";
 import { explainEach, type Problem } from "./explain.ts";
 import { mistakesIn } from "./mistakes.ts";
 import type { Origin } from "./apply-setting.ts";
@@ -131,9 +132,22 @@ function contradictions(config: ExperimentConfig): Problem[] {
       hint: "Lower training.minLearningRate or raise training.learningRate.",
     });
   }
+  found.push(...misplacedCodec(federation.stages));
   const known = clients?.length ?? federation.clients;
   const others = [participation(federation, known), unusableAsynchrony(config, known), unusableBest(config)];
   return [...found, ...others.filter((problem) => problem !== undefined), ...refusedCombinations(config)].map(withPath);
+}
+
+/** Finds a stage that makes bytes before the last: what comes after it would have nothing to work on. */
+function misplacedCodec(stages: ExperimentConfig["federation"]["stages"] = []): Problem[] {
+  const at = stagesOf(stages.slice(0, -1)).findIndex(({ codec }) => codec !== undefined);
+  if (at < 0) return [];
+  return [
+    {
+      message: `federation.stages[${at}] is ${stages[at]!.name}, which makes the bytes that are sent, and stages come after it`,
+      hint: "Put it last, and only one of its kind. Only randomk goes before another.",
+    },
+  ];
 }
 
 /** Gives a mistake the place of the setting that its message names first. */

@@ -6,7 +6,7 @@ import { decodeSafetensors, encodeSafetensors } from "../tensor/safetensors.ts";
  * Updates, broadcasts, server state and client memory as safetensors bytes; a tensor is named `group/name`. The same
  * groups and metadata give the same bytes. An empty group is not kept.
  */
-export function encodeGroups(groups: Groups, metadata: Readonly<Record<string, string>>): Uint8Array {
+export function encodeGroups(groups: Groups, metadata: Readonly<Record<string, string>>): Uint8Array<ArrayBuffer> {
   const tensors = Object.entries(groups).flatMap(([group, params]) =>
     Array.from(params, ([name, tensor]) => [`${group}/${name}`, tensor] as const),
   );

@@ -1,9 +1,14 @@
 import { build, type Registry } from "../registry/declared.ts";
 import { clip } from "./clip.ts";
+import { int4 } from "./int4.ts";
+import { int8 } from "./int8.ts";
+import { randomk } from "./randomk.ts";
 import type { Stage } from "./stage.ts";
+import { ternary } from "./ternary.ts";
+import { topk } from "./topk.ts";
 
 /** The stages that an update can go through, by their names in a configuration. */
-export const STAGES = { clip } satisfies Registry<[], Stage>;
+export const STAGES = { clip, int8, int4, ternary, topk, randomk } satisfies Registry<[], Stage>;
 
 export type StageName = keyof typeof STAGES;
 

@@ -5,7 +5,7 @@ import type { Groups } from "../tensor/groups.ts";
 import { globalNorm, mapParams, type Params, parameterCount, scale, subtract } from "../tensor/params.ts";
 import type { Stage } from "./stage.ts";
 import { stagesOf } from "./stage-registry.ts";
-import { decodeUpdate, encodeUpdate, type UpdateContext, wireShape } from "./wire.ts";
+import { decodeUpdate as decoded, encodeUpdate as encoded, type UpdateContext, wireShape } from "./wire.ts";
 
 const floats = (size: number): fc.Arbitrary<Float32Array> =>
   fc.float32Array({ minLength: size, maxLength: size, noNaN: true, noDefaultInfinity: true, min: -8, max: 8 });
@@ -25,6 +25,13 @@ const contextOf = (received: Params, changes: Partial<UpdateContext> = {}): Upda
   seed: 7,
   ...changes,
 });
+const encodeUpdate = (...given: Parameters<typeof encoded>): Groups => encoded(...given).groups;
+const groupsOf = (adapter: Params): UpdateGroups => ({
+  adapter: { like: adapter, weighting: "records", combined: "mean" },
+  control: { like: adapter, weighting: "uniform", combined: "sum" },
+});
+const decodeUpdate = (wire: Groups, stages: readonly Stage[], context: UpdateContext): Groups =>
+  decoded(wire, groupsOf(context.received), stages, context);
 const clip = (maxNorm: number): Stage[] => stagesOf([{ name: "clip", maxNorm } as { name: "clip" }]);
 const numbers = (of: Params | undefined): number[] => [...of!.values()].flatMap(({ data }) => [...data]);
 const bits = (of: Params | undefined): number[] =>
@@ -126,10 +133,7 @@ describe("an update with stages", () => {
   it("has the shape on the wire that is declared", () => {
     fc.assert(
       fc.property(tensors, (adapter) => {
-        const groups: UpdateGroups = {
-          adapter: { like: adapter, weighting: "records", combined: "mean" },
-          control: { like: adapter, weighting: "uniform", combined: "sum" },
-        };
+        const groups = groupsOf(adapter);
         const shapes = (of: Groups): unknown =>
           Object.entries(of).map(([group, params]) => [group, [...params].map(([name, { shape }]) => [name, shape])]);
         for (const stages of [[], clip(1), [flat], [...clip(1), flat, scaled("half", 0.5)]]) {

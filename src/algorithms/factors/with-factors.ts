@@ -51,6 +51,12 @@ export function withFactors(algorithm: Algorithm, rule: FactorRule): Algorithm {
         memory: { ...others, ...named(reported.memory, phase), ...(personal && kept) },
       };
     },
+    ...(algorithm.remembered && {
+      remembered(decoded, received, memory) {
+        const phase = phaseOf(rule, received.round);
+        return named(algorithm.remembered!(decoded, sent(received), ofPhase(memory, phase)), phase);
+      },
+    }),
     init: (global) =>
       Object.assign(
         {},
