@@ -55,7 +55,7 @@ describe("privacy plan", () => {
     const { stdout } = openfedllm("privacy", "plan", "run.json", "--epsilon", "2");
     expect(stdout).toContain("budget      ε 2 at δ 0.0025 for each client");
     expect(stdout).toMatch(/the noise on the mean is [\d.,]+ times as long as the mean can be/);
-    expect(stdout).toContain("rank 1, the same modules");
+    expect(stdout).toContain("A frozen (federation.factors: ffa)");
     expect(stdout).toContain("secret coins, Rényi accounting");
     expect(stdout).toContain("note: A round is mostly noise");
   });

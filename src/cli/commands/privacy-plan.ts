@@ -44,7 +44,7 @@ export const command: Command = defineCommand({
         : await withStatus(context, async ({ status, reports }): Promise<readonly SizedAdapter[]> => {
             status.say(`opening ${config.model.base}`);
             const platform = nodePlatform({ baseDir: path.dirname(configFile!), ...reports });
-            return smallerAdapters(config.adapter, (await platform.openModel(config.model.base)).modelConfig);
+            return smallerAdapters(config, (await platform.openModel(config.model.base)).modelConfig);
           });
     const terms = termsOf({
       clients: needed(clients, "--clients"),
