@@ -8,6 +8,7 @@ import { clientNames } from "./records/client-records.ts";
 import { aggregationTools } from "./aggregation.ts";
 import { coordinatorEvaluation, coordinatorRules } from "./parties.ts";
 import type { Platform, RunStore } from "./ports.ts";
+import { coordinatorPrivacy } from "./private-parties.ts";
 import type { Prepared } from "./prepare.ts";
 import { bindRun, refuseOtherSettings, sharedSettings } from "./run-identity.ts";
 import { finishRun, readSummary } from "./finish-run.ts";
@@ -86,10 +87,12 @@ export async function coordinateExperiment(
   try {
     await saveRoundAdapter(prepared, store, log, 0, initialAdapter);
     const keeper = roundKeeper(prepared, store, log);
+    const privacy = await coordinatorPrivacy(config, store, identity, names.length);
     const outcome = await coordinate(
       {
         ...rules,
         aggregation: aggregationTools(prepared, engines),
+        ...privacy,
         initialAdapter,
         identity,
         members,

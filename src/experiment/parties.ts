@@ -17,6 +17,7 @@ import type { Engines } from "./engines.ts";
 import { scoreClientSets, scoreCommonSet, type ScoringTools } from "./evaluation/score-sets.ts";
 import { localTrainer } from "./local-trainer.ts";
 import type { Platform, RunStore } from "./ports.ts";
+import { clientPrivacyHalf } from "./private-parties.ts";
 import type { Prepared, Trainer } from "./prepare.ts";
 import { runBenchmarks } from "./evaluation/run-benchmarks.ts";
 
@@ -114,7 +115,7 @@ export function clientHalf(
   engines: Engines,
   own: Store,
   commits: MemberStore,
-): Pick<ParticipantOptions, "algorithm" | "stages" | "seed" | "trainer" | "memory"> & {
+): Pick<ParticipantOptions, "algorithm" | "stages" | "seed" | "trainer" | "memory" | "figures" | "protect" | "seal"> & {
   readonly asynchronous: AsynchronousRules | undefined;
 } {
   // One client that holds the records of all does the work of a round's clients.
@@ -127,5 +128,6 @@ export function clientHalf(
     trainer: localTrainer(engines.gradients, config, engines.trainingItems, share),
     memory: clientMemory(own, commits),
     asynchronous: asynchronousRules(config),
+    ...clientPrivacyHalf(config, own, commits),
   };
 }

@@ -47,6 +47,8 @@ export interface RunStore {
   readonly exchange: Store;
   /** The clients' own store, apart from the exchange: nothing in it travels. */
   readonly clientStore: Store;
+  /** The coordinator's own store, of a private run: its secret key and the ledgers of its clients. Nothing in it travels. */
+  readonly coordinatorStore: Store;
   /**
    * Opens the durable event log, leaving in it what `holds` says still holds. `output` says where its events go besides.
    */

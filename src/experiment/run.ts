@@ -5,6 +5,7 @@ import { aggregationTools } from "./aggregation.ts";
 import { finishRun, readSummary } from "./finish-run.ts";
 import { clientEvaluation, clientHalf, coordinatorEvaluation, coordinatorRules, memberOf } from "./parties.ts";
 import type { Platform, RunStore } from "./ports.ts";
+import { coordinatorPrivacy } from "./private-parties.ts";
 import type { Prepared } from "./prepare.ts";
 import { bindRun, inStoredOrder, trainerFingerprints } from "./run-identity.ts";
 import { roundKeeper, saveRoundAdapter } from "./save-adapters.ts";
@@ -39,9 +40,11 @@ export async function runExperiment(
     for (const { name, report } of clients) events.emit({ type: "data-report", client: name, ...report });
     await saveRoundAdapter(prepared, store, log, 0, initialAdapter);
     const keeper = roundKeeper(prepared, store, log);
+    const privacy = await coordinatorPrivacy(prepared.config, store, identity, trainers.length);
     const outcome = await simulate({
       ...rules,
       aggregation: aggregationTools(prepared, engines),
+      ...privacy,
       ...clientHalf(prepared, engines, store.clientStore, store.exchange),
       initialAdapter,
       identity,

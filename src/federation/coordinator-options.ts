@@ -9,6 +9,7 @@ import type { StopRule } from "./early-stop.ts";
 import type { Evaluate } from "./evaluation.ts";
 import type { EventSink } from "./events.ts";
 import type { Member, RoundEvaluation, RunHead } from "./protocol/messages.ts";
+import type { PrivateRounds } from "./privacy/private-rounds.ts";
 import type { AsynchronousRules, StalenessRule } from "./staleness.ts";
 import type { Pace } from "./virtual-clock.ts";
 
@@ -19,6 +20,8 @@ export interface CoordinatorOptions {
   readonly aggregator?: Aggregator | undefined;
   /** What the aggregator may ask for. Default: nothing. */
   readonly aggregation?: Pick<AggregationContext, "scales" | "trusted"> | undefined;
+  /** The privacy of clients: it draws them, charges them, and makes the mean of a round. Default: none. */
+  readonly privacy?: PrivateRounds | undefined;
   /** The stages of an update's way, the same as the participants'. Default: none. */
   readonly stages?: readonly Stage[] | undefined;
   /** The adapter of round 0. A run that goes on does not look at it. */

@@ -115,6 +115,7 @@ export class Coordinator {
     const { store, identity, evaluateEvery, events } = this.#options;
     await refuseOtherRun(store, identity);
     this.#introduce();
+    if (this.#options.privacy !== undefined) await forgetRound(store, head.round);
     await retireRounds(store, head, { oldest: this.#oldest, sweep: true });
     this.#evaluations = await evaluationsBefore(store, head.round, evaluateEvery);
     if (!(await isOver(this.#options))) events.emit({ type: "run-resume", afterRound: head.round });
@@ -138,7 +139,9 @@ export class Coordinator {
     const early = await earlyStop(store, round, evaluations, stop);
     const last = round >= rounds || early !== undefined;
     const adaptersAfter = (earlier: number): Promise<AdapterSet> => this.#adaptersAfter(head, earlier);
-    if (round > 0) await onRound?.({ round, adapters, last, evaluations, adaptersAfter });
+    // Where the members have spent their budget no round follows, unless somebody joins: its adapter is kept.
+    const spent = !last && (await this.#isSpent(round + 1));
+    if (round > 0) await onRound?.({ round, adapters, last: last || spent, evaluations, adaptersAfter });
     this.#settled = round;
     if (!last) return undefined;
     if (round < rounds) events.emit(earlyStopEvent(round, early!));
@@ -200,23 +203,19 @@ export class Coordinator {
 
   /** Closes the round of a decision, aggregates and moves the head. */
   async #close(head: RunHead, revision: number, play: RoundPlay, decision: RoundClose): Promise<CoordinatorStep> {
-    const { store, algorithm, minClients, events } = this.#options;
+    const { store, algorithm, minClients, events, privacy } = this.#options;
     const oldest = this.#oldest;
     const { round } = decision;
     for (const { client, refused: reason } of decision.refused) {
       events.emit({ type: "client-refused", round, client, reason });
     }
     await events.flush();
-    if (decision.accepted.length < Math.max(1, minClients)) throw tooFew(minClients, decision);
+    // A private round is as large as it was planned: who is missing contributes nothing, and the noise is the same.
+    if (privacy === undefined && decision.accepted.length < Math.max(1, minClients)) throw tooFew(minClients, decision);
     const close = await closeRound(store, decision);
-    const next = await aggregate(
-      store,
-      algorithm,
-      head,
-      close,
-      this.#membership.members.size,
-      this.#options,
-      (judged) => events.emit({ type: "update-weighed", round, ...judged }),
+    const rules = { ...this.#options, aggregator: privacy?.aggregator ?? this.#options.aggregator };
+    const next = await aggregate(store, algorithm, head, close, this.#membership.members.size, rules, (judged) =>
+      events.emit({ type: "update-weighed", round, ...judged }),
     );
     events.emit({
       type: "round-end",
@@ -232,6 +231,8 @@ export class Coordinator {
     if (round > 1) await forgetRound(store, round - 1);
     await forgetLate(store, round - 1 - oldest, this.#options);
     await advanceHead(store, revision, next);
+    // Of a private run no single update stays.
+    if (privacy !== undefined) await forgetRound(store, round);
     await retireRounds(store, next, { oldest });
     this.#round = undefined;
     return MOVED;
@@ -248,6 +249,8 @@ export class Coordinator {
     await this.#tell(round, changes, rejected);
     const { clients, learningRate, adapter } = opening;
     events.emit({ type: "round-start", round, clients, learningRate, adapter });
+    const { privacy } = this.#options;
+    if (privacy !== undefined) events.emit(privacy.spentBy(opening));
     const report: RoundContext["report"] = (...answer) => this.#report(...answer);
     const context = { options: this.#options, membership: this.#membership, report };
     if (asynchronous === undefined) return synchronousRound(context, opening);
@@ -271,6 +274,13 @@ export class Coordinator {
     }
   }
 
+  async #isSpent(round: number): Promise<boolean> {
+    const { privacy, minClients } = this.#options;
+    if (privacy === undefined) return false;
+    await this.#membership.through(round - 1);
+    return privacy.withBudget(this.#membership.members.keys(), round).length < Math.max(1, minClients);
+  }
+
   async #task(round: number): Promise<Parameters<typeof openRound>[3]> {
     const { asynchronous } = this.#options;
     const learningRate = this.#options.learningRate(round);
@@ -282,7 +292,11 @@ export class Coordinator {
     }
     const members = this.#membership.members.keys();
     const perRound = Math.ceil(clientsPerRound * overSelect);
-    const clients = drawCohort({ seed, perRound, fidelity, members, available: available?.() }, round);
+    const draw = { seed, perRound, fidelity, members, available: available?.() };
+    const { privacy, minClients } = this.#options;
+    const clients = privacy?.draw(draw, round, minClients) ?? drawCohort(draw, round);
+    // Durable before the round is open: whoever may send an update has paid for it.
+    await privacy?.charge(clients, round);
     const earlierRounds = await this.#earlier.before(round, clients);
     const closesWith = clients.length > clientsPerRound ? { closesWith: clientsPerRound } : {};
     return { clients, earlierRounds, learningRate, ...closesWith, ...limits };

@@ -37,6 +37,23 @@ export type RunEvent =
       /** sha256 of the adapter the round starts from (a blob of the store). */
       readonly adapter: string;
     }
+  /** Clients of the round have paid for it (privacy.client), before it was opened. */
+  | {
+      readonly type: "privacy-spent";
+      readonly round: number;
+      readonly mechanism: string;
+      /** Largest ε that a client of the round has spent, at `delta`, of its `budget`. */
+      readonly epsilon: number;
+      readonly budget: number;
+      readonly delta: number;
+      /** The noise on the sum has standard deviation noiseMultiplier·clip; the sum is divided by `divisor`. */
+      readonly noiseMultiplier: number;
+      readonly clip: number;
+      readonly divisor: number;
+      /** sha256 of the key that the noise is drawn from. */
+      readonly noiseKey: string;
+      readonly clients: readonly { readonly client: string; readonly epsilon: number }[];
+    }
   | { readonly type: "client-start"; readonly round: number; readonly client: string; readonly steps: number }
   /** Enough to replay the step elsewhere: which records in which order, at which learning rate, and what came out. */
   | {

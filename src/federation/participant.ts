@@ -3,7 +3,7 @@ import { UserError } from "../diagnostics/user-error.ts";
 import type { LocalResult, LocalRule } from "../optim/local-rule.ts";
 import { BlobError, type MemberStore } from "../store/store.ts";
 import type { Groups } from "../tensor/groups.ts";
-import { type Params, toFloat32, zerosLike } from "../tensor/params.ts";
+import { type Params, pick, toFloat32, zerosLike } from "../tensor/params.ts";
 import { UNSENT } from "../updates/error-feedback.ts";
 import type { Stage } from "../updates/stage.ts";
 import { encodeUpdate, type EncodedUpdate, sentUpdate, type UpdateContext } from "../updates/wire.ts";
@@ -30,6 +30,8 @@ import {
   runEnd,
   submission,
 } from "./protocol/messages.ts";
+import type { Protect } from "./privacy/protect.ts";
+import type { Seal } from "./privacy/sealing.ts";
 import { firstAdapter, readAdapter, receive } from "./round.ts";
 import type { StalenessRule } from "./staleness.ts";
 import { bytesOfUpdate, updateOfBytes } from "./update-bytes.ts";
@@ -83,6 +85,10 @@ export interface ParticipantOptions {
    * and in place of an update that is not finite one that changes nothing. Default: sent.
    */
   readonly figures?: "sent" | "kept" | undefined;
+  /** What the client does to its update before anything of it leaves: clipping, noise. Default: nothing. */
+  readonly protect?: Protect | undefined;
+  /** Makes the update readable for the coordinator only. Default: it is sent as it is. */
+  readonly seal?: Seal | undefined;
   /** The seed of the run: all randomness follows from it, that of the stages too. */
   readonly seed: number;
   readonly trainer: LocalTrainer;
@@ -281,9 +287,10 @@ export class Participant {
     }
     const keepsFigures = this.#options.figures === "kept";
     const { update, memory: next } = keepsFigures ? finiteOr(unchanged(report.update, received, kept), report) : report;
+    const { protect, seal } = this.#options;
     const context = { seed, round, client, received: received.adapter };
     const encoded = encodeUpdate(
-      update,
+      (await protect?.(update, context)) ?? update,
       stages,
       context,
       unsent && { change: unsent, missed: await memory.missed(client, round) },
@@ -298,9 +305,10 @@ export class Participant {
       await createMessage(store, key, refusal, { client, refused });
       return;
     }
-    const bytes = bytesOfUpdate(wire, stages, context);
+    const open = bytesOfUpdate(wire, stages, context);
+    const bytes = (await seal?.(open, client)) ?? open;
     const hash = await store.putBlob(bytes);
-    const memoryNext = memoryAfter(this.#options, encoded, bytes, context, { next, received, kept, unsent });
+    const memoryNext = memoryAfter(this.#options, encoded, open, context, { next, received, kept, unsent });
     if (remembers) await memory.save(client, round, hash, memoryNext);
     await events.flush();
     const { loss, count, metrics, steps, examples, supervisedTokens, seconds } = result;
@@ -321,7 +329,10 @@ const KEPT = { records: 1, heldOut: 0, data: "not sent", figures: "kept" } as co
 
 /** The report of a client that learned nothing. */
 function unchanged(update: Groups, { adapter }: Received, memory: Groups): Report {
-  const still = Object.entries(update).map(([name, group]) => [name, name === "adapter" ? adapter : zerosLike(group)]);
+  const still = Object.entries(update).map(([name, group]) => [
+    name,
+    name === "adapter" ? pick(adapter, group) : zerosLike(group),
+  ]);
   return { update: Object.fromEntries(still) as Groups, memory };
 }
 

@@ -48,7 +48,12 @@ export async function eventsThatHold(store: MemberStore, goesOn = false): Promis
 }
 
 /** Events of the opening of a round, which stays once it is written. */
-const AT_OPENING: ReadonlySet<RunEvent["type"]> = new Set(["round-start", "client-joined", "client-left"]);
+const AT_OPENING: ReadonlySet<RunEvent["type"]> = new Set([
+  "round-start",
+  "privacy-spent",
+  "client-joined",
+  "client-left",
+]);
 
 /**
  * Tells whether everything was done before: the last round, or a round after which `stop` ends the run. False where

@@ -18,6 +18,8 @@ export interface SimulationOptions extends Omit<CoordinatorOptions, "members" | 
   readonly memory: ClientMemory;
   /** What each client sends besides its update. Default: sent. */
   readonly figures?: ParticipantOptions["figures"];
+  readonly protect?: ParticipantOptions["protect"];
+  readonly seal?: ParticipantOptions["seal"];
   /** The part of an evaluation that belongs to a client: its own held-out records. */
   readonly evaluateClient?: ((client: string) => Evaluate | undefined) | undefined;
 }

@@ -43,7 +43,8 @@ export async function adaptersOf(prepared: Prepared, store: RunStore, folder: st
   }
   const whole = shaped(adapter);
   const common = { name: "adapter", what: `the common adapter after round ${round}`, of: async () => whole };
-  if (algorithm.data === "pooled") return [common];
+  // Of a private run no single update is left.
+  if (algorithm.data === "pooled" || prepared.config.privacy?.client !== undefined) return [common];
   const close = await readMessage(exchange, keys.close(round), roundClose);
   const opening = (await readMessage(exchange, keys.opening(round), roundOpening))!;
   const received = await readAdapter(exchange, opening.adapter);

@@ -33,6 +33,7 @@ export interface RunFolder extends RunStore {
  * tensorboard/     TensorBoard's event file, where the configuration asks for it
  * exchange/        blobs and cells the rounds are committed in
  * clients/         the private memory of clients, for algorithms that have one
+ * private/         the coordinator's secret key and its clients' ledgers, of a run with privacy.client
  * trackers/        what has arrived at MLflow and at the webhook, where the configuration names them
  * lock             the process that works here
  * ```
@@ -52,6 +53,7 @@ export async function openRunFolder(folder: string, onNote?: (note: string) => v
   return {
     exchange: directoryStore(path.join(folder, "exchange")),
     clientStore: directoryStore(path.join(folder, "clients")),
+    coordinatorStore: directoryStore(path.join(folder, "private")),
     async openEvents(holds, output) {
       const board = output.tensorboard
         ? await openTensorBoardFile(path.join(folder, "tensorboard"), path.join(folder, "config.json"))

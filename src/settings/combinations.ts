@@ -148,6 +148,18 @@ export const COMBINATIONS: readonly Combination[] = [
     "no clip bounds the control variates, which are sent beside the adapter",
     TAKE_FEDERATED,
   ),
+  refused(
+    "clientPrivacy",
+    "asynchronous",
+    "a client pays for a round before it opens, and there nobody knows then who will be in it",
+    "Leave federation.mode out.",
+  ),
+  refused(
+    "clientPrivacy",
+    "late",
+    "an update counts in the round that its client has paid for",
+    "Leave federation.lateUpdates out.",
+  ),
   allowed("coordinatorNoise", "compressed", "the coordinator clips again what it decoded"),
   allowed("localNoise", "compressed", "the client adds its noise first, so compression costs no privacy"),
   refused("clientPrivacy", "nothingSent", NOTHING_SENT, TAKE_FEDERATED),

@@ -2,6 +2,7 @@ import { algorithmOf } from "../algorithms/registry.ts";
 import { valueAt } from "../data/row.ts";
 import { aggregatorOf } from "../updates/aggregator-registry.ts";
 import { inertAsynchrony } from "./asynchrony.ts";
+import { notedClientPrivacy } from "./client-privacy.ts";
 import { schemaAt } from "./json-schema.ts";
 import { isRead, readBy } from "./read-by.ts";
 import type { ExperimentConfig } from "./schema.ts";
@@ -41,7 +42,7 @@ export function inertSettings(config: ExperimentConfig): string[] {
   if (data.root !== undefined && federation.aggregator !== "fltrust") {
     notes.push("data.root has no effect: only federation.aggregator fltrust trains on it");
   }
-  notes.push(...inertAsynchrony(config));
+  notes.push(...inertAsynchrony(config), ...notedClientPrivacy(config));
   const { best, earlyStopping, every } = evaluation;
   if (best.metric === undefined && earlyStopping.patience === undefined && best.over !== undefined) {
     notes.push(

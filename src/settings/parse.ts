@@ -7,6 +7,7 @@ import { explainEach, type Problem } from "./explain.ts";
 import { mistakesIn } from "./mistakes.ts";
 import type { Origin } from "./apply-setting.ts";
 import { unusableAsynchrony } from "./asynchrony.ts";
+import { unusableClientPrivacy } from "./client-privacy.ts";
 import { refusedCombinations } from "./combinations.ts";
 import { benchmarkMetrics, betterWay, measurableMetrics } from "./metric-names.ts";
 import { nestingProblem } from "./nesting.ts";
@@ -134,7 +135,12 @@ function contradictions(config: ExperimentConfig): Problem[] {
   }
   found.push(...misplacedCodec(federation.stages));
   const known = clients?.length ?? federation.clients;
-  const others = [participation(federation, known), unusableAsynchrony(config, known), unusableBest(config)];
+  const others = [
+    participation(federation, known),
+    unusableAsynchrony(config, known),
+    unusableBest(config),
+    unusableClientPrivacy(config, known),
+  ];
   return [...found, ...others.filter((problem) => problem !== undefined), ...refusedCombinations(config)].map(withPath);
 }
 
@@ -152,7 +158,8 @@ function misplacedCodec(stages: ExperimentConfig["federation"]["stages"] = []): 
 
 /** Gives a mistake the place of the setting that its message names first. */
 function withPath(problem: Problem): Problem {
-  const [named] = /\b(?:data|training|federation|evaluation|objective)(?:\.\w+|\[\d+\])+/.exec(problem.message) ?? [];
+  const [named] =
+    /\b(?:data|training|federation|privacy|evaluation|objective)(?:\.\w+|\[\d+\])+/.exec(problem.message) ?? [];
   const path = named?.match(/\w+/g)?.map((part) => (/^\d+$/.test(part) ? Number(part) : part));
   return { path, ...problem, part: "key" };
 }

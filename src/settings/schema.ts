@@ -11,6 +11,7 @@ import type { Objective } from "../train/objective.ts";
 import { objectiveOf, type ObjectiveName, OBJECTIVES } from "../train/objective-registry.ts";
 import { evaluationSchema } from "./evaluation-schema.ts";
 import { federationSchema } from "./federation-schema.ts";
+import { privacySchema } from "./privacy-schema.ts";
 import { count, files, fraction, names, natural, positive, readingFields, text } from "./schema-parts.ts";
 import { SECTIONS } from "./sections.ts";
 import { trackerFields } from "./tracker-settings.ts";
@@ -225,6 +226,9 @@ export const experimentSchema = derived(() =>
       .prefault({}),
 
     federation: federationSchema(),
+
+    // Without a default: the identity of runs without it must not change.
+    privacy: privacySchema.optional(),
 
     evaluation: evaluationSchema(),
 

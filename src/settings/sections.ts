@@ -9,6 +9,8 @@ export const SECTIONS: Readonly<Record<string, string>> = {
   training: "The training of a client in a round.",
   federation: "The server: rounds, clients and aggregation.",
   "federation.server": "The server's optimizer.",
+  privacy: "Differential privacy (docs/privacy.md). Without this section updates are sent as they are.",
+  "privacy.client": "Differential privacy with a client, all its records, as the unit.",
   evaluation: "Measurements during the run. No client trains on held-out records.",
   "evaluation.best": "The best round, whose adapter is kept in best/.",
   "evaluation.earlyStopping": "The end of a run that no longer improves.",

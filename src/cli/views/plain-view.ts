@@ -17,6 +17,7 @@ import {
 } from "./quantities.ts";
 import { dataNote, someNames, type RunFacts } from "./run-facts.ts";
 import { membershipText, withheldText } from "./membership-text.ts";
+import { privacyText } from "./privacy-text.ts";
 import type { RunView } from "./run-view.ts";
 import { oneLine } from "./text-width.ts";
 import { workLog } from "./work-clock.ts";
@@ -84,6 +85,8 @@ export class PlainLines {
         this.#trained = true;
         this.#learningRate = event.learningRate;
         return [];
+      case "privacy-spent":
+        return [privacyText(event)];
       case "evaluation-withheld":
         return [withheldText(event)];
       case "client-declined":

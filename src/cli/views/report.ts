@@ -15,6 +15,7 @@ import { progressBar } from "./bar.ts";
 import { benchmarkLines } from "./benchmark-text.ts";
 import { startText } from "../../study/doubts.ts";
 import { bestText } from "./best-round-text.ts";
+import { spentText } from "./privacy-text.ts";
 import type { Style } from "../output.ts";
 import {
   counted,
@@ -72,6 +73,7 @@ export function reportLines(summary: RunSummary, options: ReportOptions): string
         ...(options.hasPage === true ? [[style("dim", "report"), path.join(folder, "report.html")]] : []),
         adapterRow(folder, own, style),
         ...canaryRow(summary, style),
+        ...privacyRow(summary, style),
         ...bestRows(summary, options),
         ...wrap(totals, Math.max(20, columns - 12)).map((line, i) => [
           i === 0 ? style("dim", "total") : "",
@@ -203,6 +205,10 @@ function overall(results: readonly HeldOutResult[]): HeldOutResult {
     after: mean(({ after }) => after),
     metrics: {},
   };
+}
+
+function privacyRow({ privacy }: RunSummary, style: Style): string[][] {
+  return privacy === undefined ? [] : [[style("dim", "privacy"), spentText(privacy)]];
 }
 
 /** A table of the accuracy before and after, by set. The bar shows the share of right answers after training. */

@@ -9,6 +9,8 @@ export interface RoundMetrics {
   loss: number | undefined;
   /** Seconds of the round; 0 until it has ended. */
   seconds: number;
+  /** Privacy that the clients of the round have spent; absent without privacy.client. */
+  privacy?: Omit<EventOf<"privacy-spent">, "type" | "round">;
   readonly clients: Record<string, ClientMetrics>;
   readonly refused: Record<string, string>;
   /** The part of each client's update in the result, 1 as in the mean and 0 cut out; absent where no rule judges them. */
@@ -41,6 +43,11 @@ export class Metrics {
       case "round-start":
         round.learningRate = event.learningRate;
         break;
+      case "privacy-spent": {
+        const { type: _type, round: _round, ...spent } = event;
+        round.privacy = spent;
+        break;
+      }
       case "client-update": {
         const { type: _type, round: _round, client, update: _update, ...metrics } = event;
         round.clients[client] = metrics;

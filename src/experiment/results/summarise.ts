@@ -29,10 +29,18 @@ export function summarise(
     answers,
     canaries: canaries.length === 0 ? undefined : canaryCounts(canaries),
     supervisedTokens,
+    privacy: privacySpent(metrics),
     bytesUp,
     bytesDown,
     seconds,
   };
+}
+
+function privacySpent(metrics: Metrics): RunSummary["privacy"] {
+  const rounds = metrics.rounds().flatMap(({ privacy }) => privacy ?? []);
+  const last = rounds.at(-1);
+  if (last === undefined) return undefined;
+  return { epsilon: Math.max(...rounds.map(({ epsilon }) => epsilon)), budget: last.budget, delta: last.delta };
 }
 
 function heldOutResults({ evaluations }: FederationOutcome): HeldOutResult[] {

@@ -96,6 +96,8 @@ export interface RunSummary extends BestAdapters {
   readonly canaries?: readonly PlantedCount[] | undefined;
   /** Over all updates that clients sent; absent where they keep their figures. */
   readonly supervisedTokens?: number | undefined;
+  /** Privacy that clients have spent, the largest ε of any; absent without privacy.client. */
+  readonly privacy?: { readonly epsilon: number; readonly budget: number; readonly delta: number } | undefined;
   readonly bytesUp: number;
   readonly bytesDown: number;
   /** Wall time of the rounds and evaluations; of a round that was interrupted, only the part after the restart. */

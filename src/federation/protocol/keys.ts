@@ -3,6 +3,7 @@ import { keySegment } from "../../store/store.ts";
 /** The keys of a run's cells, and the prefixes under which cells of one kind lie. */
 export const keys = {
   manifest: "manifest",
+  runKey: "run-key",
   members: "member/",
   member: (client: string): string => `${keys.members}${keySegment(client)}`,
   declines: "decline/",

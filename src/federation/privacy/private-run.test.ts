@@ -1,0 +1,230 @@
+import { describe, expect, it } from "vitest";
+import {
+  initialAdapter,
+  Life,
+  QuadraticTrainer,
+  recorded,
+  roster,
+  scored,
+  targets,
+} from "../../../test/support/federation.ts";
+import { algorithmOf } from "../../algorithms/registry.ts";
+import { gaussianEpsilon, noiseFor } from "../../privacy/gaussian.ts";
+import { memoryStore } from "../../store/memory-store.ts";
+import type { Store } from "../../store/store.ts";
+import { clientMemory } from "../client-memory.ts";
+import type { RunEvent } from "../events.ts";
+import { keys } from "../protocol/keys.ts";
+import { readMessage } from "../protocol/cells.ts";
+import { roundClose, roundOpening } from "../protocol/messages.ts";
+import { simulate } from "../simulate.ts";
+import { charge, ownKeys } from "./messages.ts";
+import { PrivateRounds, type ClientPrivacyRules } from "./private-rounds.ts";
+import { clipping } from "./protect.ts";
+import { sealing, unsealing } from "./sealing.ts";
+import { secretKeyIn } from "./secret-key.ts";
+
+const budget = { epsilon: 8, delta: 1e-3 };
+
+const rules: ClientPrivacyRules = {
+  mechanism: "central",
+  budget,
+  noiseMultiplier: noiseFor(budget.epsilon, budget.delta, 2),
+  clip: 0.5,
+  expectedClients: 2,
+};
+
+interface Place {
+  readonly exchange: Store;
+  readonly clients: Store;
+  readonly own: Store;
+}
+
+const newPlace = (): Place => ({ exchange: memoryStore(), clients: memoryStore(), own: memoryStore() });
+
+interface Changes {
+  readonly life?: Life;
+  readonly rounds?: number;
+  readonly minClients?: number;
+  readonly rules?: Partial<ClientPrivacyRules>;
+  readonly trainer?: QuadraticTrainer;
+  readonly algorithm?: "fedavg" | "fedadam";
+}
+
+/** A private run of one process: four clients, two a round. */
+async function live(place: Place, changes: Changes = {}) {
+  const { life = new Life(), rounds = 4, minClients = 1, algorithm = "fedavg" } = changes;
+  const [exchange, clients, own] = [place.exchange, place.clients, place.own].map((store) => life.wrap(store));
+  const { events, sink } = recorded();
+  const privacy = await PrivateRounds.open({
+    own: own!,
+    exchange: exchange!,
+    identity: "settings",
+    rules: { ...rules, ...changes.rules },
+  });
+  const store = await unsealing(exchange!, await secretKeyIn(own!));
+  const outcome = await simulate({
+    store,
+    privacy,
+    figures: "kept",
+    protect: clipping(0.5),
+    seal: sealing(clients!, exchange!),
+    algorithm: algorithmOf(algorithm, { server: { beta1: 0.9, beta2: 0.99, learningRate: 0.1, tau: 0.1 } }),
+    trainer: changes.trainer ?? new QuadraticTrainer(targets),
+    memory: clientMemory(clients!, exchange!),
+    initialAdapter,
+    identity: "settings",
+    seed: 7,
+    rounds,
+    clients: roster,
+    clientsPerRound: 2,
+    minClients,
+    learningRate: () => 0.1,
+    evaluateEvery: 0,
+    ...scored,
+    events: sink,
+  });
+  return { outcome, events };
+}
+
+async function cohorts({ exchange }: Place, rounds: number): Promise<(readonly string[])[]> {
+  const drawn: (readonly string[])[] = [];
+  for (let round = 1; round <= rounds; round++) {
+    drawn.push((await readMessage(exchange, keys.opening(round), roundOpening))!.clients);
+  }
+  return drawn;
+}
+
+const spentIn = (events: readonly RunEvent[]) => events.filter((event) => event.type === "privacy-spent");
+
+describe("a private run", () => {
+  it("draws alike, charges before it opens, and spends the budget in the rounds it was planned for", async () => {
+    const place = newPlace();
+    const { events } = await live(place);
+    const drawn = await cohorts(place, 4);
+    // Two of four in each of four rounds: everybody twice.
+    for (const { name } of roster) expect(drawn.filter((clients) => clients.includes(name))).toHaveLength(2);
+    const paid = (await place.own.list(ownKeys.ledger)).length;
+    expect(paid).toBe(8);
+    const [client] = drawn[2]!;
+    expect(await readMessage(place.own, ownKeys.charge(client!, 3), charge)).toMatchObject({
+      client,
+      round: 3,
+      noiseMultiplier: rules.noiseMultiplier,
+      clip: 0.5,
+      sampling: 1,
+      weight: 1,
+    });
+    const told = spentIn(events);
+    expect(told.map(({ round }) => round)).toEqual([1, 2, 3, 4]);
+    expect(told[0]!.epsilon).toBeCloseTo(gaussianEpsilon(1 / rules.noiseMultiplier, budget.delta), 12);
+    expect(told[3]!.epsilon).toBeLessThanOrEqual(8);
+    expect(told[3]!.epsilon).toBeCloseTo(8, 6);
+  });
+
+  it("keeps no single update once a round is committed, and the exchange never had one in the clear", async () => {
+    const place = newPlace();
+    const seen: Uint8Array[] = [];
+    const exchange: Store = {
+      ...place.exchange,
+      async putBlob(bytes) {
+        seen.push(bytes);
+        return place.exchange.putBlob(bytes);
+      },
+    };
+    await live({ ...place, exchange });
+    for (let round = 1; round <= 4; round++) {
+      const close = (await readMessage(place.exchange, keys.close(round), roundClose))!;
+      expect(close.accepted).toHaveLength(2);
+      for (const { update } of close.accepted) await expect(place.exchange.blob(update)).rejects.toThrow();
+    }
+    const texts = seen.map((bytes) => new TextDecoder("latin1").decode(bytes));
+    expect(texts.filter((text) => text.includes('"kind":"update"'))).toEqual([]);
+    // No secret lies in the exchange either.
+    const key = await readMessage(place.own, ownKeys.secret, (value) => value as string);
+    for (const cell of await place.exchange.list("")) {
+      expect(new TextDecoder().decode((await place.exchange.read(cell))!)).not.toContain(key);
+    }
+  });
+
+  it("stops hard when too few have budget left, in one sentence, and says it again", async () => {
+    const place = newPlace();
+    const stopped = {
+      kind: "training",
+      message:
+        "Client ann has spent its budget (ε 8.00 of 8 at δ 1e-3 after 2 rounds), and so have 3 others: round 5 needs 2, and 0 with budget left are there.",
+    };
+    await expect(live(place, { rounds: 6, minClients: 2 })).rejects.toMatchObject(stopped);
+    await expect(live(place, { rounds: 6, minClients: 2 })).rejects.toMatchObject(stopped);
+    expect(await place.own.list(ownKeys.ledger)).toHaveLength(8);
+  });
+
+  it("has the noise of a round that lacks updates, and counts it", async () => {
+    const broken = new QuadraticTrainer({ ann: Number.NaN, bob: Number.NaN, cy: Number.NaN, dee: Number.NaN });
+    const place = newPlace();
+    const { outcome } = await live(place, { rounds: 1, minClients: 2, trainer: broken });
+    expect(outcome.head.round).toBe(1);
+    const moved = [...outcome.adapter].some(([name, { data }]) =>
+      data.some((x, i) => x !== initialAdapter.get(name)!.data[i]),
+    );
+    expect(moved).toBe(true);
+  });
+});
+
+describe("a ledger", () => {
+  it.each([
+    [
+      "that was deleted",
+      (key: string) => key.startsWith(ownKeys.ledger),
+      /the charge of client \w+ for round 1 is not/,
+    ],
+    ["that was set back", (key: string) => key.endsWith("/2"), /the charge of client \w+ for round 2 is not/],
+    ["of which the key is gone", (key: string) => key === ownKeys.secret, /the key of its noise is not/],
+    ["that is gone with its key", () => true, /the key of its noise is not/],
+  ])("%s is refused, and nothing is done", async (_, isGone, message) => {
+    const place = newPlace();
+    await live(place, { rounds: 2 });
+    const own = memoryStore();
+    for (const key of await place.own.list("")) {
+      if (!isGone(key)) await own.create(key, (await place.own.read(key))!);
+    }
+    const before = await place.exchange.list("");
+    await expect(live({ ...place, own }, { rounds: 3 })).rejects.toMatchObject({
+      kind: "storage",
+      message: expect.stringMatching(message) as string,
+    });
+    expect(await place.exchange.list("")).toEqual(before);
+  });
+});
+
+describe("after a crash", { timeout: 600_000 }, () => {
+  it.each(["fedavg", "fedadam"] as const)(
+    "at any operation the same call ends with the same bytes: %s",
+    async (algorithm) => {
+      const first = newPlace();
+      const counting = new Life();
+      const expected = await live(first, { life: counting, rounds: 2, algorithm });
+      // Another run has another key: what is compared are runs of this one.
+      const secrets = async (place: Place): Promise<Place> => {
+        for (const store of ["own", "clients"] as const) {
+          await place[store].create(ownKeys.secret, (await first[store].read(ownKeys.secret))!);
+        }
+        return place;
+      };
+      let compared = 0;
+      for (let at = 1; at <= counting.operations; at++) {
+        for (const afterwards of counting.reads.has(at) ? [false] : [false, true]) {
+          const place = await secrets(newPlace());
+          await live(place, { life: new Life(at, afterwards), rounds: 2, algorithm }).catch((error: Error) => {
+            expect(error.message).toBe("killed");
+          });
+          const next = await live(place, { rounds: 2, algorithm });
+          expect(next.outcome.head).toEqual(expected.outcome.head);
+          expect(await place.own.list("")).toEqual(await first.own.list(""));
+          compared++;
+        }
+      }
+      expect(compared).toBeGreaterThan(100);
+    },
+  );
+});

@@ -1,0 +1,35 @@
+import { z } from "zod";
+import { positive } from "./schema-parts.ts";
+
+/** Settings of the privacy of clients (`privacy.client`). */
+const clientPrivacySchema = z.strictObject({
+  epsilon: positive
+    .default(8)
+    .describe("Budget ε of each client over the whole run. A client that has spent it takes part in no more rounds."),
+  delta: positive.lt(1).optional().describe("δ of the guarantee, less than 1/clients. Default: 1/(10·clients)."),
+  clip: positive
+    .default(1)
+    .describe("Largest L2 norm of a client's change of the adapter, over all LoRA tensors together."),
+  noiseMultiplier: positive
+    .optional()
+    .describe(
+      "Standard deviation of the noise on the sum of a round, as a multiple of the clip. Default: the smallest with which all rounds fit in epsilon.",
+    ),
+  mechanism: z
+    .enum(["central", "local", "distributed", "ftrl"])
+    .default("central")
+    .describe(
+      "Party that adds the noise. central: the coordinator, once on the sum. local: each client on its own update, before it sends it. distributed: the clients together, under secure aggregation. ftrl: the coordinator, correlated over rounds.",
+    ),
+  sampling: z
+    .enum(["public", "secret"])
+    .default("public")
+    .describe("Draw of a round's clients. public: it is known who takes part, and nothing is claimed for the draw."),
+});
+
+export type ClientPrivacySettings = z.output<typeof clientPrivacySchema>;
+
+/** Differential privacy. Absent: off. */
+export const privacySchema = z.strictObject({
+  client: clientPrivacySchema.optional(),
+});
