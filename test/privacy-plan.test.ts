@@ -51,6 +51,14 @@ describe("privacy plan", () => {
     expect(Math.max(...lengths)).toBe(plan.length);
   });
 
+  it("takes the budget and the noise of privacy.client", () => {
+    const set = ["--set", "privacy.client.epsilon=3", "--set", "privacy.client.noiseMultiplier=5"];
+    const { stdout } = openfedllm("privacy", "plan", "run.json", ...set, "--json");
+    expect(JSON.parse(stdout)).toMatchObject({ epsilon: 3, noiseMultiplier: 5 });
+    const { stdout: changed } = openfedllm("privacy", "plan", "run.json", ...set, "--noise", "6", "--json");
+    expect(JSON.parse(changed)).toMatchObject({ epsilon: 3, noiseMultiplier: 6 });
+  });
+
   it("says in words how large the noise is, and what would help", () => {
     const { stdout } = openfedllm("privacy", "plan", "run.json", "--epsilon", "2");
     expect(stdout).toContain("budget      ε 2 at δ 0.0025 for each client");
@@ -74,6 +82,6 @@ describe("privacy plan", () => {
   it("refuses a delta with which one client may be published", () => {
     const { stderr, status } = openfedllm("privacy", "plan", "run.json", "--clients", "20", "--delta", "0.05");
     expect(status).toBe(2);
-    expect(stderr).toContain("δ is 0.05; with 20 clients it must be below 0.05");
+    expect(stderr).toContain("privacy.client.delta is 0.05; with 20 clients it must be below 0.05");
   });
 });

@@ -36,9 +36,12 @@ const GROUPS: Readonly<Record<string, Group>> = {
     ],
   },
   privacy: {
-    summary: "plan the differential privacy of a run",
-    description: "Says what differential privacy costs a run before it begins.",
-    examples: [["npx openfedllm privacy plan my.yaml", "ε by round, and how large the noise is"]],
+    summary: "plan the differential privacy of a run, and report what was spent",
+    description: "Says what differential privacy costs a run before it begins, and what it cost once it ran.",
+    examples: [
+      ["npx openfedllm privacy plan my.yaml", "ε by round, and how large the noise is"],
+      ["npx openfedllm privacy report runs/my", "a page to sign: what is guaranteed, and what is not"],
+    ],
   },
 };
 
@@ -184,6 +187,11 @@ export const COMMANDS: readonly ListedCommand[] = [
     name: "privacy plan",
     summary: "state ε by round and the size of the noise, before a run begins",
     load: () => import("./commands/privacy-plan.ts"),
+  },
+  {
+    name: "privacy report",
+    summary: "write what each client of a run was promised and has spent, as a page to sign",
+    load: () => import("./commands/privacy-report.ts"),
   },
   {
     name: "doctor",

@@ -169,7 +169,7 @@ async function contribution(
 /**
  * Aggregates the accepted updates of a closed round in the order of their clients, and stores the result. The aggregator decides
  * how many updates are in memory at a time. `report` takes what a robust rule made of each update. Returns the next head, for
- * `advanceHead`. A round that failed leaves adapter and state as they were.
+ * `advanceHead`.
  *
  * @throws UserError of kind `training` where the result is not finite.
  */
@@ -177,12 +177,11 @@ export async function aggregate(
   store: Store,
   algorithm: Algorithm,
   head: RunHead,
-  { round, accepted, failed }: RoundClose,
+  { round, accepted }: RoundClose,
   population: number,
   rules: AggregationRules,
   report?: AggregationContext["report"],
 ): Promise<RunHead> {
-  if (failed !== undefined) return { ...head, round };
   const { aggregator = aggregatorOf() } = rules;
   const global = await readAdapter(store, head.adapter);
   const entries = inAggregationOrder(accepted);

@@ -7,6 +7,7 @@ import {
   discreteGaussianTable,
   drawDiscreteGaussian,
 } from "./discrete-gaussian.ts";
+import { gaussianEpsilon } from "./gaussian.ts";
 import { exactDiscreteGaussian } from "./exact-discrete-gaussian.ts";
 import { gridStep, onGrid } from "./noise-grid.ts";
 import { secretStream, type SecretStream } from "./secret-stream.ts";
@@ -141,6 +142,27 @@ describe("the discrete Gaussian", () => {
       "a discrete Gaussian needs a deviation of 0.0625 to 65536 grid steps",
     );
     expect(() => discreteGaussianTable(1e6)).toThrow("got 1000000");
+  });
+});
+
+describe("on the grid of the noise", () => {
+  it.each([0.25, 1, 2])("costs the epsilon of the continuous Gaussian to six digits, mu %d", (mu) => {
+    const sigma = 2 ** 11;
+    const table = discreteGaussianTable(sigma);
+    const size = table.high.length;
+    const tails = new Float64Array(2 * size + 2);
+    for (let k = size; k >= -size; k--) tails[k + size] = tails[k + size + 1]! + probability(table, k);
+    const above = (bound: number): number => tails[Math.max(0, Math.floor(bound) + 1 + size)] ?? 0;
+    const shift = mu * sigma;
+    const delta = (epsilon: number): number => {
+      const middle = (epsilon * sigma * sigma) / shift;
+      return above(middle - shift / 2) - Math.exp(epsilon) * above(middle + shift / 2);
+    };
+    for (const target of [1e-3, 1e-5, 1e-7]) {
+      const epsilon = gaussianEpsilon(mu, target);
+      expect(delta(epsilon * (1 + 1e-6))).toBeLessThan(target);
+      expect(delta(epsilon * (1 - 1e-6))).toBeGreaterThan(target);
+    }
   });
 });
 

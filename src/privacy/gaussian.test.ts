@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { goldenJson } from "../../test/support/golden.ts";
-import { gaussianDelta, gaussianEpsilon, gaussianMu, noiseFor } from "./gaussian.ts";
+import { gaussianDelta, gaussianEpsilon, gaussianMu, noiseFor, rightGuesses } from "./gaussian.ts";
 import { logPhi, phi } from "./log-phi.ts";
 
 interface Golden {
@@ -70,6 +70,12 @@ describe("the exact Gaussian", () => {
     expect(() => gaussianEpsilon(1, 0)).toThrow("delta must lie between 0 and 1, got 0");
     expect(() => gaussianMu(-1, 0.1)).toThrow("epsilon must not be negative");
     expect(() => gaussianDelta(NaN, 0.1)).toThrow("mu must not be negative, got NaN");
+  });
+
+  it("bounds the share of right guesses: half of what delta at epsilon 0 leaves", () => {
+    expect(rightGuesses(0)).toBe(0.5);
+    expect(rightGuesses(Infinity)).toBe(1);
+    for (const mu of [0.1, 1, 3]) expect(rightGuesses(mu)).toBeCloseTo((1 + gaussianDelta(mu, 0)) / 2, 14);
   });
 
   it("rises with mu, falls with delta, and its inverses invert", () => {

@@ -1,4 +1,4 @@
-import { logPhi } from "./log-phi.ts";
+import { logPhi, phi } from "./log-phi.ts";
 
 /** Steps after which an interval of doubles has shrunk to neighbours. */
 const BISECTIONS = 200;
@@ -53,6 +53,12 @@ export function gaussianMu(epsilon: number, delta: number): number {
   }
   return low;
 }
+
+/**
+ * Share of right guesses, at most, of somebody who knows everything else and guesses whether a unit took part, both being
+ * as likely: Φ(μ/2) (Dong, Roth and Su 2022, arXiv 1905.02383, section 2). Exact for μ-Gaussian-DP; ½ is a coin.
+ */
+export const rightGuesses = (mu: number): number => phi(mu / 2);
 
 /** More than rounding adds to the μ² of a ledger: 2⁻⁵³ a participation, for 10⁵ of them. */
 const MARGIN = 1e-10;

@@ -22,7 +22,9 @@ export const command: Command = defineCommand({
     clients: wholeNumber("<n>", "clients of the federation; default: those of the configuration", { min: 1 }),
     perRound: wholeNumber("<n>", "clients that take part in a round; default: all", { min: 1 }),
     rounds: wholeNumber("<n>", "rounds of the run", { min: 1 }),
-    epsilon: number("<number>", `budget of each client; default: ${DEFAULT_EPSILON}`, { min: 1e-6 }),
+    epsilon: number("<number>", `budget of each client; default: the configuration's, or ${DEFAULT_EPSILON}`, {
+      min: 1e-6,
+    }),
     delta: number("<number>", "δ, less than 1/clients; default: 1/(10·clients)", { min: 1e-300, max: 1 }),
     noise: number("<number>", "noise multiplier; default: the smallest with which all rounds fit in ε", { min: 1e-6 }),
     dimension: wholeNumber("<n>", "numbers in an update; default: those of the configuration's adapter", { min: 1 }),
@@ -37,6 +39,7 @@ export const command: Command = defineCommand({
   async run({ set, json, ...flags }, context, configFile) {
     const config = configFile === undefined ? undefined : readRunConfig(configFile, set, undefined);
     const federation = config?.federation;
+    const settings = config?.privacy?.client;
     const clients = flags.clients ?? config?.data.clients?.length ?? federation?.clients;
     const adapters =
       config === undefined || flags.dimension !== undefined
@@ -51,10 +54,10 @@ export const command: Command = defineCommand({
       perRound: flags.perRound ?? federation?.clientsPerRound,
       rounds: needed(flags.rounds ?? federation?.rounds, "--rounds"),
       length: needed(flags.dimension ?? adapters[0]?.length, "--dimension"),
-      epsilon: flags.epsilon ?? DEFAULT_EPSILON,
-      delta: flags.delta,
-      noise: flags.noise,
-      isLocal: flags.local === true,
+      epsilon: flags.epsilon ?? settings?.epsilon ?? DEFAULT_EPSILON,
+      delta: flags.delta ?? settings?.delta,
+      noise: flags.noise ?? settings?.noiseMultiplier,
+      isLocal: flags.local ?? settings?.mechanism === "local",
     });
     const plan = planClients(terms);
     const { stdout } = context;
@@ -81,7 +84,7 @@ function termsOf({ perRound: asked, delta: given, noise, ...rest }: Asked): Clie
   if (delta >= 1 / clients) {
     throw new UserError(
       "config",
-      `The privacy δ is ${delta}; with ${clients} clients it must be below ${Number((1 / clients).toPrecision(3))}.`,
+      `privacy.client.delta is ${delta}; with ${clients} clients it must be below ${Number((1 / clients).toPrecision(3))}.`,
       { hint: "A δ of 1/clients allows to publish one client whole. Leave it out: the default is a tenth of that." },
     );
   }

@@ -51,20 +51,25 @@ export function tablesMarkdown(
   const blocks = [
     `# ${markdownText(heading)}`,
     ...warnings.map((warning) => `> **Warning:** ${markdownText(warning)}`),
-    ...tables.flatMap(({ title, columns, rows }) => [
-      `## ${markdownText(title[0]!.toUpperCase() + title.slice(1))}`,
-      [
-        columns.map(({ header }) => markdownText(header)),
-        columns.map(({ right }) => (right ? "---:" : "---")),
-        ...rows.map((row) => row.map(markdownCell)),
-      ]
-        .map((cells) => `| ${cells.join(" | ")} |`)
-        .join("\n"),
+    ...tables.flatMap((table) => [
+      `## ${markdownText(table.title[0]!.toUpperCase() + table.title.slice(1))}`,
+      tableMarkdown(table),
     ]),
     ...(notes.length === 0 ? [] : [notes.map((note) => `- ${markdownText(note)}`).join("\n")]),
     ...charts.map(({ file, title }) => `![${markdownText(title)}](${file})`),
   ];
   return `${blocks.join("\n\n")}\n`;
+}
+
+/** A table as Markdown, without its title. */
+export function tableMarkdown({ columns, rows }: Table): string {
+  return [
+    columns.map(({ header }) => markdownText(header)),
+    columns.map(({ right }) => (right ? "---:" : "---")),
+    ...rows.map((row) => row.map(markdownCell)),
+  ]
+    .map((cells) => `| ${cells.join(" | ")} |`)
+    .join("\n");
 }
 
 function markdownCell({ text, range, best }: Cell): string {
@@ -73,6 +78,6 @@ function markdownCell({ text, range, best }: Cell): string {
 }
 
 /** Names of clients and folders are not markup. */
-function markdownText(text: string): string {
+export function markdownText(text: string): string {
   return text.replaceAll(/[\\`*_[\]<>|]/g, String.raw`\$&`).replaceAll("\n", " ");
 }

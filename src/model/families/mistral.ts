@@ -1,18 +1,17 @@
-import { decoder } from "../blocks-decoder.ts";
-import { type DecoderConfig, parseDecoder } from "../decoder-config.ts";
+import { parsePreNorm, type PreNormConfig, preNormDecoder } from "../blocks-pre-norm.ts";
 import type { ModelFamily } from "../family.ts";
-import { decoderGguf } from "../gguf-decoder.ts";
+import { preNormGguf } from "../gguf-pre-norm.ts";
 import { noWindows } from "../sliding-window.ts";
 
 /** Mistral 7B (Jiang et al. 2023): no biases, and one sliding window in all layers unless `sliding_window` is null. */
-export const mistral: ModelFamily<DecoderConfig> = {
-  ...decoder(),
+export const mistral: ModelFamily<PreNormConfig> = {
+  ...preNormDecoder(),
   modelType: "mistral",
   title: "Mistral",
-  gguf: decoderGguf({ architecture: "llama", rotatesPairs: true, biases: [] }),
+  gguf: preNormGguf({ architecture: "llama", rotatesPairs: true, biases: [] }),
   parse(fields) {
     fields.requireOneOf("hidden_act", ["silu", "swish"]);
-    const shared = parseDecoder(fields, "mistral", {
+    const shared = parsePreNorm(fields, "mistral", {
       kvHeads: 8,
       maxPositions: 131_072,
       bosTokenId: 1,

@@ -1,7 +1,7 @@
-import type { DecoderConfig } from "./decoder-config.ts";
+import type { PreNormConfig } from "./blocks-pre-norm.ts";
 import type { GgufRules } from "./gguf-rules.ts";
 
-interface DecoderGguf {
+interface PreNormGguf {
   readonly architecture: string;
   /** True: llama.cpp rotates neighbouring elements (its `LLAMA_ROPE_TYPE_NORM`) and not halves. */
   readonly rotatesPairs: boolean;
@@ -36,14 +36,14 @@ const OUTER: Readonly<Record<string, string>> = {
 };
 
 /** GGUF of pre-norm decoders: names, sizes and the differences between llama.cpp's architectures. */
-export function decoderGguf({
+export function preNormGguf({
   architecture,
   rotatesPairs,
   offsetNorms = false,
   biases,
   headsFillHidden = false,
   alwaysTied = false,
-}: DecoderGguf): GgufRules<DecoderConfig> {
+}: PreNormGguf): GgufRules<PreNormConfig> {
   return {
     architecture,
     metadata: ({ vocabSize, hiddenSize, layers, intermediateSize, heads, kvHeads, headDim, normEpsilon }) => ({

@@ -1,0 +1,227 @@
+import { rightGuesses } from "../../privacy/gaussian.ts";
+import { epsilonSpent, muSquaredOf, muSquaredWithin } from "../../privacy/ledger.ts";
+import type { Table } from "../tables/tables.ts";
+import { formatCount } from "../views/quantities.ts";
+
+/** A part of the report: what is said, point by point, and in a table. */
+export interface PrivacyPart {
+  readonly id: string;
+  readonly title: string;
+  readonly paragraphs: readonly string[];
+  readonly points?: readonly string[];
+  readonly table?: Table;
+}
+
+/** A charge of a client's ledger: it paid for a round before the round opened. */
+export interface PaidRound {
+  readonly client: string;
+  readonly round: number;
+  readonly noiseMultiplier: number;
+  readonly clip: number;
+  readonly weight: number;
+  readonly noiseKey: string;
+}
+
+/** The privacy of clients as a run has it. */
+export interface ClientFacts {
+  readonly mechanism: string;
+  readonly epsilon: number;
+  readonly delta: number;
+  /** All clients of the run, also those that never took part. */
+  readonly clients: readonly string[];
+  /** The number that sums are divided by. */
+  readonly divisor: number;
+  readonly charges: readonly PaidRound[];
+}
+
+/** The privacy of one client's records. */
+export interface RecordFacts {
+  readonly client: string;
+  readonly epsilon: number;
+  readonly delta: number;
+  readonly clip: number;
+  readonly noiseMultiplier: number;
+  /** Probability that a record is in a step. */
+  readonly rate: number;
+  readonly steps: number;
+  readonly rounds: number;
+  readonly spent: number;
+}
+
+const table = (title: string, headers: readonly string[], rows: readonly (readonly string[])[], texts = 1): Table => ({
+  title,
+  columns: headers.map((header, i) => ({ header, right: i >= texts })),
+  rows: rows.map((row) => row.map((text) => ({ text }))),
+});
+
+interface Account {
+  readonly client: string;
+  readonly rounds: number;
+  readonly muSquared: number;
+}
+
+/** What each client has spent, from the charges alone. */
+function accountsOf({ clients, charges }: ClientFacts): readonly Account[] {
+  return clients.map((client) => {
+    const own = charges.filter((charge) => charge.client === client);
+    return { client, rounds: own.length, muSquared: own.reduce((sum, charge) => sum + priceOf(charge), 0) };
+  });
+}
+
+function priceOf({ weight, clip, noiseMultiplier }: PaidRound): number {
+  return muSquaredOf({ weight, clip, noiseDeviation: noiseMultiplier * clip });
+}
+
+const largestOf = (accounts: readonly Account[]): number => Math.max(0, ...accounts.map(({ muSquared }) => muSquared));
+
+/** Says in one paragraph what is promised to a client, in terms of what somebody could guess. */
+export function clientSummary(facts: ClientFacts): PrivacyPart {
+  const { epsilon, delta } = facts;
+  const accounts = accountsOf(facts);
+  const worst = largestOf(accounts);
+  const spent = epsilonSpent(worst, delta);
+  const percent = (mu: number): string => `${(100 * rightGuesses(mu)).toFixed(0)}%`;
+  return {
+    id: "promise",
+    title: "What each client is promised",
+    paragraphs: [
+      `The unit is one client with all its records. The result of the run is nearly as likely with a client's contribution as without it: ε = ${epsilonText(spent)} at δ = ${shown(delta)} for the client that spent most, of a budget of ε = ${shown(epsilon)} which no client can pass.`,
+      `Somebody who sees every adapter of the run, knows all other clients' updates, and guesses whether a certain client contributed, is right in at most ${percent(Math.sqrt(worst))} of cases so far, and in at most ${percent(Math.sqrt(muSquaredWithin({ epsilon, delta })))} once the budget is spent. A coin is right in 50%.`,
+    ],
+  };
+}
+
+/** The terms in a table. */
+export function clientTerms({ mechanism, epsilon, delta, clients, divisor, charges }: ClientFacts): PrivacyPart {
+  const values = (of: (charge: PaidRound) => number | string): string =>
+    [...new Set(charges.map(of))].map((value) => (typeof value === "number" ? shown(value) : value)).join(", ") || "–";
+  return {
+    id: "terms",
+    title: "Terms",
+    paragraphs: [],
+    table: table(
+      "terms of the guarantee",
+      ["term", "value"],
+      [
+        ["unit", "one client, all its records together"],
+        ["neighbouring runs", "a client's contribution to the sums replaced by zero"],
+        ["mechanism", MECHANISMS[mechanism] ?? mechanism],
+        ["trust", TRUST[mechanism] ?? "–"],
+        ["budget of each client", `ε ${shown(epsilon)} at δ ${shown(delta)}`],
+        ["clients in all", `${formatCount(clients.length)}; δ is below 1/clients = ${shown(1 / clients.length)}`],
+        ["draw of a round's clients", "public: nothing is claimed for it"],
+        ["clip: longest contribution", values(({ clip }) => clip)],
+        ["noise multiplier z", values(({ noiseMultiplier }) => noiseMultiplier)],
+        ["sum divided by", `${shown(divisor)}, whoever came`],
+        ["sha256 of the key of the noise", values(({ noiseKey }) => noiseKey)],
+      ],
+      2,
+    ),
+  };
+}
+
+const MECHANISMS: Readonly<Record<string, string>> = {
+  central: "clipped sum, discrete Gaussian noise by the coordinator (DP-FedAvg)",
+  local: "each client clips its update and adds all the noise itself",
+  distributed: "each client clips and adds a part of the noise; only the sum is seen (secure aggregation)",
+  ftrl: "clipped sum, noise by the coordinator that is correlated over rounds (DP-FTRL)",
+};
+
+const TRUST: Readonly<Record<string, string>> = {
+  central: "clients trust the coordinator with their updates, and with the noise",
+  local: "none: nothing leaves a client without its noise",
+  distributed: "enough clients take part honestly; the coordinator sees sums only",
+  ftrl: "clients trust the coordinator with their updates, and with the noise",
+};
+
+/** What each client has spent, of what it may. */
+export function clientAccounts(facts: ClientFacts): PrivacyPart {
+  const { epsilon, delta, charges } = facts;
+  const allowed = muSquaredWithin({ epsilon, delta });
+  const last = charges.reduce<PaidRound | undefined>(
+    (at, each) => (at && at.round >= each.round ? at : each),
+    undefined,
+  );
+  const price = last === undefined ? undefined : priceOf(last);
+  const left = (muSquared: number): string =>
+    price === undefined || !(price > 0) ? "–" : formatCount(Math.max(0, Math.floor((allowed - muSquared) / price)));
+  return {
+    id: "clients",
+    title: "What each client has spent",
+    paragraphs: [
+      `A round is charged before it opens, and no charge is taken back, also where the client sent nothing. μ² adds up; ε follows from it at δ ${shown(delta)}. A client takes part in no round that its budget of μ² = ${shown(allowed)} does not cover.`,
+    ],
+    table: table(
+      "budgets of clients",
+      ["client", "rounds", "μ²", "ε spent", "of ε", "rounds left"],
+      accountsOf(facts).map(({ client, rounds, muSquared }) => [
+        client,
+        formatCount(rounds),
+        shown(muSquared),
+        epsilonText(epsilonSpent(muSquared, delta)),
+        shown(epsilon),
+        left(muSquared),
+      ]),
+    ),
+  };
+}
+
+/** Every round: who paid, and the largest ε up to it. */
+export function clientCourse(facts: ClientFacts): PrivacyPart {
+  const { charges, delta } = facts;
+  const rounds = [...new Set(charges.map(({ round }) => round))].sort((a, b) => a - b);
+  return {
+    id: "rounds",
+    title: "Round by round",
+    paragraphs: [],
+    table: table(
+      "rounds",
+      ["round", "clients charged", "clip", "z", "largest ε so far"],
+      rounds.map((round) => {
+        const own = charges.filter((charge) => charge.round === round);
+        const before = { ...facts, charges: charges.filter((charge) => charge.round <= round) };
+        return [
+          String(round),
+          formatCount(own.length),
+          shown(own[0]!.clip),
+          shown(own[0]!.noiseMultiplier),
+          epsilonText(epsilonSpent(largestOf(accountsOf(before)), delta)),
+        ];
+      }),
+    ),
+  };
+}
+
+/** The privacy of records in each client's own training. */
+export function recordPart(records: readonly RecordFacts[]): PrivacyPart {
+  return {
+    id: "records",
+    title: "What each record is promised",
+    paragraphs: [
+      "The unit is one record of one client, against everybody who sees what the client sends, the coordinator too. In each local step every record is drawn by a secret coin, its gradient is clipped alone, and noise is added to the sum (DP-SGD). The figures are upper bounds by Rényi accounting, for all local steps of all rounds.",
+    ],
+    table: table(
+      "budgets of records",
+      ["client", "coin", "clip", "z", "steps", "ε spent", "of ε", "δ"],
+      records.map(({ client, rate, clip, noiseMultiplier, steps, rounds, spent, epsilon, delta }) => [
+        client,
+        shown(rate),
+        shown(clip),
+        shown(noiseMultiplier),
+        formatCount(steps * rounds),
+        epsilonText(spent),
+        shown(epsilon),
+        shown(delta),
+      ]),
+    ),
+  };
+}
+
+/** Two digits after the point, or three in all where it is large. */
+export const epsilonText = (epsilon: number): string => (epsilon < 1000 ? epsilon.toFixed(2) : shown(epsilon));
+
+/** Three digits. */
+function shown(value: number): string {
+  if (!Number.isFinite(value)) return "∞";
+  return value >= 1000 ? formatCount(value) : String(Number(value.toPrecision(3)));
+}
