@@ -24,7 +24,11 @@ export async function directGet(
   const status = answer.headers?.code ?? 0;
   if (status === 404) return undefined;
   if (status >= 400) throw new StatusError(`status ${status} ${answer.headers?.description ?? ""}`);
-  return { revision: Number(answer.headers?.get("Nats-Sequence")), bytes: new Uint8Array(answer.data) };
+  const { buffer, byteOffset, byteLength } = answer.data;
+  return {
+    revision: Number(answer.headers?.get("Nats-Sequence")),
+    bytes: new Uint8Array(buffer, byteOffset, byteLength),
+  };
 }
 
 /** The one that answered could not tell. */

@@ -16,7 +16,10 @@ export interface SiteStoreOptions extends Patience, TransferOptions {
   readonly run: string;
   /** True for the cells that this member writes. */
   readonly owns: (key: string) => boolean;
-  /** The parts of this member's blob that the coordinator finds stored; undefined where it does not answer. */
+  /**
+   * The parts of this member's blob that the coordinator finds stored; undefined where it does not answer. Asked about the first
+   * blob, for an earlier process may have died in the middle of it, and about one that was sent before.
+   */
   readonly have?: ((hash: string) => Promise<readonly string[] | undefined>) | undefined;
 }
 
@@ -25,6 +28,7 @@ export async function siteStore(options: SiteStoreOptions): Promise<MemberStore>
   const { connection, run, owns, have, signal } = options;
   const link = openLink(connection, options);
   const up = localRun("up", run);
+  const sent = new Set<string>();
 
   const get = (subject: string): Promise<StoredMessage | undefined> =>
     link.ask(`read ${subject}`, () => directGet(connection, subject));
@@ -44,7 +48,9 @@ export async function siteStore(options: SiteStoreOptions): Promise<MemberStore>
     async putBlob(bytes) {
       const copy = new Uint8Array(bytes);
       const hash = await sha256(copy);
-      const there = new Set(await have?.(hash).catch(() => undefined));
+      const mayBeThere = sent.size === 0 || sent.has(hash);
+      sent.add(hash);
+      const there = new Set(mayBeThere ? await have?.(hash).catch(() => undefined) : []);
       await sendBlob(copy, hash, there, (part, chunk) => link.publish(blobSubject(up, hash, part), chunk), options);
       return hash;
     },

@@ -67,12 +67,32 @@ describe("an audited store", () => {
     for (let i = 0; i < 2; i++) await site.read("round-0001/open");
     await store.setHead(0, bytes("one"));
     for (let i = 0; i < 2; i++) await site.head();
+    await site.create("round-0002/update/a", bytes("{}"));
     expect(entries.map(({ what, cell, blob, bytes: size }) => [what, cell ?? blob, size])).toEqual([
       ["sent", hash, 6],
       ["sent", "round-0001/update/a", 2],
       ["received", "round-0001/open", 4],
       ["received", "head", 3],
+      ["sent", "round-0002/update/a", 2],
     ]);
+  });
+});
+
+describe("an audited store with a slow log", () => {
+  it("lets a read go on, and holds the next write back until the read is in the log", async () => {
+    const store = memoryStore();
+    await store.create("round-0001/open", bytes("open"));
+    let write!: () => void;
+    const written = new Promise<void>((resolve) => (write = resolve));
+    const log = (entry: AuditEntry): Promise<void> => (entry.what === "received" ? written : Promise.resolve());
+    const site = auditedStore(store, { log, run: "r" });
+    expect(await site.read("round-0001/open")).toEqual(bytes("open"));
+    const created = site.create("round-0001/update/a", bytes("{}"));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(await store.read("round-0001/update/a")).toBeUndefined();
+    write();
+    await created;
+    expect(await store.read("round-0001/update/a")).toEqual(bytes("{}"));
   });
 });
 

@@ -58,7 +58,9 @@ describe("a mirrored store", () => {
     const copy = memoryStore();
     const { store, put } = ownedStore();
     const update = await put("clinic", "update");
-    await mirroredStore(store, copy, none).blob(update, "clinic");
+    const before = mirroredStore(store, copy, none);
+    await before.blob(update, "clinic");
+    await before.settled();
     const isClinic = async (_hash: string, owner: string): Promise<boolean> => owner === "clinic";
     const after = mirroredStore(ownedStore().store, copy, isClinic);
     expect(await after.blob(update, "clinic")).toEqual(bytesOf("update"));
@@ -71,10 +73,38 @@ describe("a mirrored store", () => {
     const mirrored = mirroredStore(store, copy, none);
     const update = await put("clinic", "update");
     await mirrored.blob(update, "clinic");
+    await mirrored.settled();
     await copy.forget([update]);
     expect(await mirrored.blob(update, "clinic")).toEqual(bytesOf("update"));
     await mirrored.forget([update], "clinic");
     await expect(mirrored.blob(update, "clinic")).rejects.toThrow(BlobError);
     expect(asked).toEqual(["clinic", "clinic", "clinic"]);
+  });
+
+  it("goes on while the copy is written, and writes nothing more before it is, nor after that failed", async () => {
+    const { store, put } = ownedStore();
+    const copy = memoryStore();
+    let finish!: (failure?: Error) => void;
+    const slow: Store = {
+      ...copy,
+      putBlob: (bytes) =>
+        new Promise((resolve, reject) => {
+          finish = (failure) => (failure === undefined ? resolve(copy.putBlob(bytes)) : reject(failure));
+        }),
+    };
+    const mirrored = mirroredStore(store, slow, none);
+    const update = await put("clinic", "update");
+    await mirrored.blob(update, "clinic");
+    const close = mirrored.create("round-0001/close", bytesOf("close"));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(await store.read("round-0001/close")).toBeUndefined();
+    finish();
+    await close;
+    expect(await copy.blob(update)).toEqual(bytesOf("update"));
+    await mirrored.blob(await put("clinic", "other"), "clinic");
+    finish(new Error("the disk is full"));
+    await expect(mirrored.setHead(0, bytesOf("head"))).rejects.toThrow("the disk is full");
+    expect(await store.head()).toBeUndefined();
+    await expect(mirrored.settled()).rejects.toThrow("the disk is full");
   });
 });

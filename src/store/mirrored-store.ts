@@ -1,13 +1,18 @@
+import { Background } from "../concurrency/background.ts";
 import { BlobError, type Store } from "./store.ts";
 
 /** A store whose blobs also lie in a copy. */
-export type MirroredStore = Store & Required<Pick<Store, "retire">>;
+export type MirroredStore = Store &
+  Required<Pick<Store, "retire">> & {
+    /** Waits until the copy has everything that passed. @throws where it could not be written. */
+    settled(): Promise<void>;
+  };
 
 /**
  * The same store with a copy of it in another: every cell that this party writes or reads, every blob that it stores, every
- * update that it reads, and the head. `store` decides; the copy follows, and is complete again after a crash once the same
- * things pass again. A blob that passed once is read from the copy from then on, and so is one that `store` has lost.
- * What is retired stays in the copy alone.
+ * update that it reads, and the head. `store` decides; the copy follows beside, and is complete before this party writes the
+ * next cell, head or blob. After a crash it is complete again once the same things pass again. A blob that passed once is read
+ * from the copy from then on, and so is one that `store` has lost. What is retired stays in the copy alone.
  *
  * @param isTheirs tells whether a lost blob was this member's: the copy has one place for all, and a member may name the hash
  * of another's.
@@ -17,56 +22,70 @@ export function mirroredStore(
   copy: Store,
   isTheirs: (hash: string, owner: string) => Promise<boolean>,
 ): MirroredStore {
+  const copying = new Background();
   const copied = new Set<string>();
-  const copyCell = async (key: string, bytes: Uint8Array): Promise<Uint8Array> => {
-    if (!copied.has(key)) await copy.create(key, bytes);
+  const copyCell = (key: string, bytes: Uint8Array): Uint8Array => {
+    if (copied.has(key)) return bytes;
     copied.add(key);
+    const kept = bytes.slice();
+    copying.start(() => copy.create(key, kept));
     return bytes;
   };
   /** Blobs in the copy that `store` has, or had, of this owner: the hash of another's blob does not make it one's own. */
   const held = new Set<string>();
   const place = (hash: string, owner?: string): string => `${hash} ${owner ?? ""}`;
   let copiedHead: Uint8Array | undefined;
-  const copyHead = async (bytes: Uint8Array): Promise<void> => {
+  let headCopied: Promise<unknown> = Promise.resolve();
+  const copyHead = (bytes: Uint8Array): void => {
     // The head is read at every look, and it changes once a round.
     if (copiedHead !== undefined && sameBytes(copiedHead, bytes)) return;
-    const last = await copy.head();
-    if (last === undefined || !sameBytes(last.bytes, bytes)) await copy.setHead(last?.revision ?? 0, bytes);
-    copiedHead = bytes.slice();
+    const next = (copiedHead = bytes.slice());
+    const before = headCopied;
+    copying.start(
+      () =>
+        (headCopied = before.then(async () => {
+          const last = await copy.head();
+          if (last === undefined || !sameBytes(last.bytes, next)) await copy.setHead(last?.revision ?? 0, next);
+        })),
+    );
   };
   return {
     ...store,
+    settled: () => copying.settled(),
     async putBlob(bytes) {
-      await copy.putBlob(bytes);
-      const hash = await store.putBlob(bytes);
+      const [hash] = await Promise.all([store.putBlob(bytes), copy.putBlob(bytes), copying.settled()]);
       held.add(place(hash));
       return hash;
     },
     async blob(hash, owner) {
       if (held.has(place(hash, owner))) {
+        await copying.settled();
         const bytes = await copy.blob(hash).catch(ifBlobError);
         if (bytes !== undefined) return bytes;
       }
       try {
         const bytes = await store.blob(hash, owner);
         if (owner !== undefined) {
-          await copy.putBlob(bytes);
+          const kept = bytes.slice();
+          copying.start(() => copy.putBlob(kept));
           held.add(place(hash, owner));
         }
         return bytes;
       } catch (error) {
         // A store that was lost and restored has no blobs of members.
         if (!(error instanceof BlobError)) throw error;
+        await copying.settled();
         if (owner !== undefined && !(await isTheirs(hash, owner))) throw error;
         return copy.blob(hash);
       }
     },
     async forget(hashes, owner) {
       for (const hash of hashes) held.delete(place(hash, owner));
-      await store.forget(hashes, owner);
-      await copy.forget(hashes);
+      await copying.settled();
+      await Promise.all([store.forget(hashes, owner), copy.forget(hashes)]);
     },
     async retire(hashes) {
+      await copying.settled();
       for (const hash of hashes) {
         if ((await copy.blob(hash).catch(ifBlobError)) === undefined) {
           const bytes = await store.blob(hash).catch(ifBlobError);
@@ -75,19 +94,23 @@ export function mirroredStore(
         await store.forget([hash]);
       }
     },
-    create: async (key, bytes) => copyCell(key, await store.create(key, bytes)),
+    async create(key, bytes) {
+      await copying.settled();
+      return copyCell(key, await store.create(key, bytes));
+    },
     async read(key) {
       const bytes = await store.read(key);
       return bytes && copyCell(key, bytes);
     },
     async head() {
       const head = await store.head();
-      if (head !== undefined) await copyHead(head.bytes);
+      if (head !== undefined) copyHead(head.bytes);
       return head;
     },
     async setHead(expected, bytes) {
+      await copying.settled();
       const isFirst = await store.setHead(expected, bytes);
-      if (isFirst) await copyHead(bytes);
+      if (isFirst) copyHead(bytes);
       return isFirst;
     },
   };

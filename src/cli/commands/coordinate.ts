@@ -67,16 +67,19 @@ export const command: Command = defineCommand({
         const place = exchange ?? record;
         const opened = await openRunFolder(folder, status.note);
         try {
-          const store = { ...opened, exchange: await exchangeIn(place, opened.exchange, record) };
+          const meeting = await exchangeIn(place, opened.exchange, record);
+          const store = { ...opened, exchange: meeting };
           await keepOrigin(store, folder, baseDir);
           view.begin(runFacts(prepared, folder));
           view.note(`participants meet in ${place}`);
-          return await coordinateExperiment(prepared, platform, store, {
+          const ended = await coordinateExperiment(prepared, platform, store, {
             emit: (event) => view.event(event),
             onWaiting: waitingNotes(view, { tellsJoins: true }),
             deadlineSeconds,
             signal,
           });
+          await meeting.settled();
+          return ended;
         } finally {
           await leaveRunReport(folder, (text) => view.note(text));
           opened.close();

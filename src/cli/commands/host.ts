@@ -219,6 +219,7 @@ async function host(configFile: string, options: HostOptions, work: Work): Promi
       signal,
     });
     await linger(monitor, config, status, signal);
+    await hosting.exchange.settled();
     // The run is over whether or not the server still answers.
     await hosting.sweep().catch(() => undefined);
     return { config, summary };

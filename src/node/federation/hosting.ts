@@ -11,7 +11,8 @@ import { serveRpc } from "../../net/rpc.ts";
 import { publishTask } from "../../net/task.ts";
 import { blobParts, ensureFederationStreams, ensureUplink, sweepUplink } from "../../net/uplinks.ts";
 import { auditedStore } from "../../store/audited-store.ts";
-import { mirroredStore } from "../../store/mirrored-store.ts";
+import { type MirroredStore, mirroredStore } from "../../store/mirrored-store.ts";
+import { recentBlobs } from "../../store/recent-blobs.ts";
 import { encodeJson } from "../../store/codec.ts";
 import { type Store, writerSegment } from "../../store/store.ts";
 import { connectAs, pushAllAccounts, pushOver } from "./accounts.ts";
@@ -29,6 +30,9 @@ import type { MemberRecord } from "./records.ts";
 
 /** Time for an answer to leave before its receiver's connection is closed, milliseconds. */
 const ANSWER_FIRST_MS = 500;
+
+/** Bytes of blobs that the coordinator keeps in memory from the look at an update to its aggregation. */
+const RECENT_BYTES = 32_000_000;
 
 export interface HostingOptions {
   readonly federation: Federation;
@@ -51,7 +55,7 @@ export interface HostingOptions {
 
 /** A federation at work: its members can join, and meet the coordinator in the exchange. */
 export interface Hosting {
-  readonly exchange: Store;
+  readonly exchange: MirroredStore;
   readonly monitor: FederationMonitor;
   readonly members: MemberDirectory;
   readonly isConnected: () => boolean;
@@ -137,7 +141,8 @@ export async function openHosting(options: HostingOptions): Promise<Hosting> {
     await publishTask(connection, { federation: id, key, task: { protocol: PROTOCOL, run, software } });
     await audit.log({ what: "hosting", run, detail: software });
     const isConnected = connectionState(connection);
-    const exchange = mirroredStore(audited, copy, (hash, owner) => isAccepted(copy, hash, owner));
+    const mirrored = mirroredStore(audited, copy, (hash, owner) => isAccepted(copy, hash, owner));
+    const exchange = recentBlobs(mirrored, RECENT_BYTES);
     const sweep = async (): Promise<number> => {
       let count = 0;
       const kept = await lastUpdates(copy);

@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, sign, verify } from "node:crypto";
+import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
 import { type Identity, isPublicKey } from "../../identity/keys.ts";
 
 /** What stands before the 32 bytes of a key in its DER form (RFC 8410). */
@@ -20,10 +20,21 @@ export function withNativeSigning(identity: Identity): Identity {
 
 /** `verify` of keys, by Node. */
 export function verifyNatively(publicKey: string, bytes: Uint8Array, signature: Uint8Array): boolean {
+  const key = known.get(publicKey) ?? readKey(publicKey);
+  return key !== undefined && verify(null, bytes, key, signature);
+}
+
+/** Keys in Node's form: the same few parties sign everything, and making one takes as long as a check. */
+const known = new Map<string, KeyObject>();
+const MOST_KNOWN = 4096;
+
+function readKey(publicKey: string): KeyObject | undefined {
   // OpenSSL would not notice a wrong checksum.
-  if (!isPublicKey(publicKey)) return false;
+  if (!isPublicKey(publicKey)) return undefined;
   const key = createPublicKey({ key: der(PUBLIC_DER, publicKey, PUBLIC_KIND), format: "der", type: "spki" });
-  return verify(null, bytes, key, signature);
+  if (known.size >= MOST_KNOWN) known.clear();
+  known.set(publicKey, key);
+  return key;
 }
 
 function der(before: Buffer, text: string, kindBytes: number): Buffer {
