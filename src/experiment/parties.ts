@@ -10,12 +10,13 @@ import { SCHEDULES } from "../optim/schedule.ts";
 import type { MemberStore, Store } from "../store/store.ts";
 import { aggregatorOf } from "../updates/aggregator-registry.ts";
 import type { Stage } from "../updates/stage.ts";
-import { stagesOf } from "../updates/stage-registry.ts";
+import { downlinkOf, stagesOf } from "../updates/stage-registry.ts";
 import type { RunGrading } from "./evaluation/benchmarks.ts";
 import { choosesOnValidation, stopRule } from "./evaluation/best-round.ts";
 import type { Engines } from "./engines.ts";
 import { scoreClientSets, scoreCommonSet, type ScoringTools } from "./evaluation/score-sets.ts";
 import { localTrainer } from "./local-trainer.ts";
+import { initialAdapter } from "./starting-adapter.ts";
 import type { Platform, RunStore } from "./ports.ts";
 import { clientPrivacyHalf } from "./private-parties.ts";
 import type { Prepared, Trainer } from "./prepare.ts";
@@ -30,6 +31,7 @@ export function coordinatorRules({ config, algorithm }: Prepared) {
     algorithm,
     aggregator: aggregatorOf(federation.aggregator, federation),
     stages: stagesFor(config, algorithm),
+    downlink: downlinkFor(config, algorithm),
     fidelity,
     seed,
     rounds,
@@ -65,6 +67,11 @@ export function memberOf({ name, train, clients }: Trainer): FederationClient {
 /** Without a federation nothing travels, and no stage has anything to do. */
 export function stagesFor({ federation }: Prepared["config"], { federated }: Prepared["algorithm"]): Stage[] {
   return federated ? stagesOf(federation.stages) : [];
+}
+
+/** The codec of the way down, under the same condition. */
+function downlinkFor({ federation }: Prepared["config"], { federated }: Prepared["algorithm"]): Stage | undefined {
+  return federated ? downlinkOf(federation.downlink) : undefined;
 }
 
 export interface ScoringOptions {
@@ -111,19 +118,26 @@ async function benchmarkPart(
 
 /** The trainer and the memory of the clients in this process. */
 export function clientHalf(
-  { config, algorithm, trainers }: Prepared,
+  prepared: Prepared,
   engines: Engines,
   own: Store,
   commits: MemberStore,
-): Pick<ParticipantOptions, "algorithm" | "stages" | "seed" | "trainer" | "memory" | "figures" | "protect" | "seal"> & {
+): Pick<
+  ParticipantOptions,
+  "algorithm" | "stages" | "downlink" | "start" | "seed" | "trainer" | "memory" | "figures" | "protect" | "seal"
+> & {
   readonly asynchronous: AsynchronousRules | undefined;
 } {
+  const { config, algorithm, trainers } = prepared;
+  const downlink = downlinkFor(config, algorithm);
   // One client that holds the records of all does the work of a round's clients.
   const of = trainers[0]?.clients.length ?? 1;
   const share = { clients: Math.min(config.federation.clientsPerRound ?? of, of), of };
   return {
     algorithm,
     stages: stagesFor(config, algorithm),
+    downlink,
+    start: downlink && initialAdapter(prepared),
     seed: config.seed,
     trainer: localTrainer(engines.gradients, config, engines.trainingItems, share),
     memory: clientMemory(own, commits),

@@ -1,14 +1,15 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import type { Groups } from "../tensor/groups.ts";
 import { decodeGroups, encodeGroups } from "../store/codec.ts";
-import { keySegment, type MemberStore, type Store } from "../store/store.ts";
+import { BlobError, keySegment, type MemberStore, type Store } from "../store/store.ts";
+import type { HeldAdapters } from "./downlink.ts";
 import { createMessage, readMessage } from "./protocol/cells.ts";
 import { text } from "../store/check.ts";
 import { keys } from "./protocol/keys.ts";
 import { roundClose } from "./protocol/messages.ts";
 
 /** PORT. The state that a client keeps for itself between rounds (SCAFFOLD's cᵢ). It never travels. */
-export interface ClientMemory {
+export interface ClientMemory extends HeldAdapters {
   /**
    * Returns the memory of the client's latest accepted update before `round`; `{}` where there is none. Memory of an
    * update that was refused or came too late does not count: the server never learned of it.
@@ -54,7 +55,32 @@ export function clientMemory(own: Store, commits: MemberStore): ClientMemory {
       const hash = await own.putBlob(encodeGroups(memory, { kind: "memory" }));
       await createMessage(own, `${prefix(client)}${round}/${update}`, text, hash);
     },
+    async held(client, round, hash) {
+      if ((await readMessage(own, heldKey(client, round), text)) !== hash) return undefined;
+      try {
+        return await own.blob(hash);
+      } catch (error) {
+        if (error instanceof BlobError) return undefined;
+        throw error;
+      }
+    },
+    async hold(client, round, adapter) {
+      const earlier = (await own.list(heldPrefix(client))).filter((key) => key < heldKey(client, round - 1));
+      const hash = await own.putBlob(adapter);
+      await createMessage(own, heldKey(client, round), text, hash);
+      const last = await readMessage(own, heldKey(client, round - 1), text);
+      const old = earlier.length === 0 ? undefined : await readMessage(own, earlier.at(-1)!, text);
+      if (old !== undefined && old !== hash && old !== last) await own.forget([old]);
+    },
   };
+}
+
+function heldPrefix(client: string): string {
+  return `held/${keySegment(client)}/`;
+}
+
+function heldKey(client: string, round: number): string {
+  return `${heldPrefix(client)}${String(round).padStart(6, "0")}`;
 }
 
 function lost(client: string, round: number): UserError {

@@ -24,6 +24,8 @@ export interface CoordinatorOptions {
   readonly privacy?: PrivateRounds | undefined;
   /** The stages of an update's way, the same as the participants'. Default: none. */
   readonly stages?: readonly Stage[] | undefined;
+  /** The codec of the adapter's changes on their way to the clients, the same as theirs. Default: the adapter goes whole. */
+  readonly downlink?: Stage | undefined;
   /** The adapter of round 0. A run that goes on does not look at it. */
   readonly initialAdapter: Params;
   /** Stands for everything the outcome depends on: settings, data, base model. A run goes on only under its own. */

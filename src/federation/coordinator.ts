@@ -5,6 +5,7 @@ import { type Answers, timeLeft } from "./answers.ts";
 import { drawCohort, EarlierRounds } from "./cohort.ts";
 import type { CoordinatorOptions, CoordinatorStep } from "./coordinator-options.ts";
 import { readSubmission } from "./decision.ts";
+import { adapterToSend, type SentAdapter } from "./downlink.ts";
 import { type EarlyStop, earlyStop, evaluationsBefore } from "./early-stop.ts";
 import { askForScores, closeEvaluation, evaluationDue, readAnswers, readEvaluation } from "./evaluation.ts";
 import type { RunEvent } from "./events.ts";
@@ -245,7 +246,7 @@ export class Coordinator {
     let opening = await readMessage(store, keys.opening(round), roundOpening);
     const rejected = opening === undefined ? await this.#membership.settle(round) : [];
     const changes = await this.#membership.through(round);
-    opening ??= await openRound(store, algorithm, head, await this.#task(round));
+    opening ??= await openRound(store, algorithm, head, { ...(await this.#task(round)), ...(await this.#sent(head)) });
     await this.#tell(round, changes, rejected);
     const { clients, learningRate, adapter } = opening;
     events.emit({ type: "round-start", round, clients, learningRate, adapter });
@@ -279,6 +280,12 @@ export class Coordinator {
     if (privacy === undefined) return false;
     await this.#membership.through(round - 1);
     return privacy.withBudget(this.#membership.members.keys(), round).length < Math.max(1, minClients);
+  }
+
+  /** The adapter that the next round's clients train from. */
+  async #sent(head: RunHead): Promise<SentAdapter> {
+    const { store, downlink, seed } = this.#options;
+    return adapterToSend(store, head, downlink && { stage: downlink, seed });
   }
 
   async #task(round: number): Promise<Parameters<typeof openRound>[3]> {
@@ -333,10 +340,10 @@ export class Coordinator {
 
   async #adaptersAfter(head: RunHead, round: number): Promise<AdapterSet> {
     const { store } = this.#options;
+    if (round === head.round) return this.#adapters(round, await readAdapter(store, head.adapter));
     // A round ends with the adapter that the next one begins with.
-    const hash =
-      round === head.round ? head.adapter : (await readMessage(store, keys.opening(round + 1), roundOpening))!.adapter;
-    return this.#adapters(round, await readAdapter(store, hash));
+    const { adapter, downlink } = (await readMessage(store, keys.opening(round + 1), roundOpening))!;
+    return this.#adapters(round, await readAdapter(store, downlink?.global ?? adapter));
   }
 }
 

@@ -14,6 +14,7 @@ import { decodeJson, encodeJson } from "../store/codec.ts";
 import { memoryStore } from "../store/memory-store.ts";
 import { mirroredStore } from "../store/mirrored-store.ts";
 import { BlobError, type Store } from "../store/store.ts";
+import { downlinkOf, stagesOf } from "../updates/stage-registry.ts";
 import { clientMemory } from "./client-memory.ts";
 import { Coordinator } from "./coordinator.ts";
 import { readMessage } from "./protocol/cells.ts";
@@ -70,6 +71,7 @@ const RUNS: readonly [AlgorithmName, Partial<SimulationOptions>][] = [
   ["fedadam", {}],
   ["scaffold", {}],
   ["local", {}],
+  ["scaffold", { stages: stagesOf([{ name: "topk" }]), downlink: downlinkOf({ name: "int4" }) }],
   ["fedavg", { overSelect: 1.4, late: staleness }],
   ["fedadam", { asynchronous: { bufferSize: 2, staleness } }],
 ];

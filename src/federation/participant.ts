@@ -11,6 +11,7 @@ import { type AdapterSet, adapterAfter, commonAdapter, keepsOwnAdapters, ownAdap
 import { problemWith } from "./check-update.ts";
 import type { ClientMemory } from "./client-memory.ts";
 import { decline } from "./decline.ts";
+import { fetchAdapter } from "./downlink.ts";
 import type { Evaluate } from "./evaluation.ts";
 import type { EventSink, RunEvent } from "./events.ts";
 import { createMessage, isWritten, readHead, readMessage } from "./protocol/cells.ts";
@@ -32,7 +33,7 @@ import {
 } from "./protocol/messages.ts";
 import type { Protect } from "./privacy/protect.ts";
 import type { Seal } from "./privacy/sealing.ts";
-import { firstAdapter, readAdapter, receive } from "./round.ts";
+import { type FetchedAdapter, firstAdapter, readAdapter, receive } from "./round.ts";
 import type { StalenessRule } from "./staleness.ts";
 import { bytesOfUpdate, updateOfBytes } from "./update-bytes.ts";
 
@@ -89,6 +90,10 @@ export interface ParticipantOptions {
   readonly protect?: Protect | undefined;
   /** Makes the update readable for the coordinator only. Default: it is sent as it is. */
   readonly seal?: Seal | undefined;
+  /** The codec of the adapter's changes, the same as the coordinator's. Default: the adapter comes whole. */
+  readonly downlink?: Stage | undefined;
+  /** The adapter that the run starts from, as this client makes it of the settings. With a downlink it is not fetched. */
+  readonly start?: Params | undefined;
   /** The seed of the run: all randomness follows from it, that of the stages too. */
   readonly seed: number;
   readonly trainer: LocalTrainer;
@@ -244,6 +249,12 @@ export class Participant {
     await createMessage(store, keys.clientScores(round, client), clientScores, { client, ...evaluated });
   }
 
+  /** The adapter of a round as the downlink brings it; undefined without one. */
+  async #adapterOf(opening: RoundOpening): Promise<FetchedAdapter | undefined> {
+    const { store, client, memory, seed, downlink, start } = this.#options;
+    return downlink && fetchAdapter(store, opening, client, memory, { stage: downlink, seed }, start);
+  }
+
   /**
    * Trains from the round's adapter, stores the update and submits it. A loss or value that is not finite is submitted
    * as a refusal, or as no change where the client keeps its figures. The client's events are durable before its submission is.
@@ -257,7 +268,7 @@ export class Participant {
       await createMessage(store, keys.update(round, client), refusal, { client, refused: reason });
       return;
     }
-    const { received, bytesDown } = await receive(store, opening);
+    const { received, bytesDown } = await receive(store, opening, await this.#adapterOf(opening));
     const keepsUnsent = stages.some(({ errorFeedback }) => errorFeedback === true);
     const remembers = algorithm.keepsMemory === true || keepsUnsent;
     const { [UNSENT]: unsent, ...kept } = remembers ? await memory.load(client, round) : {};

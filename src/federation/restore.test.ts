@@ -4,11 +4,13 @@ import { algorithmOf } from "../algorithms/registry.ts";
 import { memoryStore } from "../store/memory-store.ts";
 import { mirroredStore } from "../store/mirrored-store.ts";
 import { type Store, writerSegment } from "../store/store.ts";
+import { downlinkOf, stagesOf } from "../updates/stage-registry.ts";
 import { clientMemory } from "./client-memory.ts";
 import { isAccepted, restoreRun } from "./restore.ts";
 import { simulate } from "./simulate.ts";
 
 const SYNCHRONOUS = { algorithm: algorithmOf("scaffold") };
+const COMPRESSED = { ...SYNCHRONOUS, downlink: downlinkOf({ name: "int4" }), stages: stagesOf([{ name: "topk" }]) };
 const ASYNCHRONOUS = {
   algorithm: algorithmOf("fedadam"),
   asynchronous: { bufferSize: 2, staleness: { by: "sqrt", most: 10 } },
@@ -34,6 +36,7 @@ const mirrored = (store: Store, copy: Store): Store =>
 it.each([
   ["a run", SYNCHRONOUS],
   ["an asynchronous run", ASYNCHRONOUS],
+  ["a run compressed both ways", COMPRESSED],
 ])("%s goes on from the copy, to the same end, wherever its exchange was lost", async (_what, changes) => {
   const expected = (await play(memoryStore(), memoryStore(), changes)).head;
   let losses = 0;

@@ -19,6 +19,10 @@ export async function restoreRun(exchange: Store, copy: Store): Promise<number |
   // Preferences are compared with the adapter of round 0.
   const first = (await firstAdapter(copy)) ?? adapter;
   const blobs = [...new Set([first, adapter, state, ...(opening?.broadcast == null ? [] : [opening.broadcast])])];
+  // With a downlink the next round's adapter is made of the one that clients hold.
+  const played = await readMessage(copy, keys.opening(round), roundOpening);
+  for (const each of [opening, played]) if (each?.downlink !== undefined) blobs.push(each.adapter);
+  if (opening?.downlink !== undefined) blobs.push(opening.downlink.change);
   // In an asynchronous run clients still train from the adapters of earlier rounds.
   for (let earlier = round; earlier > Math.max(0, round - LARGEST_MAX_STALENESS); earlier--) {
     const before = await readMessage(copy, keys.opening(earlier), roundOpening);

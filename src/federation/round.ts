@@ -71,7 +71,7 @@ export async function openRound(
   store: Store,
   algorithm: Algorithm,
   head: RunHead,
-  task: Omit<RoundOpening, "round" | "adapter" | "state" | "broadcast">,
+  task: Omit<RoundOpening, "round" | "adapter" | "state" | "broadcast"> & { readonly adapter?: string },
 ): Promise<RoundOpening> {
   const round = head.round + 1;
   const extra = algorithm.broadcast(partedState(await readState(store, head.state)).algorithm, round);
@@ -79,8 +79,8 @@ export async function openRound(
     Object.keys(extra).length === 0
       ? null
       : await store.putBlob(encodeGroups(extra, { kind: "broadcast", round: String(round) }));
-  const { clients, earlierRounds, learningRate, ...limits } = task;
-  const { adapter, state } = head;
+  const { clients, earlierRounds, learningRate, adapter = head.adapter, ...limits } = task;
+  const { state } = head;
   const opening = { round, clients, earlierRounds, learningRate, adapter, state, broadcast, ...limits };
   return createMessage(store, keys.opening(round), roundOpening, opening);
 }
@@ -91,18 +91,33 @@ export interface Delivery {
   readonly bytesDown: number;
 }
 
-/** Fetches everything a client begins a round with. */
-export async function receive(store: MemberStore, { round, adapter, broadcast }: RoundOpening): Promise<Delivery> {
-  const adapterBytes = await store.blob(adapter);
+/** An adapter that a client has, and the bytes that it fetched for it. */
+export interface FetchedAdapter {
+  readonly adapter: Params;
+  readonly bytes: number;
+}
+
+/** Fetches everything a client begins a round with. `adapter`: the adapter, where it was fetched in another way. */
+export async function receive(
+  store: MemberStore,
+  { round, adapter: hash, broadcast }: RoundOpening,
+  adapter?: FetchedAdapter,
+): Promise<Delivery> {
+  const fetched = adapter ?? (await fetchWhole(store, hash));
   const extraBytes = broadcast === null ? undefined : await store.blob(broadcast);
   return {
     received: {
       round,
-      adapter: decodeSafetensors(adapterBytes, `adapter ${adapter}`),
+      adapter: fetched.adapter,
       extra: extraBytes === undefined ? {} : decodeGroups(extraBytes, `broadcast ${broadcast}`),
     },
-    bytesDown: adapterBytes.length + (extraBytes?.length ?? 0),
+    bytesDown: fetched.bytes + (extraBytes?.length ?? 0),
   };
+}
+
+async function fetchWhole(store: MemberStore, hash: string): Promise<FetchedAdapter> {
+  const bytes = await store.blob(hash);
+  return { adapter: decodeSafetensors(bytes, `adapter ${hash}`), bytes: bytes.length };
 }
 
 /** The commit point: from here on the round consists of these updates. Returns the decision that was first. */
@@ -150,7 +165,7 @@ export async function readUpdate(
   return decodeUpdate(wire, groups, stages, { seed, ...place, received });
 }
 
-/** An accepted update as it is aggregated: of one from an earlier round, its scaled change from there, put on `global`. */
+/** An accepted update as it is aggregated: of one from another adapter, its scaled change from there, put on `global`. */
 async function contribution(
   store: Store,
   algorithm: Algorithm,
@@ -184,7 +199,10 @@ export async function aggregate(
 ): Promise<RunHead> {
   const { aggregator = aggregatorOf() } = rules;
   const global = await readAdapter(store, head.adapter);
-  const entries = inAggregationOrder(accepted);
+  // With a downlink the clients trained from another adapter than the global one.
+  const opening = await readMessage(store, keys.opening(round), roundOpening);
+  const base = opening?.downlink && opening.adapter;
+  const entries = inAggregationOrder(accepted).map((entry) => ({ ...(base !== undefined && { base }), ...entry }));
   const read = (place: number): Promise<Groups> =>
     contribution(store, algorithm, round, entries[place]!, global, rules);
   const before = partedState(await readState(store, head.state));
@@ -228,7 +246,7 @@ export async function advanceHead(store: Store, revision: number, next: RunHead)
 }
 
 /**
- * Deletes the accepted updates and the broadcast of a round; nothing of a later round needs them. A refused submission may
+ * Deletes the accepted updates, the broadcast and the change of a round; nothing of a later round needs them. A refused submission may
  * name any blob, such as the server's state, so what it names stays.
  */
 export async function forgetRound(store: Store, round: number): Promise<void> {
@@ -237,6 +255,7 @@ export async function forgetRound(store: Store, round: number): Promise<void> {
   if (opening === undefined || close === undefined) return;
   for (const { client, update } of close.accepted) await store.forget([update], client);
   if (opening.broadcast !== null) await store.forget([opening.broadcast]);
+  if (opening.downlink !== undefined) await store.forget([opening.downlink.change]);
 }
 
 export interface Retirement {
@@ -261,7 +280,9 @@ export async function retireRounds(store: Store, head: RunHead, { oldest, sweep 
   for (let earlier = Math.max(1, newest - (sweep ? LARGEST_MAX_STALENESS : 0)); earlier <= round; earlier++) {
     const opening = await readMessage(store, keys.opening(earlier), roundOpening);
     if (opening === undefined) continue;
-    (earlier <= newest ? old : needed).add(opening.adapter);
+    for (const hash of [opening.adapter, opening.downlink?.global ?? opening.adapter]) {
+      (earlier <= newest ? old : needed).add(hash);
+    }
     if (opening.state !== undefined && (sweep || earlier === round)) old.add(opening.state);
   }
   await store.retire([...old].filter((hash) => !needed.has(hash)));

@@ -22,7 +22,7 @@ import { encodeSafetensors } from "../tensor/safetensors.ts";
 import { type LocalTrainer, Participant } from "./participant.ts";
 import type { Aggregator } from "../updates/aggregator.ts";
 import { aggregatorOf } from "../updates/aggregator-registry.ts";
-import { stagesOf } from "../updates/stage-registry.ts";
+import { downlinkOf, stagesOf } from "../updates/stage-registry.ts";
 import { clientMemory } from "./client-memory.ts";
 import { decodeGroups, encodeGroups, encodeJson } from "../store/codec.ts";
 import { decideRound, Judge } from "./decision.ts";
@@ -51,6 +51,13 @@ const CRASHING: readonly Algorithm[] = [
   algorithmOf("scaffold", settings),
   algorithmOf("local", settings),
 ];
+
+/** What a client has not sent, and the adapter that it holds, lie in its own store; the difference lies in the exchange. */
+const COMPRESSED = {
+  algorithm: CRASHING[2]!,
+  stages: stagesOf([{ name: "clip", maxNorm: 1 } as never, { name: "int4" }]),
+  downlink: downlinkOf({ name: "topk", share: 0.4 } as never),
+};
 
 function options(store: Store, changes: Partial<SimulationOptions> = {}): SimulationOptions {
   return {
@@ -239,8 +246,11 @@ function memoryPlace(): Workplace {
 describe("after a crash", { timeout: 600_000 }, () => {
   const fragile = { ...targets, dee: Number.NaN };
 
-  it.each(CRASHING)("at any operation the same call ends with the same bytes and events: $name", async (algorithm) => {
-    const changes = { algorithm, ...scored, rounds: 3, clientsPerRound: 3, seed: 0 };
+  it.each([
+    ...CRASHING.map((algorithm) => ({ name: algorithm.name, algorithm })),
+    { name: "scaffold, compressed both ways", ...COMPRESSED },
+  ])("at any operation the same call ends with the same bytes and events: $name", async ({ name: _name, ...how }) => {
+    const changes = { ...how, ...scored, rounds: 3, clientsPerRound: 3, seed: 0 };
     const undisturbed = memoryPlace();
     const counting = new Life();
     const expected = await live(undisturbed, counting, { ...changes, trainer: new QuadraticTrainer(fragile) });

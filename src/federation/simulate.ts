@@ -42,7 +42,7 @@ export async function simulate(given: SimulationOptions): Promise<FederationOutc
     const participants = new Map(
       clients.map(({ name }) => [
         name,
-        new Participant({ ...options, client: name, evaluate: evaluateClient?.(name) }),
+        new Participant({ ...options, client: name, start: options.initialAdapter, evaluate: evaluateClient?.(name) }),
       ]),
     );
     for (const { name, records, heldOut, data = "" } of clients) {

@@ -257,6 +257,14 @@ export const COMBINATIONS: readonly Combination[] = [
   noted("feedback", "distanceRules", "a client that was left out sends more the next time, and looks further away"),
   noted("topk", "noFeedback", "what a client does not send is lost, and the run may not converge"),
 
+  refused(
+    "downlink",
+    "asynchronous",
+    "a difference is to the adapter of the round before, and each client goes on from a round of its own",
+    "Leave federation.downlink out, or federation.mode.",
+  ),
+  allowed("downlink", "controlVariates", "the server's control variate goes down whole, the adapter packed"),
+
   // Fidelity
   refused("original", "clientPrivacy", OF_THE_ORIGINAL, PAPER),
   refused("original", "recordPrivacy", OF_THE_ORIGINAL, PAPER),

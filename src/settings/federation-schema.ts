@@ -4,7 +4,7 @@ import { ALGORITHMS } from "../algorithms/registry.ts";
 import { derived } from "../registry/additions.ts";
 import { fieldsOf, type Registry } from "../registry/declared.ts";
 import { AGGREGATORS } from "../updates/aggregator-registry.ts";
-import { STAGES } from "../updates/stage-registry.ts";
+import { CODECS, STAGES } from "../updates/stage-registry.ts";
 import { DEFAULT_MAX_STALENESS, LARGEST_MAX_STALENESS, STALENESS } from "../updates/staleness.ts";
 import { count, names, natural, positive } from "./schema-parts.ts";
 
@@ -15,6 +15,15 @@ function entries<T extends Registry>(registry: T, help: string): z.ZodType<{ nam
   );
   return z.discriminatedUnion("name", all as [(typeof all)[number]]) as never;
 }
+
+/** The codecs of the way down. What they lose is in the next difference, so they have no setting of error feedback. */
+const downCodecs = derived(() => {
+  const all = Object.entries(CODECS as Registry).map(([name, { settings, make }]) => {
+    const { errorFeedback: _own, ...others } = settings;
+    return [name, { settings: others, make }];
+  });
+  return Object.fromEntries(all) as typeof CODECS;
+});
 
 /** The settings of a federation: the algorithm, its rounds, and for whom a round waits. */
 export const federationSchema = derived(() =>
@@ -93,6 +102,11 @@ export const federationSchema = derived(() =>
         .optional()
         .describe(
           "Steps that process a client's update before it is sent. With stages the client sends the change of the adapter instead of the adapter. Default: none.",
+        ),
+      downlink: entries(downCodecs(), "Codec of the changes of the adapter.")
+        .optional()
+        .describe(
+          "Way of the adapter to the clients: the coordinator sends the packed difference to the adapter that they hold (docs/bytes.md). Default: it sends the adapter whole.",
         ),
     })
     .prefault({}),

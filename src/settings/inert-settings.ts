@@ -58,12 +58,12 @@ export function inertSettings(config: ExperimentConfig): string[] {
     );
   }
   const algorithm = algorithmOf(federation.algorithm, federation, config.fidelity);
-  const { aggregator = "mean", stages, weighting } = federation;
+  const { aggregator = "mean", stages, downlink, weighting } = federation;
   if (algorithm.ownAdapter !== undefined && evaluation.prompts.length > 0) {
     notes.push(`evaluation.prompts has no effect: ${algorithm.name} makes no common adapter to answer with`);
   }
   if (!algorithm.federated) {
-    for (const [key, value] of Object.entries({ stages, aggregator: federation.aggregator })) {
+    for (const [key, value] of Object.entries({ stages, downlink, aggregator: federation.aggregator })) {
       if (value !== undefined) notes.push(`federation.${key} has no effect: ${algorithm.name} sends no updates`);
     }
   } else if (weighting !== undefined && !aggregatorOf(aggregator, federation).weighted) {

@@ -91,6 +91,11 @@ export const roundOpening = message({
    * Absent: it waits for all.
    */
   deadlineSeconds: optional(measured),
+  /**
+   * The adapter is h, which clients hold, and not the global one: what is sent is the difference to the adapter of the round
+   * before, packed. A client that does not hold `base` fetches `adapter` whole. Absent: the adapter is the global one.
+   */
+  downlink: optional(message({ global: hash, base: hash, change: hash })),
   /** Asynchronous: `clients` is empty, each client has a task of its own, and the round closes with so many updates. */
   bufferSize: optional(count),
 });
