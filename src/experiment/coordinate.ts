@@ -87,7 +87,7 @@ export async function coordinateExperiment(
   try {
     await saveRoundAdapter(prepared, store, log, 0, initialAdapter);
     const keeper = roundKeeper(prepared, store, log);
-    const privacy = await coordinatorPrivacy(config, store, identity, names.length);
+    const privacy = await coordinatorPrivacy(prepared, store, identity, names.length);
     const outcome = await coordinate(
       {
         ...rules,

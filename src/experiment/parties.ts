@@ -142,6 +142,6 @@ export function clientHalf(
     trainer: localTrainer(engines.gradients, config, engines.trainingItems, share),
     memory: clientMemory(own, commits),
     asynchronous: asynchronousRules(config),
-    ...clientPrivacyHalf(config, own, commits),
+    ...clientPrivacyHalf({ config, trainers }, own, commits),
   };
 }

@@ -1,12 +1,13 @@
+import { localNoise } from "../federation/privacy/local-noise.ts";
 import { PrivateRounds } from "../federation/privacy/private-rounds.ts";
 import { clipping } from "../federation/privacy/protect.ts";
 import { sealing, unsealing } from "../federation/privacy/sealing.ts";
 import { secretKeyIn } from "../federation/privacy/secret-key.ts";
 import type { ParticipantOptions } from "../federation/participant.ts";
-import { clientPrivacyOf } from "../settings/client-privacy.ts";
-import type { ExperimentConfig } from "../settings/schema.ts";
+import { type ClientPrivacy, clientPrivacyOf } from "../settings/client-privacy.ts";
 import type { MemberStore, Store } from "../store/store.ts";
 import type { RunStore } from "./ports.ts";
+import type { Prepared } from "./prepare.ts";
 
 /** The coordinator's side of the privacy of clients, and the exchange in which it can read their updates. */
 export interface CoordinatorPrivacy {
@@ -15,36 +16,51 @@ export interface CoordinatorPrivacy {
 }
 
 /**
- * Opens the coordinator's side of `privacy.client`. `identity` stands for the run, `clients` is the number of clients that it
- * began with.
+ * Opens the coordinator's side of `privacy.client`. `identity` stands for the run, `clients` is the number of clients that its
+ * settings name.
  *
  * @throws UserError of kind `storage` where the ledger or the key of a run that was begun is not there.
  */
 export async function coordinatorPrivacy(
-  config: ExperimentConfig,
+  { config }: Pick<Prepared, "config">,
   { exchange, coordinatorStore: own }: Pick<RunStore, "exchange" | "coordinatorStore">,
   identity: string,
   clients: number,
 ): Promise<CoordinatorPrivacy> {
-  const rules = clientPrivacyOf(config, clients);
-  if (rules === undefined) return { store: exchange };
-  const { epsilon, delta, noiseMultiplier, clip, expectedClients } = rules;
-  const privacy = await PrivateRounds.open({
-    own,
-    exchange,
-    identity,
-    rules: { mechanism: "central", budget: { epsilon, delta }, noiseMultiplier, clip, expectedClients },
-  });
+  const settings = clientPrivacyOf(config, clients);
+  if (settings === undefined) return { store: exchange };
+  const { mechanism, noiseMultiplier, clip, expectedClients } = settings;
+  const rules = { mechanism: played(mechanism), budget: settings, noiseMultiplier, clip, expectedClients };
+  const privacy = await PrivateRounds.open({ own, exchange, identity, rules });
   return { store: await unsealing(exchange, await secretKeyIn(own)), privacy };
 }
 
-/** A client's side: it clips and seals its update, and sends nothing else. */
+/** A client's side: it clips its update, adds noise where that is its part, seals it, and sends nothing else. */
 export function clientPrivacyHalf(
-  { privacy }: ExperimentConfig,
+  { config, trainers }: Pick<Prepared, "config" | "trainers">,
   own: Store,
   exchange: MemberStore,
 ): Pick<ParticipantOptions, "figures" | "protect" | "seal"> {
-  const settings = privacy?.client;
+  const settings = clientPrivacyOf(config, clientsIn(config) ?? trainers.length);
   if (settings === undefined) return {};
-  return { figures: "kept", protect: clipping(settings.clip), seal: sealing(own, exchange) };
+  const { weightCap, mechanism, clip, noiseMultiplier } = settings;
+  const records = new Map(trainers.map(({ name, train }) => [name, train.length]));
+  const weightOf = (client: string): number =>
+    weightCap === undefined ? 1 : Math.min(1, (records.get(client) ?? 0) / weightCap);
+  const start = typeof clip === "number" ? clip : clip.start;
+  const protect =
+    played(mechanism) === "local"
+      ? localNoise({ own, exchange, budget: settings, clip: start, noiseMultiplier, weightOf })
+      : clipping(start, weightOf);
+  return { figures: "kept", protect, seal: sealing(own, exchange) };
+}
+
+/** Number of clients that a configuration names, which a member of a federation knows of the others. */
+function clientsIn({ data, federation }: Prepared["config"]): number | undefined {
+  return data.clients?.length ?? federation.clients;
+}
+
+function played(mechanism: ClientPrivacy["mechanism"]): "central" | "local" {
+  if (mechanism === "central" || mechanism === "local") return mechanism;
+  throw new Error(`privacy.client.mechanism ${mechanism} is refused by the settings`);
 }

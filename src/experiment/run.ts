@@ -40,7 +40,7 @@ export async function runExperiment(
     for (const { name, report } of clients) events.emit({ type: "data-report", client: name, ...report });
     await saveRoundAdapter(prepared, store, log, 0, initialAdapter);
     const keeper = roundKeeper(prepared, store, log);
-    const privacy = await coordinatorPrivacy(prepared.config, store, identity, trainers.length);
+    const privacy = await coordinatorPrivacy(prepared, store, identity, trainers.length);
     const outcome = await simulate({
       ...rules,
       aggregation: aggregationTools(prepared, engines),

@@ -212,7 +212,8 @@ export class Coordinator {
     }
     await events.flush();
     // A private round is as large as it was planned: who is missing contributes nothing, and the noise is the same.
-    if (privacy === undefined && decision.accepted.length < Math.max(1, minClients)) throw tooFew(minClients, decision);
+    if (privacy?.aggregator === undefined && decision.accepted.length < Math.max(1, minClients))
+      throw tooFew(minClients, decision);
     const close = await closeRound(store, decision);
     const rules = { ...this.#options, aggregator: privacy?.aggregator ?? this.#options.aggregator };
     const next = await aggregate(store, algorithm, head, close, this.#membership.members.size, rules, (judged) =>
@@ -304,9 +305,10 @@ export class Coordinator {
     const clients = privacy?.draw(draw, round, minClients) ?? drawCohort(draw, round);
     // Durable before the round is open: whoever may send an update has paid for it.
     await privacy?.charge(clients, round);
+    const clip = await privacy?.toldClip(round);
     const earlierRounds = await this.#earlier.before(round, clients);
     const closesWith = clients.length > clientsPerRound ? { closesWith: clientsPerRound } : {};
-    return { clients, earlierRounds, learningRate, ...closesWith, ...limits };
+    return { clients, earlierRounds, learningRate, ...(clip !== undefined && { clip }), ...closesWith, ...limits };
   }
 
   /** Emits a client's update, once. `given`: its message, where it was read already. */

@@ -301,7 +301,7 @@ export class Participant {
     const { protect, seal } = this.#options;
     const context = { seed, round, client, received: received.adapter };
     const encoded = encodeUpdate(
-      (await protect?.(update, context)) ?? update,
+      (await protect?.(update, { ...context, clip: opening.clip })) ?? update,
       stages,
       context,
       unsent && { change: unsent, missed: await memory.missed(client, round) },

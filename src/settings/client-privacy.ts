@@ -1,3 +1,4 @@
+import { defaultCountDeviation } from "../privacy/adaptive-clip.ts";
 import { gaussianEpsilon, noiseFor } from "../privacy/gaussian.ts";
 import type { Problem } from "./explain.ts";
 import type { ClientPrivacySettings } from "./privacy-schema.ts";
@@ -39,10 +40,16 @@ export function unusableClientPrivacy(config: ExperimentConfig, clients: number 
       hint: "Set privacy.client.sampling: public; the budget then counts every round that a client takes part in.",
     };
   }
-  if (settings.mechanism === "ftrl" || settings.mechanism === "local" || settings.mechanism === "distributed") {
+  if (settings.mechanism === "ftrl" || settings.mechanism === "distributed") {
     return {
-      message: `privacy.client.mechanism is ${settings.mechanism}, and this version has central only`,
+      message: `privacy.client.mechanism is ${settings.mechanism}, and this version has central and local`,
       hint: "Set privacy.client.mechanism: central.",
+    };
+  }
+  if (settings.mechanism === "local" && typeof settings.clip !== "number") {
+    return {
+      message: "privacy.client.clip follows the norms, and privacy.client.mechanism local tells nobody any norm",
+      hint: "Set privacy.client.clip to a number.",
     };
   }
   const { delta, epsilon } = settings;
@@ -60,7 +67,17 @@ export function unusableClientPrivacy(config: ExperimentConfig, clients: number 
       hint: "Raise one of them, or leave privacy.client.noiseMultiplier out.",
     };
   }
-  return undefined;
+  return plan && unusableFollowing(plan);
+}
+
+/** Finds a clip that follows the norms of too few clients. */
+function unusableFollowing({ clip, noiseMultiplier, expectedClients }: ClientPrivacy): Problem | undefined {
+  const countDeviation = defaultCountDeviation(expectedClients);
+  if (typeof clip === "number" || 2 * countDeviation > noiseMultiplier) return undefined;
+  return {
+    message: `privacy.client.clip follows the norms of ${expectedClients} clients a round: the noise on their count is ${shown(countDeviation)}, and with noise multiplier ${shown(noiseMultiplier)} none is left for the update`,
+    hint: `Take more than ${Math.floor(10 * noiseMultiplier)} clients a round, a larger privacy.client.epsilon, or a number for privacy.client.clip.`,
+  };
 }
 
 /** Notes on the privacy of clients: a run that its budget ends. */

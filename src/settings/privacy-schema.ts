@@ -7,9 +7,22 @@ const clientPrivacySchema = z.strictObject({
     .default(8)
     .describe("Budget ε of each client over the whole run. A client that has spent it takes part in no more rounds."),
   delta: positive.lt(1).optional().describe("δ of the guarantee, less than 1/clients. Default: 1/(10·clients)."),
-  clip: positive
+  clip: z
+    .union([
+      positive,
+      z.strictObject({
+        start: positive.default(0.1).describe("Clip of the first round."),
+        quantile: z.number().gt(0).lt(1).default(0.5).describe("Share of the updates that shall stay unclipped."),
+        rate: positive
+          .max(2)
+          .default(0.2)
+          .describe("Speed of the clip: its logarithm moves by rate times the difference."),
+      }),
+    ])
     .default(1)
-    .describe("Largest L2 norm of a client's change of the adapter, over all LoRA tensors together."),
+    .describe(
+      "Largest L2 norm of a client's change of the adapter, over all LoRA tensors together: a number, or settings of a clip that follows the norms, such as { start: 0.1 }.",
+    ),
   noiseMultiplier: positive
     .optional()
     .describe(
@@ -20,6 +33,13 @@ const clientPrivacySchema = z.strictObject({
     .default("central")
     .describe(
       "Party that adds the noise. central: the coordinator, once on the sum. local: each client on its own update, before it sends it. distributed: the clients together, under secure aggregation. ftrl: the coordinator, correlated over rounds.",
+    ),
+  weightCap: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      "Number of records with which a client counts fully. Its change is multiplied by records/weightCap, at most 1. Default: all count alike.",
     ),
   sampling: z
     .enum(["public", "secret"])

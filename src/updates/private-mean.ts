@@ -1,3 +1,5 @@
+import type { AdaptiveClip } from "../privacy/adaptive-clip.ts";
+import { nextClip, unclippedBit, updateNoiseMultiplier } from "../privacy/adaptive-clip.ts";
 import {
   type DiscreteGaussianTable,
   discreteGaussianTable,
@@ -6,17 +8,23 @@ import {
 import { gridStep, onGrid } from "../privacy/noise-grid.ts";
 import { secretStream } from "../privacy/secret-stream.ts";
 import type { Groups } from "../tensor/groups.ts";
-import { mapParams, type Params, type Tensor, zerosLike } from "../tensor/params.ts";
+import { mapParams, type Params, zerosLike } from "../tensor/params.ts";
 import { sha256 } from "../tensor/sha256.ts";
 import type { Aggregator } from "./aggregator.ts";
 import { clipFactor, normOf } from "./clipped.ts";
+import { bytesOfTensors } from "./group-arithmetic.ts";
+
+/** A clip that follows the norms of the updates. */
+export interface FollowingClip extends AdaptiveClip {
+  /** σ_b: standard deviation of the noise on the count of unclipped updates. */
+  readonly countDeviation: number;
+  /** Keeps the clip of a round; the first one that is kept counts. */
+  readonly keep: (round: number, clip: number) => Promise<void>;
+}
 
 /** The rules of a private mean. */
 export interface PrivateMeanRules {
-  /**
-   * Largest norm of one client's contribution in a round, C, and the noise multiplier z: the noise on the sum has standard deviation
-   * zC in each coordinate.
-   */
+  /** Largest norm of one client's contribution in a round, C, and the noise multiplier z of all that the round releases. */
   readonly terms: (round: number) => { readonly clip: number; readonly noiseMultiplier: number };
   /** The number that the sum is divided by, fixed before the round: qN. */
   readonly divisor: number;
@@ -24,6 +32,8 @@ export interface PrivateMeanRules {
   readonly key: Uint8Array;
   /** Stands for the run: another run with the same key has other noise. */
   readonly run: string;
+  /** Default: the clip does not follow. */
+  readonly following?: FollowingClip | undefined;
 }
 
 /**
@@ -34,22 +44,38 @@ export interface PrivateMeanRules {
  * discrete Gaussian (Canonne, Kamath & Steinke 2020), so that floating point leaves no gaps by which noise can be told from data.
  * The divisor never follows how many updates arrived. The noise follows from key, run, round and the sum: a replayed
  * round has the same noise, and no two sums have.
+ *
+ * With `following`, the count of updates within C is released with noise too, and the next round's clip follows from it (Andrew
+ * et al. 2021, arXiv 1905.03871, alg. 1); the noise on the sum is then so much larger that both cost one Gaussian of z.
  */
-export function privateMean({ terms, divisor, key, run }: PrivateMeanRules): Aggregator {
+export function privateMean({ terms, divisor, key, run, following }: PrivateMeanRules): Aggregator {
   // The same as long as the clip is, and slow to make.
   let table: DiscreteGaussianTable | undefined;
+  let countTable: DiscreteGaussianTable | undefined;
   return {
     name: "privateMean",
     weighted: false,
     on: "delta",
     async combine(groups, { entries, read }, { round }) {
       const { clip, noiseMultiplier } = terms(round);
-      const deviation = noiseMultiplier * clip;
+      const ofUpdate =
+        following === undefined ? noiseMultiplier : updateNoiseMultiplier(noiseMultiplier, following.countDeviation);
+      const deviation = ofUpdate * clip;
       const step = gridStep(deviation);
       const sums: Record<string, Params> = {};
       for (const [name, { like }] of Object.entries(groups)) sums[name] = zerosLike(like, Float64Array);
-      for (const place of entries.keys()) addClipped(sums, await read(place), clip, step);
-      const stream = await secretStream(key, `noise|${run}|${round}|${await digestOf(sums)}`);
+      let unclipped = 0;
+      for (const place of entries.keys()) unclipped += addClipped(sums, await read(place), clip, step);
+      const digest = await sha256(bytesOfTensors(sums));
+      if (following !== undefined) {
+        const counted = await secretStream(key, `count|${run}|${round}|${unclipped}|${digest}`);
+        const countStep = gridStep(following.countDeviation);
+        countTable ??= discreteGaussianTable(following.countDeviation / countStep);
+        const [noise] = await drawDiscreteGaussian(countTable, counted, 1);
+        const noisy = (onGrid(unclipped, countStep) + noise!) * countStep;
+        await following.keep(round + 1, nextClip(clip, noisy, divisor, following));
+      }
+      const stream = await secretStream(key, `noise|${run}|${round}|${digest}`);
       if (table?.sigma !== deviation / step) table = discreteGaussianTable(deviation / step);
       for (const params of Object.values(sums)) {
         for (const { data } of params.values()) {
@@ -64,27 +90,21 @@ export function privateMean({ terms, divisor, key, run }: PrivateMeanRules): Agg
   };
 }
 
-/** Adds a change to sums of whole steps, in place. It throws an Error that names a tensor of another shape. */
-function addClipped(sums: Readonly<Record<string, Params>>, update: Groups, clip: number, step: number): void {
+/**
+ * Adds a change to sums of whole steps, in place, and returns its bit for the count of unclipped changes. It throws an Error
+ * that names a tensor of another shape.
+ */
+function addClipped(sums: Readonly<Record<string, Params>>, update: Groups, clip: number, step: number): number {
   const own = Object.fromEntries(Object.keys(sums).map((name) => [name, update[name]!]));
-  const factor = clipFactor(normOf(own), clip);
-  if (factor === 0) return;
+  const norm = normOf(own);
+  const factor = clipFactor(norm, clip);
   for (const [name, sum] of Object.entries(sums)) {
     for (const [tensor, { data: into }] of sum) {
       const data = own[name]!.get(tensor)?.data;
       if (data?.length !== into.length) throw new Error(`tensor ${tensor}: of another shape in one update`);
+      if (factor === 0) continue;
       for (let i = 0; i < into.length; i++) into[i]! += onGrid(data[i]! * factor, step);
     }
   }
-}
-
-function digestOf(sums: Readonly<Record<string, Params>>): Promise<string> {
-  const tensors: readonly Tensor[] = Object.values(sums).flatMap((params) => [...params.values()]);
-  const all = new Float64Array(tensors.reduce((total, { data }) => total + data.length, 0));
-  let at = 0;
-  for (const { data } of tensors) {
-    all.set(data, at);
-    at += data.length;
-  }
-  return sha256(new Uint8Array(all.buffer));
+  return unclippedBit(norm, clip);
 }

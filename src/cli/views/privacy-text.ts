@@ -12,6 +12,7 @@ export function spentText({
 
 /** One line about what a round costs its clients, before it begins. */
 export function privacyText(event: EventOf<"privacy-spent">): string {
-  const { round, noiseMultiplier, clip } = event;
-  return `privacy of round ${round}: ${spentText(event)}, noise ${noiseMultiplier.toPrecision(3)} × clip ${clip.toPrecision(3)} on the sum`;
+  const { round, noiseMultiplier, clip, mechanism } = event;
+  const where = mechanism === "local" ? "2 × clip on each update" : "clip on the sum";
+  return `privacy of round ${round}: ${spentText(event)}; clip ${clip.toPrecision(3)}, noise ${noiseMultiplier.toPrecision(3)} × ${where}`;
 }

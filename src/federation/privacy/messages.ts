@@ -17,6 +17,9 @@ export const charge = message({
 });
 export type Charge = Checked<typeof charge>;
 
+/** `clip/<round>` in the coordinator's own store: the clip of a round, where it follows the norms. */
+export const clipOfRound: Check<number> = measured;
+
 /** 32 secret bytes as 64 lower-case hexadecimal digits. */
 export const secretKey: Check<string> = hash;
 
@@ -24,5 +27,6 @@ export const secretKey: Check<string> = hash;
 export const ownKeys = {
   ledger: "ledger/",
   charge: (client: string, round: number): string => `${ownKeys.ledger}${keySegment(client)}/${round}`,
+  clip: (round: number): string => `clip/${round}`,
   secret: "secret-key",
 };

@@ -1,24 +1,27 @@
 import { UserError } from "../../diagnostics/user-error.ts";
+import { type AdaptiveClip, defaultCountDeviation } from "../../privacy/adaptive-clip.ts";
 import type { PrivacyBudget } from "../../privacy/ledger.ts";
 import type { Store } from "../../store/store.ts";
 import { sha256 } from "../../tensor/sha256.ts";
 import type { Aggregator } from "../../updates/aggregator.ts";
-import { privateMean } from "../../updates/private-mean.ts";
+import { type FollowingClip, privateMean } from "../../updates/private-mean.ts";
 import { drawCohort, type Draw } from "../cohort.ts";
 import type { EventOf } from "../events.ts";
-import { readHead, readMessage } from "../protocol/cells.ts";
+import { createMessage, readHead, readMessage } from "../protocol/cells.ts";
 import { keys } from "../protocol/keys.ts";
 import { type RoundOpening, roundOpening } from "../protocol/messages.ts";
+import { clipOfRound, ownKeys } from "./messages.ts";
 import { PrivacyLedger, priceOf } from "./ledger.ts";
 import { readSecretKey, secretKeyIn } from "./secret-key.ts";
 
 /** The privacy of clients as the settings of a run fix it. */
 export interface ClientPrivacyRules {
-  readonly mechanism: "central";
+  /** `central`: the coordinator adds the noise. `local`: each client does, and any aggregator makes the mean. */
+  readonly mechanism: "central" | "local";
   readonly budget: PrivacyBudget;
   readonly noiseMultiplier: number;
-  /** Largest norm of a client's contribution. */
-  readonly clip: number;
+  /** Largest norm of a client's contribution, or the rule by which it follows the norms. */
+  readonly clip: number | AdaptiveClip;
   /** qN: clients that a round plans with. The sum is divided by it. */
   readonly expectedClients: number;
 }
@@ -34,24 +37,31 @@ export interface PrivateRoundsOptions {
 
 /** The coordinator's part in the privacy of clients: who may still take part, what a round costs, and the noise on its sum. */
 export class PrivateRounds {
+  readonly #own: Store;
   readonly #rules: ClientPrivacyRules;
   readonly #ledger: PrivacyLedger;
   readonly #noiseKey: string;
-  /** Makes the mean of a round, with noise. */
-  readonly aggregator: Aggregator;
+  /** Makes the mean of a round, with noise; undefined where the clients add it. */
+  readonly aggregator: Aggregator | undefined;
 
   private constructor(
-    { identity, rules }: PrivateRoundsOptions,
+    { own, identity, rules }: PrivateRoundsOptions,
     ledger: PrivacyLedger,
     key: Uint8Array,
     noiseKey: string,
   ) {
+    this.#own = own;
     this.#rules = rules;
     this.#ledger = ledger;
     this.#noiseKey = noiseKey;
     // A round has the noise that was paid for, also where the run was lengthened since.
-    const terms = (round: number) => ledger.termsOf(round) ?? rules;
-    this.aggregator = privateMean({ terms, divisor: rules.expectedClients, key, run: identity });
+    const terms = (round: number) => ledger.termsOf(round)!;
+    const { clip, expectedClients, mechanism } = rules;
+    const following = typeof clip === "number" ? undefined : this.#following(clip);
+    this.aggregator =
+      mechanism === "local"
+        ? undefined
+        : privateMean({ terms, divisor: expectedClients, key, run: identity, following });
   }
 
   /**
@@ -104,15 +114,40 @@ export class PrivateRounds {
 
   /** Charges the clients of a round. To be called before the round opens. */
   async charge(clients: readonly string[], round: number): Promise<void> {
+    const clip = await this.#clipOf(round);
     for (const client of clients) {
-      await this.#ledger.charge({ client, round, ...this.#terms, noiseKey: this.#noiseKey });
+      await this.#ledger.charge({ client, round, ...this.#terms, clip, noiseKey: this.#noiseKey });
     }
+  }
+
+  /** The clip that clients have to be told, as it follows the norms; undefined for one that is in the settings. */
+  async toldClip(round: number): Promise<number | undefined> {
+    return typeof this.#rules.clip === "number" ? undefined : this.#clipOf(round);
+  }
+
+  async #clipOf(round: number): Promise<number> {
+    const { clip } = this.#rules;
+    if (typeof clip === "number") return clip;
+    if (round === 1) return clip.start;
+    const kept = await readMessage(this.#own, ownKeys.clip(round), clipOfRound);
+    if (kept === undefined) throw lost(`the clip of round ${round}`, round - 1);
+    return kept;
+  }
+
+  #following(clip: AdaptiveClip): FollowingClip {
+    return {
+      ...clip,
+      countDeviation: defaultCountDeviation(this.#rules.expectedClients),
+      keep: async (round, next) => {
+        await createMessage(this.#own, ownKeys.clip(round), clipOfRound, next);
+      },
+    };
   }
 
   /** Tells what the clients of a round have spent, with that round. */
   spentBy({ round, clients }: RoundOpening): EventOf<"privacy-spent"> {
     const { budget, mechanism, expectedClients } = this.#rules;
-    const { noiseMultiplier, clip } = this.#ledger.termsOf(round) ?? this.#rules;
+    const { noiseMultiplier, clip } = this.#ledger.termsOf(round)!;
     const spent = clients.map((client) => ({ client, epsilon: this.#ledger.epsilonOf(client, round) }));
     return {
       type: "privacy-spent",
@@ -130,8 +165,8 @@ export class PrivateRounds {
   }
 
   get #terms() {
-    const { noiseMultiplier, clip } = this.#rules;
-    return { noiseMultiplier, clip, sampling: 1, weight: 1 };
+    // What a round costs does not rest on its clip, for the noise grows with it.
+    return { noiseMultiplier: this.#rules.noiseMultiplier, clip: 1, sampling: 1, weight: 1 };
   }
 
   #spent(all: readonly string[], able: readonly string[], round: number, fewest: number): UserError {

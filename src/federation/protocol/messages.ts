@@ -84,6 +84,8 @@ export const roundOpening = message({
   state: optional(hash),
   /** sha256 of what the algorithm sends besides the adapter, or null where that is nothing. */
   broadcast: nullable(hash),
+  /** Largest norm of an update's change, where it follows the norms of earlier rounds (privacy.client.clip). */
+  clip: optional(measured),
   /** The round closes with the first so many usable updates; absent: with those of all `clients`. */
   closesWith: optional(count),
   /**
