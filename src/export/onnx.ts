@@ -1,7 +1,10 @@
+import { UserError } from "../diagnostics/user-error.ts";
 import { encodeOnnx, type WeightPlace } from "../graph/onnx.ts";
 import type { Value } from "../graph/value.ts";
+import type { ModelConfig } from "../model/config.ts";
 import { exportedGraph } from "../model/language-model.ts";
 import { readMerged } from "../model/merge.ts";
+import type { RotaryConfig } from "../model/rotary-scaling.ts";
 import { encodeWeights } from "./encode-weights.ts";
 import { dealToFiles } from "./shards.ts";
 import { writeSideFiles } from "./side-files.ts";
@@ -48,6 +51,7 @@ async function writeModel(
   { dtype, shardBytes, onProgress, signal }: ExportOptions,
 ): Promise<number> {
   const { file } = FORMATS[dtype as OnnxDtype];
+  refuseRotationByLength(base);
   const graph = exportedGraph(base.modelConfig);
   const size = (parameter: Value): number => bytesOf(parameter, dtype as OnnxDtype);
   const shards = dealToFiles(graph.parameters, size, Math.min(shardBytes, MOST_FILE_BYTES), PAGE);
@@ -79,6 +83,19 @@ async function writeModel(
     encodeOnnx(graph, (name) => places.get(name)!),
   );
   return shards.length;
+}
+
+/** One graph serves texts of every length, and its rotation is one. */
+function refuseRotationByLength({ name, modelConfig }: ExportSource["base"]): void {
+  const { rotary } = modelConfig as ModelConfig & { readonly rotary?: RotaryConfig };
+  if (rotary?.long === undefined) return;
+  throw new UserError(
+    "model",
+    `${name} rotates longer texts otherwise (longrope), which the ONNX export does not have`,
+    {
+      hint: "Export with --to merged.",
+    },
+  );
 }
 
 /** Norms and biases stay float32. */

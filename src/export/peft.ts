@@ -32,7 +32,7 @@ model = PeftModel.from_pretrained(base, "FOLDER")
     }
     await writeWhole(folder, "adapter_model.safetensors", encodeSafetensors(toFloat32(params), { format: "pt" }));
     const written = {
-      ...toPeftConfig(config, base?.id ?? source.base.name),
+      ...toPeftConfig(config, params, base?.id ?? source.base.name),
       ...(base?.revision !== undefined && { revision: base.revision }),
     };
     await writeWhole(folder, "adapter_config.json", `${JSON.stringify(written, null, 2)}\n`);

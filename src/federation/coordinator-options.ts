@@ -1,5 +1,6 @@
 import type { Algorithm } from "../algorithms/algorithm.ts";
 import type { Fidelity } from "../algorithms/settings.ts";
+import type { SecureRules } from "../secagg/rules.ts";
 import type { Store } from "../store/store.ts";
 import type { Params } from "../tensor/params.ts";
 import type { AggregationContext, Aggregator } from "../updates/aggregator.ts";
@@ -55,6 +56,8 @@ export interface CoordinatorOptions {
   readonly overSelect?: number | undefined;
   /** The rule for updates that missed the close of their round. Default: they do not count. */
   readonly late?: StalenessRule | undefined;
+  /** Secure aggregation: the coordinator learns the sum of a round's updates, and takes `aggregator` for nothing. Default: none. */
+  readonly secure?: SecureRules | undefined;
   /** Asynchronous rounds: each client goes on at its own pace. Without it rounds are synchronous. */
   readonly asynchronous?: AsynchronousRules | undefined;
   /** In a simulation, the time that a client takes: who arrives first. Default: nobody knows before. */

@@ -1,5 +1,7 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import { parameterCount, type Params } from "../tensor/params.ts";
+import type { SecureRules } from "../secagg/rules.ts";
+import type { Aggregator } from "../updates/aggregator.ts";
 import { type AdapterSet, commonAdapter, keepsOwnAdapters, ownAdapters } from "./adapter-set.ts";
 import { type Answers, timeLeft } from "./answers.ts";
 import { drawCohort, EarlierRounds } from "./cohort.ts";
@@ -39,6 +41,10 @@ import {
 import { asynchronousRound } from "./asynchronous-round.ts";
 import { Tasks } from "./tasks.ts";
 import { type RoundContext, type RoundPlay, synchronousRound } from "./synchronous-round.ts";
+import { refuseFailures } from "./secure/failure.ts";
+import { forgetMasked } from "./secure/forget.ts";
+import { secureAggregator } from "./secure/secure-aggregator.ts";
+import { SecureRound } from "./secure/secure-round.ts";
 
 const MOVED: CoordinatorStep = { state: "moved" };
 
@@ -70,7 +76,7 @@ export class Coordinator {
     if (algorithm.keepsMemory === true && (asynchronous ?? late) !== undefined) {
       throw new Error(`${algorithm.name} keeps a memory of each client, which has to be of the server's round`);
     }
-    this.#options = options;
+    this.#options = options.secure === undefined ? options : { ...options, aggregator: sumOf(options, options.secure) };
     this.#membership = new Membership(options);
     this.#earlier = new EarlierRounds(options.store);
   }
@@ -204,7 +210,7 @@ export class Coordinator {
 
   /** Closes the round of a decision, aggregates and moves the head. */
   async #close(head: RunHead, revision: number, play: RoundPlay, decision: RoundClose): Promise<CoordinatorStep> {
-    const { store, algorithm, minClients, events, privacy } = this.#options;
+    const { store, algorithm, minClients, events, privacy, secure } = this.#options;
     const oldest = this.#oldest;
     const { round } = decision;
     for (const { client, refused: reason } of decision.refused) {
@@ -212,8 +218,8 @@ export class Coordinator {
     }
     await events.flush();
     // A private round is as large as it was planned: who is missing contributes nothing, and the noise is the same.
-    if (privacy?.aggregator === undefined && decision.accepted.length < Math.max(1, minClients))
-      throw tooFew(minClients, decision);
+    const mayBeShort = privacy?.aggregator !== undefined || decision.failed !== undefined;
+    if (!mayBeShort && decision.accepted.length < Math.max(1, minClients)) throw tooFew(minClients, decision);
     const close = await closeRound(store, decision);
     const rules = { ...this.#options, aggregator: privacy?.aggregator ?? this.#options.aggregator };
     const next = await aggregate(store, algorithm, head, close, this.#membership.members.size, rules, (judged) =>
@@ -225,24 +231,27 @@ export class Coordinator {
       accepted: close.accepted.map(({ client }) => client),
       refused: close.refused.map(({ client }) => client),
       ...meanLoss(close),
+      ...(close.failed !== undefined && { failed: close.failed }),
       adapter: next.adapter,
       seconds: play.seconds,
     });
     await events.flush();
     // The updates of the last round stay, so that they can be looked at when the run is over.
     if (round > 1) await forgetRound(store, round - 1);
+    if (round > 1 && secure !== undefined) await forgetMasked(store, round - 1);
     await forgetLate(store, round - 1 - oldest, this.#options);
     await advanceHead(store, revision, next);
     // Of a private run no single update stays.
     if (privacy !== undefined) await forgetRound(store, round);
     await retireRounds(store, next, { oldest });
     this.#round = undefined;
+    await refuseFailures(store, close);
     return MOVED;
   }
 
   /** Finds the opening of the round after `head`, or publishes it. */
   async #open(head: RunHead): Promise<RoundPlay> {
-    const { store, algorithm, stages, events, asynchronous } = this.#options;
+    const { store, algorithm, stages, events, asynchronous, secure } = this.#options;
     const round = head.round + 1;
     let opening = await readMessage(store, keys.opening(round), roundOpening);
     const rejected = opening === undefined ? await this.#membership.settle(round) : [];
@@ -255,6 +264,7 @@ export class Coordinator {
     if (privacy !== undefined) events.emit(privacy.spentBy(opening));
     const report: RoundContext["report"] = (...answer) => this.#report(...answer);
     const context = { options: this.#options, membership: this.#membership, report };
+    if (secure !== undefined) return new SecureRound(context, secure, opening);
     if (asynchronous === undefined) return synchronousRound(context, opening);
     this.#tasks ??= new Tasks({ store, algorithm, stages, maxStaleness: asynchronous.staleness.most });
     await this.#tasks.through(round);
@@ -351,6 +361,10 @@ export class Coordinator {
 
 /** Clients of other processes keep theirs. */
 const noAdapters = ownAdapters([], () => Promise.reject(new Error("clients of other processes keep their adapters")));
+
+function sumOf({ store, identity, stages = [], seed }: CoordinatorOptions, rules: SecureRules): Aggregator {
+  return secureAggregator({ store, rules, run: identity, stages, seed });
+}
 
 function storeIsGone(): UserError {
   return new UserError("storage", "The run is gone from the exchange: its head was there and is not any more.", {

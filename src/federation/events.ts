@@ -120,6 +120,8 @@ export type RunEvent =
       readonly round: number;
       readonly accepted: readonly string[];
       readonly refused: readonly string[];
+      /** The reason why the round has no aggregate; the adapter is that of the round before. */
+      readonly failed?: string;
       /** Mean of the accepted clients' training losses, weighted by what each is a mean over; absent where none was sent. */
       readonly loss?: number | undefined;
       /** sha256 of the aggregated adapter. */

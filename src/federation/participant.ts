@@ -1,4 +1,4 @@
-import type { Algorithm, Received, Report } from "../algorithms/algorithm.ts";
+import type { Algorithm, Received, Report, UpdateGroups } from "../algorithms/algorithm.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import type { LocalResult, LocalRule } from "../optim/local-rule.ts";
 import { BlobError, type MemberStore } from "../store/store.ts";
@@ -6,7 +6,15 @@ import type { Groups } from "../tensor/groups.ts";
 import { type Params, pick, toFloat32, zerosLike } from "../tensor/params.ts";
 import { UNSENT } from "../updates/error-feedback.ts";
 import type { Stage } from "../updates/stage.ts";
-import { encodeUpdate, type EncodedUpdate, sentUpdate, type UpdateContext } from "../updates/wire.ts";
+import {
+  asChange,
+  changeFrom,
+  encodeUpdate,
+  type EncodedUpdate,
+  sentUpdate,
+  type UpdateContext,
+  wireShape,
+} from "../updates/wire.ts";
 import { type AdapterSet, adapterAfter, commonAdapter, keepsOwnAdapters, ownAdapters } from "./adapter-set.ts";
 import { problemWith } from "./check-update.ts";
 import type { ClientMemory } from "./client-memory.ts";
@@ -34,6 +42,8 @@ import {
 import type { Protect } from "./privacy/protect.ts";
 import type { Seal } from "./privacy/sealing.ts";
 import { type FetchedAdapter, firstAdapter, readAdapter, receive } from "./round.ts";
+import { type MaskedTask, SecureClient, type SecureClientOptions } from "./secure/secure-client.ts";
+import { vectorLayout } from "./secure/masked-vector.ts";
 import type { StalenessRule } from "./staleness.ts";
 import { bytesOfUpdate, updateOfBytes } from "./update-bytes.ts";
 
@@ -102,6 +112,8 @@ export interface ParticipantOptions {
   readonly evaluate?: Evaluate | undefined;
   /** Asynchronous rounds: the client has tasks of its own. Without it, a round's opening names its clients. */
   readonly asynchronous?: { readonly staleness: Pick<StalenessRule, "most"> } | undefined;
+  /** Secure aggregation: the client masks its updates. Its own store holds the keys. Default: none. */
+  readonly secure?: Omit<SecureClientOptions, "store" | "client"> | undefined;
   /** A reason not to train in a round, in one sentence; undefined: it trains. The coordinator gets it as a refusal. */
   readonly refuseRound?: (() => string | undefined) | undefined;
   /** sha256 of the adapter that the run has to start from. Default: any. */
@@ -119,12 +131,15 @@ export type ParticipantStep = "worked" | "idle" | "over";
  */
 export class Participant {
   readonly #options: ParticipantOptions;
+  readonly #secure: SecureClient | undefined;
   #sawRun = false;
   /** Rounds before this one have no task for this client, or an answered one. */
   #tasksFrom = 1;
 
   constructor(options: ParticipantOptions) {
     this.#options = options;
+    const { secure, store, client } = options;
+    this.#secure = secure && new SecureClient({ ...secure, store, client });
   }
 
   get client(): string {
@@ -179,10 +194,17 @@ export class Participant {
     }
   }
 
-  async #next({ round, adapter }: RunHead): Promise<ParticipantStep> {
-    const { store, client, asynchronous } = this.#options;
+  async #next({ round, adapter, identity }: RunHead): Promise<ParticipantStep> {
+    const { store, client, asynchronous, refuseRound } = this.#options;
+    await this.#secure?.wipe(round);
     const opening = await readMessage(store, keys.opening(round + 1), roundOpening);
     const drawn = opening?.clients.indexOf(client) ?? -1;
+    if (drawn >= 0 && this.#secure !== undefined) {
+      const step = await this.#secure.next(identity, opening!, refuseRound);
+      if (typeof step === "string") return step;
+      await this.#train(opening!, opening!.earlierRounds[drawn]!, step);
+      return "worked";
+    }
     if (drawn >= 0 && !(await isWritten(store, keys.update(round + 1, client)))) {
       await this.#train(opening!, opening!.earlierRounds[drawn]!);
       return "worked";
@@ -259,11 +281,12 @@ export class Participant {
    * Trains from the round's adapter, stores the update and submits it. A loss or value that is not finite is submitted
    * as a refusal, or as no change where the client keeps its figures. The client's events are durable before its submission is.
    */
-  async #train(opening: RoundOpening, earlierRounds: number): Promise<void> {
+  async #train(opening: RoundOpening, earlierRounds: number, masked?: MaskedTask): Promise<void> {
     const { store, client, algorithm, stages = [], seed, trainer, memory, events, signal } = this.#options;
     signal?.throwIfAborted();
     const { round, learningRate, adapter: base } = opening;
-    const reason = this.#options.refuseRound?.();
+    // With secure aggregation it was asked before it published keys.
+    const reason = masked === undefined ? this.#options.refuseRound?.() : undefined;
     if (reason !== undefined) {
       await createMessage(store, keys.update(round, client), refusal, { client, refused: reason });
       return;
@@ -300,39 +323,73 @@ export class Participant {
     const { update, memory: next } = keepsFigures ? finiteOr(unchanged(report.update, received, kept), report) : report;
     const { protect, seal } = this.#options;
     const context = { seed, round, client, received: received.adapter };
-    const encoded = encodeUpdate(
-      (await protect?.(update, { ...context, clip: opening.clip })) ?? update,
-      stages,
-      context,
-      unsent && { change: unsent, missed: await memory.missed(client, round) },
-    );
+    const safe = (await protect?.(update, { ...context, clip: opening.clip })) ?? update;
+    const encoded =
+      masked !== undefined && stages.length === 0
+        ? { groups: changeFrom(safe, received.adapter) }
+        : encodeUpdate(safe, stages, context, unsent && { change: unsent, missed: await memory.missed(client, round) });
     const wire = encoded.groups;
     const badLoss = Number.isFinite(result.loss) ? undefined : `the training loss is ${result.loss}`;
     const refused = keepsFigures
       ? undefined
       : (badStep ?? badLoss ?? problemWith(wire, wire) ?? problemWith(next, next));
-    if (refused !== undefined) {
+    const groups = algorithm.update(received.adapter, round);
+    const sealed =
+      refused !== undefined
+        ? { refused }
+        : masked === undefined
+          ? readBack(bytesOfUpdate(wire, stages, context), groups, stages, context)
+          : await this.#masked(masked, opening, wire, groups);
+    if ("refused" in sealed) {
       await events.flush();
-      await createMessage(store, key, refusal, { client, refused });
+      await createMessage(store, key, refusal, { client, refused: sealed.refused });
       return;
     }
-    const open = bytesOfUpdate(wire, stages, context);
-    const bytes = (await seal?.(open, client)) ?? open;
+    const { bytes: open, sent } = sealed;
+    const bytes = masked === undefined ? ((await seal?.(open, client)) ?? open) : open;
     const hash = await store.putBlob(bytes);
-    const memoryNext = memoryAfter(this.#options, encoded, open, context, { next, received, kept, unsent });
-    if (remembers) await memory.save(client, round, hash, memoryNext);
+    if (remembers) {
+      const before = { next, received, kept, unsent };
+      await memory.save(client, round, hash, memoryAfter(this.#options, encoded, sent?.(), context, before));
+    }
     await events.flush();
+    const hidesFigures = keepsFigures || masked !== undefined;
     const { loss, count, metrics, steps, examples, supervisedTokens, seconds } = result;
     await createMessage(store, key, submission, {
       client,
       base,
       update: hash,
-      ...(!keepsFigures && { loss, count, metrics, steps, examples, supervisedTokens }),
+      ...(!hidesFigures && { loss, count, metrics, steps, examples, supervisedTokens }),
       bytesDown: algorithm.federated ? bytesDown : 0,
       bytesUp: algorithm.federated ? bytes.length : 0,
-      ...(!keepsFigures && { seconds }),
+      ...(!hidesFigures && { seconds }),
     });
   }
+
+  /** The masked vector of an update. Its weight is the number of records that the client joined with. */
+  async #masked({ weightMax, seal }: MaskedTask, { clients }: RoundOpening, wire: Groups, groups: UpdateGroups) {
+    const { store, client, stages = [], secure } = this.#options;
+    const { records } = (await readMessage(store, keys.member(client), member))!;
+    const changes = asChange(groups);
+    const place = { rules: secure!.rules, clients: clients.length, weightMax };
+    return seal(wire, vectorLayout(changes, wireShape(changes, stages), place), records);
+  }
+}
+
+/** The bytes of an update, and the groups that the coordinator reads of them where that differs from what was encoded. */
+interface SealedUpdate {
+  readonly bytes: Uint8Array;
+  readonly sent: (() => Groups) | undefined;
+}
+
+function readBack(
+  bytes: Uint8Array,
+  groups: UpdateGroups,
+  stages: readonly Stage[],
+  context: UpdateContext,
+): SealedUpdate {
+  const differs = stages.some((stage) => stage.errorFeedback !== undefined);
+  return { bytes, sent: differs ? () => updateOfBytes(bytes, groups, stages, context) : undefined };
 }
 
 /** The part of a message to join that would tell something about the records of a client that keeps its figures. */
@@ -364,14 +421,13 @@ interface MemoryBefore {
 function memoryAfter(
   { algorithm, stages = [] }: Pick<ParticipantOptions, "algorithm" | "stages">,
   encoded: EncodedUpdate,
-  bytes: Uint8Array,
+  wire: Groups | undefined,
   context: UpdateContext,
   { next, received, kept, unsent: before }: MemoryBefore,
 ): Groups {
-  if (stages.every((stage) => stage.errorFeedback === undefined)) return next;
-  const groups = algorithm.update(received.adapter, received.round);
-  const sent = sentUpdate(encoded, updateOfBytes(bytes, groups, stages, context), groups, stages, context);
-  const { unsent } = sent;
+  if (wire === undefined) return next;
+  const groups = asChange(algorithm.update(received.adapter, received.round));
+  const { unsent, ...sent } = sentUpdate(encoded, wire, groups, stages, context);
   return {
     ...next,
     ...algorithm.remembered?.(sent.groups, received, kept),

@@ -184,7 +184,7 @@ async function contribution(
 /**
  * Aggregates the accepted updates of a closed round in the order of their clients, and stores the result. The aggregator decides
  * how many updates are in memory at a time. `report` takes what a robust rule made of each update. Returns the next head, for
- * `advanceHead`.
+ * `advanceHead`. A round that failed leaves adapter and state as they were.
  *
  * @throws UserError of kind `training` where the result is not finite.
  */
@@ -192,11 +192,12 @@ export async function aggregate(
   store: Store,
   algorithm: Algorithm,
   head: RunHead,
-  { round, accepted }: RoundClose,
+  { round, accepted, failed }: RoundClose,
   population: number,
   rules: AggregationRules,
   report?: AggregationContext["report"],
 ): Promise<RunHead> {
+  if (failed !== undefined) return { ...head, round };
   const { aggregator = aggregatorOf() } = rules;
   const global = await readAdapter(store, head.adapter);
   // With a downlink the clients trained from another adapter than the global one.

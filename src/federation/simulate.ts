@@ -1,4 +1,6 @@
 import { cachedCells } from "../store/cached-cells.ts";
+import { type Bytes, join, sha256Bytes } from "../secagg/bytes.ts";
+import type { Store } from "../store/store.ts";
 import { ownAdapters } from "./adapter-set.ts";
 import type { ClientMemory } from "./client-memory.ts";
 import { interruptible } from "./coordinate.ts";
@@ -20,6 +22,8 @@ export interface SimulationOptions extends Omit<CoordinatorOptions, "members" | 
   readonly figures?: ParticipantOptions["figures"];
   readonly protect?: ParticipantOptions["protect"];
   readonly seal?: ParticipantOptions["seal"];
+  /** The clients' own store. With `secure`, it holds the keys of rounds. */
+  readonly own?: Store | undefined;
   /** The part of an evaluation that belongs to a client: its own held-out records. */
   readonly evaluateClient?: ((client: string) => Evaluate | undefined) | undefined;
 }
@@ -35,14 +39,21 @@ export interface SimulationOptions extends Omit<CoordinatorOptions, "members" | 
 export async function simulate(given: SimulationOptions): Promise<FederationOutcome> {
   const store = cachedCells(given.store);
   const options = { pace: virtualPace(given.seed), ...given, store };
-  const { clients, evaluateClient, signal } = options;
+  const { clients, evaluateClient, signal, secure: rules, own, seed } = options;
+  const secure = rules && own && { rules, own, newKey: simulatedKeys(seed) };
   checkRoster(clients);
   await refuseOtherRun(store, options.identity);
   return interruptible(options, async () => {
     const participants = new Map(
       clients.map(({ name }) => [
         name,
-        new Participant({ ...options, client: name, start: options.initialAdapter, evaluate: evaluateClient?.(name) }),
+        new Participant({
+          ...options,
+          client: name,
+          start: options.initialAdapter,
+          evaluate: evaluateClient?.(name),
+          secure,
+        }),
       ]),
     );
     for (const { name, records, heldOut, data = "" } of clients) {
@@ -66,4 +77,9 @@ export async function simulate(given: SimulationOptions): Promise<FederationOutc
       }
     }
   });
+}
+
+/** Keys of secure rounds that follow from the seed: in one process there is nobody to hide from, and runs are repeatable. */
+function simulatedKeys(seed: number): (client: string, round: number) => Promise<Bytes> {
+  return (client, round) => sha256Bytes(join(`openfedllm simulated key ${seed} ${round} ${client}`));
 }

@@ -19,8 +19,8 @@ export function backward(builder: GraphBuilder, loss: Value, trainable: readonly
   const gradients = new Map<Value, Value>();
   gradients.set(loss, builder.constant("gradient.seed", Float32Array.of(1), []));
   for (const node of forward.toReversed()) {
-    const upstream = gradients.get(node.outputs[0]!);
-    if (upstream === undefined || !alive.has(node.outputs[0]!)) continue;
+    const upstreams = node.outputs.map((output) => gradients.get(output));
+    if (upstreams.every((upstream) => upstream === undefined) || !alive.has(node.outputs[0]!)) continue;
     const row = OPS[node.op] as OpRow<unknown>;
     if (row.gradient === null) throw new Error(`${node.op} has no gradient`);
     row.gradient(
@@ -28,7 +28,8 @@ export function backward(builder: GraphBuilder, loss: Value, trainable: readonly
         builder,
         inputs: node.inputs,
         outputs: node.outputs,
-        upstream,
+        upstream: upstreams[0]!,
+        upstreams,
         needs: (i) => alive.has(node.inputs[i]!),
         contribute(i, make) {
           const input = node.inputs[i]!;

@@ -1,20 +1,28 @@
 import type { Dim } from "./dims.ts";
 
-export interface AttentionAttributes {
+/** The weighing of keys by a query, which all forms of attention share. */
+export interface ScoreAttributes {
+  /** Number of latest positions that a query attends to, its own included; absent: all earlier ones. */
+  readonly window?: number;
+  /** Factor of the product of query and key; absent: 1/√d. */
+  readonly scale?: number;
+  /** c of c·tanh(score/c), which holds scores within ±c; absent: they are not held. */
+  readonly cap?: number;
+}
+
+export interface AttentionAttributes extends ScoreAttributes {
   readonly heads: number;
   readonly kvHeads: number;
-  /** Number of latest positions that a query attends to, its own included; absent: all earlier ones. */
-  readonly window?: number;
 }
 
-export interface CachedAttentionAttributes {
-  /** Number of latest positions that a query attends to, its own included; absent: all earlier ones. */
-  readonly window?: number;
+export interface SplitColumnsAttributes {
+  /** Number of columns of each output. */
+  readonly widths: readonly number[];
 }
 
-export interface MaskedAttentionAttributes {
-  /** Number of latest places that a query attends to, its own included; absent: all earlier ones. */
-  readonly window?: number;
+export interface SoftCapAttributes {
+  /** The result lies within ±cap. */
+  readonly cap: number;
 }
 
 export interface JoinPlacesAttributes {
@@ -51,6 +59,15 @@ export interface RmsNormAttributes {
   readonly forwardOnly?: boolean;
 }
 
+export interface RotateAtAttributes {
+  /** Factor of cosines and sines; absent: 1. */
+  readonly factor?: number;
+}
+
+export interface LayerNormAttributes {
+  readonly epsilon: number;
+}
+
 export interface RotaryAttributes {
   readonly heads: number;
 }
@@ -69,21 +86,25 @@ export interface OpAttributes {
   readonly add: None;
   readonly attention: AttentionAttributes;
   readonly attentionGrad: AttentionAttributes;
-  readonly cachedAttention: CachedAttentionAttributes;
+  readonly cachedAttention: ScoreAttributes;
   readonly dot: None;
   readonly gatherRows: None;
   readonly gelu: None;
   readonly geluGrad: None;
   readonly gemm: GemmAttributes;
   readonly gemmBySequence: GemmBySequenceAttributes;
+  readonly joinColumns: None;
   readonly joinPlaces: JoinPlacesAttributes;
   readonly joinRows: None;
+  readonly layerNorm: LayerNormAttributes;
+  readonly layerNormGrad: None;
   readonly logOdds: None;
   readonly logOddsGrad: None;
   readonly logProbabilities: None;
   readonly logProbabilitiesGrad: None;
-  readonly maskedAttention: MaskedAttentionAttributes;
+  readonly maskedAttention: ScoreAttributes;
   readonly multiply: None;
+  readonly positions: None;
   readonly quantizedLinear: QuantizedLinearAttributes;
   readonly quantizedLinearGrad: QuantizedLinearAttributes;
   readonly relu: None;
@@ -93,14 +114,17 @@ export interface OpAttributes {
   readonly rmsNormGrad: None;
   readonly rotary: RotaryAttributes;
   readonly rotaryGrad: RotaryAttributes;
-  readonly rotateAt: None;
+  readonly rotateAt: RotateAtAttributes;
   readonly rotateHeads: None;
   readonly scaleBy: None;
   readonly scatterRows: None;
   readonly sigmoid: None;
   readonly sigmoidGrad: None;
+  readonly softCap: SoftCapAttributes;
+  readonly softCapGrad: SoftCapAttributes;
   readonly softplus: None;
   readonly softplusGrad: None;
+  readonly splitColumns: SplitColumnsAttributes;
   readonly splitHeads: SplitHeadsAttributes;
   readonly sumRows: None;
   readonly swiglu: None;

@@ -22,8 +22,10 @@ export interface GradientContext {
   readonly builder: NodeBuilder;
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
-  /** d loss / d first output. An op has one differentiable output, the first; the others are kept for the gradient. */
+  /** d loss / d first output. Most operations have one differentiable output, the first; the others are kept for the gradient. */
   readonly upstream: Value;
+  /** d loss / d each output; undefined for those that the loss does not depend on. */
+  readonly upstreams: readonly (Value | undefined)[];
   /** True where an input depends on a trainable value; nothing is computed for the frozen rest. */
   readonly needs: (input: number) => boolean;
   /**

@@ -1,5 +1,6 @@
 import { product } from "./dims.ts";
 import { formatShape } from "../tensor/shape.ts";
+import { scaleOf, weigh } from "./attention-scores.ts";
 import { MICROSOFT, type Emitter } from "./emitter.ts";
 import type { ValueType } from "./value.ts";
 import type { AttentionAttributes } from "./op-attributes.ts";
@@ -28,11 +29,11 @@ export function attentionBindings(length: number, group: number): ReadonlyMap<st
 
 /**
  * Causal grouped-query attention: q [B, S, H·d], k and v [B, S, KV·d] → o [B, S, H·d]. Padding is on the right: causality
- * alone hides it from every real position. The other outputs are kept for the gradient: q, k, v regrouped, and the
- * probabilities of each run of queries.
+ * alone hides it from every real position. The other outputs are kept for the gradient: q, k, v regrouped, the
+ * probabilities of each run of queries, and with a cap the tanh of each run.
  */
 export const attention: OpRow<AttentionAttributes> = {
-  infer([q, k, v], { heads, kvHeads }) {
+  infer([q, k, v], { heads, kvHeads, cap }) {
     const [batch, length, width] = q!.shape;
     const headDim = (width as number) / heads;
     for (const x of [k!, v!]) {
@@ -48,13 +49,18 @@ export const attention: OpRow<AttentionAttributes> = {
       [batch!, kvHeads, product([length!, group]), headDim],
       [batch!, kvHeads, length!, headDim],
       [batch!, kvHeads, length!, headDim],
-      ...Array.from({ length: BLOCKS }, (_, j) => [batch!, kvHeads, `queries${j}`, `keys${j}`]),
+      ...Array.from({ length: cap === undefined ? BLOCKS : 2 * BLOCKS }, (_, j) => [
+        batch!,
+        kvHeads,
+        `queries${j % BLOCKS}`,
+        `keys${j % BLOCKS}`,
+      ]),
     ];
     return shapes.map((shape) => ({ dtype: "float32", shape }));
   },
   evaluate([q, k, v], attributes) {
     // The gradient's reference starts from q, k and v and needs nothing kept.
-    const kept = Array.from({ length: 3 + BLOCKS }, () => ({ shape: [0], data: new Float64Array(0) }));
+    const kept = Array.from({ length: 3 + 2 * BLOCKS }, () => ({ shape: [0], data: new Float64Array(0) }));
     return [attend(q!, k!, v!, attributes), ...kept];
   },
   gradient({ builder, inputs, outputs, upstream, needs, contribute }, attributes) {
@@ -66,28 +72,34 @@ export const attention: OpRow<AttentionAttributes> = {
     const queries = groupQueries(emit, q!, layout);
     const keys = groupKeys(emit, k!, layout);
     const values = groupKeys(emit, v!, layout);
-    const alpha = { float: 1 / Math.sqrt(layout.headDim) };
+    const { cap } = attributes;
+    const alpha = { float: scaleOf(attributes, layout.headDim) / (cap ?? 1) };
     const outputs: string[] = [];
     const probabilities: string[] = [];
+    const tanhs: string[] = [];
     for (let j = 0; j < BLOCKS; j++) {
       const run = runOf(emit, j, layout);
-      const scores = emit.node(
+      let scores = emit.node(
         "FusedMatMul",
         [run.queriesOf(queries), run.keysOf(keys)],
         { transB: 1, alpha },
         { domain: MICROSOFT },
       );
+      if (cap !== undefined) {
+        tanhs.push(emit.node("Tanh", [scores]));
+        scores = emit.node("Mul", [tanhs[j]!, emit.float(cap)]);
+      }
       probabilities.push(emit.node("Softmax", [emit.node("Add", [scores, run.mask(attributes.window)])], { axis: -1 }));
       outputs.push(emit.node("MatMul", [probabilities[j]!, run.keysOf(values)]));
     }
     const o = ungroupQueries(emit, emit.node("Concat", outputs, { axis: 2 }), layout);
-    return [o, queries, keys, values, ...probabilities];
+    return [o, queries, keys, values, ...probabilities, ...tanhs];
   },
 };
 
 /**
  * Inputs do, then `attention`'s outputs, then q, k, v; outputs dq, dk, dv. With P the probabilities:
- * dv = Pᵀ·do, ds = P∘(do·vᵀ − rowsum(do∘o)), dq = ds·k/√d, dk = dsᵀ·q/√d.
+ * dv = Pᵀ·do, ds = P∘(do·vᵀ − rowsum(do∘o)), dq = ds·k/√d, dk = dsᵀ·q/√d. A cap makes ds smaller by 1 − tanh².
  */
 export const attentionGrad: OpRow<AttentionAttributes> = {
   infer: (inputs) => inputs.slice(-3).map(({ dtype, shape }) => ({ dtype, shape })),
@@ -116,7 +128,7 @@ export const attentionGrad: OpRow<AttentionAttributes> = {
       ]),
     );
     const valuesAndOnes = emit.node("Concat", [values!, ones], { axis: -1 });
-    const alpha = { float: 1 / Math.sqrt(headDim) };
+    const alpha = { float: scaleOf(attributes, headDim) };
     const matmul = (a: string, b: string, options: Record<string, number | { float: number }>): string =>
       emit.node("FusedMatMul", [a, b], options, { domain: MICROSOFT });
 
@@ -127,7 +139,11 @@ export const attentionGrad: OpRow<AttentionAttributes> = {
     for (let j = BLOCKS - 1; j >= 0; j--) {
       const run = runOf(emit, j, layout);
       const p = rest[j]!;
-      const ds = emit.node("Mul", [p, matmul(run.queriesOf(augmented), run.keysOf(valuesAndOnes), { transB: 1 })]);
+      let ds = emit.node("Mul", [p, matmul(run.queriesOf(augmented), run.keysOf(valuesAndOnes), { transB: 1 })]);
+      if (attributes.cap !== undefined) {
+        const tanh = rest[BLOCKS + j]!;
+        ds = emit.node("Mul", [ds, emit.node("Sub", [one, emit.node("Mul", [tanh, tanh])])]);
+      }
       dQueries.unshift(matmul(ds, run.keysOf(keys!), { alpha }));
       dKeys = addFront(emit, dKeys, matmul(ds, run.queriesOf(queries!), { transA: 1, alpha }), run.padding);
       dValues = addFront(emit, dValues, matmul(p, run.queriesOf(upstream), { transA: 1 }), run.padding);
@@ -237,13 +253,19 @@ function addFront(emit: Emitter, sum: string | undefined, x: string, padding: st
   return emit.node("Add", [sum, emit.node("Pad", [x, pads])]);
 }
 
-/** Calls `visit` with the probability of each (query, key) pair that may attend. */
-function forEachPair(
-  q: NdArray,
-  k: NdArray,
-  { heads, kvHeads, window = Infinity }: AttentionAttributes,
-  visit: (at: { b: number; h: number; kv: number; i: number; first: number; p: number[] }) => void,
-): void {
+interface Pair {
+  readonly b: number;
+  readonly h: number;
+  readonly kv: number;
+  readonly i: number;
+  readonly first: number;
+  readonly p: readonly number[];
+  readonly slopes: readonly number[];
+}
+
+/** Calls `visit` with the probability of each (query, key) pair that may attend, and the slope of its score. */
+function forEachPair(q: NdArray, k: NdArray, attributes: AttentionAttributes, visit: (at: Pair) => void): void {
+  const { heads, kvHeads, window = Infinity } = attributes;
   const [batch, length, width] = q.shape as [number, number, number];
   const d = width / heads;
   for (let b = 0; b < batch; b++) {
@@ -251,19 +273,16 @@ function forEachPair(
       const kv = Math.floor((h * kvHeads) / heads);
       for (let i = 0; i < length; i++) {
         const first = Math.max(0, i - window + 1);
-        const scores = Array.from({ length: i - first + 1 }, (_, j) => {
+        const products = Array.from({ length: i - first + 1 }, (_, j) => {
           let sum = 0;
           for (let c = 0; c < d; c++) {
             sum +=
               q.data[(b * length + i) * width + h * d + c]! *
               k.data[(b * length + first + j) * kvHeads * d + kv * d + c]!;
           }
-          return sum / Math.sqrt(d);
+          return sum;
         });
-        const max = Math.max(...scores);
-        const exps = scores.map((s) => Math.exp(s - max));
-        const total = exps.reduce((x, y) => x + y, 0);
-        visit({ b, h, kv, i, first, p: exps.map((e) => e / total) });
+        visit({ b, h, kv, i, first, ...weigh(products, attributes, d) });
       }
     }
   }
@@ -292,7 +311,7 @@ function attendBackward(dOut: NdArray, q: NdArray, k: NdArray, v: NdArray, attri
   const dq = new Float64Array(q.data.length);
   const dk = new Float64Array(k.data.length);
   const dv = new Float64Array(v.data.length);
-  forEachPair(q, k, attributes, ({ b, h, kv, i, first, p }) => {
+  forEachPair(q, k, attributes, ({ b, h, kv, i, first, p, slopes }) => {
     const row = (b * length + i) * width + h * d;
     const key = (j: number): number => (b * length + first + j) * kvHeads * d + kv * d;
     const dp = p.map((_, j) => {
@@ -302,7 +321,7 @@ function attendBackward(dOut: NdArray, q: NdArray, k: NdArray, v: NdArray, attri
     });
     const mean = p.reduce((sum, weight, j) => sum + weight * dp[j]!, 0);
     p.forEach((weight, j) => {
-      const ds = (weight * (dp[j]! - mean)) / Math.sqrt(d);
+      const ds = weight * (dp[j]! - mean) * slopes[j]!;
       for (let c = 0; c < d; c++) {
         dq[row + c]! += ds * k.data[key(j) + c]!;
         dk[key(j) + c]! += ds * q.data[row + c]!;

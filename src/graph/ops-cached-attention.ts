@@ -1,7 +1,8 @@
 import { product, type Dim } from "./dims.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
+import { capped, scaleOf, weigh } from "./attention-scores.ts";
 import { MICROSOFT, type Emitter } from "./emitter.ts";
-import type { CachedAttentionAttributes } from "./op-attributes.ts";
+import type { ScoreAttributes } from "./op-attributes.ts";
 import type { NdArray, OpRow } from "./op-row.ts";
 import { positionsFrom, range } from "./ops-heads.ts";
 
@@ -14,7 +15,7 @@ const NEVER = 2 ** 40;
  * starts[b] + i; it sees the filled places and the new positions up to itself. Output [B·S, H·d]. Rows of unequal length
  * are padded on the right.
  */
-export const cachedAttention: OpRow<CachedAttentionAttributes> = {
+export const cachedAttention: OpRow<ScoreAttributes> = {
   infer([q, k, v, keys, values, starts]) {
     const [batch, heads, length, headDim] = q!.shape;
     const [, kvHeads, places] = keys!.shape;
@@ -34,7 +35,8 @@ export const cachedAttention: OpRow<CachedAttentionAttributes> = {
     }
     return [{ dtype: "float32", shape: [product([batch!, length!]), product([heads!, headDim!])] }];
   },
-  evaluate([q, k, v, keys, values, starts], { window = Infinity }) {
+  evaluate([q, k, v, keys, values, starts], attributes) {
+    const { window = Infinity } = attributes;
     const [batch, heads, length, d] = q!.shape as [number, number, number, number];
     const [, kvHeads, places] = keys!.shape as [number, number, number];
     const o = new Float64Array(q!.data.length);
@@ -51,16 +53,13 @@ export const cachedAttention: OpRow<CachedAttentionAttributes> = {
           const from = ((b * heads + h) * length + i) * d;
           const query = q!.data.subarray(from, from + d);
           const first = Math.max(0, start + i - window + 1);
-          const scores = Array.from({ length: start + i - first + 1 }, (_, j) => {
+          const products = Array.from({ length: start + i - first + 1 }, (_, j) => {
             const key = vector(keys!, k!, kv, first + j);
-            return query.reduce((sum, x, c) => sum + x * key[c]!, 0) / Math.sqrt(d);
+            return query.reduce((sum, x, c) => sum + x * key[c]!, 0);
           });
-          const max = Math.max(...scores);
-          const exps = scores.map((s) => Math.exp(s - max));
-          const total = exps.reduce((x, y) => x + y, 0);
           const to = ((b * length + i) * heads + h) * d;
-          exps.forEach((e, j) => {
-            vector(values!, v!, kv, first + j).forEach((x, c) => (o[to + c]! += (e / total) * x));
+          weigh(products, attributes, d).p.forEach((weight, j) => {
+            vector(values!, v!, kv, first + j).forEach((x, c) => (o[to + c]! += weight * x));
           });
         }
       }
@@ -70,7 +69,8 @@ export const cachedAttention: OpRow<CachedAttentionAttributes> = {
   gradient: null,
   // Cached and new keys are multiplied apart and joined in the softmax: to join them before would copy the cache at every token.
   // The queries of a group of heads are the rows of one matrix, [B, KV, G·S, d], so keys and values are never repeated.
-  lower(emit, [q, k, v, keys, values, starts], { window }, types) {
+  lower(emit, [q, k, v, keys, values, starts], attributes, types) {
+    const { window, cap = 1 } = attributes;
     const [, heads, length, headDim] = types[0]!.shape as [Dim, number, Dim, number];
     const [, kvHeads, places] = types[3]!.shape as [Dim, number, Dim];
     const queries = emit.node("Reshape", [q!, emit.ints([0, kvHeads, -1, headDim])]);
@@ -78,10 +78,10 @@ export const cachedAttention: OpRow<CachedAttentionAttributes> = {
       emit.node(
         "FusedMatMul",
         [queries, against],
-        { transB: 1, alpha: { float: 1 / Math.sqrt(headDim) } },
+        { transB: 1, alpha: { float: scaleOf(attributes, headDim) / cap } },
         { domain: MICROSOFT },
       );
-    const scores = emit.node("Concat", [score(keys!), score(k!)], { axis: -1 });
+    const scores = capped(emit, emit.node("Concat", [score(keys!), score(k!)], { axis: -1 }), attributes);
     const hidden = mask(emit, starts!, { places, length, group: heads / kvHeads, window });
     const probabilities = emit.node("Softmax", [emit.node("Add", [scores, hidden])], { axis: -1 });
     const sizes = emit.once(`sizes:${places},${length}`, () =>

@@ -76,11 +76,15 @@ export const splitHeads: OpRow<SplitHeadsAttributes> = {
 
 /**
  * Rotary position embedding (Su et al. 2021) of heads, Hugging Face's half-split pairing: x [batch, heads, length, d], cos
- * and sin [positions, d/2], and the first position of each sequence, int64 [batch].
+ * and sin [positions, r/2] of the first r ≤ d elements, and the first position of each sequence, int64 [batch].
  */
 export const rotateHeads: OpRow<Record<string, never>> = {
   infer([x, cos, , starts]) {
-    if (x!.shape.length !== 4 || x!.shape[3] !== 2 * (cos!.shape[1] as number) || starts!.shape[0] !== x!.shape[0]) {
+    if (
+      x!.shape.length !== 4 ||
+      (x!.shape[3] as number) < 2 * (cos!.shape[1] as number) ||
+      starts!.shape[0] !== x!.shape[0]
+    ) {
       throw new Error(
         `rotateHeads: ${formatShape(x!.shape)} does not fit tables ${formatShape(cos!.shape)} and starts ${formatShape(starts!.shape)}`,
       );
@@ -89,9 +93,10 @@ export const rotateHeads: OpRow<Record<string, never>> = {
   },
   evaluate([x, cos, sin, starts]) {
     const [, heads, length, d] = x!.shape as [number, number, number, number];
-    const half = d / 2;
+    const half = cos!.shape[1]!;
     const data = x!.data.map((value, at) => {
       const [c, i] = [at % d, Math.floor(at / d) % length];
+      if (c >= 2 * half) return value;
       const position = starts!.data[Math.floor(at / (d * length * heads))]! + i;
       const entry = position * half + (c % half);
       return c < half
@@ -105,7 +110,10 @@ export const rotateHeads: OpRow<Record<string, never>> = {
     emit.node(
       "RotaryEmbedding",
       [x!, positionsFrom(emit, starts!, types[0]!.shape[2]!), cos!, sin!],
-      {},
+      // A part of each head needs both attributes.
+      types[0]!.shape[3] === 2 * (types[1]!.shape[1] as number)
+        ? {}
+        : { num_heads: types[0]!.shape[1] as number, rotary_embedding_dim: 2 * (types[1]!.shape[1] as number) },
       {
         domain: MICROSOFT,
       },

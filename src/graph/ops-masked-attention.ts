@@ -1,8 +1,9 @@
 import { formatShape, sameShape } from "../tensor/shape.ts";
+import { capped, scaleOf } from "./attention-scores.ts";
 import { type Dim, product } from "./dims.ts";
 import type { Emitter } from "./emitter.ts";
 import { ONNX_TYPES } from "./onnx-schema.ts";
-import type { JoinPlacesAttributes, MaskedAttentionAttributes } from "./op-attributes.ts";
+import type { JoinPlacesAttributes, RotateAtAttributes, ScoreAttributes } from "./op-attributes.ts";
 import type { NdArray, OpRow } from "./op-row.ts";
 import { range } from "./ops-heads.ts";
 
@@ -34,45 +35,55 @@ export const joinPlaces: OpRow<JoinPlacesAttributes> = {
 
 /**
  * Rotary position embedding (Su et al. 2021) of heads, Hugging Face's half-split pairing: x [batch, heads, length, d], the
- * position of each token, int64 [batch, length], and inverse frequencies [d/2].
+ * position of each token, int64 [batch, length], and inverse frequencies [r/2] of the first r ≤ d elements. `factor`
+ * multiplies what is rotated.
  */
-export const rotateAt: OpRow<Record<string, never>> = {
+export const rotateAt: OpRow<RotateAtAttributes> = {
   infer([x, positions, frequencies]) {
     const [batch, , length, headDim] = x!.shape;
-    if (!sameShape(positions!.shape, [batch!, length!]) || headDim !== 2 * (frequencies!.shape[0] as number)) {
+    const rotated = 2 * (frequencies!.shape[0] as number);
+    if (!sameShape(positions!.shape, [batch!, length!]) || rotated > (headDim as number)) {
       const [at, by] = [formatShape(positions!.shape), formatShape(frequencies!.shape)];
       throw new Error(`rotateAt: ${formatShape(x!.shape)} does not fit positions ${at} and frequencies ${by}`);
     }
     return [{ dtype: "float32", shape: x!.shape }];
   },
-  evaluate([x, positions, frequencies]) {
+  evaluate([x, positions, frequencies], { factor = 1 }) {
     const [, heads, length, d] = x!.shape as [number, number, number, number];
-    const half = d / 2;
+    const half = frequencies!.shape[0]!;
     const data = x!.data.map((value, at) => {
       const [c, i] = [at % d, Math.floor(at / d) % length];
+      if (c >= 2 * half) return value;
       const b = Math.floor(at / (d * length * heads));
       const angle = positions!.data[b * length + i]! * frequencies!.data[c % half]!;
       const other = c < half ? -x!.data[at + half]! : x!.data[at - half]!;
-      return value * Math.cos(angle) + other * Math.sin(angle);
+      return factor * (value * Math.cos(angle) + other * Math.sin(angle));
     });
     return [{ shape: x!.shape, data } satisfies NdArray];
   },
   gradient: null,
-  lower(emit, [x, positions, frequencies], _attributes, types) {
-    const half = (types[0]!.shape[3] as number) / 2;
-    // [B, 1, S, d/2], for all heads alike.
+  lower(emit, [x, positions, frequencies], { factor }, types) {
+    const half = types[2]!.shape[0] as number;
+    const kept = (types[0]!.shape[3] as number) - 2 * half;
+    // [B, 1, S, r/2], for all heads alike.
     const angles = emit.once(`angles:${positions},${frequencies}`, () => {
       const at = emit.node("Cast", [emit.node("Unsqueeze", [positions!, emit.ints([1, 3])])], {
         to: ONNX_TYPES.float32,
       });
       return emit.node("Mul", [at, frequencies!]);
     });
-    const cos = emit.once(`cos:${angles}`, () => emit.node("Cos", [angles]));
-    const sin = emit.once(`sin:${angles}`, () => emit.node("Sin", [angles]));
-    const [a, b] = emit.nodes("Split", [x!, emit.ints([half, half])], { axis: -1 }, { outputs: 2 });
+    const table = (op: "Cos" | "Sin"): string =>
+      emit.once(`${op}:${angles},${factor}`, () => {
+        const plain = emit.node(op, [angles]);
+        return factor === undefined ? plain : emit.node("Mul", [plain, emit.float(factor)]);
+      });
+    const cos = table("Cos");
+    const sin = table("Sin");
+    const parts = kept === 0 ? [half, half] : [half, half, kept];
+    const [a, b, ...rest] = emit.nodes("Split", [x!, emit.ints(parts)], { axis: -1 }, { outputs: parts.length });
     const turned = (op: "Sub" | "Add", first: string, second: string): string =>
       emit.node(op, [emit.node("Mul", [first, cos]), emit.node("Mul", [second, sin])]);
-    return [emit.node("Concat", [turned("Sub", a!, b!), turned("Add", b!, a!)], { axis: -1 })];
+    return [emit.node("Concat", [turned("Sub", a!, b!), turned("Add", b!, a!), ...rest], { axis: -1 })];
   },
 };
 
@@ -81,7 +92,7 @@ export const rotateAt: OpRow<Record<string, never>> = {
  * those of the queries, and a mask, int64 [B, T], 1 where a place may be seen. Query i of a row sees the places up to
  * T−S+i. Output [B·S, H·d]. Rows of unequal length may be padded on either side.
  */
-export const maskedAttention: OpRow<MaskedAttentionAttributes> = {
+export const maskedAttention: OpRow<ScoreAttributes> = {
   infer([q, keys, values, mask]) {
     const [batch, heads, length, headDim] = q!.shape as [Dim, number, Dim, number];
     const [, kvHeads, places] = keys!.shape as [Dim, number, Dim];
@@ -96,10 +107,14 @@ export const maskedAttention: OpRow<MaskedAttentionAttributes> = {
     }
     return [{ dtype: "float32", shape: [product([batch, length]), heads * headDim] }];
   },
-  evaluate([q, keys, values, mask], { window = Infinity }) {
+  evaluate([q, keys, values, mask], attributes) {
+    const { window = Infinity, cap } = attributes;
     const [batch, heads, length, d] = q!.shape as [number, number, number, number];
     const [, kvHeads, places] = keys!.shape as [number, number, number];
     const o = new Float64Array(q!.data.length);
+    const scale = scaleOf(attributes, d);
+    const scored = (product: number): number =>
+      cap === undefined ? product * scale : cap * Math.tanh((product * scale) / cap);
     for (let b = 0; b < batch; b++) {
       for (let h = 0; h < heads; h++) {
         const kv = b * kvHeads + Math.floor((h * kvHeads) / heads);
@@ -111,7 +126,7 @@ export const maskedAttention: OpRow<MaskedAttentionAttributes> = {
           const query = q!.data.subarray(from, from + d);
           const scores = Array.from({ length: places }, (_, place) =>
             mask!.data[b * places + place] === 1 && place <= at && place > at - window
-              ? vector(keys!, place).reduce((sum, x, c) => sum + x * query[c]!, 0) / Math.sqrt(d)
+              ? scored(vector(keys!, place).reduce((sum, x, c) => sum + x * query[c]!, 0))
               : HIDDEN,
           );
           const largest = Math.max(...scores);
@@ -128,14 +143,15 @@ export const maskedAttention: OpRow<MaskedAttentionAttributes> = {
   },
   gradient: null,
   // A group of heads that share keys is an axis of its own, over which keys and values are repeated without a copy.
-  lower(emit, [q, keys, values, mask], { window }, types) {
+  lower(emit, [q, keys, values, mask], attributes, types) {
+    const { window, cap = 1 } = attributes;
     const [, heads, length, headDim] = types[0]!.shape as [Dim, number, Dim, number];
     const [, kvHeads, places] = types[1]!.shape as [Dim, number, Dim];
     const grouped = emit.node("Reshape", [q!, emit.ints([0, kvHeads, heads / kvHeads, -1, headDim])]);
-    const scaled = emit.node("Mul", [grouped, emit.float(1 / Math.sqrt(headDim))]);
+    const scaled = emit.node("Mul", [grouped, emit.float(scaleOf(attributes, headDim) / cap)]);
     const across = emit.node("Transpose", [keys!], { perm: [0, 1, 3, 2] });
     const shared = (value: string): string => emit.node("Unsqueeze", [value, emit.ints([2])]);
-    const scores = emit.node("MatMul", [scaled, shared(across)]);
+    const scores = capped(emit, emit.node("MatMul", [scaled, shared(across)]), attributes);
     const hidden = addend(emit, mask!, { places, length, window });
     const probabilities = emit.node("Softmax", [emit.node("Add", [scores, hidden])], { axis: -1 });
     const mixed = emit.node("MatMul", [probabilities, shared(values!)]);

@@ -1,8 +1,8 @@
-import type { Dim } from "./dims.ts";
 import { formatShape } from "../tensor/shape.ts";
 import { MICROSOFT, type Emitter } from "./emitter.ts";
 import type { RmsNormAttributes, RotaryAttributes } from "./op-attributes.ts";
 import { plus, type NdArray, type OpRow } from "./op-row.ts";
+import type { ValueType } from "./value.ts";
 
 /**
  * RMSNorm (Zhang & Sennrich 2019) of each row: x [N, D], weight [D] → y = weight·x/σ [N, D], and for the gradient x/σ
@@ -77,13 +77,14 @@ export const rmsNormGrad: OpRow<Record<string, never>> = {
 
 /**
  * Rotary position embedding (Su et al. 2021), Hugging Face's half-split pairing: x [batch, length, heads·d], cos and sin
- * [positions, d/2]. Positions count from 0. Its gradient is the rotation the other way.
+ * [positions, r/2] of the first r ≤ d elements of each head. Positions count from 0. Its gradient is the rotation the other way.
  */
 export const rotary: OpRow<RotaryAttributes> = {
   infer([x, cos], { heads }) {
-    const width: Dim = 2 * (cos!.shape[1] as number) * heads;
-    if (x!.shape.length !== 3 || x!.shape[2] !== width) {
-      throw new Error(`rotary: expected [batch, length, ${width}], got ${formatShape(x!.shape)}`);
+    const least = 2 * (cos!.shape[1] as number) * heads;
+    const width = x!.shape[2] as number;
+    if (x!.shape.length !== 3 || width < least || width % heads !== 0) {
+      throw new Error(`rotary: expected [batch, length, ${least} or more], got ${formatShape(x!.shape)}`);
     }
     return [{ dtype: "float32", shape: x!.shape }];
   },
@@ -95,7 +96,7 @@ export const rotary: OpRow<RotaryAttributes> = {
       );
     }
   },
-  lower: (emit, [x, cos, sin], { heads }) => [rotate(emit, x!, cos!, sin!, heads)],
+  lower: (emit, [x, cos, sin], { heads }, types) => [rotate(emit, [x!, cos!, sin!], heads, types)],
 };
 
 /** Rotates by minus the angle. Inputs dy, cos, sin. */
@@ -103,31 +104,38 @@ export const rotaryGrad: OpRow<RotaryAttributes> = {
   infer: ([dy]) => [{ dtype: "float32", shape: dy!.shape }],
   evaluate: ([dy, cos, sin], { heads }) => [rotateReference(dy!, cos!, sin!, heads, -1)],
   gradient: null,
-  lower: (emit, [dy, cos, sin], { heads }) => [
-    rotate(
-      emit,
-      dy!,
-      cos!,
-      emit.once(`negative:${sin}`, () => emit.node("Neg", [sin!])),
-      heads,
-    ),
-  ],
+  lower: (emit, [dy, cos, sin], { heads }, types) => {
+    const negative = emit.once(`negative:${sin}`, () => emit.node("Neg", [sin!]));
+    return [rotate(emit, [dy!, cos!, negative], heads, types)];
+  },
 };
 
-function rotate(emit: Emitter, x: string, cos: string, sin: string, heads: number): string {
+function rotate(
+  emit: Emitter,
+  [x, cos, sin]: readonly [string, string, string],
+  heads: number,
+  types: readonly ValueType[],
+): string {
+  const rotated = 2 * (types[1]!.shape[1] as number);
+  const part = types[0]!.shape[2] === rotated * heads ? {} : { rotary_embedding_dim: rotated };
   // A position tensor of one element is the first position; the rest follow.
-  return emit.node("RotaryEmbedding", [x, emit.ints([0]), cos, sin], { num_heads: heads }, { domain: MICROSOFT });
+  return emit.node(
+    "RotaryEmbedding",
+    [x, emit.ints([0]), cos, sin],
+    { num_heads: heads, ...part },
+    { domain: MICROSOFT },
+  );
 }
 
 function rotateReference(x: NdArray, cos: NdArray, sin: NdArray, heads: number, direction: 1 | -1): NdArray {
   const [batch, length, width] = x.shape as [number, number, number];
-  const half = width / heads / 2;
-  const data = new Float64Array(x.data.length);
+  const half = cos.shape[1]!;
+  const data = x.data.slice();
   for (let row = 0; row < batch * length; row++) {
     const position = row % length;
     for (let h = 0; h < heads; h++) {
       for (let i = 0; i < half; i++) {
-        const at = row * width + h * 2 * half + i;
+        const at = row * width + (h * width) / heads + i;
         const c = cos.data[position * half + i]!;
         const s = direction * sin.data[position * half + i]!;
         data[at] = x.data[at]! * c - x.data[at + half]! * s;

@@ -1,5 +1,5 @@
 import type { Emitter } from "./emitter.ts";
-import type { None } from "./op-attributes.ts";
+import type { None, SoftCapAttributes } from "./op-attributes.ts";
 import { plus, type OpRow } from "./op-row.ts";
 import { requireSame } from "./ops-elementwise.ts";
 import {
@@ -101,6 +101,37 @@ export const geluGrad: OpRow<None> = pointwiseGrad("geluGrad", geluSlope, (emit,
   const rest = sigma(emit.node("Neg", [z]));
   return mul(dy, add(gate, mul(mul(gate, rest), mul(x, slope))));
 });
+
+/** c·tanh(x/c): x held within ±c, almost unchanged near 0. */
+export const softCap: OpRow<SoftCapAttributes> = {
+  infer: ([x]) => [{ dtype: x!.dtype, shape: x!.shape }],
+  evaluate: ([x], { cap }) => [{ shape: x!.shape, data: x!.data.map((v) => cap * Math.tanh(v / cap)) }],
+  gradient({ builder, outputs, upstream, needs, contribute }, attributes) {
+    if (!needs(0)) return;
+    contribute(0, (sum) => plus(builder, sum, builder.op("softCapGrad", [upstream, outputs[0]!], attributes)));
+  },
+  lower(emit, [x], { cap }) {
+    const tanh = emit.node("Tanh", [emit.node("Div", [x!, emit.float(cap)])]);
+    return [emit.node("Mul", [tanh, emit.float(cap)])];
+  },
+};
+
+/** dx = dy·(1 − (y/c)²), from dy and y. */
+export const softCapGrad: OpRow<SoftCapAttributes> = {
+  infer([dy, y]) {
+    requireSame("softCapGrad", dy!, y!);
+    return [{ dtype: y!.dtype, shape: y!.shape }];
+  },
+  evaluate: ([dy, y], { cap }) => [
+    { shape: y!.shape, data: y!.data.map((v, i) => dy!.data[i]! * (1 - (v / cap) ** 2)) },
+  ],
+  gradient: null,
+  lower(emit, [dy, y], { cap }) {
+    const share = emit.node("Div", [y!, emit.float(cap)]);
+    const slope = emit.node("Sub", [emit.float(1), emit.node("Mul", [share, share])]);
+    return [emit.node("Mul", [dy!, slope])];
+  },
+};
 
 /**
  * log(p/(1 − p)) of p = eᵘ, u < 0. ONNX has neither expm1 nor log1p; with t = tanh(−u/2), 1 − p = 2t/(1 + t), which keeps

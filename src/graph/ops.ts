@@ -1,7 +1,9 @@
 import { attention, attentionGrad } from "./ops-attention.ts";
 import { cachedAttention } from "./ops-cached-attention.ts";
+import { joinColumns, splitColumns } from "./ops-columns.ts";
 import { add, dot, multiply, reshape, scaleBy, sumRows } from "./ops-elementwise.ts";
 import { joinRows, rotateHeads, splitHeads } from "./ops-heads.ts";
+import { layerNorm, layerNormGrad } from "./ops-layer-norm.ts";
 import { gatherRows, gemm, scatterRows } from "./ops-linear.ts";
 import { gemmBySequence } from "./ops-by-sequence.ts";
 import { logProbabilities, logProbabilitiesGrad } from "./ops-loss.ts";
@@ -15,9 +17,12 @@ import {
   reluGrad,
   sigmoid,
   sigmoidGrad,
+  softCap,
+  softCapGrad,
   softplus,
   softplusGrad,
 } from "./ops-pointwise.ts";
+import { positions } from "./ops-positions.ts";
 import { quantizedLinear, quantizedLinearGrad } from "./ops-quantized.ts";
 import { rmsNorm, rmsNormGrad, rotary, rotaryGrad } from "./ops-norm.ts";
 import type { OpAttributes, OpName } from "./op-attributes.ts";
@@ -36,14 +41,18 @@ export const OPS: { readonly [K in OpName]: OpRow<OpAttributes[K]> } = {
   geluGrad,
   gemm,
   gemmBySequence,
+  joinColumns,
   joinPlaces,
   joinRows,
+  layerNorm,
+  layerNormGrad,
   logOdds,
   logOddsGrad,
   logProbabilities,
   logProbabilitiesGrad,
   maskedAttention,
   multiply,
+  positions,
   quantizedLinear,
   quantizedLinearGrad,
   relu,
@@ -59,8 +68,11 @@ export const OPS: { readonly [K in OpName]: OpRow<OpAttributes[K]> } = {
   scatterRows,
   sigmoid,
   sigmoidGrad,
+  softCap,
+  softCapGrad,
   softplus,
   softplusGrad,
+  splitColumns,
   splitHeads,
   sumRows,
   swiglu,

@@ -121,6 +121,20 @@ describe("a signed cell", () => {
     const small = signedStore(parts, { federation, run, identity: clinic, ownerOf });
     await small.create("member/clinic", bytesOf("1"));
     expect(textOf(await small.read("member/clinic"))).toBe("1");
-    expect(Object.keys(small).sort()).toEqual(["blob", "create", "head", "putBlob", "read", "watch"]);
+    const more = ["openSigned", "readSigned"];
+    expect(Object.keys(small).sort()).toEqual(["blob", "create", "head", ...more, "putBlob", "read", "watch"].sort());
+  });
+
+  it("passes on to a third party, which sees who signed it", async () => {
+    const store = memoryStore();
+    await viewOf(store, { identity: clinic }).create("member/clinic", bytesOf("1"));
+    const signed = (await viewOf(store).readSigned("member/clinic"))!;
+    const third = viewOf(memoryStore(), { identity: bank });
+    const opened = await third.openSigned("member/clinic", signed);
+    expect(opened.by).toBe(clinic.publicKey);
+    expect(textOf(opened.bytes)).toBe("1");
+    await expect(third.openSigned("member/bank", signed)).rejects.toThrow(SignatureError);
+    await expect(third.openSigned("member/clinic", signed.replace('"1"', '"2"'))).rejects.toThrow(SignatureError);
+    expect(await third.readSigned("member/clinic")).toBeUndefined();
   });
 });

@@ -8,6 +8,8 @@ export class SignatureError extends MismatchError {}
 /** The part of a store that cells and the head pass. */
 type Cells = Pick<Store, "create" | "read" | "head"> & Partial<Pick<Store, "setHead">>;
 
+type Signed = Required<Pick<Store, "readSigned" | "openSigned">>;
+
 export interface SignedStoreOptions {
   /** The id of the federation. */
   readonly federation: string;
@@ -32,7 +34,7 @@ export interface SignedStoreOptions {
 export function signedStore<S extends Cells>(
   store: S,
   { federation, run, identity, ownerOf, verify }: SignedStoreOptions,
-): S {
+): S & Signed {
   const textOf = (key: string, body: string): string => `openfedllm cell 1\n${federation}\n${run}\n${key}\n${body}`;
 
   const sealed = (key: string, bytes: Uint8Array): Uint8Array => {
@@ -41,16 +43,18 @@ export function signedStore<S extends Cells>(
     return new TextEncoder().encode(JSON.stringify({ body, by: identity.publicKey, signature }));
   };
 
+  const verified = (key: string, bytes: Uint8Array, mayWrite: (by: string) => boolean): SignedCell => {
+    const cell = readCell(bytes);
+    if (cell === undefined) throw new SignatureError(`${key} is not a signed message`);
+    if (!mayWrite(cell.by)) throw new SignatureError(`${key} is signed by a party that may not write it`);
+    if (verifyText(cell.by, textOf(key, cell.body), cell.signature, verify)) return cell;
+    throw new SignatureError(`${key} has a wrong signature`);
+  };
+
   const opened = (key: string, bytes: Uint8Array): Uint8Array => {
     const owners = [ownerOf(key) ?? []].flat();
     if (owners.length === 0) throw new SignatureError(`${key} belongs to no party of the run`);
-    const cell = readCell(bytes);
-    if (cell === undefined) throw new SignatureError(`${key} is not a signed message`);
-    if (!owners.includes(cell.by)) throw new SignatureError(`${key} is signed by a party that may not write it`);
-    if (!verifyText(cell.by, textOf(key, cell.body), cell.signature, verify)) {
-      throw new SignatureError(`${key} has a wrong signature`);
-    }
-    return new TextEncoder().encode(cell.body);
+    return new TextEncoder().encode(verified(key, bytes, (by) => owners.includes(by)).body);
   };
 
   const openedHead = (head: Head | undefined): Head | undefined =>
@@ -64,6 +68,16 @@ export function signedStore<S extends Cells>(
     async read(key: string) {
       const bytes = await store.read(key);
       return bytes && opened(key, bytes);
+    },
+    async readSigned(key: string) {
+      const bytes = await store.read(key);
+      if (bytes === undefined) return undefined;
+      opened(key, bytes);
+      return new TextDecoder().decode(bytes);
+    },
+    async openSigned(key: string, signed: string) {
+      const { by, body } = verified(key, new TextEncoder().encode(signed), () => true);
+      return { by, bytes: new TextEncoder().encode(body) };
     },
     head: async () => openedHead(await store.head()),
     ...(setHead !== undefined && {

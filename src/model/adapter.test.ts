@@ -3,10 +3,11 @@ import { describe, expect, it } from "vitest";
 import { UserError } from "../diagnostics/user-error.ts";
 import { decodeSafetensors } from "../tensor/safetensors.ts";
 import { type AdapterConfig, adapterShapes, checkAdapter, initAdapter, loraShape, targetModules } from "./adapter.ts";
+import { GOLDEN_FAMILIES } from "../../test/support/golden.ts";
 import { parseModelConfig } from "./families/registry.ts";
 import { parsePeftConfig, toPeftConfig } from "./peft-config.ts";
 
-const FAMILIES = ["llama", "llama-tied", "llama3-rope", "llama-ranks", "mistral", "qwen2", "qwen3", "gemma"];
+const noParams = new Map();
 const golden = (path: string): Buffer => readFileSync(new URL(`../../test/golden/${path}`, import.meta.url));
 const json = (path: string): unknown => JSON.parse(golden(path).toString());
 const llama = parseModelConfig(json("llama/model/config.json"), "config.json");
@@ -39,7 +40,7 @@ const change = (edit: (params: Map<string, { shape: number[]; data: Float32Array
   edit(params);
   return () => checkAdapter(params, lora(), llama, "dir");
 };
-const peft = (rest: object = {}): unknown => ({ ...toPeftConfig(lora(), "org/base"), ...rest });
+const peft = (rest: object = {}): unknown => ({ ...toPeftConfig(lora(), noParams, "org/base"), ...rest });
 
 describe("targetModules", () => {
   it("matches whole names and dotted endings, as PEFT does", () => {
@@ -126,7 +127,7 @@ describe("loraShape", () => {
   });
 });
 
-describe.each(FAMILIES)("PEFT's adapter of golden %s", (family) => {
+describe.each(GOLDEN_FAMILIES)("PEFT's adapter of golden %s", (family) => {
   const model = parseModelConfig(json(`${family}/model/config.json`), "config.json");
 
   it("is read, and has the tensors we expect of it", () => {
@@ -156,18 +157,25 @@ describe("checkAdapter", () => {
 describe("adapter_config.json", () => {
   it("round-trips", () => {
     const adapter = lora({ alpha: 16.5, dropout: 0.05, rsLora: true });
-    expect(parsePeftConfig(JSON.parse(JSON.stringify(toPeftConfig(adapter, "org/base"))))).toEqual(adapter);
-    const all = parsePeftConfig(toPeftConfig(lora({ targets: "all-linear" }), "org/base"));
+    expect(parsePeftConfig(JSON.parse(JSON.stringify(toPeftConfig(adapter, noParams, "org/base"))))).toEqual(adapter);
+    const all = parsePeftConfig(
+      toPeftConfig(lora({ targets: "all-linear" }), initAdapter(lora({ targets: "all-linear" }), llama, 1), "org/base"),
+    );
     expect(targetModules(llama, all.targets)).toEqual(targetModules(llama, "all-linear"));
-    expect(toPeftConfig(lora(), "org/base")).toMatchObject({ base_model_name_or_path: "org/base", peft_type: "LORA" });
+    expect(toPeftConfig(lora(), noParams, "org/base")).toMatchObject({
+      base_model_name_or_path: "org/base",
+      peft_type: "LORA",
+    });
   });
 
   it("round-trips ranks and alphas of single modules, in their order", () => {
     const adapter = lora({ rankPattern: { v_proj: 2, "self_attn.q_proj": 16 }, alphaPattern: { q_proj: 0.5 } });
-    const read = parsePeftConfig(JSON.parse(JSON.stringify(toPeftConfig(adapter, "org/base"))));
+    const read = parsePeftConfig(JSON.parse(JSON.stringify(toPeftConfig(adapter, noParams, "org/base"))));
     expect(read).toEqual(adapter);
     expect(Object.keys(read.rankPattern!)).toEqual(["v_proj", "self_attn.q_proj"]);
-    expect(Object.keys(toPeftConfig(lora(), "org/base")).filter((key) => key.endsWith("_pattern"))).toEqual([]);
+    expect(Object.keys(toPeftConfig(lora(), noParams, "org/base")).filter((key) => key.endsWith("_pattern"))).toEqual(
+      [],
+    );
   });
 
   it("reads what older and newer PEFT write", () => {
@@ -194,7 +202,6 @@ describe("adapter_config.json", () => {
     [{ alpha_pattern: { q_proj: 0 } }, "alpha_pattern gives q_proj 0, expected a number above 0"],
     [{ alpha_pattern: ["q_proj"] }, 'alpha_pattern is ["q_proj"], expected an object of numbers by module name'],
     [{ modules_to_save: ["lm_head"] }, "modules_to_save is set"],
-    [{ fan_in_fan_out: true }, "fan_in_fan_out is set"],
     [{ layers_to_transform: [0] }, "layers_to_transform is set"],
     [{ layers_to_transform: 0 }, "layers_to_transform is set"],
     [{ init_lora_weights: "pissa" }, "changes the base weights"],

@@ -1,56 +1,81 @@
 import { product } from "../graph/dims.ts";
+import type { ScoreAttributes } from "../graph/op-attributes.ts";
 import type { Value } from "../graph/value.ts";
 import { joinedLinears, linear } from "./blocks-linear.ts";
 import type { LinearModule } from "./family.ts";
 import { cacheNames, EXPORTED } from "./feeds.ts";
 import type { ModelGraph } from "./model-graph.ts";
-import type { RotaryConfig } from "./rotary.ts";
+import { frequenciesFor } from "./rotary.ts";
+import type { RotaryConfig } from "./rotary-scaling.ts";
 
-export interface SelfAttention {
+/** Normalises queries or keys before the rotation. */
+type QueryKeyNorm = (x: Value, of: "q" | "k") => Value;
+
+export interface SelfAttention extends ScoreAttributes {
   /** Index of the layer; the names of its cached keys and values follow from it. */
   readonly layer: number;
-  readonly q: LinearModule;
-  readonly k: LinearModule;
-  readonly v: LinearModule;
+  /** The modules of queries, keys and values, or one module whose output has them side by side. */
+  readonly projections: readonly LinearModule[];
   readonly heads: number;
   /** Heads of keys and values; each serves `heads / kvHeads` heads of queries. */
   readonly kvHeads: number;
   readonly headDim: number;
-  readonly rotary: RotaryConfig;
-  /** Number of latest positions that a query attends to, its own included; undefined: all. */
-  readonly window: number | undefined;
-  /** Normalises each head [heads·tokens, d] of queries and keys before the rotation. */
-  readonly headNorm: ((x: Value, of: "q" | "k") => Value) | undefined;
+  /** Undefined: no rotation. */
+  readonly rotary: RotaryConfig | undefined;
+  /** Name of the rotation, for its constants; layers that share a rotation share them. Default `rotary`. */
+  readonly rotaryName?: string;
+  /** Normalises each head [heads·tokens, d]. */
+  readonly headNorm?: QueryKeyNorm | undefined;
+  /** Normalises all heads of a token together [tokens, heads·d]. */
+  readonly rowNorm?: QueryKeyNorm | undefined;
 }
 
 /** Causal grouped-query attention within each sequence: [tokens, hidden] → [tokens, heads·d]. */
 export function selfAttention(graph: ModelGraph, x: Value, attention: SelfAttention): Value {
   if (graph.exported !== undefined) return attendExported(graph, x, attention, graph.exported);
-  const tables = rotaryTables(graph, attention.rotary);
+  const tables = attention.rotary && rotaryTables(graph, attention.rotary, attention.rotaryName);
   return graph.starts === undefined
     ? attend(graph, x, attention, tables)
     : attendCached(graph, x, attention, tables, graph.starts);
 }
 
-function attend(graph: ModelGraph, x: Value, attention: SelfAttention, tables: readonly Value[]): Value {
+/** Heads of queries, keys and values. */
+function countsOf({ heads, kvHeads }: SelfAttention): readonly [number, number, number] {
+  return [heads, kvHeads, kvHeads];
+}
+
+function scoresOf({ window, scale, cap }: SelfAttention): ScoreAttributes {
+  return {
+    ...(window === undefined ? {} : { window }),
+    ...(scale === undefined ? {} : { scale }),
+    ...(cap === undefined ? {} : { cap }),
+  };
+}
+
+function attend(graph: ModelGraph, x: Value, attention: SelfAttention, tables: readonly Value[] | undefined): Value {
   const { builder } = graph;
-  const { heads, kvHeads, headDim, window, headNorm } = attention;
+  const { heads, kvHeads, headDim, projections, headNorm, rowNorm } = attention;
   const sequence = (y: Value, width: number): Value =>
     builder.op("reshape", [y], { shape: ["batch", "length", width] });
   const rotate = (y: Value, of: "q" | "k", count: number): Value => {
+    if (rowNorm !== undefined) y = rowNorm(y, of);
     if (headNorm !== undefined) {
       const perHead = builder.op("reshape", [y], { shape: [`${count}*batch*length`, headDim] });
       y = builder.op("reshape", [headNorm(perHead, of)], { shape: y.shape });
     }
-    return builder.op("rotary", [sequence(y, count * headDim), ...tables], { heads: count });
+    const sequences = sequence(y, count * headDim);
+    return tables === undefined ? sequences : builder.op("rotary", [sequences, ...tables], { heads: count });
   };
-  const q = linear(graph, x, attention.q);
-  const k = linear(graph, x, attention.k);
-  const v = linear(graph, x, attention.v);
+  const [q, k, v] =
+    projections.length === 1
+      ? builder.apply("splitColumns", [linear(graph, x, projections[0]!)], {
+          widths: countsOf(attention).map((count) => count * headDim),
+        })
+      : projections.map((module) => linear(graph, x, module));
   const mixed = builder.op(
     "attention",
-    [rotate(q, "q", heads), rotate(k, "k", kvHeads), sequence(v, kvHeads * headDim)],
-    { heads, kvHeads, ...(window === undefined ? {} : { window }) },
+    [rotate(q!, "q", heads), rotate(k!, "k", kvHeads), sequence(v!, kvHeads * headDim)],
+    { heads, kvHeads, ...scoresOf(attention) },
   );
   return builder.op("reshape", [mixed], { shape: ["batch*length", heads * headDim] });
 }
@@ -60,25 +85,44 @@ function attendCached(
   graph: ModelGraph,
   x: Value,
   attention: SelfAttention,
-  tables: readonly Value[],
+  tables: readonly Value[] | undefined,
   starts: Value,
 ): Value {
   const { builder } = graph;
-  const { layer, kvHeads, headDim, window } = attention;
-  const [q, k, v] = joinedLinears(graph, x, [attention.q, attention.k, attention.v], (y, modules) => {
-    const counts = modules.map(({ out }) => out / headDim);
-    return builder.apply("splitHeads", [y], { counts, batch: "batch", length: "length" });
-  });
-  const rotate = (y: Value, of: "q" | "k"): Value =>
-    builder.op("rotateHeads", [normedHeads(graph, y, of, attention), ...tables, starts], {});
+  const { layer, kvHeads, headDim, projections, rowNorm } = attention;
+  const [q, k, v] =
+    projections.length === 1 || rowNorm !== undefined
+      ? [0, 1, 2].map(headsOf(graph, x, attention))
+      : joinedLinears(graph, x, projections, (y, modules) => {
+          const counts = modules.map(({ out }) => out / headDim);
+          return builder.apply("splitHeads", [y], { counts, batch: "batch", length: "length" });
+        });
+  const rotate = (y: Value, of: "q" | "k"): Value => {
+    const normed = normedHeads(graph, y, of, attention);
+    return tables === undefined ? normed : builder.op("rotateHeads", [normed, ...tables, starts], {});
+  };
   const fresh = [rotate(k!, "k"), v!];
   graph.fresh.push(...fresh);
   const cached = cacheNames(layer).map((name) => builder.input(name, "float32", ["batch", kvHeads, "places", headDim]));
-  return builder.op(
-    "cachedAttention",
-    [rotate(q!, "q"), ...fresh, ...cached, starts],
-    window === undefined ? {} : { window },
-  );
+  return builder.op("cachedAttention", [rotate(q!, "q"), ...fresh, ...cached, starts], scoresOf(attention));
+}
+
+/** Makes the heads [batch, heads, length, d] of queries (0), keys (1) or values (2), each when it is asked for. */
+function headsOf(graph: ModelGraph, x: Value, attention: SelfAttention): (part: number) => Value {
+  const { builder } = graph;
+  const { projections, rowNorm } = attention;
+  const split = (y: Value, counts: readonly number[]): readonly Value[] =>
+    builder.apply("splitHeads", [y], { counts, batch: "batch", length: "length" });
+  const counts = countsOf(attention);
+  if (projections.length === 1) {
+    const parts = split(linear(graph, x, projections[0]!), counts);
+    return (part) => parts[part]!;
+  }
+  return (part) => {
+    const y = linear(graph, x, projections[part]!);
+    const normed = rowNorm === undefined || part === 2 ? y : rowNorm(y, part === 0 ? "q" : "k");
+    return split(normed, [counts[part]!])[0]!;
+  };
 }
 
 /** Attends to all places that the mask shows; keys and values are inputs and outputs as other programs have them. */
@@ -89,26 +133,27 @@ function attendExported(
   { positions, mask }: { readonly positions: Value; readonly mask: Value },
 ): Value {
   const { builder } = graph;
-  const { layer, kvHeads, headDim, rotary, window } = attention;
-  const frequencies = graph.constant("rotary.frequencies", [headDim / 2], () =>
-    Float32Array.from(rotary.inverseFrequencies),
-  );
-  const heads = (module: LinearModule): Value =>
-    builder.op("splitHeads", [linear(graph, x, module)], {
-      counts: [module.out / headDim],
-      batch: "batch",
-      length: "length",
-    });
-  const rotate = (module: LinearModule, of: "q" | "k"): Value =>
-    builder.op("rotateAt", [normedHeads(graph, heads(module), of, attention), positions, frequencies], {});
-  const query = rotate(attention.q, "q");
-  const fresh = [rotate(attention.k, "k"), heads(attention.v)];
+  const { layer, kvHeads, headDim, rotary, rotaryName = "rotary" } = attention;
+  const frequencies =
+    rotary &&
+    graph.constant(`${rotaryName}.frequencies`, [rotary.inverseFrequencies.length], () =>
+      Float32Array.from(frequenciesFor(rotary, graph.maxLength)),
+    );
+  const heads = headsOf(graph, x, attention);
+  const factor = rotary?.attentionFactor ?? 1;
+  const rotate = (part: number, of: "q" | "k"): Value => {
+    const normed = normedHeads(graph, heads(part), of, attention);
+    if (frequencies === undefined) return normed;
+    return builder.op("rotateAt", [normed, positions, frequencies], factor === 1 ? {} : { factor });
+  };
+  const query = rotate(0, "q");
+  const fresh = [rotate(1, "k"), heads(2)];
   const [keys, values] = EXPORTED.past(layer).map((name, i) => {
     const past = builder.input(name, "float32", ["batch", kvHeads, "places", headDim]);
     return builder.op("joinPlaces", [past, fresh[i]!], { places: "total" });
   });
   graph.fresh.push(keys!, values!);
-  return builder.op("maskedAttention", [query, keys!, values!, mask], window === undefined ? {} : { window });
+  return builder.op("maskedAttention", [query, keys!, values!, mask], scoresOf(attention));
 }
 
 /** Normalises each head of x [batch, heads, length, d], where the family does. */
@@ -118,14 +163,18 @@ function normedHeads({ builder }: ModelGraph, x: Value, of: "q" | "k", { headNor
   return builder.op("reshape", [headNorm(perHead, of)], { shape: x.shape });
 }
 
-/** Cosines and sines [positions, d/2]. */
-function rotaryTables(graph: ModelGraph, { inverseFrequencies: frequencies }: RotaryConfig): readonly Value[] {
+/** Cosines and sines [positions, r/2] of the r rotated elements of a head. */
+function rotaryTables(graph: ModelGraph, rotary: RotaryConfig, name = "rotary"): readonly Value[] {
+  const frequencies = frequenciesFor(rotary, graph.maxLength);
+  const { attentionFactor = 1 } = rotary;
   const width = frequencies.length;
   const table = (f: (angle: number) => number) => (): Float32Array =>
-    Float32Array.from({ length: graph.maxLength * width }, (_, i) =>
-      // Angles are float32, as in the reference implementation.
-      f(Math.fround(Math.floor(i / width) * Math.fround(frequencies[i % width]!))),
+    Float32Array.from(
+      { length: graph.maxLength * width },
+      (_, i) =>
+        // Angles are float32, as in the reference implementation.
+        attentionFactor * f(Math.fround(Math.floor(i / width) * Math.fround(frequencies[i % width]!))),
     );
   const shape = [graph.maxLength, width];
-  return [graph.constant("rotary.cos", shape, table(Math.cos)), graph.constant("rotary.sin", shape, table(Math.sin))];
+  return [graph.constant(`${name}.cos`, shape, table(Math.cos)), graph.constant(`${name}.sin`, shape, table(Math.sin))];
 }

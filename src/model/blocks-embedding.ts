@@ -6,6 +6,10 @@ import { EMBEDDING, HEAD } from "./own-head.ts";
 type HeadConfig = Pick<ModelConfig, "vocabSize" | "hiddenSize"> & {
   /** True: the LM head is the embedding table. */
   readonly tiedHead: boolean;
+  /** Divisor of the logits; absent: 1. */
+  readonly logitDivisor?: number;
+  /** c of c·tanh(logit/c); absent: logits are not capped. */
+  readonly logitCap?: number;
 };
 
 /** Shapes of the embedding table and, where it is not tied, the LM head. */
@@ -23,8 +27,13 @@ export function tokenEmbedding(graph: ModelGraph, { vocabSize, hiddenSize }: Mod
   return graph.builder.op("gatherRows", [table, graph.ids], {});
 }
 
-/** norm(x)·Wᵀ, W the LM head or the embedding table: logits [rows, vocabulary]. */
-export function languageModelHead(graph: ModelGraph, config: HeadConfig, norm: () => Value): Value {
-  const weight = graph.builder.parameter(config.tiedHead ? EMBEDDING : HEAD, [config.vocabSize, config.hiddenSize]);
-  return graph.builder.op("gemm", [norm(), weight], { transB: true });
+/** norm(x)·Wᵀ, W the LM head or the embedding table, divided and capped as configured: logits [rows, vocabulary]. */
+export function languageModelHead({ builder }: ModelGraph, config: HeadConfig, norm: () => Value): Value {
+  const { logitDivisor, logitCap } = config;
+  const weight = builder.parameter(config.tiedHead ? EMBEDDING : HEAD, [config.vocabSize, config.hiddenSize]);
+  const logits = builder.op("gemm", [norm(), weight], {
+    transB: true,
+    ...(logitDivisor === undefined ? {} : { alpha: 1 / logitDivisor }),
+  });
+  return logitCap === undefined ? logits : builder.op("softCap", [logits], { cap: logitCap });
 }

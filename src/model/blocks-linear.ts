@@ -5,19 +5,34 @@ import { joinOf } from "./joined-lora.ts";
 import { loraNames, type LoraModule } from "./lora.ts";
 import type { ModelGraph } from "./model-graph.ts";
 
-/** x·Wᵀ + bias + scale·(dropout(x)·Aᵀ)·Bᵀ + residual; each of the last three only where there is one. */
-export function linear(graph: ModelGraph, x: Value, module: LinearModule, residual?: Value): Value {
+/**
+ * factor·(x·Wᵀ + bias + scale·(dropout(x)·Aᵀ)·Bᵀ) + residual; bias, LoRA and residual only where there is one. The factor is
+ * 1 unless it is given.
+ */
+export function linear(graph: ModelGraph, x: Value, module: LinearModule, residual?: Value, factor = 1): Value {
   const { builder } = graph;
-  const weight = builder.parameter(`${module.name}.weight`, [module.out, module.in]);
+  const { transposed = false } = module;
+  const shape = transposed ? [module.in, module.out] : [module.out, module.in];
+  const weight = builder.parameter(`${module.name}.weight`, shape);
   const addends = [
-    ...(module.bias ? [builder.parameter(`${module.name}.bias`, [module.out])] : []),
+    ...(module.bias ? [scaled(graph, builder.parameter(`${module.name}.bias`, [module.out]), factor)] : []),
     ...(residual === undefined ? [] : [residual]),
   ];
   // The matrix product adds one of them itself, which saves a pass over memory.
-  let y = builder.op("gemm", [x, weight, ...addends.slice(0, 1)], { transB: true });
+  let y = builder.op("gemm", [x, weight, ...addends.slice(0, 1)], {
+    ...(transposed ? {} : { transB: true }),
+    ...(factor === 1 ? {} : { alpha: factor }),
+  });
   if (addends.length === 2) y = builder.op("add", [y, residual!], {});
   const lora = graph.lora?.modules.get(module.name);
-  return lora === undefined ? y : adapted(graph, x, y, module.name, lora);
+  return lora === undefined ? y : adapted(graph, x, y, module.name, { ...lora, scale: factor * lora.scale });
+}
+
+/** factor·x. */
+function scaled(graph: ModelGraph, x: Value, factor: number): Value {
+  if (factor === 1) return x;
+  const constant = graph.constant(`factor.${factor}`, [], () => Float32Array.of(factor));
+  return graph.builder.op("scaleBy", [x, constant], {});
 }
 
 /**

@@ -4,8 +4,8 @@ import type { LinearModule } from "./family.ts";
 import type { ModelGraph } from "./model-graph.ts";
 
 export interface GatedMlp {
-  readonly gate: LinearModule;
-  readonly up: LinearModule;
+  /** The modules of gate and up, or one module whose output has them side by side. */
+  readonly gateUp: readonly LinearModule[];
   readonly down: LinearModule;
   readonly activation: GatedActivation;
 }
@@ -23,9 +23,15 @@ export const swiglu: GatedActivation = ({ builder, exported }, gate, up) => {
 export const geglu: GatedActivation = ({ builder }, gate, up) =>
   builder.op("multiply", [builder.op("gelu", [gate], {}), up], {});
 
-/** down(activation(gate(x))·up(x)) + residual. */
-export function gatedMlp(graph: ModelGraph, x: Value, mlp: GatedMlp, residual: Value): Value {
-  const gate = linear(graph, x, mlp.gate);
-  const up = linear(graph, x, mlp.up);
-  return linear(graph, mlp.activation(graph, gate, up), mlp.down, residual);
+/** factor·down(activation(gate(x))·up(x)) + residual, where there is one. */
+export function gatedMlp(graph: ModelGraph, x: Value, mlp: GatedMlp, residual?: Value, factor?: number): Value {
+  const products = mlp.gateUp.map((module) => linear(graph, x, module));
+  const [gate, up] = products.length === 1 ? halves(graph, products[0]!) : products;
+  return linear(graph, mlp.activation(graph, gate!, up!), mlp.down, residual, factor);
+}
+
+/** [tokens, 2·width] → two matrices [tokens, width]. */
+function halves({ builder }: ModelGraph, x: Value): readonly Value[] {
+  const width = (x.shape[1] as number) / 2;
+  return builder.apply("splitColumns", [x], { widths: [width, width] });
 }

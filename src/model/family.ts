@@ -4,13 +4,18 @@ import type { ModelConfig } from "./config.ts";
 import type { GgufRules } from "./gguf-rules.ts";
 import type { ModelGraph } from "./model-graph.ts";
 
-/** One linear layer of the decoder. Its weight `<name>.weight` is [out, in], its bias, if any, `<name>.bias` [out]. */
+/**
+ * One linear layer of the decoder. Its weight `<name>.weight` is [out, in], or [in, out] where it is transposed; its bias, if
+ * any, is `<name>.bias` [out].
+ */
 export interface LinearModule {
   /** `model.layers.0.self_attn.q_proj` */
   readonly name: string;
   readonly in: number;
   readonly out: number;
   readonly bias: boolean;
+  /** True: the weight is [in, out] (GPT-2's Conv1D). */
+  readonly transposed?: boolean;
   /** Name of the one product that decoding makes of all modules of one input with the same name here. */
   readonly joinedAs?: string;
 }
@@ -36,6 +41,8 @@ export interface ModelFamily<C extends ModelConfig = ModelConfig> {
   layer(graph: ModelGraph, config: C, x: Value, layer: number): Value;
   /** [rows, hidden] → logits [rows, vocabulary]. */
   head(graph: ModelGraph, config: C, x: Value): Value;
-  /** The family in llama.cpp's file format. */
-  readonly gguf: GgufRules<C>;
+  /** Name of the embedding table. */
+  readonly embedding: string;
+  /** The family in llama.cpp's file format; absent: it is not exported to it. */
+  readonly gguf?: GgufRules<C>;
 }

@@ -1,7 +1,8 @@
 import { UserError } from "../diagnostics/user-error.ts";
+import type { Params } from "../tensor/params.ts";
 import type { AdapterConfig } from "./adapter.ts";
 
-/** PEFT's expansion of `all-linear` in every supported family. Other readers of the format know only lists. */
+/** The order in which adapters have always named these modules; those of other families follow. */
 const ALL_LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
 
 /** Initialisations that do not change the base weights. The others (PiSSA, OLoRA, LoftQ, CorDA, …) train against changed ones. */
@@ -12,6 +13,8 @@ const INFORMATIVE = new Set([
   "auto_mapping",
   "base_model_name_or_path",
   "eva_config",
+  // PEFT corrects it by the kind of each adapted layer.
+  "fan_in_fan_out",
   "inference_mode",
   "megatron_config",
   "megatron_core",
@@ -38,7 +41,6 @@ const HANDLED = new Set([
 
 /** Keys that must not be set, with the reason. */
 const REFUSED: Readonly<Record<string, string>> = {
-  fan_in_fan_out: "the adapter is for a model with [in, out] weights (GPT-2's Conv1D), which is not supported",
   use_dora: "DoRA adapters have a magnitude vector, which is not supported",
   modules_to_save: "whole modules trained beside the adapter are not supported",
   lora_bias: "biases in the adapter are not supported",
@@ -145,8 +147,22 @@ export function parsePeftConfig(json: unknown, where = "adapter_config.json"): A
   };
 }
 
-/** Writes PEFT's `adapter_config.json` of an adapter trained on the base model `baseName`. Deterministic. */
-export function toPeftConfig(adapter: AdapterConfig, baseName: string): Record<string, unknown> {
+/** Expands `all-linear` as PEFT does: the last parts of all adapted modules' names. Other readers of the format know only lists. */
+function allLinear(params: Params): string[] {
+  const names = new Set<string>();
+  for (const name of params.keys()) {
+    const last = /([^.]+)\.lora_A\.weight$/.exec(name)?.[1];
+    if (last !== undefined) names.add(last);
+  }
+  const known = ALL_LINEAR.filter((name) => names.delete(name));
+  return [...known, ...[...names].sort()];
+}
+
+/**
+ * Writes PEFT's `adapter_config.json` of an adapter with the tensors `params`, trained on the base model `baseName`.
+ * Deterministic.
+ */
+export function toPeftConfig(adapter: AdapterConfig, params: Params, baseName: string): Record<string, unknown> {
   return {
     ...(isSet(adapter.alphaPattern) ? { alpha_pattern: adapter.alphaPattern } : {}),
     base_model_name_or_path: baseName,
@@ -160,7 +176,7 @@ export function toPeftConfig(adapter: AdapterConfig, baseName: string): Record<s
     peft_type: "LORA",
     r: adapter.rank,
     ...(isSet(adapter.rankPattern) ? { rank_pattern: adapter.rankPattern } : {}),
-    target_modules: adapter.targets === "all-linear" ? ALL_LINEAR : [...adapter.targets].sort(),
+    target_modules: adapter.targets === "all-linear" ? allLinear(params) : [...adapter.targets].sort(),
     task_type: "CAUSAL_LM",
     use_dora: false,
     use_rslora: adapter.rsLora,

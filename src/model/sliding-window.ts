@@ -24,6 +24,20 @@ export function switchedWindows(fields: ConfigFields, layers: number): (number |
     const first = json["max_window_layers"] === 0 ? 0 : fields.count("max_window_layers", 28);
     return none.map((_, layer) => (layer >= first ? window : undefined));
   }
+  return windowsByType(fields, layers, window, () => false);
+}
+
+/** Reads the window of each layer by `layer_types`; where that is absent, of the layers that `slides` names. */
+export function windowsByType(
+  fields: ConfigFields,
+  layers: number,
+  window: number,
+  slides: (layer: number) => boolean,
+): (number | undefined)[] {
+  const types = fields.json["layer_types"];
+  if (types === undefined || types === null) {
+    return noWindows(layers).map((_, layer) => (slides(layer) ? window : undefined));
+  }
   if (!Array.isArray(types) || types.length !== layers) throw fields.fail("layer_types", `a list of ${layers}`);
   return types.map((type) => {
     if (type === "sliding_attention") return window;

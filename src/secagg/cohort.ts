@@ -1,4 +1,5 @@
-import { equalBytes, join, sha256Bytes, uint32, type Bytes } from "./bytes.ts";
+import { agree, PublicKeyError } from "./agreement.ts";
+import { type Bytes, join, sha256Bytes, toHex, uint32 } from "./bytes.ts";
 import type { Place } from "./envelope.ts";
 import type { Graph } from "./graph.ts";
 
@@ -41,19 +42,30 @@ export function publicCoins(salt: Bytes, keys: ReadonlyMap<string, PublicKeys>):
 }
 
 /** The reason why keys cannot be used; undefined where they can. A key that is there twice would link clients or rounds. */
-export function problemWithKeys(keys: ReadonlyMap<string, PublicKeys>): { client: string; reason: string } | undefined {
-  const seen: { client: string; key: Bytes }[] = [];
-  for (const [client, { channel, mask, selfHash, maskHash }] of keys) {
-    if ([channel, mask, selfHash, maskHash].some(({ length }) => length !== 32)) {
-      return { client, reason: "its keys are not 32 bytes each" };
-    }
+export async function problemWithKeys(
+  keys: ReadonlyMap<string, PublicKeys>,
+): Promise<{ readonly client: string; readonly reason: string } | undefined> {
+  const seen = new Map<string, string>();
+  for (const [client, { channel, mask }] of keys) {
     for (const key of [channel, mask]) {
-      const owner = seen.find((other) => equalBytes(other.key, key))?.client;
-      if (owner !== undefined) {
-        return { client, reason: owner === client ? "its two keys are one" : `it has a key of ${owner}` };
-      }
-      seen.push({ client, key });
+      const owner = seen.get(toHex(key));
+      if (owner === client) return { client, reason: "its two keys are one" };
+      if (owner !== undefined) return { client, reason: `it has a key of ${owner}` };
+      if (!(await isUsable(key))) return { client, reason: "its key is no point that secrets can be agreed with" };
+      seen.set(toHex(key), client);
     }
   }
   return undefined;
+}
+
+const PROBE = new Uint8Array(32).fill(1);
+
+async function isUsable(publicKey: Bytes): Promise<boolean> {
+  try {
+    await agree(PROBE, publicKey);
+    return true;
+  } catch (error) {
+    if (error instanceof PublicKeyError) return false;
+    throw error;
+  }
 }

@@ -237,11 +237,13 @@ it("names a holder whose share was forged, and does without it", async () => {
 
 it("refuses a key that is there twice", async () => {
   const { cohort } = await cohortOf(NAMES, 1, 3);
-  expect(problemWithKeys(cohort.keys)).toBeUndefined();
+  expect(await problemWithKeys(cohort.keys)).toBeUndefined();
   const a = cohort.keys.get("a")!;
   const same = new Map(cohort.keys).set("b", { ...cohort.keys.get("b")!, mask: a.channel });
-  expect(problemWithKeys(same)).toEqual({ client: "b", reason: "it has a key of a" });
-  expect(problemWithKeys(new Map([["a", { ...a, mask: a.channel }]]))?.reason).toBe("its two keys are one");
-  expect(problemWithKeys(new Map([["a", { ...a, selfHash: new Uint8Array(3) }]]))?.reason).toContain("32 bytes");
+  expect(await problemWithKeys(same)).toEqual({ client: "b", reason: "it has a key of a" });
+  expect((await problemWithKeys(new Map([["a", { ...a, mask: a.channel }]])))?.reason).toBe("its two keys are one");
+  for (const channel of [new Uint8Array(32), new Uint8Array(3)]) {
+    expect((await problemWithKeys(new Map([["a", { ...a, channel }]])))?.reason).toContain("no point");
+  }
   expect(await publicCoins(cohort.salt, cohort.keys)).not.toEqual(await publicCoins(cohort.salt, same));
 });

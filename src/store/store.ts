@@ -48,6 +48,13 @@ export interface Store {
   retire?(hashes: readonly string[]): Promise<void>;
   /** Writes a cell once: the first write wins. Returns the bytes that won, whole, never a part. */
   create(key: string, bytes: Uint8Array): Promise<Uint8Array>;
+  /**
+   * The cell as its writer signed it, for a third party to check; undefined where nothing was written. Absent in a store without
+   * signatures.
+   */
+  readSigned?(key: string): Promise<string | undefined>;
+  /** Opens what `readSigned` gave to another party. Throws a `MismatchError` for a cell that is not signed by its `by`. */
+  openSigned?(key: string, signed: string): Promise<{ readonly by: string; readonly bytes: Uint8Array }>;
   /** A cell's bytes, or undefined where nothing was written. */
   read(key: string): Promise<Uint8Array | undefined>;
   /** The keys of written cells that begin with `prefix`, ascending. `prefix` is empty or ends with `/`. */
@@ -64,7 +71,7 @@ export interface Store {
 }
 
 /** The part of a store that a participant needs. It reads the coordinator's cells and its own, and writes its own. */
-export type MemberStore = Pick<Store, "putBlob" | "blob" | "create" | "read" | "head" | "watch">;
+export type MemberStore = Pick<Store, "putBlob" | "blob" | "create" | "read" | "head" | "watch" | "openSigned">;
 
 const KEY = /^[a-z0-9_=-]{1,200}(\/[a-z0-9_=-]{1,200})*$/;
 
@@ -87,7 +94,7 @@ function escapeCharacter(character: string): string {
 }
 
 /** The cells that clients write: a prefix, then the client as a segment. All others are the coordinator's. */
-const CLIENTS_CELL = /^(?:member|decline|leave|round-\d+\/(?:update|scores))\/([^/]+)$/;
+const CLIENTS_CELL = /^(?:member|decline|leave|round-\d+\/(?:keys|shares|update|agree|unmask|scores))\/([^/]+)$/;
 
 /** The client, as a segment of keys, that writes a cell; undefined for the coordinator's cells. */
 export function writerSegment(key: string): string | undefined {

@@ -90,6 +90,16 @@ export function decodeUpdate(
   return stages.length === 0 ? wire : putOn(decodedBefore(0, wire, groups, stages, context), context.received);
 }
 
+/** Undoes all stages. `groups` may have `delta` in the place of `adapter`, which the result has. */
+export function decodeChange(
+  wire: Groups,
+  groups: UpdateGroups,
+  stages: readonly Stage[],
+  context: UpdateContext,
+): Groups {
+  return decodedBefore(0, wire, groups, stages, context);
+}
+
 /** What a client learns of its update from the bytes that it sends. */
 export interface SentUpdate {
   /** The update's groups as the coordinator decodes them, with `delta` in the place of `adapter`. */

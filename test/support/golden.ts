@@ -22,6 +22,7 @@ export const GOLDEN_FAMILIES = [
   "qwen2",
   "qwen3",
   "gemma",
+  "llama-yarn",
 ] as const;
 
 const folder = path.join(import.meta.dirname, "..", "golden");

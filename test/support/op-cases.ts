@@ -72,6 +72,37 @@ export const OP_CASES: Case[] = [
     build: (b, _x, _index, fixed) =>
       b.op("rmsNorm", [fixed("rows", 4), fixed(4)], { epsilon: 1e-3, forwardOnly: true }),
   },
+  {
+    name: "layerNorm",
+    build: (b, x) =>
+      b.op(
+        "layerNorm",
+        [
+          x("rows", 4),
+          b.constant("w", Float32Array.of(1, -0.5, 2, 0.3), [4]),
+          b.constant("b", Float32Array.of(0.1, 0.2, -0.3, 0), [4]),
+        ],
+        { epsilon: 1e-3 },
+      ),
+  },
+  { name: "softCap", build: (b, x) => b.op("softCap", [x("rows", 3)], { cap: 0.8 }) },
+  {
+    name: "splitColumns",
+    build(b, x) {
+      const [left, middle, right] = b.apply("splitColumns", [x("rows", 7)], { widths: [3, 1, 3] });
+      return b.op("gemm", [b.op("multiply", [left!, right!], {}), middle!], { transA: true });
+    },
+  },
+  {
+    name: "positions",
+    build: (b, x, index) => b.op("gatherRows", [x(6, 3), b.op("positions", [index(5, "batch", "length")], {})], {}),
+  },
+  {
+    name: "positions",
+    title: "that continue",
+    build: (b, x, index) =>
+      b.op("gatherRows", [x(9, 3), b.op("positions", [index(5, "batch", "length"), index(4, "batch")], {})], {}),
+  },
   { name: "swiglu", build: (b, x) => b.op("swiglu", [x("rows", 3), x("rows", 3)], {}) },
   { name: "logProbabilities", build: (b, x, index) => b.op("logProbabilities", [x("rows", 6), index(6, "rows")], {}) },
   { name: "softplus", build: (b, x) => b.op("softplus", [x("rows", 3)], {}) },
@@ -95,6 +126,31 @@ export const OP_CASES: Case[] = [
   {
     name: "rotary",
     build: (b, x) => b.op("rotary", [x("batch", "length", 12), ...rotaryTables(b)], { heads: 3 }),
+  },
+  {
+    name: "rotary",
+    title: "of the front of each head",
+    build: (b, x) => b.op("rotary", [x("batch", "length", 18), ...rotaryTables(b)], { heads: 3 }),
+  },
+  {
+    name: "rotateHeads",
+    title: "the front of each head",
+    build: (b, _x, index, fixed) =>
+      b.op("rotateHeads", [fixed("batch", 3, "length", 6), ...rotaryTables(b), index(5, "batch")], {}),
+  },
+  {
+    name: "rotateAt",
+    title: "the front of each head, with a factor",
+    build: (b, _x, index, fixed) =>
+      b.op(
+        "rotateAt",
+        [
+          fixed("batch", 3, "length", 6),
+          index(40, "batch", "length"),
+          b.constant("frequencies", Float32Array.of(1, 0.1), [2]),
+        ],
+        { factor: 1.3 },
+      ),
   },
   {
     name: "rotateHeads",
@@ -138,6 +194,31 @@ export const OP_CASES: Case[] = [
         ),
     })),
   ),
+  {
+    name: "cachedAttention",
+    title: "scaled and capped",
+    build: (b, _x, index, fixed) =>
+      b.op(
+        "cachedAttention",
+        [
+          fixed("batch", 4, "length", 3),
+          ...[0, 1].map(() => fixed("batch", 2, "length", 3)),
+          ...[0, 1].map(() => fixed("batch", 2, 5, 3)),
+          index(6, "batch"),
+        ],
+        { window: 3, scale: 1.7, cap: 0.9 },
+      ),
+  },
+  {
+    name: "maskedAttention",
+    title: "scaled and capped",
+    build: (b, _x, index, fixed) =>
+      b.op(
+        "maskedAttention",
+        [fixed("batch", 4, "length", 3), ...[0, 1].map(() => fixed("batch", 2, 10, 3)), index(2, "batch", 10)],
+        { window: 3, scale: 1.7, cap: 0.9 },
+      ),
+  },
   {
     name: "joinPlaces",
     build: (b, _x, _index, fixed) =>
@@ -189,6 +270,18 @@ export const OP_CASES: Case[] = [
         heads: 2,
         kvHeads: 2,
         window: 2,
+      }),
+  },
+  {
+    name: "attention",
+    title: "grouped, window 3, scaled and capped",
+    build: (b, x) =>
+      b.op("attention", [x("batch", "length", 8), x("batch", "length", 4), x("batch", "length", 4)], {
+        heads: 4,
+        kvHeads: 2,
+        window: 3,
+        scale: 1.7,
+        cap: 0.9,
       }),
   },
   ...[false, true].flatMap((transA) =>

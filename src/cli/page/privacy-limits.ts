@@ -36,13 +36,13 @@ export function assumptions(
   };
 }
 
-const COORDINATED = ["central", "ftrl"];
+const COORDINATED: ReadonlySet<string> = new Set(["central", "ftrl"]);
 
 function clientAssumptions({ mechanism, charges }: ClientFacts, { length }: SeenFacts): string[] {
   const rounds = new Set(charges.map(({ round }) => round)).size;
   const draws = length === undefined ? undefined : rounds * length;
   return [
-    ...(COORDINATED.includes(mechanism)
+    ...(COORDINATED.has(mechanism)
       ? [
           "The coordinator sees each update, clips it, adds the noise and keeps no update. It shows nobody an update or a sum without noise.",
           "Its folder private/ is its own. The key of the noise lies there, was made before it was used, and nobody else reads it: with the key, the noise can be taken away.",
@@ -63,7 +63,7 @@ export function limits(client: ClientFacts | undefined, records: readonly Record
     title: "What is not covered",
     paragraphs: [],
     points: [
-      ...(client !== undefined && COORDINATED.includes(client.mechanism)
+      ...(client !== undefined && COORDINATED.has(client.mechanism)
         ? [
             "The coordinator itself: it sees each client's update. Only secure aggregation or noise by the clients would change that.",
           ]

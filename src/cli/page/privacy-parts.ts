@@ -218,7 +218,7 @@ export function recordPart(records: readonly RecordFacts[]): PrivacyPart {
 }
 
 /** Two digits after the point, or three in all where it is large. */
-export const epsilonText = (epsilon: number): string => (epsilon < 1000 ? epsilon.toFixed(2) : shown(epsilon));
+const epsilonText = (epsilon: number): string => (epsilon < 1000 ? epsilon.toFixed(2) : shown(epsilon));
 
 /** Three digits. */
 function shown(value: number): string {

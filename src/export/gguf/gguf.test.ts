@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { EXPORT_OPTIONS, goldenSource, memoryFolder } from "../../../test/support/export-folder.ts";
 import { floats, readGguf } from "../../../test/support/gguf.ts";
-import { GOLDEN_FAMILIES, goldenJson } from "../../../test/support/golden.ts";
+import { GOLDEN_FAMILIES, goldenJson, openGolden } from "../../../test/support/golden.ts";
+import { familyOf } from "../../model/families/registry.ts";
 import { readMerged } from "../../model/merge.ts";
 import type { ExportDtype, ExportSource } from "../target.ts";
 import { ggufLora } from "./gguf-lora.ts";
@@ -39,7 +40,24 @@ async function written(source: ExportSource, dtype: ExportDtype = "f32") {
   return { ...readGguf(files.get("model.gguf")!), notes };
 }
 
-describe.each(GOLDEN_FAMILIES)("%s as GGUF", (family) => {
+const [EXPORTED, REFUSED] = [true, false].map((has) =>
+  GOLDEN_FAMILIES.filter(
+    (family) => (familyOf(openGolden(family).modelConfig).gguf !== undefined) === has && !family.includes("yarn"),
+  ),
+) as [string[], string[]];
+
+test.each(REFUSED)("%s is refused by name", async (family) => {
+  const { title } = familyOf(openGolden(family).modelConfig);
+  await expect(written(withTokenizer(goldenSource(family)))).rejects.toThrow(
+    `is a ${title} model, which is not exported`,
+  );
+});
+
+test("a rotation that is not written is refused by name", async () => {
+  await expect(written(withTokenizer(goldenSource("llama-yarn")))).rejects.toThrow("does not have the rotation yarn");
+});
+
+describe.each(EXPORTED)("%s as GGUF", (family) => {
   test("every merged weight is in it, in llama.cpp's order of rows", async () => {
     const source = withTokenizer(goldenSource(family));
     const { metadata, tensors } = await written(source);

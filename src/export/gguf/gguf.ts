@@ -4,7 +4,8 @@ import { familyOf } from "../../model/families/registry.ts";
 import { type GgufRules, pairRows } from "../../model/gguf-rules.ts";
 import { readMerged } from "../../model/merge.ts";
 import { expectedTensors } from "../../model/names.ts";
-import { rotaryDivisors, rotaryNames, type RotaryConfig } from "../../model/rotary.ts";
+import type { RotaryConfig } from "../../model/rotary-scaling.ts";
+import { rotaryDivisors, rotaryNames } from "../../model/rotary.ts";
 import { readBaseConfig } from "../side-files.ts";
 import type { ExportDtype, ExportFolder, ExportOptions, ExportSource, ExportTarget } from "../target.ts";
 import { type GgmlType, type GgufMetadata, type GgufTensor, type GgufValue, Q8_BLOCK, writeGguf } from "./gguf-file.ts";
@@ -75,7 +76,12 @@ export async function writeModel(
 
 /** @throws UserError of kind `model` for a model that llama.cpp's architecture cannot hold. */
 export function rulesOf({ base }: ExportSource): GgufRules {
-  const rules = familyOf(base.modelConfig).gguf;
+  const { gguf: rules, title } = familyOf(base.modelConfig);
+  if (rules === undefined) {
+    throw new UserError("model", `${base.name} is a ${title} model, which is not exported to GGUF`, {
+      hint: "Export with --to merged.",
+    });
+  }
   const lack = rules.lacks(base.modelConfig);
   if (lack === undefined) return rules;
   throw new UserError("model", `${base.name} has ${lack}, which llama.cpp's architecture ${rules.architecture} lacks`, {
@@ -130,11 +136,14 @@ function rotaryMetadata(
       [`${architecture}.rope.scaling.factor`, { float32: factor }],
     );
   }
-  if (type !== "llama3") return { metadata, factors: undefined };
-  if (architecture !== "llama") {
-    throw new UserError("model", `llama.cpp has the rotation llama3 for LLaMA models only, not for ${architecture}`, {
-      hint: "Export with --to merged.",
-    });
+  // Within the model's positions, dynamic is the default rotation.
+  if (type === "default" || type === "linear" || type === "dynamic") return { metadata, factors: undefined };
+  if (type !== "llama3" || architecture !== "llama") {
+    const problem =
+      type === "llama3"
+        ? `llama.cpp has the rotation llama3 for LLaMA models only, not for ${architecture}`
+        : `the GGUF export does not have the rotation ${type}`;
+    throw new UserError("model", problem, { hint: "Export with --to merged." });
   }
   return { metadata, factors: rotaryDivisors((config as ModelConfig & { rotary: RotaryConfig }).rotary, theta) };
 }

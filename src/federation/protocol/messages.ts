@@ -180,6 +180,8 @@ export const roundClose = message({
     }),
   ),
   refused: list(refusal),
+  /** The reason why the round has no aggregate: the adapter stays as it was. Only where updates are masked. */
+  failed: optional(text),
 });
 export type RoundClose = Checked<typeof roundClose>;
 export type AcceptedUpdate = RoundClose["accepted"][number];

@@ -1,17 +1,18 @@
-import { parsePreNorm, type PreNormConfig, preNormDecoder } from "../blocks-pre-norm.ts";
+import { decoder } from "../blocks-decoder.ts";
+import { type DecoderConfig, parseDecoder } from "../decoder-config.ts";
 import type { ModelFamily } from "../family.ts";
-import { preNormGguf } from "../gguf-pre-norm.ts";
+import { decoderGguf } from "../gguf-decoder.ts";
 import { noWindows } from "../sliding-window.ts";
 
 /** LLaMA 1 to 3 (Touvron et al. 2023; Grattafiori et al. 2024) and the many models with its `model_type`. */
-export const llama: ModelFamily<PreNormConfig> = {
-  ...preNormDecoder(),
+export const llama: ModelFamily<DecoderConfig> = {
+  ...decoder(),
   modelType: "llama",
   title: "LLaMA",
-  gguf: preNormGguf({ architecture: "llama", rotatesPairs: true, biases: ["qkv", "output", "mlp"] }),
+  gguf: decoderGguf({ architecture: "llama", rotatesPairs: true, biases: ["qkv", "output", "mlp"] }),
   parse(fields) {
     fields.requireOneOf("hidden_act", ["silu", "swish"]);
-    const shared = parsePreNorm(fields, "llama", { maxPositions: 2048, bosTokenId: 1, eosTokenId: 2 });
+    const shared = parseDecoder(fields, "llama", { maxPositions: 2048, bosTokenId: 1, eosTokenId: 2 });
     const attentionBias = fields.flag("attention_bias");
     return {
       ...shared,

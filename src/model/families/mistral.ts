@@ -1,17 +1,18 @@
-import { parsePreNorm, type PreNormConfig, preNormDecoder } from "../blocks-pre-norm.ts";
+import { decoder } from "../blocks-decoder.ts";
+import { type DecoderConfig, parseDecoder } from "../decoder-config.ts";
 import type { ModelFamily } from "../family.ts";
-import { preNormGguf } from "../gguf-pre-norm.ts";
+import { decoderGguf } from "../gguf-decoder.ts";
 import { noWindows } from "../sliding-window.ts";
 
 /** Mistral 7B (Jiang et al. 2023): no biases, and one sliding window in all layers unless `sliding_window` is null. */
-export const mistral: ModelFamily<PreNormConfig> = {
-  ...preNormDecoder(),
+export const mistral: ModelFamily<DecoderConfig> = {
+  ...decoder(),
   modelType: "mistral",
   title: "Mistral",
-  gguf: preNormGguf({ architecture: "llama", rotatesPairs: true, biases: [] }),
+  gguf: decoderGguf({ architecture: "llama", rotatesPairs: true, biases: [] }),
   parse(fields) {
     fields.requireOneOf("hidden_act", ["silu", "swish"]);
-    const shared = parsePreNorm(fields, "mistral", {
+    const shared = parseDecoder(fields, "mistral", {
       kvHeads: 8,
       maxPositions: 131_072,
       bosTokenId: 1,

@@ -1,17 +1,18 @@
-import { parsePreNorm, type PreNormConfig, preNormDecoder } from "../blocks-pre-norm.ts";
+import { decoder } from "../blocks-decoder.ts";
+import { type DecoderConfig, parseDecoder } from "../decoder-config.ts";
 import type { ModelFamily } from "../family.ts";
-import { preNormGguf } from "../gguf-pre-norm.ts";
+import { decoderGguf } from "../gguf-decoder.ts";
 import { switchedWindows } from "../sliding-window.ts";
 
 /** Qwen 1.5 to 2.5 (Yang et al. 2024): q, k and v always have a bias. */
-export const qwen2: ModelFamily<PreNormConfig> = {
-  ...preNormDecoder(),
+export const qwen2: ModelFamily<DecoderConfig> = {
+  ...decoder(),
   modelType: "qwen2",
   title: "Qwen2",
-  gguf: preNormGguf({ architecture: "qwen2", rotatesPairs: false, biases: ["qkv"], headsFillHidden: true }),
+  gguf: decoderGguf({ architecture: "qwen2", rotatesPairs: false, biases: ["qkv"], headsFillHidden: true }),
   parse(fields) {
     fields.requireOneOf("hidden_act", ["silu", "swish"]);
-    const shared = parsePreNorm(fields, "qwen2", {
+    const shared = parseDecoder(fields, "qwen2", {
       kvHeads: 32,
       maxPositions: 32_768,
       bosTokenId: null,

@@ -1,17 +1,18 @@
-import { parsePreNorm, type PreNormConfig, preNormDecoder } from "../blocks-pre-norm.ts";
+import { decoder } from "../blocks-decoder.ts";
+import { type DecoderConfig, parseDecoder } from "../decoder-config.ts";
 import type { ModelFamily } from "../family.ts";
-import { preNormGguf } from "../gguf-pre-norm.ts";
+import { decoderGguf } from "../gguf-decoder.ts";
 import { switchedWindows } from "../sliding-window.ts";
 
 /** Qwen 3, dense (Yang et al. 2025): each head of q and k is normalised before it is rotated. */
-export const qwen3: ModelFamily<PreNormConfig> = {
-  ...preNormDecoder(),
+export const qwen3: ModelFamily<DecoderConfig> = {
+  ...decoder(),
   modelType: "qwen3",
   title: "Qwen3",
-  gguf: preNormGguf({ architecture: "qwen3", rotatesPairs: false, biases: [] }),
+  gguf: decoderGguf({ architecture: "qwen3", rotatesPairs: false, biases: [] }),
   parse(fields) {
     fields.requireOneOf("hidden_act", ["silu", "swish"]);
-    const shared = parsePreNorm(fields, "qwen3", {
+    const shared = parseDecoder(fields, "qwen3", {
       kvHeads: 32,
       headDim: 128,
       maxPositions: 32_768,

@@ -1,13 +1,14 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { GOLDEN_FAMILIES } from "../../../test/support/golden.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { parseHeader } from "../../tensor/safetensors.ts";
-import type { PreNormConfig } from "../blocks-pre-norm.ts";
+import type { DecoderConfig } from "../decoder-config.ts";
 import { parseModelConfig } from "./registry.ts";
 import { checkShapes, expectedTensors, linearModules } from "../names.ts";
 
 const golden = (path: string): Buffer => readFileSync(new URL(`../../../test/golden/${path}`, import.meta.url));
-const parse = (json: unknown): PreNormConfig => parseModelConfig(json, "m/config.json") as PreNormConfig;
+const parse = (json: unknown): DecoderConfig => parseModelConfig(json, "m/config.json") as DecoderConfig;
 
 const sizes = {
   vocab_size: 96,
@@ -16,7 +17,7 @@ const sizes = {
   num_hidden_layers: 3,
   num_attention_heads: 32,
 };
-const make = (family: string, rest: object = {}): PreNormConfig => parse({ model_type: family, ...sizes, ...rest });
+const make = (family: string, rest: object = {}): DecoderConfig => parse({ model_type: family, ...sizes, ...rest });
 const byName = (shapes: ReadonlyMap<string, readonly number[]>) => [...shapes].sort(([a], [b]) => (a < b ? -1 : 1));
 const windows = (family: string, rest: object) => make(family, rest).slidingWindow;
 const biased = (family: string, rest: object) =>
@@ -24,33 +25,29 @@ const biased = (family: string, rest: object) =>
     .filter((module) => module.bias && module.name.startsWith("model.layers.0."))
     .map((module) => module.name.slice("model.layers.0.".length).replace(/.*\./, ""));
 
-describe.each(["llama", "llama-tied", "llama3-rope", "llama-ranks", "mistral", "qwen2", "qwen3", "gemma"])(
-  "golden %s",
-  (name) => {
-    const config = parse(JSON.parse(golden(`${name}/model/config.json`).toString()));
+describe.each(GOLDEN_FAMILIES)("golden %s", (name) => {
+  const config = parse(JSON.parse(golden(`${name}/model/config.json`).toString()));
 
-    it("implies exactly the tensors transformers saved", () => {
-      const { entries } = parseHeader(golden(`${name}/model/model.safetensors`));
-      const saved = new Map(entries.map((entry): [string, readonly number[]] => [entry.name, entry.shape]));
-      expect(byName(expectedTensors(config))).toEqual(byName(saved));
-      expect(() => checkShapes(saved, config, "w")).not.toThrow();
-    });
+  it("implies exactly the tensors transformers saved", () => {
+    const { entries } = parseHeader(golden(`${name}/model/model.safetensors`));
+    const saved = new Map(entries.map((entry): [string, readonly number[]] => [entry.name, entry.shape]));
+    expect(byName(expectedTensors(config))).toEqual(byName(saved));
+    expect(() => checkShapes(saved, config, "w")).not.toThrow();
+  });
 
-    it("has the family's numbers", () => {
-      expect(config).toMatchObject({
-        layers: 2,
-        heads: 4,
-        kvHeads: 2,
-        headDim: ["qwen3", "gemma"].includes(name) ? 16 : 8,
-      });
-      expect(config).toMatchObject({ bosTokenId: 1, eosTokenIds: [2], maxPositions: 128, normEpsilon: 1e-6 });
-      expect(config.slidingWindow).toEqual(name === "mistral" ? [8, 8] : [undefined, undefined]);
-      expect(config.tiedHead).toBe(["llama-tied", "qwen2", "qwen3", "gemma"].includes(name));
-      expect(config.qkvBias).toBe(name === "qwen2");
-      expect(config.qkNorm).toBe(name === "qwen3");
-    });
-  },
-);
+  it("has the family's numbers", () => {
+    const json = JSON.parse(golden(`${name}/model/config.json`).toString()) as Record<string, unknown>;
+    expect(config).toMatchObject({ layers: 2, heads: 4, kvHeads: 2, headDim: json["head_dim"] ?? 8 });
+    expect(config).toMatchObject({ bosTokenId: 1, eosTokenIds: [2], maxPositions: 128 });
+    expect(config.normEpsilon).toBe(json["rms_norm_eps"]);
+    const windows = { mistral: [8, 8], phi3: [8, 8], gemma2: [8, undefined], gemma3: [8, undefined] };
+    const own = { ...windows, smollm3: [undefined, 8] }[name as "phi3"];
+    expect(config.slidingWindow).toEqual(own ?? [undefined, undefined]);
+    expect(config.tiedHead).toBe(json["tie_word_embeddings"]);
+    expect(config.qkvBias).toBe(["qwen2", "gemma2", "olmo2", "smollm3", "granite"].includes(name));
+    expect(config.qkNorm).toBe(["qwen3", "gemma3", "olmo2"].includes(name));
+  });
+});
 
 describe("rotary embedding", () => {
   // Expected values: the inv_freq buffer of transformers 5.18.
@@ -102,8 +99,8 @@ describe("rotary embedding", () => {
   });
 
   it("refuses what it cannot compute", () => {
-    expect(() => make("llama", { rope_scaling: { rope_type: "yarn", factor: 4 } })).toThrow(
-      'm/config.json: rotary embedding type "yarn" is not supported; supported are default, linear and llama3',
+    expect(() => make("llama", { rope_scaling: { rope_type: "mrope" } })).toThrow(
+      'm/config.json: rope_scaling: rotary embedding type "mrope" is not supported; supported are default, linear, dynamic',
     );
     expect(() => make("llama", { rope_scaling: { type: "linear" } })).toThrow("factor must be a positive number");
     expect(() => make("llama", { partial_rotary_factor: 0.5 })).toThrow("rotation of only a part of a head");
@@ -169,8 +166,8 @@ describe("defaults for absent keys", () => {
 describe("refusals", () => {
   it.each([
     [
-      { ...sizes, model_type: "gpt2" },
-      'model_type is "gpt2", expected one of the supported families: llama, mistral, qwen2, qwen3, gemma',
+      { ...sizes, model_type: "bloom" },
+      'model_type is "bloom", expected one of the supported families: llama, mistral, qwen2, qwen3, gemma',
     ],
     [{ ...sizes }, "model_type is missing"],
     [

@@ -82,10 +82,10 @@ describe("loadAdapter", () => {
   });
 
   it.skipIf(!existsSync(gpt2))(
-    "refuses a GPT-2 adapter and says why (skipped where ../shared/assets and $OPENFEDLLM_ASSETS are absent)",
+    "refuses an adapter for classification and says why (skipped where ../shared/assets and $OPENFEDLLM_ASSETS are absent)",
     async () => {
       await expect(loadAdapter(gpt2)).rejects.toThrow(
-        "adapter_config.json: fan_in_fan_out is set: the adapter is for a model with [in, out] weights",
+        'adapter_config.json: task_type is "SEQ_CLS"; only CAUSAL_LM is supported',
       );
     },
   );

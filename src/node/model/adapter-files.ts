@@ -91,14 +91,14 @@ export async function saveAdapter(dir: string, config: AdapterConfig, params: Pa
   try {
     await mkdir(dir, { recursive: true });
     await writeAtomically(path.join(dir, ADAPTER_TENSORS), encodeSafetensors(toFloat32(params), { format: "pt" }));
-    await writeAtomically(path.join(dir, CONFIG), `${JSON.stringify(peftConfig(config, baseName), null, 2)}\n`);
+    await writeAtomically(path.join(dir, CONFIG), `${JSON.stringify(peftConfig(config, params, baseName), null, 2)}\n`);
   } catch (cause) {
     throw storageError(dir, "write", cause);
   }
 }
 
 /** PEFT looks for a base of the Hub by its name alone, and has a key of its own for the revision. */
-function peftConfig(config: AdapterConfig, baseName: string): Record<string, unknown> {
+function peftConfig(config: AdapterConfig, params: Params, baseName: string): Record<string, unknown> {
   const { id = baseName, revision } = parseHubModel(baseName) ?? {};
-  return { ...toPeftConfig(config, id), ...(revision !== undefined && { revision }) };
+  return { ...toPeftConfig(config, params, id), ...(revision !== undefined && { revision }) };
 }

@@ -1,7 +1,7 @@
-import type { PreNormConfig } from "./blocks-pre-norm.ts";
+import type { DecoderConfig } from "./decoder-config.ts";
 import type { GgufRules } from "./gguf-rules.ts";
 
-interface PreNormGguf {
+interface DecoderGguf {
   readonly architecture: string;
   /** True: llama.cpp rotates neighbouring elements (its `LLAMA_ROPE_TYPE_NORM`) and not halves. */
   readonly rotatesPairs: boolean;
@@ -36,14 +36,14 @@ const OUTER: Readonly<Record<string, string>> = {
 };
 
 /** GGUF of pre-norm decoders: names, sizes and the differences between llama.cpp's architectures. */
-export function preNormGguf({
+export function decoderGguf({
   architecture,
   rotatesPairs,
   offsetNorms = false,
   biases,
   headsFillHidden = false,
   alwaysTied = false,
-}: PreNormGguf): GgufRules<PreNormConfig> {
+}: DecoderGguf): GgufRules<DecoderConfig> {
   return {
     architecture,
     metadata: ({ vocabSize, hiddenSize, layers, intermediateSize, heads, kvHeads, headDim, normEpsilon }) => ({
