@@ -38,6 +38,8 @@ const MAKING: Readonly<Record<keyof typeof CHOICES, object>> = {
   adaptiveServer: federation({ algorithm: "fedadam" }),
   serverMomentum: federation({ algorithm: "fedavgm" }),
   controlVariates: federation({ algorithm: "scaffold" }),
+  refactored: { federation: { aggregator: "flexlora" } },
+  serverSteps: { federation: { algorithm: "fedavgm" } },
   factors: { federation: { factors: "ffa" } },
   alternating: { federation: { factors: "rolora" } },
   personalFactors: { federation: { factors: "fedsa" } },

@@ -45,6 +45,8 @@ export const CHOICES = {
   serverMomentum: algorithm("fedavgm"),
   controlVariates: algorithm("scaffold"),
   factors: set("federation.factors"),
+  refactored: aggregator("flexlora"),
+  serverSteps: algorithm("fedavgm", "fedadagrad", "fedyogi", "fedadam"),
   alternating: chosen("federation.factors", ["rolora"]),
   personalFactors: chosen("federation.factors", ["fedsa"]),
   nothingSent: algorithm("local", "centralized"),
@@ -249,6 +251,50 @@ export const COMBINATIONS: readonly Combination[] = [
     "the factor that a client keeps has to be of the round of the one that it is sent",
     "Take federation.factors: ffa, or leave federation.lateUpdates out.",
   ),
+
+  refused(
+    "refactored",
+    "serverSteps",
+    "momentum and moments are of the factors of earlier rounds, and it chooses the factors anew",
+    "Take fedavg or fedprox, or leave federation.aggregator out.",
+  ),
+  refused(
+    "refactored",
+    "controlVariates",
+    "control variates are of the factors of earlier rounds, and it chooses the factors anew",
+    "Take fedavg or fedprox, or leave federation.aggregator out.",
+  ),
+  refused(
+    "refactored",
+    "factors",
+    "with one factor sent there is no product to combine, and the mean of that factor is exact",
+    "Leave one of them out.",
+  ),
+  refused(
+    "refactored",
+    "late",
+    "an update of an earlier round is a change of other factors",
+    "Leave federation.lateUpdates out.",
+  ),
+  refused(
+    "refactored",
+    "asynchronous",
+    "an update of an earlier round is a change of other factors",
+    "Leave federation.mode out.",
+  ),
+  refused(
+    "refactored",
+    "secure",
+    "the coordinator sees only the sum of the factors",
+    "Take federation.factors: ffa: its mean is exact.",
+  ),
+  refused(
+    "refactored",
+    "clientPrivacy",
+    "noise is on the mean of the factors, and it needs each of them",
+    "Take federation.factors: ffa: its mean is exact.",
+  ),
+  refused("original", "refactored", OF_THE_ORIGINAL, PAPER),
 
   // Compression
   noted("topk", "coordinateRules", "most clients send 0 for a coordinate, and zeros win the median"),

@@ -2,6 +2,7 @@ import { build, type Registry } from "../registry/declared.ts";
 import type { Aggregator } from "./aggregator.ts";
 import { bulyan } from "./bulyan.ts";
 import { centredClipping } from "./centred-clipping.ts";
+import { flexlora } from "./flexlora.ts";
 import { fltrust } from "./fltrust.ts";
 import { foolsgold } from "./foolsgold.ts";
 import { geometricMedian } from "./geometric-median.ts";
@@ -16,6 +17,7 @@ import { trimmedMean } from "./trimmed-mean.ts";
 export const AGGREGATORS = {
   mean,
   median,
+  flexlora,
   trimmedMean,
   normBound,
   krum,
