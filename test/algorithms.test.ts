@@ -156,7 +156,7 @@ describe("on a model", () => {
     expect(byEpochs.filter(({ type }) => type === "client-step")).toHaveLength(2 * 3);
     // A round has one client; what the federation asks of its rounds is not asked of it.
     await run({ federation: { algorithm: "centralized", minClients: 3 } });
-    const files = new Set(steps.flatMap(({ records }) => records.map((id) => id.split("#")[0])));
+    const files = new Set(steps.flatMap(({ records }) => records!.map((id) => id.split("#")[0])));
     expect(files).toEqual(new Set(CLIENTS.map((name) => `${name}/${name}.jsonl`)));
     expect(summary.heldOut.map(({ set }) => set)).toEqual([...CLIENTS, "common"]);
   });

@@ -442,8 +442,8 @@ describe("TensorBoard's event file", () => {
       if (event.type === "client-update") add(`train/loss/${event.client}`, event.round, event.loss!);
       if (event.type !== "client-step") continue;
       steps[event.client] = (steps[event.client] ?? 0) + 1;
-      add(`step/loss/${event.client}`, steps[event.client]!, event.loss);
-      add(`step/gradientNorm/${event.client}`, steps[event.client]!, event.gradientNorm);
+      add(`step/loss/${event.client}`, steps[event.client]!, event.loss!);
+      add(`step/gradientNorm/${event.client}`, steps[event.client]!, event.gradientNorm!);
     }
     expect(expected.size).toBeGreaterThan(13);
     for (const [tag, points] of expected) {

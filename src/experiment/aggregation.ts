@@ -25,6 +25,7 @@ export function aggregationTools(
         learningRate: SCHEDULES[training.schedule](training, round, federation.rounds),
         localRule: algorithm.localRule({ round, adapter: global, extra: {} }, {}),
         earlierRounds: round - 1,
+        sent: "",
         onStart: () => {},
         onStep: () => {},
       });

@@ -3,6 +3,7 @@ import type { RunEvent } from "../federation/events.ts";
 import type { Params } from "../tensor/params.ts";
 import { itemKind, type TrainingItem } from "../data/items/registry.ts";
 import { type GradientEngine, openGradientEngine } from "../train/gradient-engine.ts";
+import { openRecordGradientEngine, type RecordGradientEngine } from "../train/record-gradients.ts";
 import { referenceOf } from "../train/reference.ts";
 import { openScorer, type Scorer } from "../train/scorer.ts";
 import type { Platform, RunStore } from "./ports.ts";
@@ -12,6 +13,7 @@ import { type ReferenceCache, referenceCache } from "./evaluation/reference-cach
 /** The sessions that a run trains and scores with. Each is opened on first use: a finished run needs none. */
 export interface EngineSessions {
   readonly gradients: () => Promise<GradientEngine>;
+  readonly recordGradients: () => Promise<RecordGradientEngine>;
   readonly scorer: () => Promise<Scorer>;
   dispose(): Promise<void>;
 }
@@ -47,20 +49,24 @@ export function openEngineSessions(
     microBatchTokens: config.training.microBatchTokens,
   };
   const scorer = opened(() => openScorer(shared));
+  // Preferences are compared at one adapter: both answers, and the base, without noise.
+  const dropout = itemKind(objective.items).isPreference ? 0 : config.adapter.dropout;
   const engine = opened(() =>
     openGradientEngine({
       ...shared,
       objective,
-      // Preferences are compared at one adapter: both answers, and the base, without noise.
-      dropout: itemKind(objective.items).isPreference ? 0 : config.adapter.dropout,
+      dropout,
       score: async (...what) => (await scorer.get()).score(...what),
     }),
   );
+  const records = opened(() => openRecordGradientEngine({ ...shared, objective, dropout }));
   return {
     gradients: engine.get,
+    recordGradients: records.get,
     scorer: scorer.get,
     async dispose() {
       await engine.dispose();
+      await records.dispose();
       await scorer.dispose();
     },
   };

@@ -52,8 +52,9 @@ async function trained({ training, seed = 1, records = 10, ...task }: Settings) 
     learningRate: 0.01,
     localRule: {},
     earlierRounds: 0,
+    sent: "",
     onStart: (steps) => announced.push(steps),
-    onStep: (report) => reported.push([...report.records]),
+    onStep: (report) => reported.push([...report.records!]),
     ...task,
   };
   const trainer = localTrainer(

@@ -93,7 +93,7 @@ export async function participateInExperiment(
             ...(limits.scores && {
               evaluate: told(clientEvaluation(withMinRecords(prepared, limits), scoring, name), options),
             }),
-            refuseRound: clock.refuseRound,
+            refuseRound: async (...round) => clock.refuse() ?? (await half.refuseRound?.(...round)),
             startsFrom,
             events,
             signal,
@@ -145,7 +145,7 @@ function trainingClock({ maxSeconds = Number.POSITIVE_INFINITY }: SiteLimits) {
     event(event: RunEvent): void {
       if (event.type === "client-step") seconds += event.seconds;
     },
-    refuseRound: (): string | undefined =>
+    refuse: (): string | undefined =>
       seconds < maxSeconds
         ? undefined
         : `the site's limit of ${(maxSeconds / 3600).toFixed(2)} hours of training is reached`,

@@ -20,6 +20,9 @@ import { initialAdapter } from "./starting-adapter.ts";
 import type { Platform, RunStore } from "./ports.ts";
 import { clientPrivacyHalf } from "./private-parties.ts";
 import type { Prepared, Trainer } from "./prepare.ts";
+import { privateTrainer } from "./private-trainer.ts";
+import { recordLedger } from "./record-ledger.ts";
+import { shareOfWork, stepsOf } from "./round-steps.ts";
 import { runBenchmarks } from "./evaluation/run-benchmarks.ts";
 
 /** The coordinator's rules of a run, from its configuration. Deadlines are left out: a simulation has none. */
@@ -116,32 +119,58 @@ async function benchmarkPart(
   return benchmarks && { benchmarks };
 }
 
-/** The trainer and the memory of the clients in this process. */
-export function clientHalf(
-  prepared: Prepared,
-  engines: Engines,
-  own: Store,
-  commits: MemberStore,
-): Pick<
+interface ClientHalf extends Pick<
   ParticipantOptions,
-  "algorithm" | "stages" | "downlink" | "start" | "seed" | "trainer" | "memory" | "figures" | "protect" | "seal"
-> & {
+  | "algorithm"
+  | "stages"
+  | "downlink"
+  | "start"
+  | "seed"
+  | "trainer"
+  | "memory"
+  | "figures"
+  | "protect"
+  | "seal"
+  | "refuseRound"
+> {
   readonly asynchronous: AsynchronousRules | undefined;
-} {
-  const { config, algorithm, trainers } = prepared;
+}
+
+/** The trainer and the memory of the clients in this process. */
+export function clientHalf(prepared: Prepared, engines: Engines, own: Store, commits: MemberStore): ClientHalf {
+  const { config, algorithm } = prepared;
   const downlink = downlinkFor(config, algorithm);
-  // One client that holds the records of all does the work of a round's clients.
-  const of = trainers[0]?.clients.length ?? 1;
-  const share = { clients: Math.min(config.federation.clientsPerRound ?? of, of), of };
   return {
     algorithm,
     stages: stagesFor(config, algorithm),
     downlink,
     start: downlink && initialAdapter(prepared),
     seed: config.seed,
-    trainer: localTrainer(engines.gradients, config, engines.trainingItems, share),
     memory: clientMemory(own, commits),
     asynchronous: asynchronousRules(config),
-    ...clientPrivacyHalf({ config, trainers }, own, commits),
+    ...clientPrivacyHalf(prepared, own, commits),
+    ...trainerOf(prepared, engines, own, commits),
+  };
+}
+
+/** The trainer, and what a client with private records does not tell and does not do. */
+function trainerOf(
+  prepared: Prepared,
+  engines: Engines,
+  own: Store,
+  commits: MemberStore,
+): Pick<ClientHalf, "trainer" | "figures" | "refuseRound"> {
+  const { config } = prepared;
+  const { privacy, federation } = config;
+  if (privacy?.record === undefined) {
+    return { trainer: localTrainer(engines.gradients, config, engines.trainingItems, shareOfWork(prepared)) };
+  }
+  const ledger = recordLedger(own, commits, { privacy: privacy.record, federation }, (client) =>
+    stepsOf(prepared, client),
+  );
+  return {
+    trainer: privateTrainer(engines.recordGradients, config, engines.trainingItems, ledger),
+    figures: "kept",
+    refuseRound: (...round) => ledger.refuse(...round),
   };
 }

@@ -22,6 +22,7 @@ import { checkFit, checkLabels, checkPrompts } from "./check-experiment.ts";
 import { loadClientRecords, loadCommonRecords, loadRootRecords } from "./records/client-records.ts";
 import type { Platform } from "./ports.ts";
 import { modelFingerprint } from "./fingerprint.ts";
+import { checkRecordPrivacy } from "./round-steps.ts";
 import { openStartingAdapter, type StartingAdapter } from "./starting-adapter.ts";
 import { openEncoding } from "./records/encoding.ts";
 import { type HeldOut, recordEncoder } from "./records/record-encoder.ts";
@@ -173,6 +174,7 @@ export async function prepareExperiment(
   if (note !== undefined) onNote?.(note);
   if (part.role === "simulation") checkLabels(config, [common, ...clients.map(({ heldOut }) => heldOut)]);
   const trainers = trainersOf(algorithm, clients);
+  checkRecordPrivacy({ config, trainers, objective });
   return {
     config,
     model,

@@ -61,14 +61,15 @@ export type RunEvent =
       readonly round: number;
       readonly client: string;
       readonly step: number;
-      readonly records: readonly string[];
+      /** This and the other figures of the step's records are absent where records are private. */
+      readonly records?: readonly string[] | undefined;
       readonly learningRate: number;
-      readonly loss: number;
+      readonly loss?: number | undefined;
       /** `loss` is a mean over this many supervised tokens (SFT) or records (preference objectives). */
-      readonly count: number;
-      readonly metrics: Readonly<Record<string, number>>;
-      readonly gradientNorm: number;
-      readonly supervisedTokens: number;
+      readonly count?: number | undefined;
+      readonly metrics?: Readonly<Record<string, number>> | undefined;
+      readonly gradientNorm?: number | undefined;
+      readonly supervisedTokens?: number | undefined;
       readonly seconds: number;
     }
   | {

@@ -60,6 +60,8 @@ export interface LocalTask {
   readonly localRule: LocalRule;
   /** Rounds before this one that the client was drawn for: where its data order goes on. */
   readonly earlierRounds: number;
+  /** Stands for all that the coordinator sends for the round: adapter, broadcast and learning rate. */
+  readonly sent: string;
   readonly signal?: AbortSignal | undefined;
   /** Called once, before the first step, with the number of steps. */
   readonly onStart: (steps: number) => void;
@@ -67,7 +69,7 @@ export interface LocalTask {
   readonly onStep: (report: StepReport) => void;
 }
 
-export interface TrainedClient extends LocalResult {
+interface TrainingFigures {
   /** Mean training loss over `count` supervised tokens (SFT) or records (preference objectives). */
   readonly loss: number;
   readonly count: number;
@@ -76,13 +78,21 @@ export interface TrainedClient extends LocalResult {
   /** Examples and supervised tokens trained on, repeats counted. */
   readonly examples: number;
   readonly supervisedTokens: number;
-  readonly seconds: number;
 }
+
+/** A trained client, with figures or, where its records are private, without. */
+export type TrainedClient = LocalResult & { readonly seconds: number } & (
+    | TrainingFigures
+    | { readonly [K in keyof TrainingFigures]?: undefined }
+  );
 
 /** PORT. Local training, whatever the engine. */
 export interface LocalTrainer {
   train(task: LocalTask): Promise<TrainedClient>;
 }
+
+/** Says why a client does not train in a round, in one sentence; undefined where it trains. */
+export type RefuseRound = (round: number, client: string) => string | undefined | Promise<string | undefined>;
 
 export interface ParticipantOptions {
   /** The store that coordinator and participants meet in. */
@@ -115,7 +125,7 @@ export interface ParticipantOptions {
   /** Secure aggregation: the client masks its updates. Its own store holds the keys. Default: none. */
   readonly secure?: Omit<SecureClientOptions, "store" | "client"> | undefined;
   /** A reason not to train in a round, in one sentence; undefined: it trains. The coordinator gets it as a refusal. */
-  readonly refuseRound?: (() => string | undefined) | undefined;
+  readonly refuseRound?: RefuseRound | undefined;
   /** sha256 of the adapter that the run has to start from. Default: any. */
   readonly startsFrom?: string | undefined;
   readonly events: EventSink;
@@ -200,7 +210,7 @@ export class Participant {
     const opening = await readMessage(store, keys.opening(round + 1), roundOpening);
     const drawn = opening?.clients.indexOf(client) ?? -1;
     if (drawn >= 0 && this.#secure !== undefined) {
-      const step = await this.#secure.next(identity, opening!, refuseRound);
+      const step = await this.#secure.next(identity, opening!, () => refuseRound?.(opening!.round, client));
       if (typeof step === "string") return step;
       await this.#train(opening!, opening!.earlierRounds[drawn]!, step);
       return "worked";
@@ -286,7 +296,7 @@ export class Participant {
     signal?.throwIfAborted();
     const { round, learningRate, adapter: base } = opening;
     // With secure aggregation it was asked before it published keys.
-    const reason = masked === undefined ? this.#options.refuseRound?.() : undefined;
+    const reason = masked === undefined ? await this.#options.refuseRound?.(round, client) : undefined;
     if (reason !== undefined) {
       await createMessage(store, keys.update(round, client), refusal, { client, refused: reason });
       return;
@@ -303,6 +313,7 @@ export class Participant {
       learningRate,
       localRule: algorithm.localRule(received, kept),
       earlierRounds,
+      sent: JSON.stringify([base, opening.broadcast, learningRate]),
       signal,
       onStart(steps) {
         events.emit({ type: "client-start", round, client, steps });
@@ -329,7 +340,7 @@ export class Participant {
         ? { groups: changeFrom(safe, received.adapter) }
         : encodeUpdate(safe, stages, context, unsent && { change: unsent, missed: await memory.missed(client, round) });
     const wire = encoded.groups;
-    const badLoss = Number.isFinite(result.loss) ? undefined : `the training loss is ${result.loss}`;
+    const badLoss = Number.isFinite(result.loss ?? 0) ? undefined : `the training loss is ${result.loss}`;
     const refused = keepsFigures
       ? undefined
       : (badStep ?? badLoss ?? problemWith(wire, wire) ?? problemWith(next, next));
@@ -355,14 +366,15 @@ export class Participant {
     await events.flush();
     const hidesFigures = keepsFigures || masked !== undefined;
     const { loss, count, metrics, steps, examples, supervisedTokens, seconds } = result;
+    const tells = !hidesFigures && loss !== undefined;
     await createMessage(store, key, submission, {
       client,
       base,
       update: hash,
-      ...(!hidesFigures && { loss, count, metrics, steps, examples, supervisedTokens }),
+      ...(tells && { loss, count, metrics, steps, examples, supervisedTokens }),
       bytesDown: algorithm.federated ? bytesDown : 0,
       bytesUp: algorithm.federated ? bytes.length : 0,
-      ...(!hidesFigures && { seconds }),
+      ...(tells && { seconds }),
     });
   }
 
@@ -436,7 +448,7 @@ function memoryAfter(
   };
 }
 
-function problemWithStep({ step, loss, gradientNorm }: StepReport): string | undefined {
+function problemWithStep({ step, loss = 0, gradientNorm = 0 }: StepReport): string | undefined {
   if (!Number.isFinite(loss)) return `the loss of step ${step} is ${loss}`;
   return Number.isFinite(gradientNorm) ? undefined : `the gradient norm of step ${step} is ${gradientNorm}`;
 }

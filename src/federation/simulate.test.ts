@@ -135,7 +135,15 @@ describe("a run", () => {
     const trainer = new QuadraticTrainer(targets);
     let alone = initialAdapter;
     for (let round = 1; round <= 4; round++) {
-      const task = { round, client: "bob", adapter: alone, learningRate: 0.1 / round, localRule: {}, earlierRounds: 0 };
+      const task = {
+        round,
+        client: "bob",
+        adapter: alone,
+        learningRate: 0.1 / round,
+        localRule: {},
+        earlierRounds: 0,
+        sent: "",
+      };
       alone = (await trainer.train({ ...task, onStart: () => undefined, onStep: () => undefined })).after;
     }
     const { adapter } = await simulate(options(memoryStore(), { clients }));

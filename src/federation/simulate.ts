@@ -24,6 +24,7 @@ export interface SimulationOptions extends Omit<CoordinatorOptions, "members" | 
   readonly seal?: ParticipantOptions["seal"];
   /** The clients' own store. With `secure`, it holds the keys of rounds. */
   readonly own?: Store | undefined;
+  readonly refuseRound?: ParticipantOptions["refuseRound"];
   /** The part of an evaluation that belongs to a client: its own held-out records. */
   readonly evaluateClient?: ((client: string) => Evaluate | undefined) | undefined;
 }

@@ -48,6 +48,8 @@ const MAKING: Readonly<Record<keyof typeof CHOICES, object>> = {
   asynchronous: federation({ mode: "async" }),
   late: federation({ lateUpdates: "next" }),
   batchReference: { objective: { name: "kto" } },
+  batchLikelihood: { objective: { name: "orpo", likelihood: "sequence" } },
+  recordWeights: { federation: { weighting: "records" } },
   original: { fidelity: "original" },
 };
 

@@ -22,6 +22,7 @@ export const CHOICES = {
   secure: set("secureAggregation"),
   notSecure: absent("secureAggregation"),
 
+  recordWeights: chosen("federation.weighting", ["records"]),
   byRecords: unless(chosen("federation.weighting", ["records"]), "privacy.client.weightCap"),
   coordinateRules: aggregator("median", "trimmedMean"),
   singleChoice: aggregator("krum", "multiKrum", "bulyan"),
@@ -54,6 +55,7 @@ export const CHOICES = {
   asynchronous: chosen("federation.mode", ["async"]),
   late: chosen("federation.lateUpdates", ["next"]),
   batchReference: chosen("objective.name", ["kto"]),
+  batchLikelihood: chosen("objective.likelihood", ["sequence"]),
   original: chosen("fidelity", ["original"]),
 } satisfies Record<string, Choice>;
 
@@ -173,6 +175,20 @@ export const COMBINATIONS: readonly Combination[] = [
     "its reference point is a mean over the batch",
     "Take another objective: with the others a record has a loss of its own.",
   ),
+  refused(
+    "recordPrivacy",
+    "batchLikelihood",
+    "its likelihood is a mean over the tokens of the batch",
+    "Leave objective.likelihood out: the paper's is a mean over the record's own tokens.",
+  ),
+  refused(
+    "recordPrivacy",
+    "recordWeights",
+    "by records, a client's weight tells how many records it has",
+    "Leave it out: clients whose records are private have equal weights.",
+    "federation.weighting uniform",
+  ),
+  noted("recordPrivacy", "adaptiveServer", "unset, they follow the noise"),
   noted("recordPrivacy", "distanceRules", "between updates with noise the distances are partly those of the noise"),
   refused("recordPrivacy", "own", "nothing leaves a client, so nobody is protected from anybody", TAKE_FEDERATED),
 

@@ -5,6 +5,7 @@ import { inertAsynchrony } from "./asynchrony.ts";
 import { notedClientPrivacy } from "./client-privacy.ts";
 import { schemaAt } from "./json-schema.ts";
 import { isRead, readBy } from "./read-by.ts";
+import { notedRecordPrivacy } from "./record-privacy.ts";
 import type { ExperimentConfig } from "./schema.ts";
 
 /**
@@ -42,7 +43,7 @@ export function inertSettings(config: ExperimentConfig): string[] {
   if (data.root !== undefined && federation.aggregator !== "fltrust") {
     notes.push("data.root has no effect: only federation.aggregator fltrust trains on it");
   }
-  notes.push(...inertAsynchrony(config), ...notedClientPrivacy(config));
+  notes.push(...inertAsynchrony(config), ...notedClientPrivacy(config), ...notedRecordPrivacy(config));
   const { best, earlyStopping, every } = evaluation;
   if (best.metric === undefined && earlyStopping.patience === undefined && best.over !== undefined) {
     notes.push(

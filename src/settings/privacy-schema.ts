@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { recordPrivacySchema } from "./record-privacy.ts";
 import { positive } from "./schema-parts.ts";
 
 /** Settings of the privacy of clients (`privacy.client`). */
@@ -52,4 +53,5 @@ export type ClientPrivacySettings = z.output<typeof clientPrivacySchema>;
 /** Differential privacy. Absent: off. */
 export const privacySchema = z.strictObject({
   client: clientPrivacySchema.optional(),
+  record: recordPrivacySchema.optional(),
 });

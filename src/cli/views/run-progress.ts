@@ -158,7 +158,8 @@ export class RunProgress {
   get supervisedTokensPerSecond(): number | undefined {
     const seconds = this.#recent.reduce((sum, step) => sum + step.seconds, 0);
     if (seconds === 0) return undefined;
-    return this.#recent.reduce((sum, step) => sum + step.supervisedTokens, 0) / seconds;
+    const tokens = this.#recent.reduce((sum, step) => sum + (step.supervisedTokens ?? 0), 0);
+    return tokens === 0 ? undefined : tokens / seconds;
   }
 
   /** Seconds to the end of the run at the pace so far, with evaluations and benchmarks; undefined before the first step. */

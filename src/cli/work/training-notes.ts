@@ -19,9 +19,14 @@ export function trainingNotes({ say, note }: Status, maxLength: number): (event:
       say(`round ${event.round}: ${oneLine(event.client)} trains`);
     }
     if (event.type !== "client-step") return;
+    const whose = `round ${event.round}: ${oneLine(event.client)}`;
+    if (event.loss === undefined || event.count === undefined) {
+      if (event.step < steps) say(`${whose}, step ${event.step} of ${steps}`);
+      else note(`${whose} trained ${counted(steps, "step")}`);
+      return;
+    }
     lossSum += event.loss * event.count;
     count += event.count;
-    const whose = `round ${event.round}: ${oneLine(event.client)}`;
     if (event.step < steps) say(`${whose}, step ${event.step} of ${steps}, loss ${formatLoss(event.loss)}`);
     else note(`${whose} trained ${counted(steps, "step")}, loss ${formatLoss(lossSum / count)}`);
   };

@@ -39,7 +39,9 @@ export class ScalarFold {
         const step = (this.#steps.get(event.client) ?? 0) + 1;
         this.#steps.set(event.client, step);
         const { loss, gradientNorm, learningRate } = event;
-        return curves("step", { loss, gradientNorm, learningRate }, event.client, step);
+        // Where records are private, nothing is told of them.
+        const figures = loss === undefined || gradientNorm === undefined ? {} : { loss, gradientNorm };
+        return curves("step", { ...figures, learningRate }, event.client, step);
       }
       case "client-update": {
         const { loss, metrics, client, round, seconds } = event;

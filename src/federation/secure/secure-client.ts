@@ -86,7 +86,11 @@ export class SecureClient {
   }
 
   /** Does the next thing in a round that names this client. `run`: the identity of the run. */
-  async next(run: string, opening: RoundOpening, refuseRound?: () => string | undefined): Promise<SecureStep> {
+  async next(
+    run: string,
+    opening: RoundOpening,
+    refuseRound?: () => string | undefined | Promise<string | undefined>,
+  ): Promise<SecureStep> {
     const { store, client, rules } = this.#options;
     const { round } = opening;
     if (await isWritten(store, keys.close(round))) return "idle";
@@ -97,7 +101,7 @@ export class SecureClient {
     const own = await ownSecrets(master, await openingSalt(run, opening));
     if (list === undefined) {
       return this.#once(keys.clientKeys(round, client), async (key) => {
-        const reason = refuseRound?.();
+        const reason = await refuseRound?.();
         const published = toPublished(client, round, await hashOf(opening), await publicKeys(own));
         await createMessage(store, key, keysAnswer, reason === undefined ? published : { client, refused: reason });
       });
