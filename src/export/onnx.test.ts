@@ -116,6 +116,13 @@ describe.each(EXPORTED)("%s as ONNX", (family) => {
   });
 });
 
+it("refuses a rotation that depends on the length of the text", async () => {
+  const { folder } = memoryFolder();
+  await expect(onnx.write(goldenSource("phi3-short"), folder, EXPORT_OPTIONS)).rejects.toThrow(
+    "rotates longer texts otherwise (longrope), which the ONNX export does not have",
+  );
+});
+
 it("needs no operation beside the standard's", () => {
   for (const family of GOLDEN_FAMILIES) {
     const bytes = encodeOnnx(exportedGraph(openGolden(family).modelConfig), () => ({ location: "data", offset: 0 }));

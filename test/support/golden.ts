@@ -23,6 +23,9 @@ export const GOLDEN_FAMILIES = [
   "qwen3",
   "gemma",
   "llama-yarn",
+  "phi3",
+  "phi3-short",
+  "phi3-long",
 ] as const;
 
 const folder = path.join(import.meta.dirname, "..", "golden");

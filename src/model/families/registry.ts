@@ -6,11 +6,12 @@ import type { ModelFamily } from "../family.ts";
 import { gemma } from "./gemma.ts";
 import { llama } from "./llama.ts";
 import { mistral } from "./mistral.ts";
+import { phi3 } from "./phi3.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen3 } from "./qwen3.ts";
 
 /** Every family that can be opened. */
-const FAMILIES: readonly ModelFamily[] = [llama, mistral, qwen2, qwen3, gemma];
+const FAMILIES: readonly ModelFamily[] = [llama, mistral, qwen2, qwen3, gemma, phi3];
 
 const BY_TYPE: ReadonlyMap<string, ModelFamily> = new Map(FAMILIES.map((family) => [family.modelType, family]));
 
