@@ -26,6 +26,7 @@ export const GOLDEN_FAMILIES = [
   "phi3",
   "phi3-short",
   "phi3-long",
+  "gemma2",
 ] as const;
 
 const folder = path.join(import.meta.dirname, "..", "golden");
