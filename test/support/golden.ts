@@ -27,6 +27,7 @@ export const GOLDEN_FAMILIES = [
   "phi3-short",
   "phi3-long",
   "gemma2",
+  "gemma3",
 ] as const;
 
 const folder = path.join(import.meta.dirname, "..", "golden");
