@@ -28,6 +28,7 @@ export const GOLDEN_FAMILIES = [
   "phi3-long",
   "gemma2",
   "gemma3",
+  "olmo2",
 ] as const;
 
 const folder = path.join(import.meta.dirname, "..", "golden");
