@@ -29,6 +29,7 @@ export const GOLDEN_FAMILIES = [
   "gemma2",
   "gemma3",
   "olmo2",
+  "smollm3",
 ] as const;
 
 const folder = path.join(import.meta.dirname, "..", "golden");

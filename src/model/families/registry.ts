@@ -12,9 +12,10 @@ import { olmo2 } from "./olmo2.ts";
 import { phi3 } from "./phi3.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen3 } from "./qwen3.ts";
+import { smollm3 } from "./smollm3.ts";
 
 /** Every family that can be opened. */
-const FAMILIES: readonly ModelFamily[] = [llama, mistral, qwen2, qwen3, gemma, phi3, gemma2, gemma3, olmo2];
+const FAMILIES: readonly ModelFamily[] = [llama, mistral, qwen2, qwen3, gemma, phi3, gemma2, gemma3, olmo2, smollm3];
 
 const BY_TYPE: ReadonlyMap<string, ModelFamily> = new Map(FAMILIES.map((family) => [family.modelType, family]));
 
