@@ -30,6 +30,7 @@ export const GOLDEN_FAMILIES = [
   "gemma3",
   "olmo2",
   "smollm3",
+  "granite",
 ] as const;
 
 const folder = path.join(import.meta.dirname, "..", "golden");

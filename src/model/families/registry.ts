@@ -6,6 +6,7 @@ import type { ModelFamily } from "../family.ts";
 import { gemma } from "./gemma.ts";
 import { gemma2 } from "./gemma2.ts";
 import { gemma3 } from "./gemma3.ts";
+import { granite } from "./granite.ts";
 import { llama } from "./llama.ts";
 import { mistral } from "./mistral.ts";
 import { olmo2 } from "./olmo2.ts";
@@ -15,7 +16,19 @@ import { qwen3 } from "./qwen3.ts";
 import { smollm3 } from "./smollm3.ts";
 
 /** Every family that can be opened. */
-const FAMILIES: readonly ModelFamily[] = [llama, mistral, qwen2, qwen3, gemma, phi3, gemma2, gemma3, olmo2, smollm3];
+const FAMILIES: readonly ModelFamily[] = [
+  llama,
+  mistral,
+  qwen2,
+  qwen3,
+  gemma,
+  phi3,
+  gemma2,
+  gemma3,
+  olmo2,
+  smollm3,
+  granite,
+];
 
 const BY_TYPE: ReadonlyMap<string, ModelFamily> = new Map(FAMILIES.map((family) => [family.modelType, family]));
 
