@@ -1,3 +1,4 @@
+import { clientPrivacyOf } from "./client-privacy.ts";
 import type { SiteSettings } from "./site.ts";
 import type { ExperimentConfig } from "./schema.ts";
 
@@ -29,6 +30,7 @@ export function reasonsToDecline({ allow }: SiteSettings, task: Task): string[] 
     federation.minClients < allow.minClients
       ? `a round may have ${federation.minClients} updates, and this site wants at least ${allow.minClients}`
       : undefined,
+    ...privacyReasons(allow.privacy, config),
     // Benchmarks run at a site only where it keeps its own adapter.
     federation.algorithm === "local" && evaluation.benchmarks.length > 0 && !allow.benchmarks
       ? "the task runs benchmarks, and this site does not"
@@ -38,6 +40,22 @@ export function reasonsToDecline({ allow }: SiteSettings, task: Task): string[] 
       : undefined,
   ];
   return reasons.filter((reason) => reason !== undefined);
+}
+
+/** Reasons against the privacy of a task, where a site asks for any. */
+function privacyReasons(
+  least: SiteSettings["allow"]["privacy"],
+  config: ExperimentConfig,
+): readonly (string | undefined)[] {
+  if (least === undefined) return [];
+  const clients = config.data.clients?.length ?? config.federation.clients ?? 1;
+  const privacy = clientPrivacyOf(config, clients);
+  if (privacy === undefined) return ["the task has no privacy.client, and this site asks for it"];
+  return [
+    above("as privacy.client.epsilon", privacy.epsilon, least.maxEpsilon),
+    above("as privacy.client.delta", privacy.delta, least.maxDelta),
+    notIn("privacy.client.mechanism", privacy.mechanism, least.mechanisms),
+  ];
 }
 
 function notIn(what: string, value: string, allowed: readonly string[] | undefined): string | undefined {

@@ -2,6 +2,9 @@ import { z } from "zod";
 import { recordPrivacySchema } from "./record-privacy.ts";
 import { positive } from "./schema-parts.ts";
 
+/** The parties that may add the noise of `privacy.client`. */
+export const MECHANISMS = ["central", "local", "distributed", "ftrl"] as const;
+
 /** Settings of the privacy of clients (`privacy.client`). */
 const clientPrivacySchema = z.strictObject({
   epsilon: positive
@@ -30,7 +33,7 @@ const clientPrivacySchema = z.strictObject({
       "Standard deviation of the noise on the sum of a round, as a multiple of the clip. Default: the smallest with which all rounds fit in epsilon.",
     ),
   mechanism: z
-    .enum(["central", "local", "distributed", "ftrl"])
+    .enum(MECHANISMS)
     .default("central")
     .describe(
       "Party that adds the noise. central: the coordinator, once on the sum. local: each client on its own update, before it sends it. distributed: the clients together, under secure aggregation. ftrl: the coordinator, correlated over rounds.",

@@ -18,6 +18,8 @@ const TASK: Task = {
   runsCode: ["humaneval"],
 };
 
+const PRIVATE = { epsilon: 8, clip: 1, mechanism: "central", sampling: "public" } as const;
+
 function reasons(allow: object, task: Partial<Task> = {}): string[] {
   return reasonsToDecline(parseSite({ allow }, "site.yaml"), { ...TASK, ...task });
 }
@@ -58,6 +60,20 @@ describe("a task is declined", () => {
       "a round may have 1 updates, and this site wants at least 2",
     ]);
     expect(reasons({ ...code, benchmarks: false })).toEqual(["the task runs benchmarks, and this site does not"]);
+  });
+
+  it("without the privacy that the site asks for", () => {
+    const code = { generatedCode: true };
+    const config = (client: object) => ({ config: { ...TASK.config, privacy: { client: { ...PRIVATE, ...client } } } });
+    expect(reasons({ ...code, privacy: {} })).toEqual(["the task has no privacy.client, and this site asks for it"]);
+    expect(reasons({ ...code, privacy: { maxEpsilon: 8, maxDelta: 0.1 } }, config({}))).toEqual([]);
+    expect(reasons({ ...code, privacy: { maxEpsilon: 4, maxDelta: 1e-5, mechanisms: ["local"] } }, config({}))).toEqual(
+      [
+        "8 as privacy.client.epsilon, and this site allows 4",
+        "0.1 as privacy.client.delta, and this site allows 0.00001",
+        "privacy.client.mechanism is central, and this site allows local",
+      ],
+    );
   });
 
   it("for another base, algorithm, objective or template", () => {

@@ -6,6 +6,7 @@ import { OBJECTIVES } from "../train/objective-registry.ts";
 import type { Origin } from "./apply-setting.ts";
 import { explainEach } from "./explain.ts";
 import { mistakesIn } from "./mistakes.ts";
+import { MECHANISMS } from "./privacy-schema.ts";
 import { count, files, names, natural, positive, readingFields, text } from "./schema-parts.ts";
 
 /**
@@ -65,6 +66,22 @@ const siteSchema = derived(() =>
           .default(1)
           .describe(
             "Smallest number of updates that a round has to combine. With fewer an update of this site stands out.",
+          ),
+        privacy: z
+          .strictObject({
+            maxEpsilon: positive
+              .optional()
+              .describe("Largest budget ε of privacy.client over the whole run. Default: no limit."),
+            maxDelta: positive.lt(1).optional().describe("Largest δ of privacy.client. Default: no limit."),
+            mechanisms: z
+              .array(z.enum(MECHANISMS))
+              .min(1)
+              .optional()
+              .describe("Parties that may add the noise, as in privacy.client.mechanism. Default: any."),
+          })
+          .optional()
+          .describe(
+            "Least privacy of the clients. A task without privacy.client is declined. Default: none is asked for.",
           ),
         scores: z.boolean().default(true).describe("Send scores on held-out records: means and counts."),
         minScoreRecords: count.default(1).describe("Smallest number of held-out records for a score to be sent."),

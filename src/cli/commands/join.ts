@@ -213,7 +213,7 @@ async function playRun(
   try {
     await keepOrigin(store, path.join(folder, "runs", run), folder);
     const notes = trainingNotes(status, config.data.maxLength);
-    const heartbeatOf = trainingHeartbeats();
+    const heartbeatOf = trainingHeartbeats(config.privacy?.client !== undefined);
     const ended = await participateInExperiment(prepared, platform, store, exchange, {
       emit(event) {
         const heartbeat = heartbeatOf(event);
@@ -274,14 +274,15 @@ async function consent(
   await keepConsent(folder, hash);
 }
 
-/** Makes heartbeats of a client's training from its events. */
-function trainingHeartbeats(): (event: RunEvent) => Heartbeat | undefined {
+/** Makes heartbeats of a client's training from its events. Of a private run they tell no steps: those follow from the records. */
+function trainingHeartbeats(isPrivate: boolean): (event: RunEvent) => Heartbeat | undefined {
   let steps = 0;
   return (event) => {
     if (event.type === "client-start") steps = event.steps;
     else if (event.type !== "client-step") return undefined;
     const step = event.type === "client-step" ? event.step : 0;
-    return { state: "training", round: event.round, step, steps };
+    const { round } = event;
+    return { state: "training", round, ...(!isPrivate && { step, steps }) };
   };
 }
 

@@ -75,7 +75,10 @@ export const command: Command = defineCommand({
     const file = path.join(run, "adapter", "adapter_model.safetensors");
     if (!existsSync(file)) return;
     const hash = await sha256(await readFile(file));
-    stdout.write(`the adapter: ${file}\nsha256 ${hash}; compare it with that of openfedllm run ${configFile}\n`);
+    const comparable = `; compare it with that of openfedllm run ${configFile}`;
+    // Another run has another secret key, and with it other noise.
+    const isPrivate = config.privacy?.client !== undefined;
+    stdout.write(`the adapter: ${file}\nsha256 ${hash}${isPrivate ? "" : comparable}\n`);
   },
 });
 

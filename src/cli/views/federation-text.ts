@@ -1,5 +1,6 @@
 import type { FederationStatus, Heartbeat, MemberStatus } from "../../federation/status.ts";
 import type { SiteTask } from "../../experiment/site-task.ts";
+import type { ClientPrivacySettings } from "../../settings/privacy-schema.ts";
 import { counted, formatBytes, formatCount, formatDuration, formatLearningRate } from "./quantities.ts";
 import { oneLine } from "./text-width.ts";
 
@@ -21,6 +22,20 @@ export function taskLines({ federation, key, server, client }: Asker, task: Site
     task.heldOut === 0
       ? "none: this site holds no records out"
       : `means and counts over ${counted(task.heldOut, "held-out record")}, at ${evaluation.every === 0 ? "the first and the last round" : `every ${evaluation.every === 1 ? "" : `${evaluation.every}th `}round`}`;
+  const update =
+    task.updateBytes === 0
+      ? undefined
+      : `an update of ${formatBytes(task.updateBytes)} (${counted(task.tensors, "tensor")})`;
+  const leaves =
+    task.config.privacy?.client === undefined
+      ? [
+          "- once: the number of records, of held-out records, and a hash of them",
+          update === undefined
+            ? "- each round: the training loss, steps, tokens and seconds (algorithm local: no update)"
+            : `- each round: ${update}; the training loss, steps, tokens and seconds`,
+          `- scores: ${sets}`,
+        ]
+      : [`- each round: ${update}, ${protection(task.config.privacy.client)}`, "- scores: none, and no other figures"];
   return [
     `The federation ${oneLine(federation)} (${oneLine(server)}, key ${key.slice(0, 12)}…) asks ${oneLine(client)} to:`,
     `- train ${oneLine(model.base)} (weights ${task.baseFingerprint.slice(0, 12)}…: verified)`,
@@ -31,12 +46,15 @@ export function taskLines({ federation, key, server, client }: Asker, task: Site
       : [`- from the adapter ${task.startsFrom.slice(0, 12)}…: verified when it comes`]),
     `- on ${counted(task.records, "record")} of this site; no text of them leaves it`,
     "What leaves this machine:",
-    `- once: the number of records, of held-out records, and a hash of them`,
-    task.updateBytes === 0
-      ? "- each round: the training loss, steps, tokens and seconds (algorithm local: no update)"
-      : `- each round: an update of ${formatBytes(task.updateBytes)} (${counted(task.tensors, "tensor")}); the training loss, steps, tokens and seconds`,
-    `- scores: ${sets}`,
+    ...leaves,
   ];
+}
+
+function protection({ mechanism, epsilon }: ClientPrivacySettings): string {
+  const budget = `within ε ${epsilon} over the whole run`;
+  return mechanism === "local"
+    ? `clipped, with noise of this site's own, ${budget}`
+    : `clipped, readable for the coordinator only, who adds noise to the sum ${budget}`;
 }
 
 /** `clinic: step 3 of 6`, `bank: sends 5.1 of 10.2 MB, 1.2 MB/s, 4s left`, `workshop: not connected`. */

@@ -59,7 +59,7 @@ export function reportLines(summary: RunSummary, options: ReportOptions): string
   const trained = supervisedTokens === undefined ? "" : `${formatCount(supervisedTokens)} tokens trained on, `;
   const totals = `${counted(rounds, "round")}${planned}, ${trained}${formatBytes(bytesUp)} up and ${formatBytes(bytesDown)} down, ${formatDuration(seconds).replaceAll(" ", NO_BREAK)}`;
   return [
-    ...heldOutTable(summary.heldOut, style, summary.withheld),
+    ...heldOutTable(summary.heldOut, style, summary.withheld, summary.privacy !== undefined),
     ...accuracyTable(summary.heldOut, style),
     ...metricsTable(summary.heldOut, style),
     ...baseLines(summary),
@@ -144,10 +144,13 @@ export function heldOutTable(
   results: readonly HeldOutResult[],
   style: Style,
   withheld: readonly WithheldSet[] = [],
+  isPrivate = false,
 ): string[] {
   if (results.length === 0 && withheld.length === 0) {
     return [
-      "There is no loss before and after, because no records are held out (see data.heldOut and data.heldOutRecords).",
+      isPrivate
+        ? "There is no loss before and after: clients keep theirs, and there is no common held-out set (see data.heldOut)."
+        : "There is no loss before and after, because no records are held out (see data.heldOut and data.heldOutRecords).",
     ];
   }
   const byRatio = [...results].sort((a, b) => ratio(a) - ratio(b));
