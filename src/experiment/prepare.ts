@@ -17,6 +17,7 @@ import type { Objective } from "../train/objective.ts";
 import { objectiveOf } from "../train/objective-registry.ts";
 import { choosesOnValidation } from "./evaluation/best-round.ts";
 import { loadRunBenchmarks, type RunBenchmark } from "./evaluation/benchmarks.ts";
+import { attackedRecords, hostileClients, refuseAttack } from "./records/attack.ts";
 import { canaryCounts, plantCanaries } from "./records/canaries.ts";
 import { checkFit, checkLabels, checkPrompts } from "./check-experiment.ts";
 import { loadClientRecords, loadCommonRecords, loadRootRecords } from "./records/client-records.ts";
@@ -103,10 +104,16 @@ export async function prepareExperiment(
   onProgress?.("reading data");
   const only = { simulation: undefined, coordinator: [], participant: part.role === "participant" ? part.clients : [] };
   const own = await loadClientRecords(config, platform.files, onNote, only[part.role]);
-  const { clients: records, canaries } = plantCanaries(config, own);
+  if (part.role !== "simulation") refuseAttack(config);
+  const { clients: records, canaries } = plantCanaries(config, attackedRecords(config, own));
   for (const { client, canaries: planted, copies } of canaryCounts(canaries)) {
     onNote?.(`note: ${planted} canaries, ${copies} copies in all, are added to the records of client ${client}`);
   }
+  const hostile = hostileClients(
+    config,
+    own.map(({ name }) => name),
+  );
+  if (hostile.size > 0) onNote?.(`note: ${config.data.attack!.name}: hostile clients are ${[...hostile].join(", ")}`);
   const rootRecords = part.role === "participant" ? [] : await loadRootRecords(config, platform.files, onNote);
   const trainedOn = [...records, { name: "data.root", train: rootRecords }];
   const commonRecords = scoresAll

@@ -7,6 +7,7 @@ import { clientEvaluation, clientHalf, coordinatorEvaluation, coordinatorRules, 
 import type { Platform, RunStore } from "./ports.ts";
 import { coordinatorPrivacy } from "./private-parties.ts";
 import type { Prepared } from "./prepare.ts";
+import { hostileOf } from "./records/attack.ts";
 import { bindRun, inStoredOrder, trainerFingerprints } from "./run-identity.ts";
 import { roundKeeper, saveRoundAdapter } from "./save-adapters.ts";
 import { openSession, type RunOptions } from "./session.ts";
@@ -43,6 +44,10 @@ export async function runExperiment(
     const privacy = await coordinatorPrivacy(prepared, store, identity, trainers.length);
     const outcome = await simulate({
       ...rules,
+      hostile: hostileOf(
+        prepared.config,
+        trainers.map(({ name }) => name),
+      ),
       aggregation: aggregationTools(prepared, engines),
       ...privacy,
       ...clientHalf(prepared, engines, store.clientStore, store.exchange),

@@ -6,6 +6,7 @@ import type { ClientMemory } from "./client-memory.ts";
 import { interruptible } from "./coordinate.ts";
 import type { CoordinatorOptions, FederationOutcome } from "./coordinator-options.ts";
 import { Coordinator } from "./coordinator.ts";
+import { type Hostile, hostileTrainer } from "./hostile.ts";
 import { refuseOtherRun } from "./resume.ts";
 import type { Evaluate } from "./evaluation.ts";
 import { type LocalTrainer, Participant, type ParticipantOptions } from "./participant.ts";
@@ -25,6 +26,8 @@ export interface SimulationOptions extends Omit<CoordinatorOptions, "members" | 
   /** The clients' own store. With `secure`, it holds the keys of rounds. */
   readonly own?: Store | undefined;
   readonly refuseRound?: ParticipantOptions["refuseRound"];
+  /** Clients that lie. They act after the others of their round. Default: none. */
+  readonly hostile?: Hostile | undefined;
   /** The part of an evaluation that belongs to a client: its own held-out records. */
   readonly evaluateClient?: ((client: string) => Evaluate | undefined) | undefined;
 }
@@ -39,7 +42,12 @@ export interface SimulationOptions extends Omit<CoordinatorOptions, "members" | 
  */
 export async function simulate(given: SimulationOptions): Promise<FederationOutcome> {
   const store = cachedCells(given.store);
-  const options = { pace: virtualPace(given.seed), ...given, store };
+  const { hostile, algorithm, stages } = given;
+  const trainer =
+    hostile === undefined
+      ? given.trainer
+      : hostileTrainer(given.trainer, hostile, { store, algorithm, stages, seed: given.seed });
+  const options = { pace: virtualPace(given.seed), ...given, store, trainer };
   const { clients, evaluateClient, signal, secure: rules, own, seed } = options;
   const secure = rules && own && { rules, own, newKey: simulatedKeys(seed) };
   checkRoster(clients);
@@ -72,7 +80,8 @@ export async function simulate(given: SimulationOptions): Promise<FederationOutc
       const step = await coordinator.advance();
       if (step.state === "over") return step.outcome;
       if (step.state === "moved") continue;
-      const participant = participants.get(step.clients[0]!)!;
+      const next = step.clients.find((client) => hostile?.clients.has(client) !== true) ?? step.clients[0]!;
+      const participant = participants.get(next)!;
       if ((await participant.act()) !== "worked") {
         throw new Error(`client ${participant.client} has nothing to do, but the coordinator waits for it`);
       }

@@ -54,6 +54,9 @@ export const CHOICES = {
   own: algorithm("local"),
   asynchronous: chosen("federation.mode", ["async"]),
   late: chosen("federation.lateUpdates", ["next"]),
+  overSelected: set("federation.overSelect"),
+  attack: set("data.attack"),
+  collusion: chosen("data.attack.name", ["gaussian", "alie", "ipm", "minMax", "minSum"]),
   batchReference: chosen("objective.name", ["kto"]),
   batchLikelihood: chosen("objective.likelihood", ["sequence"]),
   original: chosen("fidelity", ["original"]),
@@ -311,6 +314,32 @@ export const COMBINATIONS: readonly Combination[] = [
     "Take federation.factors: ffa: its mean is exact.",
   ),
   refused("original", "refactored", OF_THE_ORIGINAL, PAPER),
+
+  // Attacks, in simulations
+  refused(
+    "attack",
+    "asynchronous",
+    "hostile clients act after the honest ones of their round",
+    "Leave federation.mode out.",
+  ),
+  refused(
+    "attack",
+    "overSelected",
+    "hostile clients act after the honest ones of their round",
+    "Leave federation.overSelect out.",
+  ),
+  refused(
+    "collusion",
+    "secure",
+    "its clients read what the honest ones sent, which is masked",
+    "Take labelFlip, signFlip, modelReplacement, freeRider or safetyPoisoning.",
+  ),
+  refused(
+    "collusion",
+    "clientPrivacy",
+    "its clients read what the honest ones sent, which is encrypted",
+    "Take labelFlip, signFlip, modelReplacement, freeRider or safetyPoisoning.",
+  ),
 
   // Compression
   noted("topk", "coordinateRules", "most clients send 0 for a coordinate, and zeros win the median"),

@@ -112,6 +112,13 @@ function contradictions(config: ExperimentConfig): Problem[] {
       hint: "Set evaluation.validation to the share of the validation part, such as 0.5, or remove evaluation.part.",
     });
   }
+  const { attack } = data;
+  if (attack?.clients !== undefined && attack.share !== undefined) {
+    found.push({
+      message: "give either data.attack.clients or data.attack.share, got both",
+      hint: "With clients the hostile clients have names. With share the seed draws them.",
+    });
+  }
   if (federation.aggregator === "fltrust" && data.root === undefined) {
     found.push({
       message:

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { algorithmOf, type AlgorithmName, ALGORITHMS } from "../algorithms/registry.ts";
+import { ATTACKS } from "../attacks/registry.ts";
 import type { Groups } from "../tensor/groups.ts";
 import { addScaled, type Params, subtract } from "../tensor/params.ts";
 import { OBJECTIVES, type ObjectiveName } from "../train/objective-registry.ts";
@@ -19,6 +20,7 @@ describe("who reads a setting", () => {
       "objective.name": OBJECTIVES,
       "federation.algorithm": ALGORITHMS,
       "federation.aggregator": AGGREGATORS,
+      "data.attack.name": ATTACKS,
     }[by];
     expect(Object.keys(registry)).toEqual(expect.arrayContaining([...names]));
   });

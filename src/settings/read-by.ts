@@ -1,4 +1,5 @@
 import { algorithmOf, type AlgorithmName, ALGORITHMS } from "../algorithms/registry.ts";
+import { ATTACKS } from "../attacks/registry.ts";
 import { itemKind } from "../data/items/registry.ts";
 import { derived } from "../registry/additions.ts";
 import { readersOf, type Registry } from "../registry/declared.ts";
@@ -7,7 +8,7 @@ import { AGGREGATORS } from "../updates/aggregator-registry.ts";
 
 /** The algorithms, aggregators or objectives that read a setting. The setting `by` chooses one of them. */
 export interface Readers {
-  readonly by: "federation.algorithm" | "federation.aggregator" | "objective.name";
+  readonly by: "federation.algorithm" | "federation.aggregator" | "objective.name" | "data.attack.name";
   readonly names: readonly string[];
 }
 
@@ -23,6 +24,7 @@ export const readBy: () => Readonly<Record<string, Readers>> = derived(() => {
     ...declared("objective", "objective.name", OBJECTIVES),
     ...declared("federation", "federation.algorithm", ALGORITHMS),
     ...declared("federation", "federation.aggregator", AGGREGATORS),
+    ...declared("data.attack", "data.attack.name", ATTACKS),
     "evaluation.crossClients": { by: "federation.algorithm", names: personal },
   };
 });

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { FAMILY_TITLES } from "../model/families/registry.ts";
+import { ATTACKS } from "../attacks/registry.ts";
 import { FIDELITIES } from "../algorithms/settings.ts";
 import { PARTITIONERS } from "../data/partition.ts";
 import { TEMPLATES } from "../data/template.ts";
@@ -163,6 +164,15 @@ export const experimentSchema = derived(() =>
             .describe(
               "Number of digits of a secret. 4 digits make 10,000 possible secrets, and the measurement ranks all of them.",
             ),
+        })
+        .optional(),
+      // Without a default: the identity of runs without an attack must not change.
+      attack: z
+        .strictObject({
+          name: names(ATTACKS).describe("Behaviour of the hostile clients of a simulation (docs/robustness.md)."),
+          clients: z.array(text).min(1).optional().describe("Names of the hostile clients. Use it instead of `share`."),
+          share: fraction.optional().describe("Share of hostile clients; the seed draws them. Default: 0.2."),
+          ...fieldsOf(ATTACKS),
         })
         .optional(),
     }),

@@ -1,11 +1,10 @@
 import { z } from "zod";
-import { type Params, toFloat32, zerosLike } from "../tensor/params.ts";
+import { type Params, pick, toFloat32, zerosLike, zipParams } from "../tensor/params.ts";
 import { defineAggregator } from "./aggregator.ts";
 import { centredClippingMix } from "./robust/factors.ts";
 import { gramOf, mixed } from "./robust/mixture.ts";
 import { robustAggregator } from "./robust/robust-aggregator.ts";
 import { buckets } from "./robust/settings.ts";
-import { zipParams } from "../tensor/params.ts";
 
 /** Three steps come near to where more would end (Karimireddy et al. 2021, section 5). */
 const STEPS = 3;
@@ -33,7 +32,10 @@ export const centredClipping = defineAggregator({
         fewest: () => 1,
         async combine(round) {
           const { groups, context, updates } = round;
-          const centre: Params = context.kept?.["centre"] ?? zerosLike(groups["delta"]!.like);
+          const kept: Params = context.kept?.["centre"] ?? new Map();
+          // Rounds may change different tensors: each goes on from the last result that it had.
+          const { like } = groups["delta"]!;
+          const centre = pick(new Map([...zerosLike(like), ...kept]), like);
           const mix = centredClippingMix(await gramOf(round, "factors", [centre]), STEPS, radius);
           const rest = mix.pop()!;
           const { combined, weights } = await mixed(
@@ -42,7 +44,7 @@ export const centredClipping = defineAggregator({
             updates.entries.map(() => 1),
           );
           const delta = zipParams(combined["delta"]!, centre, (x, v) => x + rest * v);
-          context.keep?.({ centre: toFloat32(delta) });
+          context.keep?.({ centre: new Map([...kept, ...toFloat32(delta)]) });
           return { combined: { ...combined, delta }, weights };
         },
       },

@@ -1,4 +1,4 @@
-import { subtract } from "../tensor/params.ts";
+import { pick, subtract } from "../tensor/params.ts";
 import { defineAggregator } from "./aggregator.ts";
 import { trustFactors } from "./robust/factors.ts";
 import { gramOf, mixed } from "./robust/mixture.ts";
@@ -21,7 +21,8 @@ export const fltrust = defineAggregator({
         async combine(round) {
           const { global, trusted, round: number } = round.context;
           if (trusted === undefined) throw new Error("fltrust needs the coordinator's own training on data.root");
-          const root = subtract(await trusted(number, global), global);
+          const { like } = round.groups["delta"]!;
+          const root = subtract(pick(await trusted(number, global), like), pick(global, like));
           const { factors } = trustFactors(await gramOf(round, on, [root]));
           return mixed(
             round,

@@ -1,8 +1,9 @@
 import type { Groups } from "../tensor/groups.ts";
-import { type Params, toFloat32, zipParams } from "../tensor/params.ts";
+import { addScaled, type Params, pick, toFloat32, zerosLike } from "../tensor/params.ts";
 import { defineAggregator } from "./aggregator.ts";
 import { foolsGoldWeights } from "./robust/factors.ts";
-import { gramOf, mixed } from "./robust/mixture.ts";
+import { gramOnFactors } from "./robust/distances.ts";
+import { mixed } from "./robust/mixture.ts";
 import { robustAggregator } from "./robust/robust-aggregator.ts";
 
 /**
@@ -25,14 +26,16 @@ export const foolsgold = defineAggregator({
           const histories: Record<string, Params> = {};
           for (const [place, { client }] of entries.entries()) {
             const change = toFloat32((await read(place))["delta"]!);
-            const earlier = kept[groupOf(client)];
-            histories[groupOf(client)] =
-              earlier === undefined ? change : zipParams(earlier, change, (sum, x) => sum + x);
+            histories[groupOf(client)] = added(kept[groupOf(client)] ?? new Map(), change);
           }
-          const summed = async (place: number): Promise<Groups> => ({
-            delta: histories[groupOf(entries[place]!.client)]!,
-          });
-          const gram = await gramOf({ ...round, updates: { entries, read: summed } }, "factors");
+          // Rounds may change different tensors, and clients may have missed some.
+          const like: Params = new Map(Object.values(histories).flatMap((history) => [...history]));
+          const whole = (place: number): Params => {
+            const history = histories[groupOf(entries[place]!.client)]!;
+            return new Map([...zerosLike(like), ...history]);
+          };
+          const summed = { entries, read: async (place: number): Promise<Groups> => ({ delta: whole(place) }) };
+          const gram = await gramOnFactors(summed, "delta", like);
           keep?.({ ...kept, ...histories });
           const factors = foolsGoldWeights(gram);
           const total = factors.reduce((sum, factor) => sum + factor, 0);
@@ -50,4 +53,10 @@ export const foolsgold = defineAggregator({
 /** The name of the group of a client's history: group names hold no slash. */
 function groupOf(client: string): string {
   return encodeURIComponent(client);
+}
+
+/** Adds a change to the sum of earlier ones, which may lack some of its tensors, or have others. */
+function added(history: Params, change: Params): Params {
+  const before = pick(new Map([...zerosLike(change), ...history]), change);
+  return new Map([...history, ...addScaled(before, 1, change)]);
 }

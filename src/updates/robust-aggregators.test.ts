@@ -364,4 +364,26 @@ describe("robust aggregators", () => {
     const second = await play("centredClipping", { clipRadius: 0.5 }, all, plain([0]), { kept: first.kept });
     close(values(second.adapter), [2], 1e-6);
   });
+
+  it.each(["multiKrum", "centredClipping", "foolsgold", "fltrust", "normBound"] as const)(
+    "go on where rounds send other factors: %s",
+    async (name) => {
+      const partOf = (adapter: Params, tensors: readonly string[]): Params =>
+        new Map([...adapter].filter(([tensor]) => tensors.includes(tensor)));
+      let kept: Groups = {};
+      for (const tensors of [[B], [A], [B]]) {
+        const like = partOf(start, tensors);
+        const all = Array.from({ length: 7 }, (_, i) => addScaled(like, 1 / (i + 9), like));
+        const { adapter } = await combine(aggregatorOf(name, { byzantine: 0.12 }), groupsOf(like), updatesOf(all), {
+          round: 1,
+          global: start,
+          trusted,
+          kept,
+          keep: (groups) => (kept = groups),
+        });
+        expect([...adapter!.keys()]).toEqual(tensors);
+        expect(values(adapter).every(Number.isFinite)).toBe(true);
+      }
+    },
+  );
 });

@@ -20,8 +20,10 @@ export async function wellScaled(
   updates: Updates,
   global: Params,
 ): Promise<{ readonly kept: Updates; readonly cut: readonly Judgement[] }> {
-  const { pairs } = loraPairs(global);
   const { entries, read } = updates;
+  if (entries.length === 0) return { kept: updates, cut: [] };
+  // Where one factor stays as it is, there is nothing to exchange between the two.
+  const { pairs } = loraPairs((await read(0))["delta"]!);
   const ratios: number[] = [];
   for (const place of entries.keys()) {
     const { delta } = await read(place);

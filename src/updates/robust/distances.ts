@@ -30,7 +30,8 @@ export async function gramOnFactors(
  * The inner products of the changes that the updates make to the weights of the model: of s·B·A − s·B₀·A₀ for each module,
  * with (A₀, B₀) of `global`. No product is formed: ⟨s·B₁·A₁, s·B₂·A₂⟩ = s²·Σ (B₁ᵀ·B₂)∘(A₁·A₂ᵀ), r×r numbers, and changes
  * follow by inclusion–exclusion. The same model in other factors (c·B, A/c) has the same products. A tensor in no LoRA pair
- * counts number by number. `scales`: s by the name of A; 1 where it has none.
+ * counts number by number; so does a factor of which the partner is not in `global`, the tensors that updates change. `scales`: s
+ * by the name of A; 1 where it has none.
  */
 export async function gramOnProducts(
   updates: Updates,

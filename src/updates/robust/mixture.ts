@@ -1,6 +1,6 @@
 import { weightOf } from "../../algorithms/settings.ts";
 import type { Groups } from "../../tensor/groups.ts";
-import { mapParams, type Params } from "../../tensor/params.ts";
+import { mapParams, type Params, pick } from "../../tensor/params.ts";
 import { addWeighted, type WeightedSum } from "../weighted-sum.ts";
 import { gramOnFactors, gramOnProducts } from "./distances.ts";
 import { normalised } from "./factors.ts";
@@ -21,7 +21,7 @@ export function gramOf(
 ): Promise<Gram> {
   return on === "factors"
     ? gramOnFactors(updates, "delta", groups["delta"]!.like, { more })
-    : gramOnProducts(updates, "delta", global, { more, scales });
+    : gramOnProducts(updates, "delta", pick(global, groups["delta"]!.like), { more, scales });
 }
 
 /** The clients' weights in the mean of a group. */

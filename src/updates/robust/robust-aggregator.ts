@@ -49,7 +49,8 @@ export function robustAggregator(
     async combine(groups, given, context) {
       if (given.entries.length === 0) throw new Error("an aggregate needs at least one update");
       const { kept, cut } = await wellScaled(given, context.global);
-      const hostile = hostileAmong(kept.entries.length, byzantine);
+      // Who was cut out is among the hostile ones: otherwise one of them could make every round too small.
+      const hostile = Math.max(0, hostileAmong(given.entries.length, byzantine) - cut.length);
       const { updates, members } =
         buckets === undefined
           ? { updates: kept, members: kept.entries.map((_, i) => [i]) }
