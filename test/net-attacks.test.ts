@@ -2,18 +2,27 @@ import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Identity, newIdentity } from "../src/identity/keys.ts";
 import { signedStore } from "../src/identity/signed-store.ts";
+import { CHUNK_BYTES } from "../src/net/layout.ts";
 import { hostStore } from "../src/net/host-store.ts";
 import { callRpc, serveRpc } from "../src/net/rpc.ts";
 import { siteStore } from "../src/net/site-store.ts";
-import { ensureFederationStreams, ensureUplink, purgeRun, sweepUplink, uplinkBytes } from "../src/net/uplinks.ts";
+import {
+  ensureFederationStreams,
+  ensureUplink,
+  messagesNeeded,
+  purgeRun,
+  sweepUplink,
+  uplinkBytes,
+} from "../src/net/uplinks.ts";
 import type { MemberStore, Store } from "../src/store/store.ts";
 import { natsFederation, type TestFederation, type TestMember } from "./support/nats-federation.ts";
 import { natsProgram } from "./support/nats-server.ts";
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const MIB = 1024 * 1024;
+const ROUNDS = 50;
 /** Cells that the member has room for that floods. */
-const CELLS = 5000;
+const CELLS = messagesNeeded(ROUNDS, MIB).cells;
 
 describe.runIf(natsProgram !== undefined)("a hostile member (skipped where there is no nats-server)", () => {
   let federation: TestFederation;
@@ -31,7 +40,10 @@ describe.runIf(natsProgram !== undefined)("a hostile member (skipped where there
     await ensureFederationStreams(manager);
     [rogue, other] = [await federation.member("rogue"), await federation.member("other")];
     flooder = await federation.member("flooder");
-    await ensureUplink(manager, flooder.account, { maxBytes: 4 * MIB, maxMessages: CELLS });
+    await ensureUplink(manager, flooder.account, {
+      maxBytes: 4 * MIB,
+      messages: { run: "r", ...messagesNeeded(ROUNDS, MIB) },
+    });
     for (const { account } of [rogue, other]) await ensureUplink(manager, account, { maxBytes: 4 * MIB });
     const members = new Map([
       ["rogue", rogue.account],
@@ -103,7 +115,32 @@ describe.runIf(natsProgram !== undefined)("a hostile member (skipped where there
     expect(await host.read("round-0001/update/other")).toEqual(text("mine"));
     await host.list("");
     expect(full).toEqual(["flooder"]);
-    await purgeRun(manager, "r", [flooder!.account]);
+    // A further run has its own room, and nothing that is stored goes.
+    await ensureUplink(manager, flooder!.account, {
+      maxBytes: 4 * MIB,
+      messages: { run: "next", cells: 10, parts: 10 },
+    });
+    const answers: boolean[] = [];
+    for (let i = 0; i < 11; i++) {
+      const answer = await connection.request(`up.r.next.c.round-${i}.update.flooder`, text("x"), { timeout: 2000 });
+      answers.push(answer.json<{ error?: object }>().error === undefined);
+    }
+    expect(answers).toEqual([...Array.from({ length: 10 }, () => true), false]);
+    expect((await host.list("round-")).filter((key) => key.endsWith("/flooder"))).toHaveLength(CELLS);
+    for (const run of ["r", "next"]) await purgeRun(manager, run, [flooder!.account]);
+  });
+
+  it("has room for all that an honest member stores, of which the coordinator deletes no blob", () => {
+    for (const [rounds, bytes] of [
+      [1, 0],
+      [24, 2.6 * MIB],
+      [1000, 600 * MIB],
+    ] as const) {
+      const { cells, parts } = messagesNeeded(rounds, bytes);
+      expect(cells).toBeGreaterThan(2 * (rounds + 1) + 3);
+      expect(parts).toBeGreaterThan(2 * rounds * (Math.ceil(bytes / CHUNK_BYTES) + 1));
+      expect(cells).toBeLessThan(10 * rounds + 100);
+    }
   });
 
   it("that opens further connections gets three, and what one of them wrote the others cannot change", async () => {

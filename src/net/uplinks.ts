@@ -1,6 +1,15 @@
 import { JetStreamApiError, type JetStreamManager, type StreamConfig } from "@nats-io/jetstream";
 import { UserError } from "../diagnostics/user-error.ts";
-import { NO_STREAM, STREAMS, coordinatorRun, leadSubject, uplinkBlobs, uplinkRun, uplinkStream } from "./layout.ts";
+import {
+  CHUNK_BYTES,
+  NO_STREAM,
+  STREAMS,
+  coordinatorRun,
+  leadSubject,
+  uplinkBlobs,
+  uplinkRun,
+  uplinkStream,
+} from "./layout.ts";
 
 const NAME_IN_USE = 10058;
 const NO_ROOM = 10047;
@@ -20,10 +29,36 @@ export interface UplinkLimits {
   readonly replicas?: number | undefined;
   /** Bytes that the member may store, reserved on the server's disk. */
   readonly maxBytes: number;
-  /** Default: 100,000. */
-  readonly maxMessages?: number | undefined;
+  /** Messages that the member may store of this run, besides those of earlier ones. Default: 100,000 of each kind. */
+  readonly messages?: (RunMessages & { readonly run: string }) | undefined;
   /** Bytes. Default: 1 MiB. */
   readonly maxMessageBytes?: number | undefined;
+}
+
+/** Messages of a member in one run. */
+export interface RunMessages {
+  readonly cells: number;
+  /** Parts of blobs. */
+  readonly parts: number;
+}
+
+/** A member's cells in one round: its update, its scores, and room for what secure aggregation adds. */
+const CELLS_A_ROUND = 8;
+/** Blobs that a member may send in one round: its update, once more after a restart, and room for another kind. */
+const BLOBS_A_ROUND = 4;
+/** Messages besides those of rounds: to join, to decline, to leave. */
+const BESIDES = 64;
+/** Without a run to count for. */
+const MOST_MESSAGES = 100_000;
+
+/** The most messages that an honest member stores in a run. A stream takes no more, so that nobody can flood the server. */
+export function messagesNeeded(rounds: number, updateBytes: number): RunMessages {
+  const parts = Math.ceil(updateBytes / CHUNK_BYTES) + 1;
+  // The evaluation before the first round counts as a round.
+  return {
+    cells: CELLS_A_ROUND * (rounds + 1) + BESIDES,
+    parts: BLOBS_A_ROUND * parts * (rounds + 1) + BESIDES,
+  };
 }
 
 /** Makes the coordinator's streams, or finds them. */
@@ -49,18 +84,27 @@ const MOST_CELL_BYTES = 4_000_000;
  * @throws UserError("storage") where the server has no room for it.
  */
 export async function ensureUplink(manager: JetStreamManager, account: string, limits: UplinkLimits): Promise<void> {
-  const { replicas = 1, maxBytes, maxMessages = 100_000, maxMessageBytes = 1024 * 1024 } = limits;
+  const { replicas = 1, maxBytes, messages, maxMessageBytes = 1024 * 1024 } = limits;
   const cellBytes = Math.min(MOST_CELL_BYTES, Math.floor(maxBytes * CELLS_SHARE));
-  const stream = (name: string, kind: "c" | "b", bytes: number): Promise<boolean> =>
-    ensure(manager, {
+  const stream = (name: string, kind: "c" | "b", bytes: number): Promise<boolean> => {
+    const config = {
       ...ONCE,
       name,
       subjects: [`fl.u.${account}.r.*.${kind}.>`],
       num_replicas: replicas,
       max_bytes: bytes,
-      max_msgs: maxMessages,
       max_msg_size: maxMessageBytes,
+    };
+    const most = messages === undefined ? MOST_MESSAGES : messages[kind === "c" ? "cells" : "parts"];
+    return ensure(manager, { ...config, max_msgs: most }, async () => {
+      if (messages === undefined) return { ...config, max_msgs: most };
+      const ofRun = { subjects_filter: `${uplinkRun(account, messages.run)}.${kind}.>` };
+      const { state } = await manager.streams.info(name, ofRun);
+      const now = Object.keys(state.subjects ?? {}).length;
+      // A server deletes what is over a limit that is set lower, and nothing stored may go.
+      return { ...config, max_msgs: state.messages - now + Math.max(most, now) };
     });
+  };
   try {
     const isChanged = await stream(uplinkStream(account), "c", cellBytes);
     // Blobs were in this stream too once, and would fill it.
@@ -141,14 +185,18 @@ export async function ifThere<T>(ask: () => Promise<T>): Promise<T | undefined> 
   }
 }
 
-/** Makes a stream, or changes the one that is there: then true. */
-async function ensure(manager: JetStreamManager, config: Partial<StreamConfig> & { name: string }): Promise<boolean> {
+/** Makes a stream, or changes the one that is there, to `changed`: then true. */
+async function ensure(
+  manager: JetStreamManager,
+  config: Partial<StreamConfig> & { name: string },
+  changed: () => Promise<Partial<StreamConfig>> = async () => config,
+): Promise<boolean> {
   try {
     await manager.streams.add(config);
     return false;
   } catch (error) {
     if (!(error instanceof JetStreamApiError && error.code === NAME_IN_USE)) throw error;
-    await manager.streams.update(config.name, config);
+    await manager.streams.update(config.name, await changed());
     return true;
   }
 }

@@ -1,4 +1,5 @@
 import { Background } from "../concurrency/background.ts";
+import { Semaphore } from "../concurrency/semaphore.ts";
 import { BlobError, type Store } from "./store.ts";
 
 /** A store whose blobs also lie in a copy. */
@@ -35,19 +36,21 @@ export function mirroredStore(
   const held = new Set<string>();
   const place = (hash: string, owner?: string): string => `${hash} ${owner ?? ""}`;
   let copiedHead: Uint8Array | undefined;
-  let headCopied: Promise<unknown> = Promise.resolve();
+  /** Heads are copied one after another: each names the one before. */
+  const headTurn = new Semaphore(1);
   const copyHead = (bytes: Uint8Array): void => {
     // The head is read at every look, and it changes once a round.
     if (copiedHead !== undefined && sameBytes(copiedHead, bytes)) return;
     const next = (copiedHead = bytes.slice());
-    const before = headCopied;
-    copying.start(
-      () =>
-        (headCopied = before.then(async () => {
-          const last = await copy.head();
-          if (last === undefined || !sameBytes(last.bytes, next)) await copy.setHead(last?.revision ?? 0, next);
-        })),
-    );
+    copying.start(async () => {
+      const leave = await headTurn.acquire();
+      try {
+        const last = await copy.head();
+        if (last === undefined || !sameBytes(last.bytes, next)) await copy.setHead(last?.revision ?? 0, next);
+      } finally {
+        leave();
+      }
+    });
   };
   return {
     ...store,

@@ -22,7 +22,6 @@ export function recentBlobs<S extends Store>(store: S, most: number): S {
       drop(oldest);
     }
   };
-  const { retire } = store;
   return {
     ...store,
     async putBlob(bytes: Uint8Array) {
@@ -41,10 +40,10 @@ export function recentBlobs<S extends Store>(store: S, most: number): S {
       for (const hash of hashes) drop(place(hash, owner));
       return store.forget(hashes, owner);
     },
-    ...(retire !== undefined && {
+    ...(store.retire !== undefined && {
       retire(hashes: readonly string[]) {
         for (const hash of hashes) drop(place(hash));
-        return retire.call(store, hashes);
+        return store.retire!(hashes);
       },
     }),
   };

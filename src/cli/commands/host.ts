@@ -31,6 +31,7 @@ import { openRunFolder } from "../../node/run-folder.ts";
 import { checkTrackers } from "../../node/tracking/registry.ts";
 import { keepOrigin } from "../../node/store/stored-experiment.ts";
 import type { ExperimentConfig } from "../../settings/schema.ts";
+import { messagesNeeded } from "../../net/uplinks.ts";
 import { type Command, defineCommand, type FlagValues } from "../command.ts";
 import { repeated, text, toggle, wholeNumber } from "../flag.ts";
 import { statusLine } from "../views/federation-text.ts";
@@ -169,6 +170,7 @@ async function host(configFile: string, options: HostOptions, work: Work): Promi
     closers.push(() => server.stop());
     closers.push(lockHost(federation));
     const audit = await openAuditLog(path.join(federation.folder, "audit.jsonl"));
+    const bytes = updateBytes(prepared);
     const hosting = await untilReached(work, () =>
       openHosting({
         federation,
@@ -179,7 +181,8 @@ async function host(configFile: string, options: HostOptions, work: Work): Promi
         software: SOFTWARE,
         who: `${hostname()}, process ${process.pid}`,
         replicas: options.replicas,
-        uplinkBytes: UPLINK_FLOOR + UPDATES_KEPT * updateBytes(prepared),
+        uplinkBytes: UPLINK_FLOOR + UPDATES_KEPT * bytes,
+        messages: messagesNeeded(config.federation.rounds, bytes),
         onNote: status.note,
         signal,
       }),

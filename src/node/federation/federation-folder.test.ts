@@ -189,6 +189,23 @@ describe("the folder of a federation", () => {
     expect(existsSync(at("lock"))).toBe(false);
   });
 
+  it("reads the invitations of one name only, whoever else was invited", async () => {
+    for (const client of ["first", "second"]) await inviteMember(federation, { client, servers, hours: 1 });
+    const ids = (client: string) => federation.invitationsOf(client).then((all) => all.map(({ id }) => id));
+    const [first] = await ids("first");
+    // Damaged: whoever reads it fails.
+    writeFileSync(at("invitations", `${(await ids("second"))[0]}.json`), "{");
+    const again = await inviteMember(federation, { client: "first", servers, hours: 1, again: true });
+    expect(await ids("first")).toEqual([first, again.id]);
+    const [before, after] = await federation.invitationsOf("first");
+    expect([before!.revoked, after!.revoked]).toEqual([expect.any(String), undefined]);
+    expect(await federation.invitationsOf("nobody")).toEqual([]);
+    await failureOf(inviteMember(federation, { client: "second", servers, hours: 1 }));
+    rmSync(at("invitations", `${(await ids("first"))[0]}.json`));
+    expect(await ids("first")).toEqual([again.id]);
+    for (const name of readdirSync(at("invitations"))) rmSync(at("invitations", name));
+  });
+
   it("keeps names that are no names of files apart, and refuses blank ones", async () => {
     for (const client of ["Zürich", "a/b", "..", "A", "a"]) {
       await inviteMember(federation, { client, servers, hours: 1 });

@@ -17,6 +17,7 @@ import {
   federationSchema,
   type InvitationRecord,
   invitationSchema,
+  invitedSchema,
   type MemberRecord,
   memberSchema,
 } from "./records.ts";
@@ -65,6 +66,8 @@ export interface Federation {
   memberKey(account: string): Promise<Identity>;
   saveMemberKey(key: Identity): Promise<void>;
   invitations(): Promise<readonly InvitationRecord[]>;
+  /** The invitations of one name. It reads no others: of a thousand names, each is invited by a command of its own. */
+  invitationsOf(client: string): Promise<readonly InvitationRecord[]>;
   invitation(id: string): Promise<InvitationRecord | undefined>;
   saveInvitation(invitation: InvitationRecord): Promise<void>;
   addresses(): Promise<AddressRecord | undefined>;
@@ -110,7 +113,8 @@ export async function initFederation(
   };
   try {
     await guarded(folder, "write", () => mkdir(parent, { recursive: true }));
-    for (const part of ["", "keys", "members", "invitations"]) await makePrivateFolder(path.join(making, part));
+    for (const part of ["", "keys", "members", "invitations", "invited"])
+      await makePrivateFolder(path.join(making, part));
     await writeKey(path.join(making, "keys", ROOT_KEY), root);
     for (const [key, { file }] of Object.entries(KEYS)) {
       await writeKey(path.join(making, "keys", file), keys[key as FederationKey]);
@@ -145,6 +149,9 @@ function federationAt(folder: string, facts: FederationRecord): Federation {
   const memberFile = (name: string): string => path.join(folder, "members", `${keySegment(name)}.json`);
   const memberKeyFile = (account: string): string => path.join(folder, "keys", "members", `${account}.nk`);
   const invitationFile = (id: string): string => path.join(folder, "invitations", `${id}.json`);
+  const invitedFile = (client: string): string => path.join(folder, "invited", `${keySegment(client)}.json`);
+  const invitedIds = async (client: string): Promise<readonly string[]> =>
+    (await readJsonFile(invitedFile(client), invitedSchema))?.ids ?? [];
   const addressFile = path.join(folder, "addresses.json");
   /** Tasks of this process, one after another: the lock is between processes. */
   let last: Promise<unknown> = Promise.resolve();
@@ -160,7 +167,18 @@ function federationAt(folder: string, facts: FederationRecord): Federation {
     saveMemberKey: (key) => writeKey(memberKeyFile(key.publicKey), key),
     invitations: jsonFolder(path.join(folder, "invitations"), invitationSchema),
     invitation: async (id) => (/^[\w-]+$/.test(id) ? readJsonFile(invitationFile(id), invitationSchema) : undefined),
-    saveInvitation: (invitation) => writeJsonFile(invitationFile(invitation.id), invitation),
+    async invitationsOf(client) {
+      const files = (await invitedIds(client)).map(invitationFile);
+      const found = await Promise.all(files.map((file) => readJsonFile(file, invitationSchema)));
+      return found.filter((invitation) => invitation !== undefined);
+    },
+    async saveInvitation(invitation) {
+      const { client, id } = invitation;
+      const ids = await invitedIds(client);
+      // First: an invitation that no name leads to would stay open unseen.
+      if (!ids.includes(id)) await writeJsonFile(invitedFile(client), { version: 1, ids: [...ids, id] });
+      await writeJsonFile(invitationFile(id), invitation);
+    },
     addresses: () => readJsonFile(addressFile, addressSchema),
     saveAddresses: (addresses) => writeJsonFile(addressFile, addresses),
     exclusively(work) {

@@ -9,7 +9,7 @@ import { uplinkRun, uplinkBlobs } from "../../net/layout.ts";
 import { takeLead } from "../../net/lead.ts";
 import { serveRpc } from "../../net/rpc.ts";
 import { publishTask } from "../../net/task.ts";
-import { blobParts, ensureFederationStreams, ensureUplink, sweepUplink } from "../../net/uplinks.ts";
+import { blobParts, ensureFederationStreams, ensureUplink, type RunMessages, sweepUplink } from "../../net/uplinks.ts";
 import { auditedStore } from "../../store/audited-store.ts";
 import { type MirroredStore, mirroredStore } from "../../store/mirrored-store.ts";
 import { recentBlobs } from "../../store/recent-blobs.ts";
@@ -47,6 +47,8 @@ export interface HostingOptions {
   readonly replicas?: number | undefined;
   /** Bytes that each member may have on the server at once, reserved on its disk. */
   readonly uplinkBytes: number;
+  /** The most messages of each member in the run. Default: 100,000 cells and as many parts of blobs. */
+  readonly messages?: RunMessages | undefined;
   /** Names the process in the message that a replaced coordinator gets. */
   readonly who: string;
   readonly onNote: (note: string) => void;
@@ -71,7 +73,8 @@ export interface Hosting {
  * @throws UserError("storage") where the server does not answer, or another coordinator takes over.
  */
 export async function openHosting(options: HostingOptions): Promise<Hosting> {
-  const { federation, server, run, copy, audit, software, replicas, uplinkBytes, who, onNote, signal } = options;
+  const { federation, server, run, copy, audit, software, replicas, uplinkBytes, messages, who, onNote, signal } =
+    options;
   const { id, name } = federation.facts;
   const closers: (() => Promise<void> | void)[] = [];
   const close = async (): Promise<void> => {
@@ -91,7 +94,11 @@ export async function openHosting(options: HostingOptions): Promise<Hosting> {
     closers.push(() => members.close());
     await refuseWithoutRoom(system, { members: members.accounts().size, bytesEach: uplinkBytes });
     const prepare = (account: string): Promise<void> =>
-      ensureUplink(manager, account, { replicas, maxBytes: uplinkBytes });
+      ensureUplink(manager, account, {
+        replicas,
+        maxBytes: uplinkBytes,
+        messages: messages && { ...messages, run },
+      });
     for (const account of members.accounts().values()) await prepare(account);
     const key = await federation.key("federation");
     const patience = { signal, onSilence: silenceNotes(onNote, server.check) };

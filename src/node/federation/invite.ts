@@ -39,7 +39,7 @@ export async function inviteMember(
   checkName(client);
   return federation.exclusively(async () => {
     const member = await federation.member(client);
-    const open = (await federation.invitations()).filter((each) => each.client === client && isOpen(each, now));
+    const open = (await federation.invitationsOf(client)).filter((each) => isOpen(each, now));
     if (!again) refuseKnown(client, member, open);
     for (const invitation of open) await federation.saveInvitation({ ...invitation, revoked: now.toISOString() });
     if (open.length > 0) await push?.(await enrolmentToken(federation, now));
@@ -98,12 +98,11 @@ export function revokeMember(
 ): Promise<{ readonly wasMember: boolean; readonly invitations: number }> {
   return federation.exclusively(async () => {
     const member = await federation.member(name);
-    const invitations = await federation.invitations();
-    const open = invitations.filter((each) => each.client === name && isOpen(each, now));
+    const open = (await federation.invitationsOf(name)).filter((each) => isOpen(each, now));
     if (member === undefined && open.length === 0) {
       const known = [
         ...(await federation.members()).map((each) => each.name),
-        ...invitations.map((each) => each.client),
+        ...(await federation.invitations()).map((each) => each.client),
       ];
       const near = nearest(name, known);
       throw new UserError("config", `${name} is neither a member nor invited`, {

@@ -94,15 +94,28 @@ export interface InvitationRecord {
   readonly revoked?: string | undefined;
 }
 
+const invitationId = z.string().regex(/^[\w-]{16,64}$/);
+
 export const invitationSchema: z.ZodType<InvitationRecord> = z.strictObject({
   version: z.literal(1),
-  id: z.string().regex(/^[\w-]{16,64}$/),
+  id: invitationId,
   client: z.string().min(1),
   holder: publicKey("user"),
   created: time,
   expires: time,
   usedBy: publicKey("user").optional(),
   revoked: time.optional(),
+});
+
+/** The invitations of one name, used or not: `invited/<name>.json`. */
+export interface InvitedRecord {
+  readonly version: 1;
+  readonly ids: readonly string[];
+}
+
+export const invitedSchema: z.ZodType<InvitedRecord> = z.strictObject({
+  version: z.literal(1),
+  ids: z.array(invitationId),
 });
 
 /** The server's addresses in invitations: `addresses.json`. */
