@@ -73,7 +73,10 @@ export function stagesFor({ federation }: Prepared["config"], { federated }: Pre
 }
 
 /** The codec of the way down, under the same condition. */
-function downlinkFor({ federation }: Prepared["config"], { federated }: Prepared["algorithm"]): Stage | undefined {
+export function downlinkFor(
+  { federation }: Prepared["config"],
+  { federated }: Prepared["algorithm"],
+): Stage | undefined {
   return federated ? downlinkOf(federation.downlink) : undefined;
 }
 

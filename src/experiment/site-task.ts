@@ -1,3 +1,4 @@
+import type { UpdateGroups } from "../algorithms/algorithm.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import { BENCHMARKS } from "../evaluation/benchmark-registry.ts";
 import type { Manifest } from "../federation/protocol/messages.ts";
@@ -8,12 +9,13 @@ import type { Task } from "../settings/policy.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
 import type { SiteSettings } from "../settings/site.ts";
 import { encodeGroups } from "../store/codec.ts";
-import { mapParams, parameterCount } from "../tensor/params.ts";
+import { mapParams, parameterCount, type Params } from "../tensor/params.ts";
 import { stream } from "../tensor/random.ts";
 import { sha256 } from "../tensor/sha256.ts";
+import type { Stage } from "../updates/stage.ts";
 import { packed, wireShape } from "../updates/wire.ts";
 import { localSteps } from "./local-trainer.ts";
-import { stagesFor } from "./parties.ts";
+import { downlinkFor, stagesFor } from "./parties.ts";
 import type { Prepared } from "./prepare.ts";
 import { startOf } from "./run-identity.ts";
 
@@ -93,13 +95,32 @@ export interface SiteTask extends Task {
 export function updateBytes({ config, algorithm, model }: Prepared): number {
   const adapter = initAdapter(config.adapter, model.modelConfig, config.seed);
   const stages = stagesFor(config, algorithm);
-  const shape = wireShape(algorithm.update(adapter, 1), stages);
-  if (stages.at(-1)?.codec === undefined) return encodeGroups(shape, {}).length;
-  const random = stream(config.seed, "size of an update");
-  const groups = Object.fromEntries(
-    Object.entries(shape).map(([name, params]) => [name, mapParams(params, () => random.normal())]),
+  const groups = algorithm.update(adapter, 1);
+  return packedBytes(groups, stages, adapter, config.seed) ?? encodeGroups(wireShape(groups, stages), {}).length;
+}
+
+/** Bytes of the change of the adapter that a client is sent for a round; undefined where the adapter is sent whole. */
+export function changeBytes({ config, algorithm, model }: Prepared): number | undefined {
+  const downlink = downlinkFor(config, algorithm);
+  if (downlink === undefined) return undefined;
+  const adapter = initAdapter(config.adapter, model.modelConfig, config.seed);
+  const groups: UpdateGroups = { adapter: { like: adapter, weighting: "uniform", combined: "mean" } };
+  const stages = [downlink];
+  return packedBytes(groups, stages, adapter, config.seed) ?? encodeGroups(wireShape(groups, stages), {}).length;
+}
+
+function packedBytes(
+  groups: UpdateGroups,
+  stages: readonly Stage[],
+  received: Params,
+  seed: number,
+): number | undefined {
+  if (stages.at(-1)?.codec === undefined) return undefined;
+  const random = stream(seed, "size of an update");
+  const drawn = Object.fromEntries(
+    Object.entries(wireShape(groups, stages)).map(([name, params]) => [name, mapParams(params, () => random.normal())]),
   );
-  return packed(groups, stages, { seed: config.seed, round: 1, client: "", received: adapter })!.length;
+  return packed(drawn, stages, { seed, round: 1, client: "", received })!.length;
 }
 
 /** Describes the task of a site from its prepared half. */

@@ -63,7 +63,7 @@ export async function fetchAdapter(
   const found = (await fromChange(store, opening, client, held, downlink)) ?? (await fromStart(hash, start));
   const { bytes, fetched } = found ?? (await whole(store, hash));
   await held.hold(client, round, bytes);
-  return { adapter: decodeSafetensors(bytes, `adapter ${hash}`), bytes: fetched };
+  return { adapter: decodeSafetensors(bytes, `adapter ${hash}`), bytes: fetched, whole: bytes.length };
 }
 
 interface Found {

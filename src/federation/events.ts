@@ -1,5 +1,5 @@
 import type { Judgement } from "../updates/aggregator.ts";
-import type { BenchmarkScore, EvaluationScore, WithheldScore } from "./protocol/messages.ts";
+import type { BenchmarkScore, ByteLedger, EvaluationScore, WithheldScore } from "./protocol/messages.ts";
 
 /**
  * The one stream a run reports through. The terminal, `events.jsonl` and every later consumer read these; nothing in
@@ -86,6 +86,8 @@ export type RunEvent =
       readonly supervisedTokens?: number | undefined;
       readonly bytesDown: number;
       readonly bytesUp: number;
+      /** The same by kind, and in float32; absent where updates and adapters travel as they are. */
+      readonly ledger?: ByteLedger | undefined;
       readonly seconds?: number | undefined;
       /** sha256 of the update blob. */
       readonly update: string;

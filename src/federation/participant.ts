@@ -45,7 +45,7 @@ import { type FetchedAdapter, firstAdapter, readAdapter, receive } from "./round
 import { type MaskedTask, SecureClient, type SecureClientOptions } from "./secure/secure-client.ts";
 import { vectorLayout } from "./secure/masked-vector.ts";
 import type { StalenessRule } from "./staleness.ts";
-import { bytesOfUpdate, updateOfBytes } from "./update-bytes.ts";
+import { bytesOfUpdate, plainBytes, updateHeader, updateOfBytes } from "./update-bytes.ts";
 
 /** One optimizer step as the event stream tells it. */
 export type StepReport = Omit<Extract<RunEvent, { type: "client-step" }>, "type" | "round" | "client">;
@@ -281,6 +281,20 @@ export class Participant {
     await createMessage(store, keys.clientScores(round, client), clientScores, { client, ...evaluated });
   }
 
+  /** True where bytes are not those of whole tensors in float32. */
+  #packs(masked: MaskedTask | undefined): boolean {
+    const { algorithm, stages = [], downlink, seal } = this.#options;
+    const plain = stages.length === 0 && downlink === undefined && seal === undefined && masked === undefined;
+    return algorithm.federated && !plain;
+  }
+
+  /** Bytes of the cells with keys and shares that this client has written for a round's masks. */
+  async #cellBytes(round: number): Promise<number> {
+    const { store, client } = this.#options;
+    const cells = [keys.clientKeys(round, client), keys.clientShares(round, client)].map((key) => store.read(key));
+    return (await Promise.all(cells)).reduce((sum, cell) => sum + (cell?.length ?? 0), 0);
+  }
+
   /** The adapter of a round as the downlink brings it; undefined without one. */
   async #adapterOf(opening: RoundOpening): Promise<FetchedAdapter | undefined> {
     const { store, client, memory, seed, downlink, start } = this.#options;
@@ -301,7 +315,7 @@ export class Participant {
       await createMessage(store, keys.update(round, client), refusal, { client, refused: reason });
       return;
     }
-    const { received, bytesDown } = await receive(store, opening, await this.#adapterOf(opening));
+    const { received, bytesDown, downFloat32 } = await receive(store, opening, await this.#adapterOf(opening));
     const keepsUnsent = stages.some(({ errorFeedback }) => errorFeedback === true);
     const remembers = algorithm.keepsMemory === true || keepsUnsent;
     const { [UNSENT]: unsent, ...kept } = remembers ? await memory.load(client, round) : {};
@@ -363,6 +377,13 @@ export class Participant {
       const before = { next, received, kept, unsent };
       await memory.save(client, round, hash, memoryAfter(this.#options, encoded, sent?.(), context, before));
     }
+    const ledger = this.#packs(masked) && {
+      upFloat32: plainBytes(update, context),
+      downFloat32,
+      ...(masked === undefined
+        ? { headers: updateHeader(open, stages, context), ...(seal && { keys: bytes.length - open.length }) }
+        : { headers: 0, masks: bytes.length, keys: await this.#cellBytes(round) }),
+    };
     await events.flush();
     const hidesFigures = keepsFigures || masked !== undefined;
     const { loss, count, metrics, steps, examples, supervisedTokens, seconds } = result;
@@ -374,6 +395,7 @@ export class Participant {
       ...(tells && { loss, count, metrics, steps, examples, supervisedTokens }),
       bytesDown: algorithm.federated ? bytesDown : 0,
       bytesUp: algorithm.federated ? bytes.length : 0,
+      ...(ledger && { ledger }),
       ...(tells && { seconds }),
     });
   }

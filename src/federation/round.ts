@@ -89,12 +89,16 @@ export async function openRound(
 export interface Delivery {
   readonly received: Received;
   readonly bytesDown: number;
+  /** What `bytesDown` would be had the adapter come whole. */
+  readonly downFloat32: number;
 }
 
 /** An adapter that a client has, and the bytes that it fetched for it. */
 export interface FetchedAdapter {
   readonly adapter: Params;
   readonly bytes: number;
+  /** Bytes of the whole adapter. */
+  readonly whole: number;
 }
 
 /** Fetches everything a client begins a round with. `adapter`: the adapter, where it was fetched in another way. */
@@ -105,19 +109,21 @@ export async function receive(
 ): Promise<Delivery> {
   const fetched = adapter ?? (await fetchWhole(store, hash));
   const extraBytes = broadcast === null ? undefined : await store.blob(broadcast);
+  const extra = extraBytes?.length ?? 0;
   return {
     received: {
       round,
       adapter: fetched.adapter,
       extra: extraBytes === undefined ? {} : decodeGroups(extraBytes, `broadcast ${broadcast}`),
     },
-    bytesDown: fetched.bytes + (extraBytes?.length ?? 0),
+    bytesDown: fetched.bytes + extra,
+    downFloat32: fetched.whole + extra,
   };
 }
 
 async function fetchWhole(store: MemberStore, hash: string): Promise<FetchedAdapter> {
   const bytes = await store.blob(hash);
-  return { adapter: decodeSafetensors(bytes, `adapter ${hash}`), bytes: bytes.length };
+  return { adapter: decodeSafetensors(bytes, `adapter ${hash}`), bytes: bytes.length, whole: bytes.length };
 }
 
 /** The commit point: from here on the round consists of these updates. Returns the decision that was first. */

@@ -1,7 +1,7 @@
 import { baseRound, type Group, lastRound } from "./comparison.ts";
 import { commonMean, type MetricValues, metricValues, ownMean, worstClient } from "./metric-values.ts";
 import { meanOf, type Spread, spreadOf } from "./spread.ts";
-import type { StoredRound, StoredRun } from "./stored-run.ts";
+import { ledgerSum, type StoredRound, type StoredRun } from "./stored-run.ts";
 
 /** The sets that a metric covers: the common set; the clients' own sets, with equal weights; the worst client's own set. */
 export const VIEWS = ["common", "own", "worst"] as const;
@@ -99,6 +99,8 @@ export interface Cost {
   readonly seconds: Spread;
   readonly bytesUp: Spread;
   readonly bytesDown: Spread;
+  /** Bytes up and down as a share of what they were in float32; undefined where no run has a ledger. */
+  readonly ofFloat32?: Spread | undefined;
 }
 
 /** Undefined if no round is known. A baseline sends nothing: its bytes are 0. */
@@ -106,7 +108,21 @@ export function costOf({ runs }: Group): Cost | undefined {
   if (runs.every(({ rounds }) => rounds.length === 0)) return undefined;
   const over = (key: "seconds" | "bytesUp" | "bytesDown"): Spread =>
     spreadOf(runs.map(({ rounds }) => rounds.reduce((sum, round) => sum + round[key], 0)))!;
-  return { seconds: over("seconds"), bytesUp: over("bytesUp"), bytesDown: over("bytesDown") };
+  const ofFloat32 = spreadOf(runs.flatMap(({ rounds }) => shareOfFloat32(rounds) ?? []));
+  return {
+    seconds: over("seconds"),
+    bytesUp: over("bytesUp"),
+    bytesDown: over("bytesDown"),
+    ...(ofFloat32 && { ofFloat32 }),
+  };
+}
+
+/** Undefined where updates and adapters travelled as they are. */
+export function shareOfFloat32(rounds: StoredRun["rounds"]): number | undefined {
+  const ledger = ledgerSum(rounds);
+  if (ledger === undefined) return undefined;
+  const bytes = rounds.reduce((sum, { bytesUp, bytesDown }) => sum + bytesUp + bytesDown, 0);
+  return bytes / ((ledger.get("upFloat32") ?? 0) + (ledger.get("downFloat32") ?? 0));
 }
 
 function valuesAt(round: StoredRound | undefined, metric: string): MetricValues | undefined {

@@ -50,6 +50,21 @@ export function heldOutCurves({ rounds }: StoredRun, metric: string): Curves {
   );
 }
 
+/** The bytes of each round up and down. */
+export function byteCurves({ rounds }: StoredRun): Curves {
+  const played = rounds.filter(({ clients }) => clients.size > 0);
+  return curvesOf(
+    played.map(({ round, bytesUp, bytesDown }) => ({
+      round,
+      values: new Map([
+        ["up", bytesUp],
+        ["down", bytesDown],
+      ]),
+      overall: undefined,
+    })),
+  );
+}
+
 function curvesOf(rounds: Curves["rounds"]): Curves {
   return { rounds, names: [...new Set(rounds.flatMap(({ values }) => [...values.keys()]))] };
 }

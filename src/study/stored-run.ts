@@ -24,8 +24,13 @@ export interface StoredClient {
   readonly supervisedTokens: number;
   readonly bytesDown: number;
   readonly bytesUp: number;
+  /** The bytes by kind, and in float32; undefined where all travelled as it is. */
+  readonly ledger: StoredLedger | undefined;
   readonly seconds: number;
 }
+
+/** Bytes by kind (`ByteLedger`). */
+export type StoredLedger = ReadonlyMap<string, number>;
 
 /** Scores of an adapter on a benchmark. */
 export interface StoredBenchmark {
@@ -51,6 +56,8 @@ export interface StoredRound {
   readonly seconds: number;
   readonly bytesDown: number;
   readonly bytesUp: number;
+  /** The sum of its clients' ledgers; undefined where there is none. */
+  readonly ledger: StoredLedger | undefined;
   /** By client, those that sent an update. */
   readonly clients: ReadonlyMap<string, StoredClient>;
   /** The reason for each client whose update does not enter the round. */
@@ -199,12 +206,21 @@ function storedRound(value: unknown, folder: string): StoredRound {
     seconds: finite(stored["seconds"]) ?? 0,
     bytesDown: sum("bytesDown"),
     bytesUp: sum("bytesUp"),
+    ledger: ledgerSum([...clients.values()]),
     heldOut: scores(stored["heldOut"]),
     personal: new Map(entries(stored["personal"]).map(([client, sets]) => [client, scores(sets)])),
     withheld: new Map(
       entries(stored["withheld"]).flatMap(([set, why]) => (typeof why === "string" ? [[set, why]] : [])),
     ),
   };
+}
+
+/** Adds up the ledgers of rounds or clients; undefined where there is none. */
+export function ledgerSum(parts: readonly { readonly ledger: StoredLedger | undefined }[]): StoredLedger | undefined {
+  const ledgers = parts.flatMap(({ ledger }) => ledger ?? []);
+  const kinds = new Set(ledgers.flatMap((ledger) => [...ledger.keys()]));
+  const sum = (kind: string): number => ledgers.reduce((total, ledger) => total + (ledger.get(kind) ?? 0), 0);
+  return ledgers.length === 0 ? undefined : new Map(Array.from(kinds, (kind) => [kind, sum(kind)]));
 }
 
 function storedClient(stored: Readonly<Record<string, unknown>> = {}): StoredClient {
@@ -216,6 +232,7 @@ function storedClient(stored: Readonly<Record<string, unknown>> = {}): StoredCli
     supervisedTokens: number("supervisedTokens"),
     bytesDown: number("bytesDown"),
     bytesUp: number("bytesUp"),
+    ledger: mapping(stored["ledger"]) && numbers(stored["ledger"]),
     seconds: number("seconds"),
   };
 }

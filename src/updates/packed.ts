@@ -37,6 +37,19 @@ export function groupsOf(shape: Groups, values: readonly Float64Array[]): Groups
 const FORMATS = { int8: 1, int4: 2, ternary: 3, topk: 4 } as const;
 export type Format = keyof typeof FORMATS;
 
+/** Bytes of a packed update before its numbers and their scales. */
+export function headerBytes({ round, client }: PackedPlace): number {
+  const name = new TextEncoder().encode(client).length;
+  return 1 + varintBytes(round) + varintBytes(name) + name;
+}
+
+/** Bytes of a number in LEB128. */
+export function varintBytes(value: number): number {
+  let bytes = 1;
+  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) bytes++;
+  return bytes;
+}
+
 /** Writes little-endian bytes into a buffer that grows. */
 export class PackedWriter {
   #bytes: Uint8Array<ArrayBuffer>;
@@ -45,7 +58,7 @@ export class PackedWriter {
   /** Begins with the format, and with the round and the client, so that no two updates of a run are the same blob. */
   constructor(format: Format, { round, client }: PackedPlace, expected = 0) {
     const name = new TextEncoder().encode(client);
-    this.#bytes = new Uint8Array(expected + name.length + 16);
+    this.#bytes = new Uint8Array(expected + headerBytes({ round, client }));
     this.uint8(FORMATS[format]);
     this.varint(round);
     this.varint(name.length);

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Params } from "../tensor/params.ts";
-import { inOrder, damaged, type PackedReader, type PackedWriter } from "./packed.ts";
+import { damaged, inOrder, type PackedReader, type PackedWriter, varintBytes } from "./packed.ts";
 
 /** A setting of the codecs that send a part of the numbers. */
 export const SHARE = z
@@ -87,10 +87,4 @@ export function readIndices(reader: PackedReader, k: number, n: number): Uint32A
   }
   if (count < k) throw damaged(`its bitmap does not name ${k} of ${n} numbers`);
   return indices;
-}
-
-function varintBytes(value: number): number {
-  let bytes = 1;
-  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) bytes++;
-  return bytes;
 }

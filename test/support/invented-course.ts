@@ -82,6 +82,7 @@ export function inventedFolder(made: InventedFigures = {}): {
                   supervisedTokens: 100,
                   bytesDown: 1000,
                   bytesUp: 2000,
+                  ledger: undefined,
                   seconds: 1,
                 },
               ]),

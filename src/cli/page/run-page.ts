@@ -2,12 +2,13 @@ import type { RoundResult } from "../../node/store/stored-course.ts";
 import { ACCURACY, betterWay, LOSS, MARGIN } from "../../settings/metric-names.ts";
 import { PARTS, courseChart, partOf } from "../../study/course-chart.ts";
 import { doubtsOf } from "../../study/doubts.ts";
-import { type Curves, curvesChart, heldOutCurves, trainingCurves } from "../../study/run-charts.ts";
+import { shareOfFloat32 } from "../../study/figures.ts";
+import { byteCurves, type Curves, curvesChart, heldOutCurves, trainingCurves } from "../../study/run-charts.ts";
 import { lateClients } from "../../study/run-course.ts";
 import { overallLosses, passesOf, type RunFigures } from "../../study/run-figures.ts";
 import { valueText } from "../../study/setting-texts.ts";
 import { isReadIn, leavesOf } from "../../study/settings.ts";
-import { DEFAULTS, isOver, plannedRounds, type StoredRun } from "../../study/stored-run.ts";
+import { DEFAULTS, isOver, ledgerSum, plannedRounds, type StoredRun } from "../../study/stored-run.ts";
 import { formatValue } from "../tables/comparison-tables.ts";
 import type { Cell, Table } from "../tables/tables.ts";
 import {
@@ -110,7 +111,7 @@ function glance({ run, course }: RunFigures): Markup {
     records === 0 ? undefined : ["Training records", formatCount(records)],
     ["Rounds", formatCount(roundsDone(run))],
     tokens === 0 ? undefined : ["Tokens trained on", formatCount(tokens)],
-    ["Sent up and down", `${formatBytes(sum("bytesUp"))}, ${formatBytes(sum("bytesDown"))}`],
+    ["Sent up and down", `${formatBytes(sum("bytesUp"))}, ${formatBytes(sum("bytesDown"))}${ofFloat32(run)}`],
     ["Time", formatDuration(run.totalSeconds)],
     course.continued === 0 ? undefined : ["Continued after a stop", counted(course.continued, "time")],
   ];
@@ -293,6 +294,36 @@ function outBody({ run, course }: Pick<RunFigures, "run" | "course">): Markup {
     })}`;
 }
 
+/** The share of the bytes in those of float32; nothing where all travelled as it is. */
+function ofFloat32({ rounds }: StoredRun): string {
+  const share = shareOfFloat32(rounds);
+  return share === undefined ? "" : ` (${(100 * share).toFixed(2)}% of float32)`;
+}
+
+const LEDGER_TITLES: Readonly<Record<string, string>> = {
+  headers: "headers, of up",
+  masks: "numbers under masks, of up",
+  keys: "keys, shares and encryption",
+  upFloat32: "up, were it float32",
+  downFloat32: "down, were it float32",
+};
+
+/** The bytes of a run by kind, and by round; nothing where all travelled as it is. */
+function bytesMarkup(run: StoredRun): Markup | undefined {
+  const ledger = ledgerSum(run.rounds);
+  if (ledger === undefined) return undefined;
+  const title = "Bytes by round";
+  const svg = curvesChart(byteCurves(run), { title, unit: "bytes" }).svg;
+  return markup`${tableMarkup({
+    title: "bytes by kind",
+    columns: ["kind", "bytes"].map((header, i) => ({ header, right: i > 0 })),
+    rows: Object.entries(LEDGER_TITLES).flatMap(([kind, text]) => {
+      const bytes = ledger.get(kind);
+      return bytes === undefined ? [] : [[text, formatBytes(bytes)].map((cell) => ({ text: cell }))];
+    }),
+  })}${chartMarkup({ title, svg })}`;
+}
+
 function roundsBody({ run, course }: RunFigures): Piece {
   const trained = run.rounds.filter(({ round }) => round > 0);
   if (trained.length === 0) return undefined;
@@ -302,6 +333,7 @@ function roundsBody({ run, course }: RunFigures): Piece {
       The clients sent ${formatBytes(sum("bytesUp"))} up and received ${formatBytes(sum("bytesDown"))} in
       ${counted(trained.length, "round")}.
     </p>
+    ${bytesMarkup(run)}
     ${tableMarkup({
       title: "rounds",
       columns: ["round", "learning rate", "training loss", "clients", "time", "up", "down"].map((header, i) => ({

@@ -132,15 +132,22 @@ function differenceTable(comparison: Comparison, metric: string): Table | undefi
 }
 
 function costTable(comparison: Comparison): Table {
+  const packs = comparison.groups.some((group) => costOf(group)?.ofFloat32 !== undefined);
   return {
     title: "cost (mean over runs)",
-    columns: [...labelColumns(comparison), ...["training", "up", "down"].map((header) => ({ header, right: true }))],
+    columns: [
+      ...labelColumns(comparison),
+      ...["training", "up", "down", ...(packs ? ["of float32"] : [])].map((header) => ({ header, right: true })),
+    ],
     rows: comparison.groups.map((group) => {
       const cost = costOf(group);
-      const texts =
-        cost === undefined
+      const share = cost?.ofFloat32 === undefined ? "–" : `${(100 * cost.ofFloat32.mean).toFixed(2)}%`;
+      const texts = [
+        ...(cost === undefined
           ? ["–", "–", "–"]
-          : [formatDuration(cost.seconds.mean), formatBytes(cost.bytesUp.mean), formatBytes(cost.bytesDown.mean)];
+          : [formatDuration(cost.seconds.mean), formatBytes(cost.bytesUp.mean), formatBytes(cost.bytesDown.mean)]),
+        ...(packs ? [share] : []),
+      ];
       return [...labelCells(group, "final"), ...texts.map((text) => ({ text }))];
     }),
   };

@@ -73,3 +73,16 @@ export function formatBytes(bytes: number): string {
   }
   return `${unit === 0 || value >= 99.5 ? value.toFixed(0) : value.toFixed(1)} ${units[unit]}`;
 }
+
+/** The bytes of a run as a share of what they were in float32: ` (12.7% of float32)`; nothing where all travels as it is. */
+export function shareOfFloat32({ bytesUp, bytesDown, ledger }: SentBytes): string {
+  if (ledger === undefined) return "";
+  const share = (100 * (bytesUp + bytesDown)) / (ledger.upFloat32 + ledger.downFloat32);
+  return Number.isFinite(share) ? ` (${share < 10 ? share.toFixed(2) : share.toFixed(1)}% of float32)` : "";
+}
+
+interface SentBytes {
+  readonly bytesUp: number;
+  readonly bytesDown: number;
+  readonly ledger?: { readonly upFloat32: number; readonly downFloat32: number } | undefined;
+}

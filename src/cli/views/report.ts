@@ -25,6 +25,7 @@ import {
   formatLoss,
   formatMetric,
   metricName,
+  shareOfFloat32,
 } from "./quantities.ts";
 import { colouredChange } from "./round-row.ts";
 import { commandLines, shellQuote, typedData } from "../shell.ts";
@@ -57,7 +58,7 @@ export function reportLines(summary: RunSummary, options: ReportOptions): string
   const own = summary.clientAdapters && Object.values(summary.clientAdapters);
   const planned = summary.plannedRounds === undefined ? "" : ` of ${formatCount(summary.plannedRounds)}`;
   const trained = supervisedTokens === undefined ? "" : `${formatCount(supervisedTokens)} tokens trained on, `;
-  const totals = `${counted(rounds, "round")}${planned}, ${trained}${formatBytes(bytesUp)} up and ${formatBytes(bytesDown)} down, ${formatDuration(seconds).replaceAll(" ", NO_BREAK)}`;
+  const totals = `${counted(rounds, "round")}${planned}, ${trained}${formatBytes(bytesUp)} up and ${formatBytes(bytesDown)} down${shareOfFloat32(summary)}, ${formatDuration(seconds).replaceAll(" ", NO_BREAK)}`;
   return [
     ...heldOutTable(summary.heldOut, style, summary.withheld, summary.privacy !== undefined),
     ...accuracyTable(summary.heldOut, style),

@@ -1,7 +1,7 @@
 import { initAdapter } from "../../model/adapter.ts";
 import { encodeGroups } from "../../store/codec.ts";
 import { parameterCount } from "../../tensor/params.ts";
-import { updateBytes } from "../site-task.ts";
+import { changeBytes, updateBytes } from "../site-task.ts";
 import type { Prepared } from "../prepare.ts";
 import { plannedMemory, type PlannedMemory, scoredSequences } from "./planned-memory.ts";
 import { type PlannedTraining, plannedTraining } from "./planned-training.ts";
@@ -32,9 +32,12 @@ export function planExperiment(prepared: Prepared): Plan {
   const clients = plannedTraining(prepared);
   const drawn = Math.min(clientsPerRound, trainers.length);
   const up = algorithm.federated ? updateBytes(prepared) : 0;
-  const down = algorithm.federated
-    ? encodeGroups({ adapter, ...algorithm.broadcast(algorithm.init(adapter), 1) }, {}).length
-    : 0;
+  const extra = algorithm.broadcast(algorithm.init(adapter), 1);
+  // Who skips rounds is sent the whole adapter.
+  const change = drawn === trainers.length ? changeBytes(prepared) : undefined;
+  const whole = { ...(change === undefined && { adapter }), ...extra };
+  const others = Object.keys(whole).length === 0 ? 0 : encodeGroups(whole, {}).length;
+  const down = algorithm.federated ? (change ?? 0) + others : 0;
   const round = drawn * (up + down);
   const { every } = config.evaluation;
   const scored = scoredSequences(prepared);

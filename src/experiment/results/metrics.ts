@@ -1,4 +1,5 @@
 import type { EventOf, RunEvent } from "../../federation/events.ts";
+import type { ByteLedger } from "../../federation/protocol/messages.ts";
 
 type ClientMetrics = Omit<EventOf<"client-update">, "type" | "round" | "client" | "update">;
 
@@ -30,6 +31,15 @@ type BenchmarkMetrics = Omit<EventOf<"benchmark-end">, "type" | "round">;
 type UpdateWeight = Omit<EventOf<"update-weighed">, "type" | "round" | "client">;
 
 type SetScore = Omit<EventOf<"evaluation-end">, "type" | "round" | "set" | "client">;
+
+/** Sums over a run. */
+interface Totals {
+  readonly supervisedTokens?: number;
+  readonly bytesUp: number;
+  readonly bytesDown: number;
+  readonly ledger?: ByteLedger;
+  readonly seconds: number;
+}
 
 /** All measurements of a run, folded from its events. A second fold of an event changes nothing. */
 export class Metrics {
@@ -94,8 +104,8 @@ export class Metrics {
     return [...this.#rounds.values()].sort((a, b) => a.round - b.round);
   }
 
-  /** `supervisedTokens` is absent where clients keep their figures. */
-  totals(): { supervisedTokens?: number; bytesUp: number; bytesDown: number; seconds: number } {
+  /** `supervisedTokens` is absent where clients keep their figures, `ledger` where all travels as it is. */
+  totals(): Totals {
     const totals = { supervisedTokens: 0, bytesUp: 0, bytesDown: 0, seconds: 0 };
     let isKept = false;
     for (const round of this.#rounds.values()) {
@@ -106,7 +116,8 @@ export class Metrics {
       totals.seconds += round.seconds + timed.reduce((sum, { seconds }) => sum + seconds, 0);
     }
     const { supervisedTokens, ...others } = totals;
-    return { ...others, ...(!isKept && { supervisedTokens }) };
+    const ledger = sumOfLedgers([...this.#rounds.values()].flatMap(({ clients }) => Object.values(clients)));
+    return { ...others, ...(ledger && { ledger }), ...(!isKept && { supervisedTokens }) };
   }
 
   #round(round: number): RoundMetrics {
@@ -125,6 +136,21 @@ export class Metrics {
     }
     return metrics;
   }
+}
+
+/** Adds up the ledgers of client-rounds; undefined where there is none. */
+export function sumOfLedgers(clients: readonly Pick<ClientMetrics, "ledger">[]): ByteLedger | undefined {
+  const ledgers = clients.flatMap(({ ledger }) => ledger ?? []);
+  if (ledgers.length === 0) return undefined;
+  const sum = (key: keyof ByteLedger): number => ledgers.reduce((total, ledger) => total + (ledger[key] ?? 0), 0);
+  const has = (key: keyof ByteLedger): boolean => ledgers.some((ledger) => ledger[key] !== undefined);
+  return {
+    upFloat32: sum("upFloat32"),
+    downFloat32: sum("downFloat32"),
+    headers: sum("headers"),
+    ...(has("masks") && { masks: sum("masks") }),
+    ...(has("keys") && { keys: sum("keys") }),
+  };
 }
 
 /** Sums a quantity over the clients of a round. */

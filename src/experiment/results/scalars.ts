@@ -1,6 +1,6 @@
 import type { RunEvent } from "../../federation/events.ts";
 import { LOSS } from "../../settings/metric-names.ts";
-import { Metrics, type RoundMetrics, sumOfClients } from "./metrics.ts";
+import { Metrics, type RoundMetrics, sumOfClients, sumOfLedgers } from "./metrics.ts";
 
 /** One number of a curve. */
 export interface Scalar {
@@ -60,6 +60,7 @@ export class ScalarFold {
           "seconds/round": seconds,
           "bytes/up": sumOfClients(metrics!, "bytesUp"),
           "bytes/down": sumOfClients(metrics!, "bytesDown"),
+          ...byteCurves(metrics!),
           "clients/accepted": accepted.length,
           "clients/refused": refused.length,
         };
@@ -92,6 +93,12 @@ export class ScalarFold {
         return [];
     }
   }
+}
+
+/** The bytes of a round by kind, where there is a ledger. */
+function byteCurves({ clients }: RoundMetrics): Record<string, number> {
+  const ledger = sumOfLedgers(Object.values(clients));
+  return Object.fromEntries(Object.entries(ledger ?? {}).map(([kind, bytes]) => [`bytes/${kind}`, bytes ?? 0]));
 }
 
 function curves(group: string, values: Readonly<Record<string, number>>, whose: string, step: number): Scalar[] {

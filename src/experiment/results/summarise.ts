@@ -12,7 +12,7 @@ export function summarise(
   metrics: Metrics,
   saved: Pick<RunSummary, "clientAdapters" | "answers" | "baseScores" | "best" | "clientBests">,
 ): RunSummary {
-  const { supervisedTokens, bytesUp, bytesDown, seconds } = metrics.totals();
+  const { supervisedTokens, bytesUp, bytesDown, ledger, seconds } = metrics.totals();
   const { clientAdapters, answers, baseScores, ...bests } = saved;
   const { rounds } = config.federation;
   const played = outcome.head.round;
@@ -32,6 +32,7 @@ export function summarise(
     privacy: privacySpent(metrics),
     bytesUp,
     bytesDown,
+    ledger,
     seconds,
   };
 }

@@ -1,3 +1,4 @@
+import type { ByteLedger } from "../../federation/protocol/messages.ts";
 import type { PlantedCount } from "../records/canaries.ts";
 
 /** Folder in the run folder that holds the final common adapter. */
@@ -100,6 +101,8 @@ export interface RunSummary extends BestAdapters {
   readonly privacy?: { readonly epsilon: number; readonly budget: number; readonly delta: number } | undefined;
   readonly bytesUp: number;
   readonly bytesDown: number;
+  /** The bytes by kind, and in float32; absent where updates and adapters travel as they are. */
+  readonly ledger?: ByteLedger | undefined;
   /** Wall time of the rounds and evaluations; of a round that was interrupted, only the part after the restart. */
   readonly seconds: number;
 }

@@ -128,6 +128,20 @@ const trainingFigures = {
   seconds: measured,
 };
 
+/** The bytes of a client-round by kind, where they are not those of whole tensors in float32. */
+const byteLedger = message({
+  /** What `bytesUp` and `bytesDown` would be without stages, downlink, encryption and masks. */
+  upFloat32: count,
+  downFloat32: count,
+  /** Of `bytesUp`: what says how the numbers lie in the update. */
+  headers: count,
+  /** Of `bytesUp`: the numbers under masks of secure aggregation; absent without it. */
+  masks: optional(count),
+  /** Of `bytesUp`, or beside it in cells: encryption to the coordinator; keys and shares. Absent without. */
+  keys: optional(count),
+});
+export type ByteLedger = Checked<typeof byteLedger>;
+
 const submissionFields = {
   client: text,
   /** sha256 of the adapter it trained from. */
@@ -137,6 +151,7 @@ const submissionFields = {
   /** Bytes fetched and sent by the client in this round; 0 where the algorithm lets nothing travel. */
   bytesDown: count,
   bytesUp: count,
+  ledger: optional(byteLedger),
 };
 
 const bareUpdate = message(submissionFields);

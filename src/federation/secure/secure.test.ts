@@ -82,7 +82,15 @@ describe("a run with secure aggregation", () => {
     const updates = events.filter((event) => event.type === "client-update");
     expect(updates).toHaveLength(12);
     for (const event of updates) {
-      expect(Object.keys(event).sort()).toEqual(["bytesDown", "bytesUp", "client", "round", "type", "update"]);
+      expect(Object.keys(event).sort()).toEqual([
+        "bytesDown",
+        "bytesUp",
+        "client",
+        "ledger",
+        "round",
+        "type",
+        "update",
+      ]);
     }
     for (const { round, update } of updates) {
       if (round < 3) await expect(store.blob(update)).rejects.toThrow("not in the store");
