@@ -93,7 +93,12 @@ function loraOf(adapter: AdapterConfig, module: string): LoraModule {
 /** Derives the ranks and scales of the adapted modules. Throws a `UserError` of kind `model` for a target that no module matches. */
 export function loraShape(adapter: AdapterConfig, model: ModelConfig): LoraShape {
   return {
-    modules: new Map(targetModules(model, adapter.targets).map(({ name }) => [name, loraOf(adapter, name)])),
+    modules: new Map(
+      targetModules(model, adapter.targets).map(({ name, transposed }) => [
+        name,
+        { ...loraOf(adapter, name), ...(transposed ? { transposed } : {}) },
+      ]),
+    ),
   };
 }
 

@@ -18,6 +18,13 @@ export const offsetRmsNorm: Norm = (graph, x, name, epsilon) => {
   return normalized(graph, x, graph.builder.op("add", [weight, ones], {}), epsilon);
 };
 
+/** (x − mean)/σ·weight + bias of each row, σ² = mean((x − mean)²) + ε (Ba et al. 2016); the bias is `<name>.bias` [columns]. */
+export const layerNorm: Norm = ({ builder }, x, name, epsilon) => {
+  const shape = [x.shape[1] as number];
+  const [weight, bias] = ["weight", "bias"].map((kind) => builder.parameter(`${name}.${kind}`, shape));
+  return builder.op("layerNorm", [x, weight!, bias!], { epsilon });
+};
+
 function normalized(graph: ModelGraph, x: Value, weight: Value, epsilon: number): Value {
   const forwardOnly = graph.starts !== undefined;
   return graph.builder.op("rmsNorm", [x, weight], { epsilon, ...(forwardOnly ? { forwardOnly } : {}) });

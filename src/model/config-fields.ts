@@ -3,6 +3,9 @@ import { UserError } from "../diagnostics/user-error.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
+/** Far more than any model has. The tensors of each layer are listed before the first file of weights is opened. */
+export const MOST_LAYERS = 10_000;
+
 /** Reads the keys of one `config.json` by type. An absent key takes the default, and is an error where there is none. */
 export class ConfigFields {
   readonly json: Json;

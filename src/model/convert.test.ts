@@ -60,3 +60,37 @@ it("names the tensor that is missing or not finite", async () => {
     "w: tensor model.norm.weight has values that are not finite",
   );
 });
+
+it.each([
+  ["qwen3", "model."],
+  ["gpt2", "transformer."],
+])("reads a %s that was saved without its head, whose names begin without '%s'", async (family, prefix) => {
+  const whole = decodeSafetensors(golden(`${family}/model/model.safetensors`));
+  const headless = new Map([...whole].map(([name, tensor]) => [name.replace(prefix, ""), tensor]));
+  const source = await safetensorsWeights([memory(encodeSafetensors(headless), "headless")]);
+  expect([...source.shapes.keys()].sort()).toEqual([...whole.keys()].sort());
+});
+
+/** One tensor of each kind that the families add. */
+it.each([
+  ["phi3", "model.layers.1.self_attn.qkv_proj.weight"],
+  ["gemma2", "model.layers.0.post_feedforward_layernorm.weight"],
+  ["gemma3", "model.layers.1.self_attn.q_norm.weight"],
+  ["olmo2", "model.layers.0.self_attn.k_norm.weight"],
+  ["smollm3", "model.layers.1.mlp.gate_proj.bias"],
+  ["granite", "model.layers.1.self_attn.o_proj.bias"],
+  ["gpt2", "transformer.wpe.weight"],
+])("names a tensor of %s that is missing, or of another shape", async (family, name) => {
+  const config = parseModelConfig(JSON.parse(golden(`${family}/model/config.json`).toString()), "config.json");
+  const whole = decodeSafetensors(golden(`${family}/model/model.safetensors`));
+  const converting = async (change: typeof whole): Promise<void> => {
+    const source = await safetensorsWeights([memory(encodeSafetensors(change), "a")]);
+    for await (const _ of convertWeights(source, config, "w"));
+  };
+  await converting(whole);
+  const without = new Map(whole);
+  without.delete(name);
+  await expect(converting(without)).rejects.toThrow(`w: tensor ${name} is missing, expected [`);
+  const short = new Map(whole).set(name, { shape: [3], data: new Float32Array(3) });
+  await expect(converting(short)).rejects.toThrow(`w: tensor ${name} is [3], expected [`);
+});

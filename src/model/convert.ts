@@ -50,12 +50,19 @@ export async function safetensorsWeights(files: readonly ByteSource[]): Promise<
   };
 }
 
-/** A model that was saved without its head (`LlamaModel`) has names without `model.` in front. */
+/** The embedding of a model that was saved without its head, and what stands before its names in one with a head. */
+const HEADLESS = [
+  ["embed_tokens.weight", "model."],
+  ["wte.weight", "transformer."],
+] as const;
+
+/** Names the tensors of a model that was saved without its head (`LlamaModel`, `GPT2Model`) as those of one with a head. */
 function nameAsLanguageModel<T>(tensors: Map<string, T>): void {
   const names = [...tensors.keys()];
-  if (!tensors.has("embed_tokens.weight") || names.some((name) => name.startsWith("model."))) return;
+  const prefix = HEADLESS.find(([embedding]) => tensors.has(embedding))?.[1];
+  if (prefix === undefined || names.some((name) => name.startsWith(prefix))) return;
   for (const name of names.filter((each) => !each.startsWith("lm_head."))) {
-    tensors.set(`model.${name}`, tensors.get(name)!);
+    tensors.set(`${prefix}${name}`, tensors.get(name)!);
     tensors.delete(name);
   }
 }

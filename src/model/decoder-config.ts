@@ -1,4 +1,4 @@
-import type { ConfigFields } from "./config-fields.ts";
+import { type ConfigFields, MOST_LAYERS } from "./config-fields.ts";
 import type { ModelConfig } from "./config.ts";
 import { parseRotary, type RotaryOptions } from "./rotary.ts";
 import type { RotaryConfig } from "./rotary-scaling.ts";
@@ -53,9 +53,6 @@ export interface DecoderDefaults {
   /** How the rotation is read; a function reads it otherwise than `parseRotary`. */
   readonly rotary?: RotaryOptions | ((headDim: number, maxPositions: number) => RotaryConfig);
 }
-
-/** Far more than any model has. The tensors of each layer are listed before the first file of weights is opened. */
-const MOST_LAYERS = 10_000;
 
 /** Reads the part of the configuration that all these families share. The five sizes of every model must be there. */
 export function parseDecoder(

@@ -3,6 +3,8 @@ export interface LoraModule {
   readonly rank: number;
   /** Factor of B·A·x: alpha/rank, or alpha/√rank with rsLoRA. */
   readonly scale: number;
+  /** True: the weight that it changes is [in, out]. */
+  readonly transposed?: boolean;
 }
 
 /** The part of an adapter's configuration that shapes a graph. */

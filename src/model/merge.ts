@@ -9,7 +9,7 @@ export interface MergedTensor {
 }
 
 /**
- * Reads one weight of the base with the adapter merged in: W + scale·B·A. Each element of B·A is summed in float64 and the
+ * Reads one weight of the base with the adapter merged in: W + scale·B·A, or W + scale·(B·A)ᵀ where W is [in, out]. Each element of B·A is summed in float64 and the
  * result is rounded once, so that it is as near to base and adapter apart as float32 can be. Other weights are the base's.
  */
 export async function readMerged(
@@ -26,8 +26,17 @@ export async function readMerged(
   const names = loraNames(module);
   const a = adapter!.params.get(names.a)!.data;
   const b = adapter!.params.get(names.b)!.data;
-  addLowRank(merged.data, { a, b, rows: shape[0]!, columns: shape[1]!, ...lora });
+  const { rank, scale, transposed = false } = lora;
+  const [rows, columns] = shape as [number, number];
+  // (B·A)ᵀ = Aᵀ·Bᵀ.
+  const [left, right] = transposed ? [turned(a, rank, rows), turned(b, columns, rank)] : [b, a];
+  addLowRank(merged.data, { a: right, b: left, rows, columns, rank, scale });
   return merged;
+}
+
+/** [rows, columns] → [columns, rows]. */
+function turned(data: ArrayLike<number>, rows: number, columns: number): Float32Array {
+  return Float32Array.from({ length: rows * columns }, (_, i) => data[(i % rows) * columns + Math.floor(i / rows)]!);
 }
 
 interface LowRank {

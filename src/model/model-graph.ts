@@ -76,6 +76,12 @@ export class ModelGraph {
     return value;
   }
 
+  /** The position of each token, int64 [batch, length]. */
+  positions(): Value {
+    if (this.exported !== undefined) return this.exported.positions;
+    return this.builder.op("positions", [this.ids, ...(this.starts === undefined ? [] : [this.starts])], {});
+  }
+
   /** Takes the rows of each matrix that the logits are wanted for. */
   chosenRows(...matrices: readonly Value[]): readonly Value[] {
     const { rows } = this;

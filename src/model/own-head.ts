@@ -26,11 +26,11 @@ export function untied(config: ModelConfig): ModelConfig {
  * True where the weights hold an LM head that differs from the embedding, as a merge of an adapter on both leaves it. Both
  * are read up to the first difference.
  */
-export async function hasOwnHead(weights: Pieces): Promise<boolean> {
-  const [head, embedding] = [weights.shapes.get(HEAD), weights.shapes.get(EMBEDDING)];
+export async function hasOwnHead(weights: Pieces, embeddingName: string): Promise<boolean> {
+  const [head, embedding] = [weights.shapes.get(HEAD), weights.shapes.get(embeddingName)];
   if (head === undefined || embedding === undefined) return false;
   if (!sameShape(head, embedding)) return true;
-  const others = weights.pieces(EMBEDDING)[Symbol.asyncIterator]();
+  const others = weights.pieces(embeddingName)[Symbol.asyncIterator]();
   for await (const piece of weights.pieces(HEAD)) {
     const { value: other } = (await others.next()) as { value: Float32Array | undefined };
     if (other === undefined || !piece.every((element, i) => element === other[i])) return true;

@@ -31,6 +31,7 @@ export const GOLDEN_FAMILIES = [
   "olmo2",
   "smollm3",
   "granite",
+  "gpt2",
 ] as const;
 
 const folder = path.join(import.meta.dirname, "..", "golden");

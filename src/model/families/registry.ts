@@ -6,6 +6,7 @@ import type { ModelFamily } from "../family.ts";
 import { gemma } from "./gemma.ts";
 import { gemma2 } from "./gemma2.ts";
 import { gemma3 } from "./gemma3.ts";
+import { gpt2 } from "./gpt2.ts";
 import { granite } from "./granite.ts";
 import { llama } from "./llama.ts";
 import { mistral } from "./mistral.ts";
@@ -28,6 +29,7 @@ const FAMILIES: readonly ModelFamily[] = [
   olmo2,
   smollm3,
   granite,
+  gpt2,
 ];
 
 const BY_TYPE: ReadonlyMap<string, ModelFamily> = new Map(FAMILIES.map((family) => [family.modelType, family]));

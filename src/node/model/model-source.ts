@@ -4,8 +4,8 @@ import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { type BaseModel, TOOL_TEMPLATE, type TokenizerFiles } from "../../model/base-model.ts";
 import type { ModelConfig } from "../../model/config.ts";
-import { parseModelConfig } from "../../model/families/registry.ts";
-import { EMBEDDING, HEAD, hasOwnHead, saysTied, untied } from "../../model/own-head.ts";
+import { familyOf, parseModelConfig } from "../../model/families/registry.ts";
+import { HEAD, hasOwnHead, saysTied, untied } from "../../model/own-head.ts";
 import { nearFile } from "../files.ts";
 import { failureBehind, isUnknownRepository } from "../hub/hub-errors.ts";
 import { fetchModelDescription, fetchModelWeights, type HubModelRef, parseHubModel } from "../hub/hub-model.ts";
@@ -150,14 +150,15 @@ async function headByTensors(dir: string, config: ModelConfig, { onNote }: Model
   const source = await findWeights(dir);
   // A quantised export holds a tied table twice, and the two are rounded apart.
   if (source.files.some((file) => file.endsWith(".onnx"))) return config;
+  const { embedding } = familyOf(config);
   const weights = await source.open();
   try {
-    if (!(await hasOwnHead(weights))) return config;
+    if (!(await hasOwnHead(weights, embedding))) return config;
   } finally {
     await weights.close();
   }
   onNote?.(
-    `note: ${path.join(dir, "config.json")} ties the head to the embedding, but the weights hold an ${HEAD} that differs from ${EMBEDDING}: it is used`,
+    `note: ${path.join(dir, "config.json")} ties the head to the embedding, but the weights hold an ${HEAD} that differs from ${embedding}: it is used`,
   );
   return untied(config);
 }
