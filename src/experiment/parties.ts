@@ -18,6 +18,7 @@ import { scoreClientSets, scoreCommonSet, type ScoringTools } from "./evaluation
 import { localTrainer } from "./local-trainer.ts";
 import { initialAdapter } from "./starting-adapter.ts";
 import type { Platform, RunStore } from "./ports.ts";
+import { secureRulesOf } from "../settings/secure-aggregation.ts";
 import { clientPrivacyHalf } from "./private-parties.ts";
 import type { Prepared, Trainer } from "./prepare.ts";
 import { privateTrainer } from "./private-trainer.ts";
@@ -42,6 +43,7 @@ export function coordinatorRules({ config, algorithm }: Prepared) {
     // One client that holds the records of all is enough.
     minClients: algorithm.data === "pooled" ? 1 : federation.minClients,
     overSelect,
+    secure: secureRulesOf(config),
     late: lateUpdates === "next" ? staleness : undefined,
     asynchronous: asynchronousRules(config),
     evaluateEvery: evaluation.every,
@@ -134,6 +136,7 @@ interface ClientHalf extends Pick<
   | "figures"
   | "protect"
   | "seal"
+  | "masking"
   | "refuseRound"
 > {
   readonly asynchronous: AsynchronousRules | undefined;
@@ -143,6 +146,7 @@ interface ClientHalf extends Pick<
 export function clientHalf(prepared: Prepared, engines: Engines, own: Store, commits: MemberStore): ClientHalf {
   const { config, algorithm } = prepared;
   const downlink = downlinkFor(config, algorithm);
+  const rules = secureRulesOf(config);
   return {
     algorithm,
     stages: stagesFor(config, algorithm),
@@ -151,6 +155,7 @@ export function clientHalf(prepared: Prepared, engines: Engines, own: Store, com
     seed: config.seed,
     memory: clientMemory(own, commits),
     asynchronous: asynchronousRules(config),
+    masking: rules && { rules, own },
     ...clientPrivacyHalf(prepared, own, commits),
     ...trainerOf(prepared, engines, own, commits),
   };

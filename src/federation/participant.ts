@@ -123,7 +123,7 @@ export interface ParticipantOptions {
   /** Asynchronous rounds: the client has tasks of its own. Without it, a round's opening names its clients. */
   readonly asynchronous?: { readonly staleness: Pick<StalenessRule, "most"> } | undefined;
   /** Secure aggregation: the client masks its updates. Its own store holds the keys. Default: none. */
-  readonly secure?: Omit<SecureClientOptions, "store" | "client"> | undefined;
+  readonly masking?: Omit<SecureClientOptions, "store" | "client"> | undefined;
   /** A reason not to train in a round, in one sentence; undefined: it trains. The coordinator gets it as a refusal. */
   readonly refuseRound?: RefuseRound | undefined;
   /** sha256 of the adapter that the run has to start from. Default: any. */
@@ -148,8 +148,8 @@ export class Participant {
 
   constructor(options: ParticipantOptions) {
     this.#options = options;
-    const { secure, store, client } = options;
-    this.#secure = secure && new SecureClient({ ...secure, store, client });
+    const { masking, store, client } = options;
+    this.#secure = masking && new SecureClient({ ...masking, store, client });
   }
 
   get client(): string {
@@ -402,10 +402,10 @@ export class Participant {
 
   /** The masked vector of an update. Its weight is the number of records that the client joined with. */
   async #masked({ weightMax, seal }: MaskedTask, { clients }: RoundOpening, wire: Groups, groups: UpdateGroups) {
-    const { store, client, stages = [], secure } = this.#options;
+    const { store, client, stages = [], masking } = this.#options;
     const { records } = (await readMessage(store, keys.member(client), member))!;
     const changes = asChange(groups);
-    const place = { rules: secure!.rules, clients: clients.length, weightMax };
+    const place = { rules: masking!.rules, clients: clients.length, weightMax };
     return seal(wire, vectorLayout(changes, wireShape(changes, stages), place), records);
   }
 }

@@ -1,6 +1,5 @@
 import { cachedCells } from "../store/cached-cells.ts";
 import { type Bytes, join, sha256Bytes } from "../secagg/bytes.ts";
-import type { Store } from "../store/store.ts";
 import { ownAdapters } from "./adapter-set.ts";
 import type { ClientMemory } from "./client-memory.ts";
 import { interruptible } from "./coordinate.ts";
@@ -23,11 +22,11 @@ export interface SimulationOptions extends Omit<CoordinatorOptions, "members" | 
   readonly figures?: ParticipantOptions["figures"];
   readonly protect?: ParticipantOptions["protect"];
   readonly seal?: ParticipantOptions["seal"];
-  /** The clients' own store. With `secure`, it holds the keys of rounds. */
-  readonly own?: Store | undefined;
   readonly refuseRound?: ParticipantOptions["refuseRound"];
   /** Clients that lie. They act after the others of their round. Default: none. */
   readonly hostile?: Hostile | undefined;
+  /** With `secure`. */
+  readonly masking?: ParticipantOptions["masking"];
   /** The part of an evaluation that belongs to a client: its own held-out records. */
   readonly evaluateClient?: ((client: string) => Evaluate | undefined) | undefined;
 }
@@ -48,8 +47,8 @@ export async function simulate(given: SimulationOptions): Promise<FederationOutc
       ? given.trainer
       : hostileTrainer(given.trainer, hostile, { store, algorithm, stages, seed: given.seed });
   const options = { pace: virtualPace(given.seed), ...given, store, trainer };
-  const { clients, evaluateClient, signal, secure: rules, own, seed } = options;
-  const secure = rules && own && { rules, own, newKey: simulatedKeys(seed) };
+  const { clients, evaluateClient, signal, seed } = options;
+  const masking = options.masking && { ...options.masking, newKey: simulatedKeys(seed) };
   checkRoster(clients);
   await refuseOtherRun(store, options.identity);
   return interruptible(options, async () => {
@@ -61,7 +60,7 @@ export async function simulate(given: SimulationOptions): Promise<FederationOutc
           client: name,
           start: options.initialAdapter,
           evaluate: evaluateClient?.(name),
-          secure,
+          masking,
         }),
       ]),
     );

@@ -43,8 +43,9 @@ export async function adaptersOf(prepared: Prepared, store: RunStore, folder: st
   }
   const whole = shaped(adapter);
   const common = { name: "adapter", what: `the common adapter after round ${round}`, of: async () => whole };
-  // Of a private run no single update is left.
-  if (algorithm.data === "pooled" || prepared.config.privacy?.client !== undefined) return [common];
+  const { privacy, secureAggregation } = prepared.config;
+  // Of a private run no single update is left, and masked ones cannot be read.
+  if (algorithm.data === "pooled" || privacy?.client !== undefined || secureAggregation !== undefined) return [common];
   const close = await readMessage(exchange, keys.close(round), roundClose);
   const opening = (await readMessage(exchange, keys.opening(round), roundOpening))!;
   const received = await readAdapter(exchange, opening.adapter);

@@ -11,6 +11,7 @@ import { unusableClientPrivacy } from "./client-privacy.ts";
 import { refusedCombinations } from "./combinations.ts";
 import { benchmarkMetrics, betterWay, measurableMetrics } from "./metric-names.ts";
 import { nestingProblem } from "./nesting.ts";
+import { unusableSecureAggregation } from "./secure-aggregation.ts";
 import { experimentSchema, type ExperimentConfig } from "./schema.ts";
 
 /**
@@ -147,6 +148,7 @@ function contradictions(config: ExperimentConfig): Problem[] {
     unusableAsynchrony(config, known),
     unusableBest(config),
     unusableClientPrivacy(config, known),
+    unusableSecureAggregation(config, known),
   ];
   return [...found, ...others.filter((problem) => problem !== undefined), ...refusedCombinations(config)].map(withPath);
 }
@@ -166,7 +168,9 @@ function misplacedCodec(stages: ExperimentConfig["federation"]["stages"] = []): 
 /** Gives a mistake the place of the setting that its message names first. */
 function withPath(problem: Problem): Problem {
   const [named] =
-    /\b(?:data|training|federation|privacy|evaluation|objective)(?:\.\w+|\[\d+\])+/.exec(problem.message) ?? [];
+    /\b(?:data|training|federation|privacy|secureAggregation|evaluation|objective)(?:\.\w+|\[\d+\])+/.exec(
+      problem.message,
+    ) ?? [];
   const path = named?.match(/\w+/g)?.map((part) => (/^\d+$/.test(part) ? Number(part) : part));
   return { path, ...problem, part: "key" };
 }

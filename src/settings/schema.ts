@@ -14,6 +14,7 @@ import { evaluationSchema } from "./evaluation-schema.ts";
 import { federationSchema } from "./federation-schema.ts";
 import { privacySchema } from "./privacy-schema.ts";
 import { count, files, fraction, names, natural, positive, readingFields, text } from "./schema-parts.ts";
+import { secureSchema } from "./secure-schema.ts";
 import { SECTIONS } from "./sections.ts";
 import { trackerFields } from "./tracker-settings.ts";
 
@@ -239,6 +240,9 @@ export const experimentSchema = derived(() =>
 
     // Without a default: the identity of runs without it must not change.
     privacy: privacySchema.optional(),
+
+    // Without a default: the identity of runs without it must not change.
+    secureAggregation: secureSchema.optional(),
 
     evaluation: evaluationSchema(),
 

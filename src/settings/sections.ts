@@ -12,6 +12,8 @@ export const SECTIONS: Readonly<Record<string, string>> = {
   privacy: "Differential privacy (docs/privacy.md). Without this section updates are sent as they are.",
   "privacy.client": "Differential privacy with a client, all its records, as the unit.",
   "privacy.record": "Differential privacy with a record as the unit: noise in each step of a client's training.",
+  secureAggregation:
+    "Secure aggregation (docs/secure-aggregation.md): the coordinator learns the sum of a round's updates, and none of them. Without this section it reads each.",
   evaluation: "Measurements during the run. No client trains on held-out records.",
   "evaluation.best": "The best round, whose adapter is kept in best/.",
   "evaluation.earlyStopping": "The end of a run that no longer improves.",

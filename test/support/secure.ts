@@ -63,7 +63,7 @@ export async function playSecure(play: SecurePlay) {
         trainer: new QuadraticTrainer(pulls),
         memory: clientMemory(own, store),
         events: quiet,
-        secure: { rules, own, newKey },
+        masking: { rules, own, newKey },
         ...play.participant?.(client),
       }),
     ]),

@@ -99,6 +99,8 @@ export class PlainLines {
         if (event.weight === 0) this.#cut.push(event);
         return [];
       case "round-end":
+        if (event.failed !== undefined)
+          return [`round ${event.round}/${this.#rounds} has no sum: ${oneLine(event.failed)}`];
         return [
           ...this.#takeCut(),
           `round ${event.round}/${this.#rounds}: train loss ${trainLossText(event.loss)}, ${counted(event.accepted.length, "client")}, lr ${formatLearningRate(this.#learningRate)}, ${formatDuration(event.seconds)}`,

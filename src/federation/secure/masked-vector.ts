@@ -9,6 +9,9 @@ import type { Params } from "../../tensor/params.ts";
 /** Words before the numbers: the client's weight, then zeros. Their sum is known, so a sum that does not unmask is found out. */
 export const CHECK_WORDS = 4;
 
+/** Range of groups beside the change of the adapter: SCAFFOLD's differences of gradients of norm 1 or less. */
+const OTHER_RANGE = 2;
+
 /** The way in which the groups of an update become words. All clients of a round have the same. */
 export interface VectorLayout {
   readonly words: number;
@@ -40,7 +43,8 @@ export function vectorLayout(
   const placed = Object.entries(shape).map(([name, like]) => {
     // A stage may send groups of other names.
     const { weighting, combined } = groups[name] ?? groups["delta"]!;
-    const { bits, range } = rules;
+    const { bits } = rules;
+    const range = name === "delta" ? rules.range : Math.max(rules.range, OTHER_RANGE);
     const grid = gridFor({ bits, range, clients, weightMax: weighting === "records" ? weightMax : 1 });
     const length = [...like.values()].reduce((sum, { data }) => sum + data.length, 0);
     const place = at;

@@ -42,7 +42,9 @@ async function run(
     ...changes,
   };
   const [exchange, mine] = [lived(store), lived(own)];
-  const outcome = await simulate({ ...options, store: exchange, own: mine, memory: clientMemory(mine, exchange) });
+  const masking = changes.secure && { rules: changes.secure, own: mine };
+  const memory = clientMemory(mine, exchange);
+  const outcome = await simulate({ ...options, store: exchange, masking, memory });
   return { store, own, outcome };
 }
 
