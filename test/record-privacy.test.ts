@@ -1,7 +1,8 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { stringify } from "yaml";
 import type { RunEvent } from "../src/federation/events.ts";
 import { cliIn } from "./support/cli.ts";
 import { adapterHash, runIn } from "./support/experiment.ts";
@@ -169,12 +170,16 @@ describe("refused", () => {
   });
 });
 
-test("on the command line: a run, and a setting by its key", () => {
-  const file = path.join(folder, "cli.yaml");
-  expect(existsSync(path.join(folder, "bound.yaml"))).toBe(true);
-  cpSync(path.join(folder, "bound.yaml"), file);
+test("on the command line: a run, a setting by its key, and the report", () => {
+  writeFileSync(path.join(folder, "cli.yaml"), stringify(config()));
   const { status, stdout, stderr } = cli("run", "cli.yaml", "--out", "cli", "--set", "privacy.record.clip=0.5");
   expect(status, stderr).toBe(0);
   expect(stdout + stderr).toContain("train loss not sent");
   expect(cli("run", "cli.yaml", "--out", "cli2", "--set", "privacy.record.eps=1").stderr).toContain("unknown key");
+  expect(cli("privacy", "report", "cli").status).toBe(0);
+  const report = readFileSync(path.join(folder, "cli", "privacy.md"), "utf8");
+  for (const client of CLIENTS)
+    expect(report).toMatch(
+      new RegExp(`\\| ${client} \\| 0\\.2 \\| 0\\.5 \\| \\S+ \\| 4 \\| 8\\.00 \\| 8 \\| 0\\.001 \\|`),
+    );
 });

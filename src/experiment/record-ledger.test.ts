@@ -102,6 +102,9 @@ describe("the ledger of a client's records", () => {
       "Client ann took part in round 2, and its privacy ledger has no such round.",
     );
     expect(await ledgerOf({ exchange }).refuse(2, "ann")).toBeUndefined();
+    const accepted = [{ client: "cy", update: "0".repeat(64), records: 1 }];
+    await exchange.create(keys.close(1), encodeJson({ round: 1, accepted, refused: [] }));
+    await expect(ledgerOf({ exchange }).refuse(2, "cy")).rejects.toThrow("Client cy took part in round 1");
     expect(await ledgerOf({ exchange }).refuse(3, "bob")).toBeUndefined();
   });
 });

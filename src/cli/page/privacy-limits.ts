@@ -29,6 +29,7 @@ export function assumptions(
         ? []
         : [
             "Each client's own folder is its own: the key of its coins and noise lies there, was made before it was used, and nobody else reads it.",
+            "The gradient of a record does not depend on the other records of its step. It does, in the seventh digit, by the rounding of floating point, unless training.microBatchTokens is 1.",
             "No record is in the files of a client twice. A copy counts as a record of its own, and the ε of what both say adds up.",
           ]),
       "The program is the published one, on machines that nobody else controls. Its random bits are those of the operating system.",
@@ -83,6 +84,11 @@ export function limits(client: ClientFacts | undefined, records: readonly Record
         ? []
         : [
             `Scores on held-out records of single clients (${shortList(ownSets)}). They were measured and sent without noise. The records of those sets are not trained on, but the scores tell of them.`,
+          ]),
+      ...(records.length === 0
+        ? []
+        : [
+            "How many records a client has. The number of its steps, and so the time that it takes, may follow from it.",
           ]),
       ...(countsSent ? ["How many training records each client has. The clients sent it."] : []),
       "Other runs on the same records. Their μ² adds to this one's, and so does that of runs which were stopped or thrown away. Choosing settings by looking at such runs is a use of the records too.",

@@ -4,7 +4,7 @@ import { UserError } from "../../diagnostics/user-error.ts";
 import { loadAdapter } from "../../node/model/adapter-files.ts";
 import { writeAtomically } from "../../node/store/durable-file.ts";
 import { readCourse } from "../../node/store/stored-course.ts";
-import { readCharges } from "../../node/store/stored-privacy.ts";
+import { readCharges, readRecordSpending } from "../../node/store/stored-privacy.ts";
 import { readStoredRun } from "../../node/store/stored-runs.ts";
 import { clientPrivacyOf } from "../../settings/client-privacy.ts";
 import { parseExperiment } from "../../settings/parse.ts";
@@ -24,18 +24,23 @@ import { counted } from "../views/quantities.ts";
 export async function writePrivacyReport(folder: string, out: string = folder): Promise<readonly string[]> {
   const run = readStoredRun(folder);
   const config = parseExperiment(run.config, path.join(folder, "config.json"));
-  if (config.privacy?.client === undefined) {
-    throw new UserError("config", `The run in ${folder} has no privacy.client: nothing was promised to anybody.`, {
-      hint: "Updates were sent as they are. Set privacy.client, and look at openfedllm privacy plan before you run.",
-    });
+  const { client, record } = config.privacy ?? {};
+  if (client === undefined && record === undefined) {
+    throw new UserError(
+      "config",
+      `The run in ${folder} has neither privacy.client nor privacy.record: nothing was promised to anybody.`,
+      {
+        hint: "Updates were sent as they are. Set one of them, and look at openfedllm privacy plan before you run.",
+      },
+    );
   }
   const course = await readCourse(folder);
   const facts: PrivacyFacts = {
     name: run.name,
     subtitle: subtitleOf(run, config),
     adapter: run.finished ? run.adapter : undefined,
-    client: await clientFacts(folder, config, course),
-    records: [],
+    client: client && (await clientFacts(folder, config, course)),
+    records: record === undefined ? [] : await readRecordSpending(folder, [...course.records.keys()]),
     seen: {
       ownSets: ownSetsOf(run),
       countsSent: [...course.records.values()].some((records) => records > 0),

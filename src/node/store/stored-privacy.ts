@@ -1,5 +1,6 @@
 import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
+import { type RecordSpending, recordSpending } from "../../experiment/record-ledger.ts";
 import { type Charge, charge, ownKeys } from "../../federation/privacy/messages.ts";
 import { readMessage } from "../../federation/protocol/cells.ts";
 import type { RunCourse } from "../../study/run-course.ts";
@@ -27,4 +28,14 @@ export async function readCharges(folder: string, { rounds }: Pick<RunCourse, "r
     );
   }
   return charges.sort((a, b) => a.round - b.round || (a.client < b.client ? -1 : 1));
+}
+
+/** Reads what the records of each client have cost, from the clients' own store in a run folder. Clients that never began are left out. */
+export async function readRecordSpending(
+  folder: string,
+  clients: readonly string[],
+): Promise<readonly RecordSpending[]> {
+  const own = directoryStore(path.join(folder, "clients"));
+  const all = await Promise.all(clients.map((client) => recordSpending(own, client)));
+  return all.filter((spending) => spending !== undefined);
 }
