@@ -8,19 +8,33 @@ import { openModel } from "../dist/node/model/model-source.js";
 import { onnxRuntime } from "../dist/node/onnx-runtime.js";
 import { adamW } from "../dist/optim/optimizer.js";
 import { stream } from "../dist/tensor/random.js";
+import { secretStream } from "../dist/privacy/secret-stream.js";
 import { openGradientEngine } from "../dist/train/gradient-engine.js";
 import { padBatch } from "../dist/train/micro-batches.js";
 import { trainLocally } from "../dist/train/local-training.js";
+import { trainPrivately } from "../dist/train/private-training.js";
+import { openRecordGradientEngine } from "../dist/train/record-gradients.js";
 import { sft } from "../dist/train/sft.js";
 
-const { model: ref, batch, length, rank, supervised, threads, microBatchTokens, profile } = JSON.parse(process.argv[2]);
+const {
+  model: ref,
+  batch,
+  length,
+  rank,
+  supervised,
+  threads,
+  microBatchTokens,
+  profile,
+  isPrivate = false,
+} = JSON.parse(process.argv[2]);
 
 const model = await openModel(ref);
 const runtime = onnxRuntime({ threads, ...(profile === undefined ? {} : { profile }) });
 const adapterConfig = { rank, alpha: 2 * rank, dropout: 0, targets: ["q_proj", "v_proj"], rsLora: false };
 const lora = loraShape(adapterConfig, model.modelConfig);
 const shared = { modelConfig: model.modelConfig, weights: model.weights, lora };
-const engine = await openGradientEngine({ runtime, ...shared, dropout: 0, maxLength: length, microBatchTokens });
+const open = isPrivate ? openRecordGradientEngine : openGradientEngine;
+const engine = await open({ runtime, ...shared, dropout: 0, maxLength: length, microBatchTokens });
 
 const random = stream(1, "bench");
 const examples = Array.from({ length: batch }, (_, i) => ({
@@ -32,17 +46,25 @@ let adapter = initAdapter(adapterConfig, model.modelConfig, 1);
 
 async function step() {
   const started = performance.now();
-  const { after, loss } = await trainLocally({
+  const common = {
     engine,
     adapter,
     steps: 1,
-    batch: () => examples,
     optimizer: adamW({ beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 }),
     learningRate: 1e-4,
-    maxGradNorm: 1,
     localRule: {},
     random: () => stream(0),
-  });
+  };
+  const { after, loss } = isPrivate
+    ? // With the rate 1 every record is in the step, as in the plain one.
+      await trainPrivately({
+        ...common,
+        items: examples,
+        rate: 1,
+        noise: { clip: 1, noiseMultiplier: 1 },
+        secret: (_step, use) => secretStream(new Uint8Array(32), use),
+      })
+    : await trainLocally({ ...common, batch: () => examples, maxGradNorm: 1 });
   adapter = after;
   return { ms: performance.now() - started, loss, peakMemoryMB: process.resourceUsage().maxRSS / 1024 };
 }

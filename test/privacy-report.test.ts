@@ -87,6 +87,8 @@ describe("privacy report", () => {
     expect(openfedllm("run", "open.json", "--out", "open", "--set", "federation.rounds=1").status).toBe(0);
     const { stderr, status } = openfedllm("privacy", "report", "open");
     expect(status).toBe(2);
-    expect(stderr).toContain("The run in open has neither privacy.client nor privacy.record: nothing was promised to anybody.");
+    expect(stderr).toContain(
+      "The run in open has neither privacy.client nor privacy.record: nothing was promised to anybody.",
+    );
   });
 });
