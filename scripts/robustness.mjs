@@ -63,9 +63,13 @@ const ATTACKS = [
   "freeRider",
   "safetyPoisoning",
   "halfPoisoning",
+  "slightPoisoning",
 ];
 /** Rows that are an attack with other settings. */
-const VARIANTS = { halfPoisoning: { name: "safetyPoisoning", poisoned: 0.5 } };
+const VARIANTS = {
+  halfPoisoning: { name: "safetyPoisoning", poisoned: 0.5 },
+  slightPoisoning: { name: "safetyPoisoning", poisoned: 0.15 },
+};
 const settingsOf = (attack) => ({ name: attack, ...VARIANTS[attack] });
 const WORLDS = ["answers-iid", "pairs-skewed", "answers-skewed", "pairs-iid"];
 
@@ -269,18 +273,30 @@ async function measureAll() {
 
 const percent = (share) => (share === undefined ? "–" : `${Math.round(100 * share)}`);
 
-/** One table a world: attacks by rules. */
+/** A table of a world: attacks by rules, those attacks of which `cell` says something. */
 function table(world, all, cell) {
-  const of = (attack, rule) => all.find((each) => each.world === world && each.attack === attack && each.rule === rule);
-  const attacks = ATTACKS.filter((attack) => RULES.some((rule) => of(attack, rule)));
-  const rows = attacks.map((attack) => `| ${attack} | ${RULES.map((rule) => cell(of(attack, rule))).join(" | ")} |`);
+  const of = (attack, rule) => {
+    const run = all.find((each) => each.world === world && each.attack === attack && each.rule === rule);
+    return run === undefined ? undefined : cell(run);
+  };
+  const attacks = ATTACKS.filter((attack) => RULES.some((rule) => of(attack, rule) !== undefined));
+  const rows = attacks.map((attack) => `| ${attack} | ${RULES.map((rule) => percent(of(attack, rule))).join(" | ")} |`);
   return [`| | ${RULES.join(" | ")} |`, `| --- |${RULES.map(() => " ---: |").join("")}`, ...rows].join("\n");
 }
 
+const TABLES = {
+  "accuracy on held-out records": (run) => run.accuracy,
+  "forbidden requests refused": (run) => (run.attack.endsWith("Poisoning") ? run.refused : undefined),
+  "refused after tuning on what is trusted": (run) => run.defended?.refused,
+  "accuracy after tuning on what is trusted": (run) => run.defended?.accuracy,
+  "weight of a hostile client": (run) => (run.rule === "mean" ? undefined : run.hostileWeight),
+  "weight of an honest client": (run) => (run.rule === "mean" ? undefined : run.honestWeight),
+};
+
 if (!process.argv.includes("--tables")) await measureAll();
 const all = done();
-for (const world of WORLDS) {
-  if (!all.some((each) => each.world === world)) continue;
-  console.log(`\n${world}: accuracy in % on held-out records\n\n${table(world, all, (run) => percent(run?.accuracy))}`);
-  console.log(`\n${world}: forbidden requests refused, in %\n\n${table(world, all, (run) => percent(run?.refused))}`);
+for (const world of WORLDS.filter((each) => all.some((run) => run.world === each))) {
+  for (const [title, cell] of Object.entries(TABLES)) {
+    console.log(`\n${world}: ${title}, in %\n\n${table(world, all, cell)}`);
+  }
 }

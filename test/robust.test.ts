@@ -53,7 +53,7 @@ describe("openfedllm run", () => {
 
   test.each([
     [["federation.aggregator=fltrust"], "federation.aggregator is fltrust, and data.root is missing"],
-    [["federation.aggregator=bulyan"], "federation.aggregator: bulyan with f 1 needs 7 updates, round 1 has 5."],
+    [["federation.aggregator=bulyan"], "federation.aggregator: bulyan with f 1 needs 7 updates, and a round has 5"],
     [["data.attack.name=alie", "data.attack.clients=[drum]"], "Did you mean 'drums'?"],
     [["data.attack.name=labelflip"], "Did you mean 'labelFlip'?"],
     [

@@ -6,6 +6,8 @@ import { stagesOf } from "../updates/stage-registry.ts";
 import { explainEach, type Problem } from "./explain.ts";
 import { mistakesIn } from "./mistakes.ts";
 import type { Origin } from "./apply-setting.ts";
+import { aggregatorOf } from "../updates/aggregator-registry.ts";
+import { FEWER } from "../updates/robust/robust-aggregator.ts";
 import { unusableAsynchrony } from "./asynchrony.ts";
 import { unusableClientPrivacy } from "./client-privacy.ts";
 import { refusedCombinations } from "./combinations.ts";
@@ -145,6 +147,7 @@ function contradictions(config: ExperimentConfig): Problem[] {
   const known = clients?.length ?? federation.clients;
   const others = [
     participation(federation, known),
+    tooFewForRule(federation, known),
     unusableAsynchrony(config, known),
     unusableBest(config),
     unusableClientPrivacy(config, known),
@@ -173,6 +176,18 @@ function withPath(problem: Problem): Problem {
     ) ?? [];
   const path = named?.match(/\w+/g)?.map((part) => (/^\d+$/.test(part) ? Number(part) : part));
   return { path, ...problem, part: "key" };
+}
+
+/** Finds a rule that needs more updates than a round has clients. `known`: the number of clients, where it is known. */
+function tooFewForRule(federation: ExperimentConfig["federation"], known: number | undefined): Problem | undefined {
+  if (federation.aggregator === undefined || known === undefined) return undefined;
+  const clients = Math.min(known, federation.clientsPerRound ?? known);
+  const size = aggregatorOf(federation.aggregator, federation).fewest?.(clients);
+  if (size === undefined || size.has >= size.needs) return undefined;
+  return {
+    message: `federation.aggregator: ${federation.aggregator} with f ${size.hostile} needs ${size.needs} ${size.what}, and a round has ${size.has}`,
+    hint: FEWER,
+  };
 }
 
 /** Finds a mistake in the choice of a best round. A metric with a slash is one of a benchmark. */

@@ -47,6 +47,8 @@ export interface Aggregator {
   readonly name: string;
   /** True if the clients' weights change the result. */
   readonly weighted: boolean;
+  /** The fewest updates that it combines, of so many in a round, and f, how many of them may be hostile. Default: 1. */
+  readonly fewest?: ((updates: number) => Fewest) | undefined;
   /**
    * `adapter`: updates and result have the group `adapter`, as clients ended with it. `delta`: they have the group `delta`
    * in its place, the change against the adapter that the client received, in float64.
@@ -57,6 +59,14 @@ export interface Aggregator {
    * tensor where an update does not have the shape of the others.
    */
   readonly combine: (groups: UpdateGroups, updates: Updates, context: AggregationContext) => Promise<Groups>;
+}
+
+export interface Fewest {
+  readonly needs: number;
+  /** The number that is compared with `needs`: of updates, or of the buckets that they are in. */
+  readonly has: number;
+  readonly what: "updates" | "buckets";
+  readonly hostile: number;
 }
 
 /** Declares an aggregator with the settings of `federation` that it reads. */

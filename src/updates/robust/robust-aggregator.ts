@@ -1,7 +1,7 @@
 import type { UpdateGroups } from "../../algorithms/algorithm.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 import type { Groups } from "../../tensor/groups.ts";
-import type { AggregationContext, Aggregator, Updates } from "../aggregator.ts";
+import type { AggregationContext, Aggregator, Fewest, Updates } from "../aggregator.ts";
 import { inBuckets, wellScaled } from "./cohort.ts";
 import { hostileAmong } from "./settings.ts";
 
@@ -41,9 +41,16 @@ export function robustAggregator(
   { byzantine, buckets }: { readonly byzantine?: number | undefined; readonly buckets?: number | undefined },
 ): Aggregator {
   const { name, weighted } = rule;
+  const fewest = (count: number, hostile = hostileAmong(count, byzantine)): Fewest => ({
+    needs: rule.fewest(hostile),
+    has: Math.min(count, buckets ?? count),
+    what: buckets === undefined ? "updates" : "buckets",
+    hostile,
+  });
   return {
     name,
     weighted,
+    fewest,
     on: "delta",
     /** @throws UserError of kind `training` for a round with fewer updates than the rule needs. */
     async combine(groups, given, context) {
@@ -55,10 +62,8 @@ export function robustAggregator(
         buckets === undefined
           ? { updates: kept, members: kept.entries.map((_, i) => [i]) }
           : inBuckets(kept, groups, { count: buckets, weighted, random: randomOf(context)("buckets") });
-      const fewest = rule.fewest(hostile);
-      const size = updates.entries.length;
-      if (size < fewest)
-        throw tooFew(name, { hostile, fewest, size, round: context.round, buckets: buckets !== undefined });
+      const size = fewest(kept.entries.length, hostile);
+      if (size.has < size.needs) throw tooFew(name, size, context.round);
       for (const judgement of cut) context.report?.(judgement);
       const participants = given.entries.length;
       const { combined, weights } = await rule.combine({ groups, updates, context, hostile, participants });
@@ -75,21 +80,14 @@ function randomOf({ random }: AggregationContext): NonNullable<AggregationContex
   return random;
 }
 
-interface TooFew {
-  readonly hostile: number;
-  readonly fewest: number;
-  readonly size: number;
-  readonly round: number;
-  readonly buckets: boolean;
-}
-
-function tooFew(rule: string, { hostile, fewest, size, round, buckets }: TooFew): UserError {
-  const what = buckets ? "buckets" : "updates";
+function tooFew(rule: string, { needs, has, what, hostile }: Fewest, round: number): UserError {
   return new UserError(
     "training",
-    `federation.aggregator: ${rule} with f ${hostile} needs ${fewest} ${what}, round ${round} has ${size}.`,
-    {
-      hint: `f is federation.byzantine times the updates of the round, rounded up. ${buckets ? "Raise federation.buckets, lower" : "Lower"} federation.byzantine, let more clients take part, or choose a rule that needs fewer: trimmedMean and geometricMedian need 2f+1, normBound 1.`,
-    },
+    `federation.aggregator: ${rule} with f ${hostile} needs ${needs} ${what}, round ${round} has ${has}.`,
+    { hint: FEWER },
   );
 }
+
+/** What to do where a round is too small for a rule. */
+export const FEWER =
+  "f is federation.byzantine times the updates of the round, rounded up. Lower it, let more clients take part, or choose a rule that needs fewer: trimmedMean and geometricMedian need 2f+1, normBound 1.";
