@@ -48,7 +48,7 @@ describe.skipIf(natsProgram === undefined)("a private federation over a network 
       expect(submissions).toHaveLength(6);
       for (const file of submissions) {
         const submission = JSON.parse(readFileSync(file, "utf8"));
-        expect(Object.keys(submission).sort()).toEqual(["base", "bytesDown", "bytesUp", "client", "update"]);
+        expect(Object.keys(submission).sort()).toEqual(["base", "bytesDown", "bytesUp", "client", "ledger", "update"]);
         expect(filesIn(path.join(folder, run)).filter((each) => each.endsWith(submission.update))).toEqual([]);
       }
       // The host's log has no step and no loss of anybody, and no site's ledger or key.

@@ -62,7 +62,7 @@ describe("openfedllm run with privacy.client", () => {
     ]);
     const metrics = JSON.parse(readFileSync(at("first", "metrics.json"), "utf8"));
     expect(metrics.rounds.at(-1).privacy).toMatchObject({ budget: 8, mechanism: "central", divisor: 3 });
-    expect(Object.keys(metrics.rounds.at(-1).clients.apples).sort()).toEqual(["bytesDown", "bytesUp"]);
+    expect(Object.keys(metrics.rounds.at(-1).clients.apples).sort()).toEqual(["bytesDown", "bytesUp", "ledger"]);
     expect(Object.keys(metrics.rounds.at(-1).heldOut)).toEqual(["common"]);
     expect(readFileSync(at("first", "report.html"), "utf8")).toContain("not sent");
 

@@ -6,6 +6,7 @@ import { secretKeyIn } from "../federation/privacy/secret-key.ts";
 import type { ParticipantOptions } from "../federation/participant.ts";
 import { type ClientPrivacy, clientPrivacyOf } from "../settings/client-privacy.ts";
 import type { MemberStore, Store } from "../store/store.ts";
+import type { GroupScales } from "../updates/clipped.ts";
 import type { RunStore } from "./ports.ts";
 import type { Prepared } from "./prepare.ts";
 
@@ -30,7 +31,8 @@ export async function coordinatorPrivacy(
   const settings = clientPrivacyOf(config, clients);
   if (settings === undefined) return { store: exchange };
   const { mechanism, noiseMultiplier, clip, expectedClients } = settings;
-  const rules = { mechanism: played(mechanism), budget: settings, noiseMultiplier, clip, expectedClients };
+  const scales = scalesOf(settings);
+  const rules = { mechanism: played(mechanism), budget: settings, noiseMultiplier, clip, scales, expectedClients };
   const privacy = await PrivateRounds.open({ own, exchange, identity, rules });
   return { store: await unsealing(exchange, await secretKeyIn(own)), privacy };
 }
@@ -51,8 +53,13 @@ export function clientPrivacyHalf(
   const protect =
     played(mechanism) === "local"
       ? localNoise({ own, exchange, budget: settings, clip: start, noiseMultiplier, weightOf })
-      : clipping(start, weightOf);
+      : clipping(start, weightOf, scalesOf(settings));
   return { figures: "kept", protect, seal: sealing(own, exchange) };
+}
+
+/** The group of SCAFFOLD's control variates has another unit than the change of the adapter. */
+function scalesOf({ controlScale = 1 }: ClientPrivacy): GroupScales {
+  return { control: controlScale };
 }
 
 /** Number of clients that a configuration names, which a member of a federation knows of the others. */

@@ -345,10 +345,12 @@ export class Participant {
       throw new Error(`the algorithm ${algorithm.name} returns a memory: declare keepsMemory`);
     }
     const keepsFigures = this.#options.figures === "kept";
-    const { update, memory: next } = keepsFigures ? finiteOr(unchanged(report.update, received, kept), report) : report;
+    const { update, memory: own } = keepsFigures ? finiteOr(unchanged(report.update, received, kept), report) : report;
     const { protect, seal } = this.#options;
     const context = { seed, round, client, received: received.adapter };
     const safe = (await protect?.(update, { ...context, clip: opening.clip })) ?? update;
+    // A client remembers what it sends, which may be clipped.
+    const next = protect === undefined ? own : { ...own, ...algorithm.remembered?.(safe, received, kept) };
     const encoded =
       masked !== undefined && stages.length === 0
         ? { groups: changeFrom(safe, received.adapter) }

@@ -150,10 +150,21 @@ export const COMBINATIONS: readonly Combination[] = [
   ),
   noted("clientPrivacy", "serverMomentum", "momentum multiplies the noise too: by 1/(1 − federation.server.beta1)"),
   refused(
-    "clientPrivacy",
+    "localNoise",
     "controlVariates",
-    "no clip bounds the control variates, which are sent beside the adapter",
+    "the noise in its control variate would stay in every step that a client takes",
     TAKE_FEDERATED,
+  ),
+  refused(
+    "distributedNoise",
+    "controlVariates",
+    "no clip bounds the control variates, which are masked beside the adapter",
+    TAKE_FEDERATED,
+  ),
+  allowed(
+    "coordinatorNoise",
+    "controlVariates",
+    "one clip is over the change of the adapter and `privacy.client.controlScale` times that of the control variate",
   ),
   refused(
     "clientPrivacy",

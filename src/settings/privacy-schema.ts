@@ -45,6 +45,11 @@ const clientPrivacySchema = z.strictObject({
     .describe(
       "Number of records with which a client counts fully. Its change is multiplied by records/weightCap, at most 1. Default: all count alike.",
     ),
+  controlScale: positive
+    .optional()
+    .describe(
+      "Factor on the change of scaffold's control variate within the clip: about the norm of the adapter's change over the norm of the control variate's. Default: 1.",
+    ),
   sampling: z
     .enum(["public", "secret"])
     .default("public")

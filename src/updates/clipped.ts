@@ -1,9 +1,12 @@
 import type { Groups } from "../tensor/groups.ts";
 import { globalNorm } from "../tensor/params.ts";
 
+/** Factors on groups within a clip, by group; 1 for the others. They make numbers of different kinds comparable. */
+export type GroupScales = Readonly<Record<string, number>>;
+
 /** Norm over all tensors of all groups, as one vector, in float64. */
-export function normOf(groups: Groups): number {
-  return Math.hypot(...Object.values(groups).map(globalNorm));
+export function normOf(groups: Groups, scales: GroupScales = {}): number {
+  return Math.hypot(...Object.entries(groups).map(([name, params]) => (scales[name] ?? 1) * globalNorm(params)));
 }
 
 /** Less than rounding of a product to float64 can add to a norm. */

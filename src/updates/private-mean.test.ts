@@ -126,6 +126,24 @@ describe("the private mean", () => {
     );
   });
 
+  it("clips all groups as one vector, each times its factor, and gives a sum where a sum is wanted", async () => {
+    const like = params({ w: [0, 0] });
+    const groups = {
+      delta: { like, weighting: "uniform", combined: "mean" },
+      control: { like, weighting: "uniform", combined: "sum" },
+    } as const;
+    const update = { delta: params({ w: [3, 0] }), control: params({ w: [0, 8] }) };
+    const terms = () => ({ clip: 1, noiseMultiplier: 1e-9 });
+    const { delta, control } = await privateMean({ ...rules, terms, scales: { control: 0.5 } }).combine(
+      groups,
+      { entries: [{ client: "a", records: 1 }], read: () => Promise.resolve(update) },
+      { round: 1, global: like },
+    );
+    // The vector (3, 4) has norm 5.
+    expect(flat({ delta: delta! })[0]).toBeCloseTo(3 / 5 / golden.divisor_expected_clients, 7);
+    expect(flat({ control: control! })[1]).toBeCloseTo(8 / 5, 7);
+  });
+
   it("does not depend on the order of clients, to the bit", async () => {
     expect(await meanOf([...all].reverse())).toEqual(await meanOf(all));
   });

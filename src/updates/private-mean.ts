@@ -11,7 +11,7 @@ import type { Groups } from "../tensor/groups.ts";
 import { mapParams, type Params, zerosLike } from "../tensor/params.ts";
 import { sha256 } from "../tensor/sha256.ts";
 import type { Aggregator } from "./aggregator.ts";
-import { clipFactor, normOf } from "./clipped.ts";
+import { clipFactor, type GroupScales, normOf } from "./clipped.ts";
 import { bytesOfTensors } from "./group-arithmetic.ts";
 
 /** A clip that follows the norms of the updates. */
@@ -32,6 +32,8 @@ export interface PrivateMeanRules {
   readonly key: Uint8Array;
   /** Stands for the run: another run with the same key has other noise. */
   readonly run: string;
+  /** Factors on groups within the clip. Default: 1 for each. */
+  readonly scales?: GroupScales | undefined;
   /** Default: the clip does not follow. */
   readonly following?: FollowingClip | undefined;
 }
@@ -48,7 +50,7 @@ export interface PrivateMeanRules {
  * With `following`, the count of updates within C is released with noise too, and the next round's clip follows from it (Andrew
  * et al. 2021, arXiv 1905.03871, alg. 1); the noise on the sum is then so much larger that both cost one Gaussian of z.
  */
-export function privateMean({ terms, divisor, key, run, following }: PrivateMeanRules): Aggregator {
+export function privateMean({ terms, divisor, key, run, scales = {}, following }: PrivateMeanRules): Aggregator {
   // The same as long as the clip is, and slow to make.
   let table: DiscreteGaussianTable | undefined;
   let countTable: DiscreteGaussianTable | undefined;
@@ -65,7 +67,7 @@ export function privateMean({ terms, divisor, key, run, following }: PrivateMean
       const sums: Record<string, Params> = {};
       for (const [name, { like }] of Object.entries(groups)) sums[name] = zerosLike(like, Float64Array);
       let unclipped = 0;
-      for (const place of entries.keys()) unclipped += addClipped(sums, await read(place), clip, step);
+      for (const place of entries.keys()) unclipped += addClipped(sums, await read(place), { clip, step, scales });
       const digest = await sha256(bytesOfTensors(sums));
       if (following !== undefined) {
         const counted = await secretStream(key, `count|${run}|${round}|${unclipped}|${digest}`);
@@ -84,7 +86,10 @@ export function privateMean({ terms, divisor, key, run, following }: PrivateMean
         }
       }
       return Object.fromEntries(
-        Object.entries(sums).map(([name, sum]) => [name, mapParams(sum, (steps) => (steps * step) / divisor)]),
+        Object.entries(sums).map(([name, sum]) => {
+          const over = (groups[name]!.combined === "sum" ? 1 : divisor) * (scales[name] ?? 1);
+          return [name, mapParams(sum, (steps) => (steps * step) / over)];
+        }),
       );
     },
   };
@@ -94,16 +99,21 @@ export function privateMean({ terms, divisor, key, run, following }: PrivateMean
  * Adds a change to sums of whole steps, in place, and returns its bit for the count of unclipped changes. It throws an Error
  * that names a tensor of another shape.
  */
-function addClipped(sums: Readonly<Record<string, Params>>, update: Groups, clip: number, step: number): number {
+function addClipped(
+  sums: Readonly<Record<string, Params>>,
+  update: Groups,
+  { clip, step, scales }: { readonly clip: number; readonly step: number; readonly scales: GroupScales },
+): number {
   const own = Object.fromEntries(Object.keys(sums).map((name) => [name, update[name]!]));
-  const norm = normOf(own);
+  const norm = normOf(own, scales);
   const factor = clipFactor(norm, clip);
   for (const [name, sum] of Object.entries(sums)) {
+    const scaled = factor * (scales[name] ?? 1);
     for (const [tensor, { data: into }] of sum) {
       const data = own[name]!.get(tensor)?.data;
       if (data?.length !== into.length) throw new Error(`tensor ${tensor}: of another shape in one update`);
       if (factor === 0) continue;
-      for (let i = 0; i < into.length; i++) into[i]! += onGrid(data[i]! * factor, step);
+      for (let i = 0; i < into.length; i++) into[i]! += onGrid(data[i]! * scaled, step);
     }
   }
   return unclippedBit(norm, clip);

@@ -4,6 +4,7 @@ import type { PrivacyBudget } from "../../privacy/ledger.ts";
 import type { Store } from "../../store/store.ts";
 import { sha256 } from "../../tensor/sha256.ts";
 import type { Aggregator } from "../../updates/aggregator.ts";
+import type { GroupScales } from "../../updates/clipped.ts";
 import { type FollowingClip, privateMean } from "../../updates/private-mean.ts";
 import { drawCohort, type Draw } from "../cohort.ts";
 import type { EventOf } from "../events.ts";
@@ -22,6 +23,8 @@ export interface ClientPrivacyRules {
   readonly noiseMultiplier: number;
   /** Largest norm of a client's contribution, or the rule by which it follows the norms. */
   readonly clip: number | AdaptiveClip;
+  /** Factors on groups within the clip. Default: 1 for each. */
+  readonly scales?: GroupScales | undefined;
   /** qN: clients that a round plans with. The sum is divided by it. */
   readonly expectedClients: number;
 }
@@ -56,12 +59,12 @@ export class PrivateRounds {
     this.#noiseKey = noiseKey;
     // A round has the noise that was paid for, also where the run was lengthened since.
     const terms = (round: number) => ledger.termsOf(round)!;
-    const { clip, expectedClients, mechanism } = rules;
+    const { clip, expectedClients, mechanism, scales } = rules;
     const following = typeof clip === "number" ? undefined : this.#following(clip);
     this.aggregator =
       mechanism === "local"
         ? undefined
-        : privateMean({ terms, divisor: expectedClients, key, run: identity, following });
+        : privateMean({ terms, divisor: expectedClients, key, run: identity, scales, following });
   }
 
   /**

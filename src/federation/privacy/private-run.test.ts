@@ -10,7 +10,8 @@ import {
 } from "../../../test/support/federation.ts";
 import { algorithmOf } from "../../algorithms/registry.ts";
 import { gaussianEpsilon, noiseFor } from "../../privacy/gaussian.ts";
-import type { Params } from "../../tensor/params.ts";
+import { decodeGroups } from "../../store/codec.ts";
+import { globalNorm, type Params } from "../../tensor/params.ts";
 import { memoryStore } from "../../store/memory-store.ts";
 import type { Store } from "../../store/store.ts";
 import { clientMemory } from "../client-memory.ts";
@@ -48,14 +49,16 @@ interface Changes {
   readonly life?: Life;
   readonly rounds?: number;
   readonly minClients?: number;
+  readonly clientsPerRound?: number;
   readonly rules?: Partial<ClientPrivacyRules>;
   readonly trainer?: QuadraticTrainer;
-  readonly algorithm?: "fedavg" | "fedadam";
+  readonly algorithm?: "fedavg" | "fedadam" | "scaffold";
 }
 
 const KINDS = {
   "fedavg, central": {},
   "fedadam, central": { algorithm: "fedadam" },
+  "scaffold, central": { algorithm: "scaffold" },
   "fedavg, local": { rules: { mechanism: "local" } },
   // Two clients a round are few: with more noise nothing is left for their count.
   "fedavg, a clip that follows": {
@@ -69,7 +72,7 @@ const KINDS = {
 
 /** A private run of one process: four clients, two a round. */
 async function live(place: Place, changes: Changes = {}) {
-  const { life = new Life(), rounds = 4, minClients = 1, algorithm = "fedavg" } = changes;
+  const { life = new Life(), rounds = 4, minClients = 1, clientsPerRound = 2, algorithm = "fedavg" } = changes;
   const [exchange, clients, own] = [place.exchange, place.clients, place.own].map((store) => life.wrap(store));
   const { events, sink } = recorded();
   const privacy = await PrivateRounds.open({
@@ -96,7 +99,7 @@ async function live(place: Place, changes: Changes = {}) {
     seed: 7,
     rounds,
     clients: roster,
-    clientsPerRound: 2,
+    clientsPerRound,
     minClients,
     learningRate: () => 0.1,
     evaluateEvery: 0,
@@ -187,6 +190,25 @@ describe("a private run", () => {
       data.some((x, i) => x !== initialAdapter.get(name)!.data[i]),
     );
     expect(moved).toBe(true);
+  });
+});
+
+describe("SCAFFOLD in a private run", () => {
+  it("has one clip over both groups, and a client remembers the clipped step: without noise c stays the mean of the cᵢ", async () => {
+    const place = newPlace();
+    const quiet = { noiseMultiplier: 1e-9, budget: { ...budget, epsilon: 1e30 }, expectedClients: 4 };
+    const all = { algorithm: "scaffold", rounds: 3, clientsPerRound: 4, rules: quiet } as const;
+    const { outcome } = await live(place, all);
+    const { control } = decodeGroups(await place.exchange.blob(outcome.head.state), "state");
+    const memory = clientMemory(place.clients, place.exchange);
+    const own = await Promise.all(roster.map(async ({ name }) => (await memory.load(name, 4))["control"]!));
+    for (const [name, { data }] of control!) {
+      for (const [i, c] of data.entries()) {
+        expect(c).toBeCloseTo(own.reduce((sum, each) => sum + each.get(name)!.data[i]!, 0) / 4, 5);
+      }
+    }
+    // Three steps of norm ½ at most: cᵢ is no longer than their sum.
+    for (const each of own) expect(globalNorm(each)).toBeLessThanOrEqual(1.5);
   });
 });
 

@@ -1,6 +1,6 @@
 import type { Groups } from "../../tensor/groups.ts";
 import type { Params } from "../../tensor/params.ts";
-import { clipFactor, normOf } from "../../updates/clipped.ts";
+import { clipFactor, type GroupScales, normOf } from "../../updates/clipped.ts";
 import { filled, inFloat32 } from "../../updates/group-arithmetic.ts";
 import { changeFrom, putOn } from "../../updates/wire.ts";
 
@@ -24,11 +24,11 @@ const ROOM_ABOVE = 2;
  * Clips the change of an update, all tensors of all groups as one vector, and multiplies it with the client's weight. A change
  * that is small enough, with weight 1, stays as it is, bit for bit.
  */
-export function clipping(clip: number, weightOf: (client: string) => number): Protect {
+export function clipping(clip: number, weightOf: (client: string) => number, scales?: GroupScales): Protect {
   return async (update, { client, received, clip: ofRound }) => {
     const change = changeFrom(update, received);
     const limit = ofRound === undefined ? clip : ROOM_ABOVE * ofRound;
-    const factor = clipFactor(normOf(change), limit) * weightOf(client);
+    const factor = clipFactor(normOf(change, scales), limit) * weightOf(client);
     if (factor === 1) return update;
     return inFloat32(
       putOn(
