@@ -75,6 +75,24 @@ describe("privacy report", () => {
     }
   });
 
+  it("says what records were promised, and what each client's own ledger has", () => {
+    const record = JSON.parse(read("open.json")) as { training: object };
+    const privacy = { record: { epsilon: 8, delta: 0.01 } };
+    writeFileSync(at("record.json"), JSON.stringify({ ...record, privacy, federation: { rounds: 1 } }));
+    const planned = openfedllm("privacy", "plan", "record.json", "--json");
+    const { records } = JSON.parse(planned.stdout) as {
+      records: { client: string; noiseMultiplier: number; steps: number }[];
+    };
+    expect(records.map(({ client, steps }) => [client, steps])).toEqual(CLIENTS.map((client) => [client, 1]));
+    expect(openfedllm("run", "record.json", "--out", "record").status).toBe(0);
+    expect(openfedllm("privacy", "report", "record").status).toBe(0);
+    const report = read("record", "privacy.md");
+    const z = String(Number(records[0]!.noiseMultiplier.toPrecision(3)));
+    expect(report).toContain(`| apples | 0.5 | 1 | ${z} | 1 | 8.00 | 8 | 0.01 |`);
+    expect(report).toContain("A client as a whole. The figures protect single records");
+    expect(report).not.toContain("What each client is promised");
+  });
+
   it("refuses a ledger from which a charge is gone", () => {
     cpSync(at("run"), at("torn"), { recursive: true });
     rmSync(at("torn", "private", "cells", "ledger", "apples"), { recursive: true });

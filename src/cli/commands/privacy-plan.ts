@@ -1,12 +1,14 @@
 import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { type SizedAdapter, smallerAdapters } from "../../experiment/plan/smaller-adapters.ts";
+import { type PlannedRecords, plannedRecords } from "../../experiment/plan/planned-records.ts";
+import { prepareExperiment } from "../../experiment/prepare.ts";
 import { nodePlatform } from "../../node/platform.ts";
 import { type ClientTerms, planClients } from "../../privacy/client-plan.ts";
 import { noiseFor } from "../../privacy/gaussian.ts";
 import { type Command, DEFAULT_COLUMNS, defineCommand } from "../command.ts";
 import { number, toggle, wholeNumber } from "../flag.ts";
-import { privacyPlanLines } from "../views/privacy-plan-text.ts";
+import { privacyPlanLines, recordPlanLines } from "../views/privacy-plan-text.ts";
 import { readRunConfig } from "../work/training.ts";
 import { withStatus } from "../work/work.ts";
 import { setFlag } from "./shared-flags.ts";
@@ -41,14 +43,26 @@ export const command: Command = defineCommand({
     const federation = config?.federation;
     const settings = config?.privacy?.client;
     const clients = flags.clients ?? config?.data.clients?.length ?? federation?.clients;
-    const adapters =
+    const { adapters, records } =
       config === undefined || flags.dimension !== undefined
-        ? []
-        : await withStatus(context, async ({ status, reports }): Promise<readonly SizedAdapter[]> => {
+        ? NOTHING
+        : await withStatus(context, async ({ status, signal, reports }): Promise<FromConfig> => {
             status.say(`opening ${config.model.base}`);
             const platform = nodePlatform({ baseDir: path.dirname(configFile!), ...reports });
-            return smallerAdapters(config, (await platform.openModel(config.model.base)).modelConfig);
+            const { modelConfig } = await platform.openModel(config.model.base);
+            const adapters = smallerAdapters(config, modelConfig);
+            if (config.privacy?.record === undefined) return { adapters, records: [] };
+            const hooks = { onProgress: status.say, onNote: status.note, signal };
+            const prepared = await prepareExperiment(config, platform, hooks);
+            return { adapters, records: plannedRecords(prepared, adapters[0]!.length) };
           });
+    const { stdout } = context;
+    const columns = stdout.columns() ?? DEFAULT_COLUMNS;
+    if (records.length > 0 && settings === undefined) {
+      const text = json === true ? JSON.stringify({ records }) : recordPlanLines(records, columns).join("\n");
+      stdout.write(`${text}\n`);
+      return;
+    }
     const terms = termsOf({
       clients: needed(clients, "--clients"),
       perRound: flags.perRound ?? federation?.clientsPerRound,
@@ -60,15 +74,22 @@ export const command: Command = defineCommand({
       isLocal: flags.local ?? settings?.mechanism === "local",
     });
     const plan = planClients(terms);
-    const { stdout } = context;
     if (json === true) {
-      stdout.write(`${JSON.stringify({ ...terms, ...plan, adapters })}\n`);
+      stdout.write(`${JSON.stringify({ ...terms, ...plan, adapters, records })}\n`);
       return;
     }
-    const lines = privacyPlanLines({ terms, plan, adapters }, stdout.columns() ?? DEFAULT_COLUMNS);
-    stdout.write(`${lines.join("\n")}\n`);
+    const lines = privacyPlanLines({ terms, plan, adapters }, columns);
+    const others = recordPlanLines(records, columns);
+    stdout.write(`${[...lines, ...(others.length === 0 ? [] : ["", ...others])].join("\n")}\n`);
   },
 });
+
+interface FromConfig {
+  readonly adapters: readonly SizedAdapter[];
+  readonly records: readonly PlannedRecords[];
+}
+
+const NOTHING: FromConfig = { adapters: [], records: [] };
 
 interface Asked extends Pick<ClientTerms, "clients" | "rounds" | "length" | "epsilon" | "isLocal"> {
   readonly perRound: number | undefined;

@@ -14,7 +14,7 @@ export interface SeenFacts {
 /** Says what the guarantee rests on. Where a point is false, the figures mean nothing. */
 export function assumptions(
   client: ClientFacts | undefined,
-  records: readonly RecordFacts[],
+  records: readonly RecordFacts[] | undefined,
   seen: SeenFacts,
 ): PrivacyPart {
   return {
@@ -25,7 +25,7 @@ export function assumptions(
     ],
     points: [
       ...(client === undefined ? [] : clientAssumptions(client, seen)),
-      ...(records.length === 0
+      ...(records === undefined
         ? []
         : [
             "Each client's own folder is its own: the key of its coins and noise lies there, was made before it was used, and nobody else reads it.",
@@ -49,7 +49,9 @@ function clientAssumptions({ mechanism, charges }: ClientFacts, { length }: Seen
           "Its folder private/ is its own. The key of the noise lies there, was made before it was used, and nobody else reads it: with the key, the noise can be taken away.",
           "Updates in the exchange are sealed for the coordinator. Whoever reads the exchange sees sizes, and no update.",
         ]
-      : []),
+      : [
+          "Each client's own folder is its own: the key of its noise lies there, was made before it was used, and nobody else reads it.",
+        ]),
     "One client is one organisation, and no person's records are with several. Where k clients hold the same records, μ² of those records is up to k² times as large.",
     `The noise is a discrete Gaussian on a grid with at least 2,048 steps in a standard deviation. ε is that of the continuous one, which at this grid is the same to six digits. Rounding of its table adds less than ${draws === undefined ? "10⁻²⁰" : `${formatCount(draws)} · 2⁻¹¹²`} to δ.`,
     "The divisor, the clip and the noise were fixed before a round, whoever came.",
@@ -57,7 +59,11 @@ function clientAssumptions({ mechanism, charges }: ClientFacts, { length }: Seen
 }
 
 /** Says what the guarantee does not cover. */
-export function limits(client: ClientFacts | undefined, records: readonly RecordFacts[], seen: SeenFacts): PrivacyPart {
+export function limits(
+  client: ClientFacts | undefined,
+  records: readonly RecordFacts[] | undefined,
+  seen: SeenFacts,
+): PrivacyPart {
   const { ownSets, countsSent } = seen;
   return {
     id: "limits",
@@ -74,18 +80,14 @@ export function limits(client: ClientFacts | undefined, records: readonly Record
             "A client as a whole. The figures protect single records; what all records of a client have in common can be learned.",
           ]
         : []),
-      ...(records.length === 0 && client === undefined
-        ? []
-        : [
-            "What the clients have in common. That is what the run is for: it is learned, also about those who took no part.",
-          ]),
+      "What the clients have in common. That is what the run is for: it is learned, also about those who took no part.",
       "Who took part in which round, when, and how many bytes were sent. All of it is public in the exchange.",
       ...(ownSets.length === 0
         ? []
         : [
             `Scores on held-out records of single clients (${shortList(ownSets)}). They were measured and sent without noise. The records of those sets are not trained on, but the scores tell of them.`,
           ]),
-      ...(records.length === 0
+      ...(records === undefined
         ? []
         : [
             "How many records a client has. The number of its steps, and so the time that it takes, may follow from it.",

@@ -20,7 +20,8 @@ export interface PrivacyFacts {
   readonly subtitle: string;
   readonly adapter: string | undefined;
   readonly client: ClientFacts | undefined;
-  readonly records: readonly RecordFacts[];
+  /** What the clients of this folder have spent on their records; undefined where records are not protected. */
+  readonly records: readonly RecordFacts[] | undefined;
   readonly seen: SeenFacts;
 }
 
@@ -53,7 +54,7 @@ function partsOf(facts: PrivacyFacts): readonly PrivacyPart[] {
   const { client, records, seen } = facts;
   return [
     ...(client === undefined ? [] : [clientSummary(client), clientTerms(client), clientAccounts(client)]),
-    ...(records.length === 0 ? [] : [recordPart(records)]),
+    ...(records === undefined ? [] : [recordPart(records)]),
     assumptions(client, records, seen),
     limits(client, records, seen),
     ...(client === undefined ? [] : [clientCourse(client)]),

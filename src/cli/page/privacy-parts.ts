@@ -76,7 +76,7 @@ const largestOf = (accounts: readonly Account[]): number => Math.max(0, ...accou
 
 /** Says in one paragraph what is promised to a client, in terms of what somebody could guess. */
 export function clientSummary(facts: ClientFacts): PrivacyPart {
-  const { epsilon, delta } = facts;
+  const { mechanism, epsilon, delta } = facts;
   const accounts = accountsOf(facts);
   const worst = largestOf(accounts);
   const spent = epsilonSpent(worst, delta);
@@ -85,16 +85,20 @@ export function clientSummary(facts: ClientFacts): PrivacyPart {
     id: "promise",
     title: "What each client is promised",
     paragraphs: [
-      `The unit is one client with all its records. The result of the run is nearly as likely with a client's contribution as without it: ε = ${epsilonText(spent)} at δ = ${shown(delta)} for the client that spent most, of a budget of ε = ${shown(epsilon)} which no client can pass.`,
-      `Somebody who sees every adapter of the run, knows all other clients' updates, and guesses whether a certain client contributed, is right in at most ${percent(Math.sqrt(worst))} of cases so far, and in at most ${percent(Math.sqrt(muSquaredWithin({ epsilon, delta })))} once the budget is spent. A coin is right in 50%.`,
+      `The unit is one client with all its records. ${mechanism === "local" ? "All that a client sends is nearly as likely with other records in place of its own" : "The result of the run is nearly as likely with a client's contribution as without it"}: ε = ${epsilonText(spent)} at δ = ${shown(delta)} for the client that spent most, of a budget of ε = ${shown(epsilon)} which no client can pass.`,
+      `${mechanism === "local" ? "Somebody who sees all that a client sends, and guesses which of two sets of records it has," : "Somebody who sees every adapter of the run, knows all other clients' updates, and guesses whether a certain client contributed,"} is right in at most ${percent(Math.sqrt(worst))} of cases so far, and in at most ${percent(Math.sqrt(muSquaredWithin({ epsilon, delta })))} once the budget is spent. A coin is right in 50%.`,
     ],
   };
 }
 
 /** The terms in a table. */
 export function clientTerms({ mechanism, epsilon, delta, clients, divisor, charges }: ClientFacts): PrivacyPart {
-  const values = (of: (charge: PaidRound) => number | string): string =>
-    [...new Set(charges.map(of))].map((value) => (typeof value === "number" ? shown(value) : value)).join(", ") || "–";
+  const numbers = (of: (charge: PaidRound) => number): string => {
+    const all = charges.map(of);
+    const [least, most] = [Math.min(...all), Math.max(...all)].map(shown);
+    return charges.length === 0 ? "–" : least === most ? least! : `${least} to ${most}`;
+  };
+  const keys = [...new Set(charges.map(({ noiseKey }) => noiseKey))].join(", ") || "–";
   return {
     id: "terms",
     title: "Terms",
@@ -104,16 +108,26 @@ export function clientTerms({ mechanism, epsilon, delta, clients, divisor, charg
       ["term", "value"],
       [
         ["unit", "one client, all its records together"],
-        ["neighbouring runs", "a client's contribution to the sums replaced by zero"],
+        [
+          "neighbouring runs",
+          mechanism === "local"
+            ? "any two updates of a client"
+            : "a client's contribution to the sums replaced by zero",
+        ],
         ["mechanism", MECHANISMS[mechanism] ?? mechanism],
         ["trust", TRUST[mechanism] ?? "–"],
         ["budget of each client", `ε ${shown(epsilon)} at δ ${shown(delta)}`],
         ["clients in all", `${formatCount(clients.length)}; δ is below 1/clients = ${shown(1 / clients.length)}`],
         ["draw of a round's clients", "public: nothing is claimed for it"],
-        ["clip: longest contribution", values(({ clip }) => clip)],
-        ["noise multiplier z", values(({ noiseMultiplier }) => noiseMultiplier)],
-        ["sum divided by", `${shown(divisor)}, whoever came`],
-        ["sha256 of the key of the noise", values(({ noiseKey }) => noiseKey)],
+        ["clip: longest contribution", numbers(({ clip }) => clip)],
+        ["noise multiplier z", numbers(({ noiseMultiplier }) => noiseMultiplier)],
+        ...(mechanism === "local"
+          ? [["noise on each update", "standard deviation z times twice the clip, in each number"]]
+          : [
+              ["noise on the sum of a round", "standard deviation z times the clip, in each number"],
+              ["sum divided by", `${shown(divisor)}, whoever came`],
+              ["sha256 of the key of the noise", keys],
+            ]),
       ],
       2,
     ),
@@ -199,22 +213,31 @@ export function recordPart(records: readonly RecordFacts[]): PrivacyPart {
     title: "What each record is promised",
     paragraphs: [
       "The unit is one record of one client, against everybody who sees what the client sends, the coordinator too. In each local step every record is drawn by a secret coin, its gradient is clipped alone, and noise is added to the sum (DP-SGD). The figures are upper bounds by Rényi accounting, for all local steps of all rounds.",
+      ...(records.length === 0
+        ? [
+            "Each client keeps the ledger of its records in its own folder, and this folder has none. A member makes this report of its own folder.",
+          ]
+        : []),
     ],
-    table: table(
-      "budgets of records",
-      ["client", "coin", "clip", "z", "steps", "ε spent", "of ε", "δ"],
-      records.map(({ client, rate, clip, noiseMultiplier, steps, rounds, spent, epsilon, delta }) => [
-        client,
-        shown(rate),
-        shown(clip),
-        shown(noiseMultiplier),
-        formatCount(steps * rounds),
-        epsilonText(spent),
-        shown(epsilon),
-        shown(delta),
-      ]),
-    ),
+    ...(records.length > 0 && { table: recordTable(records) }),
   };
+}
+
+function recordTable(records: readonly RecordFacts[]): Table {
+  return table(
+    "budgets of records",
+    ["client", "coin", "clip", "z", "steps", "ε spent", "of ε", "δ"],
+    records.map(({ client, rate, clip, noiseMultiplier, steps, rounds, spent, epsilon, delta }) => [
+      client,
+      shown(rate),
+      shown(clip),
+      shown(noiseMultiplier),
+      formatCount(steps * rounds),
+      epsilonText(spent),
+      shown(epsilon),
+      shown(delta),
+    ]),
+  );
 }
 
 /** Two digits after the point, or three in all where it is large. */

@@ -1,8 +1,9 @@
+import type { PlannedRecords } from "../../experiment/plan/planned-records.ts";
 import type { SizedAdapter } from "../../experiment/plan/smaller-adapters.ts";
 import { type ClientPlan, type ClientTerms, noiseToSignal } from "../../privacy/client-plan.ts";
 import { type Column, tableLines } from "../tables/table.ts";
 import { counted, formatCount } from "./quantities.ts";
-import { oneLine, wrap } from "./text-width.ts";
+import { clip, oneLine, wrap } from "./text-width.ts";
 
 /** The noise is called too much from there on. */
 const MOST_NOISE = 3;
@@ -65,6 +66,45 @@ function ratioText({ perRound }: ClientTerms, { noiseToSignal: ratio, breakEven 
       ? `They would be alike with ${formatCount(breakEven.perRound)} clients a round in place of ${formatCount(perRound)} (and as many times the clients in all), or with an adapter of ${formatCount(breakEven.length)} numbers.`
       : "A round moves the model more than the noise does, if its clients agree.";
   return `${size}. ${way}`;
+}
+
+/** The plan of a run whose records are protected: a line for each client. */
+export function recordPlanLines(records: readonly PlannedRecords[], columns: number): string[] {
+  const [first] = records;
+  if (first === undefined) return [];
+  const table: Column[] = [
+    { header: "client" },
+    ...["records", "coin", "steps", "z", "ε", "noise : mean"].map((header) => ({ header, ...right })),
+  ];
+  const rows = records.map(
+    ({ client, records: count, rate, steps, noiseMultiplier, epsilon, noiseToSignal: ratio }) => [
+      clip(oneLine(client), 24),
+      formatCount(count),
+      shown(rate),
+      formatCount(steps),
+      shown(noiseMultiplier),
+      epsilonText(epsilon),
+      shown(ratio),
+    ],
+  );
+  const worst = Math.max(...records.map(({ noiseToSignal: ratio }) => ratio));
+  return [
+    ...wrap(
+      `One record is the unit, against everybody who sees what its client sends: ε ${shown(first.budget)} at δ ${shown(first.delta)} for all local steps of all rounds. In a step each record takes part by a secret coin.`,
+      columns,
+    ),
+    "",
+    ...tableLines(table, rows),
+    ...(worst > MOST_NOISE
+      ? [
+          "",
+          ...wrap(
+            `note: A step is mostly noise (up to ${shown(worst)} : 1). Take a larger batchSize, a smaller adapter, fewer steps, or a larger ε, before you train.`,
+            columns,
+          ),
+        ]
+      : []),
+  ];
 }
 
 function courseLines({ course }: ClientPlan): string[] {
