@@ -3,12 +3,14 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
-import { cliIn } from "./support/cli.ts";
+import { cliIn, eventsOf, killedAfterEvents, startRun } from "./support/cli.ts";
+import { adapterHash } from "./support/experiment.ts";
 import { curvesOf } from "./support/tensorboard.ts";
 import { writeTinyData, writeTinyModel } from "./support/tiny-model.ts";
 
 const folder = mkdtempSync(path.join(tmpdir(), "openfedllm-bytes-"));
-const cli = cliIn(folder, { ...process.env, NO_COLOR: "1", OPENFEDLLM_CACHE: path.join(folder, "cache") });
+const env = { ...process.env, NO_COLOR: "1", OPENFEDLLM_CACHE: path.join(folder, "cache") };
+const cli = cliIn(folder, env);
 const CLIENTS = ["apples", "bolts", "candles"];
 
 function write(name: string, federation: object): string {
@@ -88,6 +90,27 @@ describe("a run with packed updates and a downlink", () => {
     expect(Math.abs(planned.traffic.up * 12 - bytesUp)).toBeLessThan(12 * 8);
     expect(planned.traffic.down * 9).toBe(bytesDown);
   });
+
+  it("ends with the same bytes and events wherever it is killed", async () => {
+    const file = write("killed", {
+      ...both,
+      stages: [
+        { name: "clip", maxNorm: 1 },
+        { name: "topk", share: 0.1 },
+      ],
+    });
+    expect(cli("run", file, "--out", "undisturbed").status).toBe(0);
+    let kills = 0;
+    for (const events of [12, 20, 30]) {
+      if (await killedAfterEvents(startRun(folder, env, file, "--out", "killed"), events)) kills++;
+    }
+    expect(kills).toBeGreaterThan(1);
+    expect(cli("run", file, "--out", "killed").status).toBe(0);
+    expect(adapterHash(path.join(folder, "killed"), "adapter")).toBe(
+      adapterHash(path.join(folder, "undisturbed"), "adapter"),
+    );
+    expect(eventsOf(path.join(folder, "killed"))).toEqual(eventsOf(path.join(folder, "undisturbed")));
+  }, 180_000);
 
   it("is refused where settings exclude each other, before anything is trained", () => {
     const refused = cli("run", write("late", { ...both, mode: "async", bufferSize: 2 }));

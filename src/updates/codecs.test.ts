@@ -6,7 +6,7 @@ import type { Groups } from "../tensor/groups.ts";
 import { globalNorm, type Params, subtract } from "../tensor/params.ts";
 import { type RandomStream, stream } from "../tensor/random.ts";
 import { PackedReader, PackedWriter } from "./packed.ts";
-import { readIndices, writeIndices } from "./sparse.ts";
+import { largestIndices, readIndices, writeIndices } from "./sparse.ts";
 import type { Stage, StageContext } from "./stage.ts";
 import { type StageName, stagesOf } from "./stage-registry.ts";
 import { decodeUpdate, encodeUpdate, packed, sentUpdate, unpacked, type UpdateContext, wireShape } from "./wire.ts";
@@ -87,6 +87,21 @@ describe("the golden bytes", () => {
     const reader = new PackedReader(bytes, "topk", { round: 1, client: "a" });
     expect([...readIndices(reader, 4, far.n)]).toEqual(far.indices);
   });
+});
+
+it("the largest are those of a sort, of equal ones the first", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: -5, max: 5 }), { minLength: 1, maxLength: 40 }),
+      fc.nat(39),
+      (list, more) => {
+        const k = 1 + (more % list.length);
+        const order = list.map((_, i) => i).sort((a, b) => Math.abs(list[b]!) - Math.abs(list[a]!) || a - b);
+        expect([...largestIndices(Float64Array.from(list), k)]).toEqual(order.slice(0, k).sort((a, b) => a - b));
+      },
+    ),
+  );
+  expect(largestIndices(new Float64Array(3), 0)).toHaveLength(0);
 });
 
 describe("groups of one scale", () => {

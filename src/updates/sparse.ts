@@ -32,7 +32,7 @@ export function flattened(group: Params): Float64Array {
 /** The indices of the k largest magnitudes, ascending; of equal ones the lower indices. */
 export function largestIndices(values: Float64Array, k: number): Uint32Array {
   const magnitudes = Float64Array.from(values, Math.abs);
-  const threshold = magnitudes.slice().sort()[magnitudes.length - k] ?? 0;
+  const threshold = k === 0 ? 0 : ascending(magnitudes.slice(), magnitudes.length - k);
   let ties = k;
   for (const magnitude of magnitudes) if (magnitude > threshold) ties--;
   const chosen = new Uint32Array(k);
@@ -42,6 +42,27 @@ export function largestIndices(values: Float64Array, k: number): Uint32Array {
     if (magnitude > threshold || (magnitude === threshold && ties-- > 0)) chosen[count++] = i;
   }
   return chosen;
+}
+
+/** The value at `place` of the sorted values, which it reorders (Hoare 1961, "Algorithm 65: Find"). */
+function ascending(values: Float64Array, place: number): number {
+  let [low, high] = [0, values.length - 1];
+  while (low < high) {
+    const pivot = values[(low + high) >> 1]!;
+    let [i, j] = [low, high];
+    while (i <= j) {
+      while (values[i]! < pivot) i++;
+      while (values[j]! > pivot) j--;
+      if (i > j) break;
+      const held = values[i]!;
+      values[i++] = values[j]!;
+      values[j--] = held;
+    }
+    if (place <= j) high = j;
+    else if (place >= i) low = i;
+    else break;
+  }
+  return values[place]!;
 }
 
 const GAPS = 0;
