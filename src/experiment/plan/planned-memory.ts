@@ -3,7 +3,7 @@ import { type Bindings, bytesOf, peakBytes } from "../../graph/memory.ts";
 import { attentionBindings, MINIMUM_LENGTH } from "../../graph/ops-attention.ts";
 import type { Example } from "../../data/example.ts";
 import { itemKind, kindOf, type TrainingItem } from "../../data/items/registry.ts";
-import { scoringGraph, trainingGraph } from "../../model/language-model.ts";
+import { recordGradientGraph, scoringGraph, trainingGraph } from "../../model/language-model.ts";
 import { supervisedTokens } from "../../train/micro-batches.ts";
 import type { Objective } from "../../train/objective.ts";
 import { withReference } from "../../train/reference.ts";
@@ -29,7 +29,8 @@ export function plannedMemory(prepared: Prepared): PlannedMemory {
   const trained = trainers.flatMap(({ train }) => train.map((item) => sequencesOf(objective, item)));
   const scored = scoredSequences(prepared);
   const maxLength = Math.max(config.data.maxLength, MINIMUM_LENGTH);
-  const training = trainingGraph(model.modelConfig, lora, {
+  const graphOf = config.privacy?.record === undefined ? trainingGraph : recordGradientGraph;
+  const training = graphOf(model.modelConfig, lora, {
     maxLength,
     dropout: !itemKind(objective.items).isPreference && config.adapter.dropout > 0,
     loss: objective.loss,
