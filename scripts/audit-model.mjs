@@ -7,6 +7,7 @@ import { stream } from "../dist/tensor/random.js";
 import { subtract } from "../dist/tensor/params.js";
 import { openGradientEngine } from "../dist/train/gradient-engine.js";
 import { trainLocally } from "../dist/train/local-training.js";
+import { openRecordGradientEngine } from "../dist/train/record-gradients.js";
 import { referenceRuntime } from "../dist/train/reference-runtime.js";
 import { openScorer } from "../dist/train/scorer.js";
 
@@ -55,8 +56,10 @@ export async function openTinyModel({ hidden, vocabulary, rank, targets, layers 
     microBatchTokens: 512,
   };
   const engine = await openGradientEngine({ ...common, dropout: 0 });
+  const records = await openRecordGradientEngine({ ...common, dropout: 0 });
   const scorer = await openScorer(common);
   return {
+    records,
     embedding: tensors.get("model.embed_tokens.weight"),
     groups: { adapter: { names: adapterShapes(adapter, modelConfig) } },
     start: initAdapter(adapter, modelConfig, 1),

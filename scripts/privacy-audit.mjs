@@ -7,10 +7,10 @@ import { aggregatorOf } from "../dist/updates/aggregator-registry.js";
 import { combine } from "../dist/updates/combine.js";
 import { privateMean } from "../dist/updates/private-mean.js";
 import { exposureOf } from "../dist/evaluation/metrics/exposure.js";
-import { proportion } from "../dist/evaluation/metrics/estimate.js";
 import { noiseFor } from "../dist/privacy/gaussian.js";
 import { globalNorm, scale, subtract, zerosLike, zipParams } from "../dist/tensor/params.js";
 import { stream } from "../dist/tensor/random.js";
+import { lowerBound } from "./audit-bound.mjs";
 import { openTinyModel, recordOf } from "./audit-model.mjs";
 import { inversionTable } from "./gradient-inversion.mjs";
 
@@ -88,31 +88,6 @@ function dot(a, b) {
   return sum;
 }
 
-/** log of the least likelihood ratio that `hits` of n where a client is, and `alarms` of n where it is not, allow: 95%. */
-function ratioOf(hits, alarms, n) {
-  return Math.log(Math.max(1e-9, proportion(hits, n).low - DELTA) / proportion(alarms, n).high);
-}
-
-/** Lower bound on ε: the threshold is chosen on one half of the federations, and judged on the other. */
-function lowerBound(members, others) {
-  const half = Math.floor(members.length / 2);
-  const above = (values, threshold, sign) => values.filter((value) => sign * value > sign * threshold).length;
-  let best = { bound: -Infinity };
-  for (const threshold of [...members.slice(0, half), ...others.slice(0, half)]) {
-    for (const [sign, first, second] of [
-      [1, members, others],
-      [-1, others, members],
-    ]) {
-      const hits = above(first.slice(0, half), threshold, sign);
-      const bound = ratioOf(hits, above(second.slice(0, half), threshold, sign), half);
-      if (bound > best.bound) best = { bound, threshold, sign, first, second };
-    }
-  }
-  const { threshold, sign, first, second } = best;
-  const n = members.length - half;
-  return Math.max(0, ratioOf(above(first.slice(half), threshold, sign), above(second.slice(half), threshold, sign), n));
-}
-
 const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
 let holds = true;
 console.log(
@@ -129,7 +104,7 @@ for (const epsilon of [undefined, 8, 4, 2, 1]) {
     evidence[isMember].push(await federation(run, isMember, noise));
   }
   const bounds = ["likely", "moved"].map((kind) =>
-    lowerBound(...[true, false].map((side) => evidence[side].map((each) => each[kind]))),
+    lowerBound(...[true, false].map((side) => evidence[side].map((each) => each[kind])), DELTA),
   );
   const bits = [true, false].map((side) => mean(evidence[side].map(({ exposure }) => exposure.bits)).toFixed(2));
   row([epsilon ?? "no noise", ...bounds.map((bound) => `≥ ${bound.toFixed(2)}`), ...bits]);

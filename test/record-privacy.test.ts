@@ -16,7 +16,7 @@ const CLIENTS = ["apples", "bolts"];
 
 beforeAll(() => {
   writeTinyModel(path.join(folder, "model"));
-  for (const name of CLIENTS) {
+  for (const name of [...CLIENTS, "candles"]) {
     writeTinyData(path.join(folder, `${name}.jsonl`), name, 20);
     writeTinyPairs(path.join(folder, `${name}.pairs.jsonl`), name, 12);
   }
@@ -76,6 +76,14 @@ describe("a run with private records", () => {
     ["fedprox", { federation: { algorithm: "fedprox", proxMu: 0.1 } }],
     ["scaffold", { federation: { algorithm: "scaffold" } }],
     ["centralized", { federation: { algorithm: "centralized" } }],
+    ["privacy of clients", { privacy: { record: { delta: 1e-3 }, client: {} } }],
+    [
+      "secure aggregation",
+      {
+        data: { clients: [...CLIENTS, "candles"].map((name) => ({ name, train: `${name}.jsonl` })) },
+        secureAggregation: { minCohort: 3 },
+      },
+    ],
     ["epochs and dropout", { training: { localSteps: undefined, localEpochs: 0.5 }, adapter: { dropout: 0.1 } }],
     [
       "dpo",
@@ -156,6 +164,11 @@ describe("refused", () => {
       "noise with which no round fits in the budget",
       { record: { noiseMultiplier: 0.1 } },
       "privacy.record.noiseMultiplier is 0.1: one round of client apples costs more than privacy.record.epsilon 8",
+    ],
+    [
+      "a budget that no noise keeps",
+      { record: { epsilon: 1e-3, delta: 1e-6 } },
+      "privacy.record.epsilon is 0.001, and at privacy.record.delta 0.000001 no noise is enough for it",
     ],
     ["a budget of nothing", { record: { epsilon: 0 } }, "privacy.record.epsilon is 0, expected number > 0"],
   ])("%s", async (_what, changes, message) => {

@@ -47,6 +47,15 @@ export function checkRecordPrivacy(prepared: Trainers & { readonly objective: Ob
     );
   }
   const { epsilon, delta, noiseMultiplier } = privacy;
+  if (filterFor({ rate: 1, noiseMultiplier: Number.MAX_SAFE_INTEGER }, { epsilon, delta }).steps === 0) {
+    throw new UserError(
+      "config",
+      `privacy.record.epsilon is ${epsilon}, and at privacy.record.delta ${delta} no noise is enough for it`,
+      {
+        hint: "Raise one of them. Budgets are from 0.1 to 10 as a rule.",
+      },
+    );
+  }
   for (const { name, train } of trainers) {
     if (delta * train.length >= 1) {
       throw new UserError(

@@ -94,6 +94,23 @@ describe("noise", () => {
     for (const x of draws) expect(Math.abs(x / unit - Math.round(x / unit))).toBeLessThan(0.02);
   });
 
+  test("of any size leaves the gradient as it is: the grid is as fine as the number of coordinates asks for", async () => {
+    const length = 100_000;
+    const many: Params = new Map([["a", { shape: [length], data: new Float32Array(length) }]]);
+    const gradient = { shape: [length], data: Float64Array.from({ length }, (_, i) => Math.sin(i + 1)) };
+    const noise = { clip: 1, noiseMultiplier: 200, expectedBatch: 1 };
+    const engine = engineOf({ one: new Map([["a", gradient]]) });
+    const [noised, alone] = [
+      await privateGradient(engine, many, [record("one")], noDropout, noise, await secret(1)),
+      await privateGradient(engine, many, [], noDropout, noise, await secret(1)),
+    ];
+    const norm = globalNorm(new Map([["a", gradient]]));
+    const [was, is] = [gradient.data, noised.get("a")!.data.map((x, i) => x - alone.get("a")!.data[i]!)];
+    const dot = was.reduce((sum, x, i) => sum + (x / norm) * is[i]!, 0);
+    expect(dot).toBeGreaterThan(0.98);
+    expect(dot).toBeLessThan(1.01);
+  });
+
   test("is that of the key alone: the same again, other noise with another key, the same whatever the records are", async () => {
     const gradients = { one: params(0.5, 0.25, 0, 0.125) };
     const settings = { noiseMultiplier: 1, expectedBatch: 2 };

@@ -1,10 +1,6 @@
-import {
-  discreteGaussianTable,
-  type DiscreteGaussianTable,
-  drawDiscreteGaussian,
-} from "../privacy/discrete-gaussian.ts";
 import type { SecretStream } from "../privacy/secret-stream.ts";
-import { globalNorm, type Params, type Tensor } from "../tensor/params.ts";
+import { drawWideNoise, wideNoise } from "../privacy/wide-noise.ts";
+import { globalNorm, parameterCount, type Params, type Tensor } from "../tensor/params.ts";
 import type { TrainingItem } from "../data/items/registry.ts";
 import type { DropoutStreams } from "./micro-batch-runs.ts";
 import type { RecordGradientEngine } from "./record-gradients.ts";
@@ -19,16 +15,15 @@ export interface StepNoise {
   readonly expectedBatch: number;
 }
 
-/** Steps of the grid in a standard deviation of the noise: one table serves every client. */
-const SIGMA = 2 ** 14;
-let table: DiscreteGaussianTable | undefined;
+/** Steps of the grid, times √d, in the clip norm C: d coordinates of equal size have so many steps each. */
+const FINENESS = 16;
 
 /**
  * Computes the gradient of one step of DP-SGD (Abadi et al. 2016, arXiv 1607.00133, alg. 1): (Σ clip(gᵢ) + N(0, (zC)²)) / B.
  * A step without records has noise all the same.
  *
- * Sum and noise are whole steps of a grid γ = z·C/2¹⁴, the noise a discrete Gaussian: floating point would leave gaps in it by
- * which it can be told from data (Mironov 2012). The gradient of a record that is not finite counts as 0.
+ * Sum and noise are whole steps of a grid γ, the noise a discrete Gaussian: floating point would leave gaps in it by which it
+ * can be told from data (Mironov 2012). The gradient of a record that is not finite counts as 0.
  */
 export async function privateGradient(
   engine: RecordGradientEngine,
@@ -38,7 +33,8 @@ export async function privateGradient(
   { clip, noiseMultiplier, expectedBatch }: StepNoise,
   noise: SecretStream,
 ): Promise<Params> {
-  const step = noiseMultiplier === 0 ? 0 : (noiseMultiplier * clip) / SIGMA;
+  const onGrid = wideNoise(noiseMultiplier * FINENESS * Math.sqrt(parameterCount(adapter)));
+  const step = noiseMultiplier === 0 ? 0 : (noiseMultiplier * clip) / onGrid.deviation;
   const sums = new Map([...adapter].map(([name, { data }]) => [name, new Float64Array(data.length)]));
   await engine.each(adapter, items, dropout, (_place, gradient) => {
     const clipped = step === 0 ? clippedTo(gradient, clip) : clippedOnGrid(gradient, clip, step);
@@ -51,8 +47,7 @@ export async function privateGradient(
   const unit = (step === 0 ? 1 : step) / expectedBatch;
   for (const name of [...sums.keys()].sort()) {
     const sum = sums.get(name)!;
-    const draws =
-      step === 0 ? undefined : await drawDiscreteGaussian((table ??= discreteGaussianTable(SIGMA)), noise, sum.length);
+    const draws = step === 0 ? undefined : await drawWideNoise(onGrid, noise, sum.length);
     const data = Float32Array.from(sum, (value, i) => (value + (draws === undefined ? 0 : draws[i]!)) * unit);
     result.set(name, { shape: adapter.get(name)!.shape, data });
   }
