@@ -29,6 +29,11 @@ beforeAll(() => {
     runtime: { threads: 1 },
   };
   writeFileSync(path.join(folder, "experiment.yaml"), stringify(config));
+  const more = ["figs", "gates", "hats", "inks"];
+  for (const name of more) writeTinyData(path.join(folder, `${name}.jsonl`), name, 6);
+  const nine = [...CLIENTS, ...more].map((name) => ({ name, train: `${name}.jsonl` }));
+  const secure = { ...config, data: { ...config.data, clients: nine }, secureAggregation: { minCohort: 3 } };
+  writeFileSync(path.join(folder, "secure.yaml"), stringify(secure));
 });
 
 describe("openfedllm run", () => {
@@ -68,6 +73,29 @@ describe("openfedllm run", () => {
     const { status, stderr } = run(`refused-${sets.join().replaceAll(/\W/g, "-")}`, ...sets);
     expect(stderr).toContain(message);
     expect(status).toBeGreaterThan(1);
+  });
+});
+
+describe("a rule over secure aggregation", () => {
+  const secure = (out: string, ...sets: string[]) =>
+    cli("run", "secure.yaml", "--out", out, ...sets.flatMap((set) => ["--set", set]));
+
+  test("sees the means of buckets, and the run repeats its bytes", () => {
+    const settings = ["federation.aggregator=median", "federation.buckets=3", "federation.rounds=1"];
+    for (const out of ["buckets", "buckets-again"]) {
+      const { status, stderr } = secure(out, ...settings);
+      expect(stderr).not.toContain("error");
+      expect(status).toBe(0);
+    }
+    expect(adapterHash(folder, "buckets", "adapter")).toBe(adapterHash(folder, "buckets-again", "adapter"));
+    const { weights } = metricsOf("buckets").rounds[1];
+    expect(Object.keys(weights)).toHaveLength(9);
+  });
+
+  test("is refused without buckets, and with buckets that are too small", () => {
+    expect(secure("no-buckets", "federation.aggregator=median").stderr).toContain("the coordinator sees only the sum");
+    const { stderr } = secure("small-buckets", "federation.aggregator=median", "federation.buckets=4");
+    expect(stderr).toContain("federation.buckets is 4: of 9 clients, a bucket has 2");
   });
 });
 

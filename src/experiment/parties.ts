@@ -33,7 +33,11 @@ export function coordinatorRules({ config, algorithm }: Prepared) {
   const staleness = stalenessRule(config);
   return {
     algorithm,
-    aggregator: aggregatorOf(federation.aggregator, federation),
+    // Secure aggregation makes the buckets itself: the rule sees their means.
+    aggregator: aggregatorOf(federation.aggregator, {
+      ...federation,
+      ...(config.secureAggregation !== undefined && { buckets: undefined }),
+    }),
     stages: stagesFor(config, algorithm),
     downlink: downlinkFor(config, algorithm),
     fidelity,

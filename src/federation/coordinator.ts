@@ -362,8 +362,8 @@ export class Coordinator {
 /** Clients of other processes keep theirs. */
 const noAdapters = ownAdapters([], () => Promise.reject(new Error("clients of other processes keep their adapters")));
 
-function sumOf({ store, identity, stages = [], seed }: CoordinatorOptions, rules: SecureRules): Aggregator {
-  return secureAggregator({ store, rules, run: identity, stages, seed });
+function sumOf({ store, identity, stages = [], seed, aggregator }: CoordinatorOptions, rules: SecureRules): Aggregator {
+  return secureAggregator({ store, rules, run: identity, stages, seed, ofBuckets: aggregator });
 }
 
 function storeIsGone(): UserError {

@@ -23,6 +23,8 @@ export interface Cohort extends Place {
   readonly graph: Graph;
   /** Shares that give a secret back. */
   readonly threshold: number;
+  /** Clients whose sums are opened apart: nobody has a neighbour in another part. One part of all without buckets. */
+  readonly parts: readonly (readonly string[])[];
 }
 
 /**

@@ -141,7 +141,15 @@ describe("the golden round: five clients, one lost before its vector and one bef
     const keys = new Map<string, Awaited<ReturnType<typeof publicKeys>>>();
     for (const [id, { own }] of secrets) keys.set(id, await publicKeys(own));
     const graph = completeGraph(names);
-    const cohort: Cohort = { run: round.run, round: round.round, salt, keys, graph, threshold: round.threshold };
+    const cohort: Cohort = {
+      run: round.run,
+      round: round.round,
+      salt,
+      keys,
+      graph,
+      threshold: round.threshold,
+      parts: [],
+    };
     return { secrets, cohort };
   };
 

@@ -8,4 +8,6 @@ export interface SecureRules extends GraphSettings {
   readonly range: number;
   /** Fewest clients whose sum is opened; at least 3. */
   readonly minCohort: number;
+  /** Buckets that the clients are dealt to: the sum of each is opened, and no other. Default: one sum of all. */
+  readonly buckets?: number | undefined;
 }

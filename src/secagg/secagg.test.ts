@@ -140,7 +140,7 @@ async function cohortOf(names: readonly string[], round: number, threshold: numb
   }
   const keys = new Map<string, Awaited<ReturnType<typeof publicKeys>>>();
   for (const [name, { own }] of secrets) keys.set(name, await publicKeys(own));
-  const cohort: Cohort = { run: "run", round, salt, keys, graph: completeGraph(names), threshold };
+  const cohort: Cohort = { run: "run", round, salt, keys, graph: completeGraph(names), threshold, parts: [names] };
   return { cohort, secrets };
 }
 

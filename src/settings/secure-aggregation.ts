@@ -16,7 +16,12 @@ export function secureRulesOf({
   const { maxNorm } = (clips.at(-1) ?? {}) as { maxNorm?: number };
   const clip = privacy?.client?.clip;
   const bound = typeof clip === "number" ? clip : maxNorm;
-  return { ...secureAggregation, range: secureAggregation.range ?? bound ?? 1 };
+  const { buckets } = federation;
+  return {
+    ...secureAggregation,
+    range: secureAggregation.range ?? bound ?? 1,
+    ...(federation.aggregator !== undefined && buckets !== undefined && { buckets }),
+  };
 }
 
 /** Finds mistakes in secure aggregation. `clients` is undefined while their number is unknown. */
@@ -29,6 +34,14 @@ export function unusableSecureAggregation(config: ExperimentConfig, clients: num
       message: `secureAggregation needs at least 3 clients a round, got ${drawn}: each would learn the other's update`,
       path: ["secureAggregation"],
       hint: "Raise the number of clients in a round, or leave secureAggregation out.",
+    };
+  }
+  const { buckets = 1 } = rules;
+  const fewest = Math.max(3, rules.minCohort);
+  if (buckets > 1 && Math.floor(drawn / buckets) < fewest) {
+    return {
+      message: `federation.buckets is ${buckets}: of ${drawn} clients, a bucket has ${Math.floor(drawn / buckets)}, and secureAggregation.minCohort is ${rules.minCohort}`,
+      hint: `The coordinator sees the sum of each bucket. Take ${Math.floor(drawn / fewest)} buckets or fewer, or more clients.`,
     };
   }
   if (rules.minCohort > drawn) {

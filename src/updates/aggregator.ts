@@ -16,6 +16,8 @@ export interface AggregationContext {
   readonly round: number;
   /** The adapter that the round began with. */
   readonly global: Params;
+  /** Clients behind the updates, where an update is the mean of several. Default: one each. */
+  readonly clients?: number | undefined;
   /** Streams of random numbers of this round, one a key. They follow from the run's seed, which is public. */
   readonly random?: ((...key: (string | number)[]) => RandomStream) | undefined;
   /** Factors of the products B·A, by the name of A. Default: 1. */

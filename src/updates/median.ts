@@ -1,6 +1,8 @@
 import { defineAggregator } from "./aggregator.ts";
 import { byCoordinate } from "./robust/coordinate-rule.ts";
 import { medianRule } from "./robust/coordinates.ts";
+import { robustAggregator } from "./robust/robust-aggregator.ts";
+import { buckets } from "./robust/settings.ts";
 
 /**
  * The median of each coordinate, the mean of the two middle values where their number is even (Yin et al. 2018,
@@ -8,16 +10,24 @@ import { medianRule } from "./robust/coordinates.ts";
  * clients cannot move a coordinate out of the range of the others.
  */
 export const median = defineAggregator({
-  settings: {},
-  make: () => ({
-    name: "median",
-    weighted: false,
-    on: "adapter",
-    async combine(groups, updates, { report }) {
-      const { entries } = updates;
-      const { combined, weights } = await byCoordinate({ groups, updates, participants: entries.length }, medianRule());
-      for (const [i, { client }] of entries.entries()) report?.({ client, weight: weights[i]! });
-      return combined;
-    },
-  }),
+  settings: { buckets },
+  make: (settings) => {
+    if (settings.buckets !== undefined) {
+      const name = "median";
+      const rule = { name, weighted: false, fewest: () => 1 };
+      return robustAggregator({ ...rule, combine: (round) => byCoordinate(round, medianRule()) }, settings);
+    }
+    return {
+      name: "median",
+      weighted: false,
+      on: "adapter",
+      async combine(groups, updates, { report }) {
+        const { entries } = updates;
+        const round = { groups, updates, participants: entries.length };
+        const { combined, weights } = await byCoordinate(round, medianRule());
+        for (const [i, { client }] of entries.entries()) report?.({ client, weight: weights[i]! });
+        return combined;
+      },
+    };
+  },
 });

@@ -5,7 +5,7 @@ import type { SecureRules } from "../../secagg/rules.ts";
 import { keySegment } from "../../store/store.ts";
 import type { Refusal, RoundOpening } from "../protocol/messages.ts";
 import type { KeyList, Remaining } from "../protocol/secure-messages.ts";
-import { beyondRecovery, cohortOf, fewestClients } from "./secure-cohort.ts";
+import { beyondRecovery, cohortOf, problemWithParts } from "./secure-cohort.ts";
 
 /** A cell that breaks the protocol. The client says so in place of its answer, and takes no further part in the round. */
 export class ProtocolFault extends Error {}
@@ -31,10 +31,8 @@ export function checkEnough(
   clients: ReadonlySet<string>,
   recoverable: ReadonlySet<string>,
 ): void {
-  const fewest = fewestClients(cohort, rules);
-  if (clients.size < fewest) {
-    throw new ProtocolFault(`the round has ${clients.size} clients left, expected ${fewest} or more`);
-  }
+  const problem = problemWithParts(cohort, rules, clients);
+  if (problem !== undefined) throw new ProtocolFault(problem);
   const [closed] = beyondRecovery(cohort, recoverable, clients);
   if (closed !== undefined) {
     throw new ProtocolFault(`fewer than ${cohort.threshold} of those that hold shares of ${closed} are left`);

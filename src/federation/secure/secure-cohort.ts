@@ -49,17 +49,46 @@ export async function cohortOf(run: string, opening: RoundOpening, list: KeyList
   const { round } = opening;
   const keys = keysOf(list.members.map((member) => member.keys));
   const names = [...keys.keys()].sort();
-  const { neighbours, threshold } = graphSize(names.length, rules);
   const coins = await publicCoins(await openingSalt(run, opening), keys);
-  const graph =
-    neighbours === names.length - 1 ? completeGraph(names) : circulantGraph(await shuffle(names, coins), neighbours);
+  const parts = rules.buckets === undefined ? [names] : dealt(await shuffle(names, coins), rules.buckets);
+  // The first part is the largest: with its threshold less than half of the holders open nobody in any.
+  const { neighbours, threshold } = graphSize(parts[0]!.length, rules);
+  const graphs = parts.map(async (part) =>
+    neighbours >= part.length - 1
+      ? completeGraph(part)
+      : circulantGraph(rules.buckets === undefined ? await shuffle(part, coins) : part, neighbours),
+  );
+  const graph = new Map((await Promise.all(graphs)).flatMap((each) => [...each]));
   const salt = await roundSalt(run, round, await hashOf(opening), await hashOf(list));
-  return { run, round, salt, keys, graph, threshold };
+  return { run, round, salt, keys, graph, threshold, parts };
 }
 
-/** Fewest clients that a phase may go on with. */
-export function fewestClients({ threshold }: Pick<Cohort, "threshold">, { minCohort }: SecureRules): number {
+/** Deals clients to parts of nearly one size, the larger first. */
+function dealt(order: readonly string[], count: number): string[][] {
+  const end = (part: number): number => part * Math.floor(order.length / count) + Math.min(part, order.length % count);
+  return Array.from({ length: Math.min(count, order.length) }, (_, i) => order.slice(end(i), end(i + 1)));
+}
+
+/** Fewest clients that a phase may go on with: so many in each part. */
+export function fewestClients({ threshold, parts }: Pick<Cohort, "threshold" | "parts">, rules: SecureRules): number {
+  return parts.length * fewestInPart(threshold, rules);
+}
+
+function fewestInPart(threshold: number, { minCohort }: SecureRules): number {
   return Math.max(3, minCohort, threshold);
+}
+
+/** How a part of the cohort is too small for its sum to be opened, in words; undefined where none is. */
+export function problemWithParts(
+  { threshold, parts }: Pick<Cohort, "threshold" | "parts">,
+  rules: SecureRules,
+  present: ReadonlySet<string>,
+): string | undefined {
+  const fewest = fewestInPart(threshold, rules);
+  const sizes = parts.map((part) => part.filter((client) => present.has(client)).length);
+  const size = sizes.find((each) => each < fewest);
+  if (size === undefined) return undefined;
+  return `${parts.length === 1 ? "the round" : "a bucket of the round"} has ${size} clients left, expected ${fewest} or more`;
 }
 
 /** Clients of which fewer than `threshold` holders are among `present`: their secrets could not be rebuilt. */

@@ -28,7 +28,7 @@ import { CHECK_WORDS, isUnmasked, type VectorLayout, vectorLayout, wordsOf } fro
 import { Phase, type Waiting } from "./phase.ts";
 import { asFailure, inOrder, RoundFailure } from "./failure.ts";
 import { readPlayed, recoverRound } from "./played-round.ts";
-import { beyondRecovery, cohortOf, fewestClients, hashOf, keysOf } from "./secure-cohort.ts";
+import { beyondRecovery, cohortOf, fewestClients, hashOf, keysOf, problemWithParts } from "./secure-cohort.ts";
 
 /**
  * A round with secure aggregation, as its coordinator plays it (Bonawitz et al. 2017, figure 4). Each phase ends with a cell that
@@ -138,6 +138,7 @@ export class SecureRound implements RoundPlay {
     }
     const left = this.#recoverable(cohort, [...sent.keys()]);
     this.#checkCount("shared their secrets", left.length, fewestClients(cohort, this.#rules), refused);
+    this.#checkParts(cohort, left, refused);
     for (const client of left) {
       const from = cohort.graph.get(keySegment(client))!.map((segment) => names.get(segment)!);
       const envelopes = from.flatMap((other) => {
@@ -171,6 +172,7 @@ export class SecureRound implements RoundPlay {
     if (waiting !== undefined && (closesWith === undefined || usable.length < closesWith)) return waiting;
     const left = usable.slice(0, closesWith).sort();
     this.#checkCount("sent a vector", left.length, Math.max(fewest, this.#context.options.minClients), refused);
+    this.#checkParts(cohort, left, refused);
     const present = new Set(left.map(keySegment));
     const [closed] = beyondRecovery(cohort, sharers.clients.map(keySegment), present);
     if (closed !== undefined) {
@@ -340,6 +342,11 @@ export class SecureRound implements RoundPlay {
 
   #checkCount(did: string, count: number, fewest: number, refused: readonly Refusal[]): void {
     if (count < fewest) throw new RoundFailure(`${count} clients ${did}, expected ${fewest} or more`, refused);
+  }
+
+  #checkParts(cohort: Cohort, clients: readonly string[], refused: readonly Refusal[]): void {
+    const problem = problemWithParts(cohort, this.#rules, new Set(clients.map(keySegment)));
+    if (problem !== undefined) throw new RoundFailure(problem, refused);
   }
 
   /** Tells of the updates of a decision. */

@@ -57,7 +57,7 @@ export function robustAggregator(
       if (given.entries.length === 0) throw new Error("an aggregate needs at least one update");
       const { kept, cut } = await wellScaled(given, context.global);
       // Who was cut out is among the hostile ones: otherwise one of them could make every round too small.
-      const hostile = Math.max(0, hostileAmong(given.entries.length, byzantine) - cut.length);
+      const hostile = Math.max(0, hostileAmong(context.clients ?? given.entries.length, byzantine) - cut.length);
       const { updates, members } =
         buckets === undefined
           ? { updates: kept, members: kept.entries.map((_, i) => [i]) }
