@@ -294,6 +294,65 @@ describe("the validation parts", () => {
   });
 });
 
+describe("a large held-out set", () => {
+  const large = (evaluation: object, more: Record<string, unknown> = {}): object => {
+    const data = {
+      maxLength: 128,
+      clients: [{ name: "apples", train: "apples.jsonl", heldOut: "apples.large.jsonl" }],
+    };
+    return config(evaluation, { data, federation: { rounds: 6 }, ...more });
+  };
+  const recordsIn = ({ events }: Ran, type: "evaluation-end" | "validation-end"): number[] => [
+    ...new Set(events.flatMap((event) => (event.type === type ? event.records : []))),
+  ];
+
+  test("is dealt in two where a best round or an early stop asks for it, and the run stays the same run", async () => {
+    writeTinyData(path.join(folder, "apples.large.jsonl"), "apples spare", 21);
+    const plain = await runIn(folder, large({}), { name: "large-plain" });
+    const stopping = large({ earlyStopping: { patience: 1, minDelta: 100 } });
+    const stopped = await runIn(folder, stopping, { name: "large-stopped" });
+    expect([recordsIn(plain, "evaluation-end"), recordsIn(plain, "validation-end")]).toEqual([[21], []]);
+    expect([recordsIn(stopped, "evaluation-end"), recordsIn(stopped, "validation-end")]).toEqual([[11], [10]]);
+    expect(stopped.summary).toMatchObject({ rounds: 1, best: { chosenOn: "validation" } });
+    expect(stopped.events.find(({ type }) => type === "early-stop")).toMatchObject({ chosenOn: "validation" });
+    expect(savedRound(stopped, 1)).toBe(savedRound(plain, 1));
+    for (const key of ["data", "model", "validation"]) {
+      expect(json(stopped, "config.json")[key]).toEqual(json(plain, "config.json")[key]);
+    }
+    // A run that was begun without goes on as it began.
+    const later = await runIn(folder, large({ best: { metric: "loss" } }), { name: "large-plain" });
+    expect(recordsIn(later, "evaluation-end")).toEqual([]);
+    expect(later.summary).toMatchObject({ adapter: plain.summary.adapter, best: { chosenOn: "reported" } });
+  }, 60_000);
+
+  test("stays whole where a half would be withheld, and is dealt by the share that is named", async () => {
+    for (const evaluation of [
+      { minRecords: 11, best: { metric: "loss" } },
+      { best: { metric: "loss" }, limit: 5, validation: 0.2 },
+    ]) {
+      const run = await runIn(folder, large(evaluation, { federation: { rounds: 1 } }));
+      const few = "limit" in evaluation;
+      expect(recordsIn(run, "evaluation-end")).toEqual([few ? 5 : 21]);
+      expect(recordsIn(run, "validation-end")).toEqual(few ? [4] : []);
+      expect(run.summary.best?.chosenOn).toBe(few ? "validation" : "reported");
+      expect("validation" in json(run, "config.json")).toBe(few);
+    }
+  }, 60_000);
+
+  test("that was changed in its validation part is another run's", async () => {
+    const settings = large({ validation: 0.5, best: { metric: "loss" } }, { federation: { rounds: 1 } });
+    await runIn(folder, settings, { name: "large-changed" });
+    const bound = path.join(folder, "large-changed", "config.json");
+    const stored = JSON.parse(readFileSync(bound, "utf8"));
+    writeFileSync(bound, JSON.stringify({ ...stored, validation: "0".repeat(64) }));
+    await expect(runIn(folder, settings, { name: "large-changed" })).rejects.toThrow(
+      "the records of the validation parts have changed",
+    );
+    writeFileSync(bound, JSON.stringify({ ...stored, validation: undefined }));
+    await runIn(folder, settings, { name: "large-changed" });
+  }, 60_000);
+});
+
 describe("stopping early", () => {
   test.each([
     [1, 2, 1],

@@ -38,9 +38,12 @@ export async function finishRun(
   { platform, store, log, keeper, engines, earlier, onCount, signal }: EndingRun,
 ): Promise<RunSummary> {
   const clientAdapters = await saveFinalAdapters(prepared, store, outcome.adapters);
+  const validation = outcome.evaluations[0]?.validation !== undefined;
   const baseScores =
     earlier?.baseScores ??
-    (prepared.start === undefined ? undefined : await scoreBase(prepared, scoringTools({ engines, onCount }), signal));
+    (prepared.start === undefined
+      ? undefined
+      : await scoreBase(prepared, scoringTools({ engines, onCount }), { validation, signal }));
   // The engines hold copies of the weights, and nothing more is asked of them.
   await engines.dispose();
   // Answers take as long as a round on a small machine, so those of an earlier end of the same run are kept.

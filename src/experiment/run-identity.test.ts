@@ -55,7 +55,10 @@ function prepared({ settings, clients = CLIENTS, common = [], model = MODEL }: P
   const parts: object = {
     config,
     trainers: clients.map((client) => ({ clients: [{ ...client, heldOut: heldOut(client.heldOut) }] })),
+    clients: clients.map(({ name }) => ({ name, validation: heldOut([]) })),
     common: heldOut(common),
+    commonValidation: heldOut([]),
+    root: [],
     model,
   };
   return parts as Prepared;

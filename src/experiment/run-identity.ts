@@ -25,6 +25,8 @@ interface BoundRun {
   readonly config: ExperimentConfig;
   /** sha256 of all training and held-out examples. */
   readonly data: string;
+  /** sha256 of the validation parts that this process chooses by; absent where there are none. They change no round. */
+  readonly validation?: string;
   /** sha256 of the base's weights and architecture. */
   readonly model: string;
   /** sha256 of the adapter that the run starts from (`model.adapter`); absent for a fresh one. */
@@ -89,11 +91,23 @@ async function boundRun(prepared: Prepared, threads: number, trainers: readonly 
       await heldOutFingerprint(prepared.common),
       ...(prepared.root.length > 0 ? [await itemsFingerprint(prepared.root)] : []),
     ]),
+    ...(await validationIn(prepared)),
     model: await modelFingerprint(prepared),
     ...(prepared.start && { adapter: prepared.start.hash }),
     threads,
     ...pluginsIn(prepared.config),
   };
+}
+
+/** The validation parts of `evaluation.validation`, where a best round is chosen by them. Dealt halves are a part of `data`. */
+async function validationIn({ clients, commonValidation }: Prepared): Promise<{ validation?: string }> {
+  const parts = [...sortedByName(clients).map(({ validation }) => validation), commonValidation];
+  if (parts.every(({ items }) => items.length === 0)) return {};
+  return { validation: await hashOf(await Promise.all(parts.map(heldOutFingerprint))) };
+}
+
+function sortedByName<T extends { readonly name: string }>(all: readonly T[]): T[] {
+  return [...all].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /**
@@ -129,6 +143,10 @@ export async function changedSince(prepared: Prepared, store: Pick<RunStore, "re
 function changes(stored: BoundRun, now: BoundRun): string[] {
   return [
     ...(stored.data === now.data ? [] : ["the data (the files' records have changed)"]),
+    // A run of an earlier version has no record of them, and one that chose by others then has none.
+    ...(stored.validation === undefined || now.validation === undefined || stored.validation === now.validation
+      ? []
+      : ["the data (the records of the validation parts have changed)"]),
     ...(stored.model === now.model ? [] : ["the base model (its weights or its config.json have changed)"]),
     ...(stored.adapter === now.adapter
       ? []

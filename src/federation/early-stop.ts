@@ -7,6 +7,8 @@ import { type RoundEvaluation, roundOpening } from "./protocol/messages.ts";
 /** The reason for ending a run before its last round. */
 export interface EarlyStop {
   readonly metric: string;
+  /** Present where it was taken on validation parts. */
+  readonly chosenOn?: "validation";
   /** Evaluations in a row that did not improve. */
   readonly patience: number;
   /** Only a change by more than this is an improvement. */

@@ -145,6 +145,8 @@ export type RunEvent =
       readonly type: "early-stop";
       readonly round: number;
       readonly metric: string;
+      /** Present where it was taken on validation parts, and not on the records that are reported. */
+      readonly chosenOn?: "validation" | undefined;
       readonly patience: number;
       /** Only a change by more than this is an improvement. */
       readonly minDelta: number;

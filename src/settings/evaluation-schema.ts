@@ -20,7 +20,7 @@ export const evaluationSchema = derived(() =>
         .lt(1)
         .optional()
         .describe(
-          "Share of each held-out set to set apart as its validation part, to choose the best round or settings by. Nobody trains on it, and scores of the test part do not contain it. Default: no validation part.",
+          "Share of each held-out set to set apart as its validation part, to choose the best round or settings by. Nobody trains on it, and scores of the test part do not contain it. Default: half of each set of 20 records or more where a best round or an early stop is asked for, otherwise none.",
         ),
       part: z
         .enum(["test", "validation"])

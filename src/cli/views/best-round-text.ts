@@ -32,12 +32,12 @@ function benchmarkMetric(metric: string): { title: string; metric: Metric } | un
 
 /** `stopping after round 5: held-out loss has not improved in 2 evaluations; best 3.612, after round 3` */
 export function earlyStopText(event: EventOf<"early-stop">): string {
-  const { round, metric, patience, minDelta, bestRound, bestValue } = event;
+  const { round, metric, chosenOn, patience, minDelta, bestRound, bestValue } = event;
   const best =
     bestRound === undefined || bestValue === undefined
       ? "no evaluation gave a number"
       : `best ${valueText(metric, bestValue)}, ${roundText(bestRound)}`;
-  const name = measured(metric);
+  const name = measured(metric, chosenOn);
   const by = minDelta === 0 ? "" : ` by more than ${minDelta}`;
   return `stopping after round ${round}: ${name} has not improved${by} in ${counted(patience, "evaluation")}; ${best}`;
 }

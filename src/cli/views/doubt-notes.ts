@@ -1,5 +1,7 @@
 import { overallScore } from "../../federation/evaluation.ts";
 import { plannedTraining } from "../../experiment/plan/planned-training.ts";
+import { dealtToChoose, FEWEST_TO_DEAL } from "../../experiment/records/choosing-part.ts";
+import { COMMON_SET } from "../../experiment/records/client-records.ts";
 import { bestBy } from "../../experiment/evaluation/best-round.ts";
 import type { Prepared } from "../../experiment/prepare.ts";
 import type { RunSummary } from "../../experiment/results/summary.ts";
@@ -11,22 +13,28 @@ import { oneLine } from "./text-width.ts";
 const MOST_NOTES = 8;
 
 /** Notes before a run: on the records that choose its best round, and on clients that go often through their records. */
-export function doubtsBefore(prepared: Pick<Prepared, "config" | "trainers" | "clients">): string[] {
+export function doubtsBefore(prepared: Pick<Prepared, "config" | "trainers" | "clients" | "common">): string[] {
   const isByEpochs = prepared.config.training.localEpochs !== undefined;
   const notes = plannedTraining(prepared).flatMap(
     ({ name, ...each }) => manyPassesAhead({ client: name, ...each }, isByEpochs) ?? [],
   );
   const rest = notes.length - MOST_NOTES;
   return [
-    ...choiceNote(prepared.config),
+    ...choiceNote(prepared),
     ...notes.slice(0, MOST_NOTES).map((note) => `note: ${oneLine(note)}`),
     ...(rest > 0 ? [`note: and so do ${formatCount(rest)} more clients`] : []),
   ];
 }
 
-function choiceNote(config: Prepared["config"]): string[] {
+function choiceNote({ config, clients, common }: Pick<Prepared, "config" | "clients" | "common">): string[] {
   const by = bestBy(config);
   if (by === undefined || by.metric.includes("/") || config.evaluation.validation !== undefined) return [];
+  const sets = [...clients.map(({ name, heldOut }) => [name, heldOut] as const), [COMMON_SET, common] as const];
+  if (sets.some(([set, heldOut]) => dealtToChoose(set, heldOut, config) !== undefined)) {
+    return [
+      `note: the best round is chosen on half of each held-out set of ${FEWEST_TO_DEAL} records or more, and the other half is reported (evaluation.validation)`,
+    ];
+  }
   return [
     "note: the best round is chosen on the records that are reported; a run with evaluation.validation has others to choose by",
   ];

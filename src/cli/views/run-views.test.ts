@@ -142,6 +142,8 @@ describe("a run as plain lines", () => {
       "stopping after round 2: held-out macro F1 has not improved by more than 0.01 in 2 evaluations; best 25.0%, before training",
       "end: 2 rounds, 1m 10s",
     ]);
+    const [chosen] = lines.apply({ ...EARLY, metric: "loss", chosenOn: "validation" });
+    expect(chosen).toMatch(/^stopping after round 2: validation loss has not improved/);
   });
 
   it("says who comes and goes, and what a site withholds after its evaluation", () => {

@@ -30,11 +30,14 @@ export function bestBy({ evaluation: { best, earlyStopping } }: ExperimentConfig
   return metric === undefined ? undefined : { metric, over: best.over };
 }
 
-/** True where the best round is to be chosen on the validation parts of the held-out sets. */
+/**
+ * True where the best round is to be chosen on validation parts of the held-out sets: those of `evaluation.validation`, or
+ * halves of the sets that are large enough (`dealtToChoose`).
+ */
 export function choosesOnValidation(config: ExperimentConfig): boolean {
-  const { validation, part = "test" } = config.evaluation;
+  const { validation, part } = config.evaluation;
   const by = bestBy(config);
-  return by !== undefined && !by.metric.includes("/") && validation !== undefined && part === "test";
+  return by !== undefined && !by.metric.includes("/") && (validation === undefined || part !== "validation");
 }
 
 /** A metric after each evaluated round, and where it was taken. */
@@ -147,10 +150,11 @@ export function stopRule(config: ExperimentConfig): StopRule | undefined {
   if (by === undefined) return undefined;
   const { patience, minDelta } = config.evaluation.earlyStopping;
   return (evaluations): EarlyStop | undefined => {
-    const { values } = roundValues(by, evaluations);
+    const { values, chosenOn } = roundValues(by, evaluations);
     if (values.length === 0) throw notMeasured(by, evaluations);
     if (patience === undefined || !hasRunOut(by.metric, values, { patience, minDelta })) return undefined;
-    return { metric: by.metric, patience, minDelta, best: bestRound(by.metric, values) };
+    const on = chosenOn === "validation" ? { chosenOn } : {};
+    return { metric: by.metric, ...on, patience, minDelta, best: bestRound(by.metric, values) };
   };
 }
 

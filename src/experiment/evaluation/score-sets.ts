@@ -9,6 +9,7 @@ import { measure } from "../../train/measure.ts";
 import { objectiveOf } from "../../train/objective-registry.ts";
 import type { Scorer } from "../../train/scorer.ts";
 import { meansOf } from "../../train/tally.ts";
+import { dealtToChoose } from "../records/choosing-part.ts";
 import { COMMON_SET } from "../records/client-records.ts";
 import { sequencesOf } from "../plan/planned-memory.ts";
 import type { Prepared, PreparedClient } from "../prepare.ts";
@@ -57,7 +58,8 @@ function commonSet({ common, commonValidation }: Prepared): NamedSet {
 /**
  * Scores a client's part: the common adapter on its own held-out set; the client's own adapter on that and the common
  * set, with `evaluation.crossClients` on every set. The one client of pooled records scores every client's set. A client's
- * set with fewer records than `evaluation.minRecords` is withheld; of a validation part with fewer nothing is told.
+ * set with fewer records than `evaluation.minRecords` is withheld; of a validation part with fewer nothing is told. Where
+ * validation parts are scored and the sets have none, large sets are dealt in two.
  */
 export async function scoreClientSets(
   prepared: Prepared,
@@ -86,7 +88,9 @@ async function score(
   const validation: TimedScore[] = [];
   const withheld: WithheldScore[] = [];
   for await (const { client, adapter } of eachAdapter(adapters)) {
-    for (const { set, ...parts } of setsFor(client)) {
+    for (const { set, ...given } of setsFor(client)) {
+      const dealt = withValidation ? dealtToChoose(set, given.heldOut, prepared.config) : undefined;
+      const parts = dealt === undefined ? given : { heldOut: dealt.test, validation: dealt.validation };
       const about = { set, ...(client !== undefined && { client }) };
       const isOwn = client === undefined || set === client || set === COMMON_SET;
       for (const part of withValidation && isOwn ? (["heldOut", "validation"] as const) : (["heldOut"] as const)) {
