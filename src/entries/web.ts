@@ -150,12 +150,12 @@ export type { CoordinatorOptions, CoordinatorStep, FederationOutcome } from "../
 export { Coordinator } from "../federation/coordinator.ts";
 export {
   Participant,
-  participate,
   type LocalTask,
   type LocalTrainer,
   type ParticipantOptions,
   type TrainedClient,
 } from "../federation/participant.ts";
+export { participate } from "../federation/participate.ts";
 export { PROTOCOL } from "../federation/protocol/messages.ts";
 export { awaitManifest, gatherRoster, publishManifest } from "../federation/roster.ts";
 export { simulate, type SimulationOptions } from "../federation/simulate.ts";

@@ -1,7 +1,8 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import { type AdapterSet, commonAdapter, keepsOwnAdapters, ownAdapters } from "../federation/adapter-set.ts";
 import type { Evaluate } from "../federation/evaluation.ts";
-import { Participant, participate } from "../federation/participant.ts";
+import { Participant } from "../federation/participant.ts";
+import { participate } from "../federation/participate.ts";
 import { PROTOCOL } from "../federation/protocol/messages.ts";
 import { eventsThatHold } from "../federation/resume.ts";
 import { awaitManifest } from "../federation/roster.ts";

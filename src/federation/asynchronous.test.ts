@@ -22,7 +22,7 @@ import type { Store } from "../store/store.ts";
 import { clientMemory } from "./client-memory.ts";
 import { coordinate } from "./coordinate.ts";
 import { Coordinator } from "./coordinator.ts";
-import { participate } from "./participant.ts";
+import { participate } from "./participate.ts";
 import { readHead, readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
 import { clientTask, roundClose, roundOpening, type RunHead } from "./protocol/messages.ts";

@@ -73,6 +73,7 @@ const RUNS: readonly [AlgorithmName, Partial<SimulationOptions>][] = [
   ["local", {}],
   ["scaffold", { stages: stagesOf([{ name: "topk" }]), downlink: downlinkOf({ name: "int4" }) }],
   ["fedavg", { overSelect: 1.4, late: staleness }],
+  ["fedavg", { overSelect: 1.4, late: staleness, downlink: downlinkOf({ name: "int8" }) }],
   ["fedadam", { asynchronous: { bufferSize: 2, staleness } }],
 ];
 

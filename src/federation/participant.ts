@@ -1,22 +1,15 @@
-import type { Algorithm, Received, Report, UpdateGroups } from "../algorithms/algorithm.ts";
+import type { Algorithm, UpdateGroups } from "../algorithms/algorithm.ts";
 import { UserError } from "../diagnostics/user-error.ts";
 import type { LocalResult, LocalRule } from "../optim/local-rule.ts";
 import { BlobError, type MemberStore } from "../store/store.ts";
 import type { Groups } from "../tensor/groups.ts";
-import { type Params, pick, toFloat32, zerosLike } from "../tensor/params.ts";
+import type { Params } from "../tensor/params.ts";
 import { UNSENT } from "../updates/error-feedback.ts";
 import type { Stage } from "../updates/stage.ts";
-import {
-  asChange,
-  changeFrom,
-  encodeUpdate,
-  type EncodedUpdate,
-  sentUpdate,
-  type UpdateContext,
-  wireShape,
-} from "../updates/wire.ts";
+import { asChange, changeFrom, encodeUpdate, wireShape } from "../updates/wire.ts";
 import { type AdapterSet, adapterAfter, commonAdapter, keepsOwnAdapters, ownAdapters } from "./adapter-set.ts";
 import { problemWith } from "./check-update.ts";
+import { finiteOr, memoryAfter, readBack, unchanged } from "./client-update.ts";
 import type { ClientMemory } from "./client-memory.ts";
 import { decline } from "./decline.ts";
 import { fetchAdapter } from "./downlink.ts";
@@ -45,7 +38,7 @@ import { type FetchedAdapter, firstAdapter, readAdapter, receive } from "./round
 import { type MaskedTask, SecureClient, type SecureClientOptions } from "./secure/secure-client.ts";
 import { vectorLayout } from "./secure/masked-vector.ts";
 import type { StalenessRule } from "./staleness.ts";
-import { bytesOfUpdate, plainBytes, updateHeader, updateOfBytes } from "./update-bytes.ts";
+import { bytesOfUpdate, plainBytes, updateHeader } from "./update-bytes.ts";
 
 /** One optimizer step as the event stream tells it. */
 export type StepReport = Omit<Extract<RunEvent, { type: "client-step" }>, "type" | "round" | "client">;
@@ -412,96 +405,10 @@ export class Participant {
   }
 }
 
-/** The bytes of an update, and the groups that the coordinator reads of them where that differs from what was encoded. */
-interface SealedUpdate {
-  readonly bytes: Uint8Array;
-  readonly sent: (() => Groups) | undefined;
-}
-
-function readBack(
-  bytes: Uint8Array,
-  groups: UpdateGroups,
-  stages: readonly Stage[],
-  context: UpdateContext,
-): SealedUpdate {
-  const differs = stages.some((stage) => stage.errorFeedback !== undefined);
-  return { bytes, sent: differs ? () => updateOfBytes(bytes, groups, stages, context) : undefined };
-}
-
 /** The part of a message to join that would tell something about the records of a client that keeps its figures. */
 const KEPT = { records: 1, heldOut: 0, data: "not sent", figures: "kept" } as const;
-
-/** The report of a client that learned nothing. */
-function unchanged(update: Groups, { adapter }: Received, memory: Groups): Report {
-  const still = Object.entries(update).map(([name, group]) => [
-    name,
-    name === "adapter" ? pick(adapter, group) : zerosLike(group),
-  ]);
-  return { update: Object.fromEntries(still) as Groups, memory };
-}
-
-function finiteOr(otherwise: Report, report: Report): Report {
-  const problem = problemWith(report.update, report.update) ?? problemWith(report.memory, report.memory);
-  return problem === undefined ? report : otherwise;
-}
-
-interface MemoryBefore {
-  /** The memory that the algorithm reports. */
-  readonly next: Groups;
-  readonly received: Received;
-  readonly kept: Groups;
-  readonly unsent: Params | undefined;
-}
-
-/** The groups of memory that a client keeps of an update: those of its algorithm, and what it has not sent. */
-function memoryAfter(
-  { algorithm, stages = [] }: Pick<ParticipantOptions, "algorithm" | "stages">,
-  encoded: EncodedUpdate,
-  wire: Groups | undefined,
-  context: UpdateContext,
-  { next, received, kept, unsent: before }: MemoryBefore,
-): Groups {
-  if (wire === undefined) return next;
-  const groups = asChange(algorithm.update(received.adapter, received.round));
-  const { unsent, ...sent } = sentUpdate(encoded, wire, groups, stages, context);
-  return {
-    ...next,
-    ...algorithm.remembered?.(sent.groups, received, kept),
-    // Tensors that this round did not send wait for one that does.
-    ...(unsent !== undefined && { [UNSENT]: new Map([...(before ?? []), ...toFloat32(unsent)]) }),
-  };
-}
 
 function problemWithStep({ step, loss = 0, gradientNorm = 0 }: StepReport): string | undefined {
   if (!Number.isFinite(loss)) return `the loss of step ${step} is ${loss}`;
   return Number.isFinite(gradientNorm) ? undefined : `the gradient norm of step ${step} is ${gradientNorm}`;
 }
-
-/**
- * Takes part in a run that a coordinator of another process leads, with the clients of this process in turn, until the
- * run is over. Returns the number of rounds and the common adapter.
- */
-export async function participate(
-  store: MemberStore,
-  participants: readonly Participant[],
-  signal?: AbortSignal,
-): Promise<{ readonly round: number; readonly adapter: Params }> {
-  const watch = await store.watch("");
-  try {
-    for (;;) {
-      signal?.throwIfAborted();
-      const steps: ParticipantStep[] = [];
-      for (const participant of participants) steps.push(await participant.act());
-      if (steps.every((step) => step === "over")) {
-        const { head } = (await readHead(store))!;
-        return { round: head.round, adapter: await readAdapter(store, head.adapter) };
-      }
-      if (steps.every((step) => step === "idle")) await watch.next({ signal, milliseconds: IDLE_MS });
-    }
-  } finally {
-    watch.close();
-  }
-}
-
-/** A change may be missed: after this time a participant looks again. */
-const IDLE_MS = 5000;
