@@ -213,7 +213,7 @@ async function playRun(
   try {
     await keepOrigin(store, path.join(folder, "runs", run), folder);
     const notes = trainingNotes(status, config.data.maxLength);
-    const heartbeatOf = trainingHeartbeats(config.privacy?.client !== undefined);
+    const heartbeatOf = trainingHeartbeats(config.privacy !== undefined);
     const ended = await participateInExperiment(prepared, platform, store, exchange, {
       emit(event) {
         const heartbeat = heartbeatOf(event);

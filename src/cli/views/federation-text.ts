@@ -1,8 +1,10 @@
 import type { FederationStatus, Heartbeat, MemberStatus } from "../../federation/status.ts";
 import type { SiteTask } from "../../experiment/site-task.ts";
-import type { ClientPrivacySettings } from "../../settings/privacy-schema.ts";
+import type { ExperimentConfig } from "../../settings/schema.ts";
 import { counted, formatBytes, formatCount, formatDuration, formatLearningRate } from "./quantities.ts";
 import { oneLine } from "./text-width.ts";
+
+type PrivacySettings = NonNullable<ExperimentConfig["privacy"]>;
 
 /** The party that asks, as the person at a site sees it. */
 export interface Asker {
@@ -15,7 +17,7 @@ export interface Asker {
 
 /** Lines that say what a site is asked to do, by whom, and what will leave the machine. */
 export function taskLines({ federation, key, server, client }: Asker, task: SiteTask): string[] {
-  const { model, adapter, federation: rules, training, objective, evaluation } = task.config;
+  const { model, adapter, federation: rules, training, objective, evaluation, privacy } = task.config;
   const targets = Array.isArray(adapter.targets) ? adapter.targets.join(", ") : adapter.targets;
   const rate = formatLearningRate(training.learningRate);
   const sets =
@@ -27,7 +29,7 @@ export function taskLines({ federation, key, server, client }: Asker, task: Site
       ? undefined
       : `an update of ${formatBytes(task.updateBytes)} (${counted(task.tensors, "tensor")})`;
   const leaves =
-    task.config.privacy?.client === undefined
+    privacy?.client === undefined && privacy?.record === undefined
       ? [
           "- once: the number of records, of held-out records, and a hash of them",
           update === undefined
@@ -35,7 +37,7 @@ export function taskLines({ federation, key, server, client }: Asker, task: Site
             : `- each round: ${update}; the training loss, steps, tokens and seconds`,
           `- scores: ${sets}`,
         ]
-      : [`- each round: ${update}, ${protection(task.config.privacy.client)}`, "- scores: none, and no other figures"];
+      : [`- each round: ${[update, ...protections(privacy)].join(", ")}`, "- scores: none, and no other figures"];
   return [
     `The federation ${oneLine(federation)} (${oneLine(server)}, key ${key.slice(0, 12)}…) asks ${oneLine(client)} to:`,
     `- train ${oneLine(model.base)} (weights ${task.baseFingerprint.slice(0, 12)}…: verified)`,
@@ -50,7 +52,16 @@ export function taskLines({ federation, key, server, client }: Asker, task: Site
   ];
 }
 
-function protection({ mechanism, epsilon }: ClientPrivacySettings): string {
+function protections({ client, record }: PrivacySettings): string[] {
+  return [
+    ...(record === undefined
+      ? []
+      : [`made with noise in each step of training, each record within ε ${record.epsilon} over the whole run`]),
+    ...(client === undefined ? [] : [protection(client)]),
+  ];
+}
+
+function protection({ mechanism, epsilon }: NonNullable<PrivacySettings["client"]>): string {
   const budget = `within ε ${epsilon} over the whole run`;
   return mechanism === "local"
     ? `clipped, with noise of this site's own, ${budget}`
