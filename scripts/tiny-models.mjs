@@ -2,13 +2,37 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { adapterShapes } from "../dist/model/adapter.js";
-import { MODEL_TYPES, parseModelConfig } from "../dist/model/families/registry.js";
+import { familyOf, MODEL_TYPES, parseModelConfig } from "../dist/model/families/registry.js";
 import { expectedTensors } from "../dist/model/names.js";
 import { saveAdapter } from "../dist/node/model/adapter-files.js";
 import { stream } from "../dist/tensor/random.js";
 import { encodeSafetensors } from "../dist/tensor/safetensors.js";
 
-const ARCHITECTURES = { llama: "Llama", mistral: "Mistral", qwen2: "Qwen2", qwen3: "Qwen3", gemma: "Gemma" };
+const ARCHITECTURES = {
+  llama: "Llama",
+  mistral: "Mistral",
+  qwen2: "Qwen2",
+  qwen3: "Qwen3",
+  gemma: "Gemma",
+  phi3: "Phi3",
+  gemma2: "Gemma2",
+  gemma3_text: "Gemma3",
+  olmo2: "Olmo2",
+  smollm3: "SmolLM3",
+  granite: "Granite",
+};
+/** Heads that are as wide as the hidden state allows; the others have wider ones. */
+const NARROW = new Set(["qwen2", "phi3", "olmo2", "smollm3", "granite"]);
+/** The linear layer with a rank of its own. */
+const RANKED = { phi3: "o_proj", gpt2: "c_fc" };
+/** Keys of families that have their own. */
+const OWN = {
+  gemma2: { sliding_window: 16, query_pre_attn_scalar: 32, hidden_activation: "gelu_pytorch_tanh" },
+  gemma3_text: { sliding_window: 16, query_pre_attn_scalar: 32, hidden_activation: "gelu_pytorch_tanh" },
+  granite: { embedding_multiplier: 2, attention_multiplier: 0.2, residual_multiplier: 0.5, logits_scaling: 2 },
+  smollm3: { num_hidden_layers: 4 },
+  gpt2: { n_embd: 64, n_layer: 2, n_head: 4, n_positions: 512, n_inner: 80 },
+};
 const SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
 const TEMPLATE =
   "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}{% endfor %}" +
@@ -46,14 +70,14 @@ async function write(folder, name, type, more) {
   const pieces = writeTinyTokenizer(base);
   const config = {
     model_type: type,
-    architectures: [`${ARCHITECTURES[type]}ForCausalLM`],
+    architectures: [type === "gpt2" ? "GPT2LMHeadModel" : `${ARCHITECTURES[type]}ForCausalLM`],
     vocab_size: pieces + SPECIAL.length + 2,
     hidden_size: 64,
     intermediate_size: 80,
     num_hidden_layers: 2,
     num_attention_heads: 4,
     num_key_value_heads: 2,
-    head_dim: type === "qwen2" ? 16 : 32,
+    head_dim: NARROW.has(type) ? 16 : 32,
     max_position_embeddings: 512,
     rms_norm_eps: 1e-5,
     rope_theta: 10_000,
@@ -62,6 +86,7 @@ async function write(folder, name, type, more) {
     sliding_window: null,
     bos_token_id: pieces + 1,
     eos_token_id: pieces + 2,
+    ...OWN[type],
     ...more,
   };
   json("config.json", config);
@@ -71,7 +96,7 @@ async function write(folder, name, type, more) {
       [...shapes].map(([tensor, shape]) => {
         const draw = stream(1, name, tensor);
         const size = shape.reduce((a, b) => a * b, 1);
-        const centre = tensor.includes("norm") && type !== "gemma" ? 1 : 0;
+        const centre = /norm.*weight|ln_.*weight/.test(tensor) && !type.startsWith("gemma") ? 1 : 0;
         return [tensor, { shape, data: Float32Array.from({ length: size }, () => centre + draw.normal() * scale) }];
       }),
     );
@@ -79,10 +104,17 @@ async function write(folder, name, type, more) {
     path.join(base, "model.safetensors"),
     encodeSafetensors(random(expectedTensors(parsed), 0.15), { format: "pt" }),
   );
-  const adapter = { rank: 4, alpha: 8, dropout: 0, targets: "all-linear", rsLora: true, rankPattern: { q_proj: 2 } };
+  const adapter = {
+    rank: 4,
+    alpha: 8,
+    dropout: 0,
+    targets: "all-linear",
+    rsLora: true,
+    rankPattern: { [RANKED[type] ?? "q_proj"]: 2 },
+  };
   const folderOfAdapter = path.join(folder, `${name}-adapter`);
   await saveAdapter(folderOfAdapter, adapter, random(adapterShapes(adapter, parsed), 0.1), base);
-  return { name, base, adapter: folderOfAdapter };
+  return { name, base, adapter: folderOfAdapter, hasGguf: familyOf(parsed).gguf !== undefined };
 }
 
 /** Writes a byte-level tokenizer with a chat template. Returns the id of its first special token. */

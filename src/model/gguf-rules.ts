@@ -22,16 +22,31 @@ export type GgufChange =
   /** The norm's factor is 1 + weight, which llama.cpp wants as one number. */
   | { readonly kind: "add-one" };
 
-/** Reorders the rows of a matrix, or the elements of a bias, within each head. */
+/** Reorders the rows of a matrix, or the elements of a bias, within each head, from Hugging Face's order to llama.cpp's. */
 export function pairRows(data: Float32Array, rows: number, heads: number): Float32Array {
+  return moved(data, rows, heads, (paired, apart) => [apart, paired]);
+}
+
+/** The way back: from llama.cpp's order to Hugging Face's. */
+export function unpairRows(data: Float32Array, rows: number, heads: number): Float32Array {
+  return moved(data, rows, heads, (paired, apart) => [paired, apart]);
+}
+
+/** Copies each row. `places` says from and to, of its places in llama.cpp's order and in Hugging Face's. */
+function moved(
+  data: Float32Array,
+  rows: number,
+  heads: number,
+  places: (paired: number, apart: number) => readonly [from: number, to: number],
+): Float32Array {
   const width = data.length / rows;
   const headRows = rows / heads;
   const half = headRows / 2;
   const out = new Float32Array(data.length);
   for (let row = 0; row < rows; row++) {
     const within = row % headRows;
-    const from = row - within + (within % 2) * half + Math.floor(within / 2);
-    out.set(data.subarray(from * width, (from + 1) * width), row * width);
+    const [from, to] = places(row, row - within + (within % 2) * half + Math.floor(within / 2));
+    out.set(data.subarray(from * width, (from + 1) * width), to * width);
   }
   return out;
 }

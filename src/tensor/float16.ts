@@ -29,6 +29,14 @@ export function float16ToFloat32(halves: Uint16Array): Float32Array {
   return new Float32Array(bits.buffer);
 }
 
+let values: Float32Array | undefined;
+
+/** Converts one half precision number, given by its 16 bits. */
+export function float16Value(bits: number): number {
+  values ??= new Float32Array(float32BitsOfFloat16().buffer);
+  return values[bits]!;
+}
+
 /** Converts bfloat16 to single precision: exact for every input. */
 export function bfloat16ToFloat32(halves: Uint16Array): Float32Array {
   const bits = new Uint32Array(halves.length);

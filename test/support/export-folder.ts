@@ -54,3 +54,26 @@ export function goldenSource(family: string, sideFiles: Readonly<Record<string, 
     },
   };
 }
+
+/** A golden model, which has 96 ids and no tokenizer, with a tokenizer. */
+export function withTokenizer(source: ExportSource, change: Record<string, unknown> = {}): ExportSource {
+  const pieces = Array.from("abcdefghijklmnopqrstuvwxyzĠ");
+  const tokenizer = {
+    added_tokens: [{ id: 90, content: "<|end|>", special: true, lstrip: false, rstrip: false, normalized: false }],
+    normalizer: null,
+    pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, use_regex: true },
+    post_processor: null,
+    decoder: { type: "ByteLevel" },
+    model: {
+      type: "BPE",
+      vocab: Object.fromEntries([...pieces, "th", "the"].map((piece, i) => [piece, i])),
+      merges: [
+        ["t", "h"],
+        ["th", "e"],
+      ],
+    },
+    ...change,
+  };
+  const tokenizerFiles = { tokenizer, config: { eos_token: "<|end|>", chat_template: "{{ messages }}" } };
+  return { ...source, base: { ...source.base, tokenizerFiles } };
+}

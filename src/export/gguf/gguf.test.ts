@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { EXPORT_OPTIONS, goldenSource, memoryFolder } from "../../../test/support/export-folder.ts";
+import { EXPORT_OPTIONS, goldenSource, memoryFolder, withTokenizer } from "../../../test/support/export-folder.ts";
 import { floats, readGguf } from "../../../test/support/gguf.ts";
 import { GOLDEN_FAMILIES, goldenJson, openGolden } from "../../../test/support/golden.ts";
 import { familyOf } from "../../model/families/registry.ts";
@@ -8,29 +8,6 @@ import type { ExportDtype, ExportSource } from "../target.ts";
 import { ggufLora } from "./gguf-lora.ts";
 import { gguf } from "./gguf.ts";
 import { encodeGgml } from "./quantize.ts";
-
-/** The golden models have 96 ids and no tokenizer. */
-function withTokenizer(source: ExportSource, change: Record<string, unknown> = {}): ExportSource {
-  const pieces = Array.from("abcdefghijklmnopqrstuvwxyzĠ");
-  const tokenizer = {
-    added_tokens: [{ id: 90, content: "<|end|>", special: true, lstrip: false, rstrip: false, normalized: false }],
-    normalizer: null,
-    pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, use_regex: true },
-    post_processor: null,
-    decoder: { type: "ByteLevel" },
-    model: {
-      type: "BPE",
-      vocab: Object.fromEntries([...pieces, "th", "the"].map((piece, i) => [piece, i])),
-      merges: [
-        ["t", "h"],
-        ["th", "e"],
-      ],
-    },
-    ...change,
-  };
-  const tokenizerFiles = { tokenizer, config: { eos_token: "<|end|>", chat_template: "{{ messages }}" } };
-  return { ...source, base: { ...source.base, tokenizerFiles } };
-}
 
 async function written(source: ExportSource, dtype: ExportDtype = "f32") {
   const { folder, files } = memoryFolder();

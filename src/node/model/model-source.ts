@@ -147,9 +147,9 @@ function orNoFolder(error: unknown, dir: string): unknown {
 /** The tensors decide about the head, as in transformers: a head of its own in the file is used, whatever config.json says. */
 async function headByTensors(dir: string, config: ModelConfig, { onNote }: ModelOptions): Promise<ModelConfig> {
   if (!saysTied(config)) return config;
-  const source = await findWeights(dir);
+  const source = await findWeights(dir, config);
   // A quantised export holds a tied table twice, and the two are rounded apart.
-  if (source.files.some((file) => file.endsWith(".onnx"))) return config;
+  if (source.files.some((file) => /\.(onnx|gguf)$/.test(file))) return config;
   const { embedding } = familyOf(config);
   const weights = await source.open();
   try {

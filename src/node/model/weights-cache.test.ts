@@ -121,7 +121,7 @@ describe("conversion", () => {
   it("names what is wrong with the source", async () => {
     const config = await configOf(golden);
     await expect(openWeights(dir, config, { cacheDir })).rejects.toThrow(
-      `no weights in ${dir}: looked for model.safetensors, model.safetensors.index.json and onnx/model_quantized.onnx`,
+      `no weights in ${dir}: looked for model.safetensors, model.safetensors.index.json, onnx/model_quantized.onnx and a file *.gguf`,
     );
     const index = path.join(dir, "model.safetensors.index.json");
     await writeFile(index, JSON.stringify({ weight_map: { x: "one.safetensors" } }));

@@ -44,7 +44,7 @@ interface CacheIndex extends WeightsLayout {
  * missing or damaged weights, `storage` where the cache cannot be written.
  */
 export async function openWeights(dir: string, config: ModelConfig, options: WeightsOptions = {}): Promise<Weights> {
-  const source = await findWeights(dir);
+  const source = await findWeights(dir, config);
   const cache = await cacheFolder(options.cacheDir);
   const fingerprint = await fingerprintOf(dir, config, source, cache, options);
   const folder = path.join(cache, "weights", fingerprint);

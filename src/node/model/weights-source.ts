@@ -1,8 +1,10 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, readdir } from "node:fs/promises";
 import path from "node:path";
 import { excerpt } from "../../diagnostics/excerpt.ts";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { type ByteSource, onnxWeights, safetensorsWeights, type SourceWeights } from "../../model/convert.ts";
+import type { ModelConfig } from "../../model/config.ts";
+import { ggufWeights } from "../../model/gguf-weights.ts";
 import { exists, isFile, readJson } from "./model-files.ts";
 
 /** The source of a model's weights, before the conversion. */
@@ -20,12 +22,13 @@ export interface OpenWeights extends SourceWeights {
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
 const QUANTIZED_ONNX = "onnx/model_quantized.onnx";
+const GGUF = ".gguf";
 
 /**
- * Finds the weights in a model's folder: one safetensors file, shards with an index, or a quantised ONNX export. Throws
- * a `UserError` of kind `model` that names the expected files.
+ * Finds the weights of a configuration in a model's folder: one safetensors file, shards with an index, a quantised ONNX
+ * export, or a GGUF file. Throws a `UserError` of kind `model` that names the expected files.
  */
-export async function findWeights(dir: string): Promise<WeightsSource> {
+export async function findWeights(dir: string, config: ModelConfig): Promise<WeightsSource> {
   if (await exists(path.join(dir, SINGLE))) {
     return { files: [SINGLE], open: () => openSafetensors(dir, [SINGLE]) };
   }
@@ -36,12 +39,26 @@ export async function findWeights(dir: string): Promise<WeightsSource> {
   if (await exists(path.join(dir, QUANTIZED_ONNX))) {
     return { files: [QUANTIZED_ONNX], open: () => openOnnx(path.join(dir, QUANTIZED_ONNX)) };
   }
+  const gguf = (await readdir(dir)).filter((file) => file.endsWith(GGUF)).sort();
+  if (gguf.length > 1) {
+    throw new UserError("model", `${dir} has ${gguf.length} GGUF files: ${excerpt(gguf.join(", "))}; expected one`, {
+      hint: "Keep the one that is meant in a folder of its own, beside config.json and the tokenizer's files. Parts of a split file are joined with llama-gguf-split --merge.",
+    });
+  }
+  if (gguf.length === 1) {
+    const file = path.join(dir, gguf[0]!);
+    return { files: gguf, open: () => withFiles([file], ([source]) => ggufWeights(source!, config)) };
+  }
   const pickled = await exists(path.join(dir, "pytorch_model.bin"));
-  throw new UserError("model", `no weights in ${dir}: looked for ${SINGLE}, ${INDEX} and ${QUANTIZED_ONNX}`, {
-    hint: pickled
-      ? "pytorch_model.bin is not read; save the model again with save_pretrained(…, safe_serialization=True)."
-      : "Give the folder of a whole Hugging Face model.",
-  });
+  throw new UserError(
+    "model",
+    `no weights in ${dir}: looked for ${SINGLE}, ${INDEX}, ${QUANTIZED_ONNX} and a file *${GGUF}`,
+    {
+      hint: pickled
+        ? "pytorch_model.bin is not read; save the model again with save_pretrained(…, safe_serialization=True)."
+        : "Give the folder of a whole Hugging Face model.",
+    },
+  );
 }
 
 async function shardsOf(dir: string): Promise<string[]> {
