@@ -10,7 +10,8 @@ const terms: ClientTerms = {
   epsilon: 8,
   delta: 1e-3,
   noiseMultiplier: 1,
-  isLocal: false,
+  mechanism: "central",
+  enough: 10,
   length: 540_672,
 };
 
@@ -19,7 +20,14 @@ describe("the plan of a private run", () => {
     expect(noiseToSignal({ ...terms, perRound: 20 })).toBeCloseTo(37, 0);
     expect(noiseToSignal({ ...terms, perRound: 1000 })).toBeCloseTo(0.74, 2);
     // Each client's own noise: twice the sensitivity, and √m times as much on the mean.
-    expect(noiseToSignal({ ...terms, isLocal: true }) / noiseToSignal(terms)).toBeCloseTo(2 * Math.sqrt(10), 12);
+    expect(noiseToSignal({ ...terms, mechanism: "local" }) / noiseToSignal(terms)).toBeCloseTo(2 * Math.sqrt(10), 12);
+    // Parts of the noise: as central where just enough clients are there, and more where more are.
+    const distributed = { ...terms, mechanism: "distributed" } as const;
+    expect(noiseToSignal(distributed)).toBeCloseTo(noiseToSignal(terms), 12);
+    expect(noiseToSignal({ ...distributed, perRound: 40 })).toBeCloseTo(
+      2 * noiseToSignal({ ...terms, perRound: 40 }),
+      12,
+    );
   });
 
   it("sets the draws side by side: golden figures for secret coins", () => {
@@ -56,8 +64,8 @@ describe("the plan of a private run", () => {
     );
   });
 
-  it.each([true, false])("breaks even where it says, local %s", (isLocal) => {
-    const own = { ...terms, isLocal };
+  it.each(["central", "local", "distributed"] as const)("breaks even where it says: %s", (mechanism) => {
+    const own = { ...terms, mechanism };
     const { breakEven } = planClients({ ...own, rounds: 1 });
     expect(noiseToSignal({ ...own, perRound: breakEven.perRound })).toBeLessThanOrEqual(1);
     expect(noiseToSignal({ ...own, perRound: breakEven.perRound - 1 })).toBeGreaterThan(1);

@@ -2,6 +2,9 @@ import { gaussianEpsilon } from "./gaussian.ts";
 import { pldEpsilon } from "./pld.ts";
 import { rdpEpsilon } from "./rdp.ts";
 
+/** The mechanisms of `privacy.client` that can be planned. */
+export type PlannedMechanism = "central" | "local" | "distributed";
+
 /** A run whose clients are protected, as it is planned. */
 export interface ClientTerms {
   /** Clients of the federation, N, and those that take part in a round, m. */
@@ -11,9 +14,11 @@ export interface ClientTerms {
   /** Budget of each client. */
   readonly epsilon: number;
   readonly delta: number;
-  /** z. Central noise has standard deviation z·C on the sum of a round, local noise 2z·C on each update. */
+  /** z, for noise of standard deviation z·C on the sum of a round, or 2z·C on each update (local). */
   readonly noiseMultiplier: number;
-  readonly isLocal: boolean;
+  readonly mechanism: PlannedMechanism;
+  /** Clients whose parts of the noise are z·C together, for `distributed`; the others add more. */
+  readonly enough: number;
   /** Numbers in an update. */
   readonly length: number;
 }
@@ -67,27 +72,33 @@ export function planClients(terms: ClientTerms): ClientPlan {
   };
 }
 
+/** The terms that the size of the noise depends on. */
+type NoiseTerms = Pick<ClientTerms, "noiseMultiplier" | "mechanism" | "enough" | "length" | "perRound">;
+
 /**
- * The expected norm of the noise on a round's mean over C, the largest norm of the mean of clipped updates: z·√d/m for
- * noise on the sum, 2z·√(d/m) where each client adds its own.
+ * The expected norm of the noise on a round's mean over C, the largest norm of the mean of clipped updates: z·√d/m for noise
+ * on the sum. Where all m clients add noise it grows with √m.
  */
-export function noiseToSignal({
-  noiseMultiplier,
-  isLocal,
-  length,
-  perRound,
-}: Pick<ClientTerms, "noiseMultiplier" | "isLocal" | "length" | "perRound">): number {
-  return isLocal
-    ? 2 * noiseMultiplier * Math.sqrt(length / perRound)
-    : (noiseMultiplier * Math.sqrt(length)) / perRound;
+export function noiseToSignal(terms: NoiseTerms): number {
+  const { noiseMultiplier, mechanism, length, perRound } = terms;
+  return mechanism === "central"
+    ? (noiseMultiplier * Math.sqrt(length)) / perRound
+    : noiseOfOne(terms) * Math.sqrt(length / perRound);
+}
+
+/** Standard deviation over C of the noise that each client adds. */
+function noiseOfOne({ noiseMultiplier, mechanism, enough }: NoiseTerms): number {
+  return mechanism === "local" ? 2 * noiseMultiplier : noiseMultiplier / Math.sqrt(enough);
 }
 
 /** Where `noiseToSignal` is 1, the other terms and the share of clients a round being kept. */
-function breakEven({ noiseMultiplier, isLocal, length, perRound }: ClientTerms): ClientPlan["breakEven"] {
-  const strength = isLocal ? 2 * noiseMultiplier : noiseMultiplier;
-  return isLocal
-    ? { perRound: Math.ceil(strength ** 2 * length), length: Math.floor(perRound / strength ** 2) }
-    : { perRound: Math.ceil(strength * Math.sqrt(length)), length: Math.floor((perRound / strength) ** 2) };
+function breakEven(terms: ClientTerms): ClientPlan["breakEven"] {
+  const { noiseMultiplier: z, mechanism, length, perRound } = terms;
+  if (mechanism === "central") {
+    return { perRound: Math.ceil(z * Math.sqrt(length)), length: Math.floor((perRound / z) ** 2) };
+  }
+  const square = noiseOfOne(terms) ** 2;
+  return { perRound: Math.ceil(square * length), length: Math.floor(perRound / square) };
 }
 
 /** Rounds at about equal distances, the last among them. */

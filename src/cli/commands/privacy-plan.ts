@@ -4,8 +4,9 @@ import { type SizedAdapter, smallerAdapters } from "../../experiment/plan/smalle
 import { type PlannedRecords, plannedRecords } from "../../experiment/plan/planned-records.ts";
 import { prepareExperiment } from "../../experiment/prepare.ts";
 import { nodePlatform } from "../../node/platform.ts";
-import { type ClientTerms, planClients } from "../../privacy/client-plan.ts";
+import { type ClientTerms, planClients, type PlannedMechanism } from "../../privacy/client-plan.ts";
 import { noiseFor } from "../../privacy/gaussian.ts";
+import type { ClientPrivacySettings } from "../../settings/privacy-schema.ts";
 import { type Command, DEFAULT_COLUMNS, defineCommand } from "../command.ts";
 import { number, toggle, wholeNumber } from "../flag.ts";
 import { privacyPlanLines, recordPlanLines } from "../views/privacy-plan-text.ts";
@@ -71,7 +72,8 @@ export const command: Command = defineCommand({
       epsilon: flags.epsilon ?? settings?.epsilon ?? DEFAULT_EPSILON,
       delta: flags.delta ?? settings?.delta,
       noise: flags.noise ?? settings?.noiseMultiplier,
-      isLocal: flags.local ?? settings?.mechanism === "local",
+      mechanism: flags.local === true ? "local" : plannedAs(settings?.mechanism),
+      enough: config?.secureAggregation === undefined ? 1 : honestClients(config.secureAggregation),
     });
     const plan = planClients(terms);
     if (json === true) {
@@ -91,7 +93,7 @@ interface FromConfig {
 
 const NOTHING: FromConfig = { adapters: [], records: [] };
 
-interface Asked extends Pick<ClientTerms, "clients" | "rounds" | "length" | "epsilon" | "isLocal"> {
+interface Asked extends Pick<ClientTerms, "clients" | "rounds" | "length" | "epsilon" | "mechanism" | "enough"> {
   readonly perRound: number | undefined;
   readonly delta: number | undefined;
   readonly noise: number | undefined;
@@ -118,4 +120,14 @@ function needed(value: number | undefined, flag: string): number {
   throw new UserError("config", `A plan needs ${flag}, and no configuration gives it.`, {
     hint: "Name a configuration file, or give the flag.",
   });
+}
+
+/** Noise that is correlated over rounds is planned as that of one round. */
+function plannedAs(mechanism: ClientPrivacySettings["mechanism"] = "central"): PlannedMechanism {
+  return mechanism === "ftrl" ? "central" : mechanism;
+}
+
+/** Clients whose noise is sure to be in a sum: against an active adversary a third may be its own. */
+function honestClients({ minCohort, active }: { readonly minCohort: number; readonly active: boolean }): number {
+  return active ? minCohort - Math.floor(minCohort / 3) : minCohort;
 }

@@ -1,6 +1,6 @@
 import type { PlannedRecords } from "../../experiment/plan/planned-records.ts";
 import type { SizedAdapter } from "../../experiment/plan/smaller-adapters.ts";
-import { type ClientPlan, type ClientTerms, noiseToSignal } from "../../privacy/client-plan.ts";
+import { type ClientPlan, type ClientTerms, noiseToSignal, type PlannedMechanism } from "../../privacy/client-plan.ts";
 import { type Column, tableLines } from "../tables/table.ts";
 import { counted, formatCount } from "./quantities.ts";
 import { clip, oneLine, wrap } from "./text-width.ts";
@@ -19,15 +19,10 @@ const right = { align: "right" } as const;
 
 /** The plan of a private run for people: what each client spends, how large the noise is, and what would make it smaller. */
 export function privacyPlanLines({ terms, plan, adapters }: PrivacyPlan, columns: number): string[] {
-  const { clients, perRound, rounds, epsilon, delta, noiseMultiplier, isLocal } = terms;
+  const { clients, perRound, rounds, epsilon, delta, mechanism } = terms;
   const facts: readonly (readonly [string, string])[] = [
     ["unit", "one client with all its records"],
-    [
-      "trust",
-      isLocal
-        ? "none is needed: each client adds all its noise before it sends"
-        : "the coordinator sees each update, and adds the noise to their sum",
-    ],
+    ["trust", TRUST[mechanism]],
     ["clients", `${formatCount(clients)}, ${formatCount(perRound)} a round; ${counted(rounds, "round")}`],
     ["budget", `ε ${shown(epsilon)} at δ ${shown(delta)} for each client`],
     ["rounds", `a client takes part in ${formatCount(plan.participations)} at most, if all take part alike`],
@@ -46,13 +41,22 @@ export function privacyPlanLines({ terms, plan, adapters }: PrivacyPlan, columns
     ...(adapters.length === 0 ? [] : ["", ...adapterLines(terms, adapters)]),
     ...notes(terms, plan).flatMap((note) => ["", ...wrap(`note: ${note}`, columns)]),
   ];
+}
 
-  function noiseText({ length }: ClientTerms): string {
-    const deviation = isLocal
-      ? `${shown(2 * noiseMultiplier)} × the clip in each of ${formatCount(length)} numbers, on every update`
-      : `${shown(noiseMultiplier)} × the clip in each of ${formatCount(length)} numbers, on the sum of a round`;
-    return `multiplier z = ${shown(noiseMultiplier)}: standard deviation ${deviation}`;
-  }
+const TRUST: Readonly<Record<PlannedMechanism, string>> = {
+  central: "the coordinator sees each update, and adds the noise to their sum",
+  local: "none is needed: each client adds all its noise before it sends",
+  distributed: "enough clients are honest: each adds a part of the noise, and the coordinator sees their sum",
+};
+
+function noiseText({ mechanism, noiseMultiplier, enough, length, perRound }: ClientTerms): string {
+  const numbers = `in each of ${formatCount(length)} numbers`;
+  const deviation = {
+    central: `${shown(noiseMultiplier)} × the clip ${numbers}, on the sum of a round`,
+    local: `${shown(2 * noiseMultiplier)} × the clip ${numbers}, on every update`,
+    distributed: `${shown(noiseMultiplier * Math.sqrt(perRound / enough))} × the clip ${numbers}, on the sum of a round; the parts of ${formatCount(enough)} clients are enough`,
+  }[mechanism];
+  return `multiplier z = ${shown(noiseMultiplier)}: standard deviation ${deviation}`;
 }
 
 /** Says what the ratio of noise to signal means. */
@@ -151,7 +155,7 @@ function adapterLines(terms: ClientTerms, adapters: readonly SizedAdapter[]): st
   );
 }
 
-function notes({ epsilon, isLocal }: ClientTerms, { course, noiseToSignal: ratio, draws }: ClientPlan): string[] {
+function notes({ epsilon, mechanism }: ClientTerms, { course, noiseToSignal: ratio, draws }: ClientPlan): string[] {
   const spent = course.at(-1)!.epsilon;
   return [
     ...(ratio > MOST_NOISE
@@ -164,7 +168,7 @@ function notes({ epsilon, isLocal }: ClientTerms, { course, noiseToSignal: ratio
           `With this noise all rounds cost ε ${epsilonText(spent)}, more than the budget of ${shown(epsilon)}: the run stops before.`,
         ]
       : []),
-    ...(!isLocal && draws.secretRenyi < draws.publicDraw
+    ...(mechanism === "central" && draws.secretRenyi < draws.publicDraw
       ? [
           "The figures for secret coins hold only against somebody who never learns who took part. A round here names its clients, so they are shown for comparison and never claimed.",
         ]
