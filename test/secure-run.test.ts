@@ -16,7 +16,7 @@ const at = (...parts: string[]): string => path.join(folder, ...parts);
 
 const CLIENTS = ["apples", "bolts", "candles", "dyes"];
 
-function write(name: string, secureAggregation: object | undefined, federation: object = {}): void {
+function write(name: string, secureAggregation: object | undefined, federation: object = {}, privacy?: object): void {
   const config = {
     model: { base: "model" },
     adapter: { rank: 2, alpha: 4 },
@@ -27,6 +27,7 @@ function write(name: string, secureAggregation: object | undefined, federation: 
     training: { batchSize: 4, localSteps: 2, learningRate: 5e-3 },
     federation: { rounds: 2, ...federation },
     ...(secureAggregation && { secureAggregation }),
+    ...(privacy && { privacy }),
     evaluation: { every: 1 },
     runtime: { threads: 1 },
   };
@@ -111,6 +112,24 @@ test.each([
     expect(cli("run", `${run}.yaml`, "--out", run).stderr).not.toContain("error");
   const plain = numbersOf(`${name}-plain`);
   numbersOf(name).forEach((value, i) => expect(Math.abs(value - plain[i]!)).toBeLessThan(2e-5));
+});
+
+test("with privacy.client.mechanism distributed the clients add the noise", { timeout: 120_000 }, () => {
+  write("noisy.yaml", { minCohort: 4 }, {}, { client: { epsilon: 8, mechanism: "distributed" } });
+  const { status, stdout, stderr } = cli("run", "noisy.yaml", "--out", "noisy");
+  expect(stderr).not.toContain("error");
+  expect(status).toBe(0);
+  expect(stdout + stderr).toContain("privacy of round 2: ε 8.00 of 8 spent");
+  const metrics = JSON.parse(readFileSync(at("noisy", "metrics.json"), "utf8")) as { rounds: { privacy: object }[] };
+  expect(metrics.rounds.at(-1)!.privacy).toMatchObject({ budget: 8, mechanism: "distributed", divisor: 4 });
+  expect(readFileSync(at("noisy", "events.jsonl"), "utf8")).not.toContain("failed");
+  // Two rounds of noise z·clip/4 a number, and training moves a number by a hundredth.
+  const numbers = numbersOf("noisy");
+  expect(Math.sqrt(numbers.reduce((sum, x) => sum + x * x, 0) / numbers.length)).toBeGreaterThan(0.2);
+  write("open.yaml", undefined, {}, { client: { epsilon: 8, mechanism: "distributed" } });
+  expect(cli("run", "open.yaml", "--out", "open").stderr).toContain("secureAggregation");
+  write("half.yaml", { minCohort: 4, bits: 16 }, {}, { client: { epsilon: 8, mechanism: "distributed" } });
+  expect(cli("run", "half.yaml", "--out", "half").stderr).toContain("secureAggregation.bits is 16, and noise");
 });
 
 test.runIf(natsProgram !== undefined)(

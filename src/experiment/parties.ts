@@ -19,7 +19,7 @@ import { localTrainer } from "./local-trainer.ts";
 import { initialAdapter } from "./starting-adapter.ts";
 import type { Platform, RunStore } from "./ports.ts";
 import { secureRulesOf } from "../settings/secure-aggregation.ts";
-import { clientPrivacyHalf } from "./private-parties.ts";
+import { clientPrivacyHalf, clientsIn } from "./private-parties.ts";
 import type { Prepared, Trainer } from "./prepare.ts";
 import { privateTrainer } from "./private-trainer.ts";
 import { recordLedger } from "./record-ledger.ts";
@@ -27,7 +27,7 @@ import { shareOfWork, stepsOf } from "./round-steps.ts";
 import { runBenchmarks } from "./evaluation/run-benchmarks.ts";
 
 /** The coordinator's rules of a run, from its configuration. Deadlines are left out: a simulation has none. */
-export function coordinatorRules({ config, algorithm }: Prepared) {
+export function coordinatorRules({ config, algorithm, trainers }: Prepared) {
   const { federation, training, evaluation, fidelity, seed } = config;
   const { rounds, clientsPerRound = Number.POSITIVE_INFINITY, overSelect, lateUpdates } = federation;
   const staleness = stalenessRule(config);
@@ -47,7 +47,7 @@ export function coordinatorRules({ config, algorithm }: Prepared) {
     // One client that holds the records of all is enough.
     minClients: algorithm.data === "pooled" ? 1 : federation.minClients,
     overSelect,
-    secure: secureRulesOf(config),
+    secure: secureRulesOf(config, clientsIn(config) ?? trainers.length),
     late: lateUpdates === "next" ? staleness : undefined,
     asynchronous: asynchronousRules(config),
     evaluateEvery: evaluation.every,
@@ -150,7 +150,7 @@ interface ClientHalf extends Pick<
 export function clientHalf(prepared: Prepared, engines: Engines, own: Store, commits: MemberStore): ClientHalf {
   const { config, algorithm } = prepared;
   const downlink = downlinkFor(config, algorithm);
-  const rules = secureRulesOf(config);
+  const rules = secureRulesOf(config, clientsIn(config) ?? prepared.trainers.length);
   return {
     algorithm,
     stages: stagesFor(config, algorithm),

@@ -63,11 +63,11 @@ function scalesOf({ controlScale = 1 }: ClientPrivacy): GroupScales {
 }
 
 /** Number of clients that a configuration names, which a member of a federation knows of the others. */
-function clientsIn({ data, federation }: Prepared["config"]): number | undefined {
+export function clientsIn({ data, federation }: Prepared["config"]): number | undefined {
   return data.clients?.length ?? federation.clients;
 }
 
-function played(mechanism: ClientPrivacy["mechanism"]): "central" | "local" {
-  if (mechanism === "central" || mechanism === "local") return mechanism;
+function played(mechanism: ClientPrivacy["mechanism"]): "central" | "local" | "distributed" {
+  if (mechanism !== "ftrl") return mechanism;
   throw new Error(`privacy.client.mechanism ${mechanism} is refused by the settings`);
 }

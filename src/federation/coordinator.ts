@@ -230,8 +230,7 @@ export class Coordinator {
       round,
       accepted: close.accepted.map(({ client }) => client),
       refused: close.refused.map(({ client }) => client),
-      ...meanLoss(close),
-      ...(close.failed !== undefined && { failed: close.failed }),
+      ...(close.failed === undefined ? meanLoss(close) : { failed: close.failed }),
       adapter: next.adapter,
       seconds: play.seconds,
     });

@@ -366,7 +366,7 @@ export class Participant {
       return;
     }
     const { bytes: open, sent } = sealed;
-    const bytes = masked === undefined ? ((await seal?.(open, client)) ?? open) : open;
+    const bytes = (await seal?.(open, client)) ?? open;
     const hash = await store.putBlob(bytes);
     if (remembers) {
       const before = { next, received, kept, unsent };

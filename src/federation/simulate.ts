@@ -48,7 +48,9 @@ export async function simulate(given: SimulationOptions): Promise<FederationOutc
       : hostileTrainer(given.trainer, hostile, { store, algorithm, stages, seed: given.seed });
   const options = { pace: virtualPace(given.seed), ...given, store, trainer };
   const { clients, evaluateClient, signal, seed } = options;
-  const masking = options.masking && { ...options.masking, newKey: simulatedKeys(seed) };
+  // Noise that follows from a public seed could be taken away.
+  const newKey = options.secure?.noise === undefined ? simulatedKeys(seed) : undefined;
+  const masking = options.masking && { ...options.masking, newKey };
   checkRoster(clients);
   await refuseOtherRun(store, options.identity);
   return interruptible(options, async () => {

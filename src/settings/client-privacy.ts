@@ -40,15 +40,15 @@ export function unusableClientPrivacy(config: ExperimentConfig, clients: number 
       hint: "Set privacy.client.sampling: public; the budget then counts every round that a client takes part in.",
     };
   }
-  if (settings.mechanism === "ftrl" || settings.mechanism === "distributed") {
+  if (settings.mechanism === "ftrl") {
     return {
-      message: `privacy.client.mechanism is ${settings.mechanism}, and this version has central and local`,
+      message: `privacy.client.mechanism is ${settings.mechanism}, and this version has central, distributed and local`,
       hint: "Set privacy.client.mechanism: central.",
     };
   }
-  if (settings.mechanism === "local" && typeof settings.clip !== "number") {
+  if (settings.mechanism !== "central" && typeof settings.clip !== "number") {
     return {
-      message: "privacy.client.clip follows the norms, and privacy.client.mechanism local tells nobody any norm",
+      message: `privacy.client.clip follows the norms, and privacy.client.mechanism ${settings.mechanism} tells nobody any norm`,
       hint: "Set privacy.client.clip to a number.",
     };
   }

@@ -52,6 +52,12 @@ function clientAssumptions({ mechanism, charges }: ClientFacts, { length }: Seen
       : [
           "Each client's own folder is its own: the key of its noise lies there, was made before it was used, and nobody else reads it.",
         ]),
+    ...(mechanism === "distributed"
+      ? [
+          "The clients add the noise, and the coordinator sees their sum only (secure aggregation). The noise of secureAggregation.minCohort clients is enough, two thirds of them with active: as many honest ones have to be in each sum. A client that works with the coordinator takes its share of the noise away.",
+          "Each client cuts its own update. A client that does not is protected less; the others are protected as before.",
+        ]
+      : []),
     "One client is one organisation, and no person's records are with several. Where k clients hold the same records, μ² of those records is up to k² times as large.",
     `The noise is a discrete Gaussian on a grid with at least 2,048 steps in a standard deviation. ε is that of the continuous one, which at this grid is the same to six digits. Rounding of its table adds less than ${draws === undefined ? "10⁻²⁰" : `${formatCount(draws)} · 2⁻¹¹²`} to δ.`,
     "The divisor, the clip and the noise were fixed before a round, whoever came.",

@@ -63,6 +63,9 @@ function protections({ client, record }: PrivacySettings): string[] {
 
 function protection({ mechanism, epsilon }: NonNullable<PrivacySettings["client"]>): string {
   const budget = `within ε ${epsilon} over the whole run`;
+  if (mechanism === "distributed") {
+    return `clipped, with a share of the noise, under masks: the coordinator reads sums only, ${budget}`;
+  }
   return mechanism === "local"
     ? `clipped, with noise of this site's own, ${budget}`
     : `clipped, readable for the coordinator only, who adds noise to the sum ${budget}`;

@@ -17,8 +17,11 @@ import { readSecretKey, secretKeyIn } from "./secret-key.ts";
 
 /** The privacy of clients as the settings of a run fix it. */
 export interface ClientPrivacyRules {
-  /** `central`: the coordinator adds the noise. `local`: each client does, and any aggregator makes the mean. */
-  readonly mechanism: "central" | "local";
+  /**
+   * `central`: the coordinator adds the noise. `local`: each client does, and any aggregator makes the mean. `distributed`: the
+   * clients do together, and secure aggregation makes it.
+   */
+  readonly mechanism: "central" | "local" | "distributed";
   readonly budget: PrivacyBudget;
   readonly noiseMultiplier: number;
   /** Largest norm of a client's contribution, or the rule by which it follows the norms. */
@@ -62,9 +65,9 @@ export class PrivateRounds {
     const { clip, expectedClients, mechanism, scales } = rules;
     const following = typeof clip === "number" ? undefined : this.#following(clip);
     this.aggregator =
-      mechanism === "local"
-        ? undefined
-        : privateMean({ terms, divisor: expectedClients, key, run: identity, scales, following });
+      mechanism === "central"
+        ? privateMean({ terms, divisor: expectedClients, key, run: identity, scales, following })
+        : undefined;
   }
 
   /**

@@ -103,7 +103,9 @@ describe("buckets over secure aggregation", () => {
         const seen: Parameters<typeof watched>[0] = [];
         const { close } = await play(watched(seen), { lostIn: { [lost]: fate } });
         if (close.failed !== undefined) {
-          expect(close.failed).toMatch(/a bucket of the round has \d clients left, expected 3|expected 9 or more|do not open the masks/);
+          expect(close.failed).toMatch(
+            /a bucket of the round has \d clients left, expected 3|expected 9 or more|do not open the masks/,
+          );
           expect(close.accepted).toEqual([]);
           expect(seen).toEqual([]);
         } else {

@@ -2,7 +2,7 @@ import type { UpdateGroups } from "../../algorithms/algorithm.ts";
 import { type Weighting, weightOf } from "../../algorithms/settings.ts";
 import { type Grid, fromGrid, gridFor, quantise } from "../../secagg/grid.ts";
 import { newWords, type Words } from "../../secagg/mask.ts";
-import type { SecureRules } from "../../secagg/rules.ts";
+import type { SecureRules, SharedNoise } from "../../secagg/rules.ts";
 import type { Groups } from "../../tensor/groups.ts";
 import type { Params } from "../../tensor/params.ts";
 
@@ -45,7 +45,11 @@ export function vectorLayout(
     const { weighting, combined } = groups[name] ?? groups["delta"]!;
     const { bits } = rules;
     const range = name === "delta" ? rules.range : Math.max(rules.range, OTHER_RANGE);
-    const grid = gridFor({ bits, range, clients, weightMax: weighting === "records" ? weightMax : 1 });
+    const { noise } = rules;
+    const grid =
+      noise !== undefined
+        ? { bits, range: Number.POSITIVE_INFINITY, scale: 1 / noise.step }
+        : gridFor({ bits, range, clients, weightMax: weighting === "records" ? weightMax : 1 });
     const length = [...like.values()].reduce((sum, { data }) => sum + data.length, 0);
     const place = at;
     at += length;
@@ -79,10 +83,41 @@ export function toWords(
   return words;
 }
 
-/** The groups of an unmasked sum, in float64: means over the survivors, or sums. */
-export function fromWords(words: Words, layout: VectorLayout, records: readonly number[]): Groups {
+/**
+ * A client's groups as words, with noise. All numbers together have a norm of at most `clip`, also after they were cut toward
+ * zero onto the grid.
+ *
+ * @param draws noise in steps of the grid, one for each number
+ * @throws Error for a number that is not finite
+ */
+export function toNoisyWords(
+  groups: Groups,
+  layout: VectorLayout,
+  { bits, noise, draws }: { bits: SecureRules["bits"]; noise: SharedNoise; draws: Int32Array },
+): Words {
+  const words = newWords(bits, layout.words);
+  words[0] = 1;
+  const parts = layout.groups.flatMap(({ name }) => [...groups[name]!.values()].map(({ data }) => data));
+  let squares = 0;
+  for (const data of parts) for (const x of data) squares += x * x;
+  if (!Number.isFinite(squares)) throw new Error("the update has a number that is not finite");
+  const norm = Math.sqrt(squares);
+  // What rounding adds in sums of squares is far below 10⁻⁹.
+  const factor = norm <= noise.clip * (1 - 1e-9) ? 1 : (noise.clip / norm) * (1 - 1e-9);
+  let place = 0;
+  for (const data of parts) {
+    for (const x of data) {
+      words[CHECK_WORDS + place] = Math.trunc((x * factor) / noise.step) + draws[place]!;
+      place++;
+    }
+  }
+  return words;
+}
+
+/** The groups of an unmasked sum, in float64: means over the survivors, or over `divisor`, or sums. */
+export function fromWords(words: Words, layout: VectorLayout, records: readonly number[], divisor?: number): Groups {
   return dividedBy(words, layout, ({ weighting, combined }) =>
-    combined === "sum" ? 1 : records.reduce((total, each) => total + weightOf(weighting, each), 0),
+    combined === "sum" ? 1 : (divisor ?? records.reduce((total, each) => total + weightOf(weighting, each), 0)),
   );
 }
 

@@ -102,6 +102,7 @@ async function openedRound(
         sum,
         layout,
         entries.map(({ records }) => records),
+        rules.noise?.divisor,
       );
       // What a stage does for all clients alike is undone for their mean.
       return decodeChange(mean, groups, stages, { seed, round, client: "", received: global });

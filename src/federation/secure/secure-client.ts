@@ -11,14 +11,23 @@ import {
   type SharePair,
 } from "../../secagg/client.ts";
 import type { Cohort } from "../../secagg/cohort.ts";
+import { label } from "../../secagg/envelope.ts";
+import { hkdf } from "../../secagg/agreement.ts";
+import type { Words } from "../../secagg/mask.ts";
 import type { SecureRules } from "../../secagg/rules.ts";
+import {
+  type DiscreteGaussianTable,
+  discreteGaussianTable,
+  drawDiscreteGaussian,
+} from "../../privacy/discrete-gaussian.ts";
+import { secretStream } from "../../privacy/secret-stream.ts";
 import { encodeJson } from "../../store/codec.ts";
 import { keySegment, type MemberStore, type Store } from "../../store/store.ts";
 import type { Groups } from "../../tensor/groups.ts";
 import { sha256 } from "../../tensor/sha256.ts";
 import { createMessage, isWritten, readMessage } from "../protocol/cells.ts";
 import { keys } from "../protocol/keys.ts";
-import { refusal, roundClose, type RoundOpening, roundOpening } from "../protocol/messages.ts";
+import { refusal, type RoundOpening } from "../protocol/messages.ts";
 import {
   agreed,
   agreementAnswer,
@@ -32,8 +41,9 @@ import {
   unmaskingAnswer,
 } from "../protocol/secure-messages.ts";
 import { checkedCohort, checkEnough, orRefusal, ProtocolFault, segmentsWithin } from "./checks.ts";
-import { roundedGroups, toWords, type VectorLayout, wordBytes } from "./masked-vector.ts";
+import { CHECK_WORDS, roundedGroups, toNoisyWords, toWords, type VectorLayout, wordBytes } from "./masked-vector.ts";
 import { OwnSecretStore } from "./own-secrets.ts";
+import { refuseNearlyTheSame } from "./earlier-sums.ts";
 import { hashOf, openingSalt, toPublished } from "./secure-cohort.ts";
 
 export interface SecureClientOptions {
@@ -72,6 +82,7 @@ export class SecureClient {
   readonly #options: SecureClientOptions;
   readonly #secrets: OwnSecretStore;
   /** The last cohort, by the hash of its list of keys. */
+  #table: DiscreteGaussianTable | undefined;
   #known: { readonly hash: string; readonly cohort: Cohort } | undefined;
 
   constructor(options: SecureClientOptions) {
@@ -209,19 +220,40 @@ export class SecureClient {
       weightMax: list.weightMax,
       seal: async (groups, layout, records) => {
         if (records > list.weightMax) return { refused: `the round was opened for weights up to ${list.weightMax}` };
-        const uniform = await roundingNumbers(master, cohort.salt, "vector", layout.words);
-        const words = toWords(groups, layout, { bits: rules.bits, records, uniform });
+        const words = await this.#words(groups, layout, { records, master, salt: cohort.salt });
         const plain = words.slice();
         await maskVector(words, cohort, { name: keySegment(client), own, sharers: among });
         const bytes = wordBytes(words);
         const hash = await sha256(bytes);
         // Two vectors under the same masks would give their difference away.
         if ((await this.#secrets.pin(opening.round, "masked", hash)) === hash) {
-          return { bytes, sent: () => roundedGroups(plain, layout, records) };
+          // What a client remembers of itself has no noise.
+          const sent = rules.noise === undefined ? () => roundedGroups(plain, layout, records) : () => groups;
+          return { bytes, sent };
         }
         return { refused: "training gave another result than before the restart, and the masks were used" };
       },
     };
+  }
+
+  /** A client's integers before they are masked: rounded at random, or with its noise. All chance is secret. */
+  async #words(
+    groups: Groups,
+    layout: VectorLayout,
+    { records, master, salt }: { readonly records: number; readonly master: Bytes; readonly salt: Bytes },
+  ): Promise<Words> {
+    const { bits, noise } = this.#options.rules;
+    if (noise === undefined) {
+      return toWords(groups, layout, {
+        bits,
+        records,
+        uniform: await roundingNumbers(master, salt, "vector", layout.words),
+      });
+    }
+    this.#table ??= discreteGaussianTable(noise.sigma);
+    const stream = await secretStream(await hkdf(master, salt, label("noise"), 32), "noise");
+    const draws = await drawDiscreteGaussian(this.#table, stream, layout.words - CHECK_WORDS);
+    return toNoisyWords(groups, layout, { bits, noise, draws });
   }
 
   /** The shares that open the sum of the survivors, and nothing else. */
@@ -230,7 +262,7 @@ export class SecureClient {
     sharers: Remaining,
     survivors: Remaining,
   ): Promise<{ self: Record<string, string>; mask: Record<string, string> }> {
-    const { rules } = this.#options;
+    const { store, rules } = this.#options;
     const { opening, list, master, own } = me;
     const { round, adapter } = opening;
     const cohort = await this.#cohort(me);
@@ -238,7 +270,9 @@ export class SecureClient {
     const alive = segmentsWithin(survivors, shared, "survivors");
     checkEnough(cohort, rules, alive, shared);
     if (rules.active) await this.#checkAgreements(opening, survivors, cohort.threshold);
-    await this.#refuseNearlyTheSame(opening, survivors.clients);
+    // The noise hides what a single client adds to a sum.
+    if (rules.noise === undefined)
+      await refuseNearlyTheSame(store, this.#secrets, opening, survivors.clients, rules.minCohort);
     const answer = JSON.stringify({ adapter, clients: [...survivors.clients].sort() });
     if ((await this.#secrets.pin(round, "answered", answer)) !== answer) {
       throw new ProtocolFault("the coordinator gave two lists of survivors for one round");
@@ -294,28 +328,6 @@ export class SecureClient {
     }
     if (agreeing.size >= threshold) return;
     throw new ProtocolFault(`${agreeing.size} clients agree on the survivors, expected ${threshold}`);
-  }
-
-  /**
-   * Refuses to open a second sum over nearly the same clients from the same adapter: the difference of the two would be what
-   * the few learnt that are in one of them alone.
-   */
-  async #refuseNearlyTheSame({ round, adapter }: RoundOpening, clients: readonly string[]): Promise<void> {
-    const { store, rules } = this.#options;
-    for (let earlier = round - 1; earlier > 0; earlier--) {
-      const opening = await readMessage(store, keys.opening(earlier), roundOpening);
-      if (opening?.adapter !== adapter) return;
-      const answered = await this.#secrets.pinned(earlier, "answered");
-      const close = await readMessage(store, keys.close(earlier), roundClose);
-      if (answered === undefined || close === undefined) continue;
-      const before = new Set((JSON.parse(answered) as { clients: string[] }).clients);
-      const apart = clients.filter((name) => !before.has(name)).length;
-      const difference = apart + before.size - (clients.length - apart);
-      if (difference === 0 || difference >= rules.minCohort) continue;
-      throw new ProtocolFault(
-        `round ${earlier} began with the same adapter, and its clients differ by ${difference}: the two sums would tell of ${difference} clients, expected ${rules.minCohort} or more`,
-      );
-    }
   }
 }
 
