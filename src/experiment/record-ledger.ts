@@ -33,8 +33,9 @@ export type RecordTerms = Checked<typeof recordTerms>;
 const charge = message({ round: count, sent: text });
 
 const cells = {
-  terms: (client: string): string => `record-privacy/${keySegment(client)}/terms`,
-  charges: (client: string): string => `record-privacy/${keySegment(client)}/rounds/`,
+  all: "record-privacy/",
+  terms: (client: string): string => `${cells.all}${keySegment(client)}/terms`,
+  charges: (client: string): string => `${cells.all}${keySegment(client)}/rounds/`,
   charge: (client: string, round: number): string => `${cells.charges(client)}${keys.round(round)}`,
 };
 
@@ -127,13 +128,16 @@ function takesPart({ accepted }: RoundClose, client: string, round: number): boo
   return accepted.some((entry) => entry.client === client && (entry.round ?? round) === round);
 }
 
-/** Reads what a client has spent; undefined where it has not begun. */
-export async function recordSpending(own: Store, client: string): Promise<RecordSpending | undefined> {
-  const found = await readMessage(own, cells.terms(client), recordTerms);
-  if (found === undefined) return undefined;
-  const { key: _key, ...terms } = found;
-  const rounds = (await own.list(cells.charges(client))).length;
-  return { ...terms, rounds, spent: epsilonAfter(found, rounds) };
+/** Reads what the clients of a store have spent, those that have begun, by name. */
+export async function recordSpending(own: Store): Promise<readonly RecordSpending[]> {
+  const all: RecordSpending[] = [];
+  for (const cell of (await own.list(cells.all)).filter((key) => key.endsWith("/terms"))) {
+    const found = (await readMessage(own, cell, recordTerms))!;
+    const { key: _key, ...terms } = found;
+    const rounds = (await own.list(cells.charges(terms.client))).length;
+    all.push({ ...terms, rounds, spent: epsilonAfter(found, rounds) });
+  }
+  return all;
 }
 
 /** Divergence of one round at the order of the filter. */

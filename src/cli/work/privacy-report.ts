@@ -40,7 +40,7 @@ export async function writePrivacyReport(folder: string, out: string = folder): 
     subtitle: subtitleOf(run, config),
     adapter: run.finished ? run.adapter : undefined,
     client: client && (await clientFacts(folder, config, course)),
-    records: record === undefined ? undefined : await readRecordSpending(folder, [...course.records.keys()]),
+    records: record === undefined ? undefined : await readRecordSpending(folder),
     seen: {
       ownSets: ownSetsOf(run),
       countsSent: [...course.records.values()].some((records) => records > 0),

@@ -30,12 +30,7 @@ export async function readCharges(folder: string, { rounds }: Pick<RunCourse, "r
   return charges.sort((a, b) => a.round - b.round || (a.client < b.client ? -1 : 1));
 }
 
-/** Reads what the records of each client have cost, from the clients' own store in a run folder. Clients that never began are left out. */
-export async function readRecordSpending(
-  folder: string,
-  clients: readonly string[],
-): Promise<readonly RecordSpending[]> {
-  const own = directoryStore(path.join(folder, "clients"));
-  const all = await Promise.all(clients.map((client) => recordSpending(own, client)));
-  return all.filter((spending) => spending !== undefined);
+/** Reads what the records of each client have cost, from the clients' own store in the folder of a run or of a member. */
+export function readRecordSpending(folder: string): Promise<readonly RecordSpending[]> {
+  return recordSpending(directoryStore(path.join(folder, "clients")));
 }
