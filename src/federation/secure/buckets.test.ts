@@ -59,7 +59,7 @@ describe("buckets over secure aggregation", () => {
     const { store } = await play(watched([]));
     const neighbours = await neighboursIn(store);
     const groups = new Set([...neighbours].map(([client, others]) => [client, ...others].sort().join("")));
-    expect([...groups].map((group) => group.length).sort()).toEqual([3, 3, 4]);
+    expect([...groups].map((group) => group.length).sort((one, other) => one - other)).toEqual([3, 3, 4]);
     expect([...groups].join("").length).toBe(10);
   });
 
