@@ -30,6 +30,7 @@ const OWN = {
   gemma2: { sliding_window: 16, query_pre_attn_scalar: 32, hidden_activation: "gelu_pytorch_tanh" },
   gemma3_text: { sliding_window: 16, query_pre_attn_scalar: 32, hidden_activation: "gelu_pytorch_tanh" },
   granite: { embedding_multiplier: 2, attention_multiplier: 0.2, residual_multiplier: 0.5, logits_scaling: 2 },
+  olmo2: { tie_word_embeddings: false },
   smollm3: { num_hidden_layers: 4 },
   gpt2: { n_embd: 64, n_layer: 2, n_head: 4, n_positions: 512, n_inner: 80 },
 };

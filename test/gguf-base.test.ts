@@ -50,8 +50,21 @@ test.each(["f32", "f16", "bf16", "q8_0"] as const)("a folder with a %s file is a
   }
 });
 
-test.each(["llama", "mistral", "qwen2", "qwen3", "gemma"])("%s comes back from its GGUF file", async (family) => {
-  const { base } = withTokenizer(goldenSource(family));
+const PLAIN = { qkvBias: false, outputBias: false, mlpBias: false };
+
+test.each([
+  ["llama", {}],
+  ["mistral", {}],
+  ["qwen2", {}],
+  ["qwen3", {}],
+  ["gemma", {}],
+  ["gemma2", { ...PLAIN, attentionScale: 16 ** -0.5 }],
+  ["olmo2", PLAIN],
+  ["smollm3", { ...PLAIN, unrotatedLayers: [], slidingWindow: [undefined, undefined] }],
+  ["granite", PLAIN],
+])("%s comes back from its GGUF file", async (family, change) => {
+  const golden = withTokenizer(goldenSource(family));
+  const base = { ...golden.base, modelConfig: { ...golden.base.modelConfig, ...change } };
   const bytes = await exported(base, "f32");
   const source = await ggufWeights(sourceOf(bytes), base.modelConfig);
   for (const name of expectedTensors(base.modelConfig).keys()) {

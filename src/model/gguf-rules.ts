@@ -4,6 +4,8 @@ import type { ModelConfig } from "./config.ts";
 export interface GgufRules<C extends ModelConfig = ModelConfig> {
   /** `general.architecture` */
   readonly architecture: string;
+  /** Base of the rotation where `config.json` has none; absent: 10,000. */
+  readonly theta?: number;
   /** Sizes and constants, by key without the architecture: whole numbers are uint32, `float` ones float32. */
   metadata(config: C): Readonly<Record<string, number | { readonly float: number }>>;
   /** GGUF name of a base weight's Hugging Face name. */

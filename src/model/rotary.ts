@@ -29,10 +29,10 @@ export interface RotaryNames {
 const ROTARY_TYPES = ["default", "linear", "dynamic", "llama3", "yarn", "longrope"] as const;
 export type RotaryType = (typeof ROTARY_TYPES)[number];
 
-export function rotaryNames(json: Json): RotaryNames {
+export function rotaryNames(json: Json, fallback: number = DEFAULT_THETA): RotaryNames {
   const rope = (json["rope_scaling"] || json["rope_parameters"] || {}) as Json;
   return {
-    theta: (rope["rope_theta"] ?? json["rope_theta"] ?? DEFAULT_THETA) as number,
+    theta: (rope["rope_theta"] ?? json["rope_theta"] ?? fallback) as number,
     type: (rope["rope_type"] ?? rope["type"] ?? "default") as RotaryType,
     factor: (rope["factor"] ?? 1) as number,
   };

@@ -125,10 +125,10 @@ function headMetadata(
 /** The rotation of positions: its base, and the scaling as llama.cpp has it. */
 function rotaryMetadata(
   config: ModelConfig,
-  { architecture }: GgufRules,
+  { architecture, theta: fallback }: GgufRules,
   json: Readonly<Record<string, unknown>>,
 ): { metadata: [string, GgufValue][]; factors: Float32Array | undefined } {
-  const { theta, type, factor } = rotaryNames(json);
+  const { theta, type, factor } = rotaryNames(json, fallback);
   const metadata: [string, GgufValue][] = [[`${architecture}.rope.freq_base`, { float32: theta }]];
   if (type === "linear") {
     metadata.push(

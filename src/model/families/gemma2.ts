@@ -4,6 +4,7 @@ import { decoder } from "../blocks-decoder.ts";
 import type { ConfigFields } from "../config-fields.ts";
 import { type DecoderConfig, type DecoderDefaults, parseDecoder } from "../decoder-config.ts";
 import type { ModelFamily } from "../family.ts";
+import { decoderGguf } from "../gguf-decoder.ts";
 import { windowsByType } from "../sliding-window.ts";
 
 /** The layers of Gemma 2 and 3: norms by 1 + weight before and after attention and the MLP, a GELU gate, embeddings times √hidden. */
@@ -49,11 +50,41 @@ export function parseGemma(
   };
 }
 
+/** llama.cpp fixes what the published sizes have: which layers have windows, and the factor of scores. */
+function lackOfGemma2(config: DecoderConfig): string | undefined {
+  const { layers, hiddenSize, heads, headDim, slidingWindow, attentionScale, attentionCap, logitCap } = config;
+  if (attentionCap === undefined || logitCap === undefined) return "scores or logits without a cap";
+  const alternates = slidingWindow.every((window, layer) => (window !== undefined) === (layer % 2 === 0));
+  if (!alternates) return "layers with sliding windows other than every second";
+  // It knows the 27B model by its 46 layers.
+  const scale = (layers === 46 ? hiddenSize / heads : headDim) ** -0.5;
+  return attentionScale === scale ? undefined : "another factor of scores (query_pre_attn_scalar)";
+}
+
 /** Gemma 2 (Gemma Team 2024): norms on both sides, capped scores and logits, every other layer with a sliding window. */
 export const gemma2: ModelFamily<DecoderConfig> = {
   ...gemmaDecoder,
   modelType: "gemma2",
   title: "Gemma 2",
+  gguf: decoderGguf({
+    architecture: "gemma2",
+    rotatesPairs: false,
+    offsetNorms: true,
+    biases: [],
+    alwaysTied: true,
+    windows: true,
+    norms: {
+      post_attention_layernorm: "post_attention_norm",
+      pre_feedforward_layernorm: "ffn_norm",
+      post_feedforward_layernorm: "post_ffw_norm",
+    },
+    more: ({ slidingWindow, attentionCap, logitCap }) => ({
+      "attention.sliding_window": slidingWindow[0]!,
+      attn_logit_softcapping: { float: attentionCap! },
+      final_logit_softcapping: { float: logitCap! },
+    }),
+    lacks: lackOfGemma2,
+  }),
   parse(fields) {
     const shared = parseGemma(fields, "gemma2", { maxPositions: 8192, pattern: 2 });
     const cap = (key: string, fallback: number): number | undefined =>

@@ -1,6 +1,7 @@
 import { decoder } from "../blocks-decoder.ts";
 import { type DecoderConfig, parseDecoder } from "../decoder-config.ts";
 import type { ModelFamily } from "../family.ts";
+import { decoderGguf } from "../gguf-decoder.ts";
 import { noWindows } from "../sliding-window.ts";
 
 /** Granite 3, dense (Granite Team 2024): LLaMA with factors of embeddings, scores, residuals and logits. */
@@ -8,6 +9,17 @@ export const granite: ModelFamily<DecoderConfig> = {
   ...decoder({ embeddingScale: ({ embeddingFactor = 1 }) => embeddingFactor }),
   modelType: "granite",
   title: "Granite",
+  gguf: decoderGguf({
+    architecture: "granite",
+    rotatesPairs: true,
+    biases: [],
+    more: ({ attentionScale = 1, embeddingFactor = 1, residualFactor = 1, logitDivisor = 1 }) => ({
+      "attention.scale": { float: attentionScale },
+      embedding_scale: { float: embeddingFactor },
+      residual_scale: { float: residualFactor },
+      logit_scale: { float: logitDivisor },
+    }),
+  }),
   parse(fields) {
     fields.requireOneOf("hidden_act", ["silu", "swish"]);
     const shared = parseDecoder(fields, "granite", { maxPositions: 2048, bosTokenId: 1, eosTokenId: 2 });

@@ -1,6 +1,7 @@
 import { decoder } from "../blocks-decoder.ts";
 import { type DecoderConfig, parseDecoder } from "../decoder-config.ts";
 import type { ModelFamily } from "../family.ts";
+import { decoderGguf } from "../gguf-decoder.ts";
 import { noWindows } from "../sliding-window.ts";
 
 /** OLMo 2 (OLMo Team 2024): norms after attention and MLP alone, and norms of q and k over all heads together. */
@@ -11,6 +12,14 @@ export const olmo2: ModelFamily<DecoderConfig> = {
   }),
   modelType: "olmo2",
   title: "OLMo 2",
+  gguf: decoderGguf({
+    architecture: "olmo2",
+    rotatesPairs: false,
+    biases: [],
+    headsFillHidden: true,
+    lacks: ({ tiedHead }) => (tiedHead ? "a head that is the embedding table" : undefined),
+    norms: { post_attention_layernorm: "post_attention_norm", post_feedforward_layernorm: "post_ffw_norm" },
+  }),
   parse(fields) {
     fields.requireOneOf("hidden_act", ["silu", "swish"]);
     const shared = parseDecoder(fields, "olmo2", {

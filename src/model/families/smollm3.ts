@@ -2,7 +2,10 @@ import { decoder } from "../blocks-decoder.ts";
 import type { ConfigFields } from "../config-fields.ts";
 import { type DecoderConfig, parseDecoder } from "../decoder-config.ts";
 import type { ModelFamily } from "../family.ts";
+import { decoderGguf } from "../gguf-decoder.ts";
 import { noWindows, windowsByType } from "../sliding-window.ts";
+
+const THETA = 2_000_000;
 
 /** Reads which layers rotate: `no_rope_layers` has 1 for those that do, else every fourth does not. */
 function unrotatedLayers(fields: ConfigFields, layers: number): number[] {
@@ -21,6 +24,17 @@ export const smollm3: ModelFamily<DecoderConfig> = {
   ...decoder(),
   modelType: "smollm3",
   title: "SmolLM3",
+  gguf: decoderGguf({
+    architecture: "smollm3",
+    theta: THETA,
+    rotatesPairs: true,
+    biases: [],
+    // llama.cpp leaves every fourth layer unrotated, whatever the file says.
+    lacks: ({ layers, unrotatedLayers = [] }) =>
+      Array.from({ length: layers }, (_, i) => i).every((i) => unrotatedLayers.includes(i) === (i % 4 === 3))
+        ? undefined
+        : "other layers without rotation than every fourth",
+  }),
   parse(fields) {
     fields.requireOneOf("hidden_act", ["silu", "swish"]);
     const shared = parseDecoder(fields, "smollm3", {
@@ -29,7 +43,7 @@ export const smollm3: ModelFamily<DecoderConfig> = {
       bosTokenId: 128_000,
       eosTokenId: 128_001,
       tiedHead: true,
-      rotary: { theta: 2_000_000 },
+      rotary: { theta: THETA },
     });
     const attentionBias = fields.flag("attention_bias");
     const unrotated = unrotatedLayers(fields, shared.layers);
