@@ -68,6 +68,28 @@ describe("openfedllm coordinate and participate", () => {
     expect((await participate("joint", "two", "--client", "apples", "--client", "bolts").ended).code).toBe(0);
   }, 120_000);
 
+  test("packed both ways end with the adapter of run, and the sites fetch what a run says", async () => {
+    const packed = { stages: [{ name: "topk", share: 0.1 }], downlink: { name: "int4" } };
+    const sets = Object.entries(packed).flatMap(([key, value]) => [
+      "--set",
+      `federation.${key}=${JSON.stringify(value)}`,
+    ]);
+    const federation = { ...(tinyConfig("fedavg") as { federation: object }).federation, ...packed };
+    const { summary } = await runIn(source, { ...tinyConfig("fedavg"), federation }, { name: "packed-run" });
+    const coordinator = coordinate("packed", ...sets);
+    const two = participate("packed", "packed-two", "--client", "apples", "--client", "bolts", ...sets);
+    const third = participate("packed", "packed-third", "--client", "candles", ...sets);
+    expect((await coordinator.ended).code).toBe(0);
+    for (const site of [two, third]) expect((await site.ended).code).toBe(0);
+    for (const run of ["packed", "packed-two", "packed-third"]) {
+      expect(adapterHash(source, run, "adapter")).toBe(summary.adapter);
+    }
+    const { totals } = JSON.parse(readFileSync(path.join(source, "packed", "metrics.json"), "utf8")) as {
+      totals: { bytesUp: number; bytesDown: number };
+    };
+    expect([totals.bytesUp, totals.bytesDown]).toEqual([summary.bytesUp, summary.bytesDown]);
+  }, 120_000);
+
   test("a best round is chosen on the members' validation parts, where all have their share", async () => {
     const validation = ["--set", "evaluation.validation=0.5"];
     const best = ["--set", "evaluation.best.metric=loss"];
