@@ -6,6 +6,10 @@ export { addScaled, mapParams, scale, subtract, zipParams, type Params, type Ten
 export { stream, type RandomStream } from "../tensor/random.ts";
 export { decodeSafetensors, encodeSafetensors } from "../tensor/safetensors.ts";
 
+export { gaussianDelta, gaussianEpsilon, gaussianMu, noiseFor } from "../privacy/gaussian.ts";
+export { pldEpsilon } from "../privacy/pld.ts";
+export { rdpEpsilon, type RenyiEpsilon, type SampledRounds } from "../privacy/rdp.ts";
+
 export {
   checkAdapter,
   initAdapter,

@@ -33,10 +33,3 @@ export async function agree(secret: Bytes, publicKey: Bytes): Promise<Bytes> {
 export function publicKeyOf(secret: Bytes): Promise<Bytes> {
   return agree(secret, BASE_POINT);
 }
-
-/** HKDF-SHA256 (RFC 5869). `length` in bytes, at most 8160. */
-export async function hkdf(secret: Bytes, salt: Bytes, info: Bytes, length: number): Promise<Bytes> {
-  const key = await crypto.subtle.importKey("raw", secret, "HKDF", false, ["deriveBits"]);
-  const derived = await crypto.subtle.deriveBits({ name: "HKDF", hash: "SHA-256", salt, info }, key, 8 * length);
-  return new Uint8Array(derived);
-}

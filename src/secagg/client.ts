@@ -1,4 +1,5 @@
-import { hkdf, publicKeyOf } from "./agreement.ts";
+import { hkdf } from "../privacy/secret-stream.ts";
+import { publicKeyOf } from "./agreement.ts";
 import { type Bytes, join, sha256Bytes } from "./bytes.ts";
 import type { Cohort, PublicKeys } from "./cohort.ts";
 import { label, open, seal } from "./envelope.ts";

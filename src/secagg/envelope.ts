@@ -1,4 +1,5 @@
-import { agree, hkdf } from "./agreement.ts";
+import { hkdf } from "../privacy/secret-stream.ts";
+import { agree } from "./agreement.ts";
 import { type Bytes, join, uint32 } from "./bytes.ts";
 
 /** The round that secrets belong to. Keys, masks and envelopes of one round open nothing of another. */

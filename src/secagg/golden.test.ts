@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { goldenJson } from "../../test/support/golden.ts";
-import { agree, hkdf, PublicKeyError, publicKeyOf } from "./agreement.ts";
+import { hkdf } from "../privacy/secret-stream.ts";
+import { agree, PublicKeyError, publicKeyOf } from "./agreement.ts";
 import { type Bytes, fromHex, join, toHex, uint32 } from "./bytes.ts";
 import { dealShares, maskVector, openShares, ownSecrets, publicKeys, sealShares } from "./client.ts";
 import { type Cohort, roundSalt } from "./cohort.ts";

@@ -1,4 +1,5 @@
-import { agree, hkdf } from "./agreement.ts";
+import { hkdf } from "../privacy/secret-stream.ts";
+import { agree } from "./agreement.ts";
 import { type Bytes, join } from "./bytes.ts";
 import { label } from "./envelope.ts";
 

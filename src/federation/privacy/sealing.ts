@@ -1,5 +1,6 @@
 import { UserError } from "../../diagnostics/user-error.ts";
-import { agree, hkdf, PublicKeyError, publicKeyOf } from "../../secagg/agreement.ts";
+import { hkdf } from "../../privacy/secret-stream.ts";
+import { agree, PublicKeyError, publicKeyOf } from "../../secagg/agreement.ts";
 import { type Bytes, fromHex, join, toHex } from "../../secagg/bytes.ts";
 import { hash, message } from "../../store/check.ts";
 import { BlobError, type MemberStore, type Store } from "../../store/store.ts";

@@ -12,7 +12,6 @@ import {
 } from "../../secagg/client.ts";
 import type { Cohort } from "../../secagg/cohort.ts";
 import { label } from "../../secagg/envelope.ts";
-import { hkdf } from "../../secagg/agreement.ts";
 import type { Words } from "../../secagg/mask.ts";
 import type { SecureRules } from "../../secagg/rules.ts";
 import {
@@ -20,7 +19,7 @@ import {
   discreteGaussianTable,
   drawDiscreteGaussian,
 } from "../../privacy/discrete-gaussian.ts";
-import { secretStream } from "../../privacy/secret-stream.ts";
+import { hkdf, secretStream } from "../../privacy/secret-stream.ts";
 import { encodeJson } from "../../store/codec.ts";
 import { keySegment, type MemberStore, type Store } from "../../store/store.ts";
 import type { Groups } from "../../tensor/groups.ts";
