@@ -94,6 +94,13 @@ describe("merged", () => {
   test("the base alone has the base's scores", () => {
     done("export", "runs/good", "--to", "merged", "--base-only", "--out", "base");
     expect(scores("--model", "base")).toEqual(scores("--model", "model"));
+    // Without any run.
+    done("export", "--base-only", "--model", "model", "--to", "merged", "--out", "bare");
+    expect(readFileSync(at("bare/model.safetensors"))).toEqual(readFileSync(at("base/model.safetensors")));
+    for (const flags of [["--base-only"], ["--model", "model"]]) {
+      const { status, stderr } = cli("export", "--to", "merged", "--out", "none", ...flags);
+      expect([status, stderr]).toEqual([2, expect.stringContaining("no run or adapter is named")]);
+    }
   }, 120_000);
 });
 
@@ -114,6 +121,10 @@ test("a PEFT adapter has a model card with counts and without a member's name", 
   expect(card).toMatch(/^\| \d\.\d{3} \| \d\.\d{3} \| [+-]\d+\.\d %/m);
   expect(card).toContain("no differential privacy");
   expect(card).not.toMatch(/apples|bolts/);
+  expect(card).not.toContain("goes on from");
+  done("run", "e.yaml", "--set", "model.adapter=peft", "--set", "federation.rounds=1", "--out", "runs/further");
+  done("export", "runs/further", "--to", "peft", "--out", "further");
+  expect(readFileSync(at("further/README.md"), "utf8")).toContain("- It goes on from the adapter `peft`.");
 }, 120_000);
 
 describe("bad input", () => {

@@ -61,9 +61,13 @@ function whatItIs({ source: { base, adapter }, to, dtype }: CardContent): string
 
 function trained(facts: TrainingFacts): string[] {
   const { algorithm, objective, rounds, members, examples, supervisedTokens, template, maxLength, heldOut } = facts;
+  const { startedFrom } = facts;
   const done = [
     `- Federated algorithm ${algorithm}, objective ${objective}, ${counted(rounds, "round")}, ${counted(members, "member")}.`,
     `- ${counted(examples, "record")} with repeats, ${counted(supervisedTokens, "supervised token")}; template \`${template}\`, at most ${maxLength} tokens.`,
+    ...(startedFrom === undefined
+      ? []
+      : [`- It goes on from the adapter \`${startedFrom}\`. What that was trained on is not counted here.`]),
     ...(template === "chat"
       ? []
       : [

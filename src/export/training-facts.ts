@@ -5,6 +5,8 @@ import type { StoredRun } from "../study/stored-run.ts";
 export interface TrainingFacts {
   readonly algorithm: string;
   readonly objective: string;
+  /** The adapter that round 1 began with, as the configuration names it; undefined for a fresh one. */
+  readonly startedFrom?: string | undefined;
   /** Rounds that were done. */
   readonly rounds: number;
   readonly members: number;
@@ -42,6 +44,7 @@ export function trainingFacts(run: StoredRun, memorisation?: unknown): TrainingF
   return {
     algorithm: String(federation["algorithm"]),
     objective: String(section("objective")["name"]),
+    ...(typeof section("model")["adapter"] === "string" && { startedFrom: String(section("model")["adapter"]) }),
     rounds: run.rounds.filter(({ loss }) => loss !== undefined).length,
     members: members.size,
     examples: all.reduce((sum, { examples }) => sum + examples, 0),

@@ -6,6 +6,9 @@ export const CHUNK_BYTES: number = 512 * 1024;
 /** Time for one answer, milliseconds. */
 export const ANSWER_MS: number = 30_000;
 
+/** The same where there may be nobody to answer, milliseconds. */
+export const ANYBODY_MS: number = 5000;
+
 export const STREAMS = { cells: "FL_CELLS", blobs: "FL_BLOBS", head: "FL_HEAD" } as const;
 
 /** The server's error code for a stream that is not there. */

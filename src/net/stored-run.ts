@@ -1,10 +1,7 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { type NatsConnection, RequestError } from "@nats-io/nats-core";
-import { coordinatorRun, CHUNK_BYTES, STREAMS, uplinkBlobs, uplinkRun, uplinkStream } from "./layout.ts";
+import { ANYBODY_MS, coordinatorRun, CHUNK_BYTES, STREAMS, uplinkBlobs, uplinkRun, uplinkStream } from "./layout.ts";
 import { ifThere } from "./uplinks.ts";
-
-/** Longest wait for a coordinator that may be busy, milliseconds. */
-const ANSWER_MS = 5000;
 
 /** What a run has on a server. */
 export interface StoredRun {
@@ -72,7 +69,7 @@ function sizeIn(data: Uint8Array | undefined): number {
 /** True where a coordinator answers the members of the federation now, on whatever machine. */
 export async function isCoordinated(coordinator: NatsConnection): Promise<boolean> {
   try {
-    await coordinator.request("fl.rpc.nobody.hb", undefined, { timeout: ANSWER_MS });
+    await coordinator.request("fl.rpc.nobody.hb", undefined, { timeout: ANYBODY_MS });
     return true;
   } catch (error) {
     // One that is there and busy counts.

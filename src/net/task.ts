@@ -3,7 +3,7 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import { UserError } from "../diagnostics/user-error.ts";
 import { decodeJson } from "../store/codec.ts";
 import { type Identity, signText, verifyText } from "../identity/keys.ts";
-import { STREAMS } from "./layout.ts";
+import { ANYBODY_MS, STREAMS } from "./layout.ts";
 import { ifThere } from "./uplinks.ts";
 import { directGet } from "./direct-get.ts";
 
@@ -22,9 +22,6 @@ interface Signed {
 
 const SUBJECT = "fl.all.task";
 const OWN_SUBJECT = "get.head.task";
-
-/** Longest wait for one answer of the server, milliseconds. */
-const ANSWER_MS = 5000;
 
 function signedText(federation: string, body: string): string {
   return `openfedllm task 1\n${federation}\n${body}`;
@@ -68,7 +65,7 @@ export async function readTask(
   connection: NatsConnection,
   { id, key }: { readonly id: string; readonly key: string },
 ): Promise<FederationTask | undefined> {
-  const found = await directGet(connection, OWN_SUBJECT, ANSWER_MS);
+  const found = await directGet(connection, OWN_SUBJECT, ANYBODY_MS);
   if (found === undefined) return undefined;
   const { body, signature } = readSigned(found.bytes);
   if (typeof body === "string" && typeof signature === "string" && verifyText(key, signedText(id, body), signature)) {

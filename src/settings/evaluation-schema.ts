@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { BENCHMARKS } from "../evaluation/benchmark-registry.ts";
 import { derived } from "../registry/additions.ts";
-import { count, names, natural, text } from "./schema-parts.ts";
+import { count, names, natural, share, text } from "./schema-parts.ts";
 
 /** The settings of what is measured, when, and what follows from it. */
 export const evaluationSchema = derived(() =>
@@ -14,10 +14,7 @@ export const evaluationSchema = derived(() =>
         ),
       limit: count.optional().describe("Largest number of records of each held-out set."),
       // Without defaults, here and below: the identity of runs without a validation part must not change.
-      validation: z
-        .number()
-        .gt(0)
-        .lt(1)
+      validation: share
         .optional()
         .describe(
           "Share of each held-out set to set apart as its validation part, to choose the best round or settings by. Nobody trains on it, and scores of the test part do not contain it. Default: half of each set of 20 records or more where a best round or an early stop is asked for, otherwise none.",

@@ -12,6 +12,8 @@ export const count: z.ZodInt = z.int().min(1);
 export const natural: z.ZodInt = z.int().min(0);
 export const positive: z.ZodNumber = z.number().positive();
 export const fraction: z.ZodNumber = z.number().min(0).lt(1);
+/** A part of a whole that leaves something to both sides. */
+export const share: z.ZodNumber = z.number().gt(0).lt(1);
 export const text: z.ZodString = z.string().min(1);
 export const files: z.ZodUnion<[z.ZodString, z.ZodArray<z.ZodString>]> = z.union([text, z.array(text).min(1)]);
 
@@ -19,6 +21,12 @@ export const files: z.ZodUnion<[z.ZodString, z.ZodArray<z.ZodString>]> = z.union
 const delimiter = text.refine((given) => Object.hasOwn(DELIMITER_NAMES, given) || /^[^"\r\n]$/.test(given), {
   error: `expected one character, or one of ${Object.keys(DELIMITER_NAMES).slice(0, 4).join(", ")}`,
 });
+
+/** Threads of the engine, of a run and of a site. Without a default: the identity of runs does not name it. */
+export function threads(besides = ""): z.ZodOptional<z.ZodInt> {
+  const description = "Number of threads of the engine. Default: one for each processor.";
+  return count.max(256).optional().describe(`${description}${besides}`);
+}
 
 /** How files of records are read: settings of a run and of a site. Those without a default keep the identity of runs. */
 export const readingFields = {

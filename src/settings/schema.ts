@@ -13,7 +13,7 @@ import { objectiveOf, type ObjectiveName, OBJECTIVES } from "../train/objective-
 import { evaluationSchema } from "./evaluation-schema.ts";
 import { federationSchema } from "./federation-schema.ts";
 import { privacySchema } from "./privacy-schema.ts";
-import { count, files, fraction, names, natural, positive, readingFields, text } from "./schema-parts.ts";
+import { count, files, fraction, names, natural, positive, readingFields, text, threads } from "./schema-parts.ts";
 import { secureSchema } from "./secure-schema.ts";
 import { SECTIONS } from "./sections.ts";
 import { trackerFields } from "./tracker-settings.ts";
@@ -263,12 +263,7 @@ export const experimentSchema = derived(() =>
 
     runtime: z
       .strictObject({
-        threads: count
-          .max(256)
-          .optional()
-          .describe(
-            "Number of threads of the engine. Default: one for each processor. A continued run keeps the number it began with.",
-          ),
+        threads: threads(" A continued run keeps the number it began with."),
       })
       .prefault({}),
 

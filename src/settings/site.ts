@@ -7,7 +7,7 @@ import type { Origin } from "./apply-setting.ts";
 import { explainEach } from "./explain.ts";
 import { mistakesIn } from "./mistakes.ts";
 import { MECHANISMS } from "./privacy-schema.ts";
-import { count, files, names, natural, positive, readingFields, text } from "./schema-parts.ts";
+import { count, files, names, natural, positive, readingFields, text, threads } from "./schema-parts.ts";
 
 /**
  * Everything that a site decides for itself when it takes part in a federation: its records, its machine, and the tasks that
@@ -39,10 +39,7 @@ const siteSchema = derived(() =>
 
     runtime: z
       .strictObject({
-        threads: count
-          .max(256)
-          .optional()
-          .describe("Number of threads of the engine. Default: one for each processor."),
+        threads: threads(),
       })
       .prefault({}),
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { natural, text } from "../settings/schema-parts.ts";
+import { natural, share, text } from "../settings/schema-parts.ts";
 
 const settingsOf = z.record(z.string(), z.unknown());
 const seeds = z.array(natural).min(1);
@@ -23,10 +23,7 @@ export const sweepSchema = z.strictObject({
         .describe(
           "Records of that metric: the common set, or the mean over the clients' own sets. Default: the common set if there is one.",
         ),
-      validation: z
-        .number()
-        .gt(0)
-        .lt(1)
+      validation: share
         .optional()
         .describe(
           "Share of each held-out set to choose by; the runs with the chosen values are scored on the rest. Default: the configuration's evaluation.validation, or else 0.5.",

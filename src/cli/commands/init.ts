@@ -8,6 +8,7 @@ import { readConfigFile } from "../../node/config-file.ts";
 import { fileReader } from "../../node/files.ts";
 import { datasetInfoIn, findRecordFiles, SCHEMA_FILE, settingsIn } from "../../node/starter-files.ts";
 import { storageError } from "../../node/store/durable-file.ts";
+import { parseHubModel } from "../../node/hub/hub-model.ts";
 import { type StarterSettings, starterHeldOut, starterText } from "../../settings/starter.ts";
 import { type Command, DEFAULT_COLUMNS, defineCommand } from "../command.ts";
 import { text, toggle, wholeNumber } from "../flag.ts";
@@ -168,7 +169,7 @@ function starterOf(
   const relative = (file: string): string => path.relative(from, path.resolve(file)).split(path.sep).join("/");
   const names = info === undefined ? clientNames(surveys.map(({ file }) => file)) : surveys.map(({ file }) => file);
   return {
-    base: /^(npm:|[\w-]+\/[\w.-]+(@.*)?$)/.test(model) && !isFolder(model) ? model : relative(model),
+    base: isElsewhere(model) ? model : relative(model),
     schema: relative(SCHEMA_FILE),
     info: info && relative(info.file),
     clients: surveys.map(({ file, records }, i) => ({
@@ -181,6 +182,11 @@ function starterOf(
     rounds,
     objective: ({ answers: "sft", preferences: "dpo", ratings: "kto" } as const)[kinds[0]!],
   };
+}
+
+/** True for a base of npm or of the Hub. A folder of the same name comes first. */
+function isElsewhere(model: string): boolean {
+  return (model.startsWith("npm:") || parseHubModel(model) !== undefined) && !isFolder(model);
 }
 
 /** The datasets of a `dataset_info.json` that lie here. It often lists many more, which are on the Hub. */

@@ -75,7 +75,7 @@ export const command: Command = defineCommand({
       context,
       async (work) => {
         const { note, say } = work.status;
-        const options = { software: SOFTWARE, onNote: note, proxy, answerWithinMs: ANSWER_MS };
+        const options = { software: SOFTWARE, onNote: note, proxy, answerWithinMs: COORDINATOR_MS };
         if (invited !== undefined) say(`joining ${oneLine(invited.federation.name)} as ${oneLine(invited.client)}`);
         const joined = await untilReached(work, () =>
           invited === undefined ? openSite(folder) : enrol(invited, folder, options),
@@ -169,7 +169,7 @@ function refuseOtherProtocol(task: FederationTask): void {
 }
 
 /** Longest wait for the coordinator before it is asked again, milliseconds. */
-const ANSWER_MS = 8000;
+const COORDINATOR_MS = 8000;
 async function playRun(
   run: string,
   membership: Membership,

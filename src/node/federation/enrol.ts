@@ -11,12 +11,10 @@ import {
   type Refused,
 } from "../../identity/enrolment.ts";
 import type { Invitation } from "../../identity/invitation.ts";
+import { ANSWER_MS } from "../../net/layout.ts";
 import { connectNats, type ConnectOptions } from "./connect.ts";
 import { LoginRefused, NotReached } from "./connection-errors.ts";
 import { openSite, ownIdentity, readSite, saveSite, type Site, type SiteRecord } from "./site-folder.ts";
-
-/** Longest wait for the coordinator's answer, milliseconds. It makes streams, and a cluster takes some seconds for them. */
-const ANSWER_MS = 30_000;
 
 export interface EnrolOptions extends Pick<ConnectOptions, "proxy" | "env"> {
   /** Name and version of this program, for the coordinator's list of members. */

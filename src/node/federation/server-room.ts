@@ -2,7 +2,7 @@ import type { NatsConnection } from "@nats-io/transport-node";
 import { UserError } from "../../diagnostics/user-error.ts";
 
 /** Longest wait for a server's answer, milliseconds. */
-const ANSWER_MS = 2000;
+const SERVER_MS = 2000;
 
 /** The room that each member of a federation has on its server, reserved whether or not it is used. */
 export interface Room {
@@ -34,7 +34,7 @@ export async function refuseWithoutRoom(system: NatsConnection, { members, bytes
 /** Bytes that all streams of the server may take together: by its configuration, or three quarters of the free disk at its start. */
 async function storeBytes(system: NatsConnection): Promise<number | undefined> {
   try {
-    const answer = await system.request("$SYS.REQ.SERVER.PING.JSZ", "", { timeout: ANSWER_MS });
+    const answer = await system.request("$SYS.REQ.SERVER.PING.JSZ", "", { timeout: SERVER_MS });
     const { data } = answer.json<{ data?: { config?: { max_storage?: number } } }>();
     const most = data?.config?.max_storage;
     return most !== undefined && most > 0 ? most : undefined;
