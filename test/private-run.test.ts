@@ -14,7 +14,7 @@ const at = (...parts: string[]): string => path.join(folder, ...parts);
 
 const CLIENTS = ["apples", "bolts", "candles"];
 
-function write(name: string, privacy: object, federation: object = {}): void {
+function write(name: string, privacy: object, federation: object = {}, others: object = {}): void {
   const config = {
     model: { base: "model" },
     adapter: { rank: 2, alpha: 4 },
@@ -27,6 +27,7 @@ function write(name: string, privacy: object, federation: object = {}): void {
     federation: { rounds: 2, ...federation },
     privacy: { client: privacy },
     evaluation: { every: 1 },
+    ...others,
   };
   writeFileSync(at(name), stringify(config));
 }
@@ -93,5 +94,14 @@ describe("openfedllm run with privacy.client", () => {
     expect(stderr).toMatch(/note: privacy\.client\.noiseMultiplier 0\.6 costs ε \d+\.\d\d in 4 rounds, more than/);
     expect(stderr).toMatch(/Client apples has spent its budget \(ε \d\.\d\d of 8 at δ 3\.3e-2 after \d rounds?\)/);
     expect(existsSync(at("spent", "adapters", "round-0002"))).toBe(true);
+  });
+
+  test("masks updates that have noise of their clients' own", () => {
+    write("masked.yaml", { mechanism: "local" }, {}, { secureAggregation: { minCohort: 3 } });
+    const { status, stderr } = cli("run", "masked.yaml", "--out", "masked");
+    expect(stderr).not.toContain("error");
+    expect(status).toBe(0);
+    const own = readdirSync(at("masked", "clients", "cells", "ledger")).sort();
+    expect(own).toEqual(CLIENTS);
   });
 });

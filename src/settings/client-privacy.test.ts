@@ -46,7 +46,11 @@ describe("privacy.client", () => {
       {},
       "privacy.client.amplification needs secret sampling; this exchange publishes who is drawn",
     ],
-    [{ mechanism: "ftrl" }, {}, "privacy.client.mechanism is ftrl, and this version has central and local"],
+    [
+      { mechanism: "ftrl" },
+      {},
+      "privacy.client.mechanism is ftrl, and this version has central, distributed and local",
+    ],
     [{ mechanism: "distributed" }, {}, "needs secureAggregation"],
     [
       { noiseMultiplier: 0.3 },
