@@ -125,7 +125,11 @@ export function checks(client: ClientFacts | undefined): PrivacyPart {
         : [
             "Each charge is a file of its own under private/cells/ledger/, written once, before its round opened. The course of the run (events.jsonl) names the clients of each round: each has its charge.",
             "μ² of a client is the sum of (weight · clip / standard deviation of the noise)² over its charges. ε at δ solves Φ(μ/2 − ε/μ) − e^ε Φ(−μ/2 − ε/μ) = δ (Balle and Wang 2018). No amplification by sampling is claimed.",
-            "An auditor who is allowed to see the sums can be shown that a noise was the one of the key with the sha256 above.",
+            ...(client.mechanism === "central"
+              ? [
+                  "An auditor who is allowed to see the sums can be shown that a noise was the one of the key with the sha256 above.",
+                ]
+              : []),
           ]),
       "docs/privacy.md has the formulas, and names the tests that hold them to golden numbers of other programs.",
     ],

@@ -124,9 +124,12 @@ export function clientTerms({ mechanism, epsilon, delta, clients, divisor, charg
         ...(mechanism === "local"
           ? [["noise on each update", "standard deviation z times twice the clip, in each number"]]
           : [
-              ["noise on the sum of a round", "standard deviation z times the clip, in each number"],
+              [
+                "noise on the sum of a round",
+                `standard deviation z times the clip${mechanism === "distributed" ? " or more" : ""}, in each number`,
+              ],
               ["sum divided by", `${shown(divisor)}, whoever came`],
-              ["sha256 of the key of the noise", keys],
+              ...(mechanism === "central" ? [["sha256 of the key of the noise", keys]] : []),
             ]),
       ],
       2,
