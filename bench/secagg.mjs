@@ -3,6 +3,7 @@
 //
 //   npm run bench:secagg            100 and fewer clients: all are neighbours; 1,000: 46 neighbours
 //   npm run bench:secagg -- 10 1    only so many clients and so many million numbers
+//   npm run bench:secagg -- round   only the whole round
 import path from "node:path";
 
 const dist = path.join(import.meta.dirname, "..", "dist");
@@ -159,8 +160,12 @@ async function wholeRound(length) {
   );
 }
 
-const [onlyClients, onlyMillions] = process.argv.slice(2).map(Number);
-for (const clients of onlyClients ? [onlyClients] : [10, 100, 1000]) {
+/** Numbers of the quickstart's adapter. */
+const QUICKSTART = 581_632;
+
+const onlyRound = process.argv[2] === "round";
+const [onlyClients, onlyMillions] = onlyRound ? [] : process.argv.slice(2).map(Number);
+for (const clients of onlyRound ? [] : onlyClients ? [onlyClients] : [10, 100, 1000]) {
   for (const millions of onlyMillions ? [onlyMillions] : [1, 10]) await measure(clients, millions * 1e6);
 }
-if (!onlyClients) await wholeRound(1_794_048);
+if (!onlyClients) await wholeRound(QUICKSTART);
