@@ -87,6 +87,7 @@ async function write(folder, name, type, more) {
     sliding_window: null,
     bos_token_id: pieces + 1,
     eos_token_id: pieces + 2,
+    pad_token_id: 0,
     ...OWN[type],
     ...more,
   };

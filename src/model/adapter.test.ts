@@ -168,6 +168,21 @@ describe("adapter_config.json", () => {
     });
   });
 
+  it("names the modules of all-linear, and says whose weights are [in, out]", () => {
+    const written = (family: string) => {
+      const model = parseModelConfig(json(`${family}/model/config.json`), family);
+      const all = lora({ targets: "all-linear" });
+      const { target_modules, fan_in_fan_out } = toPeftConfig(all, initAdapter(all, model, 1), "org/base");
+      return [target_modules, fan_in_fan_out];
+    };
+    expect(written("llama")).toEqual([
+      ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+      false,
+    ]);
+    expect(written("phi3")).toEqual([["o_proj", "down_proj", "gate_up_proj", "qkv_proj"], false]);
+    expect(written("gpt2")).toEqual([["c_attn", "c_fc", "c_proj"], true]);
+  });
+
   it("round-trips ranks and alphas of single modules, in their order", () => {
     const adapter = lora({ rankPattern: { v_proj: 2, "self_attn.q_proj": 16 }, alphaPattern: { q_proj: 0.5 } });
     const read = parsePeftConfig(JSON.parse(JSON.stringify(toPeftConfig(adapter, noParams, "org/base"))));

@@ -5,6 +5,9 @@ import type { AdapterConfig } from "./adapter.ts";
 /** The order in which adapters have always named these modules; those of other families follow. */
 const ALL_LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
 
+/** GPT-2's modules, whose weights are [in, out]. PEFT wants to be told, and warns where it is not. */
+const CONV1D = new Set(["c_attn", "c_fc", "c_proj"]);
+
 /** Initialisations that do not change the base weights. The others (PiSSA, OLoRA, LoftQ, CorDA, …) train against changed ones. */
 const NEUTRAL_INITS = new Set<unknown>([true, false, null, undefined, "gaussian", "eva", "orthogonal"]);
 
@@ -149,13 +152,14 @@ export function parsePeftConfig(json: unknown, where = "adapter_config.json"): A
 
 /** Expands `all-linear` as PEFT does: the last parts of all adapted modules' names. Other readers of the format know only lists. */
 function allLinear(params: Params): string[] {
-  const names = new Set<string>();
-  for (const name of params.keys()) {
-    const last = /([^.]+)\.lora_A\.weight$/.exec(name)?.[1];
-    if (last !== undefined) names.add(last);
-  }
+  const names = adaptedNames(params);
   const known = ALL_LINEAR.filter((name) => names.delete(name));
   return [...known, ...[...names].sort()];
+}
+
+/** The last parts of the adapted modules' names. */
+function adaptedNames(params: Params): Set<string> {
+  return new Set([...params.keys()].flatMap((name) => /([^.]+)\.lora_A\.weight$/.exec(name)?.[1] ?? []));
 }
 
 /**
@@ -167,7 +171,7 @@ export function toPeftConfig(adapter: AdapterConfig, params: Params, baseName: s
     ...(isSet(adapter.alphaPattern) ? { alpha_pattern: adapter.alphaPattern } : {}),
     base_model_name_or_path: baseName,
     bias: "none",
-    fan_in_fan_out: false,
+    fan_in_fan_out: [...adaptedNames(params)].some((name) => CONV1D.has(name)),
     inference_mode: true,
     init_lora_weights: true,
     lora_alpha: adapter.alpha,
