@@ -52,8 +52,8 @@ export async function openRunFolder(folder: string, onNote?: (note: string) => v
   const unlock = lockFolder(folder);
   return {
     exchange: directoryStore(path.join(folder, "exchange")),
-    clientStore: directoryStore(path.join(folder, "clients")),
-    coordinatorStore: directoryStore(path.join(folder, "private")),
+    clientStore: directoryStore(path.join(folder, "clients"), { ownerOnly: true }),
+    coordinatorStore: directoryStore(path.join(folder, "private"), { ownerOnly: true }),
     async openEvents(holds, output) {
       const board = output.tensorboard
         ? await openTensorBoardFile(path.join(folder, "tensorboard"), path.join(folder, "config.json"))

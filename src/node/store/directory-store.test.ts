@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -40,6 +40,18 @@ describe("directory exchange", () => {
     await directoryStore(folder).create("c", bytes("x"));
     expect(await readdir(path.join(folder, "tmp"))).toEqual(["young"]);
   });
+
+  it.skipIf(process.platform === "win32")(
+    "lets its owner alone read what is written, where it is told so",
+    async () => {
+      const secrets = directoryStore(folder, { ownerOnly: true });
+      const hash = await secrets.putBlob(bytes("key"));
+      await secrets.create("a/key", bytes("key"));
+      for (const file of [`blobs/${hash.slice(0, 2)}/${hash}`, "cells/a/key.json"]) {
+        expect((await stat(path.join(folder, file))).mode & 0o777).toBe(0o600);
+      }
+    },
+  );
 
   it("says which blob is damaged or missing, and storing it again repairs it", async () => {
     const exchange = directoryStore(folder);

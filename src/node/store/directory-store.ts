@@ -6,6 +6,9 @@ import { BlobError, checkKey, type Store } from "../../store/store.ts";
 import { syncFolder } from "./durable-file.ts";
 import { absentAs, DurableFolder, guarded, readIfThere } from "./durable-folder.ts";
 
+/** Access rights: read and write for the owner. */
+const OWNER_ONLY = 0o600;
+
 /** Pauses between two looks for changes in a folder: the first, and the longest after a time without changes. */
 const POLL_MS = 50;
 const SLOWEST_POLL_MS = 1000;
@@ -20,9 +23,11 @@ const SLOWEST_POLL_MS = 1000;
  * heads/00000004.json    every value the head had; the last one counts
  * tmp/
  * ```
+ *
+ * With `ownerOnly` nobody but the owner can read what is written: for stores with secret keys in them.
  */
-export function directoryStore(root: string): Store {
-  const folder = new DurableFolder(root);
+export function directoryStore(root: string, { ownerOnly = false }: { readonly ownerOnly?: boolean } = {}): Store {
+  const folder = new DurableFolder(root, ownerOnly ? OWNER_ONLY : undefined);
   const blobFile = (hash: string): string => path.join(root, "blobs", hash.slice(0, 2), hash);
   const cellFile = (key: string): string => path.join(root, "cells", `${key}.json`);
   const headFile = (revision: number): string => path.join(root, "heads", `${String(revision).padStart(8, "0")}.json`);

@@ -13,11 +13,14 @@ const STALE_MS = 3_600_000;
  */
 export class DurableFolder {
   readonly #root: string;
+  readonly #mode: number | undefined;
   readonly #ready = new Set<string>();
   #swept: Promise<void> | undefined;
 
-  constructor(root: string) {
+  /** @param mode access rights of its files; default: the process's. */
+  constructor(root: string, mode?: number) {
     this.#root = root;
+    this.#mode = mode;
   }
 
   /** Writes a file that does not exist; true where this write was the first. */
@@ -47,7 +50,7 @@ export class DurableFolder {
       await (this.#swept ??= sweep(tmp));
       const temporary = path.join(tmp, randomUUID());
       try {
-        await writeDurably(temporary, bytes);
+        await writeDurably(temporary, bytes, this.#mode);
         return await place(temporary);
       } finally {
         await rm(temporary, { force: true });
