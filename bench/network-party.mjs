@@ -177,7 +177,8 @@ async function coordinator({ mode, folder, port, run, clients, rounds, ...sizes 
 }
 
 async function participants({ mode, folder, run, clients, invitations, atOnce, ...sizes }) {
-  const { Participant, participate } = await load("federation/participant.js");
+  const { Participant } = await load("federation/participant.js");
+  const { participate } = await load("federation/participate.js");
   const { PROTOCOL } = await load("federation/protocol/messages.js");
   const { Semaphore } = await load("concurrency/semaphore.js");
   const places = new Semaphore(atOnce);
