@@ -9,6 +9,7 @@ import { parseModelConfig } from "../dist/model/families/registry.js";
 import { expectedTensors } from "../dist/model/names.js";
 import { stream } from "../dist/tensor/random.js";
 import { encodeSafetensors } from "../dist/tensor/safetensors.js";
+import { bytePieces, writeByteLevelTokenizer } from "./tiny-models.mjs";
 
 const SPECIAL = ["<|end|>", "<|user|>", "<|assistant|>"];
 const TEMPLATE =
@@ -118,9 +119,7 @@ function wordsOfTheWorld() {
 function writeBase(folder) {
   mkdirSync(folder, { recursive: true });
   const json = (file, value) => writeFileSync(path.join(folder, file), JSON.stringify(value));
-  const printable = (b) => (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || (b >= 174 && b <= 255);
-  let extra = 256;
-  const pieces = Array.from({ length: 256 }, (_, b) => String.fromCodePoint(printable(b) ? b : extra++));
+  const pieces = bytePieces();
   const known = new Set(pieces);
   const merges = [];
   for (const word of wordsOfTheWorld().flatMap((each) => [each, `Ġ${each}`])) {
@@ -132,28 +131,13 @@ function writeBase(folder) {
       merges.push([left, right]);
     }
   }
-  json("tokenizer.json", {
-    version: "1.0",
-    added_tokens: SPECIAL.map((content, i) => ({
-      id: pieces.length + i,
-      content,
-      special: true,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-    })),
-    normalizer: null,
-    pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true },
-    post_processor: null,
-    decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
-    model: { type: "BPE", vocab: Object.fromEntries(pieces.map((c, i) => [c, i])), merges, unk_token: null },
-  });
-  json("tokenizer_config.json", {
-    eos_token: SPECIAL[0],
-    pad_token: SPECIAL[0],
-    chat_template: TEMPLATE,
-    tokenizer_class: "PreTrainedTokenizerFast",
+  writeByteLevelTokenizer(folder, {
+    pieces,
+    merges,
+    special: SPECIAL,
+    end: SPECIAL[0],
+    pad: SPECIAL[0],
+    template: TEMPLATE,
   });
   const config = {
     model_type: "llama",

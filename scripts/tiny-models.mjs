@@ -121,14 +121,24 @@ async function write(folder, name, type, more) {
 
 /** Writes a byte-level tokenizer with a chat template. Returns the id of its first special token. */
 export function writeTinyTokenizer(folder) {
+  const pieces = [...bytePieces(), ...LETTERS.map((pair) => pair.join(""))];
+  writeByteLevelTokenizer(folder, {
+    pieces,
+    merges: LETTERS,
+    special: SPECIAL,
+    end: SPECIAL[2],
+    pad: SPECIAL[0],
+    template: TEMPLATE,
+  });
+  return pieces.length;
+}
+
+/** Writes a byte-level BPE tokenizer: the special tokens have the ids after the pieces. */
+export function writeByteLevelTokenizer(folder, { pieces, merges, special, end, pad, template }) {
   const json = (file, value) => writeFileSync(path.join(folder, file), JSON.stringify(value));
-  const printable = (b) => (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || (b >= 174 && b <= 255);
-  let extra = 256;
-  const bytes = Array.from({ length: 256 }, (_, b) => String.fromCodePoint(printable(b) ? b : extra++));
-  const pieces = [...bytes, ...LETTERS.map((pair) => pair.join(""))];
   json("tokenizer.json", {
     version: "1.0",
-    added_tokens: SPECIAL.map((content, i) => ({
+    added_tokens: special.map((content, i) => ({
       id: pieces.length + i,
       content,
       special: true,
@@ -141,13 +151,19 @@ export function writeTinyTokenizer(folder) {
     pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true },
     post_processor: null,
     decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
-    model: { type: "BPE", vocab: Object.fromEntries(pieces.map((c, i) => [c, i])), merges: LETTERS, unk_token: null },
+    model: { type: "BPE", vocab: Object.fromEntries(pieces.map((c, i) => [c, i])), merges, unk_token: null },
   });
   json("tokenizer_config.json", {
-    eos_token: SPECIAL[2],
-    pad_token: SPECIAL[0],
-    chat_template: TEMPLATE,
+    eos_token: end,
+    pad_token: pad,
+    chat_template: template,
     tokenizer_class: "PreTrainedTokenizerFast",
   });
-  return pieces.length;
+}
+
+/** The characters that stand for the 256 bytes, as GPT-2 has them. */
+export function bytePieces() {
+  const printable = (b) => (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || (b >= 174 && b <= 255);
+  let extra = 256;
+  return Array.from({ length: 256 }, (_, b) => String.fromCodePoint(printable(b) ? b : extra++));
 }

@@ -1,11 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { initialAdapter, Life, quiet, QuadraticTrainer, roster, targets } from "../../test/support/federation.ts";
-import { algorithmOf } from "../algorithms/registry.ts";
+import { Life, roster, initialAdapter, simulationOf } from "../../test/support/federation.ts";
 import { memoryStore } from "../store/memory-store.ts";
-import type { Store } from "../store/store.ts";
 import { type Params, scale } from "../tensor/params.ts";
 import { stagesOf } from "../updates/stage-registry.ts";
-import { clientMemory } from "./client-memory.ts";
 import type { Hostile } from "./hostile.ts";
 import { simulate, type SimulationOptions } from "./simulate.ts";
 
@@ -27,27 +24,7 @@ function hostileOf(clients: readonly string[], seen: Seen[] = [], colludes = tru
   };
 }
 
-function options(store: Store, own: Store, changes: Partial<SimulationOptions> = {}) {
-  return {
-    store,
-    algorithm: algorithmOf("fedavg"),
-    trainer: new QuadraticTrainer(targets),
-    memory: clientMemory(own, store),
-    initialAdapter,
-    identity: "settings",
-    seed: 7,
-    rounds: 2,
-    clients: roster,
-    clientsPerRound: 4,
-    minClients: 1,
-    learningRate: () => 0.1,
-    evaluateEvery: 0,
-    events: quiet,
-    ...changes,
-  } satisfies SimulationOptions;
-}
-
-const play = (changes: Partial<SimulationOptions>) => simulate(options(memoryStore(), memoryStore(), changes));
+const play = (changes: Partial<SimulationOptions>) => simulate(simulationOf(memoryStore(), memoryStore(), changes));
 
 describe("hostile clients of a simulation", () => {
   it("send another change than they trained, and the others do not", async () => {
@@ -95,11 +72,11 @@ describe("hostile clients of a simulation", () => {
   it("end with the same bytes when the run is killed anywhere", async () => {
     const hostile = hostileOf(["bob"]);
     const counting = new Life();
-    const expected = await simulate(options(counting.wrap(memoryStore()), memoryStore(), { hostile }));
+    const expected = await simulate(simulationOf(counting.wrap(memoryStore()), memoryStore(), { hostile }));
     for (let at = 1; at <= counting.operations; at++) {
       const [store, own] = [memoryStore(), memoryStore()];
-      await expect(simulate(options(new Life(at, true).wrap(store), own, { hostile }))).rejects.toThrow("killed");
-      expect((await simulate(options(store, own, { hostile }))).head).toEqual(expected.head);
+      await expect(simulate(simulationOf(new Life(at, true).wrap(store), own, { hostile }))).rejects.toThrow("killed");
+      expect((await simulate(simulationOf(store, own, { hostile }))).head).toEqual(expected.head);
     }
   });
 });

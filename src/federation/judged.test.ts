@@ -1,36 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { initialAdapter, Life, quiet, QuadraticTrainer, roster, targets } from "../../test/support/federation.ts";
-import { algorithmOf } from "../algorithms/registry.ts";
+import { Life, quiet, roster, simulationOf } from "../../test/support/federation.ts";
 import { memoryStore } from "../store/memory-store.ts";
 import type { Store } from "../store/store.ts";
 import { decodeGroups } from "../store/codec.ts";
 import { type AggregatorName, aggregatorOf } from "../updates/aggregator-registry.ts";
-import { clientMemory } from "./client-memory.ts";
 import type { RunEvent } from "./events.ts";
 import { simulate, type SimulationOptions } from "./simulate.ts";
 
 const settings = { byzantine: 0.2, buckets: undefined };
 
-function options(store: Store, own: Store, aggregator: AggregatorName, changes: Partial<SimulationOptions> = {}) {
-  return {
-    store,
-    algorithm: algorithmOf("fedavg"),
-    aggregator: aggregatorOf(aggregator, settings),
-    trainer: new QuadraticTrainer(targets),
-    memory: clientMemory(own, store),
-    initialAdapter,
-    identity: "settings",
-    seed: 7,
-    rounds: 2,
-    clients: roster,
-    clientsPerRound: 4,
-    minClients: 1,
-    learningRate: () => 0.1,
-    evaluateEvery: 0,
-    events: quiet,
-    ...changes,
-  } satisfies SimulationOptions;
-}
+const options = (store: Store, own: Store, aggregator: AggregatorName, changes: Partial<SimulationOptions> = {}) =>
+  simulationOf(store, own, { aggregator: aggregatorOf(aggregator, settings), ...changes });
 
 describe("a round whose rule judges its updates", () => {
   it("tells the part of each client, before the end of the round", async () => {

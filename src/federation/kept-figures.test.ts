@@ -1,10 +1,9 @@
 import { expect, it } from "vitest";
-import { initialAdapter, QuadraticTrainer, quiet, roster, scored, targets } from "../../test/support/federation.ts";
+import { QuadraticTrainer, quiet, roster, scored, simulationOf, targets } from "../../test/support/federation.ts";
 import { algorithmOf } from "../algorithms/registry.ts";
 import { Metrics } from "../experiment/results/metrics.ts";
 import { memoryStore } from "../store/memory-store.ts";
 import type { Store } from "../store/store.ts";
-import { clientMemory } from "./client-memory.ts";
 import type { RunEvent } from "./events.ts";
 import { simulate, type SimulationOptions } from "./simulate.ts";
 
@@ -13,23 +12,14 @@ const settings = { server: { beta1: 0.9, beta2: 0.99 } };
 async function run(changes: Partial<SimulationOptions> = {}) {
   const store = memoryStore();
   const events: RunEvent[] = [];
-  const outcome = await simulate({
-    store,
-    algorithm: algorithmOf("fedavg", { weighting: "uniform" }),
-    trainer: new QuadraticTrainer(targets),
-    memory: clientMemory(memoryStore(), store),
-    initialAdapter,
-    identity: "settings",
-    seed: 7,
-    rounds: 2,
-    clients: roster,
-    clientsPerRound: 4,
-    minClients: 1,
-    learningRate: () => 0.1,
-    evaluateEvery: 1,
-    events: { ...quiet, emit: (event) => events.push(event) },
-    ...changes,
-  });
+  const outcome = await simulate(
+    simulationOf(store, memoryStore(), {
+      algorithm: algorithmOf("fedavg", { weighting: "uniform" }),
+      evaluateEvery: 1,
+      events: { ...quiet, emit: (event) => events.push(event) },
+      ...changes,
+    }),
+  );
   return { store, events, outcome };
 }
 

@@ -12,6 +12,8 @@ import type { CoordinatorOptions } from "../../src/federation/coordinator-option
 import type { Evaluate, Evaluated } from "../../src/federation/evaluation.ts";
 import type { EventSink, RunEvent } from "../../src/federation/events.ts";
 import { type Member, PROTOCOL } from "../../src/federation/protocol/messages.ts";
+import type { SimulationOptions } from "../../src/federation/simulate.ts";
+import { algorithmOf } from "../../src/algorithms/registry.ts";
 import { memoryStore } from "../../src/store/memory-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { addScaled, mapParams, type Params, zerosLike } from "../../src/tensor/params.ts";
@@ -183,4 +185,25 @@ export class Life {
               ),
     });
   }
+}
+
+/** A simulation of two rounds of the four clients of the roster, without evaluation. */
+export function simulationOf(store: Store, own: Store, changes: Partial<SimulationOptions> = {}): SimulationOptions {
+  return {
+    store,
+    algorithm: algorithmOf("fedavg"),
+    trainer: new QuadraticTrainer(targets),
+    memory: clientMemory(own, store),
+    initialAdapter,
+    identity: "settings",
+    seed: 7,
+    rounds: 2,
+    clients: roster,
+    clientsPerRound: 4,
+    minClients: 1,
+    learningRate: () => 0.1,
+    evaluateEvery: 0,
+    events: quiet,
+    ...changes,
+  };
 }

@@ -1,8 +1,8 @@
 import { decoder } from "../blocks-decoder.ts";
-import { type DecoderConfig, parseDecoder } from "../decoder-config.ts";
+import type { DecoderConfig } from "../decoder-config.ts";
 import type { ModelFamily } from "../family.ts";
 import { decoderGguf } from "../gguf-decoder.ts";
-import { noWindows } from "../sliding-window.ts";
+import { parseLlama } from "./llama.ts";
 
 /** Granite 3, dense (Granite Team 2024): LLaMA with factors of embeddings, scores, residuals and logits. */
 export const granite: ModelFamily<DecoderConfig> = {
@@ -21,16 +21,8 @@ export const granite: ModelFamily<DecoderConfig> = {
     }),
   }),
   parse(fields) {
-    fields.requireOneOf("hidden_act", ["silu", "swish"]);
-    const shared = parseDecoder(fields, "granite", { maxPositions: 2048, bosTokenId: 1, eosTokenId: 2 });
-    const attentionBias = fields.flag("attention_bias");
     return {
-      ...shared,
-      qkvBias: attentionBias,
-      outputBias: attentionBias,
-      mlpBias: fields.flag("mlp_bias"),
-      qkNorm: false,
-      slidingWindow: noWindows(shared.layers),
+      ...parseLlama(fields, "granite"),
       embeddingFactor: fields.positive("embedding_multiplier", 1),
       attentionScale: fields.positive("attention_multiplier", 1),
       residualFactor: fields.positive("residual_multiplier", 1),

@@ -1,4 +1,5 @@
 import { decoder } from "../blocks-decoder.ts";
+import type { ConfigFields } from "../config-fields.ts";
 import { type DecoderConfig, parseDecoder } from "../decoder-config.ts";
 import type { ModelFamily } from "../family.ts";
 import { decoderGguf } from "../gguf-decoder.ts";
@@ -10,17 +11,20 @@ export const llama: ModelFamily<DecoderConfig> = {
   modelType: "llama",
   title: "LLaMA",
   gguf: decoderGguf({ architecture: "llama", rotatesPairs: true, biases: ["qkv", "output", "mlp"] }),
-  parse(fields) {
-    fields.requireOneOf("hidden_act", ["silu", "swish"]);
-    const shared = parseDecoder(fields, "llama", { maxPositions: 2048, bosTokenId: 1, eosTokenId: 2 });
-    const attentionBias = fields.flag("attention_bias");
-    return {
-      ...shared,
-      qkvBias: attentionBias,
-      outputBias: attentionBias,
-      mlpBias: fields.flag("mlp_bias"),
-      qkNorm: false,
-      slidingWindow: noWindows(shared.layers),
-    };
-  },
+  parse: (fields) => parseLlama(fields, "llama"),
 };
+
+/** Reads the configuration of LLaMA, and of the families that add to it. */
+export function parseLlama(fields: ConfigFields, modelType: string): DecoderConfig {
+  fields.requireOneOf("hidden_act", ["silu", "swish"]);
+  const shared = parseDecoder(fields, modelType, { maxPositions: 2048, bosTokenId: 1, eosTokenId: 2 });
+  const attentionBias = fields.flag("attention_bias");
+  return {
+    ...shared,
+    qkvBias: attentionBias,
+    outputBias: attentionBias,
+    mlpBias: fields.flag("mlp_bias"),
+    qkNorm: false,
+    slidingWindow: noWindows(shared.layers),
+  };
+}
