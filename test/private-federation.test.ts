@@ -31,10 +31,17 @@ describe.skipIf(natsProgram === undefined)("a private federation over a network 
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  test.each(["central", "local"] as const)(
+  test.each(["central", "local", "distributed"] as const)(
     "%s noise: all end with one adapter, and no figure and no single update is left",
     async (mechanism) => {
-      const config = { ...tinyConfig("fedavg"), privacy: { client: { mechanism } } };
+      const config = {
+        ...tinyConfig("fedavg"),
+        privacy: { client: { mechanism } },
+        ...(mechanism === "distributed" && {
+          secureAggregation: { minCohort: 3 },
+          federation: { algorithm: "fedavg", rounds: 2 },
+        }),
+      };
       writeFileSync(path.join(folder, "my.yaml"), stringify(config));
       const { code, output } = await start("rehearse", "my.yaml", "--out", mechanism).ended;
       expect(code, output).toBe(0);
@@ -57,7 +64,7 @@ describe.skipIf(natsProgram === undefined)("a private federation over a network 
       const ledgers = CLIENTS.flatMap((client) =>
         filesIn(path.join(folder, mechanism, "sites", client, "runs", "run", "clients", "cells", "ledger")),
       );
-      expect(ledgers).toHaveLength(mechanism === "local" ? 6 : 0);
+      expect(ledgers).toHaveLength(mechanism === "central" ? 0 : 6);
     },
     240_000,
   );

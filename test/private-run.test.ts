@@ -50,6 +50,15 @@ beforeAll(() => {
 });
 
 describe("openfedllm run with privacy.client", () => {
+  test("with adapters of the clients' own nobody scores them for others", () => {
+    write("own.yaml", { epsilon: 8 }, { factors: "fedsa" });
+    const { status, stderr } = cli("run", "own.yaml", "--out", "own");
+    expect(stderr).not.toContain("error");
+    expect(status).toBe(0);
+    const scored = eventsOf("own").filter(({ type }) => type === "evaluation-end");
+    expect(scored.map(({ round }) => round)).toEqual([0]);
+  });
+
   test("tells what was spent, keeps figures and updates at home, and can be killed", async () => {
     write("private.yaml", { epsilon: 8 });
     const { status, stdout, stderr } = cli("run", "private.yaml", "--out", "first");

@@ -1,4 +1,5 @@
 import { localNoise } from "../federation/privacy/local-noise.ts";
+import { ownLedger, paidFor } from "../federation/privacy/own-ledger.ts";
 import { PrivateRounds } from "../federation/privacy/private-rounds.ts";
 import { clipping } from "../federation/privacy/protect.ts";
 import { sealing, unsealing } from "../federation/privacy/sealing.ts";
@@ -50,10 +51,13 @@ export function clientPrivacyHalf(
   const weightOf = (client: string): number =>
     weightCap === undefined ? 1 : Math.min(1, (records.get(client) ?? 0) / weightCap);
   const start = typeof clip === "number" ? clip : clip.start;
-  const protect =
-    played(mechanism) === "local"
-      ? localNoise({ own, exchange, budget: settings, clip: start, noiseMultiplier, weightOf })
-      : clipping(start, weightOf, scalesOf(settings));
+  const terms = { own, exchange, budget: settings, clip: start, noiseMultiplier };
+  const clipped = clipping(start, weightOf, scalesOf(settings));
+  const protect = {
+    central: () => clipped,
+    local: () => localNoise({ ...terms, weightOf }),
+    distributed: () => paidFor(ownLedger(terms), clipped),
+  }[played(mechanism)]();
   return { figures: "kept", protect, seal: sealing(own, exchange) };
 }
 

@@ -1,7 +1,7 @@
 import { UserError } from "../diagnostics/user-error.ts";
-import { createMessage, isWritten, readMessage, readTheirs } from "../federation/protocol/cells.ts";
+import { createMessage, isWritten, readMessage } from "../federation/protocol/cells.ts";
 import { keys } from "../federation/protocol/keys.ts";
-import { type RoundClose, roundClose, submission } from "../federation/protocol/messages.ts";
+import { tookPart } from "../federation/privacy/took-part.ts";
 import { rdpOfSampledGaussian } from "../privacy/rdp.ts";
 import { filterAt, filterEpsilon, filterFor, noiseForSteps } from "../privacy/renyi-filter.ts";
 import { newSecretKey } from "../privacy/secret-stream.ts";
@@ -78,12 +78,8 @@ export function recordLedger(
 
   async function refuseLost(client: string, round: number): Promise<void> {
     for (let earlier = compared.get(client) ?? 1; earlier < round; earlier++) {
-      const answer = await readTheirs(commits, keys.update(earlier, client), submission);
-      const sent = answer !== undefined && !(answer instanceof Error) && !("refused" in answer);
-      // With secure aggregation a close alone says who took part.
-      const close = sent ? undefined : await readTheirs(commits, keys.close(earlier), roundClose);
-      const counted = close !== undefined && !(close instanceof Error) && takesPart(close, client, earlier);
-      if ((sent || counted) && !(await isWritten(own, cells.charge(client, earlier)))) throw lost(client, earlier);
+      if (!(await tookPart(commits, client, earlier))) continue;
+      if (!(await isWritten(own, cells.charge(client, earlier)))) throw lost(client, earlier);
     }
     compared.set(client, round);
   }
@@ -121,11 +117,6 @@ export function recordLedger(
       return terms;
     },
   };
-}
-
-/** True where an update of the client that answers this round is in it. */
-function takesPart({ accepted }: RoundClose, client: string, round: number): boolean {
-  return accepted.some((entry) => entry.client === client && (entry.round ?? round) === round);
 }
 
 /** Reads what the clients of a store have spent, those that have begun, by name. */

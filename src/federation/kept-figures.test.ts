@@ -1,10 +1,23 @@
 import { expect, it } from "vitest";
-import { QuadraticTrainer, quiet, roster, scored, simulationOf, targets } from "../../test/support/federation.ts";
+import {
+  initialAdapter,
+  participantOf,
+  QuadraticTrainer,
+  quiet,
+  roster,
+  scored,
+  simulationOf,
+  targets,
+} from "../../test/support/federation.ts";
 import { algorithmOf } from "../algorithms/registry.ts";
 import { Metrics } from "../experiment/results/metrics.ts";
+import { encodeGroups, encodeJson } from "../store/codec.ts";
 import { memoryStore } from "../store/memory-store.ts";
 import type { Store } from "../store/store.ts";
 import type { RunEvent } from "./events.ts";
+import { keys } from "./protocol/keys.ts";
+import { PROTOCOL } from "./protocol/messages.ts";
+import { adapterBytes } from "./round.ts";
 import { simulate, type SimulationOptions } from "./simulate.ts";
 
 const settings = { server: { beta1: 0.9, beta2: 0.99 } };
@@ -53,6 +66,36 @@ it("a client that keeps its figures sends its update and what it cost to send", 
   for (const event of events) metrics.fold(event);
   expect(metrics.totals()).not.toHaveProperty("supervisedTokens");
   expect(metrics.rounds().at(-1)!.loss).toBeUndefined();
+});
+
+it("a client with an adapter of its own scores it for nobody", async () => {
+  const algorithm = algorithmOf("fedavg", { weighting: "uniform", factors: "fedsa" });
+  const initial = new Map([
+    ["w.lora_A.weight", initialAdapter.get([...initialAdapter.keys()][0]!)!],
+    ["w.lora_B.weight", initialAdapter.get([...initialAdapter.keys()][0]!)!],
+  ]);
+  const { store, events, outcome } = await run({ algorithm, initialAdapter: initial, figures: "kept", ...scored });
+  const cells = (await store.list("")).filter((key) => key.includes("/scores/"));
+  expect(cells).not.toEqual([]);
+  for (const key of cells) expect(await cell(store, key)).toMatchObject({ scores: [] });
+  expect(outcome.evaluations.slice(1).flatMap(({ scores }) => scores)).toEqual([]);
+  const told = events.flatMap((event) => (event.type === "evaluation-end" ? [event.round] : []));
+  expect(told.every((round) => round === 0)).toBe(true);
+});
+
+it("a client that keeps its figures gives no scores, whoever asks", async () => {
+  const store = memoryStore();
+  const participant = participantOf(store, "ann", algorithmOf("fedavg"), {
+    figures: "kept",
+    evaluate: scored.evaluateClient("ann"),
+  });
+  await participant.join({ protocol: PROTOCOL, records: 4, heldOut: 2, data: "hash" });
+  const adapter = await store.putBlob(adapterBytes(initialAdapter));
+  const state = await store.putBlob(encodeGroups({}, { kind: "state" }));
+  await store.setHead(0, encodeJson({ protocol: PROTOCOL, round: 0, adapter, state, identity: "settings" }));
+  await store.create(keys.evaluationRequest(0), encodeJson({ round: 0, adapter, clients: ["ann"] }));
+  expect(await participant.act()).toBe("worked");
+  expect(await cell(store, keys.clientScores(0, "ann"))).toMatchObject({ scores: [], withheld: [{ set: "ann" }] });
 });
 
 it("figures change nothing: the adapter is that of clients that send them", async () => {

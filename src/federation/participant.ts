@@ -263,8 +263,10 @@ export class Participant {
   }
 
   async #evaluate({ round, validation }: EvaluationRequest, common: Params): Promise<void> {
-    const { store, client, algorithm, evaluate, signal } = this.#options;
+    const { store, client, algorithm, figures, signal } = this.#options;
     signal?.throwIfAborted();
+    // Scores tell of an adapter of its own, and of its records, without noise: it gives none, whoever asks.
+    const evaluate = figures === "kept" ? undefined : this.#options.evaluate;
     const adapters: AdapterSet = keepsOwnAdapters(algorithm, round)
       ? ownAdapters([client], () => this.adapterAfter(round, common))
       : commonAdapter(common);

@@ -34,7 +34,7 @@ export class PrivacyLedger {
     return this.#accounts.get(client)?.has(round) ?? false;
   }
 
-  /** Clip and noise of a round that was charged; undefined where none was. */
+  /** Clip and noise of a round that was charged, the largest noise of any charge; undefined where none was. */
   termsOf(round: number): Pick<Charge, "clip" | "noiseMultiplier"> | undefined {
     return this.#terms.get(round);
   }
@@ -62,7 +62,9 @@ export class PrivacyLedger {
   #enter(entry: Charge): void {
     const account = this.#accounts.get(entry.client) ?? new Map<number, number>();
     this.#accounts.set(entry.client, account.set(entry.round, priceOf(entry)));
-    this.#terms.set(entry.round, entry);
+    // A round that was charged anew after a crash, under terms of a longer run, has the larger noise: it is what somebody paid for.
+    const known = this.#terms.get(entry.round);
+    if (known === undefined || known.noiseMultiplier < entry.noiseMultiplier) this.#terms.set(entry.round, entry);
   }
 
   #account(client: string): Account {

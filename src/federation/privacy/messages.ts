@@ -28,5 +28,7 @@ export const ownKeys = {
   ledger: "ledger/",
   charge: (client: string, round: number): string => `${ownKeys.ledger}${keySegment(client)}/${round}`,
   clip: (round: number): string => `clip/${round}`,
+  /** sha256 of the clipped change that a client made noise for in a round. */
+  made: (client: string, round: number): string => `made/${keySegment(client)}/${round}`,
   secret: "secret-key",
 };

@@ -11,18 +11,20 @@ import {
 import { algorithmOf } from "../../algorithms/registry.ts";
 import { gaussianEpsilon, noiseFor } from "../../privacy/gaussian.ts";
 import { decodeGroups } from "../../store/codec.ts";
-import { globalNorm, type Params } from "../../tensor/params.ts";
+import { globalNorm, mapParams, type Params } from "../../tensor/params.ts";
 import { memoryStore } from "../../store/memory-store.ts";
 import type { Store } from "../../store/store.ts";
 import { clientMemory } from "../client-memory.ts";
 import type { RunEvent } from "../events.ts";
 import { keys } from "../protocol/keys.ts";
-import { readMessage } from "../protocol/cells.ts";
-import { roundClose, roundOpening } from "../protocol/messages.ts";
+import { createMessage, readMessage } from "../protocol/cells.ts";
+import { refusal, roundClose, roundOpening } from "../protocol/messages.ts";
 import { simulate } from "../simulate.ts";
 import { charge, ownKeys } from "./messages.ts";
 import { PrivateRounds, type ClientPrivacyRules } from "./private-rounds.ts";
+import { PrivacyLedger } from "./ledger.ts";
 import { localNoise } from "./local-noise.ts";
+import { ownLedger, paidFor } from "./own-ledger.ts";
 import { clipping } from "./protect.ts";
 import { sealing, unsealing } from "./sealing.ts";
 import { secretKeyIn } from "./secret-key.ts";
@@ -258,6 +260,27 @@ describe("local noise", () => {
     });
   });
 
+  it("is made once for a round: another adapter for the same round is another release", async () => {
+    const { clients: own, exchange } = newPlace();
+    const half = { own, exchange, budget, clip: 0.5, noiseMultiplier: rules.noiseMultiplier, weightOf: () => 1 };
+    const place = { round: 1, client: "ann", received: initialAdapter };
+    await localNoise(half)({ adapter: initialAdapter }, place);
+    const other = mapParams(initialAdapter, (x) => x + 0.25);
+    const again = localNoise(half)({ adapter: other }, place);
+    await expect(again).rejects.toMatchObject({
+      kind: "storage",
+      message: expect.stringContaining("of client ann for round 1 is another") as string,
+    });
+  });
+
+  it("is made after a round that the client refused", async () => {
+    const { clients: own, exchange } = newPlace();
+    const half = { own, exchange, budget, clip: 0.5, noiseMultiplier: rules.noiseMultiplier, weightOf: () => 1 };
+    await createMessage(exchange, keys.update(1, "ann"), refusal, { client: "ann", refused: "not today" });
+    const place = { round: 2, client: "ann", received: initialAdapter };
+    await expect(localNoise(half)({ adapter: initialAdapter }, place)).resolves.toBeDefined();
+  });
+
   it("leaves the mean to any rule", async () => {
     const place = newPlace();
     const { outcome, events } = await live(place, KINDS["fedavg, local"]);
@@ -284,7 +307,40 @@ describe("a clip that follows the norms", () => {
   });
 });
 
+describe("a client that trusts nobody", () => {
+  it("makes no update ready once its own ledger is spent, whatever the coordinator charged", async () => {
+    const { clients: own, exchange } = newPlace();
+    const pay = ownLedger({ own, exchange, budget, clip: 0.5, noiseMultiplier: rules.noiseMultiplier });
+    const protect = paidFor(
+      pay,
+      clipping(0.5, () => 1),
+    );
+    const send = (round: number) =>
+      protect({ adapter: initialAdapter }, { round, client: "ann", received: initialAdapter });
+    for (const round of [1, 2, 2]) await send(round);
+    await expect(send(3)).rejects.toMatchObject({
+      kind: "training",
+      message: expect.stringContaining("Client ann has spent its budget (ε 8.00 of 8") as string,
+    });
+  });
+});
+
 describe("a ledger", () => {
+  it.each([
+    ["ann", "zoe"],
+    ["zoe", "ann"],
+  ])("of a round that was charged twice, by terms that differ, has the larger noise: %s, %s", async (first, second) => {
+    const own = memoryStore();
+    const ledger = await PrivacyLedger.open(own, budget);
+    const terms = { round: 3, clip: 0.5, sampling: 1, weight: 1, noiseKey: "0".repeat(64) };
+    await ledger.charge({ ...terms, client: first, noiseMultiplier: 1 });
+    await ledger.charge({ ...terms, client: second, noiseMultiplier: 2 });
+    // A process that was killed before the opening, and one that goes on: who was charged before is charged again.
+    await ledger.charge({ ...terms, client: first, noiseMultiplier: 2 });
+    expect(ledger.termsOf(3)).toMatchObject({ noiseMultiplier: 2 });
+    expect((await PrivacyLedger.open(own, budget)).termsOf(3)).toMatchObject({ noiseMultiplier: 2 });
+  });
+
   it.each([
     [
       "that was deleted",
