@@ -17,7 +17,8 @@ const { SECTIONS } = await import(new URL("../settings/sections.js", built).href
 const { experimentJsonSchema } = await import(new URL("../settings/schema.js", built).href);
 const { sweepJsonSchema } = await import(new URL("../study/sweep-schema.js", built).href);
 const { settingSections } = await import(new URL("schema-reference.js", built).href);
-const { CHOICES, COMBINATIONS } = await import(new URL("../settings/combinations.js", built).href);
+const { COMBINATIONS } = await import(new URL("../settings/combinations.js", built).href);
+const { CHOICES } = await import(new URL("../settings/named-choices.js", built).href);
 const { MODEL_TYPES } = await import(new URL("../model/families/registry.js", built).href);
 const { BENCHMARKS } = await import(new URL("../evaluation/benchmark-registry.js", built).href);
 

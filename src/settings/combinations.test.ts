@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { CHOICES, COMBINATIONS, notedCombinations, refusedCombinations } from "./combinations.ts";
+import { COMBINATIONS, notedCombinations, refusedCombinations } from "./combinations.ts";
+import { CHOICES } from "./named-choices.ts";
 import { parseExperiment } from "./parse.ts";
 
 const server = { learningRate: 1, tau: 0.1 };
