@@ -152,13 +152,8 @@ export { clientMemory, type ClientMemory } from "../federation/client-memory.ts"
 export { coordinate } from "../federation/coordinate.ts";
 export type { CoordinatorOptions, CoordinatorStep, FederationOutcome } from "../federation/coordinator-options.ts";
 export { Coordinator } from "../federation/coordinator.ts";
-export {
-  Participant,
-  type LocalTask,
-  type LocalTrainer,
-  type ParticipantOptions,
-  type TrainedClient,
-} from "../federation/participant.ts";
+export type { LocalTask, LocalTrainer, TrainedClient } from "../federation/local-trainer.ts";
+export { Participant, type ParticipantOptions } from "../federation/participant.ts";
 export { participate } from "../federation/participate.ts";
 export { PROTOCOL } from "../federation/protocol/messages.ts";
 export { awaitManifest, gatherRoster, publishManifest } from "../federation/roster.ts";

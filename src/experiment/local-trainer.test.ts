@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { LocalTask } from "../federation/participant.ts";
+import type { LocalTask } from "../federation/local-trainer.ts";
 import type { Params } from "../tensor/params.ts";
 import type { Example } from "../data/example.ts";
 import type { GradientEngine } from "../train/gradient-engine.ts";

@@ -1,5 +1,5 @@
 import { batchAt, originalSample } from "../data/batches.ts";
-import type { LocalTask, LocalTrainer, TrainedClient } from "../federation/participant.ts";
+import type { LocalTask, LocalTrainer, TrainedClient } from "../federation/local-trainer.ts";
 import { OPTIMIZERS } from "../optim/optimizer.ts";
 import { stream } from "../tensor/random.ts";
 import type { TrainingItem } from "../data/items/registry.ts";

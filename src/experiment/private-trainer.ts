@@ -1,4 +1,4 @@
-import type { LocalTask, LocalTrainer, TrainedClient } from "../federation/participant.ts";
+import type { LocalTask, LocalTrainer, TrainedClient } from "../federation/local-trainer.ts";
 import { OPTIMIZERS } from "../optim/optimizer.ts";
 import { secretStream } from "../privacy/secret-stream.ts";
 import { stream } from "../tensor/random.ts";

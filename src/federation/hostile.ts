@@ -4,7 +4,7 @@ import { addScaled, type Params, pick, subtract } from "../tensor/params.ts";
 import { type RandomStream, stream } from "../tensor/random.ts";
 import type { Stage } from "../updates/stage.ts";
 import { readSubmission } from "./decision.ts";
-import type { LocalTrainer } from "./participant.ts";
+import type { LocalTrainer } from "./local-trainer.ts";
 import { readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
 import { roundOpening } from "./protocol/messages.ts";

@@ -1,6 +1,5 @@
 import type { Algorithm, UpdateGroups } from "../algorithms/algorithm.ts";
 import { UserError } from "../diagnostics/user-error.ts";
-import type { LocalResult, LocalRule } from "../optim/local-rule.ts";
 import { BlobError, type MemberStore } from "../store/store.ts";
 import type { Groups } from "../tensor/groups.ts";
 import type { Params } from "../tensor/params.ts";
@@ -14,7 +13,8 @@ import type { ClientMemory } from "./client-memory.ts";
 import { decline } from "./decline.ts";
 import { fetchAdapter } from "./downlink.ts";
 import type { Evaluate } from "./evaluation.ts";
-import type { EventSink, RunEvent } from "./events.ts";
+import type { EventSink } from "./events.ts";
+import type { LocalTrainer, StepReport } from "./local-trainer.ts";
 import { createMessage, isWritten, readHead, readMessage } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
 import {
@@ -39,50 +39,6 @@ import { type MaskedTask, SecureClient, type SecureClientOptions } from "./secur
 import { vectorLayout } from "./secure/masked-vector.ts";
 import type { StalenessRule } from "./staleness.ts";
 import { bytesOfUpdate, plainBytes, updateHeader } from "./update-bytes.ts";
-
-/** One optimizer step as the event stream tells it. */
-export type StepReport = Omit<Extract<RunEvent, { type: "client-step" }>, "type" | "round" | "client">;
-
-/** One client-round of local training. The same task gives the same result, bit for bit. */
-export interface LocalTask {
-  readonly round: number;
-  readonly client: string;
-  /** The adapter that training starts from; not to be changed in place. */
-  readonly adapter: Params;
-  readonly learningRate: number;
-  readonly localRule: LocalRule;
-  /** Rounds before this one that the client was drawn for: where its data order goes on. */
-  readonly earlierRounds: number;
-  /** Stands for all that the coordinator sends for the round: adapter, broadcast and learning rate. */
-  readonly sent: string;
-  readonly signal?: AbortSignal | undefined;
-  /** Called once, before the first step, with the number of steps. */
-  readonly onStart: (steps: number) => void;
-  /** Called after every step. If it throws, the run stops: do not catch it. */
-  readonly onStep: (report: StepReport) => void;
-}
-
-interface TrainingFigures {
-  /** Mean training loss over `count` supervised tokens (SFT) or records (preference objectives). */
-  readonly loss: number;
-  readonly count: number;
-  /** Further means the objective measures in training, by name; empty for SFT. */
-  readonly metrics: Readonly<Record<string, number>>;
-  /** Examples and supervised tokens trained on, repeats counted. */
-  readonly examples: number;
-  readonly supervisedTokens: number;
-}
-
-/** A trained client, with figures or, where its records are private, without. */
-export type TrainedClient = LocalResult & { readonly seconds: number } & (
-    | TrainingFigures
-    | { readonly [K in keyof TrainingFigures]?: undefined }
-  );
-
-/** PORT. Local training, whatever the engine. */
-export interface LocalTrainer {
-  train(task: LocalTask): Promise<TrainedClient>;
-}
 
 /** Says why a client does not train in a round, in one sentence; undefined where it trains. */
 export type RefuseRound = (round: number, client: string) => string | undefined | Promise<string | undefined>;

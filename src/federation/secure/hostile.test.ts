@@ -10,7 +10,8 @@ import { encodeJson } from "../../store/codec.ts";
 import { memoryStore } from "../../store/memory-store.ts";
 import { type Store, writerSegment } from "../../store/store.ts";
 import { clientMemory } from "../client-memory.ts";
-import { Participant, type LocalTrainer } from "../participant.ts";
+import type { LocalTrainer } from "../local-trainer.ts";
+import { Participant } from "../participant.ts";
 import { keys } from "../protocol/keys.ts";
 
 const names = ["a", "b", "c", "d", "e"];
