@@ -65,6 +65,10 @@ describe.skipIf(natsProgram === undefined)("a private federation over a network 
         filesIn(path.join(folder, mechanism, "sites", client, "runs", "run", "clients", "cells", "ledger")),
       );
       expect(ledgers).toHaveLength(mechanism === "central" ? 0 : 6);
+      // A site knows how many clients there are, and so has the noise that the coordinator charges for.
+      const multiplierIn = (file: string): number => JSON.parse(readFileSync(file, "utf8")).noiseMultiplier as number;
+      const [charged] = filesIn(path.join(folder, run, "private", "cells", "ledger"));
+      for (const file of ledgers) expect(multiplierIn(file)).toBe(multiplierIn(charged!));
     },
     240_000,
   );
