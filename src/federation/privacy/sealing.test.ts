@@ -62,6 +62,14 @@ it("another run has another key, and cannot read it; a run without one is refuse
   await expect(seal(update, "ann")).rejects.toMatchObject({ kind: "config" });
 });
 
+it("a coordinator whose secret key is not that of the run goes no further", async () => {
+  const { exchange } = await exchanged();
+  await expect(unsealing(exchange, newSecretKey())).rejects.toMatchObject({
+    kind: "storage",
+    message: expect.stringContaining("of another secret key") as string,
+  });
+});
+
 it("a secret key is made once, and the first one stays", async () => {
   const own = memoryStore();
   const [one, other] = await Promise.all([secretKeyIn(own), secretKeyIn(own)]);

@@ -47,11 +47,24 @@ export function sealing(own: Store, exchange: MemberStore): Seal {
   };
 }
 
-/** Publishes the key of a run, made from the coordinator's secret key, and gives the exchange in which updates are open. */
+/**
+ * Publishes the key of a run, made from the coordinator's secret key, and gives the exchange in which updates are open.
+ *
+ * @throws UserError of kind `storage` where the run has the key of another secret: no update could be opened.
+ */
 export async function unsealing(exchange: Store, secretKey: Bytes): Promise<Store> {
   const secret = await hkdf(secretKey, join(), join(LABEL, "run key"), PUBLIC_KEY_BYTES);
   const publicKey = await publicKeyOf(secret);
-  await createMessage(exchange, keys.runKey, runKey, { publicKey: toHex(publicKey) });
+  const published = await createMessage(exchange, keys.runKey, runKey, { publicKey: toHex(publicKey) });
+  if (published.publicKey !== toHex(publicKey)) {
+    throw new UserError(
+      "storage",
+      "The run's key is of another secret key than that of this folder: updates cannot be read.",
+      {
+        hint: "Put the folder private/ of the run back as it was. Without it, start a new run.",
+      },
+    );
+  }
   return {
     ...exchange,
     async blob(blobHash, owner) {

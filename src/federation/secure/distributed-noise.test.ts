@@ -4,6 +4,7 @@ import { playSecure, RULES } from "../../../test/support/secure.ts";
 import { distributedRho } from "../../privacy/distributed.ts";
 import { gridStep } from "../../privacy/noise-grid.ts";
 import type { Params } from "../../tensor/params.ts";
+import { aggregatorOf } from "../../updates/aggregator-registry.ts";
 import { toNoisyWords, vectorLayout } from "./masked-vector.ts";
 
 const LENGTH = 20_000;
@@ -34,6 +35,27 @@ describe("noise of the clients together", () => {
     expect(Math.abs(mean - 3 / Math.sqrt(LENGTH) / 5)).toBeLessThan((4 * z) / 5 / Math.sqrt(LENGTH));
     expect(Math.sqrt(variance)).toBeGreaterThan(((z * clip) / 5) * 0.97);
     expect(Math.sqrt(variance)).toBeLessThan(((z * clip) / 5) * 1.03);
+  });
+
+  it("is on the sum of each bucket, and the mean of buckets is as long as that of all", async () => {
+    const names = ["a", "b", "c", "d", "e", "f"];
+    const { outcome, close } = await playSecure({
+      names,
+      rules: { ...RULES, noise: { ...noise, divisor: 6 }, buckets: 2 },
+      options: {
+        initialAdapter: start,
+        aggregator: aggregatorOf("mean"),
+        members: membersOf(names).map((member) => ({ ...member, records: 1 })),
+      },
+      participant: (client) => ({ figures: "kept", trainer: new QuadraticTrainer({ [client]: 1 }) }),
+    });
+    expect(close.accepted).toHaveLength(6);
+    const data = [...outcome.adapter.get("lora_A.weight")!.data];
+    const mean = data.reduce((sum, x) => sum + x, 0) / LENGTH;
+    // Six clipped updates of 1/√d a coordinate over 6, with six shares of the noise.
+    expect(Math.abs(mean - 1 / Math.sqrt(LENGTH))).toBeLessThan((4 * deviation) / Math.sqrt(6) / Math.sqrt(LENGTH));
+    const variance = data.reduce((sum, x) => sum + (x - mean) ** 2, 0) / LENGTH;
+    expect(Math.sqrt(variance) / (deviation / Math.sqrt(6))).toBeCloseTo(1, 1);
   });
 
   it("has the price of a Gaussian of multiplier z, in the sum of the fewest clients", () => {

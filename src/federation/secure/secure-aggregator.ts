@@ -102,7 +102,8 @@ async function openedRound(
         sum,
         layout,
         entries.map(({ records }) => records),
-        rules.noise?.divisor,
+        // A bucket is planned with its part of the clients.
+        rules.noise && rules.noise.divisor / cohort.parts.length,
       );
       // What a stage does for all clients alike is undone for their mean.
       return decodeChange(mean, groups, stages, { seed, round, client: "", received: global });
