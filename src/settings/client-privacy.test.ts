@@ -35,6 +35,32 @@ describe("privacy.client", () => {
   });
 
   it.each([
+    [{ client: {} }, { heldOut: "h" }, { metric: "loss" }, "fedsa", /nobody scores the adapters/],
+    [{ record: {} }, { heldOut: "h" }, { metric: "loss" }, "fedsa", /with privacy\.record nobody scores/],
+    [{ client: {} }, { heldOut: "h" }, { metric: "loss", over: "clients" }, undefined, /clients give none/],
+    [{ client: {} }, {}, { metric: "loss" }, undefined, /clients give none/],
+    [{ client: {} }, { heldOut: "h" }, { metric: "loss" }, undefined, undefined],
+    [undefined, {}, { metric: "loss" }, "fedsa", undefined],
+  ] as const)(
+    "has no best round by scores that nobody gives: %j, %j, %j, %s",
+    (privacy, data, best, factors, message) => {
+      const parse = () =>
+        parseExperiment(
+          {
+            model: { base: "m" },
+            data: { train: "f", heldOutRecords: 30, ...data },
+            federation: { clients: 20, ...(factors && { factors }) },
+            evaluation: { every: 1, best },
+            ...(privacy && { privacy }),
+          },
+          "x.yaml",
+        );
+      if (message === undefined) expect(parse).not.toThrow();
+      else expect(parse).toThrow(message);
+    },
+  );
+
+  it.each([
     [{ delta: 0.05 }, {}, "privacy.client.delta is 0.05; with 20 clients it must be below 0.05"],
     [
       {},

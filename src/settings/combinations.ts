@@ -37,6 +37,7 @@ const USE_NORM_BOUND = "Use federation.aggregator: normBound; the clip of privac
 const USE_BUCKETS = "federation.buckets: 10 aggregates securely in groups and applies the rule to the groups.";
 const TAKE_FEDERATED = "Take fedavg, fedprox, fedavgm, fedadagrad, fedyogi or fedadam.";
 const PAPER = "Leave one of them out: fidelity: original repeats the numbers of the original.";
+const UNSCORED = "clients keep adapters of their own and give no scores, so nothing is measured after the first round";
 const OF_THE_ORIGINAL = "the original has nothing of the kind";
 const NOTHING_SENT = "its clients send no updates";
 
@@ -116,6 +117,8 @@ export const COMBINATIONS: readonly Combination[] = [
     "an update counts in the round that its client has paid for",
     "Leave federation.lateUpdates out.",
   ),
+  noted("localNoise", "recordWeights", "a client does not tell how many records it has, so all count alike"),
+  noted("personalFactors", "clientPrivacy", UNSCORED),
   allowed("coordinatorNoise", "compressed", "the coordinator clips again what it decoded"),
   allowed("localNoise", "compressed", "the client adds its noise first, so compression costs no privacy"),
   refused("clientPrivacy", "nothingSent", NOTHING_SENT, TAKE_FEDERATED),
@@ -141,6 +144,7 @@ export const COMBINATIONS: readonly Combination[] = [
     "federation.weighting uniform",
   ),
   noted("recordPrivacy", "adaptiveServer", "unset, they follow the noise"),
+  noted("personalFactors", "recordPrivacy", UNSCORED),
   noted("recordPrivacy", "distanceRules", "between updates with noise the distances are partly those of the noise"),
   refused("recordPrivacy", "own", "nothing leaves a client, so nobody is protected from anybody", TAKE_FEDERATED),
 

@@ -214,11 +214,35 @@ function unusableBest(config: ExperimentConfig): Problem | undefined {
       hint: "Set data.heldOut, or set evaluation.best.over to clients.",
     };
   }
+  const unscored = unscoredBest(config);
+  if (unscored !== undefined) return unscored;
   if (earlyStopping.patience !== undefined && every === 0) {
     return {
       message:
         "evaluation.earlyStopping.patience counts evaluations, but evaluation.every is 0: there are none between the first round and the last",
       hint: "For example: evaluation: { every: 1 }",
+    };
+  }
+  return undefined;
+}
+
+/** Finds a best round that would be chosen by scores which clients with privacy do not give. */
+function unscoredBest({ evaluation, privacy, data, federation }: ExperimentConfig): Problem | undefined {
+  const { metric, over } = evaluation.best;
+  const chooses = metric !== undefined || evaluation.earlyStopping.patience !== undefined;
+  const section = privacy?.client === undefined ? "privacy.record" : "privacy.client";
+  if (!chooses || (privacy?.client ?? privacy?.record) === undefined) return undefined;
+  const setting = metric === undefined ? "evaluation.earlyStopping.patience" : "evaluation.best.metric";
+  if (federation.factors === "fedsa") {
+    return {
+      message: `${setting} chooses by scores, and with ${section} nobody scores the adapters that federation.factors fedsa leaves with the clients`,
+      hint: "Leave it out: each client can score its own adapter when the run is over. Or take federation.factors: ffa.",
+    };
+  }
+  if (metric?.includes("/") !== true && (over === "clients" || data.heldOut === undefined)) {
+    return {
+      message: `${setting} chooses by scores on clients' held-out records, and with ${section} clients give none`,
+      hint: "Set data.heldOut to a common held-out set, and leave evaluation.best.over out.",
     };
   }
   return undefined;
