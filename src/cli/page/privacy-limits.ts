@@ -55,6 +55,7 @@ function clientAssumptions({ mechanism, charges }: ClientFacts, { length }: Seen
     ...(mechanism === "distributed"
       ? [
           "The clients add the noise, and the coordinator sees their sum only (secure aggregation). The noise of secureAggregation.minCohort clients is enough, two thirds of them with active: as many honest ones have to be in each sum. A client that works with the coordinator takes its share of the noise away.",
+          "The coordinator invents no members. Without secureAggregation.active it also follows the protocol: with it, one that does not is found out.",
           "Each client cuts its own update. A client that does not is protected less; the others are protected as before.",
         ]
       : []),
