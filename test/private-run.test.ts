@@ -83,6 +83,13 @@ describe("openfedllm run with privacy.client", () => {
     expect(readdirSync(at("killed", "private", "cells", "ledger")).sort()).toEqual(CLIENTS);
   });
 
+  test("has a model card that counts its rounds, and no records", () => {
+    expect(cli("export", "first", "--to", "merged", "--out", "merged").status).toBe(0);
+    const card = readFileSync(at("merged", "README.md"), "utf8");
+    expect(card).toContain("objective sft, 2 rounds, 3 members.");
+    expect(card).toContain("Members did not tell the number of their records;");
+  });
+
   test("refuses to go on without its ledger, and with a lower budget", () => {
     write("other.yaml", { epsilon: 6 });
     const lowered = cli("run", "other.yaml", "--out", "first");

@@ -64,7 +64,7 @@ function trained(facts: TrainingFacts): string[] {
   const { startedFrom } = facts;
   const done = [
     `- Federated algorithm ${algorithm}, objective ${objective}, ${counted(rounds, "round")}, ${counted(members, "member")}.`,
-    `- ${counted(examples, "record")} with repeats, ${counted(supervisedTokens, "supervised token")}; template \`${template}\`, at most ${maxLength} tokens.`,
+    `- ${examples === 0 ? "Members did not tell the number of their records" : `${counted(examples, "record")} with repeats, ${counted(supervisedTokens, "supervised token")}`}; template \`${template}\`, at most ${maxLength} tokens.`,
     ...(startedFrom === undefined
       ? []
       : [`- It goes on from the adapter \`${startedFrom}\`. What that was trained on is not counted here.`]),

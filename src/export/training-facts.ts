@@ -10,7 +10,7 @@ export interface TrainingFacts {
   /** Rounds that were done. */
   readonly rounds: number;
   readonly members: number;
-  /** Records trained on, repeats counted. */
+  /** Records trained on, repeats counted; 0 where members do not tell. */
   readonly examples: number;
   readonly supervisedTokens: number;
   readonly template: string;
@@ -45,7 +45,8 @@ export function trainingFacts(run: StoredRun, memorisation?: unknown): TrainingF
     algorithm: String(federation["algorithm"]),
     objective: String(section("objective")["name"]),
     ...(typeof section("model")["adapter"] === "string" && { startedFrom: String(section("model")["adapter"]) }),
-    rounds: run.rounds.filter(({ loss }) => loss !== undefined).length,
+    // Members that keep their figures tell no loss.
+    rounds: run.rounds.filter(({ round, clients }) => round > 0 && clients.size > 0).length,
     members: members.size,
     examples: all.reduce((sum, { examples }) => sum + examples, 0),
     supervisedTokens: all.reduce((sum, { supervisedTokens }) => sum + supervisedTokens, 0),
