@@ -79,6 +79,13 @@ describe("privacy plan", () => {
     expect(stderr).toContain("A plan needs --rounds, and no configuration gives it.");
   });
 
+  it("refuses a round of more clients than there are", () => {
+    const flags = ["--clients", "10", "--per-round", "20", "--rounds", "5", "--dimension", "100"];
+    const { stderr, status } = openfedllm("privacy", "plan", ...flags);
+    expect(status).toBe(2);
+    expect(stderr).toContain("A round of 20 clients needs as many in all, and there are 10.");
+  });
+
   it("refuses a delta with which one client may be published", () => {
     const { stderr, status } = openfedllm("privacy", "plan", "run.json", "--clients", "20", "--delta", "0.05");
     expect(status).toBe(2);

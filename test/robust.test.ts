@@ -61,6 +61,7 @@ describe("openfedllm run", () => {
     [["federation.aggregator=bulyan"], "federation.aggregator: bulyan with f 1 needs 7 updates, and a round has 5"],
     [["data.attack.name=alie", "data.attack.clients=[drum]"], "Did you mean 'drums'?"],
     [["data.attack.name=labelflip"], "Did you mean 'labelFlip'?"],
+    [["data.attack.name=alie", "data.attack.share=0"], "data.attack.share is 0, expected number > 0, < 1"],
     [
       ["data.attack.name=alie", "data.attack.clients=[drums]", "data.attack.share=0.5"],
       "give either data.attack.clients or data.attack.share, got both",

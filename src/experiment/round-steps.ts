@@ -61,7 +61,7 @@ export function checkRecordPrivacy(prepared: Trainers & { readonly objective: Ob
       throw new UserError(
         "config",
         `privacy.record.delta is ${delta}; with the ${train.length} records of client ${name} it must be below ${Number((1 / train.length).toPrecision(3))}`,
-        { hint: "A delta of 1/records allows to publish one record whole. Take a tenth of that, or less." },
+        { hint: "With δ at 1/records, one record could be published whole. Take a tenth of that, or less." },
       );
     }
     const { rate, steps } = stepsOf(prepared, name);

@@ -70,7 +70,7 @@ describe("privacy.client", () => {
     [
       { sampling: "secret" },
       {},
-      "privacy.client.amplification needs secret sampling; this exchange publishes who is drawn",
+      "privacy.client.sampling is secret, and this version has public: the exchange publishes who is drawn",
     ],
     [
       { mechanism: "ftrl" },

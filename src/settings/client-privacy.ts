@@ -35,7 +35,7 @@ export function unusableClientPrivacy(config: ExperimentConfig, clients: number 
   if (settings === undefined) return undefined;
   if (settings.sampling === "secret") {
     return {
-      message: "privacy.client.amplification needs secret sampling; this exchange publishes who is drawn",
+      message: "privacy.client.sampling is secret, and this version has public: the exchange publishes who is drawn",
       path: ["privacy", "client", "sampling"],
       hint: "Set privacy.client.sampling: public; the budget then counts every round that a client takes part in.",
     };
@@ -56,7 +56,7 @@ export function unusableClientPrivacy(config: ExperimentConfig, clients: number 
   if (clients !== undefined && delta !== undefined && delta >= 1 / clients) {
     return {
       message: `privacy.client.delta is ${delta}; with ${clients} clients it must be below ${shown(1 / clients)}`,
-      hint: "A delta of 1/clients allows to publish one client whole. Leave it out: the default is a tenth of that.",
+      hint: "With δ at 1/clients, one client could be published whole. Leave it out: the default is a tenth of that.",
     };
   }
   const plan = clients === undefined ? undefined : clientPrivacyOf(config, clients)!;

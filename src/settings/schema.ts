@@ -13,7 +13,18 @@ import { objectiveOf, type ObjectiveName, OBJECTIVES } from "../train/objective-
 import { evaluationSchema } from "./evaluation-schema.ts";
 import { federationSchema } from "./federation-schema.ts";
 import { privacySchema } from "./privacy-schema.ts";
-import { count, files, fraction, names, natural, positive, readingFields, text, threads } from "./schema-parts.ts";
+import {
+  count,
+  files,
+  fraction,
+  names,
+  natural,
+  positive,
+  readingFields,
+  share,
+  text,
+  threads,
+} from "./schema-parts.ts";
 import { secureSchema } from "./secure-schema.ts";
 import { SECTIONS } from "./sections.ts";
 import { trackerFields } from "./tracker-settings.ts";
@@ -172,7 +183,7 @@ export const experimentSchema = derived(() =>
         .strictObject({
           name: names(ATTACKS).describe("Behaviour of the hostile clients of a simulation (docs/robustness.md)."),
           clients: z.array(text).min(1).optional().describe("Names of the hostile clients. Use it instead of `share`."),
-          share: fraction.optional().describe("Share of hostile clients; the seed draws them. Default: 0.2."),
+          share: share.optional().describe("Share of hostile clients; the seed draws them. Default: 0.2."),
           ...fieldsOf(ATTACKS),
         })
         .optional(),

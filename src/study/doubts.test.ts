@@ -12,6 +12,12 @@ describe("a reason to doubt a run", () => {
   it.each<[Rule, string, InventedFigures, InventedFigures]>([
     ["unfinished", "The run is not finished: 1 of 1 rounds are done.", { finished: false }, {}],
     [
+      "attacked",
+      "Hostile clients were simulated (data.attack: signFlip): the numbers are those of an attacked run.",
+      { config: { data: { attack: { name: "signFlip" } } } },
+      {},
+    ],
+    [
       "notFinite",
       "The held-out loss is not a number after round 1: training has diverged.",
       { heldOut: [{ a: 4 }, { a: Number.NaN }] },
@@ -143,7 +149,7 @@ describe("a reason to doubt a run", () => {
       says("notTuned"),
       says("simulated"),
     ]);
-    expect(Object.keys(DOUBTS)).toHaveLength(19);
+    expect(Object.keys(DOUBTS)).toHaveLength(20);
   });
 
   it("calls a baseline a baseline", () => {

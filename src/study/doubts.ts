@@ -36,6 +36,13 @@ export const DOUBTS = {
     return `The run was lengthened from ${planned.join(", then ")} to ${now} rounds, and its earlier rounds kept the learning rates of a shorter run: a run of ${now} rounds from the start gives another adapter.`;
   },
 
+  attacked({ run }) {
+    const { name } = section(section(run.config["data"])["attack"]) as { readonly name?: string };
+    return name === undefined
+      ? undefined
+      : `Hostile clients were simulated (data.attack: ${name}): the numbers are those of an attacked run.`;
+  },
+
   notFinite({ run }) {
     const bad = overallLosses(run).find(({ loss }) => !Number.isFinite(loss));
     return bad && `The held-out loss is not a number ${roundText(bad.round)}: training has diverged.`;

@@ -18,7 +18,7 @@ const DEFAULT_EPSILON = 8;
 
 export const command: Command = defineCommand({
   description:
-    "Shows, before anything runs, what differential privacy for clients costs: ε by round, how long the noise is beside what the clients say, and how many clients or how small an adapter would make it useful. Without a configuration it takes the numbers from flags.",
+    "Shows, before anything runs, what differential privacy costs: ε by round, how long the noise is beside what the clients say, and how many clients or how small an adapter would make it useful. Without a configuration it takes the numbers from flags.",
   argument: { placeholder: "[config]", description: "configuration file" },
   flags: {
     set: setFlag,
@@ -102,13 +102,20 @@ interface Asked extends Pick<ClientTerms, "clients" | "rounds" | "length" | "eps
 /** Fills in what follows from the rest. */
 function termsOf({ perRound: asked, delta: given, noise, ...rest }: Asked): ClientTerms {
   const { clients, rounds, epsilon } = rest;
-  const perRound = Math.min(asked ?? clients, clients);
+  if (asked !== undefined && asked > clients) {
+    throw new UserError("config", `A round of ${asked} clients needs as many in all, and there are ${clients}.`, {
+      hint: "Lower --per-round or federation.clientsPerRound, or raise --clients.",
+    });
+  }
+  const perRound = asked ?? clients;
   const delta = given ?? 1 / (10 * clients);
   if (delta >= 1 / clients) {
     throw new UserError(
       "config",
       `privacy.client.delta is ${delta}; with ${clients} clients it must be below ${Number((1 / clients).toPrecision(3))}.`,
-      { hint: "A δ of 1/clients allows to publish one client whole. Leave it out: the default is a tenth of that." },
+      {
+        hint: "With δ at 1/clients, one client could be published whole. Leave it out: the default is a tenth of that.",
+      },
     );
   }
   const participations = Math.ceil((rounds * perRound) / clients);

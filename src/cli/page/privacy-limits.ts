@@ -100,7 +100,7 @@ export function limits(
             "How many records a client has. The number of its steps, and so the time that it takes, may follow from it.",
           ]),
       ...(countsSent ? ["How many training records each client has. The clients sent it."] : []),
-      "Other runs on the same records. Their μ² adds to this one's, and so does that of runs which were stopped or thrown away. Choosing settings by looking at such runs is a use of the records too.",
+      "Other runs on the same records. What they spend adds to this run's, and so does what runs spend that were stopped or thrown away. Choosing settings by looking at such runs is a use of the records too.",
       "What the base model learned before, and what a member publishes about itself.",
       "Poisoned updates. Noise and clip bound what one client can do to a round; they do not find it.",
     ],

@@ -85,6 +85,24 @@ describe("the end of a run", () => {
     ]);
   });
 
+  it("names the page to sign after a private run", () => {
+    const options = { config, baseDir: "examples", folder: "runs/my", columns: 80, style: plainStyle };
+    const command = "  npx openfedllm privacy report runs/my";
+    const settings = { model: { base: "tiny" }, data: { train: "a.jsonl" }, federation: { clients: 2 } };
+    const named = ["client", "record"].map((unit) => {
+      const privacy = { [unit]: { epsilon: 8 } };
+      const asPrivate = parseExperiment({ ...settings, privacy }, "private.yaml");
+      return reportLines({ ...summary }, { ...options, config: asPrivate }).at(-1);
+    });
+    expect(named).toEqual([command, command]);
+    const hidden = {
+      ...options,
+      config: parseExperiment({ ...settings, privacy: { record: { epsilon: 8 } } }, "p.yaml"),
+    };
+    expect(reportLines({ ...summary, heldOut: [] }, hidden)[0]).not.toContain("no records are held out");
+    expect(reportLines({ ...summary }, options)).not.toContain(command);
+  });
+
   it("shows the accuracy by set and over all of them, each record counting alike", () => {
     const accuracies = [
       { before: 0.25, after: 1 },

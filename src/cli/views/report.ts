@@ -60,7 +60,7 @@ export function reportLines(summary: RunSummary, options: ReportOptions): string
   const trained = supervisedTokens === undefined ? "" : `${formatCount(supervisedTokens)} tokens trained on, `;
   const totals = `${counted(rounds, "round")}${planned}, ${trained}${formatBytes(bytesUp)} up and ${formatBytes(bytesDown)} down${shareOfFloat32(summary)}, ${formatDuration(seconds).replaceAll(" ", NO_BREAK)}`;
   return [
-    ...heldOutTable(summary.heldOut, style, summary.withheld, summary.privacy !== undefined),
+    ...heldOutTable(summary.heldOut, style, summary.withheld, hasPrivacy(options.config)),
     ...accuracyTable(summary.heldOut, style),
     ...metricsTable(summary.heldOut, style),
     ...baseLines(summary),
@@ -285,6 +285,11 @@ function answerLines({ prompt, before, after }: PromptAnswer, columns: number, s
   ];
 }
 
+/** True where clients, or their records, have a budget. */
+function hasPrivacy({ privacy }: ExperimentConfig): boolean {
+  return privacy?.client !== undefined || privacy?.record !== undefined;
+}
+
 function nextCommands({ config, baseDir, folder }: ReportOptions, adapter: string): string[][] {
   const { data } = config;
   // A run folder knows its base, template, system message and lengths.
@@ -299,6 +304,9 @@ function nextCommands({ config, baseDir, folder }: ReportOptions, adapter: strin
   const plain = config.objective.name === "sft" && Object.keys(data.fields).length === 0;
   if (heldOut !== undefined && plain && data.format === undefined) {
     commands.push([`npx openfedllm score ${adapted}`, `--data ${shellQuote(typedData(baseDir, heldOut))}`]);
+  }
+  if (hasPrivacy(config)) {
+    commands.push([`npx openfedllm privacy report ${shellQuote(folder)}`]);
   }
   return commands;
 }

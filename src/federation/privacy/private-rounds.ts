@@ -189,7 +189,7 @@ export class PrivateRounds {
     const others = out.length === 1 ? "" : `, and so have ${out.length - 1} others`;
     return new UserError(
       "training",
-      `${one}${others}: round ${round} needs ${Math.max(1, fewest)}, and ${able.length} with budget left are there.`,
+      `${one}${others}: round ${round} needs at least ${Math.max(1, fewest)} with budget left, and has ${able.length}.`,
       {
         hint: `The ${round - 1} rounds are kept, and so is their adapter. More rounds need another run with a larger privacy.client.epsilon or noiseMultiplier.`,
       },

@@ -176,7 +176,7 @@ describe("a private run", () => {
     const stopped = {
       kind: "training",
       message:
-        "Client ann has spent its budget (ε 8.00 of 8 at δ 1e-3 after 2 rounds), and so have 3 others: round 5 needs 2, and 0 with budget left are there.",
+        "Client ann has spent its budget (ε 8.00 of 8 at δ 1e-3 after 2 rounds), and so have 3 others: round 5 needs at least 2 with budget left, and has 0.",
     };
     await expect(live(place, { rounds: 6, minClients: 2 })).rejects.toMatchObject(stopped);
     await expect(live(place, { rounds: 6, minClients: 2 })).rejects.toMatchObject(stopped);
