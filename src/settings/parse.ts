@@ -242,7 +242,7 @@ function unscoredBest({ evaluation, privacy, data, federation }: ExperimentConfi
   if (metric?.includes("/") !== true && (over === "clients" || data.heldOut === undefined)) {
     return {
       message: `${setting} chooses by scores on clients' held-out records, and with ${section} clients give none`,
-      hint: "Set data.heldOut to a common held-out set, and leave evaluation.best.over out.",
+      hint: "Set data.heldOut to a common held-out set and leave evaluation.best.over out, or leave evaluation.best and evaluation.earlyStopping out.",
     };
   }
   return undefined;

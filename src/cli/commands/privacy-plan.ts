@@ -10,11 +10,15 @@ import type { ClientPrivacySettings } from "../../settings/privacy-schema.ts";
 import { type Command, DEFAULT_COLUMNS, defineCommand } from "../command.ts";
 import { number, toggle, wholeNumber } from "../flag.ts";
 import { privacyPlanLines, recordPlanLines } from "../views/privacy-plan-text.ts";
+import { wrap } from "../views/text-width.ts";
 import { readRunConfig } from "../work/training.ts";
 import { withStatus } from "../work/work.ts";
 import { setFlag } from "./shared-flags.ts";
 
 const DEFAULT_EPSILON = 8;
+
+const UNSET =
+  "note: The configuration sets no privacy, and its runs have none. --set privacy.client.epsilon=8 would give what is planned here.";
 
 export const command: Command = defineCommand({
   description:
@@ -82,7 +86,9 @@ export const command: Command = defineCommand({
     }
     const lines = privacyPlanLines({ terms, plan, adapters }, columns);
     const others = recordPlanLines(records, columns);
-    stdout.write(`${[...lines, ...(others.length === 0 ? [] : ["", ...others])].join("\n")}\n`);
+    const unset = config !== undefined && settings === undefined && config.privacy?.record === undefined;
+    const note = unset ? ["", ...wrap(UNSET, columns)] : [];
+    stdout.write(`${[...lines, ...(others.length === 0 ? [] : ["", ...others]), ...note].join("\n")}\n`);
   },
 });
 

@@ -236,7 +236,8 @@ function changeTable(
 
 function signed(before: number, after: number, format: (value: number) => string): string {
   const difference = after - before;
-  return `${difference > 0 ? "+" : ""}${format(difference)}`;
+  // A difference of two shares is in points: 20% and 69% are 49 points apart.
+  return `${difference > 0 ? "+" : ""}${format(difference)}`.replace("%", " points");
 }
 
 function courseBody({ run, course }: RunFigures): Piece {
