@@ -35,7 +35,9 @@ describe.each(GOLDEN_FAMILIES)("golden %s", (name) => {
     expect(() => checkShapes(saved, config, "w")).not.toThrow();
   });
 
-  it.skipIf(name === "gpt2")("has the family's numbers", () => {
+  // GPT-2's configuration has other keys: it is read in the test of its own below.
+  if (name === "gpt2") return;
+  it("has the family's numbers", () => {
     const json = JSON.parse(golden(`${name}/model/config.json`).toString()) as Record<string, unknown>;
     expect(config).toMatchObject({ layers: 2, heads: 4, kvHeads: 2, headDim: json["head_dim"] ?? 8 });
     expect(config).toMatchObject({ bosTokenId: 1, eosTokenIds: [2], maxPositions: 128 });
