@@ -1,5 +1,7 @@
+import type { UpdateGroups } from "../algorithms/algorithm.ts";
 import { filledLike, mapParams, type Params } from "../tensor/params.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
+import type { Updates } from "./aggregator.ts";
 
 /** Σ weight·tensor in float64, and Σ weight. `addWeighted` changes the tensors in place. */
 export interface WeightedSum {
@@ -27,6 +29,22 @@ export function addWeighted(sum: WeightedSum | undefined, params: Params, weight
     for (let i = 0; i < data.length; i++) into.data[i]! += weight * data[i]!;
   }
   return { weight: (sum?.weight ?? 0) + weight, tensors };
+}
+
+/** Adds up the updates, each read once: one sum a group, and none where there is no update. */
+export async function weightedSums(
+  groups: UpdateGroups,
+  { entries, read }: Updates,
+  weightIn: (group: string, place: number) => number,
+): Promise<Record<string, WeightedSum>> {
+  const sums: Record<string, WeightedSum> = {};
+  for (const place of entries.keys()) {
+    const update = await read(place);
+    for (const group of Object.keys(groups)) {
+      sums[group] = addWeighted(sums[group], update[group]!, weightIn(group, place));
+    }
+  }
+  return sums;
 }
 
 /** The weighted mean, in float64. Throws an Error if nothing was added. */

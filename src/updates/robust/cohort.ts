@@ -4,7 +4,7 @@ import type { Groups } from "../../tensor/groups.ts";
 import { mapParams, type Params } from "../../tensor/params.ts";
 import type { RandomStream } from "../../tensor/random.ts";
 import type { Judgement, Updates } from "../aggregator.ts";
-import { addWeighted, type WeightedSum } from "../weighted-sum.ts";
+import { weightedSums } from "../weighted-sum.ts";
 import { loraPairs } from "./lora-pairs.ts";
 import { medianOf } from "./order.ts";
 
@@ -76,7 +76,7 @@ export function inBuckets(
   groups: UpdateGroups,
   { count, weighted, random }: { readonly count: number; readonly weighted: boolean; readonly random: RandomStream },
 ): Buckets {
-  const { entries, read } = updates;
+  const { entries } = updates;
   const order = [...random.permutation(entries.length)];
   // The first ones have one member more where the number of updates is no multiple.
   const end = (bucket: number): number =>
@@ -87,14 +87,10 @@ export function inBuckets(
     records: places.reduce((sum, place) => sum + entries[place]!.records, 0),
   }));
   const mean = async (bucket: number): Promise<Groups> => {
-    const sums: Record<string, WeightedSum> = {};
-    for (const place of members[bucket]!) {
-      const update = await read(place);
-      for (const [name, { weighting }] of Object.entries(groups)) {
-        const weight = weighted ? weightOf(weighting, entries[place]!.records) : 1;
-        sums[name] = addWeighted(sums[name], update[name]!, weight);
-      }
-    }
+    const own = subset(updates, members[bucket]!);
+    const sums = await weightedSums(groups, own, (group, place) =>
+      weighted ? weightOf(groups[group]!.weighting, own.entries[place]!.records) : 1,
+    );
     return Object.fromEntries(
       Object.entries(sums).map(([name, { tensors, weight }]) => [name, mapParams(tensors, (x) => x / weight)]),
     );

@@ -1,7 +1,7 @@
 import { weightOf } from "../../algorithms/settings.ts";
 import type { Groups } from "../../tensor/groups.ts";
 import { mapParams, type Params, pick } from "../../tensor/params.ts";
-import { addWeighted, type WeightedSum } from "../weighted-sum.ts";
+import { weightedSums } from "../weighted-sum.ts";
 import { gramOnFactors, gramOnProducts } from "./distances.ts";
 import { normalised } from "./factors.ts";
 import type { Gram } from "./gram.ts";
@@ -39,13 +39,7 @@ export async function mixed(
   fair: readonly number[],
 ): Promise<RobustResult> {
   const mixOf = (group: string): Mix => ("divisor" in mix ? (mix as Mix) : (mix as Record<string, Mix>)[group]!);
-  const sums: Record<string, WeightedSum> = {};
-  for (const place of updates.entries.keys()) {
-    const update = await updates.read(place);
-    for (const group of Object.keys(groups)) {
-      sums[group] = addWeighted(sums[group], update[group]!, mixOf(group).factors[place]!);
-    }
-  }
+  const sums = await weightedSums(groups, updates, (group, place) => mixOf(group).factors[place]!);
   const combined: Groups = Object.fromEntries(
     Object.entries(groups).map(([group, { combined: how }]) => {
       const times = how === "sum" ? participants : 1;
