@@ -31,18 +31,14 @@ export const centredClipping = defineAggregator({
         weighted: false,
         fewest: () => 1,
         async combine(round) {
-          const { groups, context, updates } = round;
+          const { groups, context } = round;
           const kept: Params = context.kept?.["centre"] ?? new Map();
           // Rounds may change different tensors: each goes on from the last result that it had.
           const { like } = groups["delta"]!;
           const centre = pick(new Map([...zerosLike(like), ...kept]), like);
           const mix = centredClippingMix(await gramOf(round, "factors", [centre]), STEPS, radius);
           const rest = mix.pop()!;
-          const { combined, weights } = await mixed(
-            round,
-            { factors: mix, divisor: 1 },
-            updates.entries.map(() => 1),
-          );
+          const { combined, weights } = await mixed(round, { factors: mix, divisor: 1 });
           const delta = zipParams(combined["delta"]!, centre, (x, v) => x + rest * v);
           context.keep?.({ centre: new Map([...kept, ...toFloat32(delta)]) });
           return { combined: { ...combined, delta }, weights };

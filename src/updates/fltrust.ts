@@ -24,11 +24,7 @@ export const fltrust = defineAggregator({
           const { like } = round.groups["delta"]!;
           const root = subtract(pick(await trusted(number, global), like), pick(global, like));
           const { factors } = trustFactors(await gramOf(round, on, [root]));
-          return mixed(
-            round,
-            { factors, divisor: 1 },
-            factors.map(() => 1),
-          );
+          return mixed(round, { factors, divisor: 1 });
         },
       },
       {},

@@ -39,11 +39,7 @@ export const foolsgold = defineAggregator({
           keep?.({ ...kept, ...histories });
           const factors = foolsGoldWeights(gram);
           const total = factors.reduce((sum, factor) => sum + factor, 0);
-          return mixed(
-            round,
-            { factors, divisor: total === 0 ? 1 : total },
-            factors.map(() => 1),
-          );
+          return mixed(round, { factors, divisor: total === 0 ? 1 : total });
         },
       },
       {},

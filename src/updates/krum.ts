@@ -19,11 +19,7 @@ export const krum = defineAggregator({
         async combine(round) {
           const chosen = krumChoice(await gramOf(round, on), round.hostile);
           const factors = round.updates.entries.map((_, i) => (i === chosen ? 1 : 0));
-          return mixed(
-            round,
-            { factors, divisor: 1 },
-            factors.map(() => 1),
-          );
+          return mixed(round, { factors, divisor: 1 });
         },
       },
       settings,

@@ -20,11 +20,7 @@ export const multiKrum = defineAggregator({
           const count = round.updates.entries.length - round.hostile;
           const chosen = new Set(multiKrumChoice(await gramOf(round, on), round.hostile, count));
           const factors = round.updates.entries.map((_, i) => (chosen.has(i) ? 1 : 0));
-          return mixed(
-            round,
-            { factors, divisor: count },
-            factors.map(() => 1),
-          );
+          return mixed(round, { factors, divisor: count });
         },
       },
       settings,

@@ -31,12 +31,12 @@ export function weightsOf({ groups, updates }: RobustRound, group = "delta"): nu
 
 /**
  * Mixes the updates: one pass over them. A mix rules all groups, or each its own. A group to be summed becomes its mix times the
- * number of participants. `fair`: the clients' weights in the mean, which the reported weights are relative to.
+ * number of participants. `fair`: the clients' weights in the mean, which the reported weights are relative to. Default: all equal.
  */
 export async function mixed(
   { groups, updates, participants }: RobustRound,
   mix: Mix | Readonly<Record<string, Mix>>,
-  fair: readonly number[],
+  fair: readonly number[] = updates.entries.map(() => 1),
 ): Promise<RobustResult> {
   const mixOf = (group: string): Mix => ("divisor" in mix ? (mix as Mix) : (mix as Record<string, Mix>)[group]!);
   const sums = await weightedSums(groups, updates, (group, place) => mixOf(group).factors[place]!);
