@@ -136,6 +136,11 @@ export function parameterCount(a: Params): number {
   return count;
 }
 
+/** The same values as float64, copied. */
+export function toFloat64(a: Params): Params {
+  return new Map(Array.from(a, ([name, { shape, data }]) => [name, { shape, data: Float64Array.from(data) }]));
+}
+
 /** The same values as float32. Tensors that are float32 already are shared, not copied. */
 export function toFloat32(a: Params): Params {
   const result = new Map<string, Tensor>();

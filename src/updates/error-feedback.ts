@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { addScaled, globalNorm, type Params, pick, subtract } from "../tensor/params.ts";
+import { addScaled, filterParams, globalNorm, type Params, pick, subtract, withTensors } from "../tensor/params.ts";
 
 /** A setting of every codec. */
 export const ERROR_FEEDBACK = z
@@ -28,10 +28,9 @@ export function withUnsent(delta: Params, unsent: Params | undefined, missed: nu
   if (unsent === undefined) return delta;
   const factor = DECAY ** missed;
   // A round may send some tensors of the adapter only.
-  const kept = new Map([...unsent].filter(([name]) => delta.has(name)));
+  const kept = filterParams(unsent, (name) => delta.has(name));
   if (factor * globalNorm(kept) > LARGEST * globalNorm(delta)) return delta;
-  const added = addScaled(pick(delta, kept), factor, kept);
-  return new Map(Array.from(delta, ([name, tensor]) => [name, added.get(name) ?? tensor]));
+  return withTensors(delta, addScaled(pick(delta, kept), factor, kept));
 }
 
 /** What a client that wanted to send `wanted` has not sent: e ← p − C(p), `sent` being what the coordinator decodes. */

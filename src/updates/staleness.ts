@@ -1,4 +1,4 @@
-import { type Params, pick, zipParams } from "../tensor/params.ts";
+import { type Params, pick, toFloat64, zipParams } from "../tensor/params.ts";
 
 /**
  * Factors of an update that is `s` rounds old. `sqrt`: Nguyen et al. 2022, "Federated learning with buffered asynchronous
@@ -18,7 +18,6 @@ export const LARGEST_MAX_STALENESS = 20;
 
 /** `global + factor·(adapter − base)`, in float64. */
 export function scaledChange(adapter: Params, base: Params, factor: number, global: Params): Params {
-  const inFloat64 = new Map([...adapter].map(([name, t]) => [name, { ...t, data: Float64Array.from(t.data) }]));
-  const change = zipParams(inFloat64, pick(base, adapter), (y, b) => factor * (y - b));
+  const change = zipParams(toFloat64(adapter), pick(base, adapter), (y, b) => factor * (y - b));
   return zipParams(change, pick(global, adapter), (d, w) => w + d);
 }

@@ -1,6 +1,6 @@
 import type { UpdateGroups } from "../algorithms/algorithm.ts";
 import type { Groups } from "../tensor/groups.ts";
-import { type Params, pick, subtract, zipParams } from "../tensor/params.ts";
+import { type Params, pick, subtract, toFloat64, zipParams } from "../tensor/params.ts";
 import { stream } from "../tensor/random.ts";
 import { unsentAfter, withUnsent } from "./error-feedback.ts";
 import type { PackedPlace, Stage, StageContext } from "./stage.ts";
@@ -51,7 +51,7 @@ export function encodeUpdate(
 
 /** Adds to the change what was not sent before. */
 function wantedOf({ delta, ...others }: Groups, unsent: Unsent | undefined): Groups {
-  return { delta: withUnsent(inFloat64(delta!), unsent?.change, unsent?.missed ?? 0), ...others };
+  return { delta: withUnsent(toFloat64(delta!), unsent?.change, unsent?.missed ?? 0), ...others };
 }
 
 /** The bytes of an update, where the last stage has a codec. Otherwise undefined: they are to be safetensors. */
@@ -141,14 +141,14 @@ function decodedBefore(
 /** Puts the group `delta` on an adapter: the group `adapter`, adapter + delta, takes its place. In float64. */
 export function putOn(changed: Groups, adapter: Params): Groups {
   return replaced(changed, "delta", "adapter", (delta) =>
-    zipParams(inFloat64(delta), pick(adapter, delta), (d, w) => w + d),
+    zipParams(toFloat64(delta), pick(adapter, delta), (d, w) => w + d),
   );
 }
 
 /** Takes an adapter from the group `adapter`: the group `delta`, the difference in float64, takes its place. */
 export function changeFrom(update: Groups, adapter: Params): Groups {
   return replaced(update, "adapter", "delta", (after) =>
-    zipParams(inFloat64(after), pick(adapter, after), (y, w) => y - w),
+    zipParams(toFloat64(after), pick(adapter, after), (y, w) => y - w),
   );
 }
 
@@ -186,8 +186,4 @@ function replaced(groups: Groups, from: string, to: string, change: (params: Par
   return Object.fromEntries(
     Object.entries(groups).map(([name, params]) => (name === from ? [to, change(params)] : [name, params])),
   );
-}
-
-function inFloat64(params: Params): Params {
-  return new Map([...params].map(([name, { shape, data }]) => [name, { shape, data: Float64Array.from(data) }]));
 }
