@@ -78,21 +78,14 @@ export function nearestFactors(
   return { a, b };
 }
 
-/** The inverse of a square matrix by its singular values; undefined where they are of too unlike sizes. */
-function inverseOf({ rows: n, data }: Matrix): Matrix | undefined {
-  const byColumns = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) byColumns[j * n + i] = data[i * n + j]!;
-  const { values, u, v } = jacobiSvd(byColumns, n);
+/** The inverse V·Σ⁻¹·U' of a square matrix by its singular values; undefined where they are of too unlike sizes. */
+function inverseOf(matrix: Matrix): Matrix | undefined {
+  const n = matrix.rows;
+  const { values, u, v } = jacobiSvd(transpose(matrix).data, n);
   if (!(values[0]! <= LARGEST_CONDITION * values[n - 1]!)) return undefined;
-  const result = zeroMatrix(n, n);
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j < n; j++) {
-      let sum = 0;
-      for (let k = 0; k < n; k++) sum += (v[k * n + i]! / values[k]!) * u[k * n + j]!;
-      result.data[i * n + j] = sum;
-    }
-  }
-  return result;
+  // Columns of U and V lie one after the other: as rows they are the transposes.
+  const scaled = v.map((x, at) => x / values[Math.floor(at / n)]!);
+  return multiply(transpose({ rows: n, columns: n, data: scaled }), { rows: n, columns: n, data: u });
 }
 
 function matrixOf(params: Params, name: string): Matrix {
