@@ -1,5 +1,6 @@
 import type { Groups } from "../tensor/groups.ts";
 import type { Tensor } from "../tensor/params.ts";
+import type { RandomStream } from "../tensor/random.ts";
 import { damaged, groupsOf, inOrder, PackedReader, PackedWriter } from "./packed.ts";
 import { codecStage, type Stage } from "./stage.ts";
 
@@ -28,11 +29,7 @@ export function quantised(name: "int8" | "int4", bits: 8 | 4, errorFeedback: boo
           const { count, of } = groupsAlongLongSide(shape, data.length);
           const scales = scalesOf(data, count, of, largest);
           const random = errorFeedback ? undefined : context.random("round", group, tensor);
-          const numbers = Int8Array.from(data, (x, i) => {
-            const scale = scales[of(i)]!;
-            const u = random?.uniform() ?? 0.5;
-            return scale === 0 ? 0 : Math.max(-largest, Math.min(largest, Math.floor(x / scale + u)));
-          });
+          const numbers = Int8Array.from(data, (x, i) => wholeNumber(x, scales[of(i)]!, largest, random));
           for (const scale of scales) writer.float32(scale);
           writer.bytes(bits === 8 ? numbers : packNibbles(numbers));
         }
@@ -54,6 +51,12 @@ export function quantised(name: "int8" | "int4", bits: 8 | 4, errorFeedback: boo
     },
     errorFeedback,
   );
+}
+
+/** ⌊x/scale + u⌋ in ±largest, with u of `random`, or ½ without it; 0 where the scale is 0. A number of `random` is always taken. */
+export function wholeNumber(x: number, scale: number, largest: number, random: RandomStream | undefined): number {
+  const u = random?.uniform() ?? 0.5;
+  return scale === 0 ? 0 : Math.max(-largest, Math.min(largest, Math.floor(x / scale + u)));
 }
 
 /** The number of groups of a tensor, and the group of each element. A vector is one group. */

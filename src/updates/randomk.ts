@@ -1,8 +1,8 @@
 import type { Groups } from "../tensor/groups.ts";
 import { parameterCount, type Params } from "../tensor/params.ts";
 import { ERROR_FEEDBACK } from "./error-feedback.ts";
-import { inOrder } from "./packed.ts";
-import { DEFAULT_SHARE, flattened, kept, SHARE } from "./sparse.ts";
+import { groupsOf } from "./packed.ts";
+import { DEFAULT_SHARE, flattened, kept, SHARE, unflattened } from "./sparse.ts";
 import { defineStage, type StageContext } from "./stage.ts";
 
 /** The one tensor of a group of which some numbers are sent. */
@@ -31,11 +31,7 @@ export const randomk = defineStage({
         const flat = new Float64Array(parameterCount(like));
         const { data } = groups[group]!.get(SENT)!;
         for (const [i, place] of drawn(context, group, flat.length, share).entries()) flat[place] = data[i]!;
-        let at = 0;
-        const parts = new Map(
-          inOrder({ like }).map(({ name, tensor }) => [name, flat.subarray(at, (at += tensor.data.length))]),
-        );
-        return new Map([...like].map(([name, { shape: dims }]) => [name, { shape: dims, data: parts.get(name)! }]));
+        return groupsOf({ like }, unflattened(flat, like))["like"]!;
       }),
     shape: (groups) => each(groups, (params) => vector(new Float32Array(kept(parameterCount(params), share)))),
   }),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Params } from "../tensor/params.ts";
+import { parameterCount, type Params } from "../tensor/params.ts";
 import { damaged, inOrder, type PackedReader, type PackedWriter, varintBytes } from "./packed.ts";
 
 /** A setting of the codecs that send a part of the numbers. */
@@ -20,13 +20,19 @@ export function kept(n: number, share: number): number {
 /** The numbers of a group as one vector, its tensors by name. */
 export function flattened(group: Params): Float64Array {
   const tensors = inOrder({ group }).map(({ tensor }) => tensor.data);
-  const flat = new Float64Array(tensors.reduce((sum, { length }) => sum + length, 0));
+  const flat = new Float64Array(parameterCount(group));
   let at = 0;
   for (const data of tensors) {
     flat.set(data, at);
     at += data.length;
   }
   return flat;
+}
+
+/** The parts of such a vector that are the tensors of `group`, by name. They share its memory. */
+export function unflattened(flat: Float64Array, group: Params): Float64Array[] {
+  let at = 0;
+  return inOrder({ group }).map(({ tensor }) => flat.subarray(at, (at += tensor.data.length)));
 }
 
 /** The indices of the k largest magnitudes, ascending; of equal ones the lower indices. */

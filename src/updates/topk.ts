@@ -1,8 +1,19 @@
 import { z } from "zod";
 import type { Groups } from "../tensor/groups.ts";
+import { parameterCount } from "../tensor/params.ts";
 import { ERROR_FEEDBACK } from "./error-feedback.ts";
-import { groupsOf, inOrder, damaged, PackedReader, PackedWriter } from "./packed.ts";
-import { DEFAULT_SHARE, flattened, kept, largestIndices, readIndices, SHARE, writeIndices } from "./sparse.ts";
+import { groupsOf, damaged, PackedReader, PackedWriter } from "./packed.ts";
+import { wholeNumber } from "./quantised.ts";
+import {
+  DEFAULT_SHARE,
+  flattened,
+  kept,
+  largestIndices,
+  readIndices,
+  SHARE,
+  unflattened,
+  writeIndices,
+} from "./sparse.ts";
 import { codecStage, defineStage } from "./stage.ts";
 
 const LARGEST = 127;
@@ -39,12 +50,7 @@ export const topk = defineStage({
               const scale = Math.fround(values.reduce((most, x) => Math.max(most, Math.abs(x)), 0) / LARGEST);
               const random = errorFeedback ? undefined : context.random("round", group);
               writer.float32(scale);
-              writer.bytes(
-                Int8Array.from(values, (x) => {
-                  const u = random?.uniform() ?? 0.5;
-                  return scale === 0 ? 0 : Math.max(-LARGEST, Math.min(LARGEST, Math.floor(x / scale + u)));
-                }),
-              );
+              writer.bytes(Int8Array.from(values, (x) => wholeNumber(x, scale, LARGEST, random)));
             }
           }
           return writer.done();
@@ -53,15 +59,13 @@ export const topk = defineStage({
           const reader = new PackedReader(bytes, "topk", place);
           const all: Float64Array[] = [];
           for (const [, params] of sorted(shape)) {
-            const lengths = inOrder({ params }).map(({ tensor }) => tensor.data.length);
-            const n = lengths.reduce((sum, length) => sum + length, 0);
+            const n = parameterCount(params);
             const k = kept(n, share);
             const indices = readIndices(reader, k, n);
             const flat = new Float64Array(n);
             const values = form === "float16" ? reader.float16s(k) : readInt8(reader, k);
             for (const [i, index] of indices.entries()) flat[index] = values[i]!;
-            let at = 0;
-            for (const length of lengths) all.push(flat.subarray(at, (at += length)));
+            all.push(...unflattened(flat, params));
           }
           reader.end();
           return groupsOf(shape, all);
