@@ -42,18 +42,15 @@ function boundOf({ federation }: Config, privacy: ClientPrivacy | undefined): nu
  * onto the grid, so no norm grows by that, and the sum of so many has the guarantee of z. Where more are there, there is more
  * noise.
  */
-function sharedNoise(
-  { minCohort, active }: SecureSettings,
-  { clip, noiseMultiplier, expectedClients }: ClientPrivacy,
-): SharedNoise {
+function sharedNoise(settings: SecureSettings, { clip, noiseMultiplier, expectedClients }: ClientPrivacy): SharedNoise {
   const limit = typeof clip === "number" ? clip : clip.start;
-  const deviation = (noiseMultiplier * limit) / Math.sqrt(honestClients(minCohort, active));
+  const deviation = (noiseMultiplier * limit) / Math.sqrt(honestClients(settings));
   const step = gridStep(deviation);
   return { clip: limit, step, sigma: deviation / step, divisor: expectedClients };
 }
 
 /** Clients whose noise is sure to be in a sum. Against an active adversary a third may be its own. */
-function honestClients(minCohort: number, active: boolean): number {
+export function honestClients({ minCohort, active }: Pick<SecureSettings, "minCohort" | "active">): number {
   return active ? minCohort - Math.floor(minCohort / 3) : minCohort;
 }
 

@@ -7,6 +7,7 @@ import { nodePlatform } from "../../node/platform.ts";
 import { type ClientTerms, planClients, type PlannedMechanism } from "../../privacy/client-plan.ts";
 import { noiseFor } from "../../privacy/gaussian.ts";
 import type { ClientPrivacySettings } from "../../settings/privacy-schema.ts";
+import { honestClients } from "../../settings/secure-aggregation.ts";
 import { type Command, DEFAULT_COLUMNS, defineCommand } from "../command.ts";
 import { number, toggle, wholeNumber } from "../flag.ts";
 import { privacyPlanLines, recordPlanLines } from "../views/privacy-plan-text.ts";
@@ -138,9 +139,4 @@ function needed(value: number | undefined, flag: string): number {
 /** Noise that is correlated over rounds is planned as that of one round. */
 function plannedAs(mechanism: ClientPrivacySettings["mechanism"] = "central"): PlannedMechanism {
   return mechanism === "ftrl" ? "central" : mechanism;
-}
-
-/** Clients whose noise is sure to be in a sum: against an active adversary a third may be its own. */
-function honestClients({ minCohort, active }: { readonly minCohort: number; readonly active: boolean }): number {
-  return active ? minCohort - Math.floor(minCohort / 3) : minCohort;
 }
