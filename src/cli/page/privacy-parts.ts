@@ -1,7 +1,7 @@
 import { rightGuesses } from "../../privacy/gaussian.ts";
 import { epsilonSpent, muSquaredOf, muSquaredWithin } from "../../privacy/ledger.ts";
 import type { Table } from "../tables/tables.ts";
-import { formatCount } from "../views/quantities.ts";
+import { formatCount, formatEpsilon, formatThreeDigits } from "../views/quantities.ts";
 
 /** A part of the report: what is said, point by point, and in a table. */
 export interface PrivacyPart {
@@ -85,7 +85,7 @@ export function clientSummary(facts: ClientFacts): PrivacyPart {
     id: "promise",
     title: "What each client is promised",
     paragraphs: [
-      `The unit is one client with all its records. ${mechanism === "local" ? "All that a client sends is nearly as likely with other records in place of its own" : "The result of the run is nearly as likely with a client's contribution as without it"}: ε = ${epsilonText(spent)} at δ = ${shown(delta)} for the client that spent most, of a budget of ε = ${shown(epsilon)} which no client can pass.`,
+      `The unit is one client with all its records. ${mechanism === "local" ? "All that a client sends is nearly as likely with other records in place of its own" : "The result of the run is nearly as likely with a client's contribution as without it"}: ε = ${formatEpsilon(spent)} at δ = ${formatThreeDigits(delta)} for the client that spent most, of a budget of ε = ${formatThreeDigits(epsilon)} which no client can pass.`,
       `${mechanism === "local" ? "Somebody who sees all that a client sends, and guesses which of two sets of records it has," : "Somebody who sees every adapter of the run, knows all other clients' updates, and guesses whether a certain client contributed,"} is right in at most ${percent(Math.sqrt(worst))} of cases so far, and in at most ${percent(Math.sqrt(muSquaredWithin({ epsilon, delta })))} once the budget is spent. A coin is right in 50%.`,
     ],
   };
@@ -95,7 +95,7 @@ export function clientSummary(facts: ClientFacts): PrivacyPart {
 export function clientTerms({ mechanism, epsilon, delta, clients, divisor, charges }: ClientFacts): PrivacyPart {
   const numbers = (of: (charge: PaidRound) => number): string => {
     const all = charges.map(of);
-    const [least, most] = [Math.min(...all), Math.max(...all)].map(shown);
+    const [least, most] = [Math.min(...all), Math.max(...all)].map(formatThreeDigits);
     return charges.length === 0 ? "–" : least === most ? least! : `${least} to ${most}`;
   };
   const keys = [...new Set(charges.map(({ noiseKey }) => noiseKey))].join(", ") || "–";
@@ -116,8 +116,11 @@ export function clientTerms({ mechanism, epsilon, delta, clients, divisor, charg
         ],
         ["mechanism", MECHANISMS[mechanism] ?? mechanism],
         ["trust", TRUST[mechanism] ?? "–"],
-        ["budget of each client", `ε ${shown(epsilon)} at δ ${shown(delta)}`],
-        ["clients in all", `${formatCount(clients.length)}; δ is below 1/clients = ${shown(1 / clients.length)}`],
+        ["budget of each client", `ε ${formatThreeDigits(epsilon)} at δ ${formatThreeDigits(delta)}`],
+        [
+          "clients in all",
+          `${formatCount(clients.length)}; δ is below 1/clients = ${formatThreeDigits(1 / clients.length)}`,
+        ],
         ["draw of a round's clients", "public: nothing is claimed for it"],
         ["clip: longest contribution", numbers(({ clip }) => clip)],
         ["noise multiplier z", numbers(({ noiseMultiplier }) => noiseMultiplier)],
@@ -128,7 +131,7 @@ export function clientTerms({ mechanism, epsilon, delta, clients, divisor, charg
                 "noise on the sum of a round",
                 `standard deviation z times the clip${mechanism === "distributed" ? " or more" : ""}, in each number`,
               ],
-              ["sum divided by", `${shown(divisor)}, whoever came`],
+              ["sum divided by", `${formatThreeDigits(divisor)}, whoever came`],
               ...(mechanism === "central" ? [["sha256 of the key of the noise", keys]] : []),
             ]),
       ],
@@ -166,7 +169,7 @@ export function clientAccounts(facts: ClientFacts): PrivacyPart {
     id: "clients",
     title: "What each client has spent",
     paragraphs: [
-      `A round is charged before it opens, and no charge is taken back, also where the client sent nothing. μ² adds up; ε follows from it at δ ${shown(delta)}. A client takes part in no round that its budget of μ² = ${shown(allowed)} does not cover.`,
+      `A round is charged before it opens, and no charge is taken back, also where the client sent nothing. μ² adds up; ε follows from it at δ ${formatThreeDigits(delta)}. A client takes part in no round that its budget of μ² = ${formatThreeDigits(allowed)} does not cover.`,
     ],
     table: table(
       "budgets of clients",
@@ -174,9 +177,9 @@ export function clientAccounts(facts: ClientFacts): PrivacyPart {
       accountsOf(facts).map(({ client, rounds, muSquared }) => [
         client,
         formatCount(rounds),
-        shown(muSquared),
-        epsilonText(epsilonSpent(muSquared, delta)),
-        shown(epsilon),
+        formatThreeDigits(muSquared),
+        formatEpsilon(epsilonSpent(muSquared, delta)),
+        formatThreeDigits(epsilon),
         left(muSquared),
       ]),
     ),
@@ -200,9 +203,9 @@ export function clientCourse(facts: ClientFacts): PrivacyPart {
         return [
           String(round),
           formatCount(own.length),
-          shown(own[0]!.clip),
-          shown(own[0]!.noiseMultiplier),
-          epsilonText(epsilonSpent(largestOf(accountsOf(before)), delta)),
+          formatThreeDigits(own[0]!.clip),
+          formatThreeDigits(own[0]!.noiseMultiplier),
+          formatEpsilon(epsilonSpent(largestOf(accountsOf(before)), delta)),
         ];
       }),
     ),
@@ -232,22 +235,13 @@ function recordTable(records: readonly RecordFacts[]): Table {
     ["client", "coin", "clip", "z", "steps", "ε spent", "of ε", "δ"],
     records.map(({ client, rate, clip, noiseMultiplier, steps, rounds, spent, epsilon, delta }) => [
       client,
-      shown(rate),
-      shown(clip),
-      shown(noiseMultiplier),
+      formatThreeDigits(rate),
+      formatThreeDigits(clip),
+      formatThreeDigits(noiseMultiplier),
       formatCount(steps * rounds),
-      epsilonText(spent),
-      shown(epsilon),
-      shown(delta),
+      formatEpsilon(spent),
+      formatThreeDigits(epsilon),
+      formatThreeDigits(delta),
     ]),
   );
-}
-
-/** Two digits after the point, or three in all where it is large. */
-const epsilonText = (epsilon: number): string => (epsilon < 1000 ? epsilon.toFixed(2) : shown(epsilon));
-
-/** Three digits. */
-function shown(value: number): string {
-  if (!Number.isFinite(value)) return "∞";
-  return value >= 1000 ? formatCount(value) : String(Number(value.toPrecision(3)));
 }

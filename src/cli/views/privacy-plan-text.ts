@@ -2,7 +2,7 @@ import type { PlannedRecords } from "../../experiment/plan/planned-records.ts";
 import type { SizedAdapter } from "../../experiment/plan/smaller-adapters.ts";
 import { type ClientPlan, type ClientTerms, noiseToSignal, type PlannedMechanism } from "../../privacy/client-plan.ts";
 import { type Column, tableLines } from "../tables/table.ts";
-import { counted, formatCount } from "./quantities.ts";
+import { counted, formatCount, formatEpsilon, formatThreeDigits } from "./quantities.ts";
 import { clip, oneLine, wrap } from "./text-width.ts";
 
 /** The noise is called too much from there on. */
@@ -24,7 +24,7 @@ export function privacyPlanLines({ terms, plan, adapters }: PrivacyPlan, columns
     ["unit", "one client with all its records"],
     ["trust", TRUST[mechanism]],
     ["clients", `${formatCount(clients)}, ${formatCount(perRound)} a round; ${counted(rounds, "round")}`],
-    ["budget", `ε ${shown(epsilon)} at δ ${shown(delta)} for each client`],
+    ["budget", `ε ${formatThreeDigits(epsilon)} at δ ${formatThreeDigits(delta)} for each client`],
     ["rounds", `a client takes part in ${formatCount(plan.participations)} at most, if all take part alike`],
     ["noise", noiseText(terms)],
     ["in a round", ratioText(terms, plan)],
@@ -52,19 +52,19 @@ const TRUST: Readonly<Record<PlannedMechanism, string>> = {
 function noiseText({ mechanism, noiseMultiplier, enough, length, perRound }: ClientTerms): string {
   const numbers = `in each of ${formatCount(length)} numbers`;
   const deviation = {
-    central: `${shown(noiseMultiplier)} × the clip ${numbers}, on the sum of a round`,
-    local: `${shown(2 * noiseMultiplier)} × the clip ${numbers}, on every update`,
-    distributed: `${shown(noiseMultiplier * Math.sqrt(perRound / enough))} × the clip ${numbers}, on the sum of a round; the parts of ${formatCount(enough)} clients are enough`,
+    central: `${formatThreeDigits(noiseMultiplier)} × the clip ${numbers}, on the sum of a round`,
+    local: `${formatThreeDigits(2 * noiseMultiplier)} × the clip ${numbers}, on every update`,
+    distributed: `${formatThreeDigits(noiseMultiplier * Math.sqrt(perRound / enough))} × the clip ${numbers}, on the sum of a round; the parts of ${formatCount(enough)} clients are enough`,
   }[mechanism];
-  return `multiplier z = ${shown(noiseMultiplier)}: standard deviation ${deviation}`;
+  return `multiplier z = ${formatThreeDigits(noiseMultiplier)}: standard deviation ${deviation}`;
 }
 
 /** Says what the ratio of noise to signal means. */
 function ratioText({ perRound }: ClientTerms, { noiseToSignal: ratio, breakEven }: ClientPlan): string {
   const size =
     ratio > 1
-      ? `the noise on the mean is ${shown(ratio)} times as long as the mean can be`
-      : `the noise on the mean is ${shown(ratio)} of the length that the mean can have`;
+      ? `the noise on the mean is ${formatThreeDigits(ratio)} times as long as the mean can be`
+      : `the noise on the mean is ${formatThreeDigits(ratio)} of the length that the mean can have`;
   const way =
     ratio > 1
       ? `They would be alike with ${formatCount(breakEven.perRound)} clients a round in place of ${formatCount(perRound)} (and as many times the clients in all), or with an adapter of ${formatCount(breakEven.length)} numbers.`
@@ -84,17 +84,17 @@ export function recordPlanLines(records: readonly PlannedRecords[], columns: num
     ({ client, records: count, rate, steps, noiseMultiplier, epsilon, noiseToSignal: ratio }) => [
       clip(oneLine(client), 24),
       formatCount(count),
-      shown(rate),
+      formatThreeDigits(rate),
       formatCount(steps),
-      shown(noiseMultiplier),
-      epsilonText(epsilon),
-      shown(ratio),
+      formatThreeDigits(noiseMultiplier),
+      formatEpsilon(epsilon),
+      formatThreeDigits(ratio),
     ],
   );
   const worst = Math.max(...records.map(({ noiseToSignal: ratio }) => ratio));
   return [
     ...wrap(
-      `One record is the unit, against everybody who sees what its client sends: ε ${shown(first.budget)} at δ ${shown(first.delta)} for all local steps of all rounds. In a step each record takes part by a secret coin.`,
+      `One record is the unit, against everybody who sees what its client sends: ε ${formatThreeDigits(first.budget)} at δ ${formatThreeDigits(first.delta)} for all local steps of all rounds. In a step each record takes part by a secret coin.`,
       columns,
     ),
     "",
@@ -103,7 +103,7 @@ export function recordPlanLines(records: readonly PlannedRecords[], columns: num
       ? [
           "",
           ...wrap(
-            `note: A step is mostly noise (up to ${shown(worst)} : 1). Take a larger batchSize, a smaller adapter, fewer steps, or a larger ε, before you train.`,
+            `note: A step is mostly noise (up to ${formatThreeDigits(worst)} : 1). Take a larger batchSize, a smaller adapter, fewer steps, or a larger ε, before you train.`,
             columns,
           ),
         ]
@@ -122,7 +122,7 @@ function courseLines({ course }: ClientPlan): string[] {
     course.map(({ round, participations, epsilon }) => [
       formatCount(round),
       formatCount(participations),
-      epsilonText(epsilon),
+      formatEpsilon(epsilon),
     ]),
   );
 }
@@ -130,10 +130,12 @@ function courseLines({ course }: ClientPlan): string[] {
 function drawLines({ draws }: ClientPlan, rounds: number): string[] {
   const { publicDraw, everyRound, secretRenyi, secretLoss } = draws;
   const rows = [
-    ["public draw, all alike: this run", epsilonText(publicDraw), "exact"],
-    ["a client in every round", epsilonText(everyRound), "exact"],
-    ["secret coins, Rényi accounting", epsilonText(secretRenyi), "upper bound"],
-    ...(secretLoss === undefined ? [] : [["secret coins, loss distribution", epsilonText(secretLoss), "upper bound"]]),
+    ["public draw, all alike: this run", formatEpsilon(publicDraw), "exact"],
+    ["a client in every round", formatEpsilon(everyRound), "exact"],
+    ["secret coins, Rényi accounting", formatEpsilon(secretRenyi), "upper bound"],
+    ...(secretLoss === undefined
+      ? []
+      : [["secret coins, loss distribution", formatEpsilon(secretLoss), "upper bound"]]),
   ].slice(0, everyRound === publicDraw ? 1 : undefined);
   const table: Column[] = [{ header: "who takes part" }, { header: `ε after ${rounds}`, ...right }, { header: "" }];
   return tableLines(table, rows);
@@ -150,7 +152,7 @@ function adapterLines(terms: ClientTerms, adapters: readonly SizedAdapter[]): st
     adapters.map(({ what, length }) => [
       oneLine(what),
       formatCount(length),
-      shown(noiseToSignal({ ...terms, length })),
+      formatThreeDigits(noiseToSignal({ ...terms, length })),
     ]),
   );
 }
@@ -160,12 +162,12 @@ function notes({ epsilon, mechanism }: ClientTerms, { course, noiseToSignal: rat
   return [
     ...(ratio > MOST_NOISE
       ? [
-          `A round is mostly noise (${shown(ratio)} : 1). Take more clients, a smaller adapter, fewer rounds of more local steps, or a larger ε, before you train.`,
+          `A round is mostly noise (${formatThreeDigits(ratio)} : 1). Take more clients, a smaller adapter, fewer rounds of more local steps, or a larger ε, before you train.`,
         ]
       : []),
     ...(spent > epsilon * (1 + 1e-9)
       ? [
-          `With this noise all rounds cost ε ${epsilonText(spent)}, more than the budget of ${shown(epsilon)}: the run stops before.`,
+          `With this noise all rounds cost ε ${formatEpsilon(spent)}, more than the budget of ${formatThreeDigits(epsilon)}: the run stops before.`,
         ]
       : []),
     ...(mechanism === "central" && draws.secretRenyi < draws.publicDraw
@@ -174,13 +176,4 @@ function notes({ epsilon, mechanism }: ClientTerms, { course, noiseToSignal: rat
         ]
       : []),
   ];
-}
-
-const epsilonText = (epsilon: number): string =>
-  epsilon >= 1000 || !Number.isFinite(epsilon) ? shown(epsilon) : epsilon.toFixed(2);
-
-/** Three digits. */
-function shown(value: number): string {
-  if (!Number.isFinite(value)) return "∞";
-  return value >= 1000 ? formatCount(value) : String(Number(value.toPrecision(3)));
 }

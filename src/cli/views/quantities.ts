@@ -49,6 +49,17 @@ export function formatCount(count: number): string {
   return Math.round(count).toLocaleString("en-US");
 }
 
+/** A number with three digits: `0.0123`, `4.5`, `1,234`, `∞`. */
+export function formatThreeDigits(value: number): string {
+  if (!Number.isFinite(value)) return "∞";
+  return value >= 1000 ? formatCount(value) : String(Number(value.toPrecision(3)));
+}
+
+/** ε with two decimals, or with three digits where it is large. */
+export function formatEpsilon(epsilon: number): string {
+  return epsilon < 1000 ? epsilon.toFixed(2) : formatThreeDigits(epsilon);
+}
+
 /** A count and its noun, in the plural if needed: `1 client`, `4 clients`. */
 export function counted(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
