@@ -2,7 +2,7 @@ import { COMMON_SET } from "../experiment/records/client-records.ts";
 import { lateClients } from "./run-course.ts";
 import { overallLosses, type Passes, passesOf, type RunFigures, scoresOfRound } from "./run-figures.ts";
 import { baseRound, lastRound } from "./comparison.ts";
-import { isOver, plannedRounds } from "./stored-run.ts";
+import { plannedRounds, roundsDone } from "./stored-run.ts";
 
 /** More passes than this over a client's records teach the records by heart. */
 const MOST_PASSES = 5;
@@ -25,7 +25,7 @@ export const DOUBTS = {
   unfinished({ run }) {
     const planned = plannedRounds(run);
     if (run.finished) return undefined;
-    const done = run.rounds.findLast(isOver)?.round ?? 0;
+    const done = roundsDone(run);
     return `The run is not finished: ${done}${planned === undefined ? "" : ` of ${planned}`} rounds are done.`;
   },
 

@@ -115,6 +115,11 @@ export function isOver({ loss, seconds }: StoredRound): boolean {
   return loss !== undefined || seconds > 0;
 }
 
+/** The last round that is over; 0 before the first one is. */
+export function roundsDone({ rounds }: StoredRun): number {
+  return rounds.findLast(isOver)?.round ?? 0;
+}
+
 /** The planned number of rounds. */
 export function plannedRounds({ config }: StoredRun): number | undefined {
   return finite(mapping(config["federation"])?.["rounds"]);

@@ -8,7 +8,7 @@ import { lateClients } from "../../study/run-course.ts";
 import { overallLosses, passesOf, type RunFigures } from "../../study/run-figures.ts";
 import { valueText } from "../../study/setting-texts.ts";
 import { isReadIn, leavesOf } from "../../study/settings.ts";
-import { DEFAULTS, isOver, ledgerSum, plannedRounds, type StoredRun } from "../../study/stored-run.ts";
+import { DEFAULTS, isOver, ledgerSum, plannedRounds, roundsDone, type StoredRun } from "../../study/stored-run.ts";
 import { formatValue } from "../tables/comparison-tables.ts";
 import type { Cell, Table } from "../tables/tables.ts";
 import {
@@ -20,6 +20,7 @@ import {
   formatLearningRate,
   formatLoss,
   metricName,
+  roundsText,
   trainLossText,
 } from "../views/quantities.ts";
 import { benchmarksBody } from "./benchmark-part.ts";
@@ -73,8 +74,6 @@ function setting(run: StoredRun, key: string): string {
 }
 
 function subtitleOf(run: StoredRun): string {
-  const planned = plannedRounds(run);
-  const done = roundsDone(run);
   const state = run.finished ? (run.stoppedEarly ? "stopped early" : "finished") : "not finished";
   return [
     setting(run, "federation.algorithm"),
@@ -82,12 +81,8 @@ function subtitleOf(run: StoredRun): string {
     `base ${setting(run, "model.base")}`,
     ...(run.start === undefined ? [] : [`from the adapter ${run.start.slice(0, 12)}…`]),
     `LoRA rank ${setting(run, "adapter.rank")}`,
-    `${done === planned || planned === undefined ? counted(done, "round") : `${done} of ${counted(planned, "round")}`}, ${state}`,
+    `${roundsText(roundsDone(run), plannedRounds(run))}, ${state}`,
   ].join(" · ");
-}
-
-function roundsDone({ rounds }: StoredRun): number {
-  return rounds.findLast(isOver)?.round ?? 0;
 }
 
 function glance({ run, course }: RunFigures): Markup {

@@ -65,6 +65,11 @@ export function counted(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
+/** The rounds that are done: `3 rounds`, `2 of 3 rounds`. */
+export function roundsText(done: number, planned: number | undefined): string {
+  return done === planned || planned === undefined ? counted(done, "round") : `${done} of ${counted(planned, "round")}`;
+}
+
 /** `before training`, `after round 3` */
 export function roundText(round: number): string {
   return round === 0 ? "before training" : `after round ${round}`;

@@ -10,11 +10,11 @@ import { clientPrivacyOf } from "../../settings/client-privacy.ts";
 import { parseExperiment } from "../../settings/parse.ts";
 import type { ExperimentConfig } from "../../settings/schema.ts";
 import type { RunCourse } from "../../study/run-course.ts";
-import { isOver, plannedRounds, type StoredRun } from "../../study/stored-run.ts";
+import { plannedRounds, roundsDone, type StoredRun } from "../../study/stored-run.ts";
 import { parameterCount } from "../../tensor/params.ts";
 import { type PrivacyFacts, privacyMarkdown, privacyPage } from "../page/privacy-page.ts";
 import type { ClientFacts } from "../page/privacy-parts.ts";
-import { counted } from "../views/quantities.ts";
+import { roundsText } from "../views/quantities.ts";
 
 /**
  * Writes the privacy report of the run in a folder, as a page and as Markdown, each whole or not at all. Returns the paths.
@@ -64,10 +64,7 @@ async function clientFacts(folder: string, config: ExperimentConfig, course: Run
 }
 
 function subtitleOf(run: StoredRun, { federation, model }: ExperimentConfig): string {
-  const done = run.rounds.findLast(isOver)?.round ?? 0;
-  const planned = plannedRounds(run);
-  const rounds =
-    planned === undefined || planned === done ? counted(done, "round") : `${done} of ${counted(planned, "round")}`;
+  const rounds = roundsText(roundsDone(run), plannedRounds(run));
   return [federation.algorithm, `base ${model.base}`, rounds, run.finished ? "finished" : "not finished"].join(" · ");
 }
 
