@@ -27,7 +27,7 @@ export interface ClientFacts {
   readonly mechanism: string;
   readonly epsilon: number;
   readonly delta: number;
-  /** All clients of the run, also those that never took part. */
+  /** All clients of the run, those of the charges and those that never took part. */
   readonly clients: readonly string[];
   /** The number that sums are divided by. */
   readonly divisor: number;
@@ -62,10 +62,12 @@ interface Account {
 
 /** What each client has spent, from the charges alone. */
 function accountsOf({ clients, charges }: ClientFacts): readonly Account[] {
-  return clients.map((client) => {
-    const own = charges.filter((charge) => charge.client === client);
-    return { client, rounds: own.length, muSquared: own.reduce((sum, charge) => sum + priceOf(charge), 0) };
-  });
+  const accounts = new Map(clients.map((client): [string, Account] => [client, { client, rounds: 0, muSquared: 0 }]));
+  for (const charge of charges) {
+    const { client, rounds, muSquared } = accounts.get(charge.client)!;
+    accounts.set(client, { client, rounds: rounds + 1, muSquared: muSquared + priceOf(charge) });
+  }
+  return [...accounts.values()];
 }
 
 function priceOf({ weight, clip, noiseMultiplier }: PaidRound): number {
