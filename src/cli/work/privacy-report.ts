@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
+import { COMMON_SET } from "../../experiment/records/client-records.ts";
 import { loadAdapter } from "../../node/model/adapter-files.ts";
 import { writeAtomically } from "../../node/store/durable-file.ts";
 import { readCourse } from "../../node/store/stored-course.ts";
@@ -70,7 +71,7 @@ function subtitleOf(run: StoredRun, { federation, model }: ExperimentConfig): st
 
 /** Held-out sets of clients that were scored. */
 function ownSetsOf(run: StoredRun): string[] {
-  return [...new Set(run.rounds.flatMap(({ heldOut }) => [...heldOut.keys()]))].filter((set) => set !== "common");
+  return [...new Set(run.rounds.flatMap(({ heldOut }) => [...heldOut.keys()]))].filter((set) => set !== COMMON_SET);
 }
 
 /** Numbers in the final adapter, of which an update has at most as many; undefined where there is none yet. */
