@@ -7,9 +7,10 @@ export interface SecretStream {
   bytes(length: number): Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** Bytes of one call to the cipher: from the first to the largest. */
+/** Bytes of one call to the cipher: from the first to the largest. WebCrypto copies what it is given and what it returns. */
 const FIRST_PIECE = 1 << 12;
-const LARGEST_PIECE = 1 << 20;
+export const LARGEST_PIECE: number = 1 << 20;
+const ZEROS = new Uint8Array(LARGEST_PIECE);
 const BLOCK = 16;
 
 /** A fresh key of 32 bytes. It must be stored, once and durably, before anything made of it is used. */
@@ -24,22 +25,31 @@ export async function secretStream(key: Uint8Array, purpose: string): Promise<Se
   return keyStream(await hkdf(key, new Uint8Array(), new TextEncoder().encode(purpose), 32));
 }
 
+/** Cuts `length` bytes, at most `LARGEST_PIECE`, out of a key stream at byte `at`, a multiple of 16. */
+export type CutPiece = (at: number, length: number) => Promise<ArrayBuffer>;
+
 /** The key stream of AES-256-CTR (NIST SP 800-38A) from counter 0: the encryption of zeros under a key for it alone. */
+export async function keyStreamPieces(key: Uint8Array): Promise<CutPiece> {
+  const cipher = await crypto.subtle.importKey("raw", plain(key), "AES-CTR", false, ["encrypt"]);
+  return (at, length) => {
+    const counter = new Uint8Array(BLOCK);
+    new DataView(counter.buffer).setBigUint64(8, BigInt(at / BLOCK));
+    return crypto.subtle.encrypt({ name: "AES-CTR", counter, length: 64 }, cipher, ZEROS.subarray(0, length));
+  };
+}
+
+/** The same stream, as long as it is asked for. */
 export async function keyStream(key: Uint8Array): Promise<SecretStream> {
   checkKey(key);
-  const cipher = await crypto.subtle.importKey("raw", plain(key), "AES-CTR", false, ["encrypt"]);
-  const zeros = new Uint8Array(LARGEST_PIECE);
+  const cut = await keyStreamPieces(key);
   let piece = new Uint8Array();
   let used = 0;
-  let block = 0;
+  let end = 0;
   let nextSize = FIRST_PIECE;
 
   async function nextPiece(): Promise<void> {
-    const counter = new Uint8Array(BLOCK);
-    new DataView(counter.buffer).setBigUint64(8, BigInt(block));
-    const algorithm = { name: "AES-CTR", counter, length: 64 };
-    piece = new Uint8Array(await crypto.subtle.encrypt(algorithm, cipher, zeros.subarray(0, nextSize)));
-    block += nextSize / BLOCK;
+    piece = new Uint8Array(await cut(end, nextSize));
+    end += nextSize;
     used = 0;
     nextSize = Math.min(2 * nextSize, LARGEST_PIECE);
   }

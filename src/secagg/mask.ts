@@ -1,4 +1,4 @@
-import { hkdf } from "../privacy/secret-stream.ts";
+import { hkdf, keyStreamPieces, LARGEST_PIECE } from "../privacy/secret-stream.ts";
 import { agree } from "./agreement.ts";
 import { type Bytes, join } from "./bytes.ts";
 import { label } from "./envelope.ts";
@@ -11,24 +11,15 @@ export function newWords(bits: Bits, length: number): Words {
   return bits === 16 ? new Uint16Array(length) : new Uint32Array(length);
 }
 
-/** WebCrypto copies what it is given and what it returns: pieces bound the memory. */
-const PIECE_BYTES = 1 << 20;
-const ZEROS = new Uint8Array(PIECE_BYTES);
-
 /** The stream of AES-256-CTR from block 0 under a key of 32 bytes, in pieces of at most 1 MiB. */
 export async function* keyStream(seed: Bytes, bytes: number): AsyncGenerator<ArrayBuffer> {
-  const key = await crypto.subtle.importKey("raw", seed, "AES-CTR", false, ["encrypt"]);
-  const piece = (at: number): Promise<ArrayBuffer> | undefined => {
-    if (at >= bytes) return undefined;
-    const counter = new Uint8Array(16);
-    new DataView(counter.buffer).setBigUint64(8, BigInt(at / 16));
-    const zeros = ZEROS.subarray(0, Math.min(PIECE_BYTES, bytes - at));
-    return crypto.subtle.encrypt({ name: "AES-CTR", counter, length: 64 }, key, zeros);
-  };
+  const cut = await keyStreamPieces(seed);
+  const piece = (at: number): Promise<ArrayBuffer> | undefined =>
+    at < bytes ? cut(at, Math.min(LARGEST_PIECE, bytes - at)) : undefined;
   // The next piece is made while this one is used.
   for (let at = 0, next = piece(0); next !== undefined;) {
     const found = await next;
-    at += PIECE_BYTES;
+    at += LARGEST_PIECE;
     next = piece(at);
     yield found;
   }
