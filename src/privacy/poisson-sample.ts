@@ -1,4 +1,4 @@
-import type { SecretStream } from "./secret-stream.ts";
+import { secretCoins, type SecretStream } from "./secret-stream.ts";
 
 /** Coins tossed at a time. */
 const COINS = 1 << 13;
@@ -11,10 +11,7 @@ export async function poissonSample(stream: SecretStream, count: number, rate: n
   const drawn: number[] = [];
   for (let from = 0; from < count; from += COINS) {
     const size = Math.min(COINS, count - from);
-    const view = new DataView((await stream.bytes(8 * size)).buffer);
-    for (let i = 0; i < size; i++) {
-      if (Number(view.getBigUint64(8 * i, true) >> 11n) / 2 ** 53 < rate) drawn.push(from + i);
-    }
+    for (const [i, coin] of (await secretCoins(stream, size)).entries()) if (coin < rate) drawn.push(from + i);
   }
   return drawn;
 }

@@ -69,10 +69,10 @@ export async function keyStream(key: Uint8Array): Promise<SecretStream> {
   };
 }
 
-/** A multiple of 2⁻⁵³ in [0, 1), from the next 8 bytes: the coin of a cohort drawn in secret. */
-export async function secretUniform(stream: SecretStream): Promise<number> {
-  const bits = new DataView((await stream.bytes(8)).buffer).getBigUint64(0, true) >> 11n;
-  return Number(bits) / 2 ** 53;
+/** Secret coins: multiples of 2⁻⁵³ in [0, 1), each from the next 8 bytes. */
+export async function secretCoins(stream: SecretStream, count: number): Promise<Float64Array> {
+  const view = new DataView((await stream.bytes(8 * count)).buffer);
+  return Float64Array.from({ length: count }, (_, i) => Number(view.getBigUint64(8 * i, true) >> 11n) / 2 ** 53);
 }
 
 /** HKDF-SHA256 (RFC 5869): `length` bytes derived from a secret. An empty salt stands for 32 zeros. */
