@@ -46,11 +46,17 @@ export async function open(
 async function envelopeOf({ run, round, salt }: Place, from: string, to: string, shared: Bytes) {
   const way = `${from}>${to}`;
   const derived = await hkdf(shared, salt, join(label("channel "), way), 44);
+  const { key, algorithm } = await gcmOf(derived);
+  return { key, algorithm: { ...algorithm, additionalData: join(run, "|", uint32(round), "|", way) } };
+}
+
+interface Cipher {
+  readonly key: Awaited<ReturnType<typeof crypto.subtle.importKey>>;
+  readonly algorithm: { readonly name: "AES-GCM"; readonly iv: Bytes };
+}
+
+/** AES-256-GCM with a key of 32 bytes and the nonce of 12 that follows it, derived for one message alone. */
+export async function gcmOf(derived: Bytes): Promise<Cipher> {
   const key = await crypto.subtle.importKey("raw", derived.subarray(0, 32), "AES-GCM", false, ["encrypt", "decrypt"]);
-  const algorithm = {
-    name: "AES-GCM",
-    iv: derived.subarray(32),
-    additionalData: join(run, "|", uint32(round), "|", way),
-  };
-  return { key, algorithm };
+  return { key, algorithm: { name: "AES-GCM", iv: derived.subarray(32) } };
 }

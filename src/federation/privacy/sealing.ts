@@ -2,6 +2,7 @@ import { UserError } from "../../diagnostics/user-error.ts";
 import { hkdf } from "../../privacy/secret-stream.ts";
 import { agree, PublicKeyError, publicKeyOf } from "../../secagg/agreement.ts";
 import { type Bytes, fromHex, join, toHex } from "../../secagg/bytes.ts";
+import { gcmOf } from "../../secagg/envelope.ts";
 import { hash, message } from "../../store/check.ts";
 import { BlobError, type MemberStore, type Store } from "../../store/store.ts";
 import { sha256 } from "../../tensor/sha256.ts";
@@ -86,7 +87,5 @@ async function open(sealed: Bytes, secret: Bytes, publicKey: Bytes, client: stri
 }
 
 async function cipherOf(shared: Bytes, ephemeral: Bytes, publicKey: Bytes, client: string) {
-  const derived = await hkdf(shared, join(ephemeral, publicKey), join(LABEL, client), 44);
-  const key = await crypto.subtle.importKey("raw", derived.subarray(0, 32), "AES-GCM", false, ["encrypt", "decrypt"]);
-  return { key, algorithm: { name: "AES-GCM", iv: derived.subarray(32) } };
+  return gcmOf(await hkdf(shared, join(ephemeral, publicKey), join(LABEL, client), 44));
 }
