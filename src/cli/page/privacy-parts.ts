@@ -1,5 +1,6 @@
+import { priceOf } from "../../federation/privacy/ledger.ts";
 import { rightGuesses } from "../../privacy/gaussian.ts";
-import { epsilonSpent, muSquaredOf, muSquaredWithin } from "../../privacy/ledger.ts";
+import { epsilonSpent, muSquaredWithin } from "../../privacy/ledger.ts";
 import type { Table } from "../tables/tables.ts";
 import { formatCount, formatEpsilon, formatThreeDigits } from "../views/quantities.ts";
 
@@ -68,10 +69,6 @@ function accountsOf({ clients, charges }: ClientFacts): readonly Account[] {
     accounts.set(client, { client, rounds: rounds + 1, muSquared: muSquared + priceOf(charge) });
   }
   return [...accounts.values()];
-}
-
-function priceOf({ weight, clip, noiseMultiplier }: PaidRound): number {
-  return muSquaredOf({ weight, clip, noiseDeviation: noiseMultiplier * clip });
 }
 
 const largestOf = (accounts: readonly Account[]): number => Math.max(0, ...accounts.map(({ muSquared }) => muSquared));

@@ -25,9 +25,7 @@ export class PrivacyLedger {
   }
 
   static async open(own: Store, budget: PrivacyBudget): Promise<PrivacyLedger> {
-    const charges: Charge[] = [];
-    for (const key of await own.list(ownKeys.ledger)) charges.push((await readMessage(own, key, charge))!);
-    return new PrivacyLedger(own, budget, charges);
+    return new PrivacyLedger(own, budget, await chargesIn(own));
   }
 
   has(client: string, round: number): boolean {
@@ -76,6 +74,13 @@ export class PrivacyLedger {
     for (const [earlier, price] of this.#account(client)) if (earlier <= round) sum += price;
     return sum;
   }
+}
+
+/** Reads all charges of a party's own store. */
+export async function chargesIn(own: Store): Promise<Charge[]> {
+  const charges: Charge[] = [];
+  for (const key of await own.list(ownKeys.ledger)) charges.push((await readMessage(own, key, charge))!);
+  return charges;
 }
 
 /** μ² of a charge. */

@@ -1,8 +1,8 @@
 import path from "node:path";
 import { UserError } from "../../diagnostics/user-error.ts";
 import { type RecordSpending, recordSpending } from "../../experiment/record-ledger.ts";
-import { type Charge, charge, ownKeys } from "../../federation/privacy/messages.ts";
-import { readMessage } from "../../federation/protocol/cells.ts";
+import { chargesIn } from "../../federation/privacy/ledger.ts";
+import { type Charge, ownKeys } from "../../federation/privacy/messages.ts";
 import type { RunCourse } from "../../study/run-course.ts";
 import { directoryStore } from "./directory-store.ts";
 
@@ -12,9 +12,7 @@ import { directoryStore } from "./directory-store.ts";
  * @throws UserError of kind `storage` where a client was asked to train and there is no charge of it: the ledger is not whole.
  */
 export async function readCharges(folder: string, { rounds }: Pick<RunCourse, "rounds">): Promise<readonly Charge[]> {
-  const own = directoryStore(path.join(folder, "private"));
-  const charges: Charge[] = [];
-  for (const key of await own.list(ownKeys.ledger)) charges.push((await readMessage(own, key, charge))!);
+  const charges = await chargesIn(directoryStore(path.join(folder, "private")));
   const paid = new Set(charges.map(({ client, round }) => ownKeys.charge(client, round)));
   for (const { round, asked } of rounds) {
     const free = asked.find((client) => !paid.has(ownKeys.charge(client, round)));
