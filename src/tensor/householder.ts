@@ -1,4 +1,4 @@
-import { type Matrix, zeroMatrix } from "./matrix.ts";
+import { type Matrix, transpose, zeroMatrix } from "./matrix.ts";
 
 /** Q [rows × k] with orthonormal columns and R [k × columns] of upper triangular form, k = min(rows, columns). */
 export interface QR {
@@ -15,8 +15,7 @@ export function qr(matrix: Matrix): QR {
   const { rows, columns } = matrix;
   const k = Math.min(rows, columns);
   // By columns: the inner loops run along them.
-  const a = new Float64Array(rows * columns);
-  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) a[j * rows + i] = matrix.data[i * columns + j]!;
+  const a = transpose(matrix).data;
   const tau = new Float64Array(k);
   for (let j = 0; j < k; j++) {
     const at = j * rows;
