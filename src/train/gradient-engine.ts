@@ -1,31 +1,14 @@
-import { MINIMUM_LENGTH } from "../graph/ops-attention.ts";
-import type { ModelConfig } from "../model/config.ts";
 import { FETCHES, gradientFetch } from "../model/feeds.ts";
 import { trainingGraph } from "../model/language-model.ts";
-import type { LoraShape } from "../model/lora.ts";
-import type { Weights } from "../model/weights.ts";
 import type { Params, Tensor } from "../tensor/params.ts";
 import type { TrainingItem } from "../data/items/registry.ts";
-import { type DropoutStreams, runMicroBatches, type TrainingSession } from "./micro-batch-runs.ts";
-import type { Objective, ScoreSequences } from "./objective.ts";
-import type { Runtime } from "./runtime.ts";
+import { type DropoutStreams, openTraining, runMicroBatches, type TrainingOptions } from "./micro-batch-runs.ts";
+import type { ScoreSequences } from "./objective.ts";
 import { scoresOf } from "./scorer.ts";
 import { sft } from "./sft.ts";
 import { addTallies, type Tally } from "./tally.ts";
 
-export interface GradientEngineOptions {
-  readonly runtime: Runtime;
-  readonly modelConfig: ModelConfig;
-  readonly weights: Weights;
-  readonly lora: LoraShape;
-  /** LoRA dropout probability; 0 for none. */
-  readonly dropout: number;
-  /** Longest example, in tokens. */
-  readonly maxLength: number;
-  /** Padded tokens of one pass through the model (`training.microBatchTokens`). */
-  readonly microBatchTokens: number;
-  /** Default: `sft`. */
-  readonly objective?: Objective | undefined;
+export interface GradientEngineOptions extends TrainingOptions {
   /**
    * A scorer's `score`. Only an objective with a `divergence` (`kto`) calls it, once before each step. The scorer may be
    * opened by the first call.
@@ -58,17 +41,11 @@ export interface GradientEngine {
 }
 
 export async function openGradientEngine(options: GradientEngineOptions): Promise<GradientEngine> {
-  const { runtime, modelConfig, weights, lora, dropout, maxLength, microBatchTokens, objective = sft, score } = options;
+  const { objective = sft, score } = options;
   if (objective.divergence !== undefined && score === undefined) {
     throw new Error(`${objective.name} scores the model before each step: pass the \`score\` of a scorer`);
   }
-  const graph = trainingGraph(modelConfig, lora, {
-    maxLength: Math.max(maxLength, MINIMUM_LENGTH),
-    dropout: dropout > 0,
-    loss: objective.loss,
-  });
-  const session = await runtime.load(graph, weights);
-  const training: TrainingSession = { graph, session, objective, dropout, microBatchTokens };
+  const training = await openTraining(trainingGraph, { ...options, objective });
 
   return {
     async step(adapter, items, dropoutStream) {
@@ -102,6 +79,6 @@ export async function openGradientEngine(options: GradientEngineOptions): Promis
       }
       return { loss, count: total, supervisedTokens: tokens, gradients: sums, metrics };
     },
-    dispose: () => session.dispose(),
+    dispose: () => training.session.dispose(),
   };
 }

@@ -1,26 +1,55 @@
 import { MINIMUM_LENGTH } from "../graph/ops-attention.ts";
 import type { Graph } from "../graph/graph.ts";
+import type { ModelConfig } from "../model/config.ts";
 import { dropoutFeed, FEEDS } from "../model/feeds.ts";
+import type { trainingGraph } from "../model/language-model.ts";
+import type { LoraShape } from "../model/lora.ts";
+import type { Weights } from "../model/weights.ts";
 import type { Params } from "../tensor/params.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import type { TrainingItem } from "../data/items/registry.ts";
 import type { Example } from "../data/example.ts";
 import { microBatches, padBatch, type PaddedBatch } from "./micro-batches.ts";
 import type { Objective, StepFacts } from "./objective.ts";
-import type { RuntimeSession, RuntimeTensor } from "./runtime.ts";
+import type { Runtime, RuntimeSession, RuntimeTensor } from "./runtime.ts";
 
 /** Gives the stream of a dropout mask by its key. */
 export type DropoutStreams = (...key: (string | number)[]) => RandomStream;
 
+export interface TrainingOptions {
+  readonly runtime: Runtime;
+  readonly modelConfig: ModelConfig;
+  readonly weights: Weights;
+  readonly lora: LoraShape;
+  /** LoRA dropout probability; 0 for none. */
+  readonly dropout: number;
+  /** Longest example, in tokens. */
+  readonly maxLength: number;
+  /** Padded tokens of one pass through the model (`training.microBatchTokens`). */
+  readonly microBatchTokens: number;
+  /** Default: `sft`. */
+  readonly objective?: Objective | undefined;
+}
+
 /** A training graph that is loaded, with what its inputs are made from. */
-export interface TrainingSession {
+export interface TrainingSession extends Pick<TrainingOptions, "dropout" | "microBatchTokens"> {
   readonly graph: Graph;
   readonly session: RuntimeSession;
   readonly objective: Objective;
-  /** LoRA dropout probability. */
-  readonly dropout: number;
-  /** Padded tokens of one pass through the model. */
-  readonly microBatchTokens: number;
+}
+
+/** Loads a graph that trains: the gradients of a step's mean, or of each sequence. */
+export async function openTraining(
+  graphOf: typeof trainingGraph,
+  options: TrainingOptions & { readonly objective: Objective },
+): Promise<TrainingSession> {
+  const { runtime, modelConfig, weights, lora, dropout, maxLength, microBatchTokens, objective } = options;
+  const graph = graphOf(modelConfig, lora, {
+    maxLength: Math.max(maxLength, MINIMUM_LENGTH),
+    dropout: dropout > 0,
+    loss: objective.loss,
+  });
+  return { graph, session: await runtime.load(graph, weights), objective, dropout, microBatchTokens };
 }
 
 /** One pass through the model. */

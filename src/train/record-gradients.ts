@@ -1,10 +1,8 @@
-import { MINIMUM_LENGTH } from "../graph/ops-attention.ts";
 import { gradientFetch } from "../model/feeds.ts";
 import { recordGradientGraph } from "../model/language-model.ts";
 import { parameterCount, type Params, type Tensor } from "../tensor/params.ts";
 import type { TrainingItem } from "../data/items/registry.ts";
-import type { GradientEngineOptions } from "./gradient-engine.ts";
-import { type DropoutStreams, runMicroBatches, type TrainingSession } from "./micro-batch-runs.ts";
+import { type DropoutStreams, openTraining, runMicroBatches, type TrainingOptions } from "./micro-batch-runs.ts";
 import { sft } from "./sft.ts";
 
 /** Computes the gradient of every record by itself, for DP-SGD (Abadi et al. 2016, arXiv 1607.00133, alg. 1). */
@@ -29,18 +27,10 @@ export interface RecordGradientEngine {
 const GRADIENT_BYTES = 64e6;
 
 /** @throws Error for an objective whose loss of a record depends on the other records of the batch. */
-export async function openRecordGradientEngine(
-  options: Omit<GradientEngineOptions, "score">,
-): Promise<RecordGradientEngine> {
-  const { runtime, modelConfig, weights, lora, dropout, maxLength, microBatchTokens, objective = sft } = options;
+export async function openRecordGradientEngine(options: TrainingOptions): Promise<RecordGradientEngine> {
+  const { objective = sft } = options;
   if (objective.overBatch !== undefined) throw new Error(`${objective.name}: ${objective.overBatch}`);
-  const graph = recordGradientGraph(modelConfig, lora, {
-    maxLength: Math.max(maxLength, MINIMUM_LENGTH),
-    dropout: dropout > 0,
-    loss: objective.loss,
-  });
-  const session = await runtime.load(graph, weights);
-  const training: TrainingSession = { graph, session, objective, dropout, microBatchTokens };
+  const training = await openTraining(recordGradientGraph, { ...options, objective });
 
   return {
     async each(adapter, items, dropoutStream, take) {
@@ -70,7 +60,7 @@ export async function openRecordGradientEngine(
         }
       }
     },
-    dispose: () => session.dispose(),
+    dispose: () => training.session.dispose(),
   };
 }
 
