@@ -3,7 +3,7 @@ import { createMessage, isWritten, readMessage } from "../federation/protocol/ce
 import { keys } from "../federation/protocol/keys.ts";
 import { tookPart } from "../federation/privacy/took-part.ts";
 import { rdpOfSampledGaussian } from "../privacy/rdp.ts";
-import { filterAt, filterEpsilon, filterFor, noiseForSteps } from "../privacy/renyi-filter.ts";
+import { filterAt, filterEpsilon, filterFor, noiseForSteps, wholeTimes } from "../privacy/renyi-filter.ts";
 import { newSecretKey } from "../privacy/secret-stream.ts";
 import { toHex } from "../secagg/bytes.ts";
 import type { ExperimentConfig } from "../settings/schema.ts";
@@ -92,9 +92,7 @@ export function recordLedger(
       refuseOtherTerms(found, { epsilon, delta, clip, rate, steps });
       return found;
     }
-    const noiseMultiplier =
-      privacy.noiseMultiplier ?? noiseForSteps(rate, federation.rounds * steps, { epsilon, delta });
-    const { order } = filterFor({ rate, noiseMultiplier }, { epsilon, delta }).filter;
+    const { noiseMultiplier, order } = noiseOf(privacy, rate, federation.rounds * steps);
     const terms = { client, key: toHex(newSecretKey()), epsilon, delta, clip, rate, noiseMultiplier, steps, order };
     return createMessage(own, cells.terms(client), recordTerms, terms);
   }
@@ -119,6 +117,16 @@ export function recordLedger(
   };
 }
 
+/** The noise of a client's steps, and the order of its filter: as set, or such that all steps of the run fit in the budget. */
+export function noiseOf(
+  privacy: RecordPrivacy,
+  rate: number,
+  steps: number,
+): Pick<RecordTerms, "noiseMultiplier" | "order"> {
+  const noiseMultiplier = privacy.noiseMultiplier ?? noiseForSteps(rate, steps, privacy);
+  return { noiseMultiplier, order: filterFor({ rate, noiseMultiplier }, privacy).filter.order };
+}
+
 /** Reads what the clients of a store have spent, those that have begun, by name. */
 export async function recordSpending(own: Store): Promise<readonly RecordSpending[]> {
   const all: RecordSpending[] = [];
@@ -138,11 +146,8 @@ const divergenceOf = ({ rate, noiseMultiplier, steps, order }: RecordTerms): num
 /** Rounds that the budget allows. */
 function roundsWithin(terms: RecordTerms): number {
   const { allowed } = filterAt(terms, terms.order);
-  return Math.floor((allowed / divergenceOf(terms)) * (1 + ROUNDING));
+  return wholeTimes(allowed / divergenceOf(terms));
 }
-
-/** More than the rounding of a sum of divergences. */
-const ROUNDING = 1e-12;
 
 function epsilonAfter(terms: RecordTerms, rounds: number): number {
   return filterEpsilon(terms, rounds * divergenceOf(terms), terms.delta);

@@ -39,11 +39,16 @@ export function filterFor(step: SampledStep, budget: PrivacyBudget): { filter: R
     const steps = filter.allowed / rdpOfSampledGaussian(step.rate, step.noiseMultiplier, order);
     if (steps > best.steps) best = { filter, steps };
   }
-  return { ...best, steps: Math.floor(best.steps * (1 + ROUNDING)) };
+  return { ...best, steps: wholeTimes(best.steps) };
 }
 
 /** More than the rounding of a quotient of divergences. */
 const ROUNDING = 1e-12;
+
+/** Counts how often something of a divergence fits in what is allowed, from their quotient. */
+export function wholeTimes(quotient: number): number {
+  return Math.floor(quotient * (1 + ROUNDING));
+}
 
 /** Computes ε at δ after divergences of `spent` together at the order of a filter; 0 where nothing was spent. */
 export function filterEpsilon({ order }: Pick<RenyiFilter, "order">, spent: number, delta: number): number {

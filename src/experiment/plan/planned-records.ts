@@ -1,6 +1,7 @@
-import { filterEpsilon, filterFor, noiseForSteps } from "../../privacy/renyi-filter.ts";
+import { filterEpsilon } from "../../privacy/renyi-filter.ts";
 import { rdpOfSampledGaussian } from "../../privacy/rdp.ts";
 import type { Prepared } from "../prepare.ts";
+import { noiseOf } from "../record-ledger.ts";
 import { stepsOf } from "../round-steps.ts";
 
 /** The privacy of one client's records as a run plans it. */
@@ -29,8 +30,7 @@ export function plannedRecords(prepared: Prepared, length: number): readonly Pla
   return trainers.map(({ name, train }) => {
     const { rate, steps: ofRound } = stepsOf(prepared, name);
     const steps = ofRound * config.federation.rounds;
-    const noiseMultiplier = privacy.noiseMultiplier ?? noiseForSteps(rate, steps, { epsilon: budget, delta });
-    const { order } = filterFor({ rate, noiseMultiplier }, { epsilon: budget, delta }).filter;
+    const { noiseMultiplier, order } = noiseOf(privacy, rate, steps);
     const spent = steps * rdpOfSampledGaussian(rate, noiseMultiplier, order);
     return {
       client: name,
