@@ -94,9 +94,7 @@ export interface SiteTask extends Task {
 /** Bytes of an update. Where they depend on its numbers, of one with numbers drawn at random. */
 export function updateBytes({ config, algorithm, model }: Prepared): number {
   const adapter = initAdapter(config.adapter, model.modelConfig, config.seed);
-  const stages = stagesFor(config, algorithm);
-  const groups = algorithm.update(adapter, 1);
-  return packedBytes(groups, stages, adapter, config.seed) ?? encodeGroups(wireShape(groups, stages), {}).length;
+  return bytesOnWire(algorithm.update(adapter, 1), stagesFor(config, algorithm), adapter, config.seed);
 }
 
 /** Bytes of the change of the adapter that a client is sent for a round; undefined where the adapter is sent whole. */
@@ -105,20 +103,15 @@ export function changeBytes({ config, algorithm, model }: Prepared): number | un
   if (downlink === undefined) return undefined;
   const adapter = initAdapter(config.adapter, model.modelConfig, config.seed);
   const groups: UpdateGroups = { adapter: { like: adapter, weighting: "uniform", combined: "mean" } };
-  const stages = [downlink];
-  return packedBytes(groups, stages, adapter, config.seed) ?? encodeGroups(wireShape(groups, stages), {}).length;
+  return bytesOnWire(groups, [downlink], adapter, config.seed);
 }
 
-function packedBytes(
-  groups: UpdateGroups,
-  stages: readonly Stage[],
-  received: Params,
-  seed: number,
-): number | undefined {
-  if (stages.at(-1)?.codec === undefined) return undefined;
+function bytesOnWire(groups: UpdateGroups, stages: readonly Stage[], received: Params, seed: number): number {
+  const shape = wireShape(groups, stages);
+  if (stages.at(-1)?.codec === undefined) return encodeGroups(shape, {}).length;
   const random = stream(seed, "size of an update");
   const drawn = Object.fromEntries(
-    Object.entries(wireShape(groups, stages)).map(([name, params]) => [name, mapParams(params, () => random.normal())]),
+    Object.entries(shape).map(([name, params]) => [name, mapParams(params, () => random.normal())]),
   );
   return packed(drawn, stages, { seed, round: 1, client: "", received })!.length;
 }
