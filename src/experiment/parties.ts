@@ -27,7 +27,8 @@ import { shareOfWork, stepsOf } from "./round-steps.ts";
 import { runBenchmarks } from "./evaluation/run-benchmarks.ts";
 
 /** The coordinator's rules of a run, from its configuration. Deadlines are left out: a simulation has none. */
-export function coordinatorRules({ config, algorithm, trainers }: Prepared) {
+export function coordinatorRules(prepared: Prepared) {
+  const { config, algorithm } = prepared;
   const { federation, training, evaluation, fidelity, seed } = config;
   const { rounds, clientsPerRound = Number.POSITIVE_INFINITY, overSelect, lateUpdates } = federation;
   const staleness = stalenessRule(config);
@@ -47,7 +48,7 @@ export function coordinatorRules({ config, algorithm, trainers }: Prepared) {
     // One client that holds the records of all is enough.
     minClients: algorithm.data === "pooled" ? 1 : federation.minClients,
     overSelect,
-    secure: secureRulesOf(config, clientsIn(config) ?? trainers.length),
+    secure: secureRulesOf(config, clientsIn(prepared)),
     late: lateUpdates === "next" ? staleness : undefined,
     asynchronous: asynchronousRules(config),
     evaluateEvery: evaluation.every,
@@ -150,7 +151,7 @@ interface ClientHalf extends Pick<
 export function clientHalf(prepared: Prepared, engines: Engines, own: Store, commits: MemberStore): ClientHalf {
   const { config, algorithm } = prepared;
   const downlink = downlinkFor(config, algorithm);
-  const rules = secureRulesOf(config, clientsIn(config) ?? prepared.trainers.length);
+  const rules = secureRulesOf(config, clientsIn(prepared));
   return {
     algorithm,
     stages: stagesFor(config, algorithm),

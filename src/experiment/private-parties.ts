@@ -44,7 +44,7 @@ export function clientPrivacyHalf(
   own: Store,
   exchange: MemberStore,
 ): Pick<ParticipantOptions, "figures" | "protect" | "seal"> {
-  const settings = clientPrivacyOf(config, clientsIn(config) ?? trainers.length);
+  const settings = clientPrivacyOf(config, clientsIn({ config, trainers }));
   if (settings === undefined) return {};
   const { weightCap, mechanism, clip, noiseMultiplier } = settings;
   const records = new Map(trainers.map(({ name, train }) => [name, train.length]));
@@ -66,9 +66,9 @@ function scalesOf({ controlScale = 1 }: ClientPrivacy): GroupScales {
   return { control: controlScale };
 }
 
-/** Number of clients that a configuration names, which a member of a federation knows of the others. */
-export function clientsIn({ data, federation }: Prepared["config"]): number | undefined {
-  return data.clients?.length ?? federation.clients;
+/** Number of clients of a run: of those that its configuration names, which a member of a federation knows of the others. */
+export function clientsIn({ config, trainers }: Pick<Prepared, "config" | "trainers">): number {
+  return config.data.clients?.length ?? config.federation.clients ?? trainers.length;
 }
 
 function played(mechanism: ClientPrivacy["mechanism"]): "central" | "local" | "distributed" {
