@@ -90,3 +90,9 @@ export const recordOf = (tokens, prompt) => ({
   tokens: Int32Array.from(tokens),
   supervised: Uint8Array.from(tokens, (_, i) => (i < prompt ? 0 : 1)),
 });
+
+/** A key that the seed fixes, so that the audit can be repeated. A run's own key is never made like that. */
+export async function keyOf(seed, ...what) {
+  const text = new TextEncoder().encode([seed, ...what].join("|"));
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", text));
+}

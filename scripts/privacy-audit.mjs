@@ -3,6 +3,7 @@
 // on ε (Jagielski et al. 2020, arXiv 2006.07709) that must not pass the accountant's. Then single updates are read back.
 //
 //   npm run audit:privacy -- [FEDERATIONS=200] [SEED=1]      exits 1 where a bound passes the accountant's ε
+import { innerProduct } from "../dist/attacks/statistics.js";
 import { aggregatorOf } from "../dist/updates/aggregator-registry.js";
 import { combine } from "../dist/updates/combine.js";
 import { privateMean } from "../dist/updates/private-mean.js";
@@ -11,7 +12,7 @@ import { noiseFor } from "../dist/privacy/gaussian.js";
 import { globalNorm, scale, subtract, zerosLike, zipParams } from "../dist/tensor/params.js";
 import { stream } from "../dist/tensor/random.js";
 import { lowerBound } from "./audit-bound.mjs";
-import { openTinyModel, recordOf } from "./audit-model.mjs";
+import { keyOf, openTinyModel, recordOf } from "./audit-model.mjs";
 import { inversionTable } from "./gradient-inversion.mjs";
 
 const [runs = 200, seed = 1] = process.argv.slice(2).map(Number);
@@ -43,12 +44,6 @@ const data = Array.from({ length: CLIENTS }, (_, client) => {
 });
 data[CLIENTS - 1] = Array.from({ length: 4 }, () => canary(SECRET));
 
-/** A key that the seed fixes, so that the audit can be repeated. A run's own key is never made like that. */
-async function keyOf(...what) {
-  const text = new TextEncoder().encode([seed, ...what].join("|"));
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", text));
-}
-
 const clipped = (delta) => scale(delta, Math.min(1, CLIP / (globalNorm(delta) || 1)));
 
 /** One federation. Its evidence: how likely the secret became, and how far each round moved the way the client would. */
@@ -59,7 +54,7 @@ async function federation(run, isMember, noiseMultiplier) {
       : privateMean({
           terms: () => ({ clip: CLIP, noiseMultiplier }),
           divisor: CLIENTS,
-          key: await keyOf(run, isMember),
+          key: await keyOf(seed, run, isMember),
           run: "audit",
         });
   const entries = data.map((records, client) => ({ client: String(client), records: records.length }));
@@ -73,19 +68,13 @@ async function federation(run, isMember, noiseMultiplier) {
     const read = async (place) => ({ adapter: zipParams(global, deltas[place], (value, change) => value + change) });
     const groups = { adapter: { like: global } };
     const { adapter } = await combine(aggregator, groups, { entries, read }, { round, global });
-    moved += dot(subtract(adapter, global), own) / globalNorm(own);
+    moved += innerProduct(subtract(adapter, global), own) / globalNorm(own);
     global = adapter;
   }
   const candidates = Array.from({ length: VOCABULARY }, (_, secret) => canary(secret));
   const likely = await model.score(global, candidates);
   const others = likely.filter((_, secret) => secret !== SECRET);
   return { likely: likely[SECRET], moved, exposure: exposureOf(likely[SECRET], others) };
-}
-
-function dot(a, b) {
-  let sum = 0;
-  for (const [name, { data }] of a) for (let i = 0; i < data.length; i++) sum += data[i] * b.get(name).data[i];
-  return sum;
 }
 
 const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;

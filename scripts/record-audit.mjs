@@ -4,6 +4,7 @@
 // comes near or passes, so the audit would see such mistakes.
 //
 //   npm run audit:records -- [RUNS=1000] [SEED=1]      exits 1 where a bound passes the accountant's ε
+import { innerProduct } from "../dist/attacks/statistics.js";
 import { OPTIMIZERS } from "../dist/optim/optimizer.js";
 import { noiseForSteps } from "../dist/privacy/renyi-filter.js";
 import { secretStream } from "../dist/privacy/secret-stream.js";
@@ -11,7 +12,7 @@ import { globalNorm, scale } from "../dist/tensor/params.js";
 import { stream } from "../dist/tensor/random.js";
 import { trainPrivately } from "../dist/train/private-training.js";
 import { lowerBound } from "./audit-bound.mjs";
-import { openTinyModel, recordOf } from "./audit-model.mjs";
+import { keyOf, openTinyModel, recordOf } from "./audit-model.mjs";
 
 const [runs = 1000, seed = 1] = process.argv.slice(2).map(Number);
 const STEPS = 4;
@@ -24,15 +25,9 @@ const target = recordOf([3, 1, 4, 15], 3);
 const nothing = recordOf([2, 2, 2, 2], 4);
 const optimizer = OPTIMIZERS.sgd({ momentum: 0, weightDecay: 0 });
 
-/** A key that the seed fixes, so that the audit can be repeated. A run's own key is never made like that. */
-async function keyOf(...what) {
-  const text = new TextEncoder().encode([seed, ...what].join("|"));
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", text));
-}
-
 /** The evidence of one run: log of how much likelier its noised gradients are with the target. */
 async function evidenceOf(run, isMember, rate, noiseMultiplier) {
-  const key = await keyOf(run, isMember, rate, noiseMultiplier);
+  const key = await keyOf(seed, run, isMember, rate, noiseMultiplier);
   const seen = [];
   await trainPrivately({
     engine: model.records,
@@ -51,7 +46,7 @@ async function evidenceOf(run, isMember, rate, noiseMultiplier) {
   for (const [gradient, adapter] of seen) {
     const own = await clippedTarget(adapter);
     // The gradient was divided by the expected batch: of two records, each in with the rate.
-    const x = (dot(gradient, own) * 2 * rate) / CLIP ** 2;
+    const x = (innerProduct(gradient, own) * 2 * rate) / CLIP ** 2;
     evidence += Math.log(1 - rate + rate * Math.exp((2 * x - 1) / (2 * noiseMultiplier ** 2)));
   }
   return evidence;
@@ -62,12 +57,6 @@ async function clippedTarget(adapter) {
   let own;
   await model.records.each(adapter, [target], undefined, (_place, gradient) => (own = gradient));
   return scale(own, CLIP / globalNorm(own));
-}
-
-function dot(a, b) {
-  let sum = 0;
-  for (const [name, { data }] of a) for (let i = 0; i < data.length; i++) sum += data[i] * b.get(name).data[i];
-  return sum;
 }
 
 async function boundOf(rate, noiseMultiplier) {
