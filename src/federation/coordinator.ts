@@ -13,7 +13,7 @@ import { askForScores, closeEvaluation, evaluationDue, readAnswers, readEvaluati
 import type { RunEvent } from "./events.ts";
 import { forgetLate } from "./late.ts";
 import { Membership } from "./membership.ts";
-import { createMessage, readHead, readMessage } from "./protocol/cells.ts";
+import { createMessage, readHead, readMessage, runIsGone } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
 import {
   type Member,
@@ -91,7 +91,7 @@ export class Coordinator {
     const { store, algorithm, initialAdapter, identity, signal } = this.#options;
     signal?.throwIfAborted();
     const found = await readHead(store);
-    if (found === undefined && this.#evaluations !== undefined) throw storeIsGone();
+    if (found === undefined && this.#evaluations !== undefined) throw runIsGone();
     if (found === undefined) {
       await beginRun(store, algorithm, initialAdapter, identity);
       this.#evaluations ??= this.#introduce();
@@ -363,12 +363,6 @@ const noAdapters = ownAdapters([], () => Promise.reject(new Error("clients of ot
 
 function sumOf({ store, identity, stages = [], seed, aggregator }: CoordinatorOptions, rules: SecureRules): Aggregator {
   return secureAggregator({ store, rules, run: identity, stages, seed, ofBuckets: aggregator });
-}
-
-function storeIsGone(): UserError {
-  return new UserError("storage", "The run is gone from the exchange: its head was there and is not any more.", {
-    hint: "Put the exchange back. Then run the same command again to continue.",
-  });
 }
 
 function noMembers(round: number): UserError {

@@ -15,7 +15,7 @@ import { fetchAdapter } from "./downlink.ts";
 import type { Evaluate } from "./evaluation.ts";
 import type { EventSink } from "./events.ts";
 import type { LocalTrainer, StepReport } from "./local-trainer.ts";
-import { createMessage, isWritten, readHead, readMessage } from "./protocol/cells.ts";
+import { createMessage, isWritten, readHead, readMessage, runIsGone } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
 import {
   clientScores,
@@ -136,11 +136,7 @@ export class Participant {
   async act(): Promise<ParticipantStep> {
     const { store } = this.#options;
     const found = await readHead(store);
-    if (found === undefined && this.#sawRun) {
-      throw new UserError("storage", "The run is gone from the exchange: its head was there and is not any more.", {
-        hint: "Put the exchange back. Then run the same command again to continue.",
-      });
-    }
+    if (found === undefined && this.#sawRun) throw runIsGone();
     if (found === undefined) return "idle";
     if (!this.#sawRun) await this.#checkStart();
     this.#sawRun = true;

@@ -80,6 +80,13 @@ export function readHead(store: MemberStore): Promise<{ revision: number; head: 
   });
 }
 
+/** The error where a head that was there is gone. */
+export function runIsGone(): UserError {
+  return new UserError("storage", "The run is gone from the exchange: its head was there and is not any more.", {
+    hint: "Put the exchange back. Then run the same command again to continue.",
+  });
+}
+
 /** Refuses the messages of another version of the protocol by name. */
 export function checkProtocol(protocol: unknown): void {
   if (protocol === PROTOCOL) return;
