@@ -4,7 +4,7 @@ import type { CoordinatorOptions } from "../federation/coordinator-options.ts";
 import type { Evaluate } from "../federation/evaluation.ts";
 import type { FederationClient } from "../federation/roster.ts";
 import type { AsynchronousRules, StalenessRule } from "../federation/staleness.ts";
-import type { ParticipantOptions } from "../federation/participant.ts";
+import type { ParticipantOptions } from "../federation/participant-options.ts";
 import { DEFAULT_MAX_STALENESS } from "../updates/staleness.ts";
 import { SCHEDULES } from "../optim/schedule.ts";
 import type { MemberStore, Store } from "../store/store.ts";

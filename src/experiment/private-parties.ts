@@ -4,7 +4,7 @@ import { PrivateRounds } from "../federation/privacy/private-rounds.ts";
 import { clipping } from "../federation/privacy/protect.ts";
 import { sealing, unsealing } from "../federation/privacy/sealing.ts";
 import { secretKeyIn } from "../federation/privacy/secret-key.ts";
-import type { ParticipantOptions } from "../federation/participant.ts";
+import type { ParticipantOptions } from "../federation/participant-options.ts";
 import { type ClientPrivacy, clientPrivacyOf } from "../settings/client-privacy.ts";
 import type { MemberStore, Store } from "../store/store.ts";
 import type { GroupScales } from "../updates/clipped.ts";

@@ -1,20 +1,10 @@
-import type { Algorithm, UpdateGroups } from "../algorithms/algorithm.ts";
 import { UserError } from "../diagnostics/user-error.ts";
-import { BlobError, type MemberStore } from "../store/store.ts";
-import type { Groups } from "../tensor/groups.ts";
+import { BlobError } from "../store/store.ts";
 import type { Params } from "../tensor/params.ts";
-import { UNSENT } from "../updates/error-feedback.ts";
-import type { Stage } from "../updates/stage.ts";
-import { asChange, changeFrom, encodeUpdate, wireShape } from "../updates/wire.ts";
 import { type AdapterSet, adapterAfter, commonAdapter, keepsOwnAdapters, ownAdapters } from "./adapter-set.ts";
-import { problemWith } from "./check-update.ts";
-import { finiteOr, memoryAfter, readBack, unchanged } from "./client-update.ts";
-import type { ClientMemory } from "./client-memory.ts";
+import { playClientRound } from "./client-round.ts";
 import { decline } from "./decline.ts";
-import { fetchAdapter } from "./downlink.ts";
-import type { Evaluate } from "./evaluation.ts";
-import type { EventSink } from "./events.ts";
-import type { LocalTrainer, StepReport } from "./local-trainer.ts";
+import type { ParticipantOptions } from "./participant-options.ts";
 import { createMessage, isWritten, readHead, readMessage, runIsGone } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
 import {
@@ -25,61 +15,12 @@ import {
   leaving,
   type Member,
   member,
-  refusal,
-  type RoundOpening,
   roundOpening,
   type RunHead,
   runEnd,
-  submission,
 } from "./protocol/messages.ts";
-import type { Protect } from "./privacy/protect.ts";
-import type { Seal } from "./privacy/sealing.ts";
-import { type FetchedAdapter, firstAdapter, readAdapter, receive } from "./round.ts";
-import { type MaskedTask, SecureClient, type SecureClientOptions } from "./secure/secure-client.ts";
-import { vectorLayout } from "./secure/masked-vector.ts";
-import type { StalenessRule } from "./staleness.ts";
-import { bytesOfUpdate, plainBytes, updateHeader } from "./update-bytes.ts";
-
-/** Says why a client does not train in a round, in one sentence; undefined where it trains. */
-export type RefuseRound = (round: number, client: string) => string | undefined | Promise<string | undefined>;
-
-export interface ParticipantOptions {
-  /** The store that coordinator and participants meet in. */
-  readonly store: MemberStore;
-  readonly client: string;
-  readonly algorithm: Algorithm;
-  /** The stages of an update's way, the same as the coordinator's. Default: none. */
-  readonly stages?: readonly Stage[] | undefined;
-  /**
-   * `kept`: the client sends its update and nothing else about its records: no count of them, no figures of training, no scores,
-   * and in place of an update that is not finite one that changes nothing. Default: sent.
-   */
-  readonly figures?: "sent" | "kept" | undefined;
-  /** What the client does to its update before anything of it leaves: clipping, noise. Default: nothing. */
-  readonly protect?: Protect | undefined;
-  /** Makes the update readable for the coordinator only. Default: it is sent as it is. */
-  readonly seal?: Seal | undefined;
-  /** The codec of the adapter's changes, the same as the coordinator's. Default: the adapter comes whole. */
-  readonly downlink?: Stage | undefined;
-  /** The adapter that the run starts from, as this client makes it of the settings. With a downlink it is not fetched. */
-  readonly start?: Params | undefined;
-  /** The seed of the run: all randomness follows from it, that of the stages too. */
-  readonly seed: number;
-  readonly trainer: LocalTrainer;
-  readonly memory: ClientMemory;
-  /** Scores adapters on this client's held-out records. Without it the client withholds its scores. */
-  readonly evaluate?: Evaluate | undefined;
-  /** Asynchronous rounds: the client has tasks of its own. Without it, a round's opening names its clients. */
-  readonly asynchronous?: { readonly staleness: Pick<StalenessRule, "most"> } | undefined;
-  /** Secure aggregation: the client masks its updates. Its own store holds the keys. Default: none. */
-  readonly masking?: Omit<SecureClientOptions, "store" | "client"> | undefined;
-  /** A reason not to train in a round, in one sentence; undefined: it trains. The coordinator gets it as a refusal. */
-  readonly refuseRound?: RefuseRound | undefined;
-  /** sha256 of the adapter that the run has to start from. Default: any. */
-  readonly startsFrom?: string | undefined;
-  readonly events: EventSink;
-  readonly signal?: AbortSignal | undefined;
-}
+import { firstAdapter, readAdapter } from "./round.ts";
+import { SecureClient } from "./secure/secure-client.ts";
 
 /** The result of one look at the store: a round or an evaluation was done, there is nothing to do, the run is over. */
 export type ParticipantStep = "worked" | "idle" | "over";
@@ -157,11 +98,11 @@ export class Participant {
     if (drawn >= 0 && this.#secure !== undefined) {
       const step = await this.#secure.next(identity, opening!, () => refuseRound?.(opening!.round, client));
       if (typeof step === "string") return step;
-      await this.#train(opening!, opening!.earlierRounds[drawn]!, step);
+      await playClientRound(this.#options, opening!, opening!.earlierRounds[drawn]!, step);
       return "worked";
     }
     if (drawn >= 0 && !(await isWritten(store, keys.update(round + 1, client)))) {
-      await this.#train(opening!, opening!.earlierRounds[drawn]!);
+      await playClientRound(this.#options, opening!, opening!.earlierRounds[drawn]!);
       return "worked";
     }
     if (opening === undefined && (await this.#score(round, adapter))) return "worked";
@@ -200,7 +141,11 @@ export class Participant {
       const task = await readMessage(store, keys.task(round, client), clientTask);
       if (task === undefined) continue;
       if (await isWritten(store, keys.update(round, client))) break;
-      await this.#train((await readMessage(store, keys.opening(round), roundOpening))!, task.earlierRounds);
+      await playClientRound(
+        this.#options,
+        (await readMessage(store, keys.opening(round), roundOpening))!,
+        task.earlierRounds,
+      );
       return true;
     }
     // No coordinator gives a task of a round before the one that is open.
@@ -227,142 +172,7 @@ export class Participant {
     const evaluated = (await evaluate?.({ round, adapters, validation: validation !== undefined, signal })) ?? none;
     await createMessage(store, keys.clientScores(round, client), clientScores, { client, ...evaluated });
   }
-
-  /** True where bytes are not those of whole tensors in float32. */
-  #packs(masked: MaskedTask | undefined): boolean {
-    const { algorithm, stages = [], downlink, seal } = this.#options;
-    const plain = stages.length === 0 && downlink === undefined && seal === undefined && masked === undefined;
-    return algorithm.federated && !plain;
-  }
-
-  /** Bytes of the cells with keys and shares that this client has written for a round's masks. */
-  async #cellBytes(round: number): Promise<number> {
-    const { store, client } = this.#options;
-    const cells = [keys.clientKeys(round, client), keys.clientShares(round, client)].map((key) => store.read(key));
-    return (await Promise.all(cells)).reduce((sum, cell) => sum + (cell?.length ?? 0), 0);
-  }
-
-  /** The adapter of a round as the downlink brings it; undefined without one. */
-  async #adapterOf(opening: RoundOpening): Promise<FetchedAdapter | undefined> {
-    const { store, client, memory, seed, downlink, start } = this.#options;
-    return downlink && fetchAdapter(store, opening, client, memory, { stage: downlink, seed }, start);
-  }
-
-  /**
-   * Trains from the round's adapter, stores the update and submits it. A loss or value that is not finite is submitted
-   * as a refusal, or as no change where the client keeps its figures. The client's events are durable before its submission is.
-   */
-  async #train(opening: RoundOpening, earlierRounds: number, masked?: MaskedTask): Promise<void> {
-    const { store, client, algorithm, stages = [], seed, trainer, memory, events, signal } = this.#options;
-    signal?.throwIfAborted();
-    const { round, learningRate, adapter: base } = opening;
-    // With secure aggregation it was asked before it published keys.
-    const reason = masked === undefined ? await this.#options.refuseRound?.(round, client) : undefined;
-    if (reason !== undefined) {
-      await createMessage(store, keys.update(round, client), refusal, { client, refused: reason });
-      return;
-    }
-    const { received, bytesDown, downFloat32 } = await receive(store, opening, await this.#adapterOf(opening));
-    const keepsUnsent = stages.some(({ errorFeedback }) => errorFeedback === true);
-    const remembers = algorithm.keepsMemory === true || keepsUnsent;
-    const { [UNSENT]: unsent, ...kept } = remembers ? await memory.load(client, round) : {};
-    let badStep: string | undefined;
-    const result = await trainer.train({
-      round,
-      client,
-      adapter: algorithm.ownAdapter?.(received, kept) ?? received.adapter,
-      learningRate,
-      localRule: algorithm.localRule(received, kept),
-      earlierRounds,
-      sent: JSON.stringify([base, opening.broadcast, learningRate]),
-      signal,
-      onStart(steps) {
-        events.emit({ type: "client-start", round, client, steps });
-      },
-      onStep(report) {
-        signal?.throwIfAborted();
-        events.emit({ type: "client-step", round, client, ...report });
-        badStep ??= problemWithStep(report);
-      },
-    });
-
-    const key = keys.update(round, client);
-    const report = algorithm.report(result, received, kept);
-    if (!algorithm.keepsMemory && Object.keys(report.memory).length > 0) {
-      throw new Error(`the algorithm ${algorithm.name} returns a memory: declare keepsMemory`);
-    }
-    const keepsFigures = this.#options.figures === "kept";
-    const { update, memory: own } = keepsFigures ? finiteOr(unchanged(report.update, received, kept), report) : report;
-    const { protect, seal } = this.#options;
-    const context = { seed, round, client, received: received.adapter };
-    const safe = (await protect?.(update, { ...context, clip: opening.clip })) ?? update;
-    // A client remembers what it sends, which may be clipped.
-    const next = protect === undefined ? own : { ...own, ...algorithm.remembered?.(safe, received, kept) };
-    const encoded =
-      masked !== undefined && stages.length === 0
-        ? { groups: changeFrom(safe, received.adapter) }
-        : encodeUpdate(safe, stages, context, unsent && { change: unsent, missed: await memory.missed(client, round) });
-    const wire = encoded.groups;
-    const badLoss = Number.isFinite(result.loss ?? 0) ? undefined : `the training loss is ${result.loss}`;
-    const refused = keepsFigures
-      ? undefined
-      : (badStep ?? badLoss ?? problemWith(wire, wire) ?? problemWith(next, next));
-    const groups = algorithm.update(received.adapter, round);
-    const sealed =
-      refused !== undefined
-        ? { refused }
-        : masked === undefined
-          ? readBack(bytesOfUpdate(wire, stages, context), groups, stages, context)
-          : await this.#masked(masked, opening, wire, groups);
-    if ("refused" in sealed) {
-      await events.flush();
-      await createMessage(store, key, refusal, { client, refused: sealed.refused });
-      return;
-    }
-    const { bytes: open, sent } = sealed;
-    const bytes = (await seal?.(open, client)) ?? open;
-    const hash = await store.putBlob(bytes);
-    if (remembers) {
-      const before = { next, received, kept, unsent };
-      await memory.save(client, round, hash, memoryAfter(this.#options, encoded, sent?.(), context, before));
-    }
-    const ledger = this.#packs(masked) && {
-      upFloat32: plainBytes(update, context),
-      downFloat32,
-      ...(masked === undefined
-        ? { headers: updateHeader(open, stages, context), ...(seal && { keys: bytes.length - open.length }) }
-        : { headers: 0, masks: bytes.length, keys: await this.#cellBytes(round) }),
-    };
-    await events.flush();
-    const hidesFigures = keepsFigures || masked !== undefined;
-    const { loss, count, metrics, steps, examples, supervisedTokens, seconds } = result;
-    const tells = !hidesFigures && loss !== undefined;
-    await createMessage(store, key, submission, {
-      client,
-      base,
-      update: hash,
-      ...(tells && { loss, count, metrics, steps, examples, supervisedTokens }),
-      bytesDown: algorithm.federated ? bytesDown : 0,
-      bytesUp: algorithm.federated ? bytes.length : 0,
-      ...(ledger && { ledger }),
-      ...(tells && { seconds }),
-    });
-  }
-
-  /** The masked vector of an update. Its weight is the number of records that the client joined with. */
-  async #masked({ weightMax, seal }: MaskedTask, { clients }: RoundOpening, wire: Groups, groups: UpdateGroups) {
-    const { store, client, stages = [], masking } = this.#options;
-    const { records } = (await readMessage(store, keys.member(client), member))!;
-    const changes = asChange(groups);
-    const place = { rules: masking!.rules, clients: clients.length, weightMax };
-    return seal(wire, vectorLayout(changes, wireShape(changes, stages), place), records);
-  }
 }
 
 /** The part of a message to join that would tell something about the records of a client that keeps its figures. */
 const KEPT = { records: 1, heldOut: 0, data: "not sent", figures: "kept" } as const;
-
-function problemWithStep({ step, loss = 0, gradientNorm = 0 }: StepReport): string | undefined {
-  if (!Number.isFinite(loss)) return `the loss of step ${step} is ${loss}`;
-  return Number.isFinite(gradientNorm) ? undefined : `the gradient norm of step ${step} is ${gradientNorm}`;
-}

@@ -1,6 +1,7 @@
 import type { Algorithm } from "../../src/algorithms/algorithm.ts";
 import type { LocalTask, LocalTrainer, TrainedClient } from "../../src/federation/local-trainer.ts";
-import { Participant, type ParticipantOptions } from "../../src/federation/participant.ts";
+import { Participant } from "../../src/federation/participant.ts";
+import type { ParticipantOptions } from "../../src/federation/participant-options.ts";
 import { eachAdapter } from "../../src/federation/adapter-set.ts";
 import { clientMemory } from "../../src/federation/client-memory.ts";
 import type { CoordinatorOptions } from "../../src/federation/coordinator-options.ts";
