@@ -6,20 +6,11 @@ import {
   type OwnSecrets,
   ownSecrets,
   publicKeys,
-  roundingNumbers,
   sealShares,
   type SharePair,
 } from "../../secagg/client.ts";
 import type { Cohort } from "../../secagg/cohort.ts";
-import { label } from "../../secagg/envelope.ts";
-import type { Words } from "../../secagg/mask.ts";
 import type { SecureRules } from "../../secagg/rules.ts";
-import {
-  type DiscreteGaussianTable,
-  discreteGaussianTable,
-  drawDiscreteGaussian,
-} from "../../privacy/discrete-gaussian.ts";
-import { hkdf, secretStream } from "../../privacy/secret-stream.ts";
 import { encodeJson } from "../../store/codec.ts";
 import { keySegment, type MemberStore, type Store } from "../../store/store.ts";
 import type { Groups } from "../../tensor/groups.ts";
@@ -40,9 +31,10 @@ import {
   unmaskingAnswer,
 } from "../protocol/secure-messages.ts";
 import { checkedCohort, checkEnough, orRefusal, ProtocolFault, segmentsWithin } from "./checks.ts";
-import { CHECK_WORDS, roundedGroups, toNoisyWords, toWords, type VectorLayout, wordBytes } from "./masked-vector.ts";
+import { roundedGroups, type VectorLayout, wordBytes } from "./masked-vector.ts";
 import { OwnSecretStore } from "./own-secrets.ts";
 import { refuseNearlyTheSame } from "./earlier-sums.ts";
+import { SecretWords } from "./secret-words.ts";
 import { hashOf, openingSalt, toPublished } from "./secure-cohort.ts";
 
 export interface SecureClientOptions {
@@ -80,13 +72,14 @@ export type SecureStep = "idle" | "worked" | MaskedTask;
 export class SecureClient {
   readonly #options: SecureClientOptions;
   readonly #secrets: OwnSecretStore;
+  readonly #words: SecretWords;
   /** The last cohort, by the hash of its list of keys. */
-  #table: DiscreteGaussianTable | undefined;
   #known: { readonly hash: string; readonly cohort: Cohort } | undefined;
 
   constructor(options: SecureClientOptions) {
-    const { own, client, newKey } = options;
+    const { own, client, rules, newKey } = options;
     this.#options = options;
+    this.#words = new SecretWords(rules);
     this.#secrets = new OwnSecretStore(own, client, newKey && ((round) => newKey(client, round)));
   }
 
@@ -192,8 +185,7 @@ export class SecureClient {
         throw new ProtocolFault(`${other} was told another opening of the round`);
       }
       if (store.openSigned === undefined) continue;
-      const key = keys.clientKeys(round, other);
-      const opened = signed === undefined ? undefined : await store.openSigned(key, signed).catch(() => undefined);
+      const opened = await this.#opened(keys.clientKeys(round, other), signed);
       if (opened === undefined || !equalBytes(opened.bytes, encodeJson(published))) {
         throw new ProtocolFault(`the keys of ${other} are not signed by it`);
       }
@@ -208,6 +200,11 @@ export class SecureClient {
     }
   }
 
+  /** A cell that the coordinator hands on, and its signer; undefined where it is not signed. */
+  async #opened(key: string, signed: string | undefined) {
+    return signed === undefined ? undefined : this.#options.store.openSigned?.(key, signed).catch(() => undefined);
+  }
+
   /** The masks of this client, for the clients whose shares were sent on. */
   async #masking(me: Me, sharers: Remaining): Promise<MaskedTask> {
     const { client, rules } = this.#options;
@@ -219,7 +216,7 @@ export class SecureClient {
       weightMax: list.weightMax,
       seal: async (groups, layout, records) => {
         if (records > list.weightMax) return { refused: `the round was opened for weights up to ${list.weightMax}` };
-        const words = await this.#words(groups, layout, { records, master, salt: cohort.salt });
+        const words = await this.#words.of(groups, layout, { records, master, salt: cohort.salt });
         const plain = words.slice();
         await maskVector(words, cohort, { name: keySegment(client), own, sharers: among });
         const bytes = wordBytes(words);
@@ -233,26 +230,6 @@ export class SecureClient {
         return { refused: "training gave another result than before the restart, and the masks were used" };
       },
     };
-  }
-
-  /** A client's integers before they are masked: rounded at random, or with its noise. All chance is secret. */
-  async #words(
-    groups: Groups,
-    layout: VectorLayout,
-    { records, master, salt }: { readonly records: number; readonly master: Bytes; readonly salt: Bytes },
-  ): Promise<Words> {
-    const { bits, noise } = this.#options.rules;
-    if (noise === undefined) {
-      return toWords(groups, layout, {
-        bits,
-        records,
-        uniform: await roundingNumbers(master, salt, "vector", layout.words),
-      });
-    }
-    this.#table ??= discreteGaussianTable(noise.sigma);
-    const stream = await secretStream(await hkdf(master, salt, label("noise"), 32), "noise");
-    const draws = await drawDiscreteGaussian(this.#table, stream, layout.words - CHECK_WORDS);
-    return toNoisyWords(groups, layout, { bits, noise, draws });
   }
 
   /** The shares that open the sum of the survivors, and nothing else. */
@@ -319,8 +296,7 @@ export class SecureClient {
         agreeing.add(client);
         continue;
       }
-      const key = keys.agreement(round, client);
-      const opened = signed === undefined ? undefined : await store.openSigned(key, signed).catch(() => undefined);
+      const opened = await this.#opened(keys.agreement(round, client), signed);
       const pinned = opened && (await this.#secrets.pinIdentity(client, opened.by));
       const expected = encodeJson({ round, client, survivors: hash });
       if (opened !== undefined && pinned === opened.by && equalBytes(opened.bytes, expected)) agreeing.add(client);
