@@ -19,6 +19,7 @@ import {
   type SubmittedUpdate,
 } from "./protocol/messages.ts";
 import { readAdapter } from "./round.ts";
+import { byClient } from "./staleness.ts";
 import { updateOfBytes } from "./update-bytes.ts";
 
 /** A client's submission to a round; undefined where there is none. A malformed one is a refusal. */
@@ -138,8 +139,3 @@ export async function decideRound(
 }
 
 export const PUT_OUT = "the client was put out of the federation";
-
-/** Ascending, as `sort()` orders names. */
-function byClient(a: { readonly client: string }, b: { readonly client: string }): number {
-  return a.client < b.client ? -1 : a.client > b.client ? 1 : 0;
-}

@@ -30,7 +30,10 @@ export function aged(
 
 /** Ascending by client, then by the round that was answered: the sum does not depend on who arrived first. */
 export function inAggregationOrder(accepted: readonly AcceptedUpdate[]): readonly AcceptedUpdate[] {
-  return [...accepted].sort(
-    (a, b) => (a.client < b.client ? -1 : a.client > b.client ? 1 : 0) || (a.round ?? 0) - (b.round ?? 0),
-  );
+  return [...accepted].sort((a, b) => byClient(a, b) || (a.round ?? 0) - (b.round ?? 0));
+}
+
+/** Ascending, as `sort()` orders names. */
+export function byClient(a: { readonly client: string }, b: { readonly client: string }): number {
+  return a.client < b.client ? -1 : a.client > b.client ? 1 : 0;
 }

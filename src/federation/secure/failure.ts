@@ -20,11 +20,6 @@ export function asFailure(error: unknown): RoundFailure | undefined {
   return error instanceof UserError && error.kind === "config" ? new RoundFailure(error.message) : undefined;
 }
 
-/** By client, ascending. */
-export function inOrder(refused: readonly Refusal[]): Refusal[] {
-  return [...refused].sort((a, b) => (a.client < b.client ? -1 : a.client > b.client ? 1 : 0));
-}
-
 /** After so many failed rounds in a row a run stops, and goes on with another round when it is started again. */
 const MOST_FAILURES = 3;
 

@@ -14,7 +14,6 @@ import { cohortOf } from "./secure-cohort.ts";
 export interface PlayedRound {
   readonly list: KeyList;
   readonly cohort: Cohort;
-  readonly sharers: Remaining;
   readonly survivors: Remaining;
   readonly parties: Parties;
 }
@@ -31,11 +30,16 @@ export async function readPlayed(
   const sharers = await readMessage(store, keys.sharers(round), remaining);
   const survivors = await readMessage(store, keys.survivors(round), remaining);
   if (list === undefined || sharers === undefined || survivors === undefined) return undefined;
+  return playedRound(list, await cohortOf(run, opening, list, rules), sharers, survivors);
+}
+
+/** The round of these cells. */
+export function playedRound(list: KeyList, cohort: Cohort, sharers: Remaining, survivors: Remaining): PlayedRound {
   const parties = {
     sharers: new Set(sharers.clients.map(keySegment)),
     survivors: new Set(survivors.clients.map(keySegment)),
   };
-  return { list, cohort: await cohortOf(run, opening, list, rules), sharers, survivors, parties };
+  return { list, cohort, survivors, parties };
 }
 
 /** Rebuilds the secrets of a round from the shares that `clients` gave. */

@@ -1,14 +1,13 @@
 import { type Cohort, problemWithKeys } from "../../secagg/cohort.ts";
-import { addWords, newWords, type Words } from "../../secagg/mask.ts";
+import { addWords, newWords } from "../../secagg/mask.ts";
 import type { SecureRules } from "../../secagg/rules.ts";
 import { unmaskSum } from "../../secagg/unmask.ts";
 import { type Check, MismatchError } from "../../store/check.ts";
-import { BlobError, keySegment } from "../../store/store.ts";
-import { asChange, wireShape } from "../../updates/wire.ts";
-import { PUT_OUT, readSubmission } from "../decision.ts";
+import { keySegment } from "../../store/store.ts";
+import { PUT_OUT } from "../decision.ts";
 import { asLine, createMessage, readMessage, readTheirs } from "../protocol/cells.ts";
 import { keys } from "../protocol/keys.ts";
-import { type Refusal, type RoundClose, roundClose, type RoundOpening, type Submission } from "../protocol/messages.ts";
+import { type Refusal, type RoundClose, roundClose, type RoundOpening } from "../protocol/messages.ts";
 import {
   agreed,
   agreementAnswer,
@@ -22,13 +21,14 @@ import {
   sharesAnswer,
   unmaskingAnswer,
 } from "../protocol/secure-messages.ts";
-import { readAdapter } from "../round.ts";
+import { byClient } from "../staleness.ts";
 import type { RoundContext, RoundPlay } from "../synchronous-round.ts";
-import { CHECK_WORDS, isUnmasked, type VectorLayout, vectorLayout, wordsOf } from "./masked-vector.ts";
+import { CHECK_WORDS, isUnmasked } from "./masked-vector.ts";
 import { Phase, type Waiting } from "./phase.ts";
-import { asFailure, inOrder, RoundFailure } from "./failure.ts";
-import { readPlayed, recoverRound } from "./played-round.ts";
+import { asFailure, RoundFailure } from "./failure.ts";
+import { type PlayedRound, playedRound, recoverRound } from "./played-round.ts";
 import { beyondRecovery, cohortOf, fewestClients, hashOf, keysOf, problemWithParts } from "./secure-cohort.ts";
+import { VectorJudge } from "./vector-judge.ts";
 
 /**
  * A round with secure aggregation, as its coordinator plays it (Bonawitz et al. 2017, figure 4). Each phase ends with a cell that
@@ -40,9 +40,8 @@ export class SecureRound implements RoundPlay {
   readonly #rules: SecureRules;
   readonly #began = performance.now();
   readonly #phases = new Map<string, Phase>();
-  readonly #judged = new Map<string, Refusal | { readonly update: string; readonly check: Words }>();
+  readonly #vectors: VectorJudge;
   #cohort: Cohort | undefined;
-  #layout: Promise<VectorLayout> | undefined;
   /** Answers that were tried, and did not open the sum. */
   #tried = 0;
 
@@ -50,6 +49,7 @@ export class SecureRound implements RoundPlay {
     this.opening = opening;
     this.#context = context;
     this.#rules = rules;
+    this.#vectors = new VectorJudge(context, rules, opening);
   }
 
   get seconds(): number {
@@ -74,12 +74,12 @@ export class SecureRound implements RoundPlay {
       if ("state" in survivors) return survivors;
       const waiting = await this.#agree(survivors, cohort);
       if (waiting !== undefined) return waiting;
-      const decision = await this.#open(survivors);
+      const decision = await this.#open(playedRound(list, cohort, sharers, survivors));
       return "state" in decision ? decision : await this.#told(decision);
     } catch (error) {
       const failure = asFailure(error);
       if (failure === undefined) throw error;
-      return { round, accepted: [], refused: inOrder(failure.refused), failed: failure.message };
+      return { round, accepted: [], refused: [...failure.refused].sort(byClient), failed: failure.message };
     }
   }
 
@@ -164,7 +164,7 @@ export class SecureRound implements RoundPlay {
     const usable: string[] = [];
     const refused = [...sharers.refused];
     for (const client of phase.arrived) {
-      const verdict = await this.#judge(list, client);
+      const verdict = await this.#vectors.verdict(client, list);
       if ("refused" in verdict) refused.push(verdict);
       else if (this.#isRevoked(client)) refused.push({ client, refused: PUT_OUT });
       else usable.push(client);
@@ -207,12 +207,12 @@ export class SecureRound implements RoundPlay {
   }
 
   /** Phase 4: the round is decided once the shares open the sum. What they open is looked at in the check words alone. */
-  async #open(survivors: Remaining): Promise<RoundClose | Waiting> {
-    const { store, identity } = this.#context.options;
+  async #open(played: PlayedRound): Promise<RoundClose | Waiting> {
+    const { store } = this.#context.options;
     const { round } = this.opening;
+    const { survivors } = played;
     const { clients } = survivors;
     const phase = this.#phase("unmask", clients, keys.unmaskings(round), (client) => keys.unmasking(round, client));
-    const played = (await readPlayed(store, identity, this.opening, this.#rules))!;
     const waiting = await phase.wait(played.cohort.threshold);
     if (phase.arrived.length < played.cohort.threshold && waiting !== undefined) return waiting;
     if (waiting !== undefined && phase.arrived.length === this.#tried) return waiting;
@@ -239,7 +239,7 @@ export class SecureRound implements RoundPlay {
     const check = newWords(this.#rules.bits, CHECK_WORDS);
     const updates = new Map<string, string>();
     for (const client of clients) {
-      const verdict = await this.#judge(played.list, client);
+      const verdict = await this.#vectors.verdict(client, played.list);
       if ("refused" in verdict) throw new RoundFailure(`the vector of ${client} is gone: ${verdict.refused}`);
       addWords(check, verdict.check, 1);
       updates.set(client, verdict.update);
@@ -252,49 +252,7 @@ export class SecureRound implements RoundPlay {
       );
     }
     const accepted = clients.map((client, i) => ({ client, update: updates.get(client)!, records: records[i]! }));
-    return { round, accepted, refused: inOrder(refused) };
-  }
-
-  /** Looks at a masked vector: all that can be seen of it is its length. */
-  async #judge(list: KeyList, client: string, given?: Submission) {
-    const known = this.#judged.get(client);
-    if (known !== undefined) return known;
-    const { options, report } = this.#context;
-    const { round } = this.opening;
-    const found = given ?? (await readSubmission(options.store, round, client))!;
-    await report(round, client, found);
-    const verdict = "refused" in found ? found : await this.#look(list, found);
-    this.#judged.set(client, verdict);
-    return verdict;
-  }
-
-  async #look(list: KeyList, found: Exclude<Submission, Refusal>): Promise<Refusal | { update: string; check: Words }> {
-    const { store } = this.#context.options;
-    const { client, update, base } = found;
-    if (base !== this.opening.adapter) return { client, refused: `it was trained from another adapter (${base})` };
-    const { words } = await (this.#layout ??= this.#makeLayout(list));
-    const expected = words * (this.#rules.bits / 8);
-    try {
-      const bytes = await store.blob(update, client);
-      if (bytes.length !== expected) {
-        return { client, refused: `its masked vector has ${bytes.length} bytes, expected ${expected}` };
-      }
-      return { update, check: wordsOf(bytes.slice(0, CHECK_WORDS * (this.#rules.bits / 8)), this.#rules.bits) };
-    } catch (error) {
-      if (error instanceof BlobError) return { client, refused: error.message };
-      throw error;
-    }
-  }
-
-  async #makeLayout({ weightMax }: KeyList): Promise<VectorLayout> {
-    const { store, algorithm, stages = [] } = this.#context.options;
-    const { adapter, clients } = this.opening;
-    const groups = asChange(algorithm.update(await readAdapter(store, adapter), this.opening.round));
-    return vectorLayout(groups, wireShape(groups, stages), {
-      rules: this.#rules,
-      clients: clients.length,
-      weightMax,
-    });
+    return { round, accepted, refused: refused.sort(byClient) };
   }
 
   #phase(...[name, clients, prefix, keyOf]: [string, readonly string[], string, (client: string) => string]): Phase {
