@@ -32,6 +32,11 @@ export function ownAdapters(clients: readonly string[], load: (client: string) =
   };
 }
 
+/** Clients of other processes keep theirs. */
+export const noAdapters: AdapterSet = ownAdapters([], () =>
+  Promise.reject(new Error("clients of other processes keep their adapters")),
+);
+
 /** True where each client has an adapter of its own after `round`. Before training all have the common one. */
 export function keepsOwnAdapters({ ownAdapter }: Pick<Algorithm, "ownAdapter">, round: number): boolean {
   return ownAdapter !== undefined && round > 0;

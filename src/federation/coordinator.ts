@@ -2,32 +2,21 @@ import { UserError } from "../diagnostics/user-error.ts";
 import { parameterCount, type Params } from "../tensor/params.ts";
 import type { SecureRules } from "../secagg/rules.ts";
 import type { Aggregator } from "../updates/aggregator.ts";
-import { type AdapterSet, commonAdapter, keepsOwnAdapters, ownAdapters } from "./adapter-set.ts";
-import { type Answers, timeLeft } from "./answers.ts";
+import { type AdapterSet, commonAdapter, keepsOwnAdapters, noAdapters } from "./adapter-set.ts";
 import { drawCohort, EarlierRounds } from "./cohort.ts";
 import type { CoordinatorOptions, CoordinatorStep } from "./coordinator-options.ts";
-import { readSubmission } from "./decision.ts";
 import { adapterToSend, type SentAdapter } from "./downlink.ts";
 import { type EarlyStop, earlyStop, evaluationsBefore } from "./early-stop.ts";
-import { askForScores, closeEvaluation, evaluationDue, readAnswers, readEvaluation } from "./evaluation.ts";
+import { evaluationDue, readEvaluation } from "./evaluation.ts";
 import type { RunEvent } from "./events.ts";
 import { forgetLate } from "./late.ts";
 import { Membership } from "./membership.ts";
 import { createMessage, readHead, readMessage, runIsGone } from "./protocol/cells.ts";
 import { keys } from "./protocol/keys.ts";
-import {
-  type Member,
-  type MembersChange,
-  type RoundClose,
-  type EvaluationRequest,
-  type RoundEvaluation,
-  roundOpening,
-  type RunHead,
-  runEnd,
-  type Submission,
-} from "./protocol/messages.ts";
+import { type RoundClose, type RoundEvaluation, roundOpening, type RunHead, runEnd } from "./protocol/messages.ts";
 import { isOver, refuseOtherRun, roundsKept } from "./resume.ts";
-import type { Declined } from "./roster.ts";
+import { recordsOf, Reports } from "./reports.ts";
+import { Scoring } from "./scoring.ts";
 import {
   aggregate,
   beginRun,
@@ -58,13 +47,11 @@ export class Coordinator {
   readonly #started = performance.now();
   readonly #membership: Membership;
   readonly #earlier: EarlierRounds;
-  /** Keys of openings and updates that were reported as events. */
-  readonly #reported = new Set<string>();
+  readonly #scoring: Scoring;
+  readonly #reports: Reports;
   #tasks: Tasks | undefined;
   /** The round that is open. */
   #round: RoundPlay | undefined;
-  /** The request for scores that is open. */
-  #asked: { readonly request: EvaluationRequest; readonly answers: Answers } | undefined;
   #evaluations: RoundEvaluation[] | undefined;
   /** The last round that was evaluated, checked by `stop` and handed to `onRound`. */
   #settled = -1;
@@ -79,6 +66,8 @@ export class Coordinator {
     this.#options = options.secure === undefined ? options : { ...options, aggregator: sumOf(options, options.secure) };
     this.#membership = new Membership(options);
     this.#earlier = new EarlierRounds(options.store);
+    this.#scoring = new Scoring(options, this.#membership);
+    this.#reports = new Reports(options, this.#membership);
   }
 
   /**
@@ -139,8 +128,9 @@ export class Coordinator {
       const stored = await readEvaluation(store, round);
       if (stored !== undefined) evaluations.push(stored);
       else {
-        const step = await this.#evaluate(head, adapters);
-        if (step !== undefined) return step;
+        const found = await this.#scoring.after(head, adapters, evaluations[0]);
+        if ("state" in found) return found;
+        evaluations.push(found);
       }
     }
     const early = await earlyStop(store, round, evaluations, stop);
@@ -156,50 +146,6 @@ export class Coordinator {
     await events.flush();
     await createMessage(store, keys.end(round), runEnd, { round, adapter: head.adapter });
     return { state: "over", outcome: { head, adapter, adapters, evaluations } };
-  }
-
-  /** Asks the clients for scores, adds its own and stores all. Returns the step that waits, or undefined once all is stored. */
-  async #evaluate({ round, adapter }: RunHead, adapters: AdapterSet): Promise<CoordinatorStep | undefined> {
-    const { store, algorithm, events, signal } = this.#options;
-    await this.#membership.through(round);
-    // A client's own adapter may answer benchmarks and the common set, whether or not it holds records out.
-    const keepsOwn = keepsOwnAdapters(algorithm, round);
-    const gone = await this.#membership.gone();
-    if (this.#asked?.request.round !== round) {
-      const asked = [...this.#membership.members.values()].filter(
-        ({ client, heldOut }) => (keepsOwn || heldOut > 0) && !gone.has(client),
-      );
-      this.#asked = await askForScores(store, {
-        round,
-        adapter,
-        clients: asked.map(({ client }) => client),
-        ...(this.#scoresValidation(round) && { validation: "too" }),
-      });
-    }
-    const { request, answers } = this.#asked;
-    const { clients } = request;
-    await answers.look();
-    const { deadlineSeconds, minClients, extendDeadline: extensions } = this.#options;
-    const fewest = Math.min(minClients, clients.length);
-    const missing = answers.missing.filter((client) => !gone.has(client));
-    const milliseconds = timeLeft(answers.seconds, answers.arrived.length, { fewest, deadlineSeconds, extensions });
-    if (missing.length > 0 && milliseconds !== 0) return { state: "waiting", clients: missing, milliseconds };
-    const arrived = new Set(answers.arrived);
-    const answered = clients.filter((client) => arrived.has(client));
-    const given = await readAnswers(store, round, answered, { keepsOwn, holdsAll: algorithm.data === "pooled" });
-    const own = await this.#options.evaluate!({
-      round,
-      adapters: keepsOwn ? noAdapters : adapters,
-      validation: request.validation !== undefined,
-      signal,
-    });
-    this.#evaluations!.push(await closeEvaluation(store, events, round, [...given, own]));
-    return undefined;
-  }
-
-  /** Rounds are compared with each other: a run whose first evaluation has no validation scores goes on without. */
-  #scoresValidation(round: number): boolean {
-    return this.#options.scoreValidation === true && (round === 0 || this.#evaluations![0]?.validation !== undefined);
   }
 
   async #play(head: RunHead, revision: number): Promise<CoordinatorStep> {
@@ -256,33 +202,18 @@ export class Coordinator {
     const rejected = opening === undefined ? await this.#membership.settle(round) : [];
     const changes = await this.#membership.through(round);
     opening ??= await openRound(store, algorithm, head, { ...(await this.#task(round)), ...(await this.#sent(head)) });
-    await this.#tell(round, changes, rejected);
+    await this.#reports.members(round, changes, rejected);
     const { clients, learningRate, adapter } = opening;
     events.emit({ type: "round-start", round, clients, learningRate, adapter });
     const { privacy } = this.#options;
     if (privacy !== undefined) events.emit(privacy.spentBy(opening));
-    const report: RoundContext["report"] = (...answer) => this.#report(...answer);
+    const report: RoundContext["report"] = (...answer) => this.#reports.update(...answer);
     const context = { options: this.#options, membership: this.#membership, report };
     if (secure !== undefined) return new SecureRound(context, secure, opening);
     if (asynchronous === undefined) return synchronousRound(context, opening);
     this.#tasks ??= new Tasks({ store, algorithm, stages, maxStaleness: asynchronous.staleness.most });
     await this.#tasks.through(round);
     return asynchronousRound(context, asynchronous, this.#tasks, opening);
-  }
-
-  /** Emits who declined, who joined and who left. */
-  async #tell(round: number, changes: readonly MembersChange[], rejected: readonly Declined[]): Promise<void> {
-    const { events, newcomers } = this.#options;
-    for (const { client, reason } of await this.#membership.declined(newcomers?.() ?? [])) {
-      if (this.#first(keys.decline(client))) events.emit({ type: "client-declined", client, reason });
-    }
-    for (const { client, reason } of rejected) events.emit({ type: "client-refused", round, client, reason });
-    for (const { round: since, joined, left } of changes) {
-      for (const member of joined) {
-        events.emit({ type: "client-joined", round: since, client: member.client, ...recordsOf(member) });
-      }
-      for (const client of left) events.emit({ type: "client-left", round: since, client });
-    }
   }
 
   async #isSpent(round: number): Promise<boolean> {
@@ -320,19 +251,6 @@ export class Coordinator {
     return { clients, earlierRounds, learningRate, ...(clip !== undefined && { clip }), ...closesWith, ...limits };
   }
 
-  /** Emits a client's update, once. `given`: its message, where it was read already. */
-  async #report(round: number, client: string, given?: Submission): Promise<void> {
-    if (!this.#first(keys.update(round, client))) return;
-    const found = given ?? (await readSubmission(this.#options.store, round, client));
-    if (found === undefined || "refused" in found) return;
-    const { base: _base, ...figures } = found;
-    this.#options.events.emit({ type: "client-update", round, ...figures });
-  }
-
-  #first(what: string): boolean {
-    return this.#reported.size < this.#reported.add(what).size;
-  }
-
   /** An update that is older, in rounds, does not count. */
   get #oldest(): number {
     const { late, asynchronous } = this.#options;
@@ -358,9 +276,6 @@ export class Coordinator {
   }
 }
 
-/** Clients of other processes keep theirs. */
-const noAdapters = ownAdapters([], () => Promise.reject(new Error("clients of other processes keep their adapters")));
-
 function sumOf({ store, identity, stages = [], seed, aggregator }: CoordinatorOptions, rules: SecureRules): Aggregator {
   return secureAggregator({ store, rules, run: identity, stages, seed, ofBuckets: aggregator });
 }
@@ -373,11 +288,6 @@ function noMembers(round: number): UserError {
 
 function earlyStopEvent(round: number, { best, ...why }: EarlyStop): RunEvent {
   return { type: "early-stop", round, ...why, ...(best && { bestRound: best.round, bestValue: best.value }) };
-}
-
-/** 0 where the member does not tell. */
-function recordsOf({ records, heldOut, figures }: Member): { readonly records: number; readonly heldOut: number } {
-  return figures === "kept" ? { records: 0, heldOut: 0 } : { records, heldOut };
 }
 
 function meanLoss({ accepted }: RoundClose): { readonly loss?: number } {
