@@ -6,6 +6,13 @@ export function scaleOf({ scale }: ScoreAttributes, headDim: number): number {
   return scale ?? 1 / Math.sqrt(headDim);
 }
 
+/** The reference: makes the function from a product of a query and a key to its score. */
+export function scoreWith(attributes: ScoreAttributes, headDim: number): (product: number) => number {
+  const { cap } = attributes;
+  const scale = scaleOf(attributes, headDim);
+  return (product) => (cap === undefined ? product * scale : cap * Math.tanh((product * scale) / cap));
+}
+
 /** The reference: probabilities of one query's keys from its products with them, and d score / d product of each. */
 export function weigh(
   products: readonly number[],
@@ -14,9 +21,7 @@ export function weigh(
 ): { readonly p: readonly number[]; readonly slopes: readonly number[] } {
   const { cap } = attributes;
   const scale = scaleOf(attributes, headDim);
-  const scores = products.map((product) =>
-    cap === undefined ? product * scale : cap * Math.tanh((product * scale) / cap),
-  );
+  const scores = products.map(scoreWith(attributes, headDim));
   const max = Math.max(...scores);
   const exps = scores.map((score) => Math.exp(score - max));
   const total = exps.reduce((sum, exp) => sum + exp, 0);

@@ -1,5 +1,5 @@
 import { formatShape, sameShape } from "../tensor/shape.ts";
-import { capped, scaleOf } from "./attention-scores.ts";
+import { capped, scaleOf, scoreWith } from "./attention-scores.ts";
 import { type Dim, product } from "./dims.ts";
 import type { Emitter } from "./emitter.ts";
 import { ONNX_TYPES } from "./onnx-schema.ts";
@@ -108,13 +108,11 @@ export const maskedAttention: OpRow<ScoreAttributes> = {
     return [{ dtype: "float32", shape: [product([batch, length]), heads * headDim] }];
   },
   evaluate([q, keys, values, mask], attributes) {
-    const { window = Infinity, cap } = attributes;
+    const { window = Infinity } = attributes;
     const [batch, heads, length, d] = q!.shape as [number, number, number, number];
     const [, kvHeads, places] = keys!.shape as [number, number, number];
     const o = new Float64Array(q!.data.length);
-    const scale = scaleOf(attributes, d);
-    const scored = (product: number): number =>
-      cap === undefined ? product * scale : cap * Math.tanh((product * scale) / cap);
+    const scored = scoreWith(attributes, d);
     for (let b = 0; b < batch; b++) {
       for (let h = 0; h < heads; h++) {
         const kv = b * kvHeads + Math.floor((h * kvHeads) / heads);

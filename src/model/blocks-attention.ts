@@ -11,7 +11,7 @@ import type { RotaryConfig } from "./rotary-scaling.ts";
 /** Normalises queries or keys before the rotation. */
 type QueryKeyNorm = (x: Value, of: "q" | "k") => Value;
 
-export interface SelfAttention extends ScoreAttributes {
+export interface SelfAttention {
   /** Index of the layer; the names of its cached keys and values follow from it. */
   readonly layer: number;
   /** The modules of queries, keys and values, or one module whose output has them side by side. */
@@ -20,6 +20,7 @@ export interface SelfAttention extends ScoreAttributes {
   /** Heads of keys and values; each serves `heads / kvHeads` heads of queries. */
   readonly kvHeads: number;
   readonly headDim: number;
+  readonly scores: ScoreAttributes;
   /** Undefined: no rotation. */
   readonly rotary: RotaryConfig | undefined;
   /** Name of the rotation, for its constants; layers that share a rotation share them. Default `rotary`. */
@@ -44,17 +45,9 @@ function countsOf({ heads, kvHeads }: SelfAttention): readonly [number, number, 
   return [heads, kvHeads, kvHeads];
 }
 
-function scoresOf({ window, scale, cap }: SelfAttention): ScoreAttributes {
-  return {
-    ...(window === undefined ? {} : { window }),
-    ...(scale === undefined ? {} : { scale }),
-    ...(cap === undefined ? {} : { cap }),
-  };
-}
-
 function attend(graph: ModelGraph, x: Value, attention: SelfAttention, tables: readonly Value[] | undefined): Value {
   const { builder } = graph;
-  const { heads, kvHeads, headDim, projections, headNorm, rowNorm } = attention;
+  const { heads, kvHeads, headDim, projections, scores, headNorm, rowNorm } = attention;
   const sequence = (y: Value, width: number): Value =>
     builder.op("reshape", [y], { shape: ["batch", "length", width] });
   const rotate = (y: Value, of: "q" | "k", count: number): Value => {
@@ -75,7 +68,7 @@ function attend(graph: ModelGraph, x: Value, attention: SelfAttention, tables: r
   const mixed = builder.op(
     "attention",
     [rotate(q!, "q", heads), rotate(k!, "k", kvHeads), sequence(v!, kvHeads * headDim)],
-    { heads, kvHeads, ...scoresOf(attention) },
+    { heads, kvHeads, ...scores },
   );
   return builder.op("reshape", [mixed], { shape: ["batch*length", heads * headDim] });
 }
@@ -89,7 +82,7 @@ function attendCached(
   starts: Value,
 ): Value {
   const { builder } = graph;
-  const { layer, kvHeads, headDim, projections, rowNorm } = attention;
+  const { layer, kvHeads, headDim, projections, scores, rowNorm } = attention;
   const [q, k, v] =
     projections.length === 1 || rowNorm !== undefined
       ? [0, 1, 2].map(headsOf(graph, x, attention))
@@ -104,7 +97,7 @@ function attendCached(
   const fresh = [rotate(k!, "k"), v!];
   graph.fresh.push(...fresh);
   const cached = cacheNames(layer).map((name) => builder.input(name, "float32", ["batch", kvHeads, "places", headDim]));
-  return builder.op("cachedAttention", [rotate(q!, "q"), ...fresh, ...cached, starts], scoresOf(attention));
+  return builder.op("cachedAttention", [rotate(q!, "q"), ...fresh, ...cached, starts], scores);
 }
 
 /** Makes the heads [batch, heads, length, d] of queries (0), keys (1) or values (2), each when it is asked for. */
@@ -133,7 +126,7 @@ function attendExported(
   { positions, mask }: { readonly positions: Value; readonly mask: Value },
 ): Value {
   const { builder } = graph;
-  const { layer, kvHeads, headDim, rotary, rotaryName = "rotary" } = attention;
+  const { layer, kvHeads, headDim, scores, rotary, rotaryName = "rotary" } = attention;
   const frequencies =
     rotary &&
     graph.constant(`${rotaryName}.frequencies`, [rotary.inverseFrequencies.length], () =>
@@ -153,7 +146,7 @@ function attendExported(
     return builder.op("joinPlaces", [past, fresh[i]!], { places: "total" });
   });
   graph.fresh.push(keys!, values!);
-  return builder.op("maskedAttention", [query, keys!, values!, mask], scoresOf(attention));
+  return builder.op("maskedAttention", [query, keys!, values!, mask], scores);
 }
 
 /** Normalises each head of x [batch, heads, length, d], where the family does. */

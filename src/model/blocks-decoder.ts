@@ -129,11 +129,13 @@ export function decoder({
       heads,
       kvHeads,
       headDim,
+      scores: {
+        ...(window === undefined ? {} : { window }),
+        ...(attentionScale === undefined ? {} : { scale: attentionScale }),
+        ...(attentionCap === undefined ? {} : { cap: attentionCap }),
+      },
       rotary: config.unrotatedLayers?.includes(layer) ? undefined : (local ?? config.rotary),
       ...(local === undefined ? {} : { rotaryName: "rotary.local" }),
-      ...(window === undefined ? {} : { window }),
-      ...(attentionScale === undefined ? {} : { scale: attentionScale }),
-      ...(attentionCap === undefined ? {} : { cap: attentionCap }),
       headNorm: config.qkNorm && !qkNormOfRows ? qkNorm : undefined,
       rowNorm: config.qkNorm && qkNormOfRows ? qkNorm : undefined,
     });

@@ -122,8 +122,8 @@ export const gpt2: ModelFamily<Gpt2Config> = {
       heads,
       kvHeads,
       headDim,
+      scores: { scale: attentionScales[layer]! },
       rotary: undefined,
-      scale: attentionScales[layer]!,
     });
     // After the last layer's attention no other position reaches the logits.
     if (layer === config.layers - 1) [mixed, x] = graph.chosenRows(mixed, x) as [Value, Value];
