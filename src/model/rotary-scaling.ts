@@ -42,8 +42,8 @@ interface Stretch {
   readonly original: number;
 }
 
-/** theta^(2i/width) of every pair, float32. */
-function periods({ theta, width }: Stretch): number[] {
+/** Computes theta^(2i/width) of every pair, in float32 at every step, as PyTorch does. */
+export function periods({ theta, width }: Pick<Stretch, "theta" | "width">): number[] {
   return Array.from({ length: Math.ceil(width / 2) }, (_, i) => Math.fround(theta ** Math.fround((2 * i) / width)));
 }
 

@@ -1,16 +1,14 @@
 import { UserError } from "../diagnostics/user-error.ts";
-import { longRope, type Numbers, type RotaryConfig, scaleLlama3, yarn } from "./rotary-scaling.ts";
+import { longRope, type Numbers, periods, type RotaryConfig, scaleLlama3, yarn } from "./rotary-scaling.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
 /** The default of transformers. */
 const DEFAULT_THETA = 10_000;
 
-/** Computes 1 / theta^(2i/width) of every pair, in float32 at every step, as PyTorch does. */
+/** 1 / theta^(2i/width) of every pair, float32. */
 function baseFrequencies(theta: number, width: number): number[] {
-  return Array.from({ length: Math.ceil(width / 2) }, (_, i) =>
-    Math.fround(1 / Math.fround(theta ** Math.fround((2 * i) / width))),
-  );
+  return periods({ theta, width }).map((period) => Math.fround(1 / period));
 }
 
 /** The inverse frequencies of a graph for sequences of at most `maxLength` tokens. */
