@@ -14,15 +14,9 @@ interface TrainingGraphOptions extends Pick<ModelGraphOptions, "maxLength" | "dr
 }
 
 /** Makes the graph of the loss and of the gradient of every LoRA tensor: `FETCHES.loss`, `gradientFetch(name)`. */
-export function trainingGraph(
-  model: ModelConfig,
-  lora: LoraShape,
-  { loss: lossOf, ...options }: TrainingGraphOptions,
-): Graph {
-  const graph = new ModelGraph(lora, options);
+export function trainingGraph(model: ModelConfig, lora: LoraShape, options: TrainingGraphOptions): Graph {
+  const { graph, logProbabilities, loss } = graphToLoss(model, lora, options);
   const { builder } = graph;
-  const logProbabilities = logProbabilitiesOf(graph, model);
-  const loss = lossOf(builder, logProbabilities);
   const trainable = [...graph.adapter.values()];
   const gradients = backward(builder, loss, trainable);
   builder.output(FETCHES.loss, loss);
@@ -32,17 +26,21 @@ export function trainingGraph(
 }
 
 /** Makes the graph of the gradients of each sequence by itself: `gradientFetch(name)` is [batch, ...shape of the tensor]. */
-export function recordGradientGraph(
+export function recordGradientGraph(model: ModelConfig, lora: LoraShape, options: TrainingGraphOptions): Graph {
+  const { graph, loss } = graphToLoss(model, lora, options);
+  for (const [name, gradient] of sequenceGradients(graph, loss)) graph.builder.output(gradientFetch(name), gradient);
+  return graph.builder.build();
+}
+
+/** Begins a graph for training: the log-probabilities of labels and their loss, without outputs. */
+function graphToLoss(
   model: ModelConfig,
   lora: LoraShape,
-  { loss: lossOf, ...options }: TrainingGraphOptions,
-): Graph {
+  { loss, ...options }: TrainingGraphOptions,
+): { readonly graph: ModelGraph; readonly logProbabilities: Value; readonly loss: Value } {
   const graph = new ModelGraph(lora, options);
-  const { builder } = graph;
   const logProbabilities = logProbabilitiesOf(graph, model);
-  const gradients = sequenceGradients(graph, lossOf(builder, logProbabilities));
-  for (const [name, gradient] of gradients) builder.output(gradientFetch(name), gradient);
-  return builder.build();
+  return { graph, logProbabilities, loss: loss(graph.builder, logProbabilities) };
 }
 
 /** Makes the graph of the log-probabilities of labels at chosen rows; with `lora`, of the adapted model. */
