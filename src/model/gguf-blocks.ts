@@ -10,6 +10,11 @@ export interface GgmlFormat {
   readonly decode: (stored: Uint8Array) => Float32Array;
 }
 
+/** Bytes of a tensor whose number of elements is a multiple of the format's. */
+export function storedBytes({ elements, bytes }: GgmlFormat, shape: readonly number[]): number {
+  return (shape.reduce((a, b) => a * b, 1) / elements) * bytes;
+}
+
 const f32 = Math.fround;
 const signed = (byte: number): number => (byte << 24) >> 24;
 

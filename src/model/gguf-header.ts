@@ -17,13 +17,32 @@ export interface GgufHeader {
 }
 
 const MAGIC = 0x46_55_47_47;
-const ALIGNMENT = 32;
+/** Where a file does not say otherwise, tensors begin at multiples of it. */
+export const GGUF_ALIGNMENT = 32;
 const PIECE_BYTES = 1 << 20;
 /** Far more than any file has; a count is read before the things that it counts. */
 const MOST = 1_000_000;
-/** Bytes of a value, by gguf_metadata_value_type; text and list have no fixed size. */
-const BYTES: readonly number[] = [1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8];
-const [INT8, INT16, UINT32, INT32, FLOAT32, BOOL, TEXT, LIST] = [1, 3, 4, 5, 6, 7, 8, 9];
+const [TEXT, LIST] = [8, 9];
+
+interface FixedSize {
+  readonly bytes: number;
+  readonly read: (view: DataView) => number | boolean;
+}
+
+/** Values of a fixed size, by gguf_metadata_value_type. */
+const FIXED_SIZES: ReadonlyMap<number, FixedSize> = new Map([
+  [0, { bytes: 1, read: (view) => view.getUint8(0) }],
+  [1, { bytes: 1, read: (view) => view.getInt8(0) }],
+  [2, { bytes: 2, read: (view) => view.getUint16(0, true) }],
+  [3, { bytes: 2, read: (view) => view.getInt16(0, true) }],
+  [4, { bytes: 4, read: (view) => view.getUint32(0, true) }],
+  [5, { bytes: 4, read: (view) => view.getInt32(0, true) }],
+  [6, { bytes: 4, read: (view) => view.getFloat32(0, true) }],
+  [7, { bytes: 1, read: (view) => view.getUint8(0) !== 0 }],
+  [10, { bytes: 8, read: (view) => Number(view.getBigUint64(0, true)) }],
+  [11, { bytes: 8, read: (view) => Number(view.getBigInt64(0, true)) }],
+  [12, { bytes: 8, read: (view) => view.getFloat64(0, true) }],
+]);
 
 /** Reads bytes one after another, some ahead. */
 class Reader {
@@ -101,7 +120,7 @@ export async function readGgufHeader(source: ByteSource): Promise<GgufHeader> {
     const type = await reader.uint32();
     listed.push([name, { shape, type, position: await reader.uint64() }]);
   }
-  const given = metadata.get("general.alignment") ?? ALIGNMENT;
+  const given = metadata.get("general.alignment") ?? GGUF_ALIGNMENT;
   if (typeof given !== "number" || !Number.isInteger(given) || given < 1)
     throw reader.fail(`has the alignment ${given}`);
   const start = Math.ceil(reader.position / given) * given;
@@ -118,7 +137,7 @@ async function readValue(reader: Reader, type: number): Promise<number | boolean
     const [inner, count] = [await reader.uint32(), await reader.uint64()];
     if (inner === LIST) throw reader.fail("has a list of lists in its metadata");
     if (inner !== TEXT) {
-      reader.position += count * bytesOf(reader, inner);
+      reader.position += count * fixedSize(reader, inner).bytes;
       return undefined;
     }
     for (let i = 0; i < count; i++) {
@@ -127,30 +146,12 @@ async function readValue(reader: Reader, type: number): Promise<number | boolean
     }
     return undefined;
   }
-  const view = await reader.view(bytesOf(reader, type));
-  switch (type) {
-    case INT8:
-      return view.getInt8(0);
-    case INT16:
-      return view.getInt16(0, true);
-    case UINT32:
-      return view.getUint32(0, true);
-    case INT32:
-      return view.getInt32(0, true);
-    case FLOAT32:
-      return view.getFloat32(0, true);
-    case BOOL:
-      return view.getUint8(0) !== 0;
-    case 12:
-      return view.getFloat64(0, true);
-    default:
-      if (view.byteLength === 8) return Number(type === 11 ? view.getBigInt64(0, true) : view.getBigUint64(0, true));
-      return view.byteLength === 2 ? view.getUint16(0, true) : view.getUint8(0);
-  }
+  const { bytes, read } = fixedSize(reader, type);
+  return read(await reader.view(bytes));
 }
 
-function bytesOf(reader: Reader, type: number): number {
-  const bytes = BYTES[type];
-  if (bytes === undefined || bytes === 0) throw reader.fail(`has a value of the unknown kind ${type} in its metadata`);
-  return bytes;
+function fixedSize(reader: Reader, type: number): FixedSize {
+  const size = FIXED_SIZES.get(type);
+  if (size === undefined) throw reader.fail(`has a value of the unknown kind ${type} in its metadata`);
+  return size;
 }

@@ -2,7 +2,7 @@ import { UserError } from "../diagnostics/user-error.ts";
 import type { ModelConfig } from "./config.ts";
 import type { ByteSource, SourceWeights } from "./convert.ts";
 import { familyOf } from "./families/registry.ts";
-import { GGML_FORMATS, type GgmlFormat, OTHER_FORMATS } from "./gguf-blocks.ts";
+import { GGML_FORMATS, type GgmlFormat, OTHER_FORMATS, storedBytes } from "./gguf-blocks.ts";
 import { type GgufEntry, readGgufHeader } from "./gguf-header.ts";
 import { unpairRows } from "./gguf-rules.ts";
 import { expectedTensors } from "./names.ts";
@@ -69,11 +69,9 @@ function formatOf(file: ByteSource, name: string, { type, shape, position }: Ggu
       "Use a file in one of these types, such as Q8_0 or Q4_K_M.",
     );
   }
-  const elements = shape.reduce((a, b) => a * b, 1);
   if ((shape.at(-1) ?? 1) % format.elements !== 0)
     throw fail(`has rows that are no whole blocks of ${format.name}`, AGAIN);
-  if (position + (elements / format.elements) * format.bytes > file.size)
-    throw fail("lies beyond the file's end", AGAIN);
+  if (position + storedBytes(format, shape) > file.size) throw fail("lies beyond the file's end", AGAIN);
   return format;
 }
 

@@ -1,3 +1,5 @@
+import { GGML_FORMATS, storedBytes } from "../../model/gguf-blocks.ts";
+import { GGUF_ALIGNMENT } from "../../model/gguf-header.ts";
 import type { ExportFile } from "../target.ts";
 
 /** A value of GGUF's metadata. */
@@ -24,18 +26,14 @@ export interface GgufTensor {
 }
 
 const VERSION = 3;
-const ALIGNMENT = 32;
 /** gguf_metadata_value_type */
 const TYPES = { uint32: 4, int32: 5, float32: 6, bool: 7, string: 8, array: 9 } as const;
 
 /** Elements of a block that q8_0 stores with one scale. */
 export const Q8_BLOCK = 32;
-const Q8_BLOCK_BYTES = 34;
 
 function tensorBytes({ type, shape }: Pick<GgufTensor, "type" | "shape">): number {
-  const elements = shape.reduce((product, size) => product * size, 1);
-  if (type === "q8_0") return (elements / Q8_BLOCK) * Q8_BLOCK_BYTES;
-  return elements * (type === "f32" ? 4 : 2);
+  return storedBytes(GGML_FORMATS.get(GGML_TYPES[type])!, shape);
 }
 
 /** Writes metadata and the list of tensors, and then each tensor as `bytesOf` gives it, in order (GGUF version 3, little-endian). */
@@ -58,7 +56,7 @@ export async function writeGguf(
   }
 }
 
-const padding = (bytes: number): number => (ALIGNMENT - (bytes % ALIGNMENT)) % ALIGNMENT;
+const padding = (bytes: number): number => (GGUF_ALIGNMENT - (bytes % GGUF_ALIGNMENT)) % GGUF_ALIGNMENT;
 
 function encodeHead(metadata: GgufMetadata, tensors: readonly GgufTensor[]): Uint8Array {
   const out = new ByteWriter();
