@@ -1,7 +1,7 @@
 import { UserError } from "../diagnostics/user-error.ts";
 import { createMessage, isWritten, readMessage } from "../federation/protocol/cells.ts";
 import { keys } from "../federation/protocol/keys.ts";
-import { tookPart } from "../federation/privacy/took-part.ts";
+import { unpaidRound } from "../federation/privacy/unpaid-round.ts";
 import { rdpOfSampledGaussian } from "../privacy/rdp.ts";
 import { filterAt, filterEpsilon, filterFor, noiseForSteps, wholeTimes } from "../privacy/renyi-filter.ts";
 import { newSecretKey } from "../privacy/secret-stream.ts";
@@ -77,10 +77,11 @@ export function recordLedger(
   const compared = new Map<string, number>();
 
   async function refuseLost(client: string, round: number): Promise<void> {
-    for (let earlier = compared.get(client) ?? 1; earlier < round; earlier++) {
-      if (!(await tookPart(commits, client, earlier))) continue;
-      if (!(await isWritten(own, cells.charge(client, earlier)))) throw lost(client, earlier);
-    }
+    const rounds = { from: compared.get(client) ?? 1, before: round };
+    const unpaid = await unpaidRound(commits, client, rounds, (earlier) =>
+      isWritten(own, cells.charge(client, earlier)),
+    );
+    if (unpaid !== undefined) throw lost(client, unpaid);
     compared.set(client, round);
   }
 

@@ -5,7 +5,7 @@ import { sha256 } from "../../tensor/sha256.ts";
 import { PrivacyLedger } from "./ledger.ts";
 import type { Protect } from "./protect.ts";
 import { secretKeyIn } from "./secret-key.ts";
-import { tookPart } from "./took-part.ts";
+import { unpaidRound } from "./unpaid-round.ts";
 
 export interface OwnLedgerOptions {
   /** The client's own store: its secret key and its ledger. */
@@ -51,11 +51,13 @@ async function check(
   round: number,
   noiseMultiplier: number,
 ): Promise<void> {
-  for (let earlier = 1; earlier < round; earlier++) {
-    if (ledger.has(client, earlier) || !(await tookPart(exchange, client, earlier))) continue;
+  const unpaid = await unpaidRound(exchange, client, { from: 1, before: round }, (earlier) =>
+    ledger.has(client, earlier),
+  );
+  if (unpaid !== undefined) {
     throw new UserError(
       "storage",
-      `Client ${client} sent an update in round ${earlier}, and its ledger has no charge for it: nobody can say what was spent.`,
+      `Client ${client} sent an update in round ${unpaid}, and its ledger has no charge for it: nobody can say what was spent.`,
       { hint: "Continue with the folder (--out) that the client had then. Nothing was sent." },
     );
   }
