@@ -14,7 +14,7 @@ export interface GgufRules<C extends ModelConfig = ModelConfig> {
   change(config: C, name: string): GgufChange | undefined;
   /** What llama.cpp's model of this architecture lacks for a configuration; undefined where it has all. */
   lacks(config: C): string | undefined;
-  /** Longest context in which every layer attends to all positions; llama.cpp's models have no sliding windows here. */
+  /** Longest context in which llama.cpp attends as the model does; most of its architectures have no sliding windows. */
   wholeContext(config: C): number;
 }
 

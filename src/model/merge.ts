@@ -9,8 +9,9 @@ export interface MergedTensor {
 }
 
 /**
- * Reads one weight of the base with the adapter merged in: W + scale·B·A, or W + scale·(B·A)ᵀ where W is [in, out]. Each element of B·A is summed in float64 and the
- * result is rounded once, so that it is as near to base and adapter apart as float32 can be. Other weights are the base's.
+ * Reads one weight of the base with the adapter merged in: W + scale·B·A, or W + scale·(B·A)ᵀ where W is [in, out]. Each
+ * element of B·A is summed in float64 and the result is rounded once, so that it is as near to base and adapter apart as
+ * float32 can be. Other weights are the base's.
  */
 export async function readMerged(
   weights: Pick<Weights, "read">,
