@@ -97,6 +97,25 @@ describe("a client that breaks the protocol", () => {
     expect(await store.create(keys.unmasking(1, "a"), encodeJson({}))).toEqual(first);
   });
 
+  it.each(["____".repeat(10) + "___=", "AAAA", "=".repeat(44), "é".repeat(44)])(
+    "that gives texts which are no shares stops nobody: %s",
+    async (share) => {
+      const lostIn = { b: "update" } as const;
+      const { close } = await playSecure({
+        names,
+        lostIn,
+        instead: async (client, place) => {
+          if (client !== "a" || (await place.read(keys.survivors(1))) === undefined) return false;
+          const self = Object.fromEntries(["a", "c", "d", "e"].map((name) => [name, share]));
+          await place.create(keys.unmasking(1, "a"), encodeJson({ round: 1, client: "a", self, mask: { b: share } }));
+          return true;
+        },
+      });
+      expect(close.failed).toBeUndefined();
+      expect(close.accepted.map(({ client }) => client)).toEqual(["a", "c", "d", "e"]);
+    },
+  );
+
   it("that gives shares of both secrets opens nothing more, and one that shares with some only is left out", async () => {
     const { close } = await playSecure({
       names,

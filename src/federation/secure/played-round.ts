@@ -69,7 +69,7 @@ function sharesOf(
   for (const [client, text] of Object.entries(given)) {
     const name = keySegment(client);
     // 32 bytes in base64.
-    if (isAsked(name) && /^[\w+/]{43}=$/.test(text)) shares.set(name, fromBase64(text));
+    if (isAsked(name) && /^[A-Za-z\d+/]{43}=$/.test(text)) shares.set(name, fromBase64(text));
   }
   return shares;
 }
