@@ -1,4 +1,5 @@
 import { markdownText, tableMarkdown } from "../tables/tables-text.ts";
+import { textTable } from "../tables/tables.ts";
 import { document, tableMarkup } from "./frame.ts";
 import { markup, type Markup } from "./html.ts";
 import { assumptions, checks, limits, type SeenFacts } from "./privacy-limits.ts";
@@ -74,11 +75,12 @@ function signatures({ adapter }: PrivacyFacts): PrivacyPart {
         ? "The run is not over. The figures can still grow, up to the budget."
         : `The result is the adapter with the sha256 ${adapter} of its tensors.`,
     ],
-    table: {
-      title: "signatures",
-      columns: headers.map((header) => ({ header, right: false })),
-      rows: roles.map((role) => [role, "", "", ""].map((text) => ({ text }))),
-    },
+    table: textTable(
+      "signatures",
+      headers,
+      roles.map((role) => [role, "", "", ""]),
+      headers.length,
+    ),
   };
 }
 

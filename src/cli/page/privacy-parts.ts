@@ -1,7 +1,7 @@
 import { priceOf } from "../../federation/privacy/ledger.ts";
 import { rightGuesses } from "../../privacy/gaussian.ts";
 import { epsilonSpent, muSquaredWithin } from "../../privacy/ledger.ts";
-import type { Table } from "../tables/tables.ts";
+import { type Table, textTable } from "../tables/tables.ts";
 import { formatCount, formatEpsilon, formatThreeDigits } from "../views/quantities.ts";
 
 /** A part of the report: what is said, point by point, and in a table. */
@@ -48,12 +48,6 @@ export interface RecordFacts {
   readonly rounds: number;
   readonly spent: number;
 }
-
-const table = (title: string, headers: readonly string[], rows: readonly (readonly string[])[], texts = 1): Table => ({
-  title,
-  columns: headers.map((header, i) => ({ header, right: i >= texts })),
-  rows: rows.map((row) => row.map((text) => ({ text }))),
-});
 
 interface Account {
   readonly client: string;
@@ -102,7 +96,7 @@ export function clientTerms({ mechanism, epsilon, delta, clients, divisor, charg
     id: "terms",
     title: "Terms",
     paragraphs: [],
-    table: table(
+    table: textTable(
       "terms of the guarantee",
       ["term", "value"],
       [
@@ -170,7 +164,7 @@ export function clientAccounts(facts: ClientFacts): PrivacyPart {
     paragraphs: [
       `A round is charged before it opens, and no charge is taken back, also where the client sent nothing. μ² adds up; ε follows from it at δ ${formatThreeDigits(delta)}. A client takes part in no round that its budget of μ² = ${formatThreeDigits(allowed)} does not cover.`,
     ],
-    table: table(
+    table: textTable(
       "budgets of clients",
       ["client", "rounds", "μ²", "ε spent", "of ε", "rounds left"],
       accountsOf(facts).map(({ client, rounds, muSquared }) => [
@@ -193,7 +187,7 @@ export function clientCourse(facts: ClientFacts): PrivacyPart {
     id: "rounds",
     title: "Round by round",
     paragraphs: [],
-    table: table(
+    table: textTable(
       "rounds",
       ["round", "clients charged", "clip", "z", "largest ε so far"],
       rounds.map((round) => {
@@ -229,7 +223,7 @@ export function recordPart(records: readonly RecordFacts[]): PrivacyPart {
 }
 
 function recordTable(records: readonly RecordFacts[]): Table {
-  return table(
+  return textTable(
     "budgets of records",
     ["client", "coin", "clip", "z", "steps", "ε spent", "of ε", "δ"],
     records.map(({ client, rate, clip, noiseMultiplier, steps, rounds, spent, epsilon, delta }) => [

@@ -10,7 +10,7 @@ import { valueText } from "../../study/setting-texts.ts";
 import { isReadIn, leavesOf } from "../../study/settings.ts";
 import { DEFAULTS, isOver, ledgerSum, plannedRounds, roundsDone, type StoredRun } from "../../study/stored-run.ts";
 import { formatValue } from "../tables/comparison-tables.ts";
-import type { Cell, Table } from "../tables/tables.ts";
+import { type Table, textTable } from "../tables/tables.ts";
 import {
   counted,
   formatBytes,
@@ -125,16 +125,16 @@ function glance({ run, course }: RunFigures): Markup {
 
 /** The numbers of curves: a row for each round, a column for each name. */
 function curvesTable(title: string, { names, rounds }: Curves, format: (value: number) => string): Table {
-  const cell = (value: number | undefined): Cell => ({ text: value === undefined ? "–" : format(value) });
-  return {
+  const cell = (value: number | undefined): string => (value === undefined ? "–" : format(value));
+  return textTable(
     title,
-    columns: ["round", "all", ...names].map((header, i) => ({ header, right: i > 0 })),
-    rows: rounds.map(({ round, overall, values }) => [
-      { text: round === 0 ? "before" : String(round) },
+    ["round", "all", ...names],
+    rounds.map(({ round, overall, values }) => [
+      round === 0 ? "before" : String(round),
       cell(overall),
       ...names.map((name) => cell(values.get(name))),
     ]),
-  };
+  );
 }
 
 /** The unit of a loss: answers learned from are in nats per token. */
@@ -204,29 +204,26 @@ function changeTable(
     of: (round: Curves["rounds"][number]) => number | undefined,
     count: number | undefined,
     base: number | undefined,
-  ): Cell[] => {
+  ): string[] => {
     const [a, b] = [before && of(before), after && of(after)];
     const difference =
       a === undefined || b === undefined ? "–" : metric === LOSS ? formatChange(a, b) : signed(a, b, format);
     const value = (each: number | undefined): string => (each === undefined ? "–" : format(each));
     const alone = showsBase ? [value(base)] : [];
-    return [name, count === undefined ? "–" : formatCount(count), ...alone, value(a), value(b), difference].map(
-      (text) => ({ text }),
-    );
+    return [name, count === undefined ? "–" : formatCount(count), ...alone, value(a), value(b), difference];
   };
   const baseOf = (set: string): number | undefined => run.baseScores.get(set)?.get(metric);
   const total = [...records.values()].reduce<number>((sum, each) => sum + (each ?? 0), 0);
-  return tableMarkup({
-    title: `held-out ${metricName(metric)} before training and after round ${after?.round ?? 0}`,
-    columns: ["set", "records", ...(showsBase ? ["base"] : []), "before", "after", "change"].map((header, i) => ({
-      header,
-      right: i > 0,
-    })),
-    rows: [
-      ...names.map((name) => row(name, ({ values }) => values.get(name), records.get(name), baseOf(name))),
-      ...(names.length > 1 ? [row("all", ({ overall }) => overall, total, undefined)] : []),
-    ],
-  });
+  return tableMarkup(
+    textTable(
+      `held-out ${metricName(metric)} before training and after round ${after?.round ?? 0}`,
+      ["set", "records", ...(showsBase ? ["base"] : []), "before", "after", "change"],
+      [
+        ...names.map((name) => row(name, ({ values }) => values.get(name), records.get(name), baseOf(name))),
+        ...(names.length > 1 ? [row("all", ({ overall }) => overall, total, undefined)] : []),
+      ],
+    ),
+  );
 }
 
 function signed(before: number, after: number, format: (value: number) => string): string {
@@ -246,13 +243,10 @@ function courseBody({ run, course }: RunFigures): Piece {
       ? "one mark for each client and round"
       : `the first ${shown.length} of ${names.length} clients`;
   const passes = new Map(passesOf({ run, course }).map((each) => [each.client, each.passes]));
-  const table: Table = {
-    title: "clients",
-    columns: ["client", "records", ...PARTS, "passes", "training time", "up", "down"].map((header, i) => ({
-      header,
-      right: i > 0,
-    })),
-    rows: names.map((name) => {
+  const table = textTable(
+    "clients",
+    ["client", "records", ...PARTS, "passes", "training time", "up", "down"],
+    names.map((name) => {
       const sum = (key: "seconds" | "bytesUp" | "bytesDown"): number =>
         run.rounds.reduce((total, { clients }) => total + (clients.get(name)?.[key] ?? 0), 0);
       const parts = PARTS.map((part) => formatCount(rounds.filter((round) => partOf(round, name) === part).length));
@@ -266,9 +260,9 @@ function courseBody({ run, course }: RunFigures): Piece {
         records === 0 ? "not sent" : formatDuration(sum("seconds")),
         formatBytes(sum("bytesUp")),
         formatBytes(sum("bytesDown")),
-      ].map((text) => ({ text }));
+      ];
     }),
-  };
+  );
   return markup`${chartMarkup({ title, svg: courseChart({ title, subtitle }, shown, rounds) })}${tableMarkup(table)}${outBody({ run, course })}`;
 }
 
@@ -283,11 +277,14 @@ function outBody({ run, course }: Pick<RunFigures, "run" | "course">): Markup {
   const all = [...refused, ...late].sort((a, b) => a.round - b.round);
   if (all.length === 0) return markup`<p>No update was refused or late.</p>`;
   return markup`<h3>Refused and late updates</h3>
-    ${tableMarkup({
-      title: "updates that are not in the result",
-      columns: ["round", "client", "reason"].map((header) => ({ header, right: false })),
-      rows: all.map(({ round, client, reason }) => [String(round), client, reason].map((text) => ({ text }))),
-    })}`;
+    ${tableMarkup(
+      textTable(
+        "updates that are not in the result",
+        ["round", "client", "reason"],
+        all.map(({ round, client, reason }) => [String(round), client, reason]),
+        3,
+      ),
+    )}`;
 }
 
 /** The share of the bytes in those of float32; nothing where all travelled as it is. */
@@ -310,14 +307,12 @@ function bytesMarkup(run: StoredRun): Markup | undefined {
   if (ledger === undefined) return undefined;
   const title = "Bytes by round";
   const svg = curvesChart(byteCurves(run), { title, unit: "bytes" }).svg;
-  return markup`${tableMarkup({
-    title: "bytes by kind",
-    columns: ["kind", "bytes"].map((header, i) => ({ header, right: i > 0 })),
-    rows: Object.entries(LEDGER_TITLES).flatMap(([kind, text]) => {
-      const bytes = ledger.get(kind);
-      return bytes === undefined ? [] : [[text, formatBytes(bytes)].map((cell) => ({ text: cell }))];
-    }),
-  })}${chartMarkup({ title, svg })}`;
+  const rows = Object.entries(LEDGER_TITLES).flatMap(([kind, text]) => {
+    const bytes = ledger.get(kind);
+    return bytes === undefined ? [] : [[text, formatBytes(bytes)]];
+  });
+  const table = textTable("bytes by kind", ["kind", "bytes"], rows);
+  return markup`${tableMarkup(table)}${chartMarkup({ title, svg })}`;
 }
 
 function roundsBody({ run, course }: RunFigures): Piece {
@@ -325,31 +320,25 @@ function roundsBody({ run, course }: RunFigures): Piece {
   if (trained.length === 0) return undefined;
   const asked = new Map(course.rounds.map((each) => [each.round, each]));
   const sum = (key: "bytesUp" | "bytesDown"): number => trained.reduce((total, round) => total + round[key], 0);
+  const rows = trained.map((round) => {
+    const of = asked.get(round.round);
+    const accepted = of?.accepted.length ?? round.clients.size - round.refused.size;
+    return [
+      String(round.round),
+      Number.isFinite(round.learningRate) ? formatLearningRate(round.learningRate) : "–",
+      isOver(round) ? trainLossText(round.loss) : formatLoss(round.loss),
+      of === undefined ? String(accepted) : `${accepted} of ${of.asked.length}`,
+      formatDuration(round.seconds),
+      formatBytes(round.bytesUp),
+      formatBytes(round.bytesDown),
+    ];
+  });
   return markup`<p>
       The clients sent ${formatBytes(sum("bytesUp"))} up and received ${formatBytes(sum("bytesDown"))} in
       ${counted(trained.length, "round")}.
     </p>
     ${bytesMarkup(run)}
-    ${tableMarkup({
-      title: "rounds",
-      columns: ["round", "learning rate", "training loss", "clients", "time", "up", "down"].map((header, i) => ({
-        header,
-        right: i > 0,
-      })),
-      rows: trained.map((round) => {
-        const of = asked.get(round.round);
-        const accepted = of?.accepted.length ?? round.clients.size - round.refused.size;
-        return [
-          String(round.round),
-          Number.isFinite(round.learningRate) ? formatLearningRate(round.learningRate) : "–",
-          isOver(round) ? trainLossText(round.loss) : formatLoss(round.loss),
-          of === undefined ? String(accepted) : `${accepted} of ${of.asked.length}`,
-          formatDuration(round.seconds),
-          formatBytes(round.bytesUp),
-          formatBytes(round.bytesDown),
-        ].map((text) => ({ text }));
-      }),
-    })}`;
+    ${tableMarkup(textTable("rounds", ["round", "learning rate", "training loss", "clients", "time", "up", "down"], rows))}`;
 }
 
 function answersBody({ answers }: StoredRun): Piece {
@@ -371,12 +360,9 @@ function settingsBody(run: StoredRun): Piece {
   const changed = [...leaves].filter(
     ([key, value]) => isReadIn(leaves, key) && JSON.stringify(value) !== JSON.stringify(defaults.get(key)),
   );
-  return tableMarkup({
-    title: "settings that differ from the defaults",
-    columns: ["setting", "value", "default"].map((header) => ({ header, right: false })),
-    rows: changed.map(([key, value]) => {
-      const fallback = key === "model.base" ? undefined : defaults.get(key);
-      return [key, valueText(key, value), valueText(key, fallback)].map((text) => ({ text }));
-    }),
+  const rows = changed.map(([key, value]) => {
+    const fallback = key === "model.base" ? undefined : defaults.get(key);
+    return [key, valueText(key, value), valueText(key, fallback)];
   });
+  return tableMarkup(textTable("settings that differ from the defaults", ["setting", "value", "default"], rows, 3));
 }

@@ -13,6 +13,20 @@ export interface Table {
   readonly rows: readonly (readonly Cell[])[];
 }
 
+/** A table of plain texts. The first `texts` columns are on the left, those of figures on the right. */
+export function textTable(
+  title: string,
+  headers: readonly string[],
+  rows: readonly (readonly string[])[],
+  texts = 1,
+): Table {
+  return {
+    title,
+    columns: headers.map((header, i) => ({ header, right: i >= texts })),
+    rows: rows.map((row) => row.map((text) => ({ text }))),
+  };
+}
+
 export interface Tables {
   readonly tables: readonly Table[];
   /** Explanations of the words in the tables. */
