@@ -124,6 +124,11 @@ export function pick(a: Params, like: Params): Params {
   );
 }
 
+/** The tensors of `a` with the names of `like`, and zeros for those that `a` lacks. */
+export function pickOrZeros(a: Params, like: Params): Params {
+  return pick(new Map([...zerosLike(like), ...a]), like);
+}
+
 /** `a` with the tensors of `b` in the places of those of the same names. Throws an Error for a name that `a` lacks. */
 export function withTensors(a: Params, b: Params): Params {
   for (const name of b.keys()) if (!a.has(name)) throw new Error(`tensor ${name}: missing`);

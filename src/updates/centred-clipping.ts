@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Params, pick, toFloat32, zerosLike, zipParams } from "../tensor/params.ts";
+import { type Params, pickOrZeros, toFloat32, zipParams } from "../tensor/params.ts";
 import { defineAggregator } from "./aggregator.ts";
 import { centredClippingMix } from "./robust/factors.ts";
 import { gramOf, mixed } from "./robust/mixture.ts";
@@ -35,7 +35,7 @@ export const centredClipping = defineAggregator({
           const kept: Params = context.kept?.["centre"] ?? new Map();
           // Rounds may change different tensors: each goes on from the last result that it had.
           const { like } = groups["delta"]!;
-          const centre = pick(new Map([...zerosLike(like), ...kept]), like);
+          const centre = pickOrZeros(kept, like);
           const mix = centredClippingMix(await gramOf(round, "factors", [centre]), STEPS, radius);
           const rest = mix.pop()!;
           const { combined, weights } = await mixed(round, { factors: mix, divisor: 1 });

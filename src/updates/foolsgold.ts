@@ -1,5 +1,5 @@
 import type { Groups } from "../tensor/groups.ts";
-import { addScaled, type Params, pick, toFloat32, zerosLike } from "../tensor/params.ts";
+import { addScaled, type Params, pickOrZeros, toFloat32 } from "../tensor/params.ts";
 import { defineAggregator } from "./aggregator.ts";
 import { foolsGoldWeights } from "./robust/factors.ts";
 import { gramOnFactors } from "./robust/distances.ts";
@@ -30,10 +30,7 @@ export const foolsgold = defineAggregator({
           }
           // Rounds may change different tensors, and clients may have missed some.
           const like: Params = new Map(Object.values(histories).flatMap((history) => [...history]));
-          const whole = (place: number): Params => {
-            const history = histories[groupOf(entries[place]!.client)]!;
-            return new Map([...zerosLike(like), ...history]);
-          };
+          const whole = (place: number): Params => pickOrZeros(histories[groupOf(entries[place]!.client)]!, like);
           const summed = { entries, read: async (place: number): Promise<Groups> => ({ delta: whole(place) }) };
           const gram = await gramOnFactors(summed, "delta", like);
           keep?.({ ...kept, ...histories });
@@ -53,6 +50,5 @@ function groupOf(client: string): string {
 
 /** Adds a change to the sum of earlier ones, which may lack some of its tensors, or have others. */
 function added(history: Params, change: Params): Params {
-  const before = pick(new Map([...zerosLike(change), ...history]), change);
-  return new Map([...history, ...addScaled(before, 1, change)]);
+  return new Map([...history, ...addScaled(pickOrZeros(history, change), 1, change)]);
 }
