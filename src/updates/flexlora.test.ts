@@ -87,6 +87,15 @@ describe("flexlora", () => {
     expect(result.get(B)!.data.every((x) => x === 0)).toBe(true);
   });
 
+  it("keeps what clients of opposite A do, whose mean is 0", async () => {
+    const [a, b] = [golden.A[0]!, golden.B[0]!];
+    const minus = (rows: number[][]): number[][] => rows.map((row) => row.map((x) => -x));
+    const opposite = [adapterOf(a, b), adapterOf(minus(a), minus(b))];
+    const result = await flexlora(opposite, [1, 1], global);
+    const [got, want] = [result, opposite[0]!].map((each) => multiply(of(each, B), of(each, A)));
+    expect(worst(got!, want!)).toBeLessThan(1e-12);
+  });
+
   it("gives the direction of rank one its place and leaves the other alive", async () => {
     const one = adapterOf(
       golden.A0,

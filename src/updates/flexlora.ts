@@ -82,7 +82,7 @@ export function nearestFactors(
 function inverseOf(matrix: Matrix): Matrix | undefined {
   const n = matrix.rows;
   const { values, u, v } = jacobiSvd(transpose(matrix).data, n);
-  if (!(values[0]! <= LARGEST_CONDITION * values[n - 1]!)) return undefined;
+  if (!(values[0]! > 0 && values[0]! <= LARGEST_CONDITION * values[n - 1]!)) return undefined;
   // Columns of U and V lie one after the other: as rows they are the transposes.
   const scaled = v.map((x, at) => x / values[Math.floor(at / n)]!);
   return multiply(transpose({ rows: n, columns: n, data: scaled }), { rows: n, columns: n, data: u });
