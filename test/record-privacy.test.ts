@@ -76,6 +76,11 @@ describe("a run with private records", () => {
     ["fedprox", { federation: { algorithm: "fedprox", proxMu: 0.1 } }],
     ["scaffold", { federation: { algorithm: "scaffold" } }],
     ["centralized", { federation: { algorithm: "centralized" } }],
+    ["one LoRA factor", { federation: { factors: "ffa" } }],
+    [
+      "the two LoRA factors in turn, with control variates",
+      { federation: { factors: "rolora", algorithm: "scaffold" } },
+    ],
     ["privacy of clients", { privacy: { record: { delta: 1e-3 }, client: {} } }],
     [
       "secure aggregation",

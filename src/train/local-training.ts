@@ -1,7 +1,8 @@
 import { clipByGlobalNorm } from "../optim/clip.ts";
 import type { LocalResult, LocalRule } from "../optim/local-rule.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
-import { filterParams, type Params, scale, toFloat32, withTensors, zerosLike, zipParams } from "../tensor/params.ts";
+import { trainedPart } from "../optim/trained-part.ts";
+import { type Params, scale, toFloat32, withTensors, zerosLike, zipParams } from "../tensor/params.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import type { TrainingItem } from "../data/items/registry.ts";
 import type { GradientEngine } from "./gradient-engine.ts";
@@ -59,8 +60,7 @@ export interface LocalTrainingResult extends LocalResult {
  */
 export async function trainLocally(options: LocalTrainingOptions): Promise<LocalTrainingResult> {
   const { engine, optimizer, learningRate, localRule } = options;
-  const { frozen } = localRule;
-  const trained = (all: Params): Params => (frozen === undefined ? all : filterParams(all, (name) => !frozen(name)));
+  const trained = trainedPart(localRule);
   let params = options.adapter;
   let state = optimizer.init(trained(params));
   let lossSum = 0;
@@ -98,7 +98,7 @@ export async function trainLocally(options: LocalTrainingOptions): Promise<Local
     if (gradientSum !== undefined) gradientSum = zipParams(gradientSum, step.gradients, (sum, g) => sum + g);
     const next = optimizer.update(state, trained(params), gradients, learningRate);
     state = next.state;
-    params = frozen === undefined ? next.params : withTensors(params, next.params);
+    params = withTensors(params, next.params);
     params = localRule.step?.(params, learningRate) ?? params;
   }
   return {

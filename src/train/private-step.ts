@@ -24,6 +24,8 @@ const FINENESS = 16;
  *
  * Sum and noise are whole steps of a grid γ, the noise a discrete Gaussian: floating point would leave gaps in it by which it
  * can be told from data (Mironov 2012). The gradient of a record that is not finite counts as 0.
+ *
+ * @param trained gives the tensors that train: the others are in no norm and get no noise, and the result lacks them.
  */
 export async function privateGradient(
   engine: RecordGradientEngine,
@@ -32,11 +34,14 @@ export async function privateGradient(
   dropout: DropoutStreams,
   { clip, noiseMultiplier, expectedBatch }: StepNoise,
   noise: SecretStream,
+  trained: (all: Params) => Params = (all) => all,
 ): Promise<Params> {
-  const onGrid = wideNoise(noiseMultiplier * FINENESS * Math.sqrt(parameterCount(adapter)));
+  const like = trained(adapter);
+  const onGrid = wideNoise(noiseMultiplier * FINENESS * Math.sqrt(parameterCount(like)));
   const step = noiseMultiplier === 0 ? 0 : (noiseMultiplier * clip) / onGrid.deviation;
-  const sums = new Map([...adapter].map(([name, { data }]) => [name, new Float64Array(data.length)]));
-  await engine.each(adapter, items, dropout, (_place, gradient) => {
+  const sums = new Map([...like].map(([name, { data }]) => [name, new Float64Array(data.length)]));
+  await engine.each(adapter, items, dropout, (_place, all) => {
+    const gradient = trained(all);
     const clipped = step === 0 ? clippedTo(gradient, clip) : clippedOnGrid(gradient, clip, step);
     for (const [name, { data }] of clipped) {
       const sum = sums.get(name)!;
@@ -49,7 +54,7 @@ export async function privateGradient(
     const sum = sums.get(name)!;
     const draws = step === 0 ? undefined : await drawWideNoise(onGrid, noise, sum.length);
     const data = Float32Array.from(sum, (value, i) => (value + (draws === undefined ? 0 : draws[i]!)) * unit);
-    result.set(name, { shape: adapter.get(name)!.shape, data });
+    result.set(name, { shape: like.get(name)!.shape, data });
   }
   return result;
 }

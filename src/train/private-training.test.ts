@@ -4,6 +4,7 @@ import { withDrift } from "../algorithms/scaffold.ts";
 import type { LocalResult } from "../optim/local-rule.ts";
 import { sgd } from "../optim/optimizer.ts";
 import { secretStream } from "../privacy/secret-stream.ts";
+import type { Params } from "../tensor/params.ts";
 import { stream } from "../tensor/random.ts";
 import { exampleOf, expectClose, params, train, values } from "../../test/support/quadratic.ts";
 import type { GradientEngine } from "./gradient-engine.ts";
@@ -115,6 +116,33 @@ describe("after the noise", () => {
     const plain = await trained(options);
     const decayed = await trained({ ...options, optimizer: sgd({ momentum: 0, weightDecay: 1000 }) });
     expect(values(plain.result.after)[0]! - values(decayed.result.after)[0]!).toBeCloseTo(0.1 * 1000, 4);
+  });
+});
+
+describe("a tensor that does not train", () => {
+  const two = (w: number, frozen: number): Params =>
+    new Map(
+      [...params(w)].flatMap(([name, tensor]) => [
+        [name, tensor],
+        ["frozen", { shape: [1], data: Float32Array.of(frozen) }],
+      ]),
+    );
+  const both: RecordGradientEngine = {
+    ...engine,
+    each: (adapter, drawn, dropout, take) =>
+      engine.each(adapter, drawn, dropout, (place, gradient) => take(place, two(values(gradient)[0]!, 1e6))),
+  };
+  const localRule = { frozen: (name: string) => name === "frozen", keepsGradientMean: true };
+
+  test("stays to the bit, counts in no record's norm and has no noise: the other trains as it does alone", async () => {
+    for (const noiseMultiplier of [0, 2]) {
+      const noise = { clip: 1, noiseMultiplier };
+      const alone = await trained({ noise, localRule: { keepsGradientMean: true } });
+      const beside = await trained({ engine: both, adapter: two(1, 0.1), noise, localRule });
+      expect(beside.result.after.get("frozen")!.data).toEqual(Float32Array.of(0.1));
+      expect(values(beside.result.after)[0]).toBe(values(alone.result.after)[0]);
+      expect([...beside.result.gradientMean!.keys()]).toEqual([...params(1).keys()]);
+    }
   });
 });
 

@@ -2,7 +2,8 @@ import { poissonSample } from "../privacy/poisson-sample.ts";
 import type { SecretStream } from "../privacy/secret-stream.ts";
 import type { LocalResult, LocalRule } from "../optim/local-rule.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
-import { type Params, scale, toFloat32, zerosLike, zipParams } from "../tensor/params.ts";
+import { trainedPart } from "../optim/trained-part.ts";
+import { scale, toFloat32, withTensors, zerosLike, zipParams, type Params } from "../tensor/params.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import type { TrainingItem } from "../data/items/registry.ts";
 import { privateGradient, type StepNoise } from "./private-step.ts";
@@ -47,9 +48,10 @@ export interface PrivateStep {
 export async function trainPrivately(options: PrivateTrainingOptions): Promise<LocalResult> {
   const { engine, items, rate, optimizer, learningRate, localRule } = options;
   const noise: StepNoise = { ...options.noise, expectedBatch: rate * items.length };
+  const trained = trainedPart(localRule);
   let params = options.adapter;
-  let state = optimizer.init(params);
-  let gradientSum = localRule.keepsGradientMean === true ? zerosLike(params, Float64Array) : undefined;
+  let state = optimizer.init(trained(params));
+  let gradientSum = localRule.keepsGradientMean === true ? zerosLike(trained(params), Float64Array) : undefined;
   for (let step = 0; step < options.steps; step++) {
     options.signal?.throwIfAborted();
     const started = performance.now();
@@ -61,10 +63,13 @@ export async function trainPrivately(options: PrivateTrainingOptions): Promise<L
       (...key) => options.random(step, ...key),
       noise,
       await options.secret(step, "noise"),
+      trained,
     );
     if (gradientSum !== undefined) gradientSum = zipParams(gradientSum, gradient, (sum, g) => sum + g);
     const changed = localRule.gradient?.(gradient, params) ?? gradient;
-    ({ params, state } = optimizer.update(state, params, changed, learningRate));
+    const next = optimizer.update(state, trained(params), changed, learningRate);
+    state = next.state;
+    params = withTensors(params, next.params);
     params = localRule.step?.(params, learningRate) ?? params;
     options.onStep?.({ step: step + 1, learningRate, seconds: (performance.now() - started) / 1000 });
   }
